@@ -1,0 +1,266 @@
+use alloc::string::String;
+use core::{cmp::Ordering, fmt};
+use smallvec::SmallVec;
+
+/// Sorted, unique tags. The first value of a repeated key wins.
+///
+/// The text of all keys and values stands in one buffer, in order, so that a set can be cleared and filled again
+/// without a heap call, and be hashed and compared as bytes.
+///
+/// ```
+/// use metric_model::TagSet;
+///
+/// let mut tags = TagSet::new();
+/// assert!(tags.insert("user_id", "2"));
+/// assert!(tags.insert("geo", "earth"));
+/// assert!(!tags.insert("geo", "mars"), "the first one stands");
+/// assert_eq!(tags.iter().collect::<Vec<_>>(), [("geo", "earth"), ("user_id", "2")]);
+/// assert_eq!(tags.to_string(), "geo=earth,user_id=2");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct TagSet {
+    text: String,
+    ends: SmallVec<[Ends; 8]>,
+}
+
+/// Where a key and its value end in the buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    key: u32,
+    value: u32,
+}
+
+impl TagSet {
+    /// No tags.
+    ///
+    /// ```
+    /// assert!(metric_model::TagSet::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tag; `false`, and nothing is changed, when the key is there already or the set's text would reach 4 GiB.
+    ///
+    /// Linear in the size of the set.
+    ///
+    /// ```
+    /// let mut tags = metric_model::TagSet::new();
+    /// assert!(tags.insert("source", "web.1"));
+    /// assert!(!tags.insert("source", "web.2"));
+    /// ```
+    pub fn insert(&mut self, key: &str, value: &str) -> bool {
+        let grown = key.len().checked_add(value.len()).and_then(|more| more.checked_add(self.text.len()));
+        if grown.is_none_or(|len| u32::try_from(len).is_err()) {
+            return false;
+        }
+        // Keys mostly arrive in order, so look from the end.
+        let mut place = self.ends.len();
+        while place > 0 {
+            match self.key(place - 1).cmp(key) {
+                Ordering::Less => break,
+                Ordering::Equal => return false,
+                Ordering::Greater => place -= 1,
+            }
+        }
+        let start = self.start(place);
+        self.text.insert_str(start, value);
+        self.text.insert_str(start, key);
+        // The sum fits: the whole text was measured above.
+        let (key_len, value_len) = (key.len() as u32, value.len() as u32);
+        for ends in &mut self.ends[place..] {
+            ends.key += key_len + value_len;
+            ends.value += key_len + value_len;
+        }
+        let key_end = start as u32 + key_len;
+        self.ends.insert(place, Ends { key: key_end, value: key_end + value_len });
+        true
+    }
+
+    /// The value of a key.
+    ///
+    /// ```
+    /// let tags = metric_model::TagSet::from_iter([("a", "1")]);
+    /// assert_eq!((tags.get("a"), tags.get("b")), (Some("1"), None));
+    /// ```
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// The tags, sorted by key.
+    ///
+    /// ```
+    /// let tags = metric_model::TagSet::from_iter([("b", "2"), ("a", "1")]);
+    /// assert_eq!(tags.iter().next(), Some(("a", "1")));
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> Tags<'_> {
+        Tags { set: self, next: 0 }
+    }
+
+    /// How many tags there are.
+    ///
+    /// ```
+    /// assert_eq!(metric_model::TagSet::from_iter([("a", "1")]).len(), 1);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    ///
+    /// ```
+    /// assert!(!metric_model::TagSet::from_iter([("a", "1")]).is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Takes all tags out and keeps the memory.
+    ///
+    /// ```
+    /// let mut tags = metric_model::TagSet::from_iter([("a", "1")]);
+    /// tags.clear();
+    /// assert!(tags.is_empty());
+    /// ```
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Octets of all keys and values together.
+    ///
+    /// ```
+    /// assert_eq!(metric_model::TagSet::from_iter([("user", "2")]).text_len(), 5);
+    /// ```
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    fn start(&self, place: usize) -> usize {
+        if place == 0 { 0 } else { self.ends[place - 1].value as usize }
+    }
+
+    fn key(&self, place: usize) -> &str {
+        &self.text[self.start(place)..self.ends[place].key as usize]
+    }
+}
+
+/// The tags of a [`TagSet`], sorted by key.
+///
+/// ```
+/// let tags = metric_model::TagSet::from_iter([("b", "2"), ("a", "1")]);
+/// assert_eq!(tags.iter().map(|(key, _)| key).collect::<String>(), "ab");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tags<'a> {
+    set: &'a TagSet,
+    next: usize,
+}
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let ends = *self.set.ends.get(self.next)?;
+        let key = self.set.key(self.next);
+        let value = &self.set.text[ends.key as usize..ends.value as usize];
+        self.next += 1;
+        Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.set.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Tags<'_> {}
+
+impl<'a> IntoIterator for &'a TagSet {
+    type Item = (&'a str, &'a str);
+    type IntoIter = Tags<'a>;
+
+    fn into_iter(self) -> Tags<'a> {
+        self.iter()
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for TagSet {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(tags: I) -> Self {
+        let mut set = Self::new();
+        for (key, value) in tags {
+            set.insert(key.as_ref(), value.as_ref());
+        }
+        set
+    }
+}
+
+/// Tag by tag: first the keys, then the values, as the output is sorted.
+impl Ord for TagSet {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl PartialOrd for TagSet {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for TagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Display for TagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (key, value)) in self.iter().enumerate() {
+            if place > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn order_of_arrival_makes_no_difference() {
+        let tags = [("b", "2"), ("a", ""), ("", "empty"), ("ab", "x"), ("c", "3")];
+        let sorted = TagSet::from_iter(tags);
+        let mut turned = tags;
+        for _ in 0..turned.len() {
+            turned.rotate_left(1);
+            assert_eq!(TagSet::from_iter(turned), sorted);
+        }
+        let keys: Vec<_> = sorted.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["", "a", "ab", "b", "c"]);
+    }
+
+    #[test]
+    fn sets_with_one_text_and_other_borders_differ() {
+        assert_ne!(TagSet::from_iter([("ab", "c")]), TagSet::from_iter([("a", "bc")]));
+        assert_ne!(TagSet::from_iter([("a", "b"), ("c", "d")]), TagSet::from_iter([("a", "bcd")]));
+    }
+
+    #[test]
+    fn order_is_tag_by_tag() {
+        let short = TagSet::from_iter([("a", "1")]);
+        let long = TagSet::from_iter([("a", "1"), ("b", "0")]);
+        let other = TagSet::from_iter([("a", "10")]);
+        assert!(TagSet::new() < short && short < long && long < other);
+    }
+}

@@ -1,0 +1,207 @@
+use core::fmt;
+
+/// The unit of a value, as written on the line: `ms`, `kB`, `pages`, or nothing.
+///
+/// A unit is its text; two values have the same unit when the texts are equal. [`Value::regular`] turns the many ways
+/// of writing a time or an amount of data into one.
+///
+/// ```
+/// use metric_model::Unit;
+///
+/// assert_eq!(Unit::new("ms"), Unit::MILLISECONDS);
+/// assert_eq!(Unit::new("bottles").as_str(), "bottles");
+/// assert!(Unit::NONE.is_none());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Unit<'a>(&'a str);
+
+impl<'a> Unit<'a> {
+    /// No unit at all: a plain number.
+    pub const NONE: Unit<'static> = Unit("");
+    /// `ms`, the regular unit of time.
+    pub const MILLISECONDS: Unit<'static> = Unit("ms");
+    /// `bytes`, the regular unit of data.
+    pub const BYTES: Unit<'static> = Unit("bytes");
+    /// `pages`, as the dyno runtime writes page-in and page-out counters.
+    pub const PAGES: Unit<'static> = Unit("pages");
+    /// `%`.
+    pub const PERCENT: Unit<'static> = Unit("%");
+
+    /// A unit of this text. Any text is taken; a parser decides which shapes it accepts.
+    ///
+    /// ```
+    /// assert_eq!(metric_model::Unit::new("kB").as_str(), "kB");
+    /// ```
+    #[must_use]
+    pub const fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text of the unit, empty when there is none.
+    ///
+    /// ```
+    /// assert_eq!(metric_model::Unit::BYTES.as_str(), "bytes");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether the value is a plain number.
+    ///
+    /// ```
+    /// assert!(metric_model::Unit::new("").is_none());
+    /// ```
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The regular unit and the numerator and denominator of the factor that leads to it.
+    ///
+    /// Two integers rather than one float, so that `1us` is 0.001 ms and not 1 * 0.001 with its rounding.
+    ///
+    /// Data counts by 1024, as Heroku's own quotas do (`memory_quota=512.00MB` is 536,870,912 bytes). `m` and `h` stay
+    /// as written: they mean minutes, metres, hours and more.
+    fn factor(self) -> (Unit<'a>, f64, f64) {
+        const K: f64 = 1024.0;
+        match self.0 {
+            "ns" => (Unit::MILLISECONDS, 1.0, 1e6),
+            "us" | "\u{b5}s" | "\u{3bc}s" => (Unit::MILLISECONDS, 1.0, 1e3),
+            "ms" => (Unit::MILLISECONDS, 1.0, 1.0),
+            "s" => (Unit::MILLISECONDS, 1e3, 1.0),
+            "B" | "bytes" => (Unit::BYTES, 1.0, 1.0),
+            "kB" | "KB" | "KiB" => (Unit::BYTES, K, 1.0),
+            "MB" | "MiB" => (Unit::BYTES, K * K, 1.0),
+            "GB" | "GiB" => (Unit::BYTES, K * K * K, 1.0),
+            "TB" | "TiB" => (Unit::BYTES, K * K * K * K, 1.0),
+            _ => (self, 1.0, 1.0),
+        }
+    }
+}
+
+impl fmt::Debug for Unit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unit({:?})", self.0)
+    }
+}
+
+impl fmt::Display for Unit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A number with its unit.
+///
+/// ```
+/// use metric_model::{Unit, Value};
+///
+/// let size = Value::new(40.9, Unit::new("MB"));
+/// assert_eq!(size.regular(), Value::new(42_886_758.4, Unit::BYTES));
+/// assert_eq!(Value::new(3.0, Unit::new("h")).regular().unit().as_str(), "h");
+/// ```
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Value<'a> {
+    number: f64,
+    unit: Unit<'a>,
+}
+
+impl<'a> Value<'a> {
+    /// A number in a unit.
+    ///
+    /// ```
+    /// use metric_model::{Unit, Value};
+    /// assert_eq!(Value::new(7.0, Unit::PAGES).number(), 7.0);
+    /// ```
+    #[must_use]
+    pub const fn new(number: f64, unit: Unit<'a>) -> Self {
+        Self { number, unit }
+    }
+
+    /// A plain number.
+    ///
+    /// ```
+    /// assert!(metric_model::Value::plain(1.0).unit().is_none());
+    /// ```
+    #[must_use]
+    pub const fn plain(number: f64) -> Self {
+        Self::new(number, Unit::NONE)
+    }
+
+    /// The number, in [`unit`](Self::unit).
+    ///
+    /// ```
+    /// assert_eq!(metric_model::Value::plain(2.5).number(), 2.5);
+    /// ```
+    #[must_use]
+    pub const fn number(self) -> f64 {
+        self.number
+    }
+
+    /// The unit.
+    ///
+    /// ```
+    /// use metric_model::{Unit, Value};
+    /// assert_eq!(Value::new(1.0, Unit::PERCENT).unit(), Unit::PERCENT);
+    /// ```
+    #[must_use]
+    pub const fn unit(self) -> Unit<'a> {
+        self.unit
+    }
+
+    /// The same value in the regular unit: time in `ms`, data in `bytes`, anything else unchanged.
+    ///
+    /// Time: `ns us µs ms s`. Data, by 1024: `B bytes kB KB KiB MB MiB GB GiB TB TiB`. A finite value stays finite
+    /// unless it is within a factor 2^40 of the largest double; callers that refuse infinities test the result.
+    ///
+    /// ```
+    /// use metric_model::{Unit, Value};
+    ///
+    /// assert_eq!(Value::new(200.0, Unit::new("ms")).regular(), Value::new(0.2, Unit::new("s")).regular());
+    /// assert_eq!(Value::new(1.0, Unit::new("us")).regular().number(), 0.001);
+    /// ```
+    #[must_use]
+    pub fn regular(self) -> Self {
+        let (unit, up, down) = self.unit.factor();
+        let number = if down == 1.0 { self.number * up } else { self.number / down };
+        Self { number, unit }
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(number: f64) -> Self {
+        Self::plain(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_regular_unit() {
+        for (text, number, unit) in [
+            ("ns", 1e-6, "ms"),
+            ("us", 1e-3, "ms"),
+            ("\u{b5}s", 1e-3, "ms"),
+            ("\u{3bc}s", 1e-3, "ms"),
+            ("ms", 1.0, "ms"),
+            ("s", 1000.0, "ms"),
+            ("B", 1.0, "bytes"),
+            ("bytes", 1.0, "bytes"),
+            ("kB", 1024.0, "bytes"),
+            ("KB", 1024.0, "bytes"),
+            ("KiB", 1024.0, "bytes"),
+            ("MB", 1_048_576.0, "bytes"),
+            ("GB", 1_073_741_824.0, "bytes"),
+            ("TB", 1_099_511_627_776.0, "bytes"),
+            ("m", 1.0, "m"),
+            ("h", 1.0, "h"),
+            ("Ms", 1.0, "Ms"),
+            ("", 1.0, ""),
+        ] {
+            assert_eq!(Value::new(1.0, Unit::new(text)).regular(), Value::new(number, Unit::new(unit)), "{text}");
+        }
+    }
+}
