@@ -1,0 +1,252 @@
+use crate::error::{Cause, FramingError};
+
+/// How large a frame may be, and how far a reader follows a length that is larger.
+///
+/// Nothing is allocated on the say-so of a length: these limits bound what [`FrameReader`](crate::FrameReader) holds,
+/// and what one lying length can swallow.
+///
+/// ```
+/// use heroku_syslog::{Frames, Limits};
+///
+/// let strict = Limits::new().max_frame(10_240); // what Logplex itself takes
+/// assert!(Frames::new(b"10241 <13>1").limits(strict).next().unwrap().is_err());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Limits {
+    max_frame: usize,
+    max_skip: usize,
+}
+
+impl Limits {
+    /// Frames of at most 65,536 octets; longer ones are passed over up to 1,048,576 octets.
+    ///
+    /// Logplex takes 10,240 octets a frame; other senders write more.
+    ///
+    /// ```
+    /// assert_eq!(heroku_syslog::Limits::new(), heroku_syslog::Limits::default());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { max_frame: 65_536, max_skip: 1_048_576 }
+    }
+
+    /// The largest MSG-LEN, in octets, that is read as a frame.
+    ///
+    /// ```
+    /// use heroku_syslog::{Limits, deframe};
+    /// assert!(deframe(b"6 abcdef", Limits::new().max_frame(5)).is_err());
+    /// ```
+    #[must_use]
+    pub const fn max_frame(mut self, octets: usize) -> Self {
+        self.max_frame = octets;
+        self
+    }
+
+    /// The largest MSG-LEN, in octets, that is believed: a frame over [`max_frame`](Self::max_frame) but not over this
+    /// is passed over to its end. A length beyond it counts as damage, and the reader looks for the next frame instead.
+    ///
+    /// ```
+    /// use heroku_syslog::{Frames, Limits};
+    ///
+    /// let body = b"20 12345678901234567890\n16 <1>1 - - - - - -";
+    /// let passed = Frames::new(body).limits(Limits::new().max_frame(16)).next().unwrap().unwrap_err();
+    /// assert_eq!(passed.skipped(), 23);
+    /// let searched = Frames::new(body).limits(Limits::new().max_frame(16).max_skip(16)).next().unwrap().unwrap_err();
+    /// assert_eq!(searched.skipped(), 24);
+    /// ```
+    #[must_use]
+    pub const fn max_skip(mut self, octets: usize) -> Self {
+        self.max_skip = octets;
+        self
+    }
+
+    pub(crate) const fn largest_frame(self) -> usize {
+        self.max_frame
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What stands at the start of a buffer. See [`deframe`].
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deframed<'a> {
+    /// Not enough octets to tell. Call again with the same octets first and more behind them.
+    NeedMore {
+        /// How long the buffer must be at least, counted from its start.
+        at_least: usize,
+    },
+    /// A LF or CRLF between frames.
+    Separator {
+        /// Its octets: 1 or 2.
+        used: usize,
+    },
+    /// One frame.
+    Message {
+        /// SYSLOG-MSG: as many octets as MSG-LEN declared.
+        bytes: &'a [u8],
+        /// The octets of the whole frame, MSG-LEN and SP included.
+        used: usize,
+    },
+}
+
+/// Reads what stands at the start of `buf`: the grammar that both readers share, for hosts with a loop of their own.
+///
+/// ```text
+/// frame     = MSG-LEN SP SYSLOG-MSG                           ; RFC 6587, 3.4.1
+/// MSG-LEN   = NONZERO-DIGIT *DIGIT                            ; octets of SYSLOG-MSG
+/// separator = LF / CR LF                                      ; not of the RFC: some senders write it between frames
+/// ```
+///
+/// At most 21 octets of `buf` are looked at, whatever it holds. The three endings: more octets are needed, which is
+/// no error; a frame, whose content may still be bad; an unusable length, after which no later boundary is certain.
+///
+/// # Errors
+/// `BadLength` or `TooLong`; offsets count from the start of `buf`.
+///
+/// ```
+/// use heroku_syslog::{Deframed, Limits, deframe};
+///
+/// let mut buf = &b"16 <1>1 - - - - - -\n16 <1>1 - -"[..];
+/// assert!(matches!(deframe(buf, Limits::new())?, Deframed::Message { bytes: b"<1>1 - - - - - -", used: 19 }));
+/// buf = &buf[19..];
+/// assert_eq!(deframe(buf, Limits::new())?, Deframed::Separator { used: 1 });
+/// buf = &buf[1..];
+/// assert_eq!(deframe(buf, Limits::new())?, Deframed::NeedMore { at_least: 19 });
+/// # Ok::<(), heroku_syslog::FramingError>(())
+/// ```
+#[inline]
+pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError> {
+    let (len, used) = match msg_len(buf) {
+        Ok(MsgLen::Read { len, used }) => (len, used),
+        Ok(MsgLen::Open) => return Ok(Deframed::NeedMore { at_least: buf.len().saturating_add(1) }),
+        Err((cause, at)) => return separator(buf, cause, at),
+    };
+    let len = match usize::try_from(len) {
+        Ok(len) if len <= limits.max_frame => len,
+        _ => return Err(too_long(len, limits)),
+    };
+    let end = used.saturating_add(len);
+    Ok(match buf.get(used..end) {
+        Some(bytes) => Deframed::Message { bytes, used: end },
+        None => Deframed::NeedMore { at_least: end },
+    })
+}
+
+pub(crate) enum MsgLen {
+    /// The number, and the octets of it with the SP.
+    Read { len: u64, used: usize },
+    /// The input ends before the SP.
+    Open,
+}
+
+/// MSG-LEN = NONZERO-DIGIT *DIGIT, and the SP behind it        ; at most 64 bits
+///
+/// An error tells the octet that is wrong. A number of 64 bits has at most 20 digits, so that no more than 21
+/// octets are ever read.
+#[inline]
+pub(crate) fn msg_len(input: &[u8]) -> Result<MsgLen, (Cause, usize)> {
+    let mut len = match input {
+        [] => return Ok(MsgLen::Open),
+        [digit @ b'1'..=b'9', ..] => u64::from(digit - b'0'),
+        [b'0', ..] => return Err((Cause::LeadingZero, 0)),
+        _ => return Err((Cause::NoDigit, 0)),
+    };
+    for (at, byte) in input.iter().enumerate().skip(1) {
+        let digit = match byte {
+            b' ' => return Ok(MsgLen::Read { len, used: at + 1 }),
+            b'0'..=b'9' => u64::from(byte - b'0'),
+            _ => return Err((Cause::NoSpace, at)),
+        };
+        len = match len.checked_mul(10).and_then(|len| len.checked_add(digit)) {
+            Some(len) => len,
+            None => return Err((Cause::Overflow, at)),
+        };
+    }
+    Ok(MsgLen::Open)
+}
+
+/// LF or CRLF where a length was looked for; anything else is the error that was found there.
+#[cold]
+fn separator(buf: &[u8], cause: Cause, at: usize) -> Result<Deframed<'_>, FramingError> {
+    match buf {
+        [b'\n', ..] => Ok(Deframed::Separator { used: 1 }),
+        [b'\r', b'\n', ..] => Ok(Deframed::Separator { used: 2 }),
+        [b'\r'] => Ok(Deframed::NeedMore { at_least: 2 }),
+        _ => Err(FramingError::new(cause, at as u64)),
+    }
+}
+
+#[cold]
+fn too_long(need: u64, limits: Limits) -> FramingError {
+    FramingError::new(Cause::TooLong { need, limit: limits.max_frame as u64 }, 0)
+}
+
+/// The error of an input that ends in `rest`, of which [`deframe`] wanted more.
+///
+/// A length without its SP is a bad length, wrong at the end; a CR without LF is no separator.
+#[cold]
+pub(crate) fn cut_short(rest: &[u8]) -> FramingError {
+    match msg_len(rest) {
+        Ok(MsgLen::Read { len, used }) => {
+            FramingError::new(Cause::Truncated { need: len, have: (rest.len() - used) as u64 }, 0)
+        }
+        Ok(MsgLen::Open) => FramingError::new(Cause::NoSpace, rest.len() as u64),
+        Err((cause, at)) => FramingError::new(cause, at as u64),
+    }
+}
+
+/// How a reader goes on behind a framing error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resume {
+    /// Pass over exactly so many octets from the frame's first on.
+    Pass(u64),
+    /// Look for a frame from here on, counted from the frame's first octet.
+    Search(usize),
+}
+
+/// Where to go on behind the frame that `rest` starts with.
+///
+/// A length that was read is not cut into a smaller one: behind `164 ` no frame of `64 ` is looked for.
+#[cold]
+pub(crate) fn resume(rest: &[u8], limits: Limits) -> Resume {
+    let Ok(MsgLen::Read { len, used }) = msg_len(rest) else { return Resume::Search(rest.len().min(1)) };
+    let over = usize::try_from(len).map_or(true, |len| len > limits.max_frame);
+    if over && len <= limits.max_skip as u64 {
+        Resume::Pass(len.saturating_add(used as u64))
+    } else {
+        Resume::Search(used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_64_bits() {
+        let unlimited = Limits::new().max_frame(usize::MAX);
+        assert_eq!(
+            deframe(b"18446744073709551615 ", unlimited),
+            Ok(Deframed::NeedMore { at_least: usize::MAX }),
+            "no addition overflows"
+        );
+        let error = deframe(b"18446744073709551616 ", unlimited).unwrap_err();
+        assert_eq!(error.offset(), 19);
+    }
+
+    #[test]
+    fn a_frame_may_be_as_long_as_the_limit() {
+        let limits = Limits::new().max_frame(3).max_skip(4);
+        assert!(deframe(b"3 abc", limits).is_ok());
+        assert_eq!(deframe(b"4 ", limits).unwrap_err().need(), Some(4));
+        assert_eq!(resume(b"4 ", limits), Resume::Pass(6));
+        assert_eq!(resume(b"5 ", limits), Resume::Search(2));
+        assert_eq!(resume(b"3 ", limits), Resume::Search(2), "truncated");
+        assert_eq!(resume(b"x", limits), Resume::Search(1));
+    }
+}

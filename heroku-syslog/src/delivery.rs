@@ -1,0 +1,351 @@
+use crate::frames::Frames;
+use core::fmt;
+
+/// One request of a drain: its body, and what its headers say about it. All headers are optional.
+///
+/// Private Space drains send neither frame id nor drain token. Header values come from outside: whatever cannot be
+/// read counts as absent, and [`is_unreadable`](Self::is_unreadable) tells that it was there.
+///
+/// ```
+/// use heroku_syslog::{Delivery, DeliveryId};
+///
+/// let delivery = Delivery::new(b"16 <1>1 - - - - - -")
+///     .with_header("Logplex-Msg-Count", b"1")
+///     .with_header("Logplex-Frame-Id", b"3C0FFEE0D15EA5E0FEEDFACECAFEBEEF")
+///     .with_header("Content-Type", b"application/logplex-1");
+/// assert_eq!(delivery.id(), Some(DeliveryId::Frame("3C0FFEE0D15EA5E0FEEDFACECAFEBEEF")));
+/// let frames = delivery.frames().filter(Result::is_ok).count();
+/// assert_eq!(delivery.count_agrees(frames as u64), Some(true));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Delivery<'a> {
+    body: &'a [u8],
+    msg_count: Option<u64>,
+    frame_id: Option<&'a str>,
+    drain_token: Option<&'a str>,
+    request_id: Option<&'a str>,
+    unreadable: u8,
+}
+
+impl<'a> Delivery<'a> {
+    /// A body without headers.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"");
+    /// assert_eq!((delivery.id(), delivery.count_agrees(0)), (None, None));
+    /// ```
+    #[must_use]
+    pub const fn new(body: &'a [u8]) -> Self {
+        Self { body, msg_count: None, frame_id: None, drain_token: None, request_id: None, unreadable: 0 }
+    }
+
+    /// With the number of frames that the sender says it sent.
+    ///
+    /// ```
+    /// # use heroku_syslog::Delivery;
+    /// assert_eq!(Delivery::new(b"").with_msg_count(3).msg_count(), Some(3));
+    /// ```
+    #[must_use]
+    pub const fn with_msg_count(mut self, count: u64) -> Self {
+        self.msg_count = Some(count);
+        self
+    }
+
+    /// With the id of the batch, the same on every retry of it.
+    ///
+    /// ```
+    /// # use heroku_syslog::Delivery;
+    /// assert_eq!(Delivery::new(b"").with_frame_id("3C0FFEE0").frame_id(), Some("3C0FFEE0"));
+    /// ```
+    #[must_use]
+    pub const fn with_frame_id(mut self, id: &'a str) -> Self {
+        self.frame_id = Some(id);
+        self
+    }
+
+    /// With the token of the drain, `d.` and a UUID: who sends.
+    ///
+    /// ```
+    /// # use heroku_syslog::Delivery;
+    /// assert_eq!(Delivery::new(b"").with_drain_token("d.5ca1ab1e").drain_token(), Some("d.5ca1ab1e"));
+    /// ```
+    #[must_use]
+    pub const fn with_drain_token(mut self, token: &'a str) -> Self {
+        self.drain_token = Some(token);
+        self
+    }
+
+    /// With the id of the HTTP request, which log-shuttle sets and the router in front of a Heroku app adds.
+    ///
+    /// ```
+    /// # use heroku_syslog::Delivery;
+    /// assert_eq!(Delivery::new(b"").with_request_id("0ddba11").request_id(), Some("0ddba11"));
+    /// ```
+    #[must_use]
+    pub const fn with_request_id(mut self, id: &'a str) -> Self {
+        self.request_id = Some(id);
+        self
+    }
+
+    /// With a header as it came. Names are compared without regard to case, spaces and tabs around the value are
+    /// dropped, other headers change nothing, and this never fails: a value that cannot be read makes the header
+    /// absent and [`is_unreadable`](Self::is_unreadable).
+    ///
+    /// A count is decimal digits of at most 64 bits; ids and tokens are one or more visible ASCII characters.
+    ///
+    /// ```
+    /// use heroku_syslog::{Delivery, DeliveryHeader};
+    ///
+    /// let delivery = Delivery::new(b"").with_header("logplex-msg-count", b"many");
+    /// assert_eq!(delivery.msg_count(), None);
+    /// assert!(delivery.is_unreadable(DeliveryHeader::MsgCount));
+    /// ```
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &'a [u8]) -> Self {
+        let Some(header) = DeliveryHeader::from_name(name) else { return self };
+        let value = value.trim_ascii();
+        let text = (!value.is_empty() && value.iter().all(u8::is_ascii_graphic))
+            .then(|| core::str::from_utf8(value).ok())
+            .flatten();
+        let readable = match header {
+            DeliveryHeader::MsgCount => {
+                // `parse` alone would take "+3".
+                self.msg_count = text
+                    .filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))
+                    .and_then(|text| text.parse().ok());
+                self.msg_count.is_some()
+            }
+            DeliveryHeader::FrameId => {
+                self.frame_id = text;
+                text.is_some()
+            }
+            DeliveryHeader::DrainToken => {
+                self.drain_token = text;
+                text.is_some()
+            }
+            DeliveryHeader::RequestId => {
+                self.request_id = text;
+                text.is_some()
+            }
+        };
+        if readable {
+            self.unreadable &= !header.bit()
+        } else {
+            self.unreadable |= header.bit()
+        }
+        self
+    }
+
+    /// Whether this header came, but with a value that cannot be read.
+    ///
+    /// ```
+    /// use heroku_syslog::{Delivery, DeliveryHeader};
+    /// assert!(!Delivery::new(b"").is_unreadable(DeliveryHeader::MsgCount), "it did not come");
+    /// ```
+    #[must_use]
+    pub const fn is_unreadable(&self, header: DeliveryHeader) -> bool {
+        self.unreadable & header.bit() != 0
+    }
+
+    /// The body: octet-counted frames.
+    ///
+    /// ```
+    /// assert_eq!(heroku_syslog::Delivery::new(b"16 <1>1").body(), b"16 <1>1");
+    /// ```
+    #[must_use]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// The frames of the body, with the default limits and recovery.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"16 <1>1 - - - - - -");
+    /// assert_eq!(delivery.frames().count(), 1);
+    /// ```
+    #[must_use]
+    pub const fn frames(&self) -> Frames<'a> {
+        Frames::new(self.body)
+    }
+
+    /// `Logplex-Msg-Count`.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"").with_header("Logplex-Msg-Count", b" 12 ");
+    /// assert_eq!(delivery.msg_count(), Some(12));
+    /// ```
+    #[must_use]
+    pub const fn msg_count(&self) -> Option<u64> {
+        self.msg_count
+    }
+
+    /// `Logplex-Frame-Id`.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"").with_header("Logplex-Frame-Id", b"");
+    /// assert_eq!(delivery.frame_id(), None);
+    /// ```
+    #[must_use]
+    pub const fn frame_id(&self) -> Option<&'a str> {
+        self.frame_id
+    }
+
+    /// `Logplex-Drain-Token`.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"").with_header("Logplex-Drain-Token", b"d.5ca1ab1e");
+    /// assert_eq!(delivery.drain_token(), Some("d.5ca1ab1e"));
+    /// ```
+    #[must_use]
+    pub const fn drain_token(&self) -> Option<&'a str> {
+        self.drain_token
+    }
+
+    /// `X-Request-Id`.
+    ///
+    /// ```
+    /// let delivery = heroku_syslog::Delivery::new(b"").with_header("X-Request-ID", b"0ddba11");
+    /// assert_eq!(delivery.request_id(), Some("0ddba11"));
+    /// ```
+    #[must_use]
+    pub const fn request_id(&self) -> Option<&'a str> {
+        self.request_id
+    }
+
+    /// What names this delivery, to count it once: the frame id, else the request id. Without either the host may hash
+    /// the body; with one it must not, since the body of a retry may differ.
+    ///
+    /// ```
+    /// use heroku_syslog::{Delivery, DeliveryId};
+    /// let delivery = Delivery::new(b"").with_request_id("0ddba11");
+    /// assert_eq!(delivery.id(), Some(DeliveryId::Request("0ddba11")));
+    /// ```
+    #[must_use]
+    pub const fn id(&self) -> Option<DeliveryId<'a>> {
+        match (self.frame_id, self.request_id) {
+            (Some(id), _) => Some(DeliveryId::Frame(id)),
+            (None, Some(id)) => Some(DeliveryId::Request(id)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether the sender's count is the number of frames that were found; `None` without a count. A disagreement is
+    /// for counting, it refuses nothing: some senders count what they then leave out.
+    ///
+    /// ```
+    /// # use heroku_syslog::Delivery;
+    /// assert_eq!(Delivery::new(b"").with_msg_count(3).count_agrees(2), Some(false));
+    /// ```
+    #[must_use]
+    pub fn count_agrees(&self, frames: u64) -> Option<bool> {
+        self.msg_count.map(|count| count == frames)
+    }
+}
+
+/// Shows the length of the body, not the body.
+impl fmt::Debug for Delivery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("body", &format_args!("{} octets", self.body.len()))
+            .field("msg_count", &self.msg_count)
+            .field("frame_id", &self.frame_id)
+            .field("drain_token", &self.drain_token)
+            .field("request_id", &self.request_id)
+            .finish()
+    }
+}
+
+/// The headers that say something about a delivery.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DeliveryHeader {
+    /// `Logplex-Msg-Count`.
+    MsgCount,
+    /// `Logplex-Frame-Id`.
+    FrameId,
+    /// `Logplex-Drain-Token`.
+    DrainToken,
+    /// `X-Request-Id`.
+    RequestId,
+}
+
+impl DeliveryHeader {
+    const ALL: [Self; 4] = [Self::MsgCount, Self::FrameId, Self::DrainToken, Self::RequestId];
+
+    /// The header's name as Logplex writes it.
+    ///
+    /// ```
+    /// assert_eq!(heroku_syslog::DeliveryHeader::FrameId.name(), "Logplex-Frame-Id");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MsgCount => "Logplex-Msg-Count",
+            Self::FrameId => "Logplex-Frame-Id",
+            Self::DrainToken => "Logplex-Drain-Token",
+            Self::RequestId => "X-Request-Id",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|header| header.name().eq_ignore_ascii_case(name))
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The name of a delivery. Two of different kinds are never the same.
+///
+/// ```
+/// use heroku_syslog::DeliveryId;
+/// assert_ne!(DeliveryId::Frame("1"), DeliveryId::Request("1"));
+/// assert_eq!(DeliveryId::Frame("1").as_str(), "1");
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DeliveryId<'a> {
+    /// From `Logplex-Frame-Id`: names the batch.
+    Frame(&'a str),
+    /// From `X-Request-Id`: names the request.
+    Request(&'a str),
+}
+
+impl<'a> DeliveryId<'a> {
+    /// The id without its kind.
+    ///
+    /// ```
+    /// assert_eq!(heroku_syslog::DeliveryId::Request("0ddba11").as_str(), "0ddba11");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        match self {
+            Self::Frame(id) | Self::Request(id) => id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_digits() {
+        for text in ["", "-1", "+1", "1.0", "1 2", "0x1", "18446744073709551616", "\u{661}"] {
+            let delivery = Delivery::new(b"").with_header("LOGPLEX-MSG-COUNT", text.as_bytes());
+            assert_eq!(delivery.msg_count(), None, "{text}");
+            assert!(delivery.is_unreadable(DeliveryHeader::MsgCount), "{text}");
+        }
+        let delivery = Delivery::new(b"").with_header("Logplex-Msg-Count", b"18446744073709551615");
+        assert_eq!(delivery.msg_count(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_header_counts() {
+        let delivery = Delivery::new(b"").with_header("X-Request-Id", b"\xff").with_header("X-Request-Id", b"a");
+        assert_eq!((delivery.request_id(), delivery.is_unreadable(DeliveryHeader::RequestId)), (Some("a"), false));
+        let delivery = delivery.with_header("X-Request-Id", b"");
+        assert_eq!((delivery.request_id(), delivery.is_unreadable(DeliveryHeader::RequestId)), (None, true));
+    }
+}

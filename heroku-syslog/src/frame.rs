@@ -1,0 +1,379 @@
+use crate::dialect::Dialect;
+use crate::error::{Fault, FrameError, Part};
+use crate::header::{Fields, Parsed, header, missing, not_utf8};
+use crate::pri::Pri;
+use crate::structured_data::{StructuredData, structured_data};
+use crate::timestamp::Timestamp;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// One syslog message, read: a `Copy` view into the bytes it was read from.
+///
+/// The header is text (UTF-8, as a rule ASCII), the message is bytes and nothing has looked at it. All accessors hand
+/// out what they borrow from the input, so it outlives the view.
+///
+/// ```
+/// use heroku_syslog::{Dialect, Frame};
+///
+/// let line = b"<40>1 2024-02-03T04:05:06+00:00 host app web.3 - State changed from starting to up\n";
+/// let frame = Frame::parse(line, Dialect::Logplex)?;
+/// assert_eq!(frame.timestamp().unwrap().unix_micros(), 1_706_933_106_000_000);
+/// assert_eq!((frame.app_name(), frame.proc_id(), frame.msg_id()), (Some("app"), Some("web.3"), None));
+/// assert_eq!(frame.message(), b"State changed from starting to up");
+/// # Ok::<(), heroku_syslog::FrameError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    bytes: &'a [u8],
+    /// The header's text, from the first octet of `bytes` on.
+    head: &'a str,
+    fields: Fields,
+    structured_data: Option<StructuredData<'a>>,
+    message: &'a [u8],
+    message_offset: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads one SYSLOG-MSG, without its octet count. Never panics; linear in the length of the header.
+    ///
+    /// `bytes` are all of one frame; a LF or CRLF at the end belongs to it and not to [`message`](Self::message).
+    /// What the dialects make of the same bytes is told at [`Dialect`]. Header fields may be as long as RFC 5424
+    /// says: HOSTNAME 255 octets, APP-NAME 48, PROCID 128, MSGID 32.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its offset in `bytes`. Text of the header is looked at last, so that
+    /// `not_utf8` is only told of headers that are complete.
+    ///
+    /// ```
+    /// use heroku_syslog::{Dialect, Frame};
+    ///
+    /// let error = Frame::parse(b"<192>1 2024-02-03T04:05:06+00:00 host app web.1 - hi", Dialect::Logplex).unwrap_err();
+    /// assert_eq!(error.to_string(), "value out of range in PRI at byte 1");
+    /// ```
+    pub fn parse(bytes: &'a [u8], dialect: Dialect) -> Result<Self, FrameError> {
+        Self::parse_by(bytes, |_| dialect)
+    }
+
+    /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    ///
+    /// ```
+    /// use heroku_syslog::{Dialect, Frame};
+    ///
+    /// let by_hostname = |hostname: Option<&str>| {
+    ///     hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
+    /// };
+    /// let drained = b"<190>1 2024-02-03T04:05:06Z d.5ca1ab1e-0000-4000-8000-00000000beef app web.1 - - hi";
+    /// assert_eq!(Frame::parse_by(drained, by_hostname)?.message(), b"hi");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    pub fn parse_by(bytes: &'a [u8], dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Self, FrameError> {
+        syslog_message(bytes, dialect).map_err(|fault| fault.in_input_of(without_line_end(bytes).len()))
+    }
+
+    /// A view made by the reader of rendered lines; `head` and `message` are parts of `bytes`.
+    pub(crate) fn from_rendered(bytes: &'a [u8], head: &'a str, fields: Fields, message: &'a [u8]) -> Self {
+        // The message ends where the line's end begins.
+        let message_offset = without_line_end(bytes).len() - message.len();
+        Self { bytes, head, fields, structured_data: None, message, message_offset }
+    }
+
+    /// PRI; `None` only for [rendered](crate::rendered) lines, which have none.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.pri().map(|pri| pri.value()), Some(158));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn pri(&self) -> Option<Pri> {
+        self.fields.pri
+    }
+
+    /// VERSION, 1 to 999; `None` for rendered lines.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.version(), Some(1));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn version(&self) -> Option<u16> {
+        if self.fields.version == 0 { None } else { Some(self.fields.version) }
+    }
+
+    /// TIMESTAMP as an instant; `None` for the NILVALUE.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 1970-01-01T00:00:01Z host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.timestamp().map(|time| time.unix_micros()), Some(1_000_000));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn timestamp(&self) -> Option<Timestamp> {
+        self.fields.timestamp
+    }
+
+    /// TIMESTAMP as it is written; `None` for the NILVALUE.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 1970-01-01T00:00:01Z host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.timestamp_text(), Some("1970-01-01T00:00:01Z"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn timestamp_text(&self) -> Option<&'a str> {
+        self.fields.timestamp_text.of(self.head)
+    }
+
+    /// HOSTNAME: `host` on HTTPS drains, the drain token on syslog drains. `None` for the NILVALUE and rendered lines.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.hostname(), Some("host"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn hostname(&self) -> Option<&'a str> {
+        self.fields.hostname.of(self.head)
+    }
+
+    /// APP-NAME: `app` or `heroku`, who wrote the line. `None` for the NILVALUE.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.app_name(), Some("heroku"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn app_name(&self) -> Option<&'a str> {
+        self.fields.app_name.of(self.head)
+    }
+
+    /// PROCID: `router`, `web.1`, `heroku-postgres`. `None` for the NILVALUE.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.proc_id(), Some("router"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn proc_id(&self) -> Option<&'a str> {
+        self.fields.proc_id.of(self.head)
+    }
+
+    /// MSGID; `None` for the NILVALUE, which Logplex always writes, and for rendered lines.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<13>1 - - - - ID47 - hi", Dialect::Rfc5424)?;
+    /// assert_eq!(frame.msg_id(), Some("ID47"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn msg_id(&self) -> Option<&'a str> {
+        self.fields.msg_id.of(self.head)
+    }
+
+    /// STRUCTURED-DATA; `None` for the NILVALUE, and always in [`Dialect::Logplex`].
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<13>1 - - - - - [origin ip=\"192.0.2.7\"] hi", Dialect::Rfc5424)?;
+    /// assert_eq!(frame.structured_data().unwrap().as_str(), "[origin ip=\"192.0.2.7\"]");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn structured_data(&self) -> Option<StructuredData<'a>> {
+        self.structured_data
+    }
+
+    /// MSG: any bytes, without the LF or CRLF at the end of the frame. A byte order mark in front of it stays.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<190>1 - host app web.1 - \xff\r\n", Dialect::Logplex)?;
+    /// assert_eq!(frame.message(), b"\xff");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn message(&self) -> &'a [u8] {
+        self.message
+    }
+
+    /// Where [`message`](Self::message) starts in [`bytes`](Self::bytes).
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi\n", Dialect::Logplex)?;
+    /// assert_eq!(&frame.bytes()[frame.message_offset()..], b"hi\n");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn message_offset(&self) -> usize {
+        self.message_offset
+    }
+
+    /// All the bytes it was read from.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<190>1 - - - - - hi\n", Dialect::Logplex)?;
+    /// assert_eq!(frame.bytes(), b"<190>1 - - - - - hi\n");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The owned partner: one copy of the bytes.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let kept = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?.to_frame_buf();
+    /// assert_eq!(kept.as_frame().proc_id(), Some("web.1"));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn to_frame_buf(&self) -> FrameBuf {
+        let structured_data = self.structured_data.map_or(0, |data| data.as_str().len());
+        FrameBuf {
+            bytes: self.bytes.to_vec(),
+            head: self.head.len(),
+            fields: self.fields,
+            structured_data,
+            message: (self.message_offset, self.message_offset + self.message.len()),
+        }
+    }
+}
+
+/// Shows the fields by name, and the message with everything but printable ASCII escaped.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("pri", &self.pri())
+            .field("version", &self.version())
+            .field("timestamp", &self.timestamp_text())
+            .field("hostname", &self.hostname())
+            .field("app_name", &self.app_name())
+            .field("proc_id", &self.proc_id())
+            .field("msg_id", &self.msg_id())
+            .field("structured_data", &self.structured_data())
+            .field("message", &format_args!("\"{}\"", self.message.escape_ascii()))
+            .finish()
+    }
+}
+
+/// A frame that owns its bytes: one buffer, and where the parts lie in it.
+///
+/// ```
+/// use heroku_syslog::{Dialect, Frame, FrameBuf};
+///
+/// let kept: Vec<FrameBuf> = [&b"<190>1 - host app web.1 - one"[..], b"<190>1 - host app web.2 - two"]
+///     .iter()
+///     .filter_map(|line| Frame::parse(line, Dialect::Logplex).ok())
+///     .map(|frame| frame.to_frame_buf())
+///     .collect();
+/// assert_eq!(kept[1].as_frame().message(), b"two");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct FrameBuf {
+    bytes: Vec<u8>,
+    head: usize,
+    fields: Fields,
+    /// How long STRUCTURED-DATA is; 0 where there is none. It stands one SP behind the header.
+    structured_data: usize,
+    message: (usize, usize),
+}
+
+impl FrameBuf {
+    /// The view of it. Nothing is parsed; the header's octets are checked to be text once more, which safe code cannot
+    /// carry over.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?;
+    /// assert_eq!(frame.to_frame_buf().as_frame(), frame);
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn as_frame(&self) -> Frame<'_> {
+        let text = |start: usize, end: usize| {
+            self.bytes.get(start..end).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+        };
+        let data = text(self.head + 1, self.head + 1 + self.structured_data);
+        Frame {
+            bytes: &self.bytes,
+            head: text(0, self.head),
+            fields: self.fields,
+            structured_data: (self.structured_data > 0).then(|| StructuredData::from_checked(data)),
+            message: self.bytes.get(self.message.0..self.message.1).unwrap_or_default(),
+            message_offset: self.message.0,
+        }
+    }
+
+    /// The bytes, to be used again.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?;
+    /// assert_eq!(frame.to_frame_buf().into_bytes(), frame.bytes());
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for FrameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_frame().fmt(f)
+    }
+}
+
+/// SYSLOG-MSG = HEADER SP STRUCTURED-DATA [SP MSG]             ; RFC 5424, 6
+///
+/// In the logplex dialect: HEADER [SP MSG]. Faults are told by what is left of the frame without its line end.
+#[inline]
+fn syslog_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Frame<'a>, Fault> {
+    let input = without_line_end(bytes);
+    let Parsed { value: fields, rest } = header(input)?;
+    let head = match core::str::from_utf8(&input[..input.len() - rest.len()]) {
+        Ok(head) => head,
+        Err(error) => return Err(not_utf8(&fields, input, error.valid_up_to())),
+    };
+    let (structured_data, rest) = match dialect(fields.hostname.of(head)) {
+        Dialect::Logplex => (None, rest),
+        Dialect::Rfc5424 => match rest {
+            [b' ', rest @ ..] if matches!(rest, [b'-' | b'[', ..]) => {
+                let Parsed { value, rest } = structured_data(rest)?;
+                (value, rest)
+            }
+            // Some senders of this dialect leave the field out; what can be none is the message, and nothing is lost.
+            [b' ', _, ..] => (None, rest),
+            [b' ', rest @ ..] | rest => return Err(missing(Part::StructuredData, rest)),
+        },
+    };
+    let message = rest.strip_prefix(b" ").unwrap_or(rest);
+    Ok(Frame { bytes, head, fields, structured_data, message, message_offset: input.len() - message.len() })
+}
+
+/// A LF or CRLF at the end belongs to the frame and not to its message.
+#[inline]
+pub(crate) const fn without_line_end(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [rest @ .., b'\r', b'\n'] | [rest @ .., b'\n'] => rest,
+        _ => bytes,
+    }
+}

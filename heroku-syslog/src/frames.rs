@@ -1,0 +1,292 @@
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, resume};
+use crate::dialect::Dialect;
+use crate::error::{FrameError, FramingError};
+use crate::frame::Frame;
+use crate::resync::{Search, search};
+use core::iter::FusedIterator;
+
+/// What a reader does behind an unusable length.
+///
+/// ```
+/// use heroku_syslog::{Frames, Recovery};
+///
+/// let body = b"16 <1>1 - - - - - -oops16 <1>1 - - - - - -";
+/// assert_eq!(Frames::new(body).filter(Result::is_ok).count(), 2);
+/// assert_eq!(Frames::new(body).recovery(Recovery::Stop).filter(Result::is_ok).count(), 1);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub enum Recovery {
+    /// The walk ends: no later boundary is certain. All the rest is skipped.
+    Stop,
+    /// Go on at the next place where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands and the declared length ends at the end
+    /// of input or at another such place, with at most one LF or CRLF between. What lies in front of it is skipped.
+    ///
+    /// A frame over [`Limits::max_frame`] but not over [`Limits::max_skip`] is passed over to its end without a search.
+    /// When a length that was read turns out to be too large, the search begins behind it.
+    #[default]
+    Resync,
+}
+
+/// The octets of one frame, not looked at yet, and where they stand in the body.
+///
+/// ```
+/// use heroku_syslog::{Dialect, Frames};
+///
+/// let body = b"53 <45>1 2024-02-03T04:05:06Z host heroku web.1 - is up\n";
+/// let raw = Frames::new(body).next().unwrap()?;
+/// assert_eq!((raw.offset(), raw.wire_len(), raw.message_offset(), raw.bytes().len()), (0, 56, 3, 53));
+/// assert_eq!(raw.parse(Dialect::Logplex)?.message(), b"is up");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RawFrame<'a> {
+    bytes: &'a [u8],
+    offset: u64,
+    wire_len: u64,
+}
+
+impl<'a> RawFrame<'a> {
+    /// A frame of `used` octets, of which `bytes` are the last.
+    pub(crate) const fn new(bytes: &'a [u8], offset: u64, used: usize) -> Self {
+        Self { bytes, offset, wire_len: used as u64 }
+    }
+
+    /// The offset of MSG-LEN's first digit, from the start of the body or stream.
+    ///
+    /// ```
+    /// # use heroku_syslog::Frames;
+    /// assert_eq!(Frames::new(b"\n2 ab").next().unwrap()?.offset(), 1);
+    /// # Ok::<(), heroku_syslog::FramingError>(())
+    /// ```
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The octets of the frame as it stands in the body: MSG-LEN, SP and message.
+    ///
+    /// ```
+    /// # use heroku_syslog::Frames;
+    /// assert_eq!(Frames::new(b"2 ab").next().unwrap()?.wire_len(), 4);
+    /// # Ok::<(), heroku_syslog::FramingError>(())
+    /// ```
+    #[must_use]
+    pub const fn wire_len(&self) -> u64 {
+        self.wire_len
+    }
+
+    /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included.
+    ///
+    /// ```
+    /// # use heroku_syslog::Frames;
+    /// assert_eq!(Frames::new(b"2 ab").next().unwrap()?.bytes(), b"ab");
+    /// # Ok::<(), heroku_syslog::FramingError>(())
+    /// ```
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The offset of [`bytes`](Self::bytes), from the start of the body or stream.
+    ///
+    /// ```
+    /// # use heroku_syslog::Frames;
+    /// assert_eq!(Frames::new(b"\n2 ab").next().unwrap()?.message_offset(), 3);
+    /// # Ok::<(), heroku_syslog::FramingError>(())
+    /// ```
+    #[must_use]
+    pub const fn message_offset(&self) -> u64 {
+        self.offset + (self.wire_len - self.bytes.len() as u64)
+    }
+
+    /// Reads the frame. It takes the view, which is `Copy`, by value.
+    ///
+    /// # Errors
+    /// As [`Frame::parse`], with offsets counted from the start of the body or stream.
+    ///
+    /// ```
+    /// use heroku_syslog::{Dialect, Frames};
+    /// let raw = Frames::new(b"8 <999>1 -").next().unwrap().unwrap();
+    /// assert_eq!(raw.parse(Dialect::Logplex).unwrap_err().to_string(), "value out of range in PRI at byte 3");
+    /// ```
+    #[inline]
+    pub fn parse(self, dialect: Dialect) -> Result<Frame<'a>, FrameError> {
+        self.parse_by(|_| dialect)
+    }
+
+    /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    ///
+    /// ```
+    /// use heroku_syslog::{Dialect, Frames};
+    ///
+    /// let raw = Frames::new(b"31 <190>1 - shuttle app w.1 - - hi").next().unwrap()?;
+    /// let frame = raw.parse_by(|name| {
+    ///     name.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
+    /// })?;
+    /// assert_eq!(frame.message(), b"hi");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn parse_by(self, dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Frame<'a>, FrameError> {
+        Frame::parse_by(self.bytes, dialect).map_err(|error| error.shifted(self.message_offset()))
+    }
+}
+
+/// Splits a whole body into frames, in order, without copying. Never panics; linear in the body.
+///
+/// `body` is MSG-LEN SP SYSLOG-MSG repeated (RFC 6587, 3.4.1; Logplex HTTPS drains): any bytes, untrusted. LF and CRLF
+/// between frames, in front of the first and behind the last are skipped and counted.
+///
+/// At the end every octet is accounted for: the [`wire_len`](RawFrame::wire_len) of all frames,
+/// [`separators`](Self::separators) and [`skipped`](Self::skipped) add up to the length of the body.
+///
+/// ```
+/// use heroku_syslog::{Dialect, Frames};
+///
+/// let body = b"53 <45>1 2024-02-03T04:05:06Z host heroku web.1 - is up\n16 <1>1 - - - - - -";
+/// let mut frames = Frames::new(body);
+/// let mut octets = 0;
+/// for raw in &mut frames {
+///     let raw = raw?;
+///     octets += raw.wire_len();
+///     let frame = raw.parse(Dialect::Logplex)?;
+///     assert!(frame.message() == b"is up" || frame.message() == b"-");
+/// }
+/// assert_eq!(octets + frames.separators() + frames.skipped(), body.len() as u64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    body: &'a [u8],
+    at: usize,
+    limits: Limits,
+    recovery: Recovery,
+    separators: u64,
+    skipped: u64,
+}
+
+impl<'a> Frames<'a> {
+    /// The frames of `body`, with the limits of [`Limits::new`] and [`Recovery::Resync`].
+    ///
+    /// ```
+    /// assert_eq!(heroku_syslog::Frames::new(b"2 ab2 cd").count(), 2);
+    /// ```
+    #[must_use]
+    pub const fn new(body: &'a [u8]) -> Self {
+        Self { body, at: 0, limits: Limits::new(), recovery: Recovery::Resync, separators: 0, skipped: 0 }
+    }
+
+    /// With other limits.
+    ///
+    /// ```
+    /// use heroku_syslog::{Frames, Limits};
+    /// assert!(Frames::new(b"2 ab").limits(Limits::new().max_frame(1)).next().unwrap().is_err());
+    /// ```
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// With another behaviour behind an unusable length.
+    ///
+    /// ```
+    /// use heroku_syslog::{Frames, Recovery};
+    /// let mut frames = Frames::new(b"?16 <1>1 - - - - - -").recovery(Recovery::Stop);
+    /// assert!(frames.next().unwrap().is_err());
+    /// assert!(frames.next().is_none());
+    /// ```
+    #[must_use]
+    pub const fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// The octets of LF and CRLF between frames passed so far.
+    ///
+    /// ```
+    /// let mut frames = heroku_syslog::Frames::new(b"2 ab\r\n2 cd\n");
+    /// assert_eq!(frames.by_ref().count(), 2);
+    /// assert_eq!(frames.separators(), 3);
+    /// ```
+    #[must_use]
+    pub const fn separators(&self) -> u64 {
+        self.separators
+    }
+
+    /// The octets passed over because of framing errors so far: the sum of [`FramingError::skipped`].
+    ///
+    /// ```
+    /// let mut frames = heroku_syslog::Frames::new(b"2 ab?");
+    /// assert_eq!(frames.by_ref().count(), 2);
+    /// assert_eq!(frames.skipped(), 1);
+    /// ```
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How far the body is read: the offset at which the next item is looked for.
+    ///
+    /// ```
+    /// let mut frames = heroku_syslog::Frames::new(b"2 ab2 cd");
+    /// assert!(frames.next().is_some());
+    /// assert_eq!(frames.offset(), 4);
+    /// ```
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.at as u64
+    }
+
+    /// Passes over what cannot be read, and completes the error about it.
+    #[cold]
+    fn lost(&mut self, error: FramingError, rest: &'a [u8]) -> FramingError {
+        let passed = match self.recovery {
+            Recovery::Stop => rest.len(),
+            Recovery::Resync => match resume(rest, self.limits) {
+                Resume::Pass(octets) => usize::try_from(octets).map_or(rest.len(), |octets| octets.min(rest.len())),
+                Resume::Search(from) => match search(&rest[from..], self.limits, true) {
+                    Search::Found(at) => from + at,
+                    Search::Undecided(_) | Search::Nowhere => rest.len(),
+                },
+            },
+        };
+        let error = error.shifted(self.at as u64).with_skipped(passed as u64);
+        self.at += passed;
+        self.skipped += passed as u64;
+        error
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<RawFrame<'a>, FramingError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = &self.body[self.at..];
+            let error = match deframe(rest, self.limits) {
+                Ok(Deframed::Message { bytes, used }) => {
+                    let offset = self.at as u64;
+                    self.at += used;
+                    return Some(Ok(RawFrame::new(bytes, offset, used)));
+                }
+                Ok(Deframed::Separator { used }) => {
+                    self.at += used;
+                    self.separators += used as u64;
+                    continue;
+                }
+                Ok(Deframed::NeedMore { .. }) if rest.is_empty() => return None,
+                Ok(Deframed::NeedMore { .. }) => cut_short(rest),
+                Err(error) => error,
+            };
+            return Some(Err(self.lost(error, rest)));
+        }
+    }
+}
+
+impl FusedIterator for Frames<'_> {}

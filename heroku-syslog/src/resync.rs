@@ -1,0 +1,162 @@
+//! Finding the next frame when a length cannot be used.
+//!
+//! A *place* is where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands. Reading goes on at the first place whose declared
+//! length (within the limit) ends at the end of input or at another place; one LF or CRLF may lie between. Digits of a
+//! message may run into those of a length (`...=1234595 <10>1`), so that each suffix of the digits is tried, the
+//! longest first.
+//!
+//! The work is linear in the input whatever it holds, also where every few octets look like a place: each `<` is met
+//! once, at most 20 digits in front of it are tried, and of those only the few that are within the limit are followed,
+//! to a single spot of which at most 34 octets are looked at. What is decided is never looked at again.
+
+use crate::deframe::{Limits, MsgLen, msg_len};
+use crate::error::Problem;
+use crate::header::version;
+use crate::pri::pri;
+
+/// Where a search ended. Everything in front of the offset is lost in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Search {
+    Found(usize),
+    /// More octets are needed to tell whether a frame begins here.
+    Undecided(usize),
+    /// There is none, and the input has ended.
+    Nowhere,
+}
+
+/// An answer that more input may be needed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    Yes,
+    No,
+    Open,
+}
+
+/// The most digits a length of 64 bits has.
+const DIGITS: usize = 20;
+
+/// Looks for the next frame in `buf`; `ended` tells that nothing comes behind it.
+pub(crate) fn search(buf: &[u8], limits: Limits, ended: bool) -> Search {
+    let mut from = 0;
+    while let Some(bracket) = memchr::memchr(b'<', &buf[from..]).map(|at| from + at) {
+        let first = length_in_front(&buf[from..bracket]).map(|len| bracket - len);
+        if let Some(first) = first {
+            match mark(&buf[bracket..]) {
+                Verdict::No => {}
+                Verdict::Open if ended => {}
+                Verdict::Open => return Search::Undecided(first),
+                Verdict::Yes => {
+                    for start in first..bracket - 1 {
+                        match fits(buf, start, limits, ended) {
+                            Verdict::Yes => return Search::Found(start),
+                            Verdict::Open => return Search::Undecided(start),
+                            Verdict::No => {}
+                        }
+                    }
+                }
+            }
+        }
+        from = bracket + 1;
+    }
+    if ended { Search::Nowhere } else { Search::Undecided(from + unfinished(&buf[from..])) }
+}
+
+/// The octets of the digits and the SP at the end of `text`, at most 20 digits; `None` without either.
+fn length_in_front(text: &[u8]) -> Option<usize> {
+    let digits = text.strip_suffix(b" ")?;
+    let count = digits.iter().rev().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    (count > 0).then_some(count + 1)
+}
+
+/// Where in `text`, which has no `<`, a length may have begun that goes on in the next octets.
+fn unfinished(text: &[u8]) -> usize {
+    let digits = text.strip_suffix(b" ").unwrap_or(text);
+    let count = digits.iter().rev().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    if count > 0 { digits.len() - count } else { text.len() }
+}
+
+/// Whether the length at `start` is one, is within the limit, and ends where a frame may end.
+fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
+    let Ok(MsgLen::Read { len, used }) = msg_len(&buf[start..]) else { return Verdict::No };
+    let Some(len) = usize::try_from(len).ok().filter(|len| *len <= limits.largest_frame()) else { return Verdict::No };
+    let end = (start + used).saturating_add(len);
+    let verdict = match buf.get(end..) {
+        None | Some([]) if !ended => Verdict::Open,
+        None => Verdict::No,
+        Some([]) => Verdict::Yes,
+        Some([b'\r']) => Verdict::Open,
+        Some([b'\n'] | [b'\r', b'\n']) if !ended => Verdict::Open,
+        Some([b'\n'] | [b'\r', b'\n']) => Verdict::Yes,
+        Some([b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] | rest) => place(rest),
+    };
+    // What the end of input leaves open is not a place.
+    if ended && verdict == Verdict::Open { Verdict::No } else { verdict }
+}
+
+/// MSG-LEN SP PRI VERSION SP
+fn place(input: &[u8]) -> Verdict {
+    match msg_len(input) {
+        Ok(MsgLen::Read { used, .. }) => mark(&input[used..]),
+        Ok(MsgLen::Open) => Verdict::Open,
+        Err(_) => Verdict::No,
+    }
+}
+
+/// PRI VERSION SP, by the rules of the header
+fn mark(input: &[u8]) -> Verdict {
+    match pri(input).and_then(|pri| version(pri.rest)) {
+        Ok(_) => Verdict::Yes,
+        Err(fault) if fault.problem == Problem::Ends => Verdict::Open,
+        Err(_) => Verdict::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(text: &str) -> Search {
+        search(text.as_bytes(), Limits::new(), true)
+    }
+
+    fn open(text: &str) -> Search {
+        search(text.as_bytes(), Limits::new(), false)
+    }
+
+    #[test]
+    fn a_place_must_end_at_the_end_or_at_a_place() {
+        assert_eq!(ended("xx7 <13>1 a"), Search::Found(2));
+        assert_eq!(ended("xx7 <13>1 a\n"), Search::Found(2));
+        assert_eq!(ended("xx7 <13>1 a\r\n"), Search::Found(2));
+        assert_eq!(ended("xx7 <13>1 a9 <13>1 "), Search::Found(2), "whatever becomes of the second");
+        assert_eq!(ended("xx7 <13>1 a\n9 <13>1 "), Search::Found(2));
+        assert_eq!(ended("xx7 <13>1 a\n\n9 <13>1 "), Search::Nowhere);
+        assert_eq!(ended("xx7 <13>1 a\r"), Search::Nowhere);
+        assert_eq!(ended("xx8 <13>1 a"), Search::Nowhere);
+        assert_eq!(ended("xx6 <13>1 a"), Search::Nowhere);
+        assert_eq!(ended("xx7 <13>1 a9 <13>"), Search::Nowhere, "a place cut short is none");
+        assert_eq!(ended("xx7 <13>0 a"), Search::Nowhere);
+        assert_eq!(ended("xx8 <192>1 a"), Search::Nowhere);
+        assert_eq!(ended("xx07 <13>1 a"), Search::Found(3));
+    }
+
+    #[test]
+    fn digits_of_the_message_may_stand_in_front() {
+        assert_eq!(ended("error=12347 <13>1 a"), Search::Found(10));
+        assert_eq!(ended("99999999999999999999999999997 <13>1 a"), Search::Found(28));
+    }
+
+    #[test]
+    fn without_the_end_more_is_asked_for() {
+        assert_eq!(open(""), Search::Undecided(0));
+        assert_eq!(open("xx7 <13>1 a"), Search::Undecided(2));
+        assert_eq!(open("xx7 <13>1 a\r"), Search::Undecided(2));
+        assert_eq!(open("xx7 <13>1 a9 <1"), Search::Undecided(2));
+        assert_eq!(open("xx7 <13>1 a9 <x"), Search::Undecided(15));
+        assert_eq!(open("xx7 <13"), Search::Undecided(2));
+        assert_eq!(open("xx7 "), Search::Undecided(2));
+        assert_eq!(open("xx7"), Search::Undecided(2));
+        assert_eq!(open("xx7  "), Search::Undecided(5));
+        assert_eq!(open("123456789012345678901234 "), Search::Undecided(4));
+    }
+}
