@@ -1,0 +1,293 @@
+use core::ops::Range;
+use thiserror::Error;
+
+/// Why a text is no number with a unit. The message says what, in which part, at which byte.
+///
+/// ```
+/// use logfmt_metrics::{NumberErrorKind, number};
+///
+/// let error = number(b"200m/s").expect_err("a slash is no letter");
+/// assert_eq!((error.kind(), error.offset()), (NumberErrorKind::BadUnit, 4));
+/// assert_eq!(error.to_string(), "not 1 to 16 letters or % in unit at byte 4");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("{} at byte {offset}", .kind.message())]
+pub struct NumberError {
+    kind: NumberErrorKind,
+    offset: usize,
+}
+
+impl NumberError {
+    pub(crate) const fn new(kind: NumberErrorKind, offset: usize) -> Self {
+        Self { kind, offset }
+    }
+
+    /// What is wrong.
+    ///
+    /// ```
+    /// use logfmt_metrics::{NumberErrorKind, number};
+    /// assert_eq!(number(b"").map_err(|error| error.kind()), Err(NumberErrorKind::Empty));
+    /// ```
+    #[must_use]
+    pub const fn kind(self) -> NumberErrorKind {
+        self.kind
+    }
+
+    /// The byte of the text that is wrong; 0 for a number beyond the largest double.
+    ///
+    /// ```
+    /// assert_eq!(logfmt_metrics::number(b"-ms").map_err(|error| error.offset()), Err(1));
+    /// ```
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        self.offset
+    }
+}
+
+/// The ways of being no number.
+///
+/// ```
+/// use logfmt_metrics::{NumberErrorKind, number};
+/// assert_eq!(number(b"inf").map_err(|error| error.kind()), Err(NumberErrorKind::NotANumber));
+/// assert_eq!(number(b"1e999").map_err(|error| error.kind()), Err(NumberErrorKind::NotFinite));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum NumberErrorKind {
+    /// There is no text.
+    Empty,
+    /// No digit where the first one is due.
+    NotANumber,
+    /// Its nearest double is an infinity.
+    NotFinite,
+    /// What follows the number is neither `%` nor 1 to 16 letters.
+    BadUnit,
+}
+
+impl NumberErrorKind {
+    /// A name for counters: `empty`, `not_a_number`, `not_finite`, `bad_unit`.
+    ///
+    /// ```
+    /// assert_eq!(logfmt_metrics::NumberErrorKind::BadUnit.as_str(), "bad_unit");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotANumber => "not_a_number",
+            Self::NotFinite => "not_finite",
+            Self::BadUnit => "bad_unit",
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Empty => "no text in number",
+            Self::NotANumber => "no digit in number",
+            Self::NotFinite => "beyond the largest double in number",
+            Self::BadUnit => "not 1 to 16 letters or % in unit",
+        }
+    }
+}
+
+/// A directive that cannot be used: why, and which token of the line it is. It costs that token alone.
+///
+/// An outcome to count rather than a failure of the walk, which goes on behind the token.
+///
+/// ```
+/// use logfmt_metrics::{RefusalKind, directives};
+///
+/// let line = b"paid count#orders=-1 count#visits=2";
+/// let refusal = directives(line).find_map(Result::err).expect("a count below zero");
+/// assert_eq!(refusal.kind(), RefusalKind::NegativeCount);
+/// assert_eq!(&line[refusal.range()], b"count#orders=-1");
+/// assert_eq!(refusal.to_string(), "negative number in count value at byte 5");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("{} at byte {offset}", .kind.message())]
+pub struct Refusal {
+    kind: RefusalKind,
+    offset: usize,
+    len: usize,
+}
+
+#[allow(clippy::len_without_is_empty)] // a token has at least one byte
+impl Refusal {
+    pub(crate) const fn new(kind: RefusalKind, token: Range<usize>) -> Self {
+        Self { kind, offset: token.start, len: token.end - token.start }
+    }
+
+    /// The reason.
+    ///
+    /// ```
+    /// use logfmt_metrics::{RefusalKind, directives};
+    /// let refused = directives(b"count#heroku.router.requests=1").find_map(Result::err);
+    /// assert_eq!(refused.map(|refusal| refusal.kind()), Some(RefusalKind::ReservedName));
+    /// ```
+    #[must_use]
+    pub const fn kind(self) -> RefusalKind {
+        self.kind
+    }
+
+    /// Where the token begins: bytes from the start of the line.
+    ///
+    /// ```
+    /// let refused = logfmt_metrics::directives(b"at=info count#a").find_map(Result::err);
+    /// assert_eq!(refused.map(|refusal| refusal.offset()), Some(8));
+    /// ```
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        self.offset
+    }
+
+    /// How many bytes the token has, quotes included.
+    ///
+    /// ```
+    /// let refused = logfmt_metrics::directives(b"at=info count#a").find_map(Result::err);
+    /// assert_eq!(refused.map(|refusal| refusal.len()), Some(7));
+    /// ```
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len
+    }
+
+    /// The token's place in the line, to slice it with.
+    ///
+    /// ```
+    /// let line = b"measure#db.query=ms at=info";
+    /// let refused = logfmt_metrics::directives(line).find_map(Result::err).expect("no digits");
+    /// assert_eq!(&line[refused.range()], b"measure#db.query=ms");
+    /// ```
+    #[must_use]
+    pub const fn range(self) -> Range<usize> {
+        self.offset..self.offset + self.len
+    }
+}
+
+/// Why a directive was refused.
+///
+/// ```
+/// use logfmt_metrics::{RefusalKind, directives};
+///
+/// let refused = |line: &'static str| directives(line.as_bytes()).find_map(Result::err).map(|refusal| refusal.kind());
+/// assert_eq!(refused("count#a"), Some(RefusalKind::NoValue));
+/// assert_eq!(refused("tag#user="), Some(RefusalKind::BadTagValue));
+/// assert_eq!(refused("count#a=1"), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// `count#a`, `count#a=`, `tag#a`: there is no value.
+    NoValue,
+    /// The metric's value does not begin with a number.
+    NotANumber,
+    /// The value is beyond the largest double, as written or in its regular unit.
+    NotFinite,
+    /// A count below zero.
+    NegativeCount,
+    /// What follows the number is neither `%` nor 1 to 16 letters.
+    BadUnit,
+    /// The metric's name is empty, or has a character outside `A-Za-z0-9_.:/-`.
+    BadName,
+    /// The metric's name has more than [`MAX_NAME`](crate::MAX_NAME) bytes.
+    NameTooLong,
+    /// The metric's name begins with `heroku.`, in any case of its letters: only the platform's lines make those.
+    ReservedName,
+    /// The tag's key is empty or holds a control character.
+    BadTagKey,
+    /// The tag's key has more than [`MAX_TAG_KEY`](crate::MAX_TAG_KEY) bytes.
+    TagKeyTooLong,
+    /// The tag's value is empty.
+    BadTagValue,
+    /// The tag's value has more than [`MAX_TAG_VALUE`](crate::MAX_TAG_VALUE) bytes, escapes undone.
+    TagValueTooLong,
+    /// The line has [`MAX_TAGS`](crate::MAX_TAGS) tags already.
+    TooManyTags,
+    /// A name, key or tag value is no UTF-8.
+    NotUtf8,
+    /// The value's quote is open: of a directive, or of a pair that swallows what looks like one.
+    UnterminatedQuote,
+}
+
+impl RefusalKind {
+    /// All of them, in order: the rows of a table of counters.
+    ///
+    /// ```
+    /// use logfmt_metrics::RefusalKind;
+    /// assert!(RefusalKind::ALL.is_sorted() && RefusalKind::ALL.contains(&RefusalKind::BadUnit));
+    /// ```
+    pub const ALL: &'static [Self] = &[
+        Self::NoValue,
+        Self::NotANumber,
+        Self::NotFinite,
+        Self::NegativeCount,
+        Self::BadUnit,
+        Self::BadName,
+        Self::NameTooLong,
+        Self::ReservedName,
+        Self::BadTagKey,
+        Self::TagKeyTooLong,
+        Self::BadTagValue,
+        Self::TagValueTooLong,
+        Self::TooManyTags,
+        Self::NotUtf8,
+        Self::UnterminatedQuote,
+    ];
+
+    /// A name for counters and reports: `no_value`, `not_a_number`, `not_finite` and so on.
+    ///
+    /// ```
+    /// assert_eq!(logfmt_metrics::RefusalKind::TooManyTags.as_str(), "too_many_tags");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoValue => "no_value",
+            Self::NotANumber => "not_a_number",
+            Self::NotFinite => "not_finite",
+            Self::NegativeCount => "negative_count",
+            Self::BadUnit => "bad_unit",
+            Self::BadName => "bad_name",
+            Self::NameTooLong => "name_too_long",
+            Self::ReservedName => "reserved_name",
+            Self::BadTagKey => "bad_tag_key",
+            Self::TagKeyTooLong => "tag_key_too_long",
+            Self::BadTagValue => "bad_tag_value",
+            Self::TagValueTooLong => "tag_value_too_long",
+            Self::TooManyTags => "too_many_tags",
+            Self::NotUtf8 => "not_utf8",
+            Self::UnterminatedQuote => "unterminated_quote",
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::NoValue => "no value in metric or tag",
+            Self::NotANumber => "no number in metric value",
+            Self::NotFinite => "beyond the largest double in metric value",
+            Self::NegativeCount => "negative number in count value",
+            Self::BadUnit => "not 1 to 16 letters or % in unit of metric value",
+            Self::BadName => "empty, or not of A-Za-z0-9_.:/-, in metric name",
+            Self::NameTooLong => "more than 255 bytes in metric name",
+            Self::ReservedName => "reserved prefix heroku. in metric name",
+            Self::BadTagKey => "empty, or a control character, in tag key",
+            Self::TagKeyTooLong => "more than 64 bytes in tag key",
+            Self::BadTagValue => "no text in tag value",
+            Self::TagValueTooLong => "more than 255 bytes in tag value",
+            Self::TooManyTags => "more than 50 tags in line: one more",
+            Self::NotUtf8 => "not UTF-8 in name, tag key or tag value",
+            Self::UnterminatedQuote => "no closing quote in value",
+        }
+    }
+}
+
+impl From<NumberErrorKind> for RefusalKind {
+    fn from(kind: NumberErrorKind) -> Self {
+        match kind {
+            NumberErrorKind::Empty => Self::NoValue,
+            NumberErrorKind::NotANumber => Self::NotANumber,
+            NumberErrorKind::NotFinite => Self::NotFinite,
+            NumberErrorKind::BadUnit => Self::BadUnit,
+        }
+    }
+}
