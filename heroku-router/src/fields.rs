@@ -1,0 +1,279 @@
+//! The plain walk over a router line, field by field. What a faster reader finds is tested against this one.
+
+use crate::layout::{Layout, Zone};
+use alloc::{borrow::Cow, vec::Vec};
+use core::{fmt, iter::FusedIterator};
+use logfmt_metrics::{Pair, Pairs, pairs};
+use memchr::memchr;
+
+/// One `name=value` of a router line, or a bare word.
+///
+/// ```
+/// use heroku_router::RouterLine;
+///
+/// let line = br#"method=GET path="/a b" host=shop.example.com retry dyno="#;
+/// let line = RouterLine::parse(line).ok_or("no router line")?;
+/// let fields: Vec<_> = line.fields().map(|field| (field.name(), field.value())).collect();
+/// assert_eq!(fields[1], (&b"path"[..], Some(&b"/a b"[..])));
+/// assert_eq!(fields[3], (&b"retry"[..], None));
+/// assert_eq!(fields[4], (&b"dyno"[..], Some(&b""[..])));
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    name: &'a [u8],
+    value: Option<&'a [u8]>,
+    quote: Quote,
+    zone: Zone,
+    offset: usize,
+    value_offset: usize,
+}
+
+/// How a value stands in the line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Quote {
+    None,
+    Closed,
+    Open,
+}
+
+impl<'a> Field<'a> {
+    /// The name as written, any octets but `=` and those up to SP; empty for a stray `=x`.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(b"status=200");
+    /// assert_eq!(line.and_then(|line| line.fields().next()).map(|field| field.name()), Some(&b"status"[..]));
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// The value as written, without its quotes: `None` for a bare word, empty for `dyno=`.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"desc="App crashed" status=503"#);
+    /// assert_eq!(line.and_then(|line| line.fields().next()).and_then(|f| f.value()), Some(&b"App crashed"[..]));
+    /// ```
+    #[must_use]
+    pub const fn value(&self) -> Option<&'a [u8]> {
+        self.value
+    }
+
+    /// The value with the escapes `\n \t \r \" \\ \/` of a quoted one undone; borrowed when there are none.
+    ///
+    /// Whether routers escape anything is not documented, so the accessors of [`RouterLine`](crate::RouterLine) leave
+    /// values as written.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"path="/say/\"hi\"" status=200"#);
+    /// let path = line.and_then(|line| line.fields().next()).and_then(|field| field.unescaped());
+    /// assert_eq!(path.as_deref(), Some(&br#"/say/"hi""#[..]));
+    /// ```
+    #[must_use]
+    pub fn unescaped(&self) -> Option<Cow<'a, [u8]>> {
+        self.value.map(|value| if self.is_quoted() { unescape(value) } else { Cow::Borrowed(value) })
+    }
+
+    /// Whether the value stood in quotes.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"path="/" status=200"#);
+    /// assert_eq!(line.map(|line| line.fields().map(|field| field.is_quoted()).collect()), Some(vec![true, false]));
+    /// ```
+    #[must_use]
+    pub const fn is_quoted(&self) -> bool {
+        matches!(self.quote, Quote::Closed | Quote::Open)
+    }
+
+    /// Whether the value is whole: not a quoted one that the end of the line cut off.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"code=H12 desc="Request tim"#);
+    /// assert_eq!(line.map(|line| line.fields().all(|field| field.is_terminated())), Some(false));
+    /// ```
+    #[must_use]
+    pub const fn is_terminated(&self) -> bool {
+        !matches!(self.quote, Quote::Open)
+    }
+
+    /// Where in the line the field starts, in octets. A field of a line before October 2012 that has no name there
+    /// starts with its value.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(b"method=GET status=200");
+    /// assert_eq!(line.map(|line| line.fields().map(|field| field.offset()).collect()), Some(vec![0, 11]));
+    /// ```
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Where in the line the value starts, behind its opening quote; for a bare word, where the word ends.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"path="/" status=200"#);
+    /// assert_eq!(line.map(|line| line.fields().map(|field| field.value_offset()).collect()), Some(vec![6, 16]));
+    /// ```
+    #[must_use]
+    pub const fn value_offset(&self) -> usize {
+        self.value_offset
+    }
+
+    pub(crate) const fn quote(&self) -> Quote {
+        self.quote
+    }
+
+    pub(crate) const fn zone(&self) -> Zone {
+        self.zone
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({}", self.name.escape_ascii())?;
+        if let Some(value) = self.value {
+            write!(f, "={}", value.escape_ascii())?;
+        }
+        write!(f, " at {})", self.offset)
+    }
+}
+
+/// The fields of a line, in its order: [`RouterLine::fields`](crate::RouterLine::fields).
+///
+/// ```
+/// # use heroku_router::RouterLine;
+/// let line = RouterLine::parse(b"method=GET status=200 status=503").ok_or("no router line")?;
+/// assert_eq!(line.fields().filter(|field| field.name() == b"status").count(), 2, "a repeat is visible here");
+/// assert_eq!(line.status(), Some(200), "the first one stands");
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Clone)]
+pub struct Fields<'a> {
+    line: &'a [u8],
+    layout: Layout,
+    /// How many fields of the layout's old head are out.
+    head: usize,
+    pairs: Pairs<'a>,
+    /// Where in the line `pairs` counts from, and where it ends.
+    base: usize,
+    end: usize,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(line: &'a [u8], layout: Layout) -> Self {
+        let base = layout.old.map_or(0, |old| old.end as usize);
+        let mut fields = Self { line, layout, head: 0, pairs: pairs(&[]), base, end: base };
+        fields.go_on(base);
+        fields
+    }
+
+    /// Walks on from here, up to the numbers when they are ahead: a quote that a client opens must not reach them.
+    fn go_on(&mut self, base: usize) {
+        let (numbers, end) = (self.layout.numbers as usize, self.line.len());
+        self.base = base.min(end);
+        self.end = if self.base < numbers { numbers } else { end };
+        self.pairs = pairs(self.line.get(self.base..self.end).unwrap_or_default());
+    }
+
+    fn next_pair(&mut self) -> Option<Pair<'a>> {
+        loop {
+            let pair = self.pairs.next();
+            if pair.is_some() || self.end == self.line.len() {
+                return pair;
+            }
+            self.go_on(self.end);
+        }
+    }
+
+    /// The next of the fields that a line before October 2012 writes without names.
+    fn next_of_head(&mut self) -> Option<Field<'a>> {
+        let old = self.layout.old?;
+        while let Some((name, range, zone)) = old.fields().get(self.head) {
+            self.head += 1;
+            let value = self.line.get(range.clone()).unwrap_or_default();
+            if !value.is_empty() {
+                let (quote, offset) = (Quote::None, range.start);
+                return Some(Field { name, value: Some(value), quote, zone: *zone, offset, value_offset: offset });
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        if let Some(field) = self.next_of_head() {
+            return Some(field);
+        }
+        let pair = self.next_pair()?;
+        let offset = self.base + pair.offset();
+        let value_offset = self.base + pair.value_offset();
+        let zone = self.layout.zone(offset);
+        let name = pair.key();
+        if let Some(span) = self.layout.span_at(value_offset) {
+            let value = self.line.get(value_offset..span.end as usize);
+            self.go_on(span.behind());
+            let quote = if span.is_open { Quote::Open } else { Quote::Closed };
+            return Some(Field { name, value, quote, zone, offset, value_offset });
+        }
+        let quote = match (pair.is_quoted(), pair.is_terminated()) {
+            (false, _) => Quote::None,
+            (true, true) => Quote::Closed,
+            (true, false) => Quote::Open,
+        };
+        Some(Field { name, value: pair.value(), quote, zone, offset, value_offset })
+    }
+}
+
+impl FusedIterator for Fields<'_> {}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// As `logfmt_metrics::Pair::unescaped`, for values whose end logfmt does not know.
+fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr(b'\\', raw) else { return Cow::Borrowed(raw) };
+    let mut plain = Vec::with_capacity(raw.len());
+    let (before, mut rest) = raw.split_at(first);
+    plain.extend_from_slice(before);
+    while let [octet, behind @ ..] = rest {
+        let escaped = match (octet, behind.first()) {
+            (b'\\', Some(b'n')) => Some(b'\n'),
+            (b'\\', Some(b't')) => Some(b'\t'),
+            (b'\\', Some(b'r')) => Some(b'\r'),
+            (b'\\', Some(&same @ (b'"' | b'\\' | b'/'))) => Some(same),
+            _ => None,
+        };
+        plain.push(escaped.unwrap_or(*octet));
+        rest = if escaped.is_some() { behind.get(1..).unwrap_or_default() } else { behind };
+    }
+    if plain.len() == raw.len() { Cow::Borrowed(raw) } else { Cow::Owned(plain) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_those_of_logfmt() {
+        for raw in [r"", r"a", r"\n\t\r\/", r#"\"\\"#, r"\\n", r"a\x\u0041", r"\\\\", r"caf\é"] {
+            let line = format!(r#"k="{raw}""#);
+            let pair = pairs(line.as_bytes()).next().unwrap();
+            assert_eq!(Some(unescape(raw.as_bytes())), pair.unescaped(), "{raw}");
+        }
+        assert_eq!(unescape(br"a\"), &br"a\"[..]);
+    }
+}
