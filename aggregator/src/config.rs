@@ -1,0 +1,472 @@
+use crate::{ConfigError, ConfigErrorKind, StreamQuota};
+use core::time::Duration;
+use metric_model::Kind;
+
+const DAY_MICROS: u128 = 86_400_000_000;
+
+/// How an [`Aggregator`](crate::Aggregator) works: one value, checked once, by `Aggregator::new`.
+///
+/// ```
+/// use core::time::Duration;
+/// use minute_aggregator::{Aggregator, AggregatorConfig, Precision};
+///
+/// let config = AggregatorConfig::new()
+///     .allowed_lateness(Duration::from_secs(30))
+///     .precision("checkout.duration", Precision::ThreeDigits)
+///     .without_percentiles("response.bytes");
+/// let engine = Aggregator::new(config)?;
+/// # Ok::<(), minute_aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AggregatorConfig {
+    window: Duration,
+    allowed_lateness: Duration,
+    late_policy: LatePolicy,
+    max_future: Duration,
+    idle_after: u32,
+    quota: Option<StreamQuota>,
+    max_streams: u32,
+    max_key_len: u32,
+    precision: Precision,
+    metrics: Vec<(String, Distribution)>,
+}
+
+/// What becomes of an observation whose window is closed.
+///
+/// ```
+/// use core::time::Duration;
+/// use metric_model::{DataPointBuf, Observation, TagSet, Timestamp, Value};
+/// use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome};
+///
+/// let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
+/// let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(hour))?;
+/// let none = TagSet::new();
+/// let signup = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_seconds(0));
+/// let mut points: Vec<DataPointBuf> = Vec::new();
+/// for now in [120, 180] {
+///     assert_eq!(engine.observe(&signup), Outcome::Accepted);
+///     let _ = engine.advance(Timestamp::from_unix_seconds(now), &mut points);
+/// }
+/// let written: Vec<_> = points.iter().map(|p| (p.as_point().revision(), p.as_point().stats().sum())).collect();
+/// assert_eq!(written, [(0, 1.0), (1, 2.0)]);
+/// # Ok::<(), minute_aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum LatePolicy {
+    /// It is [`Outcome::Late`](crate::Outcome::Late), and only counted.
+    #[default]
+    Drop,
+    /// It is still counted in its window: what changed is written again, by the next call that closes, as the
+    /// window's next revision.
+    Revise {
+        /// How long after it closed a window is kept for that; later than this, an observation is late.
+        horizon: Duration,
+    },
+}
+
+/// How far the percentile of a measure may be from the value at its rank once a window holds more than 64 values.
+///
+/// Up to 64 values, every percentile is an observed value.
+///
+/// ```
+/// use minute_aggregator::Precision;
+/// assert_eq!(Precision::TwoDigits.relative_error(), 0.005);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Within 0.5% (0.39% in fact: buckets of 1/128 octave, the middle reported); integers below 256 exact.
+    #[default]
+    TwoDigits,
+    /// Within 0.05% (1/1024 octave); integers below 2,048 exact; about eight times the memory.
+    ThreeDigits,
+}
+
+impl Precision {
+    /// The stated bound on the relative error: 0.005 or 0.0005.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::Precision::ThreeDigits.relative_error(), 0.0005);
+    /// ```
+    #[must_use]
+    pub const fn relative_error(self) -> f64 {
+        match self {
+            Self::TwoDigits => 0.005,
+            Self::ThreeDigits => 0.0005,
+        }
+    }
+
+    pub(crate) const fn to_byte(self) -> u8 {
+        match self {
+            Self::TwoDigits => 0,
+            Self::ThreeDigits => 1,
+        }
+    }
+
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::TwoDigits),
+            1 => Some(Self::ThreeDigits),
+            _ => None,
+        }
+    }
+
+    /// Buckets in an octave are 2 to this power.
+    pub(crate) const fn bits(self) -> u32 {
+        match self {
+            Self::TwoDigits => 7,
+            Self::ThreeDigits => 10,
+        }
+    }
+}
+
+/// What a measure keeps besides count, sum, min, max and last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Distribution {
+    None,
+    Sketch(Precision),
+}
+
+impl AggregatorConfig {
+    /// Windows of 60 s, 60 s of lateness and then late data dropped, 5 minutes of future, streams idle after 60 windows,
+    /// no quota, a million streams, keys of 16 KiB, two digits.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use minute_aggregator::AggregatorConfig;
+    /// assert_eq!(AggregatorConfig::new().window_length(), Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            window: Duration::from_secs(60),
+            allowed_lateness: Duration::from_secs(60),
+            late_policy: LatePolicy::Drop,
+            max_future: Duration::from_secs(300),
+            idle_after: 60,
+            quota: None,
+            max_streams: 1_000_000,
+            max_key_len: 16 * 1024,
+            precision: Precision::TwoDigits,
+            metrics: Vec::new(),
+        }
+    }
+
+    /// The length of a window; it must divide a day. Default: 60 s.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use minute_aggregator::AggregatorConfig;
+    /// assert_eq!(AggregatorConfig::new().window(Duration::from_secs(10)).window_length(), Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub const fn window(mut self, length: Duration) -> Self {
+        self.window = length;
+        self
+    }
+
+    /// How long after its end a window stays open. Default: 60 s.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use minute_aggregator::AggregatorConfig;
+    /// let config = AggregatorConfig::new().allowed_lateness(Duration::ZERO);
+    /// assert_eq!(config.lateness(), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn allowed_lateness(mut self, lateness: Duration) -> Self {
+        self.allowed_lateness = lateness;
+        self
+    }
+
+    /// What becomes of an observation whose window is closed. Default: [`LatePolicy::Drop`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use minute_aggregator::{AggregatorConfig, LatePolicy};
+    /// let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
+    /// assert_eq!(AggregatorConfig::new().late_policy(hour).when_late(), hour);
+    /// ```
+    #[must_use]
+    pub const fn late_policy(mut self, policy: LatePolicy) -> Self {
+        self.late_policy = policy;
+        self
+    }
+
+    /// The windows of event time after which a stream that was not seen gives up its place in the quota, and, when no
+    /// window holds a value of it, its memory. Default: 60.
+    ///
+    /// Event time is the latest that was observed or closed.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().idle_after(10).idle_windows(), 10);
+    /// ```
+    #[must_use]
+    pub const fn idle_after(mut self, windows: u32) -> Self {
+        self.idle_after = windows;
+        self
+    }
+
+    /// The most streams by a plan. Default: none but [`max_streams`](Self::max_streams).
+    ///
+    /// ```
+    /// use minute_aggregator::{AggregatorConfig, StreamQuota};
+    /// let gold = AggregatorConfig::new().quota(StreamQuota::streams(300));
+    /// assert_eq!(gold.stream_quota().map(StreamQuota::limit), Some(300));
+    /// ```
+    #[must_use]
+    pub fn quota(mut self, quota: StreamQuota) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
+    /// How far ahead of the host's time an observation may be. Default: 5 minutes.
+    ///
+    /// The bound holds from the first [`advance`](crate::Aggregator::advance) on: before, no time is known.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use minute_aggregator::AggregatorConfig;
+    /// assert_eq!(AggregatorConfig::new().max_future(Duration::from_secs(1)).future(), Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub const fn max_future(mut self, ahead: Duration) -> Self {
+        self.max_future = ahead;
+        self
+    }
+
+    /// The most streams that are known at a time; a new one beyond is refused. Default: 1,000,000.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_streams(300).stream_limit(), 300);
+    /// ```
+    #[must_use]
+    pub const fn max_streams(mut self, streams: u32) -> Self {
+        self.max_streams = streams;
+        self
+    }
+
+    /// The most octets of name, unit and tags together; a longer key is refused. Default: 16,384, which holds 50 tags
+    /// of 64 and 255 octets.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_key_len(1_000).key_limit(), 1_000);
+    /// ```
+    #[must_use]
+    pub const fn max_key_len(mut self, octets: u32) -> Self {
+        self.max_key_len = octets;
+        self
+    }
+
+    /// The precision of all measures that have none of their own. Default: two digits.
+    ///
+    /// ```
+    /// use minute_aggregator::{AggregatorConfig, Precision};
+    /// let config = AggregatorConfig::new().default_precision(Precision::ThreeDigits);
+    /// assert_eq!(config.precision_of("any"), Some(Precision::ThreeDigits));
+    /// ```
+    #[must_use]
+    pub const fn default_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The precision of one metric, by its exact name. The last word on a name stands.
+    ///
+    /// ```
+    /// use minute_aggregator::{AggregatorConfig, Precision};
+    /// let config = AggregatorConfig::new().precision("checkout.duration", Precision::ThreeDigits);
+    /// assert_eq!(config.precision_of("checkout.duration"), Some(Precision::ThreeDigits));
+    /// ```
+    #[must_use]
+    pub fn precision(self, metric: impl Into<String>, precision: Precision) -> Self {
+        self.distribution(metric.into(), Distribution::Sketch(precision))
+    }
+
+    /// Turns percentiles off for one measure, by its exact name: count, sum, min, max, mean and last remain.
+    ///
+    /// ```
+    /// let config = minute_aggregator::AggregatorConfig::new().without_percentiles("response.bytes");
+    /// assert_eq!(config.precision_of("response.bytes"), None);
+    /// ```
+    #[must_use]
+    pub fn without_percentiles(self, metric: impl Into<String>) -> Self {
+        self.distribution(metric.into(), Distribution::None)
+    }
+
+    fn distribution(mut self, metric: String, distribution: Distribution) -> Self {
+        match self.metrics.iter_mut().find(|(name, _)| *name == metric) {
+            Some((_, known)) => *known = distribution,
+            None => self.metrics.push((metric, distribution)),
+        }
+        self
+    }
+
+    /// The length of a window.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().window_length().as_secs(), 60);
+    /// ```
+    #[must_use]
+    pub const fn window_length(&self) -> Duration {
+        self.window
+    }
+
+    /// How long after its end a window stays open.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().lateness().as_secs(), 60);
+    /// ```
+    #[must_use]
+    pub const fn lateness(&self) -> Duration {
+        self.allowed_lateness
+    }
+
+    /// What becomes of an observation whose window is closed.
+    ///
+    /// ```
+    /// use minute_aggregator::{AggregatorConfig, LatePolicy};
+    /// assert_eq!(AggregatorConfig::new().when_late(), LatePolicy::Drop);
+    /// ```
+    #[must_use]
+    pub const fn when_late(&self) -> LatePolicy {
+        self.late_policy
+    }
+
+    /// How long a closed window is kept.
+    pub(crate) const fn horizon(&self) -> Duration {
+        match self.late_policy {
+            LatePolicy::Drop => Duration::ZERO,
+            LatePolicy::Revise { horizon } => horizon,
+        }
+    }
+
+    /// The windows after which a stream is idle.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().idle_windows(), 60);
+    /// ```
+    #[must_use]
+    pub const fn idle_windows(&self) -> u32 {
+        self.idle_after
+    }
+
+    /// The quota.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().stream_quota(), None);
+    /// ```
+    #[must_use]
+    pub const fn stream_quota(&self) -> Option<&StreamQuota> {
+        self.quota.as_ref()
+    }
+
+    pub(crate) fn set_quota(&mut self, quota: Option<StreamQuota>) {
+        self.quota = quota;
+    }
+
+    /// The places that a stream of this metric takes.
+    pub(crate) fn cost_of(&self, metric: &str, kind: Kind) -> u32 {
+        let percentiles = kind == Kind::Measure && self.precision_of(metric).is_some();
+        self.quota.as_ref().map_or(0, |quota| quota.cost(metric, kind, percentiles))
+    }
+
+    /// How far ahead of the host's time an observation may be.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().future().as_secs(), 300);
+    /// ```
+    #[must_use]
+    pub const fn future(&self) -> Duration {
+        self.max_future
+    }
+
+    /// The most streams that are known at a time.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().stream_limit(), 1_000_000);
+    /// ```
+    #[must_use]
+    pub const fn stream_limit(&self) -> u32 {
+        self.max_streams
+    }
+
+    /// The most octets of name, unit and tags together.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().key_limit(), 16_384);
+    /// ```
+    #[must_use]
+    pub const fn key_limit(&self) -> u32 {
+        self.max_key_len
+    }
+
+    /// The precision of a measure's percentiles; `None` where they are turned off.
+    ///
+    /// ```
+    /// use minute_aggregator::{AggregatorConfig, Precision};
+    /// assert_eq!(AggregatorConfig::new().precision_of("any"), Some(Precision::TwoDigits));
+    /// ```
+    #[must_use]
+    pub fn precision_of(&self, metric: &str) -> Option<Precision> {
+        match self.distribution_of(metric) {
+            Distribution::Sketch(precision) => Some(precision),
+            Distribution::None => None,
+        }
+    }
+
+    pub(crate) fn distribution_of(&self, metric: &str) -> Distribution {
+        let named = self.metrics.iter().find(|(name, _)| name == metric);
+        named.map_or(Distribution::Sketch(self.precision), |(_, distribution)| *distribution)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let micros = self.window.as_micros();
+        let whole = self.window.subsec_nanos().is_multiple_of(1_000);
+        if !whole || micros == 0 || !DAY_MICROS.is_multiple_of(micros) {
+            return Err(ConfigError::new(ConfigErrorKind::WindowLength));
+        }
+        if self.max_streams == 0 {
+            return Err(ConfigError::new(ConfigErrorKind::NoStreams));
+        }
+        Ok(())
+    }
+}
+
+impl Default for AggregatorConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_divides_a_day() {
+        for (length, fits) in [
+            (Duration::from_secs(60), true),
+            (Duration::from_secs(1), true),
+            (Duration::from_micros(1), true),
+            (Duration::from_millis(250), true),
+            (Duration::from_secs(86_400), true),
+            (Duration::ZERO, false),
+            (Duration::from_nanos(1_500), false),
+            (Duration::from_secs(7), false),
+            (Duration::from_secs(86_401), false),
+            (Duration::from_secs(172_800), false),
+            (Duration::MAX, false),
+        ] {
+            assert_eq!(AggregatorConfig::new().window(length).check().is_ok(), fits, "{length:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_on_a_metric_stands() {
+        let config = AggregatorConfig::new().without_percentiles("a").precision("a", Precision::ThreeDigits);
+        assert_eq!(config.precision_of("a"), Some(Precision::ThreeDigits));
+        assert_eq!(config.without_percentiles("a").precision_of("a"), None);
+    }
+}

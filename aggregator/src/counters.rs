@@ -1,0 +1,283 @@
+//! Counts by bucket, in blocks that exist only where values fell, as wide as their largest count asks.
+
+use crate::Precision;
+use crate::buckets::{BLOCK, Bucket};
+use crate::codec::{Reader, Writer};
+
+/// The counted form of a sketch.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Counters {
+    precision: Precision,
+    count: u64,
+    min: f64,
+    max: f64,
+    /// Sorted by number, which makes equal contents equal bytes.
+    blocks: Vec<Block>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Block {
+    number: u32,
+    counts: Counts,
+}
+
+/// Widening: a counter that would overflow moves its block to the next width, so that nothing is ever clipped.
+#[derive(Clone, PartialEq, Debug)]
+enum Counts {
+    Byte(Box<[u8; BLOCK]>),
+    Short(Box<[u16; BLOCK]>),
+    Word(Box<[u32; BLOCK]>),
+    Long(Box<[u64; BLOCK]>),
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self::Byte(Box::new([0; BLOCK]))
+    }
+
+    fn get(&self, place: usize) -> u64 {
+        match self {
+            Self::Byte(counts) => u64::from(counts[place]),
+            Self::Short(counts) => u64::from(counts[place]),
+            Self::Word(counts) => u64::from(counts[place]),
+            Self::Long(counts) => counts[place],
+        }
+    }
+
+    /// Adds to one counter; `false`, and nothing is changed, when it does not fit.
+    fn try_add(&mut self, place: usize, more: u64) -> bool {
+        fn put<T: Copy + TryFrom<u64> + Into<u64>>(count: &mut T, more: u64) -> bool {
+            match (*count).into().checked_add(more).and_then(|sum| T::try_from(sum).ok()) {
+                Some(sum) => {
+                    *count = sum;
+                    true
+                }
+                None => false,
+            }
+        }
+        match self {
+            Self::Byte(counts) => put(&mut counts[place], more),
+            Self::Short(counts) => put(&mut counts[place], more),
+            Self::Word(counts) => put(&mut counts[place], more),
+            Self::Long(counts) => {
+                counts[place] = counts[place].saturating_add(more);
+                true
+            }
+        }
+    }
+
+    fn widened(&self) -> Self {
+        match self {
+            Self::Byte(counts) => Self::Short(Box::new(counts.map(u16::from))),
+            Self::Short(counts) => Self::Word(Box::new(counts.map(u32::from))),
+            Self::Word(counts) => Self::Long(Box::new(counts.map(u64::from))),
+            Self::Long(counts) => Self::Long(counts.clone()),
+        }
+    }
+
+    fn add(&mut self, place: usize, more: u64) {
+        while !self.try_add(place, more) {
+            *self = self.widened();
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Byte(_) => BLOCK,
+            Self::Short(_) => 2 * BLOCK,
+            Self::Word(_) => 4 * BLOCK,
+            Self::Long(_) => 8 * BLOCK,
+        }
+    }
+}
+
+impl Counters {
+    pub(crate) fn new(precision: Precision) -> Self {
+        Self { precision, count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, blocks: Vec::new() }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn min(&self) -> f64 {
+        self.min
+    }
+
+    pub(crate) fn max(&self) -> f64 {
+        self.max
+    }
+
+    pub(crate) fn record(&mut self, value: f64) {
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.count = self.count.saturating_add(1);
+        self.add(Bucket::of(value, self.precision), 1);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.coarsen(other.precision);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.count = self.count.saturating_add(other.count);
+        for (bucket, count) in other.filled() {
+            let bucket = if other.precision == self.precision {
+                bucket
+            } else {
+                Bucket::of(bucket.answer(other.precision), self.precision)
+            };
+            self.add(bucket, count);
+        }
+    }
+
+    /// Moves the counts to coarser boundaries. Fine buckets nest in coarse ones, so this is what recording the values
+    /// there would have given.
+    pub(crate) fn coarsen(&mut self, precision: Precision) {
+        if precision >= self.precision {
+            return;
+        }
+        let mut coarse = Self { precision, blocks: Vec::new(), ..*self };
+        for (bucket, count) in self.filled() {
+            coarse.add(Bucket::of(bucket.answer(self.precision), precision), count);
+        }
+        *self = coarse;
+    }
+
+    fn add(&mut self, bucket: Bucket, more: u64) {
+        let (number, place) = bucket.block();
+        let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.blocks.insert(at, Block { number, counts: Counts::new() });
+                at
+            }
+        };
+        if let Some(block) = self.blocks.get_mut(at) {
+            block.counts.add(place, more);
+        }
+    }
+
+    fn filled(&self) -> impl Iterator<Item = (Bucket, u64)> {
+        self.blocks.iter().flat_map(|block| {
+            (0..BLOCK).filter_map(|place| {
+                let count = block.counts.get(place);
+                (count > 0).then(|| (Bucket::from_block(block.number, place), count))
+            })
+        })
+    }
+
+    /// The values at some ranks, in ascending order of rank, each with whether it was observed.
+    pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
+        let mut sorted: Vec<(i64, Bucket, u64)> =
+            self.filled().map(|(bucket, count)| (bucket.key(self.precision), bucket, count)).collect();
+        sorted.sort_unstable_by_key(|(key, ..)| *key);
+        let mut walk = sorted.into_iter();
+        let mut below = 0_u64;
+        let mut answer = (self.min, true);
+        ranks.map(|rank| {
+            while below < rank {
+                let Some((_, bucket, count)) = walk.next() else { break };
+                below = below.saturating_add(count);
+                answer = (bucket.answer(self.precision).clamp(self.min, self.max), bucket.is_exact());
+            }
+            if rank <= 1 {
+                (self.min, true)
+            } else if rank >= self.count {
+                (self.max, true)
+            } else {
+                answer
+            }
+        })
+    }
+
+    /// Every filled bucket's answer with its count, ascending.
+    pub(crate) fn counts(&self) -> Vec<(f64, u64)> {
+        let mut sorted: Vec<(i64, f64, u64)> = self
+            .filled()
+            .map(|(bucket, count)| {
+                let answer = bucket.answer(self.precision).clamp(self.min, self.max);
+                (bucket.key(self.precision), answer, count)
+            })
+            .collect();
+        sorted.sort_unstable_by_key(|(key, ..)| *key);
+        sorted.into_iter().map(|(_, answer, count)| (answer, count)).collect()
+    }
+
+    /// Least and greatest value, then the filled counters of each block: the distance to the one before, and the count.
+    pub(crate) fn encode(&self, out: &mut Writer) {
+        out.double(self.min);
+        out.double(self.max);
+        out.count(self.blocks.len());
+        for block in &self.blocks {
+            out.number(u64::from(block.number));
+            let filled = (0..BLOCK).filter(|place| block.counts.get(*place) > 0);
+            out.count(filled.clone().count());
+            let mut next = 0;
+            for place in filled {
+                out.count(place - next);
+                out.number(block.counts.get(place));
+                next = place + 1;
+            }
+        }
+    }
+
+    pub(crate) fn decode(input: &mut Reader<'_>, precision: Precision) -> Option<Self> {
+        let mut read = Self { min: input.double()?, max: input.double()?, ..Self::new(precision) };
+        for _ in 0..input.count()? {
+            let number = u32::try_from(input.number()?).ok()?;
+            if read.blocks.last().is_some_and(|block| block.number >= number) {
+                return None;
+            }
+            let mut next = 0;
+            for _ in 0..input.count()? {
+                let place = usize::try_from(input.number()?).ok()?.checked_add(next).filter(|place| *place < BLOCK)?;
+                let count = input.number()?;
+                let bucket = Bucket::from_block(number, place);
+                let answer = bucket.answer(precision);
+                // A bucket must be the one of its own answer, else no value can have fallen into it.
+                if count == 0 || !answer.is_finite() || Bucket::of(answer, precision) != bucket {
+                    return None;
+                }
+                read.count = read.count.saturating_add(count);
+                read.add(bucket, count);
+                next = place + 1;
+            }
+        }
+        (read.min <= read.max).then_some(read)
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let counts: usize = self.blocks.iter().map(|block| block.counts.heap_bytes()).sum();
+        counts + self.blocks.capacity() * size_of::<Block>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_widen_and_never_clip() {
+        let mut counts = Counts::new();
+        for (more, total, bytes) in [
+            (255, 255, BLOCK),
+            (1, 256, 2 * BLOCK),
+            (65_279, 65_535, 2 * BLOCK),
+            (1, 65_536, 4 * BLOCK),
+            (u64::from(u32::MAX), 65_536 + u64::from(u32::MAX), 8 * BLOCK),
+            (u64::MAX, u64::MAX, 8 * BLOCK),
+        ] {
+            counts.add(5, more);
+            assert_eq!((counts.get(5), counts.heap_bytes()), (total, bytes));
+            assert_eq!(counts.get(4), 0);
+        }
+    }
+
+    #[test]
+    fn a_jump_widens_as_far_as_needed() {
+        let mut counts = Counts::new();
+        counts.add(0, 1);
+        counts.add(127, u64::from(u32::MAX) + 1);
+        assert_eq!((counts.get(0), counts.get(127)), (1, u64::from(u32::MAX) + 1));
+    }
+}

@@ -1,0 +1,122 @@
+//! Per-minute aggregation in event time: observations in, one data point a window and stream out.
+//!
+//! An [observation](metric_model::Observation) is one value of one metric, with tags, at one instant. The
+//! [`Aggregator`] puts it into its stream (name, kind, unit and tag set) and its window (a clock-aligned minute, or
+//! any length that divides a day), and hands each finished window to a [sink](metric_model::Sink), sorted, with count,
+//! sum, least, greatest, mean and last value, and for measures p50, p95, p99 and p999.
+//!
+//! It has no clock, thread, socket or file: the host says what time it is. Nothing here knows about logs; plain
+//! numbers do.
+//!
+//! ```
+//! use metric_model::{DataPointBuf, Observation, Percentile, TagSet, Timestamp, Unit, Value};
+//! use minute_aggregator::{Aggregator, AggregatorConfig, Outcome};
+//!
+//! let mut engine = Aggregator::new(AggregatorConfig::new())?;
+//! let tags = TagSet::from_iter([("endpoint", "lookup")]);
+//! for (second, took) in [(0, 120.0), (7, 80.0), (31, 250.0), (59, 95.0)] {
+//!     let value = Value::new(took, Unit::MILLISECONDS);
+//!     let seen = Observation::measure("query", value, &tags, Timestamp::from_unix_seconds(second));
+//!     assert_eq!(engine.observe(&seen), Outcome::Accepted);
+//! }
+//!
+//! let mut points: Vec<DataPointBuf> = Vec::new();
+//! engine.advance(Timestamp::from_unix_seconds(120), &mut points)?; // the minute and its lateness are over
+//! let minute = points[0].as_point();
+//! let percentiles = minute.stats().percentiles().unwrap();
+//! assert_eq!((minute.stats().observations(), minute.stats().sum()), (4, 545.0));
+//! assert_eq!((percentiles.get(Percentile::P50), percentiles.get(Percentile::P95)), (95.0, 250.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Time
+//!
+//! | word | here |
+//! |---|---|
+//! | event time | when it happened: [`Observation::time`](metric_model::Observation::time) decides the window |
+//! | watermark | event time before which windows are closed; only [`advance`](Aggregator::advance), [`finish`](Aggregator::finish) and [`close_oldest`](Aggregator::close_oldest) move it |
+//! | lateness | a window closes `allowed_lateness` after its end; what comes later is [`Outcome::Late`] |
+//! | future | what lies more than `max_future` ahead of the host's time is [`Outcome::Future`], so that one wrong clock closes nothing |
+//!
+//! A live host calls `advance` with its clock every second or so, input or not. A replay lets the input drive the
+//! time (`advance(engine.latest())`), or calls nothing but `finish` and has every window open to the end.
+//!
+//! # What a stream answers
+//!
+//! | kind | kept in a window |
+//! |---|---|
+//! | count | number of increments, sum |
+//! | sample | number, sum, least, greatest, last value (by event time, then position in the input) |
+//! | measure | the same, p50, p95, p99, p999, unless turned off for the metric |
+//!
+//! # Untrusted input
+//!
+//! No input panics. A value that is not finite, a count below zero, a key longer than `max_key_len` (16 KiB) and a new
+//! stream beyond `max_streams` (a million) are refused and counted. The work for an observation is one hash and one
+//! comparison of its key; the hash is keyed anew in each aggregator, so that chosen tags do not collide. Where
+//! event times are not trusted, call `advance` before the first `observe`: only then is the future bounded.
+//!
+//! # Accuracy
+//!
+//! * Count, least, greatest and last value are exact.
+//! * A sum is exact to 1e-15 a value, and does not depend on the order of the values: it is added up in 192-bit fixed
+//!   point. 0.1 + 0.2 is 0.3. Values and sums beyond ±1.7e23 are taken as that limit; the
+//!   [ledger](ObservationLedger::clamped) counts such values.
+//! * A percentile is the value at the nearest rank, the ceil(q * n)-th smallest of n. (Some products say "larger than
+//!   95% of all values", which differs by one rank.)
+//! * Up to 64 values in a window, a percentile is an observed value. Beyond, it is within 0.5% of the value at that
+//!   rank ([`Precision::TwoDigits`]; 0.39% by construction) or 0.05% ([`Precision::ThreeDigits`]), over the whole
+//!   range of a double but for subnormal numbers (below 2.2e-308); whole numbers below 256 (2,048) stay exact.
+//!   [`Percentiles::is_exact`](metric_model::Percentiles::is_exact) tells which.
+//! * A p999 of fewer than 1,000 values is the greatest value.
+//!
+//! Equal observations give equal output, to the bit, in any order of arrival within the allowed lateness, but for the
+//! last of several samples of one stream at one instant: there the later in the input stands.
+//!
+//! # Deviations
+//!
+//! * The l2met convention drops the unit of a value; here values of different units are different streams, since
+//!   adding them up would be wrong.
+//! * A count below zero is refused rather than subtracted.
+//!
+//! # Features
+//!
+//! * `std` (default) seeds the hash from more sources; it adds nothing to the API.
+//! * `hdrhistogram` adds `HdrSketch`, for those who exchange histograms in its V2 format.
+//! * `serde` adds `Serialize` and `Deserialize` for [`StreamQuota`], and `Serialize` for [`ObservationLedger`] and
+//!   [`StreamReport`].
+
+mod buckets;
+mod codec;
+mod config;
+mod counters;
+mod engine;
+mod error;
+mod explain;
+#[cfg(feature = "hdrhistogram")]
+mod hdr;
+mod intern;
+mod key;
+mod ledger;
+mod outcome;
+mod quota;
+#[cfg(feature = "serde")]
+mod serialize;
+mod sketch;
+mod snapshot;
+mod sum;
+mod table;
+mod turned_away;
+mod window;
+
+pub use config::{AggregatorConfig, LatePolicy, Precision};
+pub use engine::Aggregator;
+pub use error::{ConfigError, ConfigErrorKind};
+pub use explain::{Explanation, Standing, StreamReport};
+#[cfg(feature = "hdrhistogram")]
+pub use hdr::HdrSketch;
+pub use ledger::ObservationLedger;
+pub use outcome::{Outcome, Refusal};
+pub use quota::{CountingRule, StreamQuota};
+pub use sketch::{MinuteSketch, Persist, Sketch};
+pub use snapshot::{MergeError, RestoreError, RestoreErrorKind};

@@ -1,0 +1,140 @@
+//! Sums that do not depend on the order of their terms.
+
+/// A sum in fixed point with 15 decimal places, 192 bits wide.
+///
+/// Each value is taken as a whole number of 1e-15, by one rule, and whole numbers add up the same in any order. A
+/// value beyond ±1.7e23 (the range of an `i128` at that resolution) is taken as that limit; the carry above the
+/// `i128` is kept, so that a sum that leaves the range and comes back is still right. Only the answer saturates.
+///
+/// Three words instead of an `i128` and a carry, because the alignment of an `i128` would pad every cell by 8 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Sum {
+    low: [u64; 2],
+    carry: i64,
+}
+
+const ONE: i128 = 1_000_000_000_000_000;
+
+/// The first whole number that no longer fits: floor(i128::MAX / 1e15) + 1, rounded to a double.
+const LIMIT: f64 = 1.701_411_834_604_692_3e23;
+
+impl Sum {
+    /// Whether the value is outside what a term can be.
+    pub(crate) fn is_clamped(value: f64) -> bool {
+        value.abs() >= LIMIT
+    }
+
+    pub(crate) fn add(&mut self, value: f64) {
+        let units = units(value);
+        self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add_parts(other.low(), other.carry);
+    }
+
+    /// The three words, lowest first.
+    pub(crate) fn to_words(self) -> [u64; 3] {
+        [self.low[0], self.low[1], self.carry as u64]
+    }
+
+    pub(crate) fn from_words(words: [u64; 3]) -> Self {
+        Self { low: [words[0], words[1]], carry: words[2] as i64 }
+    }
+
+    /// The sum as a double: the whole part and the 15 places behind it, so that 0.1 + 0.2 is 0.3.
+    pub(crate) fn value(self) -> f64 {
+        let low = self.low() as i128;
+        let units = match self.carry {
+            0 if low >= 0 => low,
+            -1 if low < 0 => low,
+            carry if carry < 0 => i128::MIN,
+            _ => i128::MAX,
+        };
+        (units / ONE) as f64 + (units % ONE) as f64 / 1e15
+    }
+
+    fn low(self) -> u128 {
+        u128::from(self.low[1]) << 64 | u128::from(self.low[0])
+    }
+
+    fn add_parts(&mut self, low: u128, carry: i64) {
+        let (sum, over) = self.low().overflowing_add(low);
+        self.low = [sum as u64, (sum >> 64) as u64];
+        // 2^63 carries would take 2^63 values.
+        self.carry = self.carry.wrapping_add(carry).wrapping_add(i64::from(over));
+    }
+}
+
+/// The value in units of 1e-15: the whole part exactly, the fraction rounded half to even.
+fn units(value: f64) -> i128 {
+    if Sum::is_clamped(value) {
+        return if value < 0.0 { i128::MIN } else { i128::MAX };
+    }
+    let whole = value.trunc();
+    let fraction = ((value - whole) * 1e15).round_ties_even();
+    (whole as i128).saturating_mul(ONE).saturating_add(fraction as i128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sum(values: &[f64]) -> f64 {
+        let mut sum = Sum::default();
+        for value in values {
+            sum.add(*value);
+        }
+        sum.value()
+    }
+
+    #[test]
+    fn decimals_add_up_as_on_paper() {
+        assert_eq!(sum(&[0.1, 0.2]), 0.3);
+        assert_eq!(sum(&[0.1; 10]), 1.0);
+        assert_eq!(sum(&[-0.1, -0.2]), -0.3);
+        assert_eq!(sum(&[1e15, 1.0, -1e15]), 1.0);
+        assert_eq!(sum(&[9_007_199_254_740_993.0]), 9_007_199_254_740_992.0);
+        assert_eq!(sum(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_sum_may_leave_the_range_and_come_back() {
+        let big = 1.5e23;
+        assert_eq!(sum(&[big, big, -big, -big, 0.5]), 0.5);
+        assert_eq!(sum(&[-big, -big, big, big, 0.5]), 0.5);
+        assert_eq!(sum(&[big, big]), i128::MAX as f64 / 1e15);
+        assert_eq!(sum(&[-big, -big]), i128::MIN as f64 / 1e15);
+    }
+
+    #[test]
+    fn a_term_out_of_range_counts_as_the_limit() {
+        assert!(Sum::is_clamped(f64::MAX) && Sum::is_clamped(-1e300) && !Sum::is_clamped(1.7e23));
+        assert_eq!(sum(&[f64::MAX]), i128::MAX as f64 / 1e15);
+        assert_eq!(sum(&[f64::MIN]), i128::MIN as f64 / 1e15);
+        assert_eq!(units(LIMIT.next_down()) / ONE, LIMIT.next_down() as i128);
+        assert_eq!(sum(&[1e-300, 4.9e-324]), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_grouping_make_no_difference(
+            mut values in prop::collection::vec(any::<f64>().prop_filter("finite", |v| v.is_finite()), 0..40),
+            cut in 0usize..40,
+        ) {
+            let one = sum(&values);
+            let (left, right) = values.split_at(cut.min(values.len()));
+            let mut parts = [Sum::default(); 2];
+            left.iter().for_each(|v| parts[0].add(*v));
+            right.iter().for_each(|v| parts[1].add(*v));
+            let (mut a, mut b) = (parts[0], parts[1]);
+            a.merge(parts[1]);
+            b.merge(parts[0]);
+            prop_assert_eq!(a, b);
+            prop_assert_eq!(a.value(), one);
+            values.reverse();
+            prop_assert_eq!(sum(&values), one);
+        }
+    }
+}

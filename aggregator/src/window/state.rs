@@ -1,0 +1,189 @@
+//! A window in a snapshot, and the sum of two aggregators' windows.
+
+use super::{Cells, Distribution, Gauge, OpenWindow, Owner, Term, Total};
+use crate::codec::{Reader, Writer};
+use crate::key::{Form, Streams};
+use crate::sum::Sum;
+use crate::{Persist, Sketch};
+use metric_model::Window;
+
+impl<S: Persist> OpenWindow<S> {
+    /// Writes the cells in the order of output, each with its stream's place in that order.
+    pub(crate) fn encode(&self, streams: &Streams, out: &mut Writer) {
+        out.number(u64::from(self.written));
+        self.totals.encode(streams, out, Total::encode);
+        self.gauges.encode(streams, out, Gauge::encode);
+        self.distributions.encode(streams, out, |distribution, out| {
+            distribution.gauge.encode(out);
+            let mut bytes = Vec::new();
+            distribution.sketch.encode(&mut bytes);
+            out.bytes(&bytes);
+        });
+    }
+
+    pub(crate) fn decode(input: &mut Reader<'_>, window: Window, streams: &mut Streams) -> Option<Self> {
+        let mut read = Self::new(window);
+        read.written = u32::try_from(input.number()?).ok()?;
+        let is_total = |form| form == Form::Total;
+        let is_gauge = |form| form == Form::Gauge;
+        let is_distribution = |form| matches!(form, Form::Distribution(_));
+        read.totals.decode(input, streams, is_total, Total::decode)?;
+        read.gauges.decode(input, streams, is_gauge, Gauge::decode)?;
+        read.distributions.decode(input, streams, is_distribution, |input| {
+            Some(Distribution { gauge: Gauge::decode(input)?, sketch: S::decode(input.bytes()?)? })
+        })?;
+        let changed = read.owners().any(|owner| owner.changed);
+        read.changed = changed;
+        // A window that was never written has something to write; none is kept for nothing.
+        let sound = read.len() > 0 && (read.written > 0 || read.owners().all(|owner| owner.changed));
+        sound.then_some(read)
+    }
+}
+
+impl<S: Sketch> OpenWindow<S> {
+    /// Adds the cells of another aggregator's window; `ids` has our id for each of its streams.
+    ///
+    /// Where both were written before, all is written again: neither wrote the sum.
+    pub(crate) fn merge(&mut self, other: &Self, ids: &[Option<u32>], streams: &mut Streams) {
+        let is_first = self.len() == 0;
+        let again = !is_first && (self.written > 0 || other.written > 0);
+        self.written = self.written.max(other.written);
+        self.totals.merge(&other.totals, ids, streams, |_| Some(Total::default()), Total::merge);
+        self.gauges.merge(&other.gauges, ids, streams, |_| Some(Gauge::new()), Gauge::merge);
+        let new = |form| match form {
+            Form::Distribution(precision) => {
+                Some(Distribution { gauge: Gauge::new(), sketch: S::with_precision(precision) })
+            }
+            Form::Total | Form::Gauge => None,
+        };
+        self.distributions.merge(&other.distributions, ids, streams, new, |ours, theirs| {
+            ours.gauge.merge(&theirs.gauge);
+            ours.sketch.merge(&theirs.sketch);
+        });
+        if again {
+            self.totals.set_changed();
+            self.gauges.set_changed();
+            self.distributions.set_changed();
+        }
+        let changed = self.owners().any(|owner| owner.changed);
+        self.changed = changed;
+    }
+}
+
+impl<C> Cells<C> {
+    fn encode(&self, streams: &Streams, out: &mut Writer, encode: impl Fn(&C, &mut Writer)) {
+        let cells = self.owners.iter().zip(&self.cells);
+        let mut cells: Vec<_> = cells.map(|(owner, cell)| (streams.rank(owner.stream), owner.changed, cell)).collect();
+        cells.sort_unstable_by_key(|(rank, ..)| *rank);
+        out.count(cells.len());
+        for (rank, changed, cell) in cells {
+            out.number(u64::from(rank));
+            out.flag(changed);
+            encode(cell, out);
+        }
+    }
+
+    fn decode(
+        &mut self,
+        input: &mut Reader<'_>,
+        streams: &mut Streams,
+        is_right: impl Fn(Form) -> bool,
+        decode: impl Fn(&mut Reader<'_>) -> Option<C>,
+    ) -> Option<()> {
+        let mut before = None;
+        for _ in 0..input.count()? {
+            let rank = u32::try_from(input.number()?).ok()?;
+            let changed = input.flag()?;
+            let cell = decode(input)?;
+            let stream = streams.id_at(rank as usize)?;
+            if before.is_some_and(|before| before >= rank) || !is_right(streams.form(stream)?) {
+                return None;
+            }
+            before = Some(rank);
+            self.cell(stream, || cell)?;
+            if let Some(owner) = self.owners.last_mut() {
+                owner.changed = changed;
+            }
+            streams.hold(stream);
+        }
+        Some(())
+    }
+
+    fn merge(
+        &mut self,
+        other: &Self,
+        ids: &[Option<u32>],
+        streams: &mut Streams,
+        new: impl Fn(Form) -> Option<C>,
+        merge: impl Fn(&mut C, &C),
+    ) {
+        for (Owner { stream, changed }, theirs) in other.owners.iter().zip(&other.cells) {
+            let Some(stream) = ids.get(*stream as usize).copied().flatten() else { continue };
+            let Some(empty) = streams.form(stream).and_then(&new) else { continue };
+            let was_changed = self.is_changed(stream);
+            let Some((ours, is_new)) = self.cell(stream, || empty) else { continue };
+            merge(ours, theirs);
+            if is_new {
+                streams.hold(stream);
+            }
+            self.set_changed_of(stream, was_changed || *changed);
+        }
+    }
+}
+
+impl Total {
+    fn merge(&mut self, other: &Self) {
+        self.sum.merge(other.sum);
+        self.count = self.count.saturating_add(other.count);
+    }
+
+    fn encode(&self, out: &mut Writer) {
+        out.number(self.count);
+        let [low, high, carry] = self.sum.to_words();
+        // Nearly all sums fit into 128 bits: the carry is then the sign.
+        let sign = (high as i64 >> 63) as u64;
+        out.flag(carry != sign);
+        out.raw(&low.to_le_bytes());
+        out.signed(high as i64);
+        if carry != sign {
+            out.signed(carry as i64);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Option<Self> {
+        let count = input.number()?;
+        let wide = input.flag()?;
+        let low = u64::from_le_bytes(input.raw(8)?.try_into().ok()?);
+        let high = input.signed()?;
+        let carry = if wide { input.signed()? } else { high >> 63 };
+        let told = !wide || carry != high >> 63;
+        (count > 0 && told).then_some(Self { sum: Sum::from_words([low, high as u64, carry as u64]), count })
+    }
+}
+
+impl Gauge {
+    fn merge(&mut self, other: &Self) {
+        if self.total.count == 0 || self.last.is_before(&other.last) {
+            self.last = other.last;
+        }
+        self.total.merge(&other.total);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    fn encode(&self, out: &mut Writer) {
+        self.total.encode(out);
+        out.double(self.min);
+        out.double(self.max);
+        out.double(self.last.value);
+        out.signed(self.last.time);
+        out.number(self.last.position);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Option<Self> {
+        let total = Total::decode(input)?;
+        let (min, max) = (input.double()?, input.double()?);
+        let last = Term { value: input.double()?, time: input.signed()?, position: input.number()? };
+        (min <= last.value && last.value <= max).then_some(Self { total, min, max, last })
+    }
+}
