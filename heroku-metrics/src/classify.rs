@@ -1,0 +1,117 @@
+//! frames -> lines: who wrote a line, told by APP-NAME and PROCID alone.
+
+/// Who writes into this place of the log stream.
+///
+/// Told by APP-NAME and PROCID, which Heroku sets, never by PRI (the same lines moved from 45 to 134 over the years) and
+/// never by text, which an app can print.
+///
+/// ```
+/// use heroku_metrics::Source;
+///
+/// assert_eq!(Source::of(Some("heroku"), Some("router")), Source::Router);
+/// assert_eq!(Source::of(Some("app"), Some("heroku-postgres")), Source::Postgres);
+/// assert_eq!(Source::of(Some("app"), Some("web.1")), Source::App);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Source {
+    /// `heroku` + `router`: one line for each request.
+    Router,
+    /// `heroku` + a dyno: state changes, R codes, runtime samples.
+    Dyno,
+    /// `heroku` + `logplex`: L10, L11, L14.
+    Logplex,
+    /// Any APP-NAME + `log-shuttle`: L12, L13.
+    LogShuttle,
+    /// `heroku-postgres`: samples of a database.
+    Postgres,
+    /// `heroku-redis`: samples of a key-value store.
+    Redis,
+    /// `heroku-pgbouncer`: samples of a connection pool.
+    PgBouncer,
+    /// `app` + a process of the app: the only place custom metrics are read from.
+    App,
+    /// Anything else: the platform's API, database server logs, other senders.
+    Other,
+}
+
+impl Source {
+    /// The source of a frame with these header fields.
+    ///
+    /// The data services log as `app`; `heroku` is taken as well, since tools have written it.
+    ///
+    /// ```
+    /// use heroku_metrics::Source;
+    /// assert_eq!(Source::of(Some("heroku"), Some("worker.2")), Source::Dyno);
+    /// assert_eq!(Source::of(Some("app"), Some("postgres.1234")), Source::Other);
+    /// assert_eq!(Source::of(None, None), Source::Other);
+    /// ```
+    #[must_use]
+    pub fn of(app_name: Option<&str>, proc_id: Option<&str>) -> Self {
+        let proc_id = proc_id.unwrap_or_default();
+        match (app_name.unwrap_or_default(), proc_id) {
+            (_, "log-shuttle") => Self::LogShuttle,
+            ("app" | "heroku", "heroku-postgres") => Self::Postgres,
+            ("app" | "heroku", "heroku-redis") => Self::Redis,
+            ("app" | "heroku", "heroku-pgbouncer") => Self::PgBouncer,
+            ("heroku", "router") => Self::Router,
+            ("heroku", "logplex") => Self::Logplex,
+            ("heroku", "api") | ("app", "api") => Self::Other,
+            ("heroku", _) => Self::Dyno,
+            // The server log of a database quotes SQL, and SQL may quote anything.
+            ("app", _) if proc_id.starts_with("postgres.") => Self::Other,
+            ("app", _) => Self::App,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a line turned out to be, once read.
+///
+/// ```
+/// assert_eq!(heroku_metrics::Class::PlatformError.as_str(), "platform_error");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Class {
+    /// A router line, with or without an H code.
+    Router,
+    /// Dyno runtime samples.
+    Runtime,
+    /// Postgres samples.
+    Postgres,
+    /// Key-Value Store samples.
+    Redis,
+    /// Connection pool samples.
+    PgBouncer,
+    /// An R code.
+    PlatformError,
+    /// An L code.
+    LogplexError,
+    /// A line of the app with at least one `count#`, `measure#` or `sample#`, good or refused.
+    Custom,
+    /// Everything else.
+    Text,
+}
+
+impl Class {
+    /// The name as `logdrain parse` prints it.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Class::Router.as_str(), "router");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Runtime => "runtime",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+            Self::PgBouncer => "pgbouncer",
+            Self::PlatformError => "platform_error",
+            Self::LogplexError => "logplex_error",
+            Self::Custom => "custom",
+            Self::Text => "text",
+        }
+    }
+}

@@ -1,0 +1,586 @@
+//! The books: what came in equals what came out plus what was refused, by reason.
+
+use crate::{Class, Part, Reason};
+use heroku_syslog::{FrameError, FrameErrorKind, FramingError, FramingErrorKind};
+use minute_aggregator::{ObservationLedger, Outcome, Refusal};
+use std::fmt;
+
+/// What happened to the octets, frames and values of one delivery, or of many added up.
+///
+/// ```text
+/// deliveries = new + duplicate
+/// octets = in frames + separators + skipped (by reason)
+/// frames = native + custom + text + filtered + refused (by reason)
+/// values = observed + not in the plan + refused (by reason)
+/// ```
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+///
+/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+/// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+/// assert_eq!((receipt.octets(), receipt.frames(), receipt.observed()), (58, 1, 1));
+/// assert!(receipt.balances());
+/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Receipt {
+    deliveries: u64,
+    duplicates: u64,
+    miscounted: u64,
+    octets: u64,
+    frame_octets: u64,
+    separators: u64,
+    skipped: [u64; FRAMING.len()],
+    frames: u64,
+    native: u64,
+    custom: u64,
+    text: u64,
+    filtered: u64,
+    refused_frames: [u64; FRAME.len()],
+    values: u64,
+    observed: u64,
+    not_in_plan: u64,
+    refused_values: [u64; Reason::ALL.len()],
+    refused_tags: [u64; Reason::ALL.len()],
+    refused_fields: [u64; Reason::ALL.len()],
+    ignored_samples: u64,
+    lost_upstream: u64,
+    accepted: u64,
+    turned_away: u64,
+}
+
+const FRAMING: [FramingErrorKind; 3] =
+    [FramingErrorKind::BadLength, FramingErrorKind::TooLong, FramingErrorKind::Truncated];
+
+const FRAME: [FrameErrorKind; 7] = [
+    FrameErrorKind::BadPri,
+    FrameErrorKind::BadVersion,
+    FrameErrorKind::BadTimestamp,
+    FrameErrorKind::MissingField,
+    FrameErrorKind::BadStructuredData,
+    FrameErrorKind::NotUtf8,
+    FrameErrorKind::FieldTooLong,
+];
+
+/// A line of the books: the stage, what is counted, how many.
+///
+/// ```
+/// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+/// pipeline.ingest(&Delivery::new(b"junk"));
+/// let ledger = pipeline.ledger();
+/// let skipped = ledger.entries().find(|entry| entry.name() == "skipped: bad_length").unwrap();
+/// assert_eq!((skipped.stage(), skipped.count()), ("octets", 4));
+/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    stage: &'static str,
+    group: &'static str,
+    name: &'static str,
+    count: u64,
+}
+
+impl Entry {
+    /// `deliveries`, `octets`, `frames`, `upstream`, `values` or `observations`.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ledger().entries().next().unwrap().stage(), "deliveries");
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn stage(&self) -> &'static str {
+        self.stage
+    }
+
+    /// What is counted, such as `in` or `refused: bad_pri`.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert!(pipeline.ledger().entries().any(|entry| entry.name() == "refused: bad_pri"));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.group.is_empty() { self.name.to_owned() } else { format!("{}: {}", self.group, self.name) }
+    }
+
+    /// The reason, where the entry is one of several reasons: `("refused", "bad_pri")`.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert!(pipeline.ledger().entries().any(|entry| entry.reason() == Some(("refused", "bad_pri"))));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn reason(&self) -> Option<(&'static str, &'static str)> {
+        if self.group.is_empty() { None } else { Some((self.group, self.name)) }
+    }
+
+    /// How many.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert!(pipeline.ledger().entries().all(|entry| entry.count() == 0));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl Receipt {
+    pub(crate) fn enter_delivery(&mut self, octets: u64) {
+        self.deliveries += 1;
+        self.octets += octets;
+    }
+
+    pub(crate) fn enter_duplicate(&mut self) {
+        self.deliveries += 1;
+        self.duplicates += 1;
+    }
+
+    pub(crate) fn enter_miscount(&mut self) {
+        self.miscounted += 1;
+    }
+
+    pub(crate) fn enter_octets(&mut self, octets: u64) {
+        self.octets += octets;
+    }
+
+    pub(crate) fn enter_frame_octets(&mut self, octets: u64) {
+        self.frame_octets += octets;
+    }
+
+    pub(crate) fn enter_separators(&mut self, octets: u64) {
+        self.separators += octets;
+    }
+
+    pub(crate) fn enter_skipped(&mut self, error: &FramingError) {
+        if let Some(place) = FRAMING.iter().position(|kind| *kind == error.kind()) {
+            self.skipped[place] += error.skipped();
+        }
+    }
+
+    pub(crate) fn enter_refused_frame(&mut self, error: &FrameError) {
+        self.frames += 1;
+        if let Some(place) = FRAME.iter().position(|kind| *kind == error.kind()) {
+            self.refused_frames[place] += 1;
+        }
+    }
+
+    pub(crate) fn enter_filtered_frame(&mut self) {
+        self.frames += 1;
+        self.filtered += 1;
+    }
+
+    pub(crate) fn enter_frame(&mut self, class: Class, ignored_samples: u32) {
+        self.frames += 1;
+        self.ignored_samples += u64::from(ignored_samples);
+        match class {
+            Class::Text => self.text += 1,
+            Class::Custom => self.custom += 1,
+            _ => self.native += 1,
+        }
+    }
+
+    pub(crate) fn enter_lost_upstream(&mut self, messages: u64) {
+        self.lost_upstream = self.lost_upstream.saturating_add(messages);
+    }
+
+    pub(crate) fn enter_observed(&mut self, outcome: Outcome) {
+        self.values += 1;
+        self.observed += 1;
+        if outcome == Outcome::Accepted { self.accepted += 1 } else { self.turned_away += 1 }
+    }
+
+    pub(crate) fn enter_not_in_plan(&mut self) {
+        self.values += 1;
+        self.not_in_plan += 1;
+    }
+
+    pub(crate) fn enter_refused(&mut self, reason: Reason, part: Part) {
+        match part {
+            Part::Value => {
+                self.values += 1;
+                self.refused_values[reason.place()] += 1;
+            }
+            Part::Tag => self.refused_tags[reason.place()] += 1,
+            Part::Field => self.refused_fields[reason.place()] += 1,
+        }
+    }
+
+    /// Every number of the receipt, in the order that snapshots keep. New ones go to the end of their group with a new
+    /// snapshot version.
+    fn numbers(&mut self) -> impl Iterator<Item = &mut u64> {
+        [
+            &mut self.deliveries,
+            &mut self.duplicates,
+            &mut self.miscounted,
+            &mut self.octets,
+            &mut self.frame_octets,
+            &mut self.separators,
+            &mut self.frames,
+            &mut self.native,
+            &mut self.custom,
+            &mut self.text,
+            &mut self.filtered,
+            &mut self.values,
+            &mut self.observed,
+            &mut self.not_in_plan,
+            &mut self.ignored_samples,
+            &mut self.lost_upstream,
+            &mut self.accepted,
+            &mut self.turned_away,
+        ]
+        .into_iter()
+        .chain(&mut self.skipped)
+        .chain(&mut self.refused_frames)
+        .chain(&mut self.refused_values)
+        .chain(&mut self.refused_tags)
+        .chain(&mut self.refused_fields)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        let mut other = *other;
+        for (mine, theirs) in self.numbers().zip(other.numbers()) {
+            *mine = mine.saturating_add(*theirs);
+        }
+    }
+
+    pub(crate) fn to_numbers(mut self) -> Vec<u64> {
+        self.numbers().map(|number| *number).collect()
+    }
+
+    /// `None` when there are too many or too few, or the books do not balance.
+    pub(crate) fn from_numbers(numbers: &[u64]) -> Option<Self> {
+        let mut receipt = Self::default();
+        let mut given = numbers.iter();
+        for slot in receipt.numbers() {
+            *slot = *given.next()?;
+        }
+        (given.next().is_none() && receipt.balances()).then_some(receipt)
+    }
+
+    /// Deliveries that were counted before, and of which nothing was read again.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let delivery = Delivery::new(b"4 junk").with_frame_id("9C2F");
+    /// assert_eq!((pipeline.ingest(&delivery).duplicates(), pipeline.ingest(&delivery).duplicates()), (0, 1));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Octets that came in.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"junk")).octets(), 4);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Frames found, readable or not.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"4 junk")).frames(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Frames whose header could not be read.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"4 junk")).refused_frames(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn refused_frames(&self) -> u64 {
+        self.refused_frames.iter().sum()
+    }
+
+    /// Octets passed over because the framing was lost or a frame was too long.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"junk")).skipped_octets(), 4);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn skipped_octets(&self) -> u64 {
+        self.skipped.iter().sum()
+    }
+
+    /// Values handed to the aggregator.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"")).observed(), 0);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn observed(&self) -> u64 {
+        self.observed
+    }
+
+    /// Values that stood on a line and were refused before the aggregator.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=x\n"));
+    /// assert_eq!(receipt.refused_values(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn refused_values(&self) -> u64 {
+        self.refused_values.iter().sum()
+    }
+
+    /// Values of metrics that the plan does not have.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new().plan(Plan::development()))?;
+    /// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// assert_eq!((receipt.values_not_in_plan(), receipt.observed()), (1, 0));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn values_not_in_plan(&self) -> u64 {
+        self.not_in_plan
+    }
+
+    /// Log messages lost before they reached us: the sum of what L10 to L13 say.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// # let line = "<172>1 2026-03-14T09:26:53Z host heroku logplex - Error L10 (output buffer overflow): 7 messages dropped since 2026-03-14T09:20:00+00:00.";
+    /// let receipt = pipeline.ingest(&Delivery::new(format!("{} {line}", line.len()).as_bytes()));
+    /// assert_eq!(receipt.lost_upstream(), 7);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn lost_upstream(&self) -> u64 {
+        self.lost_upstream
+    }
+
+    /// Deliveries whose `Logplex-Msg-Count` disagrees with the frames found.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ingest(&Delivery::new(b"4 junk").with_msg_count(2)).miscounted_deliveries(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn miscounted_deliveries(&self) -> u64 {
+        self.miscounted
+    }
+
+    /// Whether the books balance at every stage. They always do; a `false` is a bug worth reporting.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert!(pipeline.ingest(&Delivery::new(b"4 junk\njunk 4 junk")).balances());
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.octets == self.frame_octets + self.separators + self.skipped_octets()
+            && self.frames == self.native + self.custom + self.text + self.filtered + self.refused_frames()
+            && self.values == self.observed + self.not_in_plan + self.refused_values()
+            && self.observed == self.accepted + self.turned_away
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let one = |stage, name, count| Entry { stage, group: "", name, count };
+        let reasons = |group, counts: [u64; Reason::ALL.len()]| {
+            Reason::ALL.into_iter().zip(counts).map(move |(reason, count)| Entry {
+                stage: "values",
+                group,
+                name: reason.as_str(),
+                count,
+            })
+        };
+        [
+            one("deliveries", "in", self.deliveries),
+            one("deliveries", "new", self.deliveries - self.duplicates),
+            one("deliveries", "duplicate", self.duplicates),
+            one("deliveries", "count header disagrees", self.miscounted),
+            one("octets", "in", self.octets),
+            one("octets", "in frames", self.frame_octets),
+            one("octets", "separators", self.separators),
+        ]
+        .into_iter()
+        .chain(FRAMING.into_iter().zip(self.skipped).map(|(kind, count)| Entry {
+            stage: "octets",
+            group: "skipped",
+            name: kind.as_str(),
+            count,
+        }))
+        .chain([
+            one("frames", "in", self.frames),
+            one("frames", "native", self.native),
+            one("frames", "custom", self.custom),
+            one("frames", "text", self.text),
+            one("frames", "filtered", self.filtered),
+        ])
+        .chain(FRAME.into_iter().zip(self.refused_frames).map(|(kind, count)| Entry {
+            stage: "frames",
+            group: "refused",
+            name: kind.as_str(),
+            count,
+        }))
+        .chain([
+            one("upstream", "messages lost before they reached us, by L10 to L13", self.lost_upstream),
+            one("values", "in", self.values),
+            one("values", "observed", self.observed),
+            one("values", "not in the plan", self.not_in_plan),
+        ])
+        .chain(reasons("refused", self.refused_values))
+        .chain(reasons("tag refused", self.refused_tags))
+        .chain(reasons("field refused", self.refused_fields))
+        .chain([one("values", "ignored samples", self.ignored_samples)])
+    }
+}
+
+/// The books of a pipeline, from octets to observations.
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+///
+/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+/// pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+/// let ledger = pipeline.ledger();
+/// assert!(ledger.balances());
+/// println!("{ledger}");
+/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ledger {
+    total: Receipt,
+    observations: ObservationLedger,
+}
+
+impl Ledger {
+    pub(crate) const fn new(total: Receipt, observations: ObservationLedger) -> Self {
+        Self { total, observations }
+    }
+
+    /// All deliveries added up.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ledger().total().octets(), 0);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn total(&self) -> &Receipt {
+        &self.total
+    }
+
+    /// What became of the observations: accepted, late, in the future, refused.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert_eq!(pipeline.ledger().observations().observed(), 0);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn observations(&self) -> &ObservationLedger {
+        &self.observations
+    }
+
+    /// Whether every stage balances.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// assert!(Pipeline::new(PipelineConfig::new())?.ledger().balances());
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.total.balances() && self.observations.balances()
+    }
+
+    /// Every line of the books, zeros included, in the order of the data's way.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// assert!(pipeline.ledger().entries().count() > 20);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        let books = &self.observations;
+        let one = |name, count| Entry { stage: "observations", group: "", name, count };
+        self.total
+            .entries()
+            .chain([
+                one("in", books.observed()),
+                one("accepted", books.accepted()),
+                one("folded", books.folded()),
+                one("late", books.late()),
+                one("future", books.future()),
+            ])
+            .chain(Refusal::ALL.into_iter().map(|reason| Entry {
+                stage: "observations",
+                group: "refused",
+                name: reason.as_str(),
+                count: books.refused_as(reason),
+            }))
+            .chain([one("sums clamped", books.clamped())])
+    }
+}
+
+/// One line a stage, with everything that is not zero; a stage of zeros is left out.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut stage = "";
+        for entry in self.entries().filter(|entry| entry.count > 0) {
+            let name = entry.name();
+            if entry.stage == stage {
+                write!(f, ", {} {name}", entry.count)?;
+            } else {
+                let line_end = if stage.is_empty() { "" } else { "\n" };
+                write!(f, "{line_end}{:13}{} {name}", entry.stage, entry.count)?;
+                stage = entry.stage;
+            }
+        }
+        match (stage.is_empty(), self.balances()) {
+            (true, true) => f.write_str("nothing was read"),
+            (_, true) => Ok(()),
+            (_, false) => f.write_str("\nthe books do not balance: please report this"),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The native metrics: names, units and tags as the add-on's page lists them, one table for each family.
+//!
+//! The tables are the single source: the extractor reads lines by them, the README's table is printed from them
+//! ([`markdown`]), and tests walk them.
+
+mod errors;
+mod pgbouncer;
+mod postgres;
+mod redis;
+mod router;
+mod runtime;
+
+use metric_model::{Kind, Unit};
+use std::fmt::Write as _;
+
+/// One native metric.
+///
+/// ```
+/// use heroku_metrics::native;
+///
+/// let rss = native::families().iter().flat_map(|family| family.metrics()).find(|m| m.field() == "memory_rss").unwrap();
+/// assert_eq!(rss.name(), "heroku.dyno.mem.rss");
+/// assert_eq!(rss.unit().as_str(), "bytes");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Native {
+    field: &'static str,
+    name: &'static str,
+    kind: Kind,
+    unit: Unit<'static>,
+    written: Unit<'static>,
+    percentiles: bool,
+    extended: bool,
+}
+
+/// A sample whose plain number is in `unit`.
+const fn sample(field: &'static str, name: &'static str, unit: Unit<'static>) -> Native {
+    Native { field, name, kind: Kind::Sample, unit, written: unit, percentiles: false, extended: false }
+}
+
+/// A sample that the add-on's page does not list.
+const fn extended(field: &'static str, name: &'static str, unit: Unit<'static>) -> Native {
+    Native { extended: true, ..sample(field, name, unit) }
+}
+
+const fn measure(field: &'static str, name: &'static str, unit: Unit<'static>) -> Native {
+    Native { kind: Kind::Measure, percentiles: true, ..sample(field, name, unit) }
+}
+
+const fn count(field: &'static str, name: &'static str) -> Native {
+    Native { kind: Kind::Count, ..sample(field, name, Unit::NONE) }
+}
+
+impl Native {
+    /// What a plain number on the line is in, where that is not the regular unit.
+    const fn written_in(self, written: Unit<'static>) -> Self {
+        Self { written, ..self }
+    }
+
+    const fn without_percentiles(self) -> Self {
+        Self { percentiles: false, ..self }
+    }
+
+    /// The field of the line it is read from, without `sample#`.
+    ///
+    /// ```
+    /// # use heroku_metrics::native;
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.field() == "load_avg_1m"));
+    /// ```
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// The metric's name.
+    ///
+    /// ```
+    /// # use heroku_metrics::native;
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).all(|m| m.name().starts_with("heroku.")));
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Count, measure or sample.
+    ///
+    /// ```
+    /// # use heroku_metrics::{native, model::Kind};
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.kind() == Kind::Measure));
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The regular unit its values are in.
+    ///
+    /// ```
+    /// # use heroku_metrics::{native, model::Unit};
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.unit() == Unit::PAGES));
+    /// ```
+    #[must_use]
+    pub const fn unit(&self) -> Unit<'static> {
+        self.unit
+    }
+
+    /// The unit of a number that stands on the line without one.
+    pub(crate) const fn written(&self) -> Unit<'static> {
+        self.written
+    }
+
+    /// Whether it has `.p50 .p95 .p99 .p999` streams.
+    ///
+    /// ```
+    /// # use heroku_metrics::native;
+    /// let with = native::families().iter().flat_map(|f| f.metrics()).filter(|m| m.has_percentiles()).count();
+    /// assert_eq!(with, 2, "response time and connect latency");
+    /// ```
+    #[must_use]
+    pub const fn has_percentiles(&self) -> bool {
+        self.percentiles
+    }
+
+    /// Whether only [`NativeSet::Extended`] has it.
+    ///
+    /// ```
+    /// # use heroku_metrics::native;
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.is_extended()));
+    /// ```
+    #[must_use]
+    pub const fn is_extended(&self) -> bool {
+        self.extended
+    }
+}
+
+/// Which native metrics are collected.
+///
+/// ```
+/// use heroku_metrics::NativeSet;
+/// assert_eq!(NativeSet::default(), NativeSet::Standard);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum NativeSet {
+    /// What the add-on's page lists: router, Postgres, dyno, errors.
+    #[default]
+    Standard,
+    /// Besides those Redis, PgBouncer and the further Postgres fields.
+    Extended,
+}
+
+impl NativeSet {
+    pub(crate) fn holds(self, metric: &Native) -> bool {
+        self == Self::Extended || !metric.extended
+    }
+}
+
+/// Metrics that come from one kind of line and carry the same tags.
+///
+/// ```
+/// use heroku_metrics::native;
+///
+/// let router = &native::families()[0];
+/// assert_eq!(router.title(), "Router");
+/// assert_eq!(router.tags(), ["app_name", "dyno", "method", "source", "status_category", "status_code"]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    title: &'static str,
+    prefix: &'static str,
+    tags: &'static [&'static str],
+    metrics: &'static [Native],
+}
+
+impl Family {
+    /// What it is about.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::native::families().len(), 8);
+    /// ```
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What the names of its metrics begin with, up to a dot: `heroku.router.`
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::native::families()[0].prefix(), "heroku.router.");
+    /// ```
+    #[must_use]
+    pub const fn prefix(&self) -> &'static str {
+        self.prefix
+    }
+
+    /// The tags its streams may carry; one is absent where the line or the host has no value for it.
+    ///
+    /// ```
+    /// assert!(heroku_metrics::native::families().iter().all(|family| family.tags().contains(&"app_name")));
+    /// ```
+    #[must_use]
+    pub const fn tags(&self) -> &'static [&'static str] {
+        self.tags
+    }
+
+    /// Its metrics.
+    ///
+    /// ```
+    /// assert!(heroku_metrics::native::families().iter().all(|family| !family.metrics().is_empty()));
+    /// ```
+    #[must_use]
+    pub const fn metrics(&self) -> &'static [Native] {
+        self.metrics
+    }
+
+    pub(crate) fn find(&self, field: &[u8]) -> Option<&'static Native> {
+        self.metrics.iter().find(|metric| metric.field.as_bytes() == field)
+    }
+}
+
+pub(crate) use errors::{HTTP, LOGGING, RUNTIME_ERRORS};
+pub(crate) use pgbouncer::PGBOUNCER;
+pub(crate) use postgres::POSTGRES;
+pub(crate) use redis::REDIS;
+pub(crate) use router::{BYTES, CONNECT, REQUESTS, ROUTER, SERVICE};
+pub(crate) use runtime::RUNTIME;
+
+const FAMILIES: &[Family] =
+    &[ROUTER, POSTGRES, RUNTIME, errors::HTTP_ERRORS, errors::LOGGING_ERRORS, errors::DYNO_ERRORS, REDIS, PGBOUNCER];
+
+/// All families, those of the add-on's page first.
+///
+/// ```
+/// let names = heroku_metrics::native::families().iter().map(|family| family.metrics().len()).sum::<usize>();
+/// assert!(names > 30);
+/// ```
+#[must_use]
+pub const fn families() -> &'static [Family] {
+    FAMILIES
+}
+
+/// The tables as Markdown, as the README shows them.
+///
+/// ```
+/// let table = heroku_metrics::native::markdown();
+/// assert!(table.contains("| `heroku.dyno.mem.rss` | sample | bytes |"));
+/// ```
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = String::new();
+    for family in FAMILIES {
+        // Writing to a String does not fail.
+        let tags = family.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "**{}**, tags {tags}\n", family.title);
+        out.push_str("| metric | kind | unit | from the field | streams |\n|---|---|---|---|---|\n");
+        for metric in family.metrics {
+            let streams = if metric.percentiles { "5: itself, `.p50 .p95 .p99 .p999`" } else { "1" };
+            let unit = if metric.unit.is_none() { "–" } else { metric.unit.as_str() };
+            let extended = if metric.extended { " (extended)" } else { "" };
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {unit} | `{}` | {streams}{extended} |",
+                metric.name, metric.kind, metric.field
+            );
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_in_their_family() {
+        let mut seen = BTreeSet::new();
+        for family in FAMILIES {
+            for metric in family.metrics {
+                assert!(metric.name.starts_with(family.prefix), "{}", metric.name);
+                assert!(seen.insert(metric.name), "{} stands twice", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tags_are_sorted_as_streams_print_them() {
+        for family in FAMILIES.iter().filter(|family| family.title != "Postgres") {
+            assert!(family.tags.is_sorted() || family.title.contains("errors"), "{}", family.title);
+        }
+    }
+}

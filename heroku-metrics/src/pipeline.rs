@@ -1,0 +1,670 @@
+//! The paved path: deliveries in, data points out.
+
+use crate::ledger::{Ledger, Receipt};
+use crate::{Extractor, ExtractorConfig, Line, LineRefusal, LineVisitor, Plan, SeenDeliveries, native};
+use heroku_router::CodeClass;
+use heroku_syslog::{Delivery, Dialect, Frame, FrameError, Frames, FramingError, Limits, RawFrame, Recovery};
+use metric_model::{Observation, Sink, Timestamp};
+use minute_aggregator::{Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, Sketch};
+
+/// Which dialect the frames of a drain are in.
+///
+/// ```
+/// use heroku_metrics::DialectPolicy;
+/// assert_eq!(DialectPolicy::default(), DialectPolicy::Fixed(heroku_metrics::syslog::Dialect::Logplex));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DialectPolicy {
+    /// All frames are in this one. An HTTPS drain of Heroku is [`Dialect::Logplex`], a syslog drain [`Dialect::Rfc5424`].
+    Fixed(Dialect),
+    /// [`Dialect::for_hostname`] decides frame by frame, [`Dialect::Logplex`] where it does not know: for files that
+    /// hold both.
+    ByHostname,
+}
+
+impl Default for DialectPolicy {
+    fn default() -> Self {
+        Self::Fixed(Dialect::Logplex)
+    }
+}
+
+impl DialectPolicy {
+    /// Reads a frame's header in the dialect of the policy.
+    ///
+    /// ```
+    /// use heroku_metrics::{DialectPolicy, syslog::Frames};
+    ///
+    /// let body = b"54 <190>1 2026-03-14T09:26:53Z d.4f2a app web.1 - - hello";
+    /// let raw = Frames::new(body).next().unwrap()?;
+    /// assert_eq!(DialectPolicy::ByHostname.read(raw)?.message(), b"hello");
+    /// assert_eq!(DialectPolicy::default().read(raw)?.message(), b"- hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`FrameError`] with offsets counted as those of the frame.
+    pub fn read<'a>(self, raw: RawFrame<'a>) -> Result<Frame<'a>, FrameError> {
+        match self {
+            Self::Fixed(dialect) => raw.parse(dialect),
+            Self::ByHostname => raw.parse_by(|hostname| {
+                hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
+            }),
+        }
+    }
+}
+
+/// How a pipeline reads and aggregates: one value, checked when the pipeline is made.
+///
+/// ```
+/// use std::time::Duration;
+/// use heroku_metrics::aggregator::AggregatorConfig;
+/// use heroku_metrics::{ExtractorConfig, PipelineConfig};
+///
+/// let config = PipelineConfig::new()
+///     .extractor(ExtractorConfig::new().app_name("shop"))
+///     .aggregator(AggregatorConfig::new().allowed_lateness(Duration::from_secs(30)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct PipelineConfig {
+    extractor: ExtractorConfig,
+    aggregator: AggregatorConfig,
+    dialect: DialectPolicy,
+    limits: Limits,
+    recovery: Recovery,
+    plan: Option<Plan>,
+    seen: SeenDeliveries,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PipelineConfig {
+    /// The defaults of each part: HTTPS drain dialect, resynchronising, minutes with a minute of allowed lateness, the
+    /// ids of the last 4,096 deliveries of each drain in at most 8 MiB.
+    ///
+    /// ```
+    /// let config = heroku_metrics::PipelineConfig::new();
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            extractor: ExtractorConfig::new(),
+            aggregator: AggregatorConfig::new(),
+            dialect: DialectPolicy::Fixed(Dialect::Logplex),
+            limits: Limits::new(),
+            recovery: Recovery::Resync,
+            plan: None,
+            seen: SeenDeliveries::new(4_096, 8 << 20),
+        }
+    }
+
+    /// How lines are read.
+    ///
+    /// ```
+    /// use heroku_metrics::{ExtractorConfig, PipelineConfig};
+    /// let config = PipelineConfig::new().extractor(ExtractorConfig::new().app_name("shop"));
+    /// ```
+    #[must_use]
+    pub fn extractor(mut self, config: ExtractorConfig) -> Self {
+        self.extractor = config;
+        self
+    }
+
+    /// How observations are aggregated.
+    ///
+    /// ```
+    /// use heroku_metrics::{PipelineConfig, aggregator::AggregatorConfig};
+    /// let config = PipelineConfig::new().aggregator(AggregatorConfig::new());
+    /// ```
+    #[must_use]
+    pub fn aggregator(mut self, config: AggregatorConfig) -> Self {
+        self.aggregator = config;
+        self
+    }
+
+    /// Which dialect the frames are in.
+    ///
+    /// ```
+    /// use heroku_metrics::{DialectPolicy, PipelineConfig};
+    /// let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname);
+    /// ```
+    #[must_use]
+    pub fn dialect(mut self, policy: DialectPolicy) -> Self {
+        self.dialect = policy;
+        self
+    }
+
+    /// What the account may have; no limits by default. The plan's quota takes the place of one set in
+    /// [`aggregator`](Self::aggregator).
+    ///
+    /// ```
+    /// use heroku_metrics::{PipelineConfig, Plan};
+    /// let config = PipelineConfig::new().plan(Plan::gold());
+    /// ```
+    #[must_use]
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plan = Some(plan);
+        self
+    }
+
+    /// How many delivery ids are remembered of each drain, and in how many octets for all; 0 ids counts every delivery.
+    ///
+    /// ```
+    /// let config = heroku_metrics::PipelineConfig::new().seen_deliveries(1_024, 1 << 20);
+    /// ```
+    #[must_use]
+    pub fn seen_deliveries(mut self, ids_per_drain: usize, max_octets: usize) -> Self {
+        self.seen = SeenDeliveries::new(ids_per_drain, max_octets);
+        self
+    }
+
+    /// How long a frame may be.
+    ///
+    /// ```
+    /// use heroku_metrics::{PipelineConfig, syslog::Limits};
+    /// let config = PipelineConfig::new().limits(Limits::new().max_frame(16 * 1024));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What to do when a length cannot be read: look for the next frame (the default) or give the rest up.
+    ///
+    /// ```
+    /// use heroku_metrics::{PipelineConfig, syslog::Recovery};
+    /// let config = PipelineConfig::new().recovery(Recovery::Stop);
+    /// ```
+    #[must_use]
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+}
+
+/// What to do with a frame that a [`Tap`] was shown.
+///
+/// ```
+/// assert_ne!(heroku_metrics::Verdict::Keep, heroku_metrics::Verdict::Drop);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Read it and count it.
+    Keep,
+    /// Leave it out: it is counted as filtered and nothing is read from it.
+    Drop,
+}
+
+/// Sees everything that passes through a pipeline, without parsing it twice: for tail, search, archives, alerts, and
+/// for a filter in front of the metrics. Every method has a default that does nothing.
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
+/// use heroku_metrics::syslog::{Delivery, Frame};
+///
+/// struct NoHealthChecks;
+///
+/// impl Tap for NoHealthChecks {
+///     fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
+///         let check = frame.message().windows(14).any(|window| window == b"path=\"/healthz\"");
+///         if check { Verdict::Drop } else { Verdict::Keep }
+///     }
+/// }
+///
+/// let body = b"77 <158>1 2026-03-14T09:26:53Z host heroku router - at=info path=\"/healthz\" x=1";
+/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+/// assert_eq!(pipeline.ingest_with(&Delivery::new(body), &mut NoHealthChecks).observed(), 0);
+/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+/// ```
+pub trait Tap {
+    /// A frame whose header was read, before anything is counted.
+    fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
+        let _ = frame;
+        Verdict::Keep
+    }
+
+    /// What the line of a kept frame turned out to be.
+    fn line(&mut self, frame: &Frame<'_>, line: &Line<'_>) {
+        let _ = (frame, line);
+    }
+
+    /// One value of the line, and what the aggregator answered.
+    fn observation(&mut self, observation: &Observation<'_>, outcome: Outcome) {
+        let _ = (observation, outcome);
+    }
+
+    /// One value, tag or field that was refused.
+    fn refusal(&mut self, frame: &Frame<'_>, refusal: &LineRefusal) {
+        let _ = (frame, refusal);
+    }
+
+    /// A frame whose header could not be read. `message` is the frame without its length.
+    fn bad_frame(&mut self, message: &[u8], error: &FrameError) {
+        let _ = (message, error);
+    }
+
+    /// A place where the framing was lost.
+    fn lost_framing(&mut self, error: &FramingError) {
+        let _ = error;
+    }
+}
+
+/// The tap that looks away.
+impl Tap for () {}
+
+/// Deliveries in, data points out: parsers and aggregator joined, for one drain or one quota scope.
+///
+/// No clock, thread, socket or file: the host reads the request, says what time it is and owns the sink.
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf, syslog::Delivery};
+///
+/// let body = b"65 <190>1 2026-03-14T09:26:53Z host app web.1 - measure#query=200ms\n64 <190>1 2026-03-14T09:26:54Z host app web.1 - measure#query=0.3s\n";
+/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+/// pipeline.ingest(&Delivery::new(body));
+/// let mut minutes: Vec<DataPointBuf> = Vec::new();
+/// pipeline.finish(&mut minutes)?;
+/// assert_eq!(minutes[0].as_point().stats().mean(), Some(250.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Pipeline<S = MinuteSketch> {
+    extractor: Extractor,
+    pub(crate) aggregator: Aggregator<S>,
+    dialect: DialectPolicy,
+    limits: Limits,
+    recovery: Recovery,
+    plan: Option<Plan>,
+    pub(crate) seen: SeenDeliveries,
+    pub(crate) total: Receipt,
+}
+
+impl Pipeline {
+    /// A pipeline with the sketch of the aggregator.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when the configuration contradicts itself.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn new(config: PipelineConfig) -> Result<Self, ConfigError> {
+        Self::with_sketch(config)
+    }
+}
+
+impl<S: Sketch> Pipeline<S> {
+    /// A pipeline with a sketch of the caller's.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when the configuration contradicts itself.
+    ///
+    /// ```
+    /// use heroku_metrics::aggregator::MinuteSketch;
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let pipeline = Pipeline::<MinuteSketch>::with_sketch(PipelineConfig::new())?;
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn with_sketch(config: PipelineConfig) -> Result<Self, ConfigError> {
+        Self::make(config, |settings| Ok((Aggregator::with_sketch(settings)?, ()))).map(|(made, ())| made)
+    }
+
+    /// A pipeline around an aggregator that `aggregator` makes from its configuration, with whatever that gave besides.
+    pub(crate) fn make<T, E>(
+        config: PipelineConfig,
+        aggregator: impl FnOnce(AggregatorConfig) -> Result<(Aggregator<S>, T), E>,
+    ) -> Result<(Self, T), E> {
+        let mut settings = config.aggregator;
+        let plain = native::families().iter().flat_map(native::Family::metrics);
+        for metric in plain.filter(|metric| metric.kind() == metric_model::Kind::Measure && !metric.has_percentiles()) {
+            settings = settings.without_percentiles(metric.name());
+        }
+        if let Some(quota) = config.plan.as_ref().and_then(Plan::quota) {
+            settings = settings.quota(quota);
+        }
+        let (aggregator, besides) = aggregator(settings)?;
+        let pipeline = Self {
+            extractor: Extractor::new(config.extractor),
+            aggregator,
+            dialect: config.dialect,
+            limits: config.limits,
+            recovery: config.recovery,
+            plan: config.plan,
+            seen: config.seen,
+            total: Receipt::default(),
+        };
+        Ok((pipeline, besides))
+    }
+
+    /// Reads one delivery. Nothing in it is an error: the receipt says what was refused.
+    ///
+    /// A delivery that was read before (see [`SeenDeliveries`]) is counted as a duplicate, and nothing of it is read: a
+    /// drain delivers at least once, we count once.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// assert_eq!(receipt.observed(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest(&mut self, delivery: &Delivery<'_>) -> Receipt {
+        self.ingest_with(delivery, &mut ())
+    }
+
+    /// Reads one delivery and shows it to a tap as it passes.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, Tap, Line, syslog::{Delivery, Frame}};
+    ///
+    /// struct Classes(Vec<&'static str>);
+    ///
+    /// impl Tap for Classes {
+    ///     fn line(&mut self, _: &Frame<'_>, line: &Line<'_>) {
+    ///         self.0.push(line.class().as_str());
+    ///     }
+    /// }
+    ///
+    /// let mut classes = Classes(Vec::new());
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// pipeline.ingest_with(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"), &mut classes);
+    /// assert_eq!(classes.0, ["custom"]);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest_with(&mut self, delivery: &Delivery<'_>, tap: &mut impl Tap) -> Receipt {
+        let body = delivery.body();
+        let mut receipt = Receipt::default();
+        if !self.seen.insert(delivery) {
+            receipt.enter_duplicate();
+            self.total.add(&receipt);
+            return receipt;
+        }
+        receipt.enter_delivery(body.len() as u64);
+        let mut frames = Frames::new(body).limits(self.limits).recovery(self.recovery);
+        for item in &mut frames {
+            match item {
+                Ok(raw) => self.raw_frame(raw, tap, &mut receipt),
+                Err(error) => {
+                    receipt.enter_skipped(&error);
+                    tap.lost_framing(&error);
+                }
+            }
+        }
+        receipt.enter_separators(frames.separators());
+        if delivery.count_agrees(receipt.frames()) == Some(false) {
+            receipt.enter_miscount();
+        }
+        self.total.add(&receipt);
+        receipt
+    }
+
+    /// Reads one frame of a stream that the host takes apart itself, with [`FrameReader`](heroku_syslog::FrameReader)
+    /// over TCP, say. What the reader passes over goes to [`ingest_skipped`](Self::ingest_skipped).
+    ///
+    /// ```
+    /// use heroku_metrics::syslog::{FrameReader, Limits, Recovery};
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    /// for chunk in [&b"55 <190>1 2026-03-14T09:26:53Z host a"[..], b"pp web.1 - count#a=1\n"] {
+    ///     reader.push(chunk);
+    ///     while let Some(item) = reader.next_frame() {
+    ///         match item {
+    ///             Ok(raw) => assert_eq!(pipeline.ingest_frame(raw, &mut ()).observed(), 1),
+    ///             Err(error) => pipeline.ingest_skipped(&error),
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(pipeline.ledger().total().octets(), 58);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap) -> Receipt {
+        let mut receipt = Receipt::default();
+        receipt.enter_octets(raw.wire_len());
+        self.raw_frame(raw, tap, &mut receipt);
+        self.total.add(&receipt);
+        receipt
+    }
+
+    /// Enters into the books what a [`FrameReader`](heroku_syslog::FrameReader) passed over.
+    ///
+    /// ```
+    /// use heroku_metrics::syslog::{FrameReader, Limits, Recovery};
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    /// reader.push(b"junk");
+    /// reader.finish();
+    /// while let Some(Err(error)) = reader.next_frame() {
+    ///     pipeline.ingest_skipped(&error);
+    /// }
+    /// assert_eq!(pipeline.ledger().total().skipped_octets(), 4);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest_skipped(&mut self, error: &FramingError) {
+        self.total.enter_octets(error.skipped());
+        self.total.enter_skipped(error);
+    }
+
+    /// Enters into the books the line ends between frames or lines that a reader counted.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// pipeline.ingest_separators(2);
+    /// assert!(pipeline.ledger().balances());
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest_separators(&mut self, octets: u64) {
+        self.total.enter_octets(octets);
+        self.total.enter_separators(octets);
+    }
+
+    /// Reads one line that was parsed by the host: [`rendered`](heroku_syslog::rendered) text, an archive, a queue.
+    /// `wire_len` is what the line took of the input, for the books.
+    ///
+    /// ```
+    /// use heroku_metrics::syslog::rendered;
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let text = b"2026-03-14T09:26:53+00:00 app[web.1]: count#signups=1";
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let receipt = pipeline.ingest_line(rendered::parse_line(text), text, text.len() as u64, &mut ());
+    /// assert_eq!(receipt.observed(), 1);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn ingest_line(
+        &mut self,
+        parsed: Result<Frame<'_>, FrameError>,
+        bytes: &[u8],
+        wire_len: u64,
+        tap: &mut impl Tap,
+    ) -> Receipt {
+        let mut receipt = Receipt::default();
+        receipt.enter_octets(wire_len);
+        receipt.enter_frame_octets(wire_len);
+        self.parsed(parsed, bytes, tap, &mut receipt);
+        self.total.add(&receipt);
+        receipt
+    }
+
+    /// Adds an observation of the host's own beside those of the log. It is in the ledger's observations, not in its
+    /// values: no line carried it.
+    ///
+    /// ```
+    /// use heroku_metrics::model::{Observation, TagSet, Timestamp, Value};
+    /// use heroku_metrics::{Pipeline, PipelineConfig, aggregator::Outcome};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let none = TagSet::new();
+    /// let outcome = pipeline.observe(&Observation::count("deploys", Value::plain(1.0), &none, Timestamp::from_unix_seconds(0)));
+    /// assert_eq!(outcome, Outcome::Accepted);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
+        self.aggregator.observe(observation)
+    }
+
+    /// Says what time it is: closes the windows that are over, with their lateness, and writes their points.
+    ///
+    /// # Errors
+    /// What the sink answers; the window stays and is written again the next time.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, model::{DataPointBuf, Timestamp}, syslog::Delivery};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// let mut minutes: Vec<DataPointBuf> = Vec::new();
+    /// pipeline.advance(Timestamp::from_unix_seconds(1_773_480_479), &mut minutes)?; // 09:27:59
+    /// assert!(minutes.is_empty(), "the minute may still get late lines");
+    /// pipeline.advance(Timestamp::from_unix_seconds(1_773_480_480), &mut minutes)?; // 09:28:00
+    /// assert_eq!(minutes.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
+        self.aggregator.advance(now, sink)
+    }
+
+    /// Closes every window: the input is at its end.
+    ///
+    /// # Errors
+    /// What the sink answers; the window stays and is written again the next time.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf};
+    /// let mut minutes: Vec<DataPointBuf> = Vec::new();
+    /// Pipeline::new(PipelineConfig::new())?.finish(&mut minutes)?;
+    /// assert!(minutes.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn finish<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+        self.aggregator.finish(sink)
+    }
+
+    /// The books so far.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// assert!(Pipeline::new(PipelineConfig::new())?.ledger().balances());
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.total, self.aggregator.ledger().clone())
+    }
+
+    /// What is eating the quota: every stream with its standing, cost, observations and first time.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new().plan(Plan::gold()))?;
+    /// pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// assert_eq!((pipeline.explain().used(), pipeline.explain().limit()), (1, Some(300)));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> Explanation<'_> {
+        self.aggregator.explain()
+    }
+
+    /// The aggregator inside.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// assert_eq!(Pipeline::new(PipelineConfig::new())?.aggregator().open_windows(), 0);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn aggregator(&self) -> &Aggregator<S> {
+        &self.aggregator
+    }
+
+    /// The aggregator inside, to drive it by hand.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let aggregator = pipeline.aggregator_mut();
+    /// # let _ = aggregator;
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    pub const fn aggregator_mut(&mut self) -> &mut Aggregator<S> {
+        &mut self.aggregator
+    }
+
+    fn raw_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap, receipt: &mut Receipt) {
+        receipt.enter_frame_octets(raw.wire_len());
+        self.parsed(self.dialect.read(raw), raw.bytes(), tap, receipt);
+    }
+
+    fn parsed(
+        &mut self,
+        parsed: Result<Frame<'_>, FrameError>,
+        bytes: &[u8],
+        tap: &mut impl Tap,
+        receipt: &mut Receipt,
+    ) {
+        let frame = match parsed {
+            Ok(frame) => frame,
+            Err(error) => {
+                receipt.enter_refused_frame(&error);
+                tap.bad_frame(bytes, &error);
+                return;
+            }
+        };
+        if tap.frame(&frame) == Verdict::Drop {
+            receipt.enter_filtered_frame();
+            return;
+        }
+        let Self { extractor, aggregator, plan, .. } = self;
+        let plan = plan.as_ref();
+        let line = extractor.read(&frame, &mut Ingest { frame: &frame, aggregator, plan, receipt, tap });
+        receipt.enter_frame(line.class(), line.ignored_samples());
+        if let Some(error) = line.error() {
+            let code = error.code();
+            if code.class() == CodeClass::Logging && (10..=13).contains(&code.number()) {
+                receipt.enter_lost_upstream(error.count().unwrap_or(0));
+            }
+        }
+        tap.line(&frame, &line);
+    }
+}
+
+/// Hands what a line says to the aggregator, the books and the tap.
+struct Ingest<'i, S, T> {
+    frame: &'i Frame<'i>,
+    aggregator: &'i mut Aggregator<S>,
+    plan: Option<&'i Plan>,
+    receipt: &'i mut Receipt,
+    tap: &'i mut T,
+}
+
+impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
+    fn observation(&mut self, observation: &Observation<'_>) {
+        if self.plan.is_some_and(|plan| !plan.is_collected(observation.name())) {
+            self.receipt.enter_not_in_plan();
+            return;
+        }
+        let outcome = self.aggregator.observe(observation);
+        self.receipt.enter_observed(outcome);
+        self.tap.observation(observation, outcome);
+    }
+
+    fn refusal(&mut self, refusal: &LineRefusal) {
+        self.receipt.enter_refused(refusal.reason(), refusal.part());
+        self.tap.refusal(self.frame, refusal);
+    }
+}

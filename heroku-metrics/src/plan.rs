@@ -1,0 +1,319 @@
+//! Plans: what an account may have, as data. Products change without code.
+
+use minute_aggregator::{CountingRule, StreamQuota};
+use std::fmt;
+use std::time::Duration;
+
+/// What a plan allows: how many metric streams, counted how, which metrics at all, and what the host needs to know of
+/// log volume and retention.
+///
+/// Two ship, for what the add-on's page states: [`development`](Self::development) and [`gold`](Self::gold). Any other
+/// is the host's, built here or read from TOML or JSON with the `serde` feature.
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
+///
+/// let mut pipeline = Pipeline::new(PipelineConfig::new().plan(Plan::new("tiny").streams(1)))?;
+/// let line = "<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 count#b=1 count#c=1";
+/// pipeline.ingest(&Delivery::new(format!("{} {line}", line.len()).as_bytes()));
+/// let observations = pipeline.ledger().observations().clone();
+/// assert_eq!((observations.accepted(), observations.folded()), (1, 2), "the rest is in overflow streams: totals stay right");
+/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Plan {
+    name: String,
+    #[cfg_attr(feature = "serde", serde(default))]
+    streams: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    counting: Counting,
+    #[cfg_attr(feature = "serde", serde(default = "natives"))]
+    exempt: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    collects: Option<Vec<String>>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    overflow_streams: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    log_bytes_per_day: Option<u64>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    retention_hours: Option<u32>,
+}
+
+/// How a plan file spells a [`CountingRule`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+enum Counting {
+    #[default]
+    Streams,
+    TagSets,
+}
+
+/// "Capacity is consumed by runtime and custom metrics", says the page: router and Postgres natives are included.
+fn natives() -> Vec<String> {
+    vec!["heroku.router.".to_owned(), "heroku.postgres.".to_owned(), "heroku.errors.".to_owned()]
+}
+
+impl Plan {
+    /// A plan without limits. Router, Postgres and error natives are exempt from whatever limit is set later.
+    ///
+    /// ```
+    /// use heroku_metrics::Plan;
+    /// assert_eq!(Plan::new("ours").stream_limit(), None);
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            streams: None,
+            counting: Counting::Streams,
+            exempt: natives(),
+            collects: None,
+            overflow_streams: None,
+            log_bytes_per_day: None,
+            retention_hours: None,
+        }
+    }
+
+    /// Development, free: "native router and Postgres metrics, only the last hour shown; no runtime metrics, no custom
+    /// metrics".
+    ///
+    /// ```
+    /// let plan = heroku_metrics::Plan::development();
+    /// assert!(plan.is_collected("heroku.router.bytes") && !plan.is_collected("user.clicks"));
+    /// ```
+    #[must_use]
+    pub fn development() -> Self {
+        let collects = Some(vec!["heroku.router.".to_owned(), "heroku.postgres.".to_owned()]);
+        Self { collects, retention_hours: Some(1), ..Self::new("development") }
+    }
+
+    /// Gold: 300 metric streams.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::gold().stream_limit(), Some(300));
+    /// ```
+    #[must_use]
+    pub fn gold() -> Self {
+        Self::new("gold").streams(300)
+    }
+
+    /// The shipped plan of this name, in any case.
+    ///
+    /// ```
+    /// use heroku_metrics::Plan;
+    /// assert_eq!(Plan::shipped("Gold"), Some(Plan::gold()));
+    /// assert_eq!(Plan::shipped("platinum"), None, "not on the page: the host's own");
+    /// ```
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<Self> {
+        [Self::development(), Self::gold()].into_iter().find(|plan| plan.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The most metric streams.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::new("ours").streams(50).stream_limit(), Some(50));
+    /// ```
+    #[must_use]
+    pub fn streams(mut self, limit: u32) -> Self {
+        self.streams = Some(limit);
+        self
+    }
+
+    /// How streams count: each metric stream (a measure takes five), or each tag set (one).
+    ///
+    /// ```
+    /// use heroku_metrics::{Plan, aggregator::CountingRule};
+    /// assert_eq!(Plan::gold().counting(CountingRule::TagSets).counting_rule(), CountingRule::TagSets);
+    /// ```
+    #[must_use]
+    pub fn counting(mut self, rule: CountingRule) -> Self {
+        self.counting = if rule == CountingRule::TagSets { Counting::TagSets } else { Counting::Streams };
+        self
+    }
+
+    /// Metrics whose names begin like this take no place, besides those that are exempt already.
+    ///
+    /// ```
+    /// use heroku_metrics::Plan;
+    /// assert!(Plan::gold().exempt("heroku.dyno.").quota().is_some_and(|quota| quota.is_exempt("heroku.dyno.load.load1")));
+    /// ```
+    #[must_use]
+    pub fn exempt(mut self, prefix: impl Into<String>) -> Self {
+        self.exempt.push(prefix.into());
+        self
+    }
+
+    /// Only metrics whose names begin like one of these are collected at all; others are counted as not in the plan.
+    ///
+    /// ```
+    /// let plan = heroku_metrics::Plan::new("web").collects(["heroku.router."]);
+    /// assert!(!plan.is_collected("heroku.postgres.db.size"));
+    /// ```
+    #[must_use]
+    pub fn collects(mut self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.collects = Some(prefixes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Log volume a day, for hosts that keep lines. The pipeline does not look at it.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::new("ours").log_bytes_per_day(10 << 20).log_volume(), Some(10 << 20));
+    /// ```
+    #[must_use]
+    pub fn log_bytes_per_day(mut self, bytes: u64) -> Self {
+        self.log_bytes_per_day = Some(bytes);
+        self
+    }
+
+    /// How long a host shows metrics. The pipeline does not look at it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// assert_eq!(heroku_metrics::Plan::development().retention(), Some(Duration::from_secs(3_600)));
+    /// ```
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        self.retention_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600))
+    }
+
+    /// The plan's name.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::gold().name(), "gold");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The most metric streams; `None`: no limit.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::development().stream_limit(), None);
+    /// ```
+    #[must_use]
+    pub const fn stream_limit(&self) -> Option<u32> {
+        self.streams
+    }
+
+    /// How streams count.
+    ///
+    /// ```
+    /// use heroku_metrics::{Plan, aggregator::CountingRule};
+    /// assert_eq!(Plan::gold().counting_rule(), CountingRule::Streams);
+    /// ```
+    #[must_use]
+    pub const fn counting_rule(&self) -> CountingRule {
+        match self.counting {
+            Counting::Streams => CountingRule::Streams,
+            Counting::TagSets => CountingRule::TagSets,
+        }
+    }
+
+    /// Log volume a day in octets; `None`: no limit.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::gold().log_volume(), None);
+    /// ```
+    #[must_use]
+    pub const fn log_volume(&self) -> Option<u64> {
+        self.log_bytes_per_day
+    }
+
+    /// Whether the plan has this metric at all.
+    ///
+    /// ```
+    /// assert!(!heroku_metrics::Plan::development().is_collected("heroku.dyno.load.load1"));
+    /// ```
+    #[must_use]
+    pub fn is_collected(&self, metric: &str) -> bool {
+        self.collects.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| metric.starts_with(prefix.as_str())))
+    }
+
+    /// The quota the aggregator enforces; `None`: no limit.
+    ///
+    /// ```
+    /// let quota = heroku_metrics::Plan::gold().quota().unwrap();
+    /// assert!(quota.is_exempt("heroku.router.bytes") && !quota.is_exempt("heroku.dyno.mem.rss"));
+    /// ```
+    #[must_use]
+    pub fn quota(&self) -> Option<StreamQuota> {
+        let limit = self.streams?;
+        let quota = match self.counting_rule() {
+            CountingRule::TagSets => StreamQuota::tag_sets(limit),
+            _ => StreamQuota::streams(limit),
+        };
+        let quota = self.exempt.iter().fold(quota, |quota, prefix| quota.exempt(prefix.as_str()));
+        Some(self.overflow_streams.into_iter().fold(quota, StreamQuota::overflow_streams))
+    }
+
+    /// How many of the plan's streams `dynos` with runtime metrics and `custom` custom streams take.
+    ///
+    /// The page says "each dyno adds 10 metric streams" and then sizes with 9: 25 dynos × 9 + 50 = 275. Ten is what its
+    /// list has (three loads, seven of memory; `mem.quota` came after the sizing was written), and ten is counted here.
+    ///
+    /// ```
+    /// use heroku_metrics::Plan;
+    ///
+    /// let estimate = Plan::gold().estimate(25, 50);
+    /// assert_eq!((estimate.streams(), estimate.fits()), (300, true));
+    /// assert_eq!(estimate.to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
+    /// assert!(!Plan::gold().estimate(26, 50).fits());
+    /// ```
+    #[must_use]
+    pub fn estimate(&self, dynos: u32, custom: u32) -> Estimate {
+        let per_dyno =
+            if self.is_collected("heroku.dyno.load.load1") { crate::native::RUNTIME.metrics().len() as u32 } else { 0 };
+        let custom = if self.collects.is_none() { custom } else { 0 };
+        Estimate { dynos, per_dyno, custom, limit: self.streams }
+    }
+}
+
+/// The answer of [`Plan::estimate`]; printed, it shows its sum.
+///
+/// ```
+/// assert!(heroku_metrics::Plan::gold().estimate(3, 20).fits());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Estimate {
+    dynos: u32,
+    per_dyno: u32,
+    custom: u32,
+    limit: Option<u32>,
+}
+
+impl Estimate {
+    /// Streams that count against the plan.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Plan::gold().estimate(10, 0).streams(), 100);
+    /// ```
+    #[must_use]
+    pub const fn streams(&self) -> u64 {
+        self.dynos as u64 * self.per_dyno as u64 + self.custom as u64
+    }
+
+    /// Whether they fit.
+    ///
+    /// ```
+    /// assert!(heroku_metrics::Plan::new("unlimited").estimate(1_000_000, 0).fits());
+    /// ```
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.limit.is_none_or(|limit| self.streams() <= u64::from(limit))
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dynos, per_dyno, custom, limit } = self;
+        write!(f, "{dynos} dynos x {per_dyno} + {custom} custom = {}", self.streams())?;
+        match limit {
+            Some(limit) => write!(f, " of {limit} streams"),
+            None => f.write_str(" streams, without limit"),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+use heroku_router::FieldRefusalKind;
+use logfmt_metrics::{NumberErrorKind, RefusalKind};
+use std::fmt;
+
+/// Why a value or a tag of a line was not taken.
+///
+/// ```
+/// assert_eq!(heroku_metrics::Reason::NotANumber.as_str(), "not_a_number");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A metric without a value: `count#a`, `count#a=`.
+    NoValue,
+    /// The value does not begin with a number.
+    NotANumber,
+    /// Too large for a double, as written or in its regular unit.
+    NotFinite,
+    /// Too large for the field, or a number the field cannot hold.
+    OutOfRange,
+    /// A count below zero.
+    NegativeCount,
+    /// A unit of a shape that is not known, or not the unit of this native metric.
+    BadUnit,
+    /// A metric name outside `A-Za-z0-9_.:/-`, or empty.
+    BadName,
+    /// A metric name over 255 octets.
+    NameTooLong,
+    /// A name under `heroku.`, which an app may not use.
+    ReservedName,
+    /// An empty tag key, or one with control characters.
+    BadTagKey,
+    /// A tag key over 64 octets.
+    TagKeyTooLong,
+    /// An empty tag value.
+    BadTagValue,
+    /// A tag value over 255 octets.
+    TagValueTooLong,
+    /// More than 50 tags in a line.
+    TooManyTags,
+    /// Not UTF-8 where text is needed.
+    NotUtf8,
+    /// A quote that the end of the line closes.
+    UnterminatedQuote,
+    /// A `status` that is not three digits.
+    BadStatus,
+    /// The frame has no timestamp (NILVALUE), so the value belongs to no window.
+    NoTimestamp,
+}
+
+impl Reason {
+    /// All reasons, in the order of the ledger.
+    pub const ALL: [Self; 18] = [
+        Self::NoValue,
+        Self::NotANumber,
+        Self::NotFinite,
+        Self::OutOfRange,
+        Self::NegativeCount,
+        Self::BadUnit,
+        Self::BadName,
+        Self::NameTooLong,
+        Self::ReservedName,
+        Self::BadTagKey,
+        Self::TagKeyTooLong,
+        Self::BadTagValue,
+        Self::TagValueTooLong,
+        Self::TooManyTags,
+        Self::NotUtf8,
+        Self::UnterminatedQuote,
+        Self::BadStatus,
+        Self::NoTimestamp,
+    ];
+
+    /// The name in snake_case, as `logdrain` prints it.
+    ///
+    /// ```
+    /// assert_eq!(heroku_metrics::Reason::BadUnit.as_str(), "bad_unit");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoValue => "no_value",
+            Self::NotANumber => "not_a_number",
+            Self::NotFinite => "not_finite",
+            Self::OutOfRange => "out_of_range",
+            Self::NegativeCount => "negative_count",
+            Self::BadUnit => "bad_unit",
+            Self::BadName => "bad_name",
+            Self::NameTooLong => "name_too_long",
+            Self::ReservedName => "reserved_name",
+            Self::BadTagKey => "bad_tag_key",
+            Self::TagKeyTooLong => "tag_key_too_long",
+            Self::BadTagValue => "bad_tag_value",
+            Self::TagValueTooLong => "tag_value_too_long",
+            Self::TooManyTags => "too_many_tags",
+            Self::NotUtf8 => "not_utf8",
+            Self::UnterminatedQuote => "unterminated_quote",
+            Self::BadStatus => "bad_status",
+            Self::NoTimestamp => "no_timestamp",
+        }
+    }
+
+    pub(crate) const fn place(self) -> usize {
+        self as usize
+    }
+
+    pub(crate) fn of_metric(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::NoValue => Self::NoValue,
+            RefusalKind::NotFinite => Self::NotFinite,
+            RefusalKind::NegativeCount => Self::NegativeCount,
+            RefusalKind::BadUnit => Self::BadUnit,
+            RefusalKind::BadName => Self::BadName,
+            RefusalKind::NameTooLong => Self::NameTooLong,
+            RefusalKind::ReservedName => Self::ReservedName,
+            RefusalKind::BadTagKey => Self::BadTagKey,
+            RefusalKind::TagKeyTooLong => Self::TagKeyTooLong,
+            RefusalKind::BadTagValue => Self::BadTagValue,
+            RefusalKind::TagValueTooLong => Self::TagValueTooLong,
+            RefusalKind::TooManyTags => Self::TooManyTags,
+            RefusalKind::NotUtf8 => Self::NotUtf8,
+            RefusalKind::UnterminatedQuote => Self::UnterminatedQuote,
+            _ => Self::NotANumber,
+        }
+    }
+
+    pub(crate) fn of_number(kind: NumberErrorKind) -> Self {
+        match kind {
+            NumberErrorKind::Empty => Self::NoValue,
+            NumberErrorKind::NotFinite => Self::NotFinite,
+            NumberErrorKind::BadUnit => Self::BadUnit,
+            _ => Self::NotANumber,
+        }
+    }
+
+    pub(crate) fn of_field(kind: FieldRefusalKind) -> Self {
+        match kind {
+            FieldRefusalKind::OutOfRange => Self::OutOfRange,
+            FieldRefusalKind::BadUnit => Self::BadUnit,
+            FieldRefusalKind::BadStatus => Self::BadStatus,
+            FieldRefusalKind::UnterminatedQuote => Self::UnterminatedQuote,
+            _ => Self::NotANumber,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a refusal cost.
+///
+/// ```
+/// use heroku_metrics::Part;
+/// assert_ne!(Part::Value, Part::Tag);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Part {
+    /// One value: an observation that was not made.
+    Value,
+    /// One tag: the observations of the line stand without it.
+    Tag,
+    /// A field of a router line that no metric needs.
+    Field,
+}
+
+/// One value, tag or field that was not taken; the rest of its line was.
+///
+/// ```
+/// use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Observation};
+/// use heroku_metrics::syslog::{Dialect, Frame};
+///
+/// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 measure#b=x", Dialect::Logplex)?;
+/// let mut refused = Vec::new();
+/// Extractor::new(ExtractorConfig::new()).read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| refused.push(*refusal)));
+/// assert_eq!(refused[0].reason(), Reason::NotANumber);
+/// assert_eq!(refused[0].text(frame.message()), b"measure#b=x");
+/// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LineRefusal {
+    reason: Reason,
+    part: Part,
+    offset: usize,
+    len: usize,
+}
+
+impl LineRefusal {
+    pub(crate) const fn new(reason: Reason, part: Part, offset: usize, len: usize) -> Self {
+        Self { reason, part, offset, len }
+    }
+
+    /// Why.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Observation, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=-1", Dialect::Logplex)?;
+    /// Extractor::new(ExtractorConfig::new())
+    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.reason(), Reason::NegativeCount)));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What it cost.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Part, model::Observation, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 tag#k=", Dialect::Logplex)?;
+    /// Extractor::new(ExtractorConfig::new())
+    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.part(), Part::Tag)));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn part(&self) -> Part {
+        self.part
+    }
+
+    /// Where the refused text begins, in octets from the start of MSG.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Observation, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - hi count#a=x", Dialect::Logplex)?;
+    /// Extractor::new(ExtractorConfig::new())
+    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.offset(), 3)));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The refused text, cut out of the MSG it was found in.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Observation, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=x", Dialect::Logplex)?;
+    /// Extractor::new(ExtractorConfig::new())
+    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.text(frame.message()), b"count#a=x")));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn text<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        message.get(self.offset..self.offset.saturating_add(self.len)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for LineRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.part {
+            Part::Value => "value",
+            Part::Tag => "tag",
+            Part::Field => "field",
+        };
+        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.reason)
+    }
+}

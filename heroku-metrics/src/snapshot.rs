@@ -1,0 +1,227 @@
+//! The pipeline's state as bytes: what the aggregator keeps, the books, and the deliveries that were counted.
+//!
+//! ```text
+//! snapshot = the aggregator's, whose position is:
+//! state    = "HMPIPE" version:u8 numbers:u16 *u64 drains:u32 *(token ids) position    ; little-endian
+//! token    = length:u32 octets          ids = count:u32 *u128, oldest first
+//! ```
+//!
+//! The aggregator's checksum covers it all.
+
+use crate::ledger::Receipt;
+use crate::pipeline::{Pipeline, PipelineConfig};
+use minute_aggregator::{MergeError, Persist, RestoreErrorKind, Sketch};
+use std::fmt;
+
+const MAGIC: &[u8] = b"HMPIPE";
+const VERSION: u8 = 1;
+
+/// Why a snapshot was refused. Nothing was restored.
+///
+/// ```
+/// use heroku_metrics::{Pipeline, PipelineConfig};
+///
+/// let error = Pipeline::restore(PipelineConfig::new(), b"hello").unwrap_err();
+/// assert_eq!(error.to_string(), "not a snapshot at byte 0");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RestoreError(Cause);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cause {
+    Aggregator(minute_aggregator::RestoreError),
+    NotOurs,
+    Version(u8),
+    State,
+}
+
+impl RestoreError {
+    /// What the aggregator found, where it was the aggregator.
+    ///
+    /// ```
+    /// use heroku_metrics::aggregator::RestoreErrorKind;
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let mut bytes = Pipeline::new(PipelineConfig::new())?.snapshot(b"");
+    /// bytes.pop();
+    /// let error = Pipeline::restore(PipelineConfig::new(), &bytes).unwrap_err();
+    /// assert_eq!(error.aggregator(), Some(RestoreErrorKind::Truncated));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn aggregator(&self) -> Option<RestoreErrorKind> {
+        match self.0 {
+            Cause::Aggregator(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Cause::Aggregator(error) => error.fmt(f),
+            Cause::NotOurs => f.write_str("snapshot of an aggregator, not of a pipeline"),
+            Cause::Version(version) => write!(f, "pipeline state of version {version}, this is {VERSION}"),
+            Cause::State => f.write_str("pipeline state of the snapshot makes no sense"),
+        }
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+impl<S: Persist> Pipeline<S> {
+    /// All of the state, as bytes with a version and a checksum: open windows, streams and their places, the deliveries
+    /// that were counted, the books, and the caller's own `position` in its input.
+    ///
+    /// The restored pipeline and the input behind `position` give the bytes of an uninterrupted run.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf, syslog::Delivery};
+    ///
+    /// let deliveries = [
+    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n").with_frame_id("9C2F"),
+    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:54Z host app web.1 - count#a=2\n").with_frame_id("9C30"),
+    /// ];
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// pipeline.ingest(&deliveries[0]);
+    /// let bytes = pipeline.snapshot(b"1 delivery");
+    ///
+    /// let (mut resumed, position) = Pipeline::restore(PipelineConfig::new(), &bytes)?;
+    /// assert_eq!(position, b"1 delivery");
+    /// for delivery in &deliveries {
+    ///     resumed.ingest(delivery); // the first is known, and counts once
+    /// }
+    /// let mut points: Vec<DataPointBuf> = Vec::new();
+    /// resumed.finish(&mut points)?;
+    /// assert_eq!(points[0].as_point().stats().sum(), 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&mut self, position: &[u8]) -> Vec<u8> {
+        let mut state = MAGIC.to_vec();
+        state.push(VERSION);
+        let numbers = self.total.to_numbers();
+        state.extend((numbers.len() as u16).to_le_bytes());
+        numbers.iter().for_each(|number| state.extend(number.to_le_bytes()));
+        let drains = self.seen.drains();
+        state.extend((drains.len() as u32).to_le_bytes());
+        for (token, ids) in drains {
+            state.extend((token.len() as u32).to_le_bytes());
+            state.extend(token.as_bytes());
+            state.extend((ids.len() as u32).to_le_bytes());
+            ids.iter().for_each(|id| state.extend(id.to_le_bytes()));
+        }
+        state.extend(position);
+        self.aggregator.snapshot(&state)
+    }
+
+    /// A pipeline from a snapshot of one with the same configuration, and the caller's position.
+    ///
+    /// # Errors
+    /// A [`RestoreError`] names what is wrong; any damage to the bytes is told.
+    ///
+    /// ```
+    /// use heroku_metrics::aggregator::MinuteSketch;
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let bytes = Pipeline::new(PipelineConfig::new())?.snapshot(b"here");
+    /// let (_, position) = Pipeline::<MinuteSketch>::restore_with_sketch(PipelineConfig::new(), &bytes)?;
+    /// assert_eq!(position, b"here");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore_with_sketch(config: PipelineConfig, bytes: &[u8]) -> Result<(Self, Vec<u8>), RestoreError> {
+        let (mut pipeline, state) =
+            Self::make(config, |config| minute_aggregator::Aggregator::restore_with_sketch(config, bytes))
+                .map_err(|error| RestoreError(Cause::Aggregator(error)))?;
+        let state = state.strip_prefix(MAGIC).ok_or(RestoreError(Cause::NotOurs))?;
+        match state.split_first() {
+            Some((&VERSION, state)) => match pipeline.read(state) {
+                Some(position) => {
+                    let position = position.to_vec();
+                    Ok((pipeline, position))
+                }
+                None => Err(RestoreError(Cause::State)),
+            },
+            Some((version, _)) => Err(RestoreError(Cause::Version(*version))),
+            None => Err(RestoreError(Cause::State)),
+        }
+    }
+
+    /// Reads what stands behind the version; `None` where it makes no sense.
+    fn read<'a>(&mut self, state: &'a [u8]) -> Option<&'a [u8]> {
+        let mut rest = state;
+        let count = u16::from_le_bytes(take(&mut rest)?);
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(u64::from_le_bytes(take(&mut rest)?));
+        }
+        self.total = Receipt::from_numbers(&numbers)?;
+        for _ in 0..u32::from_le_bytes(take(&mut rest)?) {
+            let len = u32::from_le_bytes(take(&mut rest)?) as usize;
+            let token;
+            (token, rest) = rest.split_at_checked(len)?;
+            let token = std::str::from_utf8(token).ok()?;
+            for _ in 0..u32::from_le_bytes(take(&mut rest)?) {
+                self.seen.restore(token, u128::from_le_bytes(take(&mut rest)?));
+            }
+        }
+        Some(rest)
+    }
+}
+
+impl Pipeline {
+    /// A pipeline with the aggregator's sketch from a snapshot, and the caller's position.
+    ///
+    /// # Errors
+    /// A [`RestoreError`] names what is wrong; any damage to the bytes is told.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig};
+    ///
+    /// let bytes = Pipeline::new(PipelineConfig::new())?.snapshot(b"here");
+    /// assert_eq!(Pipeline::restore(PipelineConfig::new(), &bytes)?.1, b"here");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(config: PipelineConfig, bytes: &[u8]) -> Result<(Self, Vec<u8>), RestoreError> {
+        Self::restore_with_sketch(config, bytes)
+    }
+}
+
+impl<S: Sketch> Pipeline<S> {
+    /// Adds what another pipeline of the same configuration saw: another node's part of the same minutes.
+    ///
+    /// Commutative and associative in everything but which of two samples of one instant is the last.
+    ///
+    /// # Errors
+    /// A [`MergeError`] when the windows or the sketches do not go together; nothing was changed.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf, syslog::Delivery};
+    ///
+    /// let mut here = Pipeline::new(PipelineConfig::new())?;
+    /// here.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// let mut there = Pipeline::new(PipelineConfig::new())?;
+    /// there.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:54Z host app web.1 - count#a=2\n"));
+    /// here.merge(there)?;
+    /// let mut points: Vec<DataPointBuf> = Vec::new();
+    /// here.finish(&mut points)?;
+    /// assert_eq!(points[0].as_point().stats().sum(), 3.0);
+    /// assert!(here.ledger().balances());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
+        self.aggregator.merge(other.aggregator)?;
+        self.total.add(&other.total);
+        for (token, ids) in other.seen.drains() {
+            ids.iter().for_each(|id| self.seen.restore(token, *id));
+        }
+        Ok(())
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}

@@ -1,0 +1,211 @@
+//! The pipeline: one input, read in every way, gives one output and books that balance.
+
+use heroku_metrics::model::{DataPoint, DataPointBuf, Observation, TagSet, Timestamp, Value};
+use heroku_metrics::syslog::{Delivery, Frame, FrameError, FrameReader, FramingError, Limits, Recovery};
+use heroku_metrics::{DialectPolicy, Line, LineRefusal, Pipeline, PipelineConfig, Tap, Verdict};
+
+fn pipeline() -> Pipeline {
+    Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname)).unwrap()
+}
+
+fn finish(mut pipeline: Pipeline) -> Vec<DataPointBuf> {
+    let mut points: Vec<DataPointBuf> = Vec::new();
+    pipeline.finish(&mut points).unwrap();
+    assert!(pipeline.ledger().balances());
+    points
+}
+
+fn framed(line: &str) -> String {
+    format!("{} {line}", line.len())
+}
+
+fn demo() -> Vec<u8> {
+    std::fs::read(testkit::testdata().join("demo.logplex")).unwrap()
+}
+
+fn by_stream(body: &[u8], piece: usize) -> (Vec<DataPointBuf>, u64) {
+    let mut pipeline = pipeline();
+    let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    let mut pieces = body.chunks(piece);
+    loop {
+        match pieces.next() {
+            Some(piece) => reader.push(piece),
+            None => reader.finish(),
+        }
+        while let Some(item) = reader.next_frame() {
+            match item {
+                Ok(raw) => drop(pipeline.ingest_frame(raw, &mut ())),
+                Err(error) => pipeline.ingest_skipped(&error),
+            }
+        }
+        if pieces.len() == 0 && reader.buffered() == 0 {
+            break;
+        }
+    }
+    pipeline.ingest_separators(reader.separators());
+    let octets = pipeline.ledger().total().octets();
+    (finish(pipeline), octets)
+}
+
+#[test]
+fn a_body_and_a_stream_in_pieces_give_the_same_points() {
+    let body = demo();
+    let mut whole = pipeline();
+    whole.ingest(&Delivery::new(&body));
+    let whole = finish(whole);
+    for piece in [1, 7, 100, 4096, body.len()] {
+        let (points, octets) = by_stream(&body, piece);
+        assert_eq!(points, whole, "pieces of {piece}");
+        assert_eq!(octets, body.len() as u64);
+    }
+}
+
+#[test]
+fn the_books_balance_on_every_prefix_and_on_damage() {
+    let body = demo();
+    for end in (0..body.len().min(6_000)).step_by(7) {
+        let mut pipeline = pipeline();
+        let receipt = pipeline.ingest(&Delivery::new(&body[..end]));
+        assert!(receipt.balances() && receipt.octets() == end as u64, "{end}: {receipt:?}");
+    }
+    let mut damaged = body;
+    for place in (3..damaged.len()).step_by(97) {
+        damaged[place] ^= 0x15;
+    }
+    let mut pipeline = pipeline();
+    let receipt = pipeline.ingest(&Delivery::new(&damaged));
+    assert!(receipt.balances(), "{receipt:?}");
+    assert!(receipt.skipped_octets() > 0 && receipt.refused_frames() > 0, "{receipt:?}");
+    assert!(pipeline.ledger().balances());
+}
+
+#[test]
+fn a_bad_frame_costs_itself_alone() {
+    let good = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
+    let body = format!("{good}4 junk{good}12 <190>1 - - -{good}");
+    let mut pipeline = pipeline();
+    let receipt = pipeline.ingest(&Delivery::new(body.as_bytes()));
+    assert_eq!((receipt.frames(), receipt.refused_frames(), receipt.observed()), (5, 2, 3));
+    assert_eq!(finish(pipeline)[0].as_point().stats().sum(), 3.0);
+}
+
+#[test]
+fn a_count_header_that_disagrees_refuses_nothing() {
+    let body = b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
+    let mut pipeline = pipeline();
+    assert_eq!(pipeline.ingest(&Delivery::new(body).with_msg_count(1)).miscounted_deliveries(), 0);
+    let receipt = pipeline.ingest(&Delivery::new(body).with_msg_count(7).with_frame_id("another"));
+    assert_eq!((receipt.miscounted_deliveries(), receipt.observed()), (1, 1));
+    assert_eq!(pipeline.ledger().total().miscounted_deliveries(), 1);
+}
+
+/// Counts what it is shown.
+#[derive(Default)]
+struct Counter {
+    frames: u64,
+    lines: u64,
+    observations: u64,
+    refusals: u64,
+    bad_frames: u64,
+    lost: u64,
+    drop_all: bool,
+}
+
+impl Tap for Counter {
+    fn frame(&mut self, _: &Frame<'_>) -> Verdict {
+        self.frames += 1;
+        if self.drop_all { Verdict::Drop } else { Verdict::Keep }
+    }
+
+    fn line(&mut self, _: &Frame<'_>, _: &Line<'_>) {
+        self.lines += 1;
+    }
+
+    fn observation(&mut self, _: &Observation<'_>, _: heroku_metrics::aggregator::Outcome) {
+        self.observations += 1;
+    }
+
+    fn refusal(&mut self, frame: &Frame<'_>, refusal: &LineRefusal) {
+        assert!(!refusal.text(frame.message()).is_empty());
+        self.refusals += 1;
+    }
+
+    fn bad_frame(&mut self, _: &[u8], _: &FrameError) {
+        self.bad_frames += 1;
+    }
+
+    fn lost_framing(&mut self, error: &FramingError) {
+        self.lost += error.skipped();
+    }
+}
+
+#[test]
+fn a_tap_sees_everything_once() {
+    let mut body = demo();
+    body.extend_from_slice(b"4 junk???");
+    let mut counter = Counter::default();
+    let receipt = pipeline().ingest_with(&Delivery::new(&body), &mut counter);
+    assert_eq!(counter.frames + counter.bad_frames, receipt.frames());
+    assert_eq!(counter.lines, counter.frames);
+    assert_eq!(counter.observations, receipt.observed());
+    assert_eq!(counter.lost, receipt.skipped_octets());
+    assert!(counter.refusals >= receipt.refused_values() && receipt.refused_values() > 0);
+
+    let mut closed = Counter { drop_all: true, ..Counter::default() };
+    let receipt = pipeline().ingest_with(&Delivery::new(&body), &mut closed);
+    assert_eq!((receipt.observed(), closed.lines), (0, 0), "a filter stands in front of everything that is counted");
+    assert!(receipt.balances());
+}
+
+#[test]
+fn a_host_adds_its_own_observations() {
+    let mut pipeline = pipeline();
+    let tags = TagSet::from_iter([("region", "eu")]);
+    let time = Timestamp::from_unix_seconds(1_773_480_413);
+    let _ = pipeline.observe(&Observation::count("deploys", Value::plain(2.0), &tags, time));
+    let body = framed("<190>1 2026-03-14T09:26:53Z host app web.1 - count#deploys=1 tag#region=eu");
+    pipeline.ingest(&Delivery::new(body.as_bytes()));
+    let points = finish(pipeline);
+    assert_eq!(points.len(), 1);
+    assert_eq!(points[0].as_point().stats().sum(), 3.0);
+}
+
+#[test]
+fn a_sink_that_fails_gets_the_window_again() {
+    let mut pipeline = pipeline();
+    let body = framed("<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 count#b=2");
+    pipeline.ingest(&Delivery::new(body.as_bytes()));
+    let mut first = true;
+    let mut written = Vec::new();
+    let mut sink = |point: &DataPoint<'_>| {
+        if point.name() == "b" && std::mem::take(&mut first) {
+            return Err("full");
+        }
+        written.push(point.name().to_owned());
+        Ok(())
+    };
+    assert_eq!(pipeline.finish(&mut sink), Err("full"));
+    assert_eq!(pipeline.finish(&mut sink), Ok(()));
+    assert_eq!(pipeline.finish(&mut sink), Ok(()));
+    assert_eq!(written, ["a", "a", "b"]);
+}
+
+#[test]
+fn a_delivery_counts_once_however_often_it_comes() {
+    let body = demo();
+    let delivery = Delivery::new(&body).with_drain_token("d.1").with_frame_id("9C2F");
+    let mut pipeline = pipeline();
+    let first = pipeline.ingest(&delivery);
+    for _ in 0..3 {
+        let retry = pipeline.ingest(&delivery);
+        assert_eq!((retry.duplicates(), retry.frames(), retry.octets()), (1, 0, 0));
+    }
+    // A retry under the same id may lead with an L10 frame, and is a retry all the same.
+    let changed = [&b"4 junk"[..], &body].concat();
+    let retry = Delivery::new(&changed).with_drain_token("d.1").with_frame_id("9C2F");
+    assert_eq!(pipeline.ingest(&retry).duplicates(), 1);
+    assert_eq!(pipeline.ledger().total().frames(), first.frames());
+    let mut once = self::pipeline();
+    once.ingest(&delivery);
+    assert_eq!(finish(pipeline), finish(once));
+}

@@ -1,0 +1,161 @@
+//! Snapshots: whatever the position, the resumed run gives the bytes of the uninterrupted one; damage is refused.
+
+use heroku_metrics::aggregator::AggregatorConfig;
+use heroku_metrics::model::DataPointBuf;
+use heroku_metrics::syslog::{Delivery, Frames};
+use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, Plan};
+use std::time::Duration;
+
+fn config() -> PipelineConfig {
+    PipelineConfig::new()
+        .dialect(DialectPolicy::ByHostname)
+        .aggregator(
+            AggregatorConfig::new().allowed_lateness(Duration::from_secs(5)).max_future(Duration::from_secs(3_600)),
+        )
+        .plan(Plan::new("small").streams(60))
+}
+
+/// The frames of a body, each as a delivery of its own with an id.
+fn frames(body: &[u8]) -> Vec<(String, &[u8])> {
+    Frames::new(body)
+        .enumerate()
+        .map(|(place, raw)| {
+            let raw = raw.unwrap();
+            let (from, to) = (raw.offset() as usize, (raw.offset() + raw.wire_len()) as usize);
+            (format!("{place:032X}"), &body[from..to])
+        })
+        .collect()
+}
+
+/// A run with rows as they are written: deliveries, and now and then the clock.
+struct Run {
+    pipeline: Pipeline,
+    rows: Vec<DataPointBuf>,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self { pipeline: Pipeline::new(config()).unwrap(), rows: Vec::new() }
+    }
+
+    fn take(&mut self, place: usize, (id, frame): &(String, &[u8])) {
+        self.pipeline.ingest(&Delivery::new(frame).with_drain_token("d.1").with_frame_id(id));
+        let latest = self.pipeline.aggregator().latest();
+        if let Some(latest) = latest.filter(|_| place.is_multiple_of(16)) {
+            self.pipeline.advance(latest, &mut self.rows).unwrap();
+        }
+    }
+
+    fn end(mut self) -> (Vec<DataPointBuf>, String) {
+        self.pipeline.finish(&mut self.rows).unwrap();
+        let ledger = self.pipeline.ledger();
+        assert!(ledger.balances());
+        (self.rows, ledger.to_string())
+    }
+}
+
+/// Runs to every `step`th position, snapshots, restores and goes on; each must end like the uninterrupted run.
+fn resume_everywhere(body: &[u8], step: usize) {
+    let frames = frames(body);
+    let mut whole = Run::new();
+    for (place, frame) in frames.iter().enumerate() {
+        whole.take(place, frame);
+    }
+    let whole = whole.end();
+    assert!(whole.0.len() > 100, "{} rows", whole.0.len());
+    assert!(whole.1.contains("folded"), "the plan is meant to be too small: {}", whole.1);
+
+    let mut going = Run::new();
+    for (place, frame) in frames.iter().enumerate() {
+        going.take(place, frame);
+        if !place.is_multiple_of(step) {
+            continue;
+        }
+        let bytes = going.pipeline.snapshot(&place.to_le_bytes());
+        let (pipeline, position) = Pipeline::restore(config(), &bytes).unwrap();
+        assert_eq!(position, place.to_le_bytes());
+        let mut resumed = Run { pipeline, rows: going.rows.clone() };
+        for (place, frame) in frames.iter().enumerate().skip(place + 1) {
+            resumed.take(place, frame);
+        }
+        assert!(resumed.end() == whole, "resumed at {place}");
+    }
+}
+
+#[test]
+fn a_run_resumed_at_any_position_of_the_demo_gives_the_same_bytes() {
+    let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
+    resume_everywhere(&body, 1);
+}
+
+/// One hour of generated traffic; every position with `HEROKU_METRICS_LONG=1`, else one in 50.
+#[test]
+fn a_run_resumed_in_a_generated_hour_gives_the_same_bytes() {
+    let hour = testkit::traffic::Traffic::new(0x5eed).lines_per_second(1).bytes(1_090_000).generate();
+    let step = if std::env::var_os("HEROKU_METRICS_LONG").is_some() { 1 } else { 200 };
+    resume_everywhere(hour.body(), step);
+}
+
+#[test]
+fn every_damaged_octet_and_every_truncation_is_refused() {
+    let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
+    let mut run = Run::new();
+    for (place, frame) in frames(&body).iter().enumerate().take(120) {
+        run.take(place, frame);
+    }
+    let bytes = run.pipeline.snapshot(b"here");
+    assert!(bytes.len() > 1_000);
+    for len in 0..bytes.len() {
+        assert!(Pipeline::restore(config(), &bytes[..len]).is_err(), "cut to {len}");
+    }
+    let mut damaged = bytes.clone();
+    for place in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            damaged[place] ^= flip;
+            assert!(Pipeline::restore(config(), &damaged).is_err(), "{flip:#x} at {place}");
+            damaged[place] ^= flip;
+        }
+    }
+    assert!(Pipeline::restore(config(), &[&bytes[..], b"\0"].concat()).is_err());
+    assert!(Pipeline::restore(config(), &bytes).is_ok());
+}
+
+#[test]
+fn a_snapshot_of_a_bare_aggregator_is_not_a_pipelines() {
+    let mut engine = heroku_metrics::aggregator::Aggregator::new(AggregatorConfig::new()).unwrap();
+    let error = Pipeline::restore(PipelineConfig::new(), &engine.snapshot(b"mine")).unwrap_err();
+    assert_eq!(error.to_string(), "snapshot of an aggregator, not of a pipeline");
+    let error = Pipeline::restore(PipelineConfig::new(), &engine.snapshot(b"HMPIPE\x09")).unwrap_err();
+    assert_eq!(error.to_string(), "pipeline state of version 9, this is 1");
+    let error = Pipeline::restore(PipelineConfig::new(), &engine.snapshot(b"HMPIPE\x01\xff")).unwrap_err();
+    assert_eq!(error.to_string(), "pipeline state of the snapshot makes no sense");
+}
+
+#[test]
+fn parts_merge_in_any_order() {
+    let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
+    let frames = frames(&body);
+    let config = || PipelineConfig::new().dialect(DialectPolicy::ByHostname);
+    let mut whole = Pipeline::new(config()).unwrap();
+    let mut parts: Vec<_> = (0..3).map(|_| Pipeline::new(config()).unwrap()).collect();
+    for (place, (id, frame)) in frames.iter().enumerate() {
+        let delivery = Delivery::new(frame).with_frame_id(id);
+        whole.ingest(&delivery);
+        parts[place * 7 % 3].ingest(&delivery);
+    }
+    let finish = |mut pipeline: Pipeline| {
+        let mut rows: Vec<DataPointBuf> = Vec::new();
+        pipeline.finish(&mut rows).unwrap();
+        (rows, pipeline.ledger().to_string())
+    };
+    let bytes: Vec<_> = parts.iter_mut().map(|part| part.snapshot(b"")).collect();
+    let whole = finish(whole);
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut made = order.map(|place| Pipeline::restore(config(), &bytes[place]).unwrap().0).into_iter();
+        let mut sum = made.next().unwrap();
+        for part in made {
+            sum.merge(part).unwrap();
+        }
+        assert!(finish(sum) == whole, "{order:?}");
+    }
+}
