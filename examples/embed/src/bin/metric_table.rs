@@ -1,0 +1,7 @@
+//! Prints the table of native metrics, as the README shows it.
+//!
+//! `cargo run -p embed --bin metric_table`
+
+fn main() {
+    print!("{}", heroku_metrics::native::markdown());
+}

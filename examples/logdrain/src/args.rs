@@ -1,0 +1,227 @@
+//! The command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use heroku_metrics::syslog::{Dialect, Recovery};
+use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Turns Heroku log drains into per-minute metric streams.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None, max_term_width = 100, arg_required_else_help = true, after_help = "\
+Exit status: 0 done; 1 the input was bad (under --strict, or a file that breaks off); 2 the command could not be carried out.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print every frame as one JSON line: header, class, fields, observations, refusals
+    #[command(after_help = "\
+Examples:
+  logdrain parse testdata/demo.logplex
+  heroku logs --num 1500 | logdrain parse -
+  logdrain parse --pairs body.gz | jq 'select(.class == \"router\") | .router.service_ms'")]
+    Parse(ParseArgs),
+    /// Turn recorded logs into minute streams: a table on a terminal, JSON lines otherwise
+    #[command(after_help = "\
+Examples:
+  logdrain replay testdata/demo.logplex
+  heroku logs --num 1500 | logdrain replay -
+  heroku logs --tail | logdrain replay --follow -
+  logdrain replay --format jsonl monday.gz tuesday.gz | jq 'select(.name == \"database.query\")'
+  logdrain replay --flat --app shop --extended body.logplex
+
+The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own
+time passes. At the end the books go to standard error: what came in, what came out, what was refused and why.")]
+    Replay(ReplayArgs),
+    /// Tell what is eating the quota: metrics and streams by what they cost, and what found no place
+    #[command(after_help = "\
+Examples:
+  logdrain top --plan gold testdata/demo.logplex
+  heroku logs --num 1500 | logdrain top -
+  logdrain top --format jsonl monday.gz | jq 'select(.state == \"folded\")'
+
+A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked
+overflow=true, so that totals stay right.")]
+    Top(TopArgs),
+}
+
+/// What is read, and how.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InputArgs {
+    /// Files to read, one after the other; - is standard input, gzip is read through
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the files hold: drain bodies, or what `heroku logs` prints
+    #[arg(long, value_enum, default_value_t = InputKind::Auto, value_name = "KIND")]
+    pub(crate) input: InputKind,
+    /// Whether frames carry structured data: an HTTPS drain writes none (logplex), a syslog drain does (rfc5424);
+    /// auto tells by each frame's HOSTNAME
+    #[arg(long, value_enum, default_value_t = DialectArg::Auto, value_name = "DIALECT")]
+    pub(crate) dialect: DialectArg,
+    /// Stop at the first length that cannot be read, and exit with 1 if anything was bad
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The app's name, for the app_name tag of native metrics
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Collect Redis, PgBouncer and the further Postgres fields too
+    #[arg(long)]
+    pub(crate) extended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum InputKind {
+    /// A file that begins with digits, a space and `<` is a body
+    Auto,
+    /// Octet-counted frames
+    Body,
+    /// TIMESTAMP app[process]: text
+    Rendered,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum DialectArg {
+    Auto,
+    Logplex,
+    Rfc5424,
+}
+
+impl InputArgs {
+    pub(crate) fn policy(&self) -> DialectPolicy {
+        match self.dialect {
+            DialectArg::Auto => DialectPolicy::ByHostname,
+            DialectArg::Logplex => DialectPolicy::Fixed(Dialect::Logplex),
+            DialectArg::Rfc5424 => DialectPolicy::Fixed(Dialect::Rfc5424),
+        }
+    }
+
+    pub(crate) fn recovery(&self) -> Recovery {
+        if self.strict { Recovery::Stop } else { Recovery::Resync }
+    }
+
+    pub(crate) fn extractor(&self) -> ExtractorConfig {
+        let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
+        let config = ExtractorConfig::new().native_set(set);
+        match &self.app {
+            Some(name) => config.app_name(name.as_str()),
+            None => config,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ParseArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Add every key=value pair of the line, quotes undone
+    #[arg(long)]
+    pub(crate) pairs: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The account's plan: development, gold, or a TOML or JSON file [default: no limits]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) plan: Option<String>,
+    /// A table, or one JSON line for each window and stream family [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// One JSON line for each single metric stream (database.query.p95)
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) flat: bool,
+    /// How the books are printed to standard error
+    #[arg(long, value_enum, default_value_t = LedgerFormat::Text, value_name = "FORMAT")]
+    pub(crate) ledger: LedgerFormat,
+    /// Length of a window; it divides a day
+    #[arg(long, value_parser = duration, default_value = "60s", value_name = "DURATION")]
+    pub(crate) window: Duration,
+    /// Close windows this long after their end, by the input's own time
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) lateness: Option<Duration>,
+    /// Write rows as windows close, for a live pipe; the clock moves windows too (lateness 60s unless given)
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Leave the life of a WebSocket (`service` of a 101 line) out of response times; its stream is a row of its own,
+    /// with status_code=101
+    #[arg(long)]
+    pub(crate) no_websockets: bool,
+    /// Close the oldest windows when open ones take more memory than this
+    #[arg(long, value_parser = bytes, default_value = "1GB", value_name = "BYTES")]
+    pub(crate) max_memory: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The account's plan: development, gold, or a TOML or JSON file
+    #[arg(long, default_value = "gold", value_name = "NAME|FILE")]
+    pub(crate) plan: String,
+    /// A table, or one JSON line for each stream [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Rows of each table
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    pub(crate) rows: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Jsonl,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LedgerFormat {
+    Text,
+    Json,
+    None,
+}
+
+/// `60s`, `5m`, `2h`, `500ms`, or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, factor_ms) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)]
+        .into_iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
+        .unwrap_or((text, 1_000));
+    let number: u64 = digits.parse().map_err(|_| "expected a duration such as 60s, 5m or 500ms".to_owned())?;
+    number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+}
+
+/// `512MB`, `1GB`, or plain octets; by 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, shift) = [("GB", 30), ("MB", 20), ("kB", 10), ("KB", 10), ("B", 0), ("", 0)]
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 0));
+    let number: u64 = digits.parse().map_err(|_| "expected a size such as 512MB or 1GB".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("-1s").is_err() && duration("s").is_err() && duration("18446744073709551615h").is_err());
+        assert_eq!(bytes("512MB"), Ok(512 << 20));
+        assert_eq!(bytes("17"), Ok(17));
+        assert!(bytes("lots").is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! What went wrong, where, and what to do; and the exit status it leads to.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Status {
+    /// Done.
+    Done = 0,
+    /// The input was bad: refused under `--strict`, or cut off before its end.
+    BadInput = 1,
+    /// The command could not be carried out as given.
+    Usage = 2,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Why a command could not go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A file could not be opened.
+    Open { path: PathBuf, error: io::Error },
+    /// A directory was named.
+    Directory { path: PathBuf },
+    /// Neither a drain body nor `heroku logs` text.
+    NotALog { path: PathBuf, begins: String },
+    /// The output could not be written.
+    Write(io::Error),
+    /// Two settings contradict each other, or one is out of range.
+    Config(String),
+}
+
+impl Failure {
+    pub(crate) fn open(path: &Path, error: io::Error) -> Self {
+        Self::Open { path: path.to_owned(), error }
+    }
+
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    pub(crate) const fn status(&self) -> Status {
+        Status::Usage
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { path, error } if error.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{}: no such file (use - for standard input)", path.display())
+            }
+            Self::Open { path, error } => write!(f, "{}: cannot be opened: {error}", path.display()),
+            Self::Directory { path } => {
+                write!(f, "{}: is a directory; name the files in it, {0}/* for all of them", path.display())
+            }
+            Self::NotALog { path, begins } => write!(
+                f,
+                "{}: neither a drain body (it would begin with a length, a space and `<`) nor `heroku logs` text; it \
+                 begins with {begins}. If it is a log all the same, say which: --input body or --input rendered",
+                path.display()
+            ),
+            Self::Write(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Config(why) => f.write_str(why),
+        }
+    }
+}

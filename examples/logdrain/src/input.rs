@@ -1,0 +1,268 @@
+//! Files, pipes and gzip in; frames and lines out, in bounded memory.
+
+use crate::args::{InputArgs, InputKind};
+use crate::escape::Escaped;
+use crate::failure::Failure;
+use flate2::bufread::MultiGzDecoder;
+use heroku_metrics::syslog::{Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, Recovery, rendered};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// What a file is made of, one after the other.
+pub(crate) trait Items {
+    /// A frame of a body.
+    fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure>;
+    /// Octets where no frame could be read.
+    fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure>;
+    /// A line of `heroku logs` text; `wire_len` counts its line end too.
+    fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure>;
+    /// Line ends between frames, and empty lines.
+    fn separators(&mut self, octets: u64);
+    /// A pause: all that could be read has been handed over. Rows may be written, time may pass.
+    fn pause(&mut self) -> Result<(), Failure>;
+}
+
+/// A line of rendered text with its place in the input.
+pub(crate) struct RenderedLine<'a> {
+    pub(crate) offset: u64,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) wire_len: u64,
+    pub(crate) parsed: Result<Frame<'a>, FrameError>,
+}
+
+/// How reading a file ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// At its end.
+    Complete,
+    /// Before it: the message is on standard error already.
+    BrokeOff,
+}
+
+/// Large enough that the system call does not count, small enough to stay in the cache.
+const CHUNK: usize = 256 * 1024;
+/// A recorded file is not an attack on a service: frames far beyond what Logplex sends are read, not passed over.
+const MAX_FRAME: usize = 4 * 1024 * 1024;
+/// A line of text longer than this is read in pieces, as a drain would have split it.
+const MAX_LINE: usize = MAX_FRAME;
+
+/// Reads one file, or standard input for `-`, and hands over what is in it. With `live`, a silent standard input still
+/// gives a pause now and then.
+pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl Items) -> Result<End, Failure> {
+    let (source, bar) = open(path, live)?;
+    let mut source = BufReader::with_capacity(CHUNK, source);
+    let kind = match detect(path, args.input, &mut source) {
+        Ok(kind) => kind?,
+        Err(error) => return Ok(broke_off(path, &error)),
+    };
+    let read = match kind {
+        InputKind::Rendered => lines(&mut source, items)?,
+        _ => frames(&mut source, args.recovery(), items)?,
+    };
+    bar.finish_and_clear();
+    Ok(match read {
+        Ok(()) => End::Complete,
+        Err(error) => broke_off(path, &error),
+    })
+}
+
+fn broke_off(path: &Path, error: &io::Error) -> End {
+    eprintln!("logdrain: {}: breaks off: {error}; what was read before it is counted", path.display());
+    End::BrokeOff
+}
+
+/// Standard input read by a thread of its own, so that waiting for it can end.
+struct Live {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    held: Vec<u8>,
+    taken: usize,
+}
+
+/// How often time passes on a silent pipe.
+const TICK: Duration = Duration::from_millis(500);
+
+impl Live {
+    fn stdin() -> Self {
+        let (sender, chunks) = mpsc::sync_channel(4);
+        thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut chunk = vec![0; CHUNK];
+                let read = stdin.read(&mut chunk).map(|len| {
+                    chunk.truncate(len);
+                    chunk
+                });
+                let over = !matches!(&read, Ok(chunk) if !chunk.is_empty());
+                if sender.send(read).is_err() || over {
+                    return;
+                }
+            }
+        });
+        Self { chunks, held: Vec::new(), taken: 0 }
+    }
+}
+
+impl Read for Live {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.held.len() {
+            self.taken = 0;
+            self.held = match self.chunks.recv_timeout(TICK) {
+                Ok(chunk) => chunk?,
+                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(RecvTimeoutError::Disconnected) => Vec::new(),
+            };
+        }
+        let left = &self.held[self.taken..];
+        let len = left.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&left[..len]);
+        self.taken += len;
+        Ok(len)
+    }
+}
+
+/// The first octets of a source, waiting for them as long as it takes.
+fn first_octets(source: &mut impl BufRead) -> io::Result<&[u8]> {
+    while matches!(source.fill_buf(), Err(error) if error.kind() == io::ErrorKind::TimedOut) {}
+    source.fill_buf()
+}
+
+fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
+    let (raw, bar): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
+        let stdin: Box<dyn Read> = if live { Box::new(Live::stdin()) } else { Box::new(io::stdin().lock()) };
+        (stdin, ProgressBar::hidden())
+    } else {
+        let file = File::open(path).map_err(|error| Failure::open(path, error))?;
+        let meta = file.metadata().map_err(|error| Failure::open(path, error))?;
+        if meta.is_dir() {
+            return Err(Failure::Directory { path: path.to_owned() });
+        }
+        // Drawn on standard error, and only when that is a terminal.
+        let bar = ProgressBar::new(meta.len());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(path.display().to_string());
+        (Box::new(bar.wrap_read(file)), bar)
+    };
+    let mut raw = BufReader::with_capacity(CHUNK, raw);
+    let gzip = first_octets(&mut raw).map_err(|error| Failure::open(path, error))?.starts_with(&[0x1f, 0x8b]);
+    Ok((if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) }, bar))
+}
+
+/// Tells a body from rendered text by its first octets.
+fn detect(path: &Path, asked: InputKind, source: &mut impl BufRead) -> io::Result<Result<InputKind, Failure>> {
+    if asked != InputKind::Auto {
+        return Ok(Ok(asked));
+    }
+    let start = first_octets(source)?;
+    let digits = start.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    if start.is_empty() || (digits > 0 && start[digits..].starts_with(b" <")) {
+        return Ok(Ok(InputKind::Body));
+    }
+    // Text whose lines are mostly not of the form is still worth counting; something that is not text is a mistake.
+    let head = &start[..start.len().min(4096)];
+    let text = head.iter().all(|octet| !matches!(octet, 0..=6 | 0x0e..=0x1a))
+        && std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    if text {
+        return Ok(Ok(InputKind::Rendered));
+    }
+    let begins = head.iter().take(16).map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ");
+    Ok(Err(Failure::NotALog { path: path.to_owned(), begins: Escaped(&begins).to_string() }))
+}
+
+fn frames(source: &mut impl BufRead, recovery: Recovery, items: &mut impl Items) -> Result<io::Result<()>, Failure> {
+    let mut reader = FrameReader::new(Limits::new().max_frame(MAX_FRAME).max_skip(16 * MAX_FRAME), recovery);
+    let mut separators = 0;
+    let mut outcome = Ok(());
+    loop {
+        let ended = match source.fill_buf() {
+            Ok([]) => true,
+            Ok(chunk) => {
+                let len = chunk.len();
+                reader.push(chunk);
+                source.consume(len);
+                false
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // A live pipe that is silent: nothing to read, but time passes.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                items.pause()?;
+                continue;
+            }
+            Err(error) => {
+                outcome = Err(error);
+                true
+            }
+        };
+        if ended {
+            reader.finish();
+        }
+        while let Some(item) = reader.next_frame() {
+            match item {
+                Ok(raw) => items.frame(raw)?,
+                Err(error) => items.lost_framing(&error)?,
+            }
+        }
+        items.separators(reader.separators() - separators);
+        separators = reader.separators();
+        if ended {
+            return Ok(outcome);
+        }
+        items.pause()?;
+    }
+}
+
+fn lines(source: &mut impl BufRead, items: &mut impl Items) -> Result<io::Result<()>, Failure> {
+    let mut held = Vec::new();
+    let mut offset = 0;
+    loop {
+        held.clear();
+        let mut taken = 0;
+        let mut whole = false;
+        // One line, or MAX_LINE octets of it.
+        while !whole && taken < MAX_LINE {
+            let chunk = match source.fill_buf() {
+                Ok([]) => break,
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    items.pause()?;
+                    continue;
+                }
+                Err(error) => {
+                    hand_over(&held, offset, items)?;
+                    return Ok(Err(error));
+                }
+            };
+            let room = &chunk[..chunk.len().min(MAX_LINE - taken)];
+            let end = room.iter().position(|octet| *octet == b'\n');
+            whole = end.is_some();
+            let len = end.map_or(room.len(), |place| place + 1);
+            held.extend_from_slice(&room[..len]);
+            source.consume(len);
+            taken += len;
+        }
+        if taken == 0 {
+            return Ok(Ok(()));
+        }
+        hand_over(&held, offset, items)?;
+        offset += taken as u64;
+        items.pause()?;
+    }
+}
+
+fn hand_over(held: &[u8], offset: u64, items: &mut impl Items) -> Result<(), Failure> {
+    let line = held.strip_suffix(b"\n").unwrap_or(held);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        items.separators(held.len() as u64);
+        return Ok(());
+    }
+    items.line(RenderedLine { offset, bytes: line, wire_len: held.len() as u64, parsed: rendered::parse_line(line) })
+}

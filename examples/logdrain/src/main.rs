@@ -1,0 +1,40 @@
+//! `logdrain`: the reference host of the heroku-metrics crates.
+//!
+//! ```text
+//! args -> input -> parse  (every frame as one JSON line)
+//!               -> replay (minute streams: a table, or JSON lines)
+//!               -> top    (what is eating the quota)
+//! ```
+
+mod args;
+mod escape;
+mod failure;
+mod input;
+mod number;
+mod parse;
+mod plan;
+mod replay;
+mod report;
+mod table;
+mod top;
+
+use args::{Args, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Parse(args) => parse::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Top(args) => top::run(&args),
+    };
+    match outcome {
+        Ok(status) => status.into(),
+        // The reader of our output has left: `logdrain replay FILE | head` is no failure.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("logdrain: {failure}");
+            failure.status().into()
+        }
+    }
+}

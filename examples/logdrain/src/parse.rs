@@ -1,0 +1,268 @@
+//! `logdrain parse`: every frame as one JSON line.
+
+use crate::args::ParseArgs;
+use crate::failure::{Failure, Status};
+use crate::input::{self, End, Items, RenderedLine};
+use crate::number;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use heroku_metrics::logfmt::{self, Directive};
+use heroku_metrics::model::Observation;
+use heroku_metrics::router::{PlatformError, RouterLine};
+use heroku_metrics::syslog::{Frame, FrameError, FramingError, RawFrame};
+use heroku_metrics::{Class, DialectPolicy, Extractor, LineRefusal, LineVisitor};
+use serde_json::{Map, Value, json};
+use std::io::{BufWriter, Stdout, Write};
+
+pub(crate) fn run(args: &ParseArgs) -> Result<Status, Failure> {
+    let mut printer = Printer {
+        out: BufWriter::new(std::io::stdout()),
+        extractor: Extractor::new(args.input.extractor()),
+        dialect: args.input.policy(),
+        pairs: args.pairs,
+        bad: false,
+    };
+    let mut status = Status::Done;
+    for path in &args.input.files {
+        if input::read(path, &args.input, false, &mut printer)? == End::BrokeOff {
+            status = Status::BadInput;
+        }
+    }
+    printer.out.flush()?;
+    if args.input.strict && printer.bad {
+        status = Status::BadInput;
+    }
+    Ok(status)
+}
+
+struct Printer {
+    out: BufWriter<Stdout>,
+    extractor: Extractor,
+    dialect: DialectPolicy,
+    pairs: bool,
+    bad: bool,
+}
+
+impl Items for Printer {
+    fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
+        self.parsed(self.dialect.read(raw), (raw.offset(), raw.message_offset(), raw.bytes().len()))
+    }
+
+    fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {
+        self.bad = true;
+        let what = json!({
+            "kind": error.kind().as_str(), "message": error.to_string(), "at": error.offset(), "skipped": error.skipped(),
+        });
+        self.print(&json!({"offset": error.start(), "framing_error": what}))
+    }
+
+    fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
+        let parsed = line.parsed.map_err(|error| error.shifted(line.offset));
+        self.parsed(parsed, (line.offset, line.offset, line.bytes.len()))
+    }
+
+    fn separators(&mut self, _: u64) {}
+
+    fn pause(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
+    }
+}
+
+impl Printer {
+    fn print(&mut self, value: &Value) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.out, value).map_err(std::io::Error::from)?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// `offset` of the frame, `start` of its message and the message's length, in the input.
+    fn parsed(
+        &mut self,
+        parsed: Result<Frame<'_>, FrameError>,
+        (offset, start, len): (u64, u64, usize),
+    ) -> Result<(), Failure> {
+        let mut row = Map::new();
+        row.insert("offset".into(), offset.into());
+        row.insert("len".into(), len.into());
+        match parsed {
+            Ok(frame) => self.describe(&frame, start, &mut row),
+            Err(error) => {
+                self.bad = true;
+                let what = json!({"kind": error.kind().as_str(), "message": error.to_string(), "at": error.offset()});
+                row.insert("frame_error".into(), what);
+            }
+        }
+        self.print(&row.into())
+    }
+
+    fn describe(&mut self, frame: &Frame<'_>, start: u64, row: &mut Map<String, Value>) {
+        row.insert("header".into(), header(frame));
+        let message = frame.message();
+        match std::str::from_utf8(message) {
+            Ok(text) => row.insert("msg".into(), text.into()),
+            Err(_) => row.insert("msg_b64".into(), STANDARD.encode(message).into()),
+        };
+        let mut found = Found { message, line_start: start + frame.message_offset() as u64, ..Found::default() };
+        let line = self.extractor.read(frame, &mut found);
+        row.insert("class".into(), line.class().as_str().into());
+        if self.pairs {
+            row.insert("pairs".into(), pairs(&mut found));
+        }
+        if let Some(router) = line.router() {
+            row.insert("router".into(), router_fields(router));
+        }
+        if let Some(error) = line.error() {
+            row.insert("error".into(), platform_error(error));
+        }
+        let tags = own_tags(frame, line.class());
+        for (key, value) in [
+            ("tags", Value::from(tags)),
+            ("observations", found.observations.into()),
+            ("refused", found.refused.into()),
+        ] {
+            let empty = value.as_array().map_or_else(|| value.as_object().is_some_and(Map::is_empty), Vec::is_empty);
+            if !empty {
+                row.insert(key.into(), value);
+            }
+        }
+    }
+}
+
+/// What the extractor found in one line.
+#[derive(Default)]
+struct Found<'a> {
+    message: &'a [u8],
+    line_start: u64,
+    observations: Vec<Value>,
+    refused: Vec<Value>,
+}
+
+impl Found<'_> {
+    fn refuse(&mut self, kind: &str, text: &[u8], offset: usize) {
+        let text = String::from_utf8_lossy(text);
+        self.refused.push(json!({"kind": kind, "text": text, "offset": self.line_start + offset as u64}));
+    }
+}
+
+impl LineVisitor for Found<'_> {
+    fn observation(&mut self, observation: &Observation<'_>) {
+        let mut row = Map::new();
+        row.insert("kind".into(), observation.kind().as_str().into());
+        row.insert("name".into(), observation.name().into());
+        row.insert("value".into(), number::json(observation.value().number()));
+        if !observation.value().unit().is_none() {
+            row.insert("unit".into(), observation.value().unit().as_str().into());
+        }
+        let tags: Map<_, _> = observation.tags().iter().map(|(key, value)| (key.into(), value.into())).collect();
+        row.insert("tags".into(), tags.into());
+        self.observations.push(row.into());
+    }
+
+    fn refusal(&mut self, refusal: &LineRefusal) {
+        self.refuse(refusal.reason().as_str(), refusal.text(self.message), refusal.offset());
+    }
+}
+
+fn header(frame: &Frame<'_>) -> Value {
+    let mut row = Map::new();
+    // A line of `heroku logs` text has no PRI, VERSION, HOSTNAME or MSGID, and so neither do its keys stand here.
+    if let Some(pri) = frame.pri() {
+        row.insert("pri".into(), pri.value().into());
+        row.insert("facility".into(), pri.facility().into());
+        row.insert("severity".into(), pri.severity().into());
+        row.insert("version".into(), frame.version().into());
+    }
+    row.insert("timestamp".into(), frame.timestamp_text().into());
+    row.insert("unix_us".into(), frame.timestamp().map(|time| time.unix_micros()).into());
+    if frame.pri().is_some() {
+        row.insert("hostname".into(), frame.hostname().into());
+    }
+    row.insert("app_name".into(), frame.app_name().into());
+    row.insert("proc_id".into(), frame.proc_id().into());
+    if frame.pri().is_some() {
+        row.insert("msg_id".into(), frame.msg_id().into());
+        row.insert("structured_data".into(), frame.structured_data().map(|data| data.as_str()).into());
+    }
+    row.into()
+}
+
+fn text(bytes: &[u8]) -> Value {
+    String::from_utf8_lossy(bytes).into()
+}
+
+/// All pairs of the line, quotes undone; a quote that the line's end closes is a refusal too.
+fn pairs(found: &mut Found<'_>) -> Value {
+    let message = found.message;
+    let mut all = Vec::new();
+    for pair in logfmt::pairs(message) {
+        all.push(json!([text(pair.key()), pair.unescaped().map(|value| text(&value))]));
+        let custom = [&b"count#"[..], b"measure#", b"sample#", b"tag#"].iter().any(|word| pair.key().starts_with(word));
+        if !pair.is_terminated() && !custom {
+            found.refuse("unterminated_quote", &message[pair.offset()..], pair.offset());
+        }
+    }
+    all.into()
+}
+
+/// The line's own keys, times as `_ms`; `null` where a key stood without a value, or with one that was refused.
+fn router_fields(router: &RouterLine<'_>) -> Value {
+    let mut row = Map::new();
+    for field in router.fields() {
+        let Some(raw) = field.value() else { continue };
+        let name = String::from_utf8_lossy(field.name());
+        let number = |value: Option<f64>| value.map_or(Value::Null, number::json);
+        let (key, value) = match &*name {
+            "connect" => ("connect_ms".into(), number(router.connect_ms())),
+            "service" => ("service_ms".into(), number(router.service_ms())),
+            "wait" => ("wait_ms".into(), number(router.wait_ms())),
+            "queue" => (name.clone(), router.queue().into()),
+            "status" => (name.clone(), router.status().into()),
+            "bytes" => (name.clone(), router.bytes().into()),
+            "tls" => (name.clone(), router.tls().into()),
+            _ if raw.is_empty() && !field.is_quoted() => (name.clone(), Value::Null),
+            _ => (name.clone(), field.unescaped().map(|value| text(&value)).into()),
+        };
+        // The first of a repeated key stands.
+        row.entry(key).or_insert(value);
+    }
+    row.into()
+}
+
+fn platform_error(error: &PlatformError<'_>) -> Value {
+    let mut row = Map::new();
+    row.insert("code".into(), error.code().as_str().into());
+    for (key, value) in [
+        ("description", error.description().map(Value::from)),
+        ("detail", error.detail().map(Value::from)),
+        ("count", error.count().map(Value::from)),
+        ("since", error.since().map(Value::from)),
+        ("drain", error.drain().map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            row.insert(key.into(), value);
+        }
+    }
+    row.into()
+}
+
+/// The tags that stand on the line, as written; the first of a repeated key.
+fn own_tags(frame: &Frame<'_>, class: Class) -> Map<String, Value> {
+    let mut tags = Map::new();
+    match class {
+        Class::Custom => {
+            for directive in logfmt::directives(frame.message()) {
+                if let Ok(Directive::Tag(tag)) = directive {
+                    tags.entry(tag.key()).or_insert_with(|| tag.value().into());
+                }
+            }
+        }
+        Class::Runtime | Class::Postgres | Class::Redis | Class::PgBouncer => {
+            for pair in logfmt::pairs(frame.message()) {
+                if let (b"source" | b"dyno" | b"addon", Some(value)) = (pair.key(), pair.value()) {
+                    tags.entry(String::from_utf8_lossy(pair.key())).or_insert_with(|| text(value));
+                }
+            }
+        }
+        _ => {}
+    }
+    tags
+}

@@ -1,0 +1,245 @@
+//! `logdrain replay`: the main job. Recorded logs in, minute streams out.
+
+use crate::args::{Format, LedgerFormat, ReplayArgs};
+use crate::failure::{Failure, Status};
+use crate::input::{self, End, Items, RenderedLine};
+use crate::{number, plan, report, table};
+use heroku_metrics::aggregator::AggregatorConfig;
+use heroku_metrics::model::{DataPoint, DataPointBuf, Sink, Timestamp};
+use heroku_metrics::syslog::{Frame, FramingError, RawFrame};
+use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
+use serde_json::json;
+use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Longer than any log: windows stay open until the end of the input.
+pub(crate) const TO_THE_END: Duration = Duration::from_secs(400 * 366 * 86_400);
+/// A frame this far ahead of our clock is not let near the watermark.
+const MAX_FUTURE: Duration = Duration::from_secs(300);
+
+pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
+    let lateness = args.lateness.or(args.follow.then_some(Duration::from_secs(60)));
+    let aggregator = AggregatorConfig::new()
+        .window(args.window)
+        .allowed_lateness(lateness.unwrap_or(TO_THE_END))
+        .max_future(TO_THE_END);
+    let config = PipelineConfig::new()
+        .extractor(args.input.extractor().websocket_latency(!args.no_websockets))
+        .aggregator(aggregator)
+        .dialect(args.input.policy())
+        .recovery(args.input.recovery());
+    let config = match &args.plan {
+        Some(word) => config.plan(plan::load(word)?),
+        None => config,
+    };
+    let mut replay = Replay {
+        pipeline: Pipeline::new(config).map_err(|error| Failure::Config(format!("--window: {error}")))?,
+        rows: Rows::new(args),
+        gate: Gate { bound: None, bad: false },
+        lateness,
+        follow: args.follow,
+        max_memory: usize::try_from(args.max_memory).unwrap_or(usize::MAX),
+        closed_early: 0,
+        passed: Timestamp::MIN,
+        heard: Instant::now(),
+    };
+    let mut status = Status::Done;
+    for path in &args.input.files {
+        if input::read(path, &args.input, args.follow, &mut replay)? == End::BrokeOff {
+            status = Status::BadInput;
+        }
+    }
+    replay.pipeline.finish(&mut replay.rows)?;
+    replay.rows.end()?;
+    let ledger = replay.pipeline.ledger();
+    if args.ledger == LedgerFormat::Text && ledger.total().octets() == 0 {
+        eprintln!("logdrain: the input is empty");
+    }
+    report::ledger(&ledger, args.ledger);
+    if args.ledger == LedgerFormat::Text && args.plan.is_some() {
+        report::turned_away(&replay.pipeline.aggregator().explain());
+    }
+    if replay.closed_early > 0 {
+        eprintln!(
+            "logdrain: {} windows were closed early to stay within --max-memory; lines for them that came later count as late",
+            replay.closed_early
+        );
+    }
+    if args.input.strict && replay.gate.bad {
+        status = Status::BadInput;
+    }
+    Ok(status)
+}
+
+struct Replay {
+    pipeline: Pipeline,
+    rows: Rows,
+    gate: Gate,
+    lateness: Option<Duration>,
+    follow: bool,
+    max_memory: usize,
+    closed_early: u64,
+    /// The input's own time, as far as the windows have been told.
+    passed: Timestamp,
+    /// When the line that moved it came in.
+    heard: Instant,
+}
+
+impl Items for Replay {
+    fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
+        self.pipeline.ingest_frame(raw, &mut self.gate);
+        self.pass()
+    }
+
+    fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {
+        self.gate.bad = true;
+        self.pipeline.ingest_skipped(error);
+        Ok(())
+    }
+
+    fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
+        self.pipeline.ingest_line(line.parsed, line.bytes, line.wire_len, &mut self.gate);
+        self.pass()
+    }
+
+    fn separators(&mut self, octets: u64) {
+        self.pipeline.ingest_separators(octets);
+    }
+
+    fn pause(&mut self) -> Result<(), Failure> {
+        if self.follow {
+            // A silent pipe must not hold a minute open: time goes on from the last line at the pace of our clock.
+            if self.passed > Timestamp::MIN {
+                self.pipeline.advance(self.passed.later(self.heard.elapsed()), &mut self.rows)?;
+            }
+            self.gate.bound = Some(clock().later(MAX_FUTURE));
+            self.rows.flush()?;
+        }
+        while self.pipeline.aggregator().memory() > self.max_memory && self.pipeline.aggregator().open_windows() > 0 {
+            self.pipeline.aggregator_mut().close_oldest(&mut self.rows)?;
+            self.closed_early += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Replay {
+    /// Lets the input's own time pass.
+    fn pass(&mut self) -> Result<(), Failure> {
+        if self.lateness.is_none() {
+            return Ok(());
+        }
+        if self.gate.bound.is_none() {
+            self.gate.bound = Some(clock().later(MAX_FUTURE));
+        }
+        if let Some(latest) = self.pipeline.aggregator().latest().filter(|latest| *latest > self.passed) {
+            self.passed = latest;
+            self.heard = Instant::now();
+            self.pipeline.advance(latest, &mut self.rows)?;
+        }
+        Ok(())
+    }
+}
+
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Keeps frames from the far future away from the input's own clock, and remembers whether anything was bad.
+struct Gate {
+    bound: Option<Timestamp>,
+    bad: bool,
+}
+
+impl Tap for Gate {
+    fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
+        let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
+        match (time, self.bound) {
+            (Some(time), Some(bound)) if time > bound => Verdict::Drop,
+            _ => Verdict::Keep,
+        }
+    }
+
+    fn bad_frame(&mut self, _: &[u8], _: &heroku_metrics::syslog::FrameError) {
+        self.bad = true;
+    }
+}
+
+/// Where the rows go.
+struct Rows {
+    out: BufWriter<Stdout>,
+    shape: Shape,
+    kept: Vec<DataPointBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Table,
+    Jsonl,
+    Flat,
+}
+
+impl Rows {
+    fn new(args: &ReplayArgs) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let shape = match args.format {
+            _ if args.flat => Shape::Flat,
+            Some(Format::Jsonl) => Shape::Jsonl,
+            Some(Format::Table) => Shape::Table,
+            None if terminal => Shape::Table,
+            None => Shape::Jsonl,
+        };
+        Self { out: BufWriter::new(std::io::stdout()), shape, kept: Vec::new() }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.shape == Shape::Table && !self.kept.is_empty() {
+            self.table()?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        if self.shape == Shape::Table {
+            self.table()?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    fn table(&mut self) -> Result<(), Failure> {
+        let terminal = std::io::stdout().is_terminal();
+        let style = table::Style {
+            colours: terminal && std::env::var_os("NO_COLOR").is_none(),
+            width: terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0)),
+        };
+        let text = table::render(&self.kept, style);
+        self.kept.clear();
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+}
+
+impl Sink for Rows {
+    type Error = Failure;
+
+    fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Failure> {
+        match self.shape {
+            Shape::Table => self.kept.push(point.to_buf()),
+            Shape::Jsonl => {
+                serde_json::to_writer(&mut self.out, point).map_err(std::io::Error::from)?;
+                self.out.write_all(b"\n")?;
+            }
+            Shape::Flat => {
+                for (name, value) in point.streams() {
+                    let row = json!({
+                        "window_unix": point.window().start().unix_seconds(), "name": name.to_string(),
+                        "tags": point.tags(), "value": number::json(value),
+                    });
+                    serde_json::to_writer(&mut self.out, &row).map_err(std::io::Error::from)?;
+                    self.out.write_all(b"\n")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

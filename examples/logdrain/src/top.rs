@@ -1,0 +1,185 @@
+//! `logdrain top`: what is eating the quota, answered from recorded input.
+
+use crate::args::{Format, TopArgs};
+use crate::escape::Escaped;
+use crate::failure::{Failure, Status};
+use crate::input::{self, End, Items, RenderedLine};
+use crate::number::human;
+use crate::{plan, table};
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use heroku_metrics::aggregator::{AggregatorConfig, Explanation, Standing, StreamReport};
+use heroku_metrics::syslog::{FramingError, RawFrame};
+use heroku_metrics::{Pipeline, PipelineConfig, Plan};
+use serde_json::json;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal as _, Write};
+
+pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
+    let plan = plan::load(&args.plan)?;
+    let aggregator =
+        AggregatorConfig::new().allowed_lateness(crate::replay::TO_THE_END).max_future(crate::replay::TO_THE_END);
+    let config = PipelineConfig::new()
+        .extractor(args.input.extractor())
+        .aggregator(aggregator)
+        .dialect(args.input.policy())
+        .recovery(args.input.recovery())
+        .plan(plan.clone());
+    let pipeline = Pipeline::new(config).map_err(|error| Failure::Config(error.to_string()))?;
+    let mut counting = Counting { pipeline };
+    let mut status = Status::Done;
+    for path in &args.input.files {
+        if input::read(path, &args.input, false, &mut counting)? == End::BrokeOff {
+            status = Status::BadInput;
+        }
+    }
+    let explanation = counting.pipeline.aggregator().explain();
+    let mut rows: Vec<_> = explanation.iter().collect();
+    rows.sort_by_key(|row| (Reverse((row.cost(), row.observations())), row.name(), row.tags(), row.kind(), row.unit()));
+    let mut out = BufWriter::new(std::io::stdout());
+    let terminal = std::io::stdout().is_terminal();
+    if args.format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl }) == Format::Table {
+        let missed = counting.pipeline.ledger().total().values_not_in_plan();
+        out.write_all(screen(&plan, &explanation, &rows, args.rows, missed).as_bytes())?;
+    } else {
+        for row in &rows {
+            let row = json!({
+                "name": row.name(), "kind": row.kind().as_str(), "unit": row.unit().as_str(), "tags": row.tags(),
+                "state": row.standing().as_str(), "cost": row.cost(), "observations": row.observations(),
+                "first_seen": row.first_seen().to_string(),
+            });
+            serde_json::to_writer(&mut out, &row).map_err(std::io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()?;
+    Ok(status)
+}
+
+/// Reads for the streams alone: no row is written.
+struct Counting {
+    pipeline: Pipeline,
+}
+
+impl Items for Counting {
+    fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
+        self.pipeline.ingest_frame(raw, &mut ());
+        Ok(())
+    }
+
+    fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {
+        self.pipeline.ingest_skipped(error);
+        Ok(())
+    }
+
+    fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
+        self.pipeline.ingest_line(line.parsed, line.bytes, line.wire_len, &mut ());
+        Ok(())
+    }
+
+    fn separators(&mut self, octets: u64) {
+        self.pipeline.ingest_separators(octets);
+    }
+
+    fn pause(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// What the streams of one metric cost together.
+#[derive(Default)]
+struct Share {
+    streams: u64,
+    cost: u64,
+    turned_away: u64,
+    observations: u64,
+}
+
+fn is_turned_away(row: &StreamReport<'_>) -> bool {
+    matches!(row.standing(), Standing::Folded | Standing::Refused)
+}
+
+/// The whole answer on one screen: the sum, the metrics by what they cost, the dearest streams.
+fn screen(plan: &Plan, explanation: &Explanation<'_>, rows: &[&StreamReport<'_>], most: usize, missed: u64) -> String {
+    let mut shares: BTreeMap<&str, Share> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !matches!(row.standing(), Standing::Overflow | Standing::Exempt)) {
+        let share = shares.entry(row.name()).or_default();
+        share.cost += u64::from(row.cost());
+        share.observations += row.observations();
+        if is_turned_away(row) { share.turned_away += 1 } else { share.streams += 1 }
+    }
+    let turned_away: u64 = shares.values().map(|share| share.turned_away).sum();
+    let number = |count: u64| human(count as f64, "");
+    let limit =
+        explanation.limit().map_or_else(|| "no limit".to_owned(), |limit| format!("of {}", number(limit.into())));
+    let rule = explanation.rule().map_or("streams", |rule| rule.as_str()).replace('_', " ");
+    let mut text = format!("plan {}: {} {rule} used, {limit}", Escaped(plan.name()), number(explanation.used()));
+    if turned_away > 0 {
+        text.push_str(&format!("; {} found no place and are in overflow streams", number(turned_away)));
+    }
+    if explanation.unlisted() > 0 {
+        text.push_str(&format!("; {} observations of more streams than can be listed", number(explanation.unlisted())));
+    }
+    if missed > 0 {
+        text.push_str(&format!("; {} values of metrics that the plan does not have", number(missed)));
+    }
+    text.push_str("\n\n");
+
+    let mut by_cost: Vec<_> = shares.into_iter().collect();
+    by_cost.sort_by_key(|(name, share)| (Reverse((share.cost, share.turned_away, share.observations)), *name));
+    let mut metrics = sheet(&["metric", "streams", "cost", "share", "no place", "observations"]);
+    for (name, share) in by_cost.iter().take(most) {
+        let part = share.cost as f64 * 100.0 / explanation.used().max(1) as f64;
+        metrics.add_row([
+            Cell::new(Escaped(name)),
+            Cell::new(number(share.streams)),
+            Cell::new(number(share.cost)),
+            Cell::new(format!("{part:.0}%")),
+            Cell::new(number(share.turned_away)),
+            Cell::new(number(share.observations)),
+        ]);
+    }
+    finish(&mut text, &mut metrics, 1..6);
+    more(&mut text, by_cost.len().saturating_sub(most), "metrics");
+
+    let mut streams = sheet(&["stream", "tags", "cost", "observations", "first seen", "state"]);
+    for row in rows.iter().take(most) {
+        streams.add_row([
+            Cell::new(Escaped(row.name())),
+            Cell::new(table::shown_tags(row.tags())),
+            Cell::new(number(row.cost().into())),
+            Cell::new(number(row.observations())),
+            Cell::new(row.first_seen()),
+            Cell::new(row.standing().as_str()),
+        ]);
+    }
+    text.push('\n');
+    finish(&mut text, &mut streams, 2..4);
+    more(&mut text, rows.len().saturating_sub(most), "streams");
+    text
+}
+
+fn sheet(header: &[&str]) -> Table {
+    let mut sheet = Table::new();
+    sheet.load_preset(presets::NOTHING);
+    sheet.set_header(header);
+    sheet
+}
+
+fn finish(text: &mut String, sheet: &mut Table, numbers: std::ops::Range<usize>) {
+    for (place, column) in sheet.column_iter_mut().enumerate() {
+        if numbers.contains(&place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for line in sheet.to_string().lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+fn more(text: &mut String, left: usize, what: &str) {
+    if left > 0 {
+        text.push_str(&format!(" and {} more {what}: --rows N, or --format jsonl for all\n", human(left as f64, "")));
+    }
+}
