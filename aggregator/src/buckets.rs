@@ -78,6 +78,10 @@ impl Bucket {
         if self.negative { -magnitude } else { magnitude }
     }
 
+    pub(crate) fn is_negative(self) -> bool {
+        self.negative
+    }
+
     /// Whether every value in it is the answer.
     pub(crate) fn is_exact(self) -> bool {
         matches!(self.place, Place::Whole(_))

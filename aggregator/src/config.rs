@@ -27,6 +27,8 @@ pub struct AggregatorConfig {
     quota: Option<StreamQuota>,
     max_streams: u32,
     max_key_len: u32,
+    max_key_bytes: usize,
+    max_window_bytes: usize,
     precision: Precision,
     metrics: Vec<(String, Distribution)>,
 }
@@ -57,8 +59,8 @@ pub enum LatePolicy {
     /// It is [`Outcome::Late`](crate::Outcome::Late), and only counted.
     #[default]
     Drop,
-    /// It is still counted in its window: what changed is written again, by the next call that closes, as the
-    /// window's next revision.
+    /// It is still counted in its window: the points that changed are written again by the next call that closes, each
+    /// with its next revision.
     Revise {
         /// How long after it closed a window is kept for that; later than this, an observation is late.
         horizon: Duration,
@@ -130,7 +132,7 @@ pub(crate) enum Distribution {
 
 impl AggregatorConfig {
     /// Windows of 60 s, 60 s of lateness and then late data dropped, 5 minutes of future, streams idle after 60 windows,
-    /// no quota, a million streams, keys of 16 KiB, two digits.
+    /// no quota, a million streams, keys of 16 KiB and 256 MiB together, windows of 1 GiB together, two digits.
     ///
     /// ```
     /// use core::time::Duration;
@@ -148,6 +150,8 @@ impl AggregatorConfig {
             quota: None,
             max_streams: 1_000_000,
             max_key_len: 16 * 1024,
+            max_key_bytes: 256 << 20,
+            max_window_bytes: 1 << 30,
             precision: Precision::TwoDigits,
             metrics: Vec::new(),
         }
@@ -256,6 +260,34 @@ impl AggregatorConfig {
     #[must_use]
     pub const fn max_key_len(mut self, octets: u32) -> Self {
         self.max_key_len = octets;
+        self
+    }
+
+    /// The most octets of the names, units and tags of all known streams together; a new one beyond is refused. Each
+    /// counts its text once and 8 octets for each tag. Default: 256 MiB.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_key_bytes(1 << 20).key_byte_limit(), 1 << 20);
+    /// ```
+    #[must_use]
+    pub const fn max_key_bytes(mut self, octets: usize) -> Self {
+        self.max_key_bytes = octets;
+        self
+    }
+
+    /// The most octets that all windows hold together; observations beyond are refused until a window closes.
+    /// Default: 1 GiB.
+    ///
+    /// A window takes about 2 KB, a count in it 0.1 KB, a sample 0.2 KB, a measure 0.3 KB and its sketch up to 12 KB
+    /// for latencies; a measure whose values are spread over all orders of magnitude up to 4 MB. What is left must
+    /// hold the largest step of one observation, some 12 KB.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_window_bytes(1 << 20).window_byte_limit(), 1 << 20);
+    /// ```
+    #[must_use]
+    pub const fn max_window_bytes(mut self, octets: usize) -> Self {
+        self.max_window_bytes = octets;
         self
     }
 
@@ -400,6 +432,26 @@ impl AggregatorConfig {
     #[must_use]
     pub const fn key_limit(&self) -> u32 {
         self.max_key_len
+    }
+
+    /// The most octets of all keys together.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().key_byte_limit(), 268_435_456);
+    /// ```
+    #[must_use]
+    pub const fn key_byte_limit(&self) -> usize {
+        self.max_key_bytes
+    }
+
+    /// The most octets of all windows together.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::AggregatorConfig::new().window_byte_limit(), 1_073_741_824);
+    /// ```
+    #[must_use]
+    pub const fn window_byte_limit(&self) -> usize {
+        self.max_window_bytes
     }
 
     /// The precision of a measure's percentiles; `None` where they are turned off.

@@ -13,6 +13,8 @@ pub(crate) struct Counters {
     max: f64,
     /// Sorted by number, which makes equal contents equal bytes.
     blocks: Vec<Block>,
+    /// Octets of all counts.
+    count_bytes: usize,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -75,10 +77,19 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, place: usize, more: u64) {
+    /// Adds to one counter; answers by how many octets the block grew.
+    #[inline]
+    fn add(&mut self, place: usize, more: u64) -> usize {
+        if self.try_add(place, more) { 0 } else { self.widen_and_add(place, more) }
+    }
+
+    #[cold]
+    fn widen_and_add(&mut self, place: usize, more: u64) -> usize {
+        let before = self.heap_bytes();
         while !self.try_add(place, more) {
             *self = self.widened();
         }
+        self.heap_bytes() - before
     }
 
     fn heap_bytes(&self) -> usize {
@@ -93,7 +104,8 @@ impl Counts {
 
 impl Counters {
     pub(crate) fn new(precision: Precision) -> Self {
-        Self { precision, count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, blocks: Vec::new() }
+        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { precision, count: 0, min, max, blocks: Vec::new(), count_bytes: 0 }
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -136,7 +148,7 @@ impl Counters {
         if precision >= self.precision {
             return;
         }
-        let mut coarse = Self { precision, blocks: Vec::new(), ..*self };
+        let mut coarse = Self { precision, blocks: Vec::new(), count_bytes: 0, ..*self };
         for (bucket, count) in self.filled() {
             coarse.add(Bucket::of(bucket.answer(self.precision), precision), count);
         }
@@ -145,38 +157,41 @@ impl Counters {
 
     fn add(&mut self, bucket: Bucket, more: u64) {
         let (number, place) = bucket.block();
-        let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
-            Ok(at) => at,
-            Err(at) => {
-                self.blocks.insert(at, Block { number, counts: Counts::new() });
-                at
-            }
-        };
+        let at = self.blocks.binary_search_by_key(&number, |block| block.number).unwrap_or_else(|at| {
+            self.blocks.insert(at, Block { number, counts: Counts::new() });
+            self.count_bytes += BLOCK;
+            at
+        });
         if let Some(block) = self.blocks.get_mut(at) {
-            block.counts.add(place, more);
+            self.count_bytes += block.counts.add(place, more);
         }
     }
 
-    fn filled(&self) -> impl Iterator<Item = (Bucket, u64)> {
-        self.blocks.iter().flat_map(|block| {
-            (0..BLOCK).filter_map(|place| {
-                let count = block.counts.get(place);
-                (count > 0).then(|| (Bucket::from_block(block.number, place), count))
-            })
-        })
+    fn filled(&self) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
+        filled(&self.blocks)
+    }
+
+    /// The filled buckets in the order of their values, without a copy.
+    ///
+    /// Whole numbers and octaves stand apart, those below zero behind the others and by magnitude: four runs, merged
+    /// two by two, the negative ones from their ends.
+    fn ascending(&self) -> impl Iterator<Item = (Bucket, u64)> {
+        let (positive, negative) = self.blocks.split_at(self.blocks.partition_point(|block| !block.is_negative()));
+        let halves = |blocks: &'_ [Block]| blocks.partition_point(|block| !block.is_octave());
+        let (whole_above, octaves_above) = positive.split_at(halves(positive));
+        let (whole_below, octaves_below) = negative.split_at(halves(negative));
+        let below = merged(filled(whole_below).rev(), filled(octaves_below).rev(), self.precision);
+        below.chain(merged(filled(whole_above), filled(octaves_above), self.precision))
     }
 
     /// The values at some ranks, in ascending order of rank, each with whether it was observed.
     pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
-        let mut sorted: Vec<(i64, Bucket, u64)> =
-            self.filled().map(|(bucket, count)| (bucket.key(self.precision), bucket, count)).collect();
-        sorted.sort_unstable_by_key(|(key, ..)| *key);
-        let mut walk = sorted.into_iter();
+        let mut walk = self.ascending();
         let mut below = 0_u64;
         let mut answer = (self.min, true);
         ranks.map(|rank| {
             while below < rank {
-                let Some((_, bucket, count)) = walk.next() else { break };
+                let Some((bucket, count)) = walk.next() else { break };
                 below = below.saturating_add(count);
                 answer = (bucket.answer(self.precision).clamp(self.min, self.max), bucket.is_exact());
             }
@@ -192,15 +207,8 @@ impl Counters {
 
     /// Every filled bucket's answer with its count, ascending.
     pub(crate) fn counts(&self) -> Vec<(f64, u64)> {
-        let mut sorted: Vec<(i64, f64, u64)> = self
-            .filled()
-            .map(|(bucket, count)| {
-                let answer = bucket.answer(self.precision).clamp(self.min, self.max);
-                (bucket.key(self.precision), answer, count)
-            })
-            .collect();
-        sorted.sort_unstable_by_key(|(key, ..)| *key);
-        sorted.into_iter().map(|(_, answer, count)| (answer, count)).collect()
+        let answer = |bucket: Bucket| bucket.answer(self.precision).clamp(self.min, self.max);
+        self.ascending().map(|(bucket, count)| (answer(bucket), count)).collect()
     }
 
     /// Least and greatest value, then the filled counters of each block: the distance to the one before, and the count.
@@ -246,10 +254,49 @@ impl Counters {
         (read.min <= read.max).then_some(read)
     }
 
+    /// Octets on the heap, at most. By the contents alone and not by what a list has in reserve, so that equal
+    /// contents are equal here, too.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let counts: usize = self.blocks.iter().map(|block| block.counts.heap_bytes()).sum();
-        counts + self.blocks.capacity() * size_of::<Block>()
+        self.count_bytes + self.blocks.len().max(2) * 2 * size_of::<Block>()
     }
+
+    /// The most by which `heap_bytes` of so many records can exceed that of none.
+    pub(crate) const fn max_heap_bytes(records: usize) -> usize {
+        records * (BLOCK + 2 * size_of::<Block>()) + 2 * size_of::<Block>()
+    }
+}
+
+impl Block {
+    fn is_negative(&self) -> bool {
+        Bucket::from_block(self.number, 0).is_negative()
+    }
+
+    fn is_octave(&self) -> bool {
+        !Bucket::from_block(self.number, 0).is_exact()
+    }
+}
+
+fn filled(blocks: &[Block]) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
+    blocks.iter().flat_map(|block| {
+        (0..BLOCK).filter_map(|place| {
+            let count = block.counts.get(place);
+            (count > 0).then(|| (Bucket::from_block(block.number, place), count))
+        })
+    })
+}
+
+/// Two runs in ascending order as one.
+fn merged(
+    a: impl Iterator<Item = (Bucket, u64)>,
+    b: impl Iterator<Item = (Bucket, u64)>,
+    precision: Precision,
+) -> impl Iterator<Item = (Bucket, u64)> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    core::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some((x, _)), Some((y, _))) if x.key(precision) > y.key(precision) => b.next(),
+        (Some(_), _) => a.next(),
+        (None, _) => b.next(),
+    })
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Aggregator<S = MinuteSketch> {
     pub(crate) windows: BTreeMap<i64, OpenWindow<S>>,
     /// Accepted observations that no cell has yet, at most [`STAGED`].
     staged: Vec<Staged>,
+    /// Window, stream and place in `staged` of each that is staged, in one word; used by `fold` alone.
+    order: Vec<u64>,
     /// The window of the last observation: most come one after the other in the same.
     pub(crate) recent: Option<(Window, i64)>,
     /// Windows below this number are closed.
@@ -51,11 +53,18 @@ pub struct Aggregator<S = MinuteSketch> {
     pub(crate) now: Option<Timestamp>,
     pub(crate) latest: Option<Timestamp>,
     pub(crate) ledger: ObservationLedger,
+    /// Octets of all windows, at most.
+    pub(crate) window_bytes: usize,
 }
 
 /// Looking a stream up and working on its cell are apart, so that one does not push the other's memory out of the
 /// cache: the observations between are staged, and folded stream by stream.
-const STAGED: usize = 1024;
+const STAGED: usize = 1 << PLACE_BITS;
+
+/// A word has room for the place of what is staged, its stream, and the window's number from the first.
+const PLACE_BITS: u32 = 10;
+const PLACE: u64 = (1 << PLACE_BITS) - 1;
+const WINDOW_BITS: u32 = 64 - 32 - PLACE_BITS;
 
 #[derive(Clone, Copy, Debug)]
 struct Staged {
@@ -96,12 +105,14 @@ impl<S: Sketch> Aggregator<S> {
             streams: Streams::default(),
             windows: BTreeMap::new(),
             staged: Vec::new(),
+            order: Vec::new(),
             recent: None,
             closed_below: None,
             gone_below: None,
             now: None,
             latest: None,
             ledger: ObservationLedger::default(),
+            window_bytes: 0,
         })
     }
 
@@ -166,6 +177,9 @@ impl<S: Sketch> Aggregator<S> {
         if self.streams.is_beyond(number) {
             self.reach(number);
         }
+        if !self.has_room() {
+            return Err(Outcome::Refused(Refusal::WindowsFull));
+        }
         let admitted = self.streams.resolve(seen, number, &self.config).map_err(Outcome::Refused)?;
         if Sum::is_clamped(value) {
             self.ledger.enter_clamped();
@@ -180,6 +194,21 @@ impl<S: Sketch> Aggregator<S> {
         let term = Term { value, time: time.unix_micros(), position: self.ledger.observed() };
         self.staged.push(Staged { window: number, stream: admitted.stream, term });
         Ok(if admitted.folded { Outcome::Folded } else { Outcome::Accepted })
+    }
+
+    /// Whether the windows have room for one more observation, whatever it needs.
+    ///
+    /// What is staged counts with the most it may need; when that is too much, it is folded to see what it did need.
+    /// So the answer depends on what was observed, never on when it was folded.
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        let most = OpenWindow::<S>::max_growth();
+        let needed = |engine: &Self| engine.window_bytes.saturating_add((engine.staged.len() + 1).saturating_mul(most));
+        if needed(self) <= self.config.window_byte_limit() {
+            return true;
+        }
+        self.fold();
+        needed(self) <= self.config.window_byte_limit()
     }
 
     /// Event time has come to a window.
@@ -203,7 +232,11 @@ impl<S: Sketch> Aggregator<S> {
             return;
         }
         let window = Window::containing(time, self.config.window_length());
-        self.windows.entry(number).or_insert_with(|| OpenWindow::new(window));
+        self.windows.entry(number).or_insert_with(|| {
+            let new = OpenWindow::new(window);
+            self.window_bytes += new.bytes();
+            new
+        });
         self.recent = Some((window, number));
     }
 
@@ -226,7 +259,7 @@ impl<S: Sketch> Aggregator<S> {
     /// and bounds how far ahead observations may be. A time before the last one changes nothing.
     ///
     /// Closed windows that late observations changed since ([`LatePolicy::Revise`](crate::LatePolicy::Revise)) are
-    /// written again, in their place in the order of time: the points that changed, as the window's next revision.
+    /// written again, in their place in the order of time: the points that changed, each with its next revision.
     ///
     /// # Errors
     /// What the sink answered. The window is closed for observations all the same; it is kept, and written again from
@@ -335,7 +368,9 @@ impl<S: Sketch> Aggregator<S> {
             if *oldest.key() >= gone || oldest.get().is_changed() {
                 break;
             }
-            oldest.remove().streams().for_each(|stream| self.streams.release(stream));
+            let gone = oldest.remove();
+            self.window_bytes -= gone.bytes();
+            gone.streams().for_each(|stream| self.streams.release(stream));
         }
         if self.recent.is_some_and(|(_, number)| number < gone) {
             self.recent = None;
@@ -345,16 +380,42 @@ impl<S: Sketch> Aggregator<S> {
 
     /// Moves what is staged into the cells, window by window and stream by stream.
     pub(crate) fn fold(&mut self) {
-        self.staged.sort_unstable_by_key(|staged| (staged.window, staged.stream));
-        for group in self.staged.chunk_by(|a, b| a.window == b.window && a.stream == b.stream) {
-            let Some(Staged { window, stream, .. }) = group.first() else { continue };
-            if let (Some(window), Some(form)) = (self.windows.get_mut(window), self.streams.form(*stream))
-                && window.add(*stream, form, group.iter().map(|staged| &staged.term))
-            {
-                self.streams.hold(*stream);
+        self.group_staged();
+        for group in self.order.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
+            let mut staged = group.iter().filter_map(|key| self.staged.get((key & PLACE) as usize)).peekable();
+            let Some((window, stream)) = staged.peek().map(|first| (first.window, first.stream)) else { continue };
+            let Some((window, form)) = self.windows.get_mut(&window).zip(self.streams.form(stream)) else { continue };
+            let before = window.bytes();
+            let is_new = window.add(stream, form, staged.map(|staged| &staged.term));
+            self.window_bytes = (self.window_bytes + window.bytes()).saturating_sub(before);
+            if is_new {
+                self.streams.hold(stream);
             }
         }
         self.staged.clear();
+    }
+
+    /// Puts the places of what is staged in order: one word for each, which sorts faster than what it stands for.
+    fn group_staged(&mut self) {
+        let windows = self.staged.iter().map(|staged| staged.window);
+        let (Some(first), Some(last)) = (windows.clone().min(), windows.max()) else { return self.order.clear() };
+        self.order.clear();
+        if last.checked_sub(first).is_some_and(|span| span < 1 << WINDOW_BITS) {
+            let key = |(place, staged): (u64, &Staged)| {
+                ((staged.window - first) as u64) << (64 - WINDOW_BITS) | u64::from(staged.stream) << PLACE_BITS | place
+            };
+            self.order.extend((0..).zip(&self.staged).map(key));
+        } else {
+            // Windows too far apart for a key are sorted the plain way, and numbered.
+            self.staged.sort_unstable_by_key(|staged| (staged.window, staged.stream));
+            let (mut number, mut window) = (0, first);
+            for (place, staged) in (0_u64..).zip(&self.staged) {
+                number += u64::from(staged.window != window);
+                window = staged.window;
+                self.order.push(number << (64 - WINDOW_BITS) | u64::from(staged.stream) << PLACE_BITS | place);
+            }
+        }
+        self.order.sort_unstable();
     }
 
     /// Another quota from here on, or none. Streams that have their place keep it, even beyond a lower limit; the
@@ -453,7 +514,8 @@ impl<S: Sketch> Aggregator<S> {
         self.streams.len()
     }
 
-    /// An estimate of the octets in use, without the allocator's own. It walks all cells: ask now and then.
+    /// Octets in use, at most but for the allocator's own; never more than
+    /// [`AggregatorConfig::max_memory`]. For hosts that close windows early rather than refuse.
     ///
     /// ```
     /// use minute_aggregator::{Aggregator, AggregatorConfig};
@@ -463,8 +525,32 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[must_use]
     pub fn memory(&self) -> usize {
-        let windows: usize = self.windows.values().map(OpenWindow::bytes).sum();
-        size_of::<Self>() + self.streams.bytes() + windows + self.staged.capacity() * size_of::<Staged>()
+        let staged = self.staged.capacity() * size_of::<Staged>() + self.order.capacity() * size_of::<u64>();
+        size_of::<Self>() + self.streams.bytes() + self.window_bytes + staged
+    }
+}
+
+impl AggregatorConfig {
+    /// The most octets an aggregator of this configuration ever has on the heap, computed before it starts.
+    ///
+    /// The sum of what `max_streams`, `max_key_bytes` and `max_window_bytes` allow, with what lists and tables have in
+    /// reserve and need while they grow: an upper bound that input cannot exceed, not an estimate of common use. Not
+    /// counted: the allocator's own, the bytes of a snapshot, what a [`merge`](Aggregator::merge) or a
+    /// [`restore`](Aggregator::restore) brings in beyond the configuration, and the heap of a sketch of your own that
+    /// does not tell.
+    ///
+    /// ```
+    /// use minute_aggregator::AggregatorConfig;
+    /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
+    /// assert!(small.max_memory() < 12_000_000);
+    /// ```
+    #[must_use]
+    pub fn max_memory(&self) -> usize {
+        // A list that grows has its old and its new place for a moment: half as much again.
+        let windows = self.window_byte_limit().saturating_add(self.window_byte_limit() / 2);
+        // The first node of the map of windows has room for eleven.
+        let fixed = 3 * STAGED * (size_of::<Staged>() + size_of::<u64>()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
+        size_of::<Aggregator>().saturating_add(Streams::max_bytes(self)).saturating_add(windows).saturating_add(fixed)
     }
 }
 

@@ -171,48 +171,144 @@ impl<'a> StreamReport<'a> {
     }
 
     /// The metric's name.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.name(), "clicks");
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.key.name
     }
 
     /// Its kind.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.kind(), metric_model::Kind::Count);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.key.kind
     }
 
     /// Its unit.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.unit(), metric_model::Unit::NONE);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn unit(&self) -> Unit<'a> {
         self.key.unit
     }
 
     /// Its tags.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.tags(), &tags);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'a TagSet {
         self.key.tags
     }
 
     /// Where it stands.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.standing(), Standing::Admitted);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn standing(&self) -> Standing {
         self.standing
     }
 
     /// Places it takes, or would have taken.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.cost(), 0);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn cost(&self) -> u32 {
         self.cost
     }
 
     /// The event time of its first observation, in the order of the input.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.first_seen().unix_seconds(), 7);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn first_seen(&self) -> Timestamp {
         self.first_seen
     }
 
     /// How many observations it had, in this standing.
+    ///
+    /// ```
+    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
+    /// # let tags = TagSet::from_iter([("user", "2")]);
+    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
+    /// let explanation = engine.explain();
+    /// let row = explanation.iter().next().unwrap();
+    /// assert_eq!(row.observations(), 1);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn observations(&self) -> u64 {
         self.observations

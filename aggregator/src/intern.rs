@@ -1,6 +1,6 @@
 //! Things that are kept once and known by a number.
 
-use crate::table::{MAX_IDS, Table};
+use crate::table::{self, MAX_IDS, Table};
 
 /// Items by id, found by hash; the id of an item that is removed is given to the next one.
 #[derive(Clone, Debug)]
@@ -103,9 +103,9 @@ impl<T> Interned<T> {
         self.items.iter_mut().filter_map(|item| item.value.as_mut())
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.items.capacity() * size_of::<Item<T>>() + self.free.capacity() * size_of::<u32>() + self.table.heap_bytes()
-    }
+    /// Octets that an item takes at most, its own heap aside: lists have twice their length in reserve, and while they
+    /// grow half of that is there again.
+    pub(crate) const BYTES_AN_ITEM: usize = 3 * (size_of::<Item<T>>() + size_of::<u32>()) + table::BYTES_AN_ID;
 }
 
 #[cfg(test)]

@@ -102,6 +102,11 @@ impl<'a> Key<'a> {
         Self { name: seen.name(), kind: seen.kind(), unit: seen.value().unit(), tags: seen.tags() }
     }
 
+    /// What it counts towards the octets of all keys: its text, and where each tag ends.
+    pub(crate) fn bytes(&self) -> usize {
+        self.name.len() + self.unit.as_str().len() + tag_bytes(self.tags)
+    }
+
     pub(crate) fn text_len(&self) -> usize {
         self.name.len() + self.unit.as_str().len() + self.tags.text_len()
     }
@@ -231,9 +236,7 @@ impl Streams {
     ) -> Result<u32, Refusal> {
         let id = match self.find(hash, key) {
             Some(id) => id,
-            None if self.len() >= config.stream_limit() as usize || self.streams.is_full() => {
-                return Err(Refusal::TooManyStreams);
-            }
+            None if !self.has_room(key, config) => return Err(Refusal::TooManyStreams),
             None => self.add(hash, key, time, config.form_of(key.name, key.kind), config),
         };
         if let Some(stream) = self.streams.get_mut(id) {
@@ -249,6 +252,12 @@ impl Streams {
         Ok(id)
     }
 
+    /// Whether a stream can be added, taking its text as new.
+    fn has_room(&self, key: &Key<'_>, config: &AggregatorConfig) -> bool {
+        let bytes = self.text_bytes.saturating_add(key.bytes());
+        self.len() < config.stream_limit() as usize && bytes <= config.key_byte_limit() && !self.streams.is_full()
+    }
+
     fn add(&mut self, hash: u32, key: &Key<'_>, time: Timestamp, form: Form, config: &AggregatorConfig) -> u32 {
         let of_metric = self.hash((key.name, key.kind, key.unit));
         let metric =
@@ -258,7 +267,7 @@ impl Streams {
             });
         let of_tags = self.hash(key.tags);
         let tags = self.tags.find(of_tags, |tags| tags == key.tags).unwrap_or_else(|| {
-            self.text_bytes += key.tags.text_len();
+            self.text_bytes += tag_bytes(key.tags);
             self.tags.add(of_tags, key.tags.clone())
         });
         self.metrics.add_user(metric);
@@ -338,7 +347,7 @@ impl Streams {
         if self.tags.drop_user(stream.tags) == 0
             && let Some(tags) = self.tags.remove(stream.tags)
         {
-            self.text_bytes -= tags.text_len();
+            self.text_bytes -= tag_bytes(&tags);
         }
     }
 
@@ -415,17 +424,30 @@ impl Streams {
         Explanation::new(rows, self.places_used, quota, self.turned_away.unlisted())
     }
 
-    /// An estimate of the octets in use.
+    /// Octets in use, at most.
     pub(crate) fn bytes(&self) -> usize {
-        let queued: usize = self.idle_queue.values().map(|ids| ids.capacity() * size_of::<u32>() + 64).sum();
-        self.metrics.heap_bytes()
-            + self.tags.heap_bytes()
-            + self.streams.heap_bytes()
-            + self.text_bytes
-            + self.order.heap_bytes()
-            + self.turned_away.bytes()
-            + queued
+        self.text_bytes + self.len() * BYTES_A_STREAM + self.turned_away.bytes()
     }
+
+    /// The most octets that a configuration allows.
+    pub(crate) fn max_bytes(config: &AggregatorConfig) -> usize {
+        let streams = (config.stream_limit() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
+        streams.saturating_add(config.key_byte_limit()).saturating_add(TurnedAway::MAX_BYTES)
+    }
+}
+
+/// Octets that a stream takes at most besides its text, with a metric and a tag set of its own: in lists that have
+/// twice their length in reserve, and three times that while they grow; in the order of output, while that is sorted;
+/// and in the queue of the idle, alone in a node.
+const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
+    + Interned::<TagSet>::BYTES_AN_ITEM
+    + Interned::<Stream>::BYTES_AN_ITEM
+    + 40
+    + 160;
+
+/// The text of a tag set, and where each tag ends.
+fn tag_bytes(tags: &TagSet) -> usize {
+    tags.text_len() + 8 * tags.len()
 }
 
 impl Metric {
@@ -496,12 +518,11 @@ impl Order {
             }
         }
     }
-
-    fn heap_bytes(&self) -> usize {
-        (self.sorted.capacity() + self.ranks.capacity() + self.new.capacity()) * size_of::<u32>()
-    }
 }
 
 fn compare(streams: &Streams, a: u32, b: u32) -> Ordering {
-    streams.key(a).cmp(&streams.key(b))
+    match (streams.streams.get(a), streams.streams.get(b)) {
+        (Some(a), Some(b)) if a.metric == b.metric => streams.tags.get(a.tags).cmp(&streams.tags.get(b.tags)),
+        _ => streams.key(a).cmp(&streams.key(b)),
+    }
 }

@@ -192,6 +192,7 @@ const fn place(reason: Refusal) -> usize {
         Refusal::KeyTooLong => 2,
         Refusal::TooManyStreams => 3,
         Refusal::OverQuota => 4,
+        Refusal::WindowsFull => 5,
     }
 }
 
@@ -215,8 +216,8 @@ mod tests {
             }
             assert_eq!(ledger.refused_as(reason), number as u64 + 1);
         }
-        assert_eq!((ledger.accepted(), ledger.late(), ledger.future(), ledger.refused()), (1, 1, 1, 15));
-        assert_eq!((ledger.folded(), ledger.observed()), (1, 19));
+        assert_eq!((ledger.accepted(), ledger.late(), ledger.future(), ledger.refused()), (1, 1, 1, 21));
+        assert_eq!((ledger.folded(), ledger.observed()), (1, 25));
         assert!(ledger.balances());
     }
 }

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | event time | when it happened: [`Observation::time`](metric_model::Observation::time) decides the window |
 //! | watermark | event time before which windows are closed; only [`advance`](Aggregator::advance), [`finish`](Aggregator::finish) and [`close_oldest`](Aggregator::close_oldest) move it |
-//! | lateness | a window closes `allowed_lateness` after its end; what comes later is [`Outcome::Late`] |
+//! | lateness | a window closes `allowed_lateness` after its end; what comes later is [`Outcome::Late`], or revises the window ([`LatePolicy`]) |
 //! | future | what lies more than `max_future` ahead of the host's time is [`Outcome::Future`], so that one wrong clock closes nothing |
 //!
 //! A live host calls `advance` with its clock every second or so, input or not. A replay lets the input drive the
@@ -49,11 +49,29 @@
 //! | sample | number, sum, least, greatest, last value (by event time, then position in the input) |
 //! | measure | the same, p50, p95, p99, p999, unless turned off for the metric |
 //!
+//! # Quota
+//!
+//! A [`StreamQuota`] limits how many streams there are. Beyond it, new streams are folded into their metric's overflow
+//! stream, tagged `overflow=true`, so that totals stay right; [`explain`](Aggregator::explain) tells who has the places
+//! and who found none. A stream that is not seen for [`idle_after`](AggregatorConfig::idle_after) windows gives up its
+//! place, and its memory, with or without a quota.
+//!
+//! # State
+//!
+//! [`snapshot`](Aggregator::snapshot) turns everything into checksummed bytes, with the caller's position in the input;
+//! [restored](Aggregator::restore) and fed with what follows, an aggregator writes what it would have written without
+//! the crash. [`merge`](Aggregator::merge) adds up the states of several nodes, exactly. For several threads, see
+//! [`shard`].
+//!
 //! # Untrusted input
 //!
-//! No input panics. A value that is not finite, a count below zero, a key longer than `max_key_len` (16 KiB) and a new
-//! stream beyond `max_streams` (a million) are refused and counted. The work for an observation is one hash and one
-//! comparison of its key; the hash is keyed anew in each aggregator, so that chosen tags do not collide. Where
+//! No input panics, and memory is bounded by the configuration alone: [`AggregatorConfig::max_memory`] computes the
+//! bound before anything starts. Refused and counted are: a value that is not finite, a count below zero, a key longer
+//! than `max_key_len` (16 KiB), a new stream beyond `max_streams` (a million) or `max_key_bytes` (256 MiB), and
+//! whatever comes while the windows fill `max_window_bytes` (1 GiB). A service that serves others wants these lower.
+//!
+//! The work for an observation is one hash and one comparison of its key; the hash is keyed anew in each aggregator, so
+//! that chosen tags do not collide. Closing a window is linear in what it holds, sorting new streams aside. Where
 //! event times are not trusted, call `advance` before the first `observe`: only then is the future bounded.
 //!
 //! # Accuracy
@@ -70,14 +88,30 @@
 //!   [`Percentiles::is_exact`](metric_model::Percentiles::is_exact) tells which.
 //! * A p999 of fewer than 1,000 values is the greatest value.
 //!
+//! The worst error of the four percentiles, of 1 to 1,000,000 values against the sorted values (`tests/accuracy.rs`):
+//!
+//! | values | two digits | three digits |
+//! |---|---:|---:|
+//! | uniform, 0 to 1,000 | 0.203 % | 0.0249 % |
+//! | log-normal, median 20 | 0.268 % | 0.0394 % |
+//! | Pareto, shape 1.1 | 0.350 % | 0.0406 % |
+//! | bimodal, 5 and 3,000 | 0.251 % | 0.0333 % |
+//! | constant, 12.345 | 0.000 % | 0.0000 % |
+//! | whole, 0 to 255 | 0.000 % | 0.0000 % |
+//! | both signs, ±1,000 | 0.217 % | 0.0307 % |
+//! | 1e-300 to 1e300 | 0.247 % | 0.0459 % |
+//!
 //! Equal observations give equal output, to the bit, in any order of arrival within the allowed lateness, but for the
-//! last of several samples of one stream at one instant: there the later in the input stands.
+//! last of several samples of one stream at one instant, where the later in the input stands, and for who is first
+//! where a quota has few places left.
 //!
 //! # Deviations
 //!
 //! * The l2met convention drops the unit of a value; here values of different units are different streams, since
 //!   adding them up would be wrong.
 //! * A count below zero is refused rather than subtracted.
+//! * A window that is written again holds the points that changed, and the revision is counted for each point: a
+//!   stream first seen late starts at 0.
 //!
 //! # Features
 //!
@@ -102,6 +136,7 @@ mod outcome;
 mod quota;
 #[cfg(feature = "serde")]
 mod serialize;
+mod shard;
 mod sketch;
 mod snapshot;
 mod sum;
@@ -118,5 +153,6 @@ pub use hdr::HdrSketch;
 pub use ledger::ObservationLedger;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
+pub use shard::{output_order, shard};
 pub use sketch::{MinuteSketch, Persist, Sketch};
 pub use snapshot::{MergeError, RestoreError, RestoreErrorKind};

@@ -50,19 +50,27 @@ pub enum Refusal {
     NegativeCount,
     /// Name, unit and tags together are longer than `max_key_len`.
     KeyTooLong,
-    /// The stream is new and `max_streams` are known already.
+    /// The stream is new, and `max_streams` are known already or their keys fill `max_key_bytes`.
     TooManyStreams,
     /// The quota is used up, and its overflow streams are, too.
     OverQuota,
+    /// The windows hold `max_window_bytes` already: one must close first.
+    WindowsFull,
 }
 
 impl Refusal {
     /// All of them, in the order of the ledger.
-    pub const ALL: [Self; 5] =
-        [Self::NotFinite, Self::NegativeCount, Self::KeyTooLong, Self::TooManyStreams, Self::OverQuota];
+    pub const ALL: [Self; 6] = [
+        Self::NotFinite,
+        Self::NegativeCount,
+        Self::KeyTooLong,
+        Self::TooManyStreams,
+        Self::OverQuota,
+        Self::WindowsFull,
+    ];
 
     /// A short name for reports: `not_finite`, `negative_count`, `key_too_long`, `too_many_streams`,
-    /// `over_quota`.
+    /// `over_quota`, `windows_full`.
     ///
     /// ```
     /// assert_eq!(minute_aggregator::Refusal::NotFinite.as_str(), "not_finite");
@@ -75,6 +83,7 @@ impl Refusal {
             Self::KeyTooLong => "key_too_long",
             Self::TooManyStreams => "too_many_streams",
             Self::OverQuota => "over_quota",
+            Self::WindowsFull => "windows_full",
         }
     }
 }
@@ -87,6 +96,7 @@ impl fmt::Display for Refusal {
             Self::KeyTooLong => "name, unit and tags are too long",
             Self::TooManyStreams => "too many streams",
             Self::OverQuota => "quota used up, overflow streams too",
+            Self::WindowsFull => "open windows fill their memory",
         })
     }
 }
@@ -98,7 +108,9 @@ mod tests {
     #[test]
     fn names_are_the_texts_of_the_ledger() {
         let names = Refusal::ALL.map(Refusal::as_str);
-        assert_eq!(names, ["not_finite", "negative_count", "key_too_long", "too_many_streams", "over_quota"]);
+        let expected =
+            ["not_finite", "negative_count", "key_too_long", "too_many_streams", "over_quota", "windows_full"];
+        assert_eq!(names, expected);
         let texts = Refusal::ALL.map(|refusal| refusal.to_string());
         assert_eq!(
             texts,
@@ -107,7 +119,8 @@ mod tests {
                 "negative count",
                 "name, unit and tags are too long",
                 "too many streams",
-                "quota used up, overflow streams too"
+                "quota used up, overflow streams too",
+                "open windows fill their memory"
             ]
         );
     }

@@ -55,9 +55,18 @@ pub trait Sketch: Default {
         Self::default()
     }
 
-    /// Octets on the heap, which count towards [`Aggregator::memory`](crate::Aggregator::memory). By default 0.
+    /// Octets on the heap, which count towards [`AggregatorConfig::max_window_bytes`]; by what it holds alone, so that
+    /// equal input is refused or taken equally. By default 0: then the bound on memory does not cover it.
+    ///
+    /// [`AggregatorConfig::max_window_bytes`]: crate::AggregatorConfig::max_window_bytes
     #[must_use]
     fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    /// The most octets by which one `record` lets `heap_bytes` grow. By default 0.
+    #[must_use]
+    fn max_growth() -> usize {
         0
     }
 }
@@ -376,6 +385,11 @@ impl Sketch for MinuteSketch {
             Form::List(values) => values.capacity() * size_of::<f64>(),
             Form::Counters(counters) => size_of::<Counters>() + counters.heap_bytes(),
         }
+    }
+
+    /// When the list turns into counters, each of its values may need a block.
+    fn max_growth() -> usize {
+        size_of::<Counters>() + Counters::max_heap_bytes(Self::EXACT + 1)
     }
 }
 

@@ -245,6 +245,7 @@ impl<S: Persist> Aggregator<S> {
             self.windows.insert(number, OpenWindow::decode(input, window, &mut self.streams)?);
         }
         self.streams.sweep();
+        self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();
         (self.gone_below <= self.closed_below).then_some(position)
     }
 }
@@ -301,8 +302,8 @@ impl<S: Sketch> Aggregator<S> {
     /// had seen everything. Only which of two samples of one stream at one instant is the last may differ, since each
     /// aggregator counts positions for itself. Who has a place in either has one in both, even beyond the limit. The
     /// watermark is the later one; windows before it that were not written yet are written by the next call that
-    /// closes. A window that both had written before is written again, whole, as its next revision. The configuration
-    /// stays this one's.
+    /// closes. A point that both had written before is written again, with its next revision. The configuration stays
+    /// this one's.
     ///
     /// # Errors
     /// When the windows have different lengths, or a metric's percentiles different precision. `other` is lost then.
@@ -339,6 +340,7 @@ impl<S: Sketch> Aggregator<S> {
             ours.merge(theirs, &ids, &mut self.streams);
         }
         self.streams.sweep();
+        self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();
         self.now = self.now.max(other.now);
         self.latest = self.latest.max(other.latest);
         self.closed_below = self.closed_below.max(other.closed_below);

@@ -17,6 +17,13 @@ struct Slot {
 
 const FREE: u32 = u32::MAX;
 
+/// Octets an id takes at most: a third of the slots is free, twice that after growing, and while growing the old ones
+/// are there, too.
+pub(crate) const BYTES_AN_ID: usize = size_of::<Slot>() * 4;
+
+/// Octets of the first slots.
+pub(crate) const FIRST_BYTES: usize = size_of::<Slot>() * 8;
+
 /// The most ids there can be; the last number marks a free slot.
 pub(crate) const MAX_IDS: usize = FREE as usize;
 
@@ -70,10 +77,6 @@ impl Table {
             at = (at + 1) & mask;
         }
         self.slots[hole].id = FREE;
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
     }
 
     #[cold]

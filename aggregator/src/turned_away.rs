@@ -4,7 +4,7 @@ use crate::AggregatorConfig;
 use crate::codec::{Reader, Writer};
 use crate::explain::{Standing, StreamReport};
 use crate::key::{Key, kind_byte, kind_of};
-use crate::table::Table;
+use crate::table::{self, Table};
 use metric_model::{Kind, TagSet, Timestamp, Unit};
 use std::collections::BTreeMap;
 
@@ -17,8 +17,9 @@ pub(crate) struct TurnedAway {
     unlisted: u64,
 }
 
-/// Most streams that are remembered. Beyond, observations are counted together.
-pub(crate) const REMEMBERED: usize = 1_000;
+/// Most streams that are remembered, and octets of their keys. Beyond, observations are counted together.
+const REMEMBERED: usize = 1_000;
+const REMEMBERED_BYTES: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -57,11 +58,11 @@ impl TurnedAway {
             entry.folded = folded;
             return;
         }
-        if self.entries.len() >= REMEMBERED {
+        if self.entries.len() >= REMEMBERED || self.text_bytes + key.bytes() > REMEMBERED_BYTES {
             self.unlisted = self.unlisted.saturating_add(1);
             return;
         }
-        self.text_bytes += key.text_len();
+        self.text_bytes += key.bytes();
         self.table.insert(hash, self.entries.len() as u32);
         self.entries.push(Entry {
             hash,
@@ -114,7 +115,7 @@ impl TurnedAway {
     }
 
     fn index(&mut self) {
-        self.text_bytes = self.entries.iter().map(|entry| entry.key().text_len()).sum();
+        self.text_bytes = self.entries.iter().map(|entry| entry.key().bytes()).sum();
         self.table = Table::default();
         for (at, entry) in (0..).zip(&self.entries) {
             self.table.insert(entry.hash, at);
@@ -184,6 +185,12 @@ impl TurnedAway {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + self.table.heap_bytes() + self.text_bytes
+        self.entries.len() * ENTRY_BYTES + self.text_bytes
     }
+
+    /// Octets it takes at most.
+    pub(crate) const MAX_BYTES: usize = (REMEMBERED + 8) * ENTRY_BYTES + REMEMBERED_BYTES;
 }
+
+/// Octets an entry takes at most besides its text, while the list grows.
+const ENTRY_BYTES: usize = 3 * size_of::<Entry>() + table::BYTES_AN_ID;

@@ -5,17 +5,17 @@ mod state;
 use crate::Sketch;
 use crate::key::{Form, Key, Streams};
 use crate::sum::Sum;
-use crate::table::Table;
+use crate::table::{self, Table};
 use metric_model::{DataPoint, Sink, Stats, Window};
 
 /// A window that is open, or kept for revision. Its streams are sparse: a replay may hold thousands of windows that saw a few streams each.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenWindow<S> {
     window: Window,
-    /// How often it was written; the number of the next revision.
-    written: u32,
-    /// Whether any cell changed since.
+    /// Whether any cell changed since it was written.
     changed: bool,
+    /// Octets in use, at most.
+    bytes: usize,
     totals: Cells<Total>,
     gauges: Cells<Gauge>,
     distributions: Cells<Distribution<S>>,
@@ -29,12 +29,37 @@ struct Cells<C> {
     cells: Vec<C>,
 }
 
-/// Whose cell it is, beside the cell rather than in it, which would pad every cell.
+/// Whose cell it is and what was written of it, beside the cell rather than in it, which would pad every cell.
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     stream: u32,
-    /// Whether the cell changed since the window was written.
-    changed: bool,
+    /// Twice the number of times that it was written, and one more when it changed since.
+    written: u32,
+}
+
+impl Owner {
+    const fn new(stream: u32, written: u32, changed: bool) -> Self {
+        Self { stream, written: written << 1 | changed as u32 }
+    }
+
+    const fn is_changed(self) -> bool {
+        self.written & 1 == 1
+    }
+
+    /// The revision that the next point is.
+    const fn revision(self) -> u32 {
+        self.written >> 1
+    }
+
+    const fn set_changed(&mut self) {
+        self.written |= 1;
+    }
+
+    const fn set_written(&mut self) {
+        if self.is_changed() {
+            self.written = self.written.saturating_add(1);
+        }
+    }
 }
 
 /// One observation on its way into a cell.
@@ -83,41 +108,27 @@ impl<C> Cells<C> {
         let at = known.unwrap_or_else(|| {
             let at = self.cells.len() as u32;
             self.table.insert(spread(stream), at);
-            self.owners.push(Owner { stream, changed: false });
+            self.owners.push(Owner::new(stream, 0, true));
             self.cells.push(new());
             at
         });
-        self.owners.get_mut(at as usize)?.changed = true;
+        self.owners.get_mut(at as usize)?.set_changed();
         Some((self.cells.get_mut(at as usize)?, known.is_none()))
     }
 
-    fn changed(&self) -> impl Iterator<Item = (u32, &C)> {
-        let cells = self.owners.iter().zip(&self.cells);
-        cells.filter(|(owner, _)| owner.changed).map(|(owner, cell)| (owner.stream, cell))
+    fn changed(&self) -> impl Iterator<Item = (Owner, &C)> {
+        self.owners.iter().copied().zip(&self.cells).filter(|(owner, _)| owner.is_changed())
     }
 
-    fn is_changed(&self, stream: u32) -> bool {
-        let known = self.find(stream).and_then(|at| self.owners.get(at as usize));
-        known.is_some_and(|owner| owner.changed)
+    fn set_written(&mut self) {
+        self.owners.iter_mut().for_each(Owner::set_written);
     }
 
-    fn set_changed_of(&mut self, stream: u32, changed: bool) {
-        if let Some(owner) = self.find(stream).and_then(|at| self.owners.get_mut(at as usize)) {
-            owner.changed = changed;
-        }
-    }
+    /// Octets a cell takes at most: lists have up to twice their length in reserve.
+    const CELL_BYTES: usize = 2 * (size_of::<Owner>() + size_of::<C>()) + table::BYTES_AN_ID;
 
-    fn set_changed(&mut self) {
-        self.owners.iter_mut().for_each(|owner| owner.changed = true);
-    }
-
-    fn set_unchanged(&mut self) {
-        self.owners.iter_mut().for_each(|owner| owner.changed = false);
-    }
-
-    fn bytes(&self) -> usize {
-        self.table.heap_bytes() + self.owners.capacity() * size_of::<Owner>() + self.cells.capacity() * size_of::<C>()
-    }
+    /// Octets of the first four places of each list, and the first slots.
+    const EMPTY_BYTES: usize = 4 * (size_of::<Owner>() + size_of::<C>()) + table::FIRST_BYTES;
 }
 
 /// Stream ids are given out one after the other, so that a multiplication by an odd constant (2^32 over the golden
@@ -167,8 +178,8 @@ impl<S: Sketch> OpenWindow<S> {
     pub(crate) fn new(window: Window) -> Self {
         Self {
             window,
-            written: 0,
             changed: false,
+            bytes: Self::EMPTY_BYTES,
             totals: Cells::default(),
             gauges: Cells::default(),
             distributions: Cells::default(),
@@ -179,25 +190,42 @@ impl<S: Sketch> OpenWindow<S> {
         self.window
     }
 
+    /// Octets of a window without cells, at most, with its place among the others.
+    const EMPTY_BYTES: usize = 3 * size_of::<Self>()
+        + Cells::<Total>::EMPTY_BYTES
+        + Cells::<Gauge>::EMPTY_BYTES
+        + Cells::<Distribution<S>>::EMPTY_BYTES;
+
+    /// The most octets that one observation may add.
+    pub(crate) fn max_growth() -> usize {
+        Self::EMPTY_BYTES + Cells::<Distribution<S>>::CELL_BYTES + S::max_growth()
+    }
+
     /// Adds the terms of one stream; answers whether the stream is new here.
     pub(crate) fn add<'t>(&mut self, stream: u32, form: Form, terms: impl Iterator<Item = &'t Term>) -> bool {
         self.changed = true;
         match form {
             Form::Total => self.totals.cell(stream, Total::default).is_some_and(|(total, new)| {
                 terms.for_each(|term| total.add(term.value));
+                self.bytes += if new { Cells::<Total>::CELL_BYTES } else { 0 };
                 new
             }),
             Form::Gauge => self.gauges.cell(stream, Gauge::new).is_some_and(|(gauge, new)| {
                 terms.for_each(|term| gauge.add(term));
+                self.bytes += if new { Cells::<Gauge>::CELL_BYTES } else { 0 };
                 new
             }),
             Form::Distribution(precision) => {
                 let empty = || Distribution { gauge: Gauge::new(), sketch: S::with_precision(precision) };
                 self.distributions.cell(stream, empty).is_some_and(|(cell, new)| {
+                    let before = if new { 0 } else { cell.sketch.heap_bytes() };
                     terms.for_each(|term| {
                         cell.gauge.add(term);
                         cell.sketch.record(term.value);
                     });
+                    // The list of values is longer than the first counters that follow it.
+                    self.bytes = (self.bytes + cell.sketch.heap_bytes()).saturating_sub(before);
+                    self.bytes += if new { Cells::<Distribution<S>>::CELL_BYTES } else { 0 };
                     new
                 })
             }
@@ -210,25 +238,22 @@ impl<S: Sketch> OpenWindow<S> {
         if !self.changed {
             return Ok(());
         }
-        let mut order: Vec<(u32, u32, Cell<'_, S>)> = Vec::with_capacity(self.len());
-        let rank = |stream| streams.rank(stream);
-        order.extend(self.totals.changed().map(|(stream, cell)| (rank(stream), stream, Cell::Total(cell))));
-        order.extend(self.gauges.changed().map(|(stream, cell)| (rank(stream), stream, Cell::Gauge(cell))));
-        order.extend(
-            self.distributions.changed().map(|(stream, cell)| (rank(stream), stream, Cell::Distribution(cell))),
-        );
+        let mut order: Vec<(u32, Owner, Cell<'_, S>)> = Vec::with_capacity(self.len());
+        let rank = |owner: Owner| streams.rank(owner.stream);
+        order.extend(self.totals.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Total(cell))));
+        order.extend(self.gauges.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Gauge(cell))));
+        order.extend(self.distributions.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Distribution(cell))));
         order.sort_unstable_by_key(|(rank, ..)| *rank);
-        for (_, stream, cell) in order {
-            if let Some(Key { name, kind, unit, tags }) = streams.key(stream) {
+        for (_, owner, cell) in order {
+            if let Some(Key { name, kind, unit, tags }) = streams.key(owner.stream) {
                 let point = DataPoint::new(self.window, kind, name, unit, tags, cell.stats());
-                sink.write(&point.with_revision(self.written))?;
+                sink.write(&point.with_revision(owner.revision()))?;
             }
         }
         self.changed = false;
-        self.written = self.written.saturating_add(1);
-        self.totals.set_unchanged();
-        self.gauges.set_unchanged();
-        self.distributions.set_unchanged();
+        self.totals.set_written();
+        self.gauges.set_written();
+        self.distributions.set_written();
         Ok(())
     }
 
@@ -251,10 +276,19 @@ impl<S: Sketch> OpenWindow<S> {
         self.totals.cells.len() + self.gauges.cells.len() + self.distributions.cells.len()
     }
 
-    /// An estimate of the octets in use.
+    /// Octets in use, at most: by the contents alone, so that equal contents are equal here.
     pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Counts the octets anew.
+    fn measure(&mut self) {
         let sketches: usize = self.distributions.cells.iter().map(|cell| cell.sketch.heap_bytes()).sum();
-        size_of::<Self>() + self.totals.bytes() + self.gauges.bytes() + self.distributions.bytes() + sketches
+        self.bytes = Self::EMPTY_BYTES
+            + self.totals.cells.len() * Cells::<Total>::CELL_BYTES
+            + self.gauges.cells.len() * Cells::<Gauge>::CELL_BYTES
+            + self.distributions.cells.len() * Cells::<Distribution<S>>::CELL_BYTES
+            + sketches;
     }
 }
 

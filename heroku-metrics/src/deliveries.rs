@@ -30,8 +30,8 @@ pub struct SeenDeliveries {
     octets: usize,
 }
 
-/// What a drain costs besides its ids: its entry in the map.
-const DRAIN_OCTETS: usize = 96;
+/// What a drain costs besides its ids: its entry in the map, in nodes that may be half empty, and its first few ids.
+const DRAIN_OCTETS: usize = 192;
 const ID_OCTETS: usize = 16;
 
 impl SeenDeliveries {
@@ -86,6 +86,11 @@ impl SeenDeliveries {
     #[must_use]
     pub const fn memory(&self) -> usize {
         self.octets
+    }
+
+    /// The most octets it ever takes: lists that grow have up to twice the room they need, and while they move once more.
+    pub(crate) const fn max_memory(&self) -> usize {
+        self.cap.saturating_mul(3)
     }
 
     fn enter(&mut self, token: &str, id: u128) -> bool {

@@ -162,6 +162,37 @@ impl PipelineConfig {
         self
     }
 
+    /// The most octets a pipeline of this configuration ever has on the heap, computed before it starts: streams, open
+    /// windows and delivery ids at their limits. An upper bound that input cannot exceed; what the host holds itself (a
+    /// body, a snapshot) is not in it, and neither is the heap of a sketch of its own that does not tell.
+    ///
+    /// ```
+    /// use heroku_metrics::{PipelineConfig, Plan, aggregator::AggregatorConfig};
+    ///
+    /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
+    /// let config = PipelineConfig::new().aggregator(small).seen_deliveries(4_096, 1 << 20);
+    /// assert!(config.max_memory() < 16_000_000);
+    /// ```
+    #[must_use]
+    pub fn max_memory(&self) -> usize {
+        // Besides: the tags of the line at hand.
+        const LINE: usize = 64 * 1024;
+        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(LINE)
+    }
+
+    /// The aggregator's configuration with what the native tables and the plan say.
+    fn settings(&self) -> AggregatorConfig {
+        let mut settings = self.aggregator.clone();
+        let plain = native::families().iter().flat_map(native::Family::metrics);
+        for metric in plain.filter(|metric| metric.kind() == metric_model::Kind::Measure && !metric.has_percentiles()) {
+            settings = settings.without_percentiles(metric.name());
+        }
+        match self.plan.as_ref().and_then(Plan::quota) {
+            Some(quota) => settings.quota(quota),
+            None => settings,
+        }
+    }
+
     /// How long a frame may be.
     ///
     /// ```
@@ -322,15 +353,7 @@ impl<S: Sketch> Pipeline<S> {
         config: PipelineConfig,
         aggregator: impl FnOnce(AggregatorConfig) -> Result<(Aggregator<S>, T), E>,
     ) -> Result<(Self, T), E> {
-        let mut settings = config.aggregator;
-        let plain = native::families().iter().flat_map(native::Family::metrics);
-        for metric in plain.filter(|metric| metric.kind() == metric_model::Kind::Measure && !metric.has_percentiles()) {
-            settings = settings.without_percentiles(metric.name());
-        }
-        if let Some(quota) = config.plan.as_ref().and_then(Plan::quota) {
-            settings = settings.quota(quota);
-        }
-        let (aggregator, besides) = aggregator(settings)?;
+        let (aggregator, besides) = aggregator(config.settings())?;
         let pipeline = Self {
             extractor: Extractor::new(config.extractor),
             aggregator,

@@ -203,6 +203,12 @@ impl<'a> Middle<'a> {
                     let at = memmem::rfind(&self.line[start..], b"\" dyno=")?;
                     Span::closed(start, start + at)
                 }
+                // The router's numbers stand right behind the last quote, so it closes the `fwd`: what looks like an
+                // opening here is the client's text.
+                Some(quote) if quote + 1 == start && self.line[start..].starts_with(b" dyno=") => {
+                    *is_garbled = true;
+                    return None;
+                }
                 Some(quote) if quote + 1 == start => self.open(start),
                 _ => return None,
             };

@@ -96,7 +96,7 @@ pub struct Row {
     pub window: i64,
     /// Its stream.
     pub key: Key,
-    /// The revision of its window.
+    /// How often it was written before.
     pub revision: u32,
     /// How many values.
     pub count: u64,
@@ -110,7 +110,8 @@ pub struct Row {
 
 #[derive(Clone, Default, Debug)]
 struct Held {
-    written: u32,
+    /// How often each point was written.
+    written: BTreeMap<Key, u32>,
     changed: BTreeSet<Key>,
     /// Value, time, position.
     streams: BTreeMap<Key, Vec<(f64, i64, u64)>>,
@@ -275,13 +276,11 @@ impl Reference {
         let mut rows = Vec::new();
         let closed = self.closed_below.unwrap_or(i64::MIN);
         for (number, held) in self.windows.range_mut(..closed) {
-            for key in &held.changed {
+            for key in std::mem::take(&mut held.changed) {
                 let percentiles = key.kind == Kind::Measure && !self.rules.without_percentiles.contains(&key.name);
-                rows.push(row(number * self.rules.window, key, held.written, &held.streams[key], percentiles));
-            }
-            if !held.changed.is_empty() {
-                held.written += 1;
-                held.changed.clear();
+                let written = held.written.entry(key.clone()).or_default();
+                rows.push(row(number * self.rules.window, &key, *written, &held.streams[&key], percentiles));
+                *written += 1;
             }
         }
         let gone = self.gone_below.unwrap_or(i64::MIN);

@@ -10,7 +10,6 @@ use metric_model::Window;
 impl<S: Persist> OpenWindow<S> {
     /// Writes the cells in the order of output, each with its stream's place in that order.
     pub(crate) fn encode(&self, streams: &Streams, out: &mut Writer) {
-        out.number(u64::from(self.written));
         self.totals.encode(streams, out, Total::encode);
         self.gauges.encode(streams, out, Gauge::encode);
         self.distributions.encode(streams, out, |distribution, out| {
@@ -23,7 +22,6 @@ impl<S: Persist> OpenWindow<S> {
 
     pub(crate) fn decode(input: &mut Reader<'_>, window: Window, streams: &mut Streams) -> Option<Self> {
         let mut read = Self::new(window);
-        read.written = u32::try_from(input.number()?).ok()?;
         let is_total = |form| form == Form::Total;
         let is_gauge = |form| form == Form::Gauge;
         let is_distribution = |form| matches!(form, Form::Distribution(_));
@@ -32,10 +30,11 @@ impl<S: Persist> OpenWindow<S> {
         read.distributions.decode(input, streams, is_distribution, |input| {
             Some(Distribution { gauge: Gauge::decode(input)?, sketch: S::decode(input.bytes()?)? })
         })?;
-        let changed = read.owners().any(|owner| owner.changed);
+        let changed = read.owners().any(|owner| owner.is_changed());
         read.changed = changed;
-        // A window that was never written has something to write; none is kept for nothing.
-        let sound = read.len() > 0 && (read.written > 0 || read.owners().all(|owner| owner.changed));
+        read.measure();
+        // No window is kept for nothing, and no cell that was neither written nor is to be.
+        let sound = read.len() > 0 && read.owners().all(|owner| owner.is_changed() || owner.revision() > 0);
         sound.then_some(read)
     }
 }
@@ -43,11 +42,8 @@ impl<S: Persist> OpenWindow<S> {
 impl<S: Sketch> OpenWindow<S> {
     /// Adds the cells of another aggregator's window; `ids` has our id for each of its streams.
     ///
-    /// Where both were written before, all is written again: neither wrote the sum.
+    /// A cell that both have is written again, for neither wrote the sum.
     pub(crate) fn merge(&mut self, other: &Self, ids: &[Option<u32>], streams: &mut Streams) {
-        let is_first = self.len() == 0;
-        let again = !is_first && (self.written > 0 || other.written > 0);
-        self.written = self.written.max(other.written);
         self.totals.merge(&other.totals, ids, streams, |_| Some(Total::default()), Total::merge);
         self.gauges.merge(&other.gauges, ids, streams, |_| Some(Gauge::new()), Gauge::merge);
         let new = |form| match form {
@@ -60,25 +56,21 @@ impl<S: Sketch> OpenWindow<S> {
             ours.gauge.merge(&theirs.gauge);
             ours.sketch.merge(&theirs.sketch);
         });
-        if again {
-            self.totals.set_changed();
-            self.gauges.set_changed();
-            self.distributions.set_changed();
-        }
-        let changed = self.owners().any(|owner| owner.changed);
+        let changed = self.owners().any(|owner| owner.is_changed());
         self.changed = changed;
+        self.measure();
     }
 }
 
 impl<C> Cells<C> {
     fn encode(&self, streams: &Streams, out: &mut Writer, encode: impl Fn(&C, &mut Writer)) {
         let cells = self.owners.iter().zip(&self.cells);
-        let mut cells: Vec<_> = cells.map(|(owner, cell)| (streams.rank(owner.stream), owner.changed, cell)).collect();
+        let mut cells: Vec<_> = cells.map(|(owner, cell)| (streams.rank(owner.stream), owner, cell)).collect();
         cells.sort_unstable_by_key(|(rank, ..)| *rank);
         out.count(cells.len());
-        for (rank, changed, cell) in cells {
+        for (rank, owner, cell) in cells {
             out.number(u64::from(rank));
-            out.flag(changed);
+            out.number(u64::from(owner.written));
             encode(cell, out);
         }
     }
@@ -93,7 +85,7 @@ impl<C> Cells<C> {
         let mut before = None;
         for _ in 0..input.count()? {
             let rank = u32::try_from(input.number()?).ok()?;
-            let changed = input.flag()?;
+            let written = u32::try_from(input.number()?).ok()?;
             let cell = decode(input)?;
             let stream = streams.id_at(rank as usize)?;
             if before.is_some_and(|before| before >= rank) || !is_right(streams.form(stream)?) {
@@ -102,7 +94,7 @@ impl<C> Cells<C> {
             before = Some(rank);
             self.cell(stream, || cell)?;
             if let Some(owner) = self.owners.last_mut() {
-                owner.changed = changed;
+                owner.written = written;
             }
             streams.hold(stream);
         }
@@ -117,16 +109,18 @@ impl<C> Cells<C> {
         new: impl Fn(Form) -> Option<C>,
         merge: impl Fn(&mut C, &C),
     ) {
-        for (Owner { stream, changed }, theirs) in other.owners.iter().zip(&other.cells) {
-            let Some(stream) = ids.get(*stream as usize).copied().flatten() else { continue };
+        for (owner, theirs) in other.owners.iter().zip(&other.cells) {
+            let Some(stream) = ids.get(owner.stream as usize).copied().flatten() else { continue };
             let Some(empty) = streams.form(stream).and_then(&new) else { continue };
-            let was_changed = self.is_changed(stream);
             let Some((ours, is_new)) = self.cell(stream, || empty) else { continue };
             merge(ours, theirs);
+            let Some(ours) = self.find(stream).and_then(|at| self.owners.get_mut(at as usize)) else { continue };
             if is_new {
+                ours.written = owner.written;
                 streams.hold(stream);
+            } else {
+                *ours = Owner::new(stream, ours.revision().max(owner.revision()), true);
             }
-            self.set_changed_of(stream, was_changed || *changed);
         }
     }
 }

@@ -44,7 +44,7 @@ Examples:
   logdrain top --format jsonl monday.gz | jq 'select(.state == \"folded\")'
 
 A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked
-overflow=true, so that totals stay right.")]
+overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
 }
 
@@ -78,7 +78,7 @@ pub(crate) enum InputKind {
     Auto,
     /// Octet-counted frames
     Body,
-    /// TIMESTAMP app[process]: text
+    /// `TIMESTAMP app[process]: text`
     Rendered,
 }
 

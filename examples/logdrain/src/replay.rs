@@ -19,10 +19,9 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let lateness = args.lateness.or(args.follow.then_some(Duration::from_secs(60)));
-    let aggregator = AggregatorConfig::new()
-        .window(args.window)
-        .allowed_lateness(lateness.unwrap_or(TO_THE_END))
-        .max_future(TO_THE_END);
+    let memory = usize::try_from(args.max_memory).unwrap_or(usize::MAX);
+    let aggregator =
+        unlimited(memory).window(args.window).allowed_lateness(lateness.unwrap_or(TO_THE_END)).max_future(TO_THE_END);
     let config = PipelineConfig::new()
         .extractor(args.input.extractor().websocket_latency(!args.no_websockets))
         .aggregator(aggregator)
@@ -38,7 +37,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         gate: Gate { bound: None, bad: false },
         lateness,
         follow: args.follow,
-        max_memory: usize::try_from(args.max_memory).unwrap_or(usize::MAX),
+        max_memory: memory,
         closed_early: 0,
         passed: Timestamp::MIN,
         heard: Instant::now(),
@@ -69,6 +68,13 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         status = Status::BadInput;
     }
     Ok(status)
+}
+
+/// An aggregator that refuses nothing for want of room before windows are closed to make some, which is looked after
+/// once a chunk of input.
+pub(crate) fn unlimited(memory: usize) -> AggregatorConfig {
+    let room = memory.saturating_mul(2);
+    AggregatorConfig::new().max_streams(1 << 26).max_key_bytes(room).max_window_bytes(room)
 }
 
 struct Replay {

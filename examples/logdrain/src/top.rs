@@ -5,9 +5,9 @@ use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
 use crate::input::{self, End, Items, RenderedLine};
 use crate::number::human;
-use crate::{plan, table};
+use crate::{plan, replay, table};
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use heroku_metrics::aggregator::{AggregatorConfig, Explanation, Standing, StreamReport};
+use heroku_metrics::aggregator::{Explanation, Standing, StreamReport};
 use heroku_metrics::syslog::{FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Plan};
 use serde_json::json;
@@ -15,10 +15,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal as _, Write};
 
+/// Half of what streams and windows may take.
+const MEMORY: usize = 1 << 30;
+
 pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     let plan = plan::load(&args.plan)?;
-    let aggregator =
-        AggregatorConfig::new().allowed_lateness(crate::replay::TO_THE_END).max_future(crate::replay::TO_THE_END);
+    let aggregator = replay::unlimited(MEMORY).allowed_lateness(replay::TO_THE_END).max_future(replay::TO_THE_END);
     let config = PipelineConfig::new()
         .extractor(args.input.extractor())
         .aggregator(aggregator)
@@ -35,7 +37,11 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     }
     let explanation = counting.pipeline.aggregator().explain();
     let mut rows: Vec<_> = explanation.iter().collect();
-    rows.sort_by_key(|row| (Reverse((row.cost(), row.observations())), row.name(), row.tags(), row.kind(), row.unit()));
+    // What takes places first, then what would have.
+    rows.sort_by_key(|row| {
+        let dearest = Reverse((row.cost(), row.observations()));
+        (is_turned_away(row), dearest, row.name(), row.tags(), row.kind(), row.unit())
+    });
     let mut out = BufWriter::new(std::io::stdout());
     let terminal = std::io::stdout().is_terminal();
     if args.format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl }) == Format::Table {
@@ -104,9 +110,13 @@ fn screen(plan: &Plan, explanation: &Explanation<'_>, rows: &[&StreamReport<'_>]
     let mut shares: BTreeMap<&str, Share> = BTreeMap::new();
     for row in rows.iter().filter(|row| !matches!(row.standing(), Standing::Overflow | Standing::Exempt)) {
         let share = shares.entry(row.name()).or_default();
-        share.cost += u64::from(row.cost());
         share.observations += row.observations();
-        if is_turned_away(row) { share.turned_away += 1 } else { share.streams += 1 }
+        if is_turned_away(row) {
+            share.turned_away += 1;
+        } else {
+            share.streams += 1;
+            share.cost += u64::from(row.cost());
+        }
     }
     let turned_away: u64 = shares.values().map(|share| share.turned_away).sum();
     let number = |count: u64| human(count as f64, "");

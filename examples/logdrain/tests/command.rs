@@ -287,8 +287,46 @@ fn memory_is_bounded_by_closing_the_oldest_windows() {
 }
 
 #[test]
+fn a_plan_folds_and_says_why() {
+    let folder = scratch("plan");
+    let plan = folder.join("ten.toml");
+    std::fs::write(&plan, "name = \"ten\"\nstreams = 10\n").unwrap();
+    let demo = testdata("demo.logplex");
+    let output = logdrain(&["replay", "--plan", arg(&plan), arg(&demo)], b"");
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(rows(&output).iter().any(|row| row["tags"]["overflow"] == "true"));
+    assert!(errors(&output).contains("added up in overflow=true: 10 of 10 places were taken when they came"));
+
+    let gold = logdrain(&["replay", "--plan", "gold", "--ledger", "json", arg(&demo)], b"");
+    let ledger: Value = serde_json::from_str(&errors(&gold)).unwrap();
+    assert_eq!(ledger["observations"]["folded"], 0, "the demo fits");
+
+    let wrong = logdrain(&["replay", "--plan", "platinum", arg(&demo)], b"");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(errors(&wrong).contains("neither a shipped plan (development, gold) nor a file"), "{}", errors(&wrong));
+}
+
+#[test]
+fn top_tells_what_eats_the_quota() {
+    let body: String = (0..400)
+        .map(|user| {
+            frame(&format!("<190>1 2026-03-14T09:26:53Z host app web.1 - measure#checkout=1ms tag#user={user}"))
+        })
+        .collect();
+    let output = logdrain(&["top", "--format", "table", "--rows", "5", "-"], body.as_bytes());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("plan gold: 300 streams used, of 300; 340 found no place"), "{text}");
+    assert!(text.lines().count() <= 20, "one screen: {text}");
+    let rows = rows(&logdrain(&["top", "-"], body.as_bytes()));
+    let admitted: Vec<_> = rows.iter().filter(|row| row["state"] == "admitted").collect();
+    assert_eq!(admitted.len(), 60, "a measure takes five of 300");
+    assert_eq!(admitted.iter().map(|row| row["cost"].as_u64().unwrap()).sum::<u64>(), 300);
+    assert_eq!(rows[0]["first_seen"], "2026-03-14T09:26:53Z");
+}
+
+#[test]
 fn help_has_examples_and_wrong_words_exit_with_2() {
-    for command in ["parse", "replay"] {
+    for command in ["parse", "replay", "top"] {
         let text = String::from_utf8(logdrain(&[command, "--help"], b"").stdout).unwrap();
         assert!(text.contains("Examples:\n  logdrain "), "{text}");
     }

@@ -3,7 +3,7 @@
 //! `cargo run -p embed --bin custom_sink testdata/demo.logplex`
 
 use heroku_metrics::model::{DataPoint, Kind, Sink};
-use heroku_metrics::{ExtractorConfig, Pipeline, PipelineConfig, syslog::Delivery};
+use heroku_metrics::{DialectPolicy, ExtractorConfig, Pipeline, PipelineConfig, syslog::Delivery};
 use std::io::{self, Write};
 
 /// Gathers lines until a datagram is full, then writes it; here to any writer, in a service to a UDP socket.
@@ -42,7 +42,8 @@ impl<W: Write> Sink for Statsd<W> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: custom_sink BODY")?)?;
-    let config = PipelineConfig::new().extractor(ExtractorConfig::new().app_name("shop"));
+    let config =
+        PipelineConfig::new().dialect(DialectPolicy::ByHostname).extractor(ExtractorConfig::new().app_name("shop"));
     let mut pipeline = Pipeline::new(config)?;
     pipeline.ingest(&Delivery::new(&body));
     let mut sink = Statsd { out: io::stdout().lock(), datagram: String::new() };

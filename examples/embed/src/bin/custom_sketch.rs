@@ -6,7 +6,7 @@
 use heroku_metrics::aggregator::Sketch;
 use heroku_metrics::model::{DataPointBuf, Percentile, Percentiles};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{Pipeline, PipelineConfig};
+use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -43,7 +43,7 @@ impl Sketch for WholeNumbers {
 }
 
 fn minutes<S: Sketch>(body: &[u8]) -> Result<Vec<DataPointBuf>, Box<dyn std::error::Error>> {
-    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new())?;
+    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
     pipeline.ingest(&Delivery::new(body));
     let mut minutes: Vec<DataPointBuf> = Vec::new();
     pipeline.finish(&mut minutes).map_err(|never: Infallible| match never {})?;

@@ -2,11 +2,11 @@
 //!
 //! `cargo run -p embed --bin hello testdata/demo.logplex`
 
-use heroku_metrics::{Pipeline, PipelineConfig, model::DataPoint, syslog::Delivery};
+use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, model::DataPoint, syslog::Delivery};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: hello BODY")?)?;
-    let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    let mut pipeline = Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
     pipeline.ingest(&Delivery::new(&body));
     pipeline.finish(&mut |point: &DataPoint<'_>| {
         point

@@ -1,0 +1,126 @@
+//! Plans: what they admit, what they fold, and that totals stay right.
+
+use heroku_metrics::aggregator::{CountingRule, Standing};
+use heroku_metrics::model::DataPointBuf;
+use heroku_metrics::syslog::Delivery;
+use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, Plan};
+use std::collections::BTreeMap;
+
+fn demo() -> Vec<u8> {
+    std::fs::read(testkit::testdata().join("demo.logplex")).unwrap()
+}
+
+fn run(plan: Option<Plan>) -> (Pipeline, Vec<DataPointBuf>) {
+    let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname);
+    let mut pipeline = Pipeline::new(plan.into_iter().fold(config, PipelineConfig::plan)).unwrap();
+    pipeline.ingest(&Delivery::new(&demo()));
+    let mut rows: Vec<DataPointBuf> = Vec::new();
+    pipeline.finish(&mut rows).unwrap();
+    assert!(pipeline.ledger().balances());
+    (pipeline, rows)
+}
+
+/// Observations and sum of each metric over all its streams and windows.
+fn totals(rows: &[DataPointBuf]) -> BTreeMap<(String, String), (u64, i64)> {
+    let mut totals: BTreeMap<_, (u64, i64)> = BTreeMap::new();
+    for row in rows.iter().map(DataPointBuf::as_point) {
+        let total = totals.entry((row.name().to_owned(), row.unit().as_str().to_owned())).or_default();
+        total.0 += row.stats().observations();
+        // To a millionth, in whole numbers: adding doubles in another order would round otherwise.
+        total.1 += (row.stats().sum() * 1e6).round() as i64;
+    }
+    totals
+}
+
+#[test]
+fn folding_keeps_the_totals() {
+    let (_, free) = run(None);
+    for plan in [Plan::new("ten").streams(10), Plan::new("sets").streams(25).counting(CountingRule::TagSets)] {
+        let (pipeline, rows) = run(Some(plan.clone()));
+        assert!(pipeline.ledger().observations().folded() > 50, "{}", plan.name());
+        let (ours, theirs) = (totals(&rows), totals(&free));
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+        for (name, (count, sum)) in &ours {
+            assert_eq!(*count, theirs[name].0, "{name:?}");
+            assert!((sum - theirs[name].1).abs() <= 10, "{name:?}: {sum} {}", theirs[name].1);
+        }
+        let overflow = rows.iter().filter(|row| row.as_point().tags().get("overflow") == Some("true")).count();
+        assert!(overflow > 0);
+    }
+}
+
+#[test]
+fn gold_admits_three_hundred_streams_and_natives_are_exempt() {
+    let (pipeline, _) = run(Some(Plan::gold()));
+    let explanation = pipeline.explain();
+    assert!(explanation.used() <= 300);
+    for row in explanation.iter() {
+        let native = ["heroku.router.", "heroku.postgres.", "heroku.errors."].iter().any(|p| row.name().starts_with(p));
+        assert_eq!(row.standing() == Standing::Exempt, native, "{}", row.name());
+    }
+    assert_eq!(pipeline.ledger().observations().folded(), 0, "the demo fits");
+}
+
+#[test]
+fn development_has_router_and_postgres_and_nothing_else() {
+    let (pipeline, rows) = run(Some(Plan::development()));
+    assert!(!rows.is_empty());
+    for row in &rows {
+        assert!(
+            row.name().starts_with("heroku.router.") || row.name().starts_with("heroku.postgres."),
+            "{}",
+            row.name()
+        );
+    }
+    assert!(pipeline.ledger().total().values_not_in_plan() > 100);
+}
+
+#[test]
+fn first_come_first_served_in_the_order_of_the_input() {
+    let line = |name: &str| {
+        let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - count#{name}=1");
+        format!("{} {line}", line.len())
+    };
+    let body: String = ["c", "a", "b", "c", "d"].map(line).concat();
+    let pipeline =
+        Plan::new("two").streams(2).would_drop(PipelineConfig::new(), [Delivery::new(body.as_bytes())]).unwrap();
+    let standing: Vec<_> = pipeline
+        .explain()
+        .iter()
+        .filter(|row| row.standing() != Standing::Overflow)
+        .map(|row| (row.name().to_owned(), row.standing(), row.observations()))
+        .collect();
+    assert_eq!(
+        standing,
+        [
+            ("a".to_owned(), Standing::Admitted, 1),
+            ("b".to_owned(), Standing::Folded, 1),
+            ("c".to_owned(), Standing::Admitted, 2),
+            ("d".to_owned(), Standing::Folded, 1),
+        ]
+    );
+}
+
+#[test]
+fn estimates_show_their_sum() {
+    assert_eq!(Plan::gold().estimate(25, 50).to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
+    assert_eq!(Plan::development().estimate(25, 50).streams(), 0, "no runtime, no custom");
+    assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn plans_are_data() {
+    let plan: Plan = serde_json::from_str(r#"{"name": "ours", "streams": 50, "counting": "tag_sets"}"#).unwrap();
+    assert_eq!((plan.stream_limit(), plan.counting_rule()), (Some(50), CountingRule::TagSets));
+    assert!(
+        plan.quota().unwrap().is_exempt("heroku.router.bytes"),
+        "exempt as the page says, unless the file says otherwise"
+    );
+    for plan in [Plan::gold(), Plan::development(), plan] {
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan, "{text}");
+    }
+    let error = serde_json::from_str::<Plan>(r#"{"name": "x", "stream": 5}"#).unwrap_err();
+    assert!(error.to_string().contains("unknown field `stream`"), "{error}");
+}
