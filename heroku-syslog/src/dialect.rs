@@ -36,6 +36,7 @@ impl Dialect {
     /// assert_eq!(Dialect::for_hostname(b"shop.example.com"), None);
     /// ```
     #[must_use]
+    #[inline]
     pub fn for_hostname(hostname: &[u8]) -> Option<Self> {
         match hostname {
             b"host" => Some(Self::Logplex),

@@ -1,16 +1,17 @@
 use crate::dialect::Dialect;
 use crate::error::{Fault, FrameError, Part};
-use crate::header::{Fields, Parsed, header, missing, not_utf8};
+use crate::header::{Fields, Parsed, Span, header, missing, not_utf8};
 use crate::pri::Pri;
 use crate::structured_data::{StructuredData, structured_data};
 use crate::timestamp::Timestamp;
+use crate::usual::{minute_start, usual};
 use alloc::vec::Vec;
 use core::fmt;
 
 /// One syslog message, read: a `Copy` view into the bytes it was read from.
 ///
-/// The header is text (UTF-8, as a rule ASCII), the message is bytes and nothing has looked at it. All accessors hand
-/// out what they borrow from the input, so it outlives the view.
+/// The header is text (UTF-8, as a rule ASCII), the message is bytes and nothing has looked at it. What accessors hand
+/// out lives as long as the input, so it outlives the view.
 ///
 /// ```
 /// use heroku_syslog::{Dialect, Frame};
@@ -25,8 +26,8 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     bytes: &'a [u8],
-    /// The header's text, from the first octet of `bytes` on.
-    head: &'a str,
+    /// Where in `bytes` they are. The header was found to be text when it was read. Safe code cannot carry that over, so
+    /// accessors look again, at what they hand out alone.
     fields: Fields,
     structured_data: Option<StructuredData<'a>>,
     message: &'a [u8],
@@ -35,6 +36,7 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Reads one SYSLOG-MSG, without its octet count. Never panics; linear in the length of the header.
+    /// [`FrameParser`](crate::FrameParser) reads the same, and faster where frames follow one another.
     ///
     /// `bytes` are all of one frame; a LF or CRLF at the end belongs to it and not to [`message`](Self::message).
     /// What the dialects make of the same bytes is told at [`Dialect`]. Header fields may be as long as RFC 5424
@@ -50,8 +52,9 @@ impl<'a> Frame<'a> {
     /// let error = Frame::parse(b"<192>1 2024-02-03T04:05:06+00:00 host app web.1 - hi", Dialect::Logplex).unwrap_err();
     /// assert_eq!(error.to_string(), "value out of range in PRI at byte 1");
     /// ```
+    #[inline(always)]
     pub fn parse(bytes: &'a [u8], dialect: Dialect) -> Result<Self, FrameError> {
-        Self::parse_by(bytes, |_| dialect)
+        syslog_message(bytes, minute_start, |_, _| dialect).map_err(|fault| in_frame(fault, bytes))
     }
 
     /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
@@ -69,15 +72,17 @@ impl<'a> Frame<'a> {
     /// assert_eq!(Frame::parse_by(drained, by_hostname)?.message(), b"hi");
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
+    #[inline(always)]
     pub fn parse_by(bytes: &'a [u8], dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Self, FrameError> {
-        syslog_message(bytes, dialect).map_err(|fault| fault.in_input_of(without_line_end(bytes).len()))
+        syslog_message(bytes, minute_start, |bytes, hostname| dialect(hostname.of(bytes)))
+            .map_err(|fault| in_frame(fault, bytes))
     }
 
-    /// A view made by the reader of rendered lines; `head` and `message` are parts of `bytes`.
-    pub(crate) fn from_rendered(bytes: &'a [u8], head: &'a str, fields: Fields, message: &'a [u8]) -> Self {
+    /// A view made by the reader of rendered lines; `message` is a part of `bytes`.
+    pub(crate) fn from_rendered(bytes: &'a [u8], fields: Fields, message: &'a [u8]) -> Self {
         // The message ends where the line's end begins.
         let message_offset = without_line_end(bytes).len() - message.len();
-        Self { bytes, head, fields, structured_data: None, message, message_offset }
+        Self { bytes, fields, structured_data: None, message, message_offset }
     }
 
     /// PRI; `None` only for [rendered](crate::rendered) lines, which have none.
@@ -128,8 +133,9 @@ impl<'a> Frame<'a> {
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn timestamp_text(&self) -> Option<&'a str> {
-        self.fields.timestamp_text.of(self.head)
+        self.fields.timestamp_text.of(self.bytes)
     }
 
     /// HOSTNAME: `host` on HTTPS drains, the drain token on syslog drains. `None` for the NILVALUE and rendered lines.
@@ -141,8 +147,23 @@ impl<'a> Frame<'a> {
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn hostname(&self) -> Option<&'a str> {
-        self.fields.hostname.of(self.head)
+        self.fields.hostname.of(self.bytes)
+    }
+
+    /// HOSTNAME, as [`hostname`](Self::hostname), without the check that it is text: to be compared with, at less cost.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.hostname_bytes(), Some(&b"host"[..]));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn hostname_bytes(&self) -> Option<&'a [u8]> {
+        self.fields.hostname.bytes_of(self.bytes)
     }
 
     /// APP-NAME: `app` or `heroku`, who wrote the line. `None` for the NILVALUE.
@@ -154,8 +175,23 @@ impl<'a> Frame<'a> {
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn app_name(&self) -> Option<&'a str> {
-        self.fields.app_name.of(self.head)
+        if self.fields.router { Some("heroku") } else { self.fields.app_name.of(self.bytes) }
+    }
+
+    /// APP-NAME, as [`app_name`](Self::app_name), without the check that it is text: to be compared with, at less cost.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.app_name_bytes(), Some(&b"heroku"[..]));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn app_name_bytes(&self) -> Option<&'a [u8]> {
+        self.fields.app_name.bytes_of(self.bytes)
     }
 
     /// PROCID: `router`, `web.1`, `heroku-postgres`. `None` for the NILVALUE.
@@ -167,8 +203,36 @@ impl<'a> Frame<'a> {
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn proc_id(&self) -> Option<&'a str> {
-        self.fields.proc_id.of(self.head)
+        if self.fields.router { Some("router") } else { self.fields.proc_id.of(self.bytes) }
+    }
+
+    /// PROCID, as [`proc_id`](Self::proc_id), without the check that it is text: to be compared with, at less cost.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(frame.proc_id_bytes(), Some(&b"router"[..]));
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn proc_id_bytes(&self) -> Option<&'a [u8]> {
+        self.fields.proc_id.bytes_of(self.bytes)
+    }
+
+    /// Whether APP-NAME and PROCID are `heroku` and `router`, as on two of three lines of a drain: known without comparing.
+    ///
+    /// ```
+    /// # use heroku_syslog::{Dialect, Frame};
+    /// assert!(Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?.is_router());
+    /// assert!(!Frame::parse(b"<158>1 - host app router - at=info", Dialect::Logplex)?.is_router());
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_router(&self) -> bool {
+        self.fields.router
     }
 
     /// MSGID; `None` for the NILVALUE, which Logplex always writes, and for rendered lines.
@@ -180,8 +244,9 @@ impl<'a> Frame<'a> {
     /// # Ok::<(), heroku_syslog::FrameError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn msg_id(&self) -> Option<&'a str> {
-        self.fields.msg_id.of(self.head)
+        self.fields.msg_id.of(self.bytes)
     }
 
     /// STRUCTURED-DATA; `None` for the NILVALUE, and always in [`Dialect::Logplex`].
@@ -249,7 +314,6 @@ impl<'a> Frame<'a> {
         let structured_data = self.structured_data.map_or(0, |data| data.as_str().len());
         FrameBuf {
             bytes: self.bytes.to_vec(),
-            head: self.head.len(),
             fields: self.fields,
             structured_data,
             message: (self.message_offset, self.message_offset + self.message.len()),
@@ -289,16 +353,15 @@ impl fmt::Debug for Frame<'_> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct FrameBuf {
     bytes: Vec<u8>,
-    head: usize,
     fields: Fields,
-    /// How long STRUCTURED-DATA is; 0 where there is none. It stands one SP behind the header.
+    /// How long STRUCTURED-DATA is; 0 where there is none. It stands one SP behind MSGID.
     structured_data: usize,
     message: (usize, usize),
 }
 
 impl FrameBuf {
-    /// The view of it. Nothing is parsed; the header's octets are checked to be text once more, which safe code cannot
-    /// carry over.
+    /// The view of it. Nothing is parsed; structured data is checked to be text once more, which safe code cannot carry
+    /// over.
     ///
     /// ```
     /// # use heroku_syslog::{Dialect, Frame};
@@ -308,15 +371,12 @@ impl FrameBuf {
     /// ```
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
-        let text = |start: usize, end: usize| {
-            self.bytes.get(start..end).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
-        };
-        let data = text(self.head + 1, self.head + 1 + self.structured_data);
+        let start = self.fields.msg_id.end() + 1;
+        let data = self.bytes.get(start..start + self.structured_data).filter(|data| !data.is_empty());
         Frame {
             bytes: &self.bytes,
-            head: text(0, self.head),
             fields: self.fields,
-            structured_data: (self.structured_data > 0).then(|| StructuredData::from_checked(data)),
+            structured_data: data.and_then(|data| core::str::from_utf8(data).ok()).map(StructuredData::from_checked),
             message: self.bytes.get(self.message.0..self.message.1).unwrap_or_default(),
             message_offset: self.message.0,
         }
@@ -345,35 +405,70 @@ impl fmt::Debug for FrameBuf {
 /// SYSLOG-MSG = HEADER SP STRUCTURED-DATA [SP MSG]             ; RFC 5424, 6
 ///
 /// In the logplex dialect: HEADER [SP MSG]. Faults are told by what is left of the frame without its line end.
-#[inline]
-fn syslog_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Frame<'a>, Fault> {
-    let input = without_line_end(bytes);
-    let Parsed { value: fields, rest } = header(input)?;
-    let head = match core::str::from_utf8(&input[..input.len() - rest.len()]) {
-        Ok(head) => head,
-        Err(error) => return Err(not_utf8(&fields, input, error.valid_up_to())),
+#[inline(always)]
+pub(crate) fn syslog_message<'a>(
+    bytes: &'a [u8],
+    minute: impl FnOnce(&[u8; 16]) -> Option<i64>,
+    dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
+) -> Result<Frame<'a>, Fault> {
+    // The usual header ends in front of a SP, so that a line end behind it makes no difference.
+    let (fields, len) = match usual(bytes, minute) {
+        Some(header) => header,
+        None => any_header(without_line_end(bytes))?,
     };
-    let (structured_data, rest) = match dialect(fields.hostname.of(head)) {
-        Dialect::Logplex => (None, rest),
-        Dialect::Rfc5424 => match rest {
-            [b' ', rest @ ..] if matches!(rest, [b'-' | b'[', ..]) => {
-                let Parsed { value, rest } = structured_data(rest)?;
-                (value, rest)
-            }
-            // Some senders of this dialect leave the field out; what can be none is the message, and nothing is lost.
-            [b' ', _, ..] => (None, rest),
-            [b' ', rest @ ..] | rest => return Err(missing(Part::StructuredData, rest)),
+    let input = without_line_end(bytes);
+    let (structured_data, len) = match dialect(bytes, fields.hostname) {
+        Dialect::Logplex => (None, len),
+        Dialect::Rfc5424 => match input.get(len..) {
+            Some([b' ', b'-', b' ', ..]) => (None, len + 2),
+            _ => data_or_message(input, len)?,
         },
     };
-    let message = rest.strip_prefix(b" ").unwrap_or(rest);
-    Ok(Frame { bytes, head, fields, structured_data, message, message_offset: input.len() - message.len() })
+    // Behind MSGID or STRUCTURED-DATA stands a SP, or nothing.
+    let message_offset = input.len().min(len + 1);
+    Ok(Frame { bytes, fields, structured_data, message: &input[message_offset..], message_offset })
+}
+
+/// STRUCTURED-DATA, where it is there, behind the header of `len` octets, and how long they are together.
+#[inline(never)]
+fn data_or_message(input: &[u8], len: usize) -> Result<(Option<StructuredData<'_>>, usize), Fault> {
+    match &input[len..] {
+        [b' ', rest @ ..] if matches!(rest, [b'-' | b'[', ..]) => {
+            let Parsed { value, rest } = structured_data(rest)?;
+            Ok((value, input.len() - rest.len()))
+        }
+        // Some senders of this dialect leave the field out; what can be none is the message, and nothing is lost.
+        [b' ', _, ..] => Ok((None, len)),
+        [b' ', rest @ ..] | rest => Err(missing(Part::StructuredData, rest)),
+    }
+}
+
+/// The header in any shape, and how long it is.
+#[cold]
+#[inline(never)]
+fn any_header(input: &[u8]) -> Result<(Fields, usize), Fault> {
+    let Parsed { value: fields, rest } = header(input)?;
+    let len = input.len() - rest.len();
+    match core::str::from_utf8(&input[..len]) {
+        Ok(_) => Ok((fields, len)),
+        Err(error) => Err(not_utf8(&fields, input, error.valid_up_to())),
+    }
+}
+
+#[cold]
+#[inline(never)]
+pub(crate) fn in_frame(fault: Fault, bytes: &[u8]) -> FrameError {
+    fault.in_input_of(without_line_end(bytes).len())
 }
 
 /// A LF or CRLF at the end belongs to the frame and not to its message.
 #[inline]
 pub(crate) const fn without_line_end(bytes: &[u8]) -> &[u8] {
     match bytes {
-        [rest @ .., b'\r', b'\n'] | [rest @ .., b'\n'] => rest,
+        [line @ .., b'\n'] => match line {
+            [line @ .., b'\r'] => line,
+            _ => line,
+        },
         _ => bytes,
     }
 }

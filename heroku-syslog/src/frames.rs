@@ -1,4 +1,4 @@
-use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, resume};
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, resume, usual_frame};
 use crate::dialect::Dialect;
 use crate::error::{FrameError, FramingError};
 use crate::frame::Frame;
@@ -110,9 +110,9 @@ impl<'a> RawFrame<'a> {
     /// let raw = Frames::new(b"8 <999>1 -").next().unwrap().unwrap();
     /// assert_eq!(raw.parse(Dialect::Logplex).unwrap_err().to_string(), "value out of range in PRI at byte 3");
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn parse(self, dialect: Dialect) -> Result<Frame<'a>, FrameError> {
-        self.parse_by(|_| dialect)
+        Frame::parse(self.bytes, dialect).map_err(|error| error.shifted(self.message_offset()))
     }
 
     /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
@@ -130,7 +130,7 @@ impl<'a> RawFrame<'a> {
     /// assert_eq!(frame.message(), b"hi");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn parse_by(self, dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Frame<'a>, FrameError> {
         Frame::parse_by(self.bytes, dialect).map_err(|error| error.shifted(self.message_offset()))
     }
@@ -241,9 +241,52 @@ impl<'a> Frames<'a> {
     pub const fn offset(&self) -> u64 {
         self.at as u64
     }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<RawFrame<'a>, FramingError>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some((bytes, used)) = usual_frame(self.body.get(self.at..)?, self.limits) {
+            let offset = self.at as u64;
+            self.at += used;
+            return Some(Ok(RawFrame::new(bytes, offset, used)));
+        }
+        // The rest works on a copy, so that the place of the next frame, which all else waits for, can stay in a register.
+        let (item, walk) = self.clone().any_item();
+        *self = walk;
+        item
+    }
+}
+
+impl<'a> Frames<'a> {
+    /// The next item, whatever it is, and where the walk stands behind it.
+    #[cold]
+    #[inline(never)]
+    fn any_item(mut self) -> (Option<Result<RawFrame<'a>, FramingError>>, Self) {
+        loop {
+            let rest = &self.body[self.at..];
+            let error = match deframe(rest, self.limits) {
+                Ok(Deframed::Message { bytes, used }) => {
+                    let offset = self.at as u64;
+                    self.at += used;
+                    return (Some(Ok(RawFrame::new(bytes, offset, used))), self);
+                }
+                Ok(Deframed::Separator { used }) => {
+                    self.at += used;
+                    self.separators += used as u64;
+                    continue;
+                }
+                Ok(Deframed::NeedMore { .. }) if rest.is_empty() => return (None, self),
+                Ok(Deframed::NeedMore { .. }) => cut_short(rest),
+                Err(error) => error,
+            };
+            return (Some(Err(self.lost(error, rest))), self);
+        }
+    }
 
     /// Passes over what cannot be read, and completes the error about it.
-    #[cold]
     fn lost(&mut self, error: FramingError, rest: &'a [u8]) -> FramingError {
         let passed = match self.recovery {
             Recovery::Stop => rest.len(),
@@ -259,33 +302,6 @@ impl<'a> Frames<'a> {
         self.at += passed;
         self.skipped += passed as u64;
         error
-    }
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Result<RawFrame<'a>, FramingError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let rest = &self.body[self.at..];
-            let error = match deframe(rest, self.limits) {
-                Ok(Deframed::Message { bytes, used }) => {
-                    let offset = self.at as u64;
-                    self.at += used;
-                    return Some(Ok(RawFrame::new(bytes, offset, used)));
-                }
-                Ok(Deframed::Separator { used }) => {
-                    self.at += used;
-                    self.separators += used as u64;
-                    continue;
-                }
-                Ok(Deframed::NeedMore { .. }) if rest.is_empty() => return None,
-                Ok(Deframed::NeedMore { .. }) => cut_short(rest),
-                Err(error) => error,
-            };
-            return Some(Err(self.lost(error, rest)));
-        }
     }
 }
 

@@ -19,18 +19,42 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// From one offset to another. Both are far below the maximum, as headers are.
+    #[inline]
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u16, end: end as u16 }
+    }
+
     /// From the start of `whole` : what lies between two places, each told by what is left behind it.
     pub(crate) fn between(whole: &[u8], from: &[u8], to: &[u8]) -> Self {
         let offset = |rest: &[u8]| u16::try_from(whole.len() - rest.len()).unwrap_or(u16::MAX);
         Self { start: offset(from), end: offset(to) }
     }
 
-    /// The text of it; NILVALUE `-`, and a field that is not there, are `None`.
-    pub(crate) fn of(self, text: &str) -> Option<&str> {
-        match text.get(usize::from(self.start)..usize::from(self.end)) {
-            None | Some("" | "-") => None,
+    /// The octets of it; NILVALUE `-`, and a field that is not there, are `None`.
+    #[inline]
+    pub(crate) fn bytes_of(self, whole: &[u8]) -> Option<&[u8]> {
+        match whole.get(usize::from(self.start)..usize::from(self.end)) {
+            None | Some(b"" | b"-") => None,
             field => field,
         }
+    }
+
+    /// The text of it, out of a header that is known to be text.
+    #[inline]
+    pub(crate) fn of(self, whole: &[u8]) -> Option<&str> {
+        match self.bytes_of(whole)? {
+            // What most fields are. Comparing is the cheaper check, and the same text is handed out.
+            b"host" => Some("host"),
+            b"app" => Some("app"),
+            b"heroku" => Some("heroku"),
+            b"router" => Some("router"),
+            field => core::str::from_utf8(field).ok(),
+        }
+    }
+
+    pub(crate) const fn end(self) -> usize {
+        self.end as usize
     }
 
     fn contains(self, offset: usize) -> bool {
@@ -50,6 +74,8 @@ pub(crate) struct Fields {
     pub(crate) app_name: Span,
     pub(crate) proc_id: Span,
     pub(crate) msg_id: Span,
+    /// Whether APP-NAME and PROCID are `heroku` and `router`.
+    pub(crate) router: bool,
 }
 
 /// HEADER = PRI VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID ; RFC 5424, 6
@@ -75,6 +101,7 @@ pub(crate) fn header(input: &[u8]) -> Result<Parsed<'_, Fields>, Fault> {
         app_name: Span::between(input, app, behind_app),
         proc_id: Span::between(input, process, behind_process),
         msg_id: Span::between(input, msg_id, rest),
+        router: app.starts_with(b"heroku router") && behind_process.len() + 13 == app.len(),
     };
     Ok(Parsed { value, rest })
 }

@@ -20,6 +20,7 @@
 //! | a TCP stream, a body in pieces | [`FrameReader`] |
 //! | a buffer of your own | [`deframe`] |
 //! | one message without a length | [`Frame::parse`] |
+//! | many frames of one drain, fast | [`FrameParser`] |
 //! | what `heroku logs` prints | [`rendered`] |
 //!
 //! There are three endings. More octets are needed: no error. One frame is bad: a [`FrameError`], and the next frame is
@@ -62,6 +63,8 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod deframe;
 mod delivery;
@@ -70,12 +73,14 @@ mod error;
 mod frame;
 mod frames;
 mod header;
+mod parser;
 mod pri;
 mod reader;
 pub mod rendered;
 mod resync;
 mod structured_data;
 mod timestamp;
+mod usual;
 
 pub use deframe::{Deframed, Limits, deframe};
 pub use delivery::{Delivery, DeliveryHeader, DeliveryId};
@@ -83,6 +88,7 @@ pub use dialect::Dialect;
 pub use error::{FrameError, FrameErrorKind, FramingError, FramingErrorKind, Part};
 pub use frame::{Frame, FrameBuf};
 pub use frames::{Frames, RawFrame, Recovery};
+pub use parser::FrameParser;
 pub use pri::Pri;
 pub use reader::FrameReader;
 pub use structured_data::{SdElement, SdElements, SdParam, SdParams, StructuredData};

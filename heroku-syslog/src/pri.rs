@@ -30,6 +30,14 @@ impl Pri {
         if value <= 191 { Some(Self(value)) } else { None }
     }
 
+    /// From three digits, as numbers. They are compared as they stand, so that the number is only made where it is wanted.
+    #[inline(always)]
+    pub(crate) fn of_digits(hundreds: u8, tens: u8, ones: u8) -> Option<Self> {
+        let number = hundreds.wrapping_mul(100).wrapping_add(tens * 10).wrapping_add(ones);
+        let fine = u32::from_be_bytes([0, hundreds, tens, ones]) <= u32::from_be_bytes([0, 1, 9, 1]);
+        fine.then_some(Self(number))
+    }
+
     /// The number, 0 to 191.
     ///
     /// ```

@@ -239,15 +239,15 @@ fn rendered(line: &[u8]) -> Result<Frame<'_>, Fault> {
         timestamp_text,
         app_name: Span::between(input, app, behind_app),
         proc_id: Span::between(input, process, behind_process),
+        router: app.starts_with(b"heroku[router]"),
         ..Fields::default()
     };
-    let head = match core::str::from_utf8(&input[..input.len() - rest.len()]) {
-        Ok(head) => head,
-        Err(error) => return Err(not_utf8(&fields, input, error.valid_up_to())),
-    };
+    if let Err(error) = core::str::from_utf8(&input[..input.len() - rest.len()]) {
+        return Err(not_utf8(&fields, input, error.valid_up_to()));
+    }
     let rest = colours(rest);
     let message = rest.strip_prefix(b" ").unwrap_or(rest);
-    Ok(Frame::from_rendered(line, head, fields, message))
+    Ok(Frame::from_rendered(line, fields, message))
 }
 
 /// 1*max OCTET                                                 ; an OCTET is neither SP nor `end`; answers what is behind

@@ -40,6 +40,11 @@ impl Timestamp {
         }
     }
 
+    #[inline]
+    pub(crate) const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
     /// Microseconds since 1970, negative before; floor, not truncation, so that windows may divide it.
     ///
     /// ```
@@ -99,7 +104,8 @@ pub(crate) fn date_time(input: &[u8]) -> Result<Parsed<'_, Timestamp>, Fault> {
     let Parsed { value: offset_minutes, rest } = offset(rest)?;
     let micros = if second == 60 { 0 } else { micros };
     // At most 3.7 million days, so that every product stays far inside 64 bits.
-    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + (minute - offset_minutes) * 60 + second;
+    let in_day = i64::from(hour * 3_600 + minute * 60 + second);
+    let seconds = days(year, month, day) * 86_400 + in_day - offset_minutes * 60;
     Ok(Parsed { value: Timestamp(seconds * 1_000_000 + micros), rest })
 }
 
@@ -140,7 +146,7 @@ fn offset(input: &[u8]) -> Result<Parsed<'_, i64>, Fault> {
                     return Err(out_of_range(FrameErrorKind::BadTimestamp, Part::Timestamp, &input[at..]));
                 }
             }
-            let ahead = hours * 60 + minutes;
+            let ahead = i64::from(hours * 60 + minutes);
             Ok(Parsed { value: if *sign == b'-' { -ahead } else { ahead }, rest })
         }
         [b'+' | b'-', rest @ ..] => Err(off(rest, b"00:00")),
@@ -149,13 +155,13 @@ fn offset(input: &[u8]) -> Result<Parsed<'_, i64>, Fault> {
 }
 
 /// The number of two ASCII digits.
-fn two(tens: u8, ones: u8) -> i64 {
-    i64::from(tens & 15) * 10 + i64::from(ones & 15)
+fn two(tens: u8, ones: u8) -> u32 {
+    u32::from(tens & 15) * 10 + u32::from(ones & 15)
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
+pub(crate) fn days_in(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -165,12 +171,12 @@ fn days_in(year: i64, month: i64) -> i64 {
 /// Days since 1970-01-01.
 ///
 /// Years are counted from the first of March, so that the leap day is the last of its year and the months before a
-/// given one have (153 m + 2) / 5 days.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let from_march = (month + 9) % 12;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    365 * year + leap_days + (153 * from_march + 2) / 5 + day - 1 - 719_468
+/// given one have (153 m + 2) / 5 days. They are counted from 400 years before the year 0, so that no number is negative
+/// and divisions are cheap.
+pub(crate) fn days(year: u32, month: u32, day: u32) -> i64 {
+    let (year, from_march) = if month <= 2 { (year + 399, month + 9) } else { (year + 400, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day;
+    i64::from(days) - (719_469 + 146_097)
 }
 
 #[cold]
@@ -204,11 +210,11 @@ mod tests {
         for year in 0..=9999 {
             for month in 1..=12 {
                 for day in 1..=days_in(year, month) {
-                    assert_eq!(days(year, month, day), expected);
+                    assert_eq!(days(year, month, day), expected, "{year}-{month}-{day}");
                     expected += 1;
                 }
             }
-            leap_years += i64::from(days_in(year, 2) == 29);
+            leap_years += u32::from(days_in(year, 2) == 29);
         }
         assert_eq!(leap_years, 2_425);
         assert_eq!(days(1970, 1, 1), 0);

@@ -2,7 +2,9 @@
 
 mod walks;
 
-use heroku_syslog::{Deframed, Delivery, Dialect, Frame, Frames, Limits, Recovery, Timestamp, deframe, rendered};
+use heroku_syslog::{
+    Deframed, Delivery, Dialect, Frame, FrameParser, Frames, Limits, Recovery, Timestamp, deframe, rendered,
+};
 use proptest::prelude::*;
 use walks::{Setting, in_pieces, octets, oracle, whole};
 
@@ -37,6 +39,12 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         6 => proptest::string::string_regex(&text).expect("a regex").prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..80),
     ]
+}
+
+/// Headers as drains write them, of few minutes, some of them no minutes.
+fn usual_line() -> impl Strategy<Value = Vec<u8>> {
+    let text = "<(158|190|45|134|199)>1 20(24|23)-02-(03|29|30)T0[49]:(05|59|60):[0-6][0-9]\\.[0-9]{6}\\+0(0|0|0|1):00 (host|d\\.5ca1ab1e-0000-4000-8000-00000000beef|shop) (heroku|app) (router|web\\.[0-9]{1,2}|heroku-postgres|proc\u{e9}) (-|ID47)( (-|\\[a\\]|at=info))? .{0,20}\n?";
+    proptest::string::string_regex(text).expect("a regex").prop_map(String::into_bytes)
 }
 
 proptest! {
@@ -98,6 +106,30 @@ proptest! {
                 }
                 Err(error) => prop_assert!(error.offset() <= line.len() as u64),
             }
+        }
+    }
+
+    #[test]
+    fn a_parser_that_remembers_reads_the_same(lines in prop::collection::vec(prop_oneof![4 => usual_line(), 1 => line()], 0..12)) {
+        let mut parser = FrameParser::new();
+        for line in &lines {
+            for dialect in [Dialect::Logplex, Dialect::Rfc5424] {
+                let frame = Frame::parse(line, dialect);
+                prop_assert_eq!(parser.parse(line, dialect), frame);
+                prop_assert_eq!(parser.parse_by(line, |_| dialect), frame);
+                if let Ok(frame) = frame {
+                    prop_assert_eq!(frame.app_name_bytes(), frame.app_name().map(str::as_bytes));
+                    prop_assert_eq!(frame.proc_id_bytes(), frame.proc_id().map(str::as_bytes));
+                    prop_assert_eq!(frame.hostname_bytes(), frame.hostname().map(str::as_bytes));
+                    let router = (frame.app_name_bytes(), frame.proc_id_bytes()) == (Some(b"heroku"), Some(b"router"));
+                    prop_assert_eq!(frame.is_router(), router);
+                }
+            }
+        }
+        let body: Vec<u8> = lines.iter().flat_map(|line| [line.len().to_string().as_bytes(), b" ", line].concat()).collect();
+        for raw in Frames::new(&body).flatten() {
+            prop_assert_eq!(parser.parse_raw(raw, Dialect::Logplex), raw.parse(Dialect::Logplex));
+            prop_assert_eq!(parser.parse_raw_by(raw, |_| Dialect::Rfc5424), raw.parse(Dialect::Rfc5424));
         }
     }
 

@@ -44,6 +44,8 @@ fn cases() {
                     assert!(bytes[frame.message_offset()..].starts_with(frame.message()), "{}", case.name);
                     assert_eq!(parse_line(bytes), Ok(frame), "{}", case.name);
                     assert_eq!(frame.to_frame_buf().as_frame(), frame, "{}", case.name);
+                    let router = (frame.app_name(), frame.proc_id()) == (Some("heroku"), Some("router"));
+                    assert_eq!(frame.is_router(), router, "{}", case.name);
                 }
                 Err(error) => {
                     octets += error.len();

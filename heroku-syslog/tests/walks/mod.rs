@@ -82,7 +82,10 @@ pub(crate) fn all_agree(name: &str, body: &[u8], setting: Setting) {
     assert_eq!(octets(&expected), body.len() as u64, "{name}");
     assert_eq!(whole(body, setting), expected, "{name}, whole");
     assert_eq!(in_pieces(body.chunks(1), setting), expected, "{name}, byte by byte");
-    let every = if body.len() <= 4_096 { 1 } else { body.len() / 512 + 1 };
+    // All cuts of a long body take minutes: HEROKU_METRICS_LONG=1. The inputs of a megabyte are one frame or one count.
+    let long = if std::env::var_os("HEROKU_METRICS_LONG").is_some() { 200_000 } else { 4_096 };
+    let all = body.len() <= long;
+    let every = if all { 1 } else { body.len() / 512 + 1 };
     for cut in (0..=body.len()).filter(|cut| cut % every == 0 || *cut < 128 || body.len() - cut < 128) {
         let (front, back) = body.split_at(cut);
         assert_eq!(in_pieces([front, back], setting), expected, "{name}, cut at {cut}");
