@@ -1,4 +1,4 @@
-use crate::key::Streams;
+use crate::key::{StreamMemo, Streams};
 use crate::sum::Sum;
 use crate::window::{OpenWindow, Term};
 use crate::{
@@ -148,12 +148,39 @@ impl<S: Sketch> Aggregator<S> {
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
     pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
-        let outcome = self.take(observation).unwrap_or_else(|refused| refused);
+        let outcome = self.take(observation, None).unwrap_or_else(|refused| refused);
         self.ledger.enter(outcome);
         outcome
     }
 
-    fn take(&mut self, seen: &Observation<'_>) -> Result<Outcome, Outcome> {
+    /// As [`observe`](Self::observe), for a caller that meets the same streams again and again: `memo` is a place of the
+    /// caller's for this one stream (name, kind, unit and tags), and spares looking it up by its text.
+    ///
+    /// The answer is that of `observe`. A memo that another aggregator filled, or that is out of date, is not used and is
+    /// filled anew. One that was filled by another *stream* of this aggregator would count for that stream: keep one memo
+    /// a stream.
+    ///
+    /// ```
+    /// use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, StreamMemo};
+    ///
+    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// let none = TagSet::new();
+    /// let mut clicks = StreamMemo::new();
+    /// for second in 0..3 {
+    ///     let seen = Observation::count("clicks", Value::plain(1.0), &none, Timestamp::from_unix_seconds(second));
+    ///     assert_eq!(engine.observe_again(&seen, &mut clicks), Outcome::Accepted);
+    /// }
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
+    pub fn observe_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) -> Outcome {
+        let outcome = self.take(observation, Some(memo)).unwrap_or_else(|refused| refused);
+        self.ledger.enter(outcome);
+        outcome
+    }
+
+    #[inline]
+    fn take(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Result<Outcome, Outcome> {
         let value = seen.value().number() + 0.0; // -0 + 0 is 0
         if !value.is_finite() {
             return Err(Outcome::Refused(Refusal::NotFinite));
@@ -180,7 +207,11 @@ impl<S: Sketch> Aggregator<S> {
         if !self.has_room() {
             return Err(Outcome::Refused(Refusal::WindowsFull));
         }
-        let admitted = self.streams.resolve(seen, number, &self.config).map_err(Outcome::Refused)?;
+        let admitted = match memo {
+            Some(memo) => self.streams.resolve_again(seen, memo, number, &self.config),
+            None => self.streams.resolve(seen, number, &self.config),
+        };
+        let admitted = admitted.map_err(Outcome::Refused)?;
         if Sum::is_clamped(value) {
             self.ledger.enter_clamped();
         }

@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
     seed: RandomState,
+    /// Tells this table from any other, for memos that went astray. Never 0.
+    table: u64,
     metrics: Interned<Metric>,
     tags: Interned<TagSet>,
     /// Their users are the windows that hold a cell of theirs.
@@ -37,6 +39,35 @@ pub(crate) struct Streams {
     /// Each stream that is not idle, by a window in which it was seen; looked at again when that is long ago.
     idle_queue: BTreeMap<i64, Vec<u32>>,
     turned_away: TurnedAway,
+    /// How often a stream was removed, so that its number may mean another now.
+    removals: u64,
+}
+
+/// A place where a caller remembers the stream of an observation, for
+/// [`Aggregator::observe_again`](crate::Aggregator::observe_again).
+///
+/// ```
+/// use minute_aggregator::StreamMemo;
+/// let nothing_yet = StreamMemo::new();
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StreamMemo {
+    /// Of the table it is a number in; 0 when nothing is remembered.
+    table: u64,
+    removals: u64,
+    stream: u32,
+}
+
+impl StreamMemo {
+    /// Nothing remembered.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::StreamMemo::new(), minute_aggregator::StreamMemo::default());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { table: 0, removals: 0, stream: 0 }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -114,8 +145,10 @@ impl<'a> Key<'a> {
 
 impl Default for Streams {
     fn default() -> Self {
+        let seed = RandomState::default();
         Self {
-            seed: RandomState::default(),
+            table: seed.hash_one("table") | 1,
+            seed,
             metrics: Interned::default(),
             tags: Interned::default(),
             streams: Interned::default(),
@@ -127,6 +160,7 @@ impl Default for Streams {
             frontier: None,
             idle_queue: BTreeMap::new(),
             turned_away: TurnedAway::default(),
+            removals: 0,
         }
     }
 }
@@ -152,6 +186,25 @@ impl Streams {
             return Ok(Admitted { stream, folded: false });
         }
         self.admit(hash, &key, seen.time(), window, config)
+    }
+
+    /// As [`resolve`](Self::resolve), but looks into `memo` first, and keeps a stream that has its place there.
+    #[inline]
+    pub(crate) fn resolve_again(
+        &mut self,
+        seen: &Observation<'_>,
+        memo: &mut StreamMemo,
+        window: i64,
+        config: &AggregatorConfig,
+    ) -> Result<Admitted, Refusal> {
+        if memo.table == self.table && memo.removals == self.removals && self.touch(memo.stream, window) {
+            return Ok(Admitted { stream: memo.stream, folded: false });
+        }
+        let admitted = self.resolve(seen, window, config)?;
+        if !admitted.folded {
+            *memo = StreamMemo { table: self.table, removals: self.removals, stream: admitted.stream };
+        }
+        Ok(admitted)
     }
 
     fn find(&self, hash: u32, key: &Key<'_>) -> Option<u32> {
@@ -338,6 +391,7 @@ impl Streams {
 
     fn remove(&mut self, id: u32) {
         let Some(stream) = self.streams.remove(id) else { return };
+        self.removals += 1;
         self.order.removed = true;
         if self.metrics.drop_user(stream.metric) == 0
             && let Some(metric) = self.metrics.remove(stream.metric)

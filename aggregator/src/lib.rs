@@ -150,6 +150,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use explain::{Explanation, Standing, StreamReport};
 #[cfg(feature = "hdrhistogram")]
 pub use hdr::HdrSketch;
+pub use key::StreamMemo;
 pub use ledger::ObservationLedger;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};

@@ -238,3 +238,38 @@ fn closing_the_oldest_gives_memory_back() {
     engine.finish(&mut points).unwrap();
     assert!(!engine.close_oldest(&mut points).unwrap());
 }
+
+#[test]
+fn a_memo_answers_as_a_look_up_does_and_goes_out_of_date() {
+    use metric_model::{Kind, Observation, TagSet, Value};
+    use minute_aggregator::{StreamMemo, StreamQuota};
+
+    let config = AggregatorConfig::new().quota(StreamQuota::streams(2)).idle_after(3);
+    let mut by_memo = Aggregator::new(config.clone()).unwrap();
+    let mut by_text = Aggregator::new(config).unwrap();
+    let users: Vec<TagSet> = (0..4).map(|user| TagSet::from_iter([("user", user.to_string())])).collect();
+    let mut memos = [StreamMemo::new(); 4];
+    let (mut written, mut expected): (Vec<DataPointBuf>, Vec<DataPointBuf>) = (Vec::new(), Vec::new());
+    // Who is seen changes every few minutes, so that places are given up, streams removed and their numbers used again.
+    for n in 0_i64..4_000 {
+        let user = usize::try_from((n / 400 + n % 3) % 4).unwrap();
+        let seen = Observation::new(Kind::Count, "clicks", Value::plain(1.0), &users[user], at(n * 3));
+        assert_eq!(by_memo.observe_again(&seen, &mut memos[user]), by_text.observe(&seen), "{n}");
+        if n % 50 == 0 {
+            by_memo.advance(at(n * 3), &mut written).unwrap();
+            by_text.advance(at(n * 3), &mut expected).unwrap();
+        }
+    }
+    assert!(by_text.ledger().folded() > 0 && by_text.ledger().accepted() > 0);
+    by_memo.finish(&mut written).unwrap();
+    by_text.finish(&mut expected).unwrap();
+    assert_eq!(written, expected);
+    assert_eq!(by_memo.ledger(), by_text.ledger());
+
+    let mut other = Aggregator::new(AggregatorConfig::new()).unwrap();
+    let seen = Observation::new(Kind::Count, "other", Value::plain(5.0), &users[0], at(0));
+    let _ = other.observe_again(&seen, &mut memos[3]);
+    let mut rows: Vec<DataPointBuf> = Vec::new();
+    other.finish(&mut rows).unwrap();
+    assert_eq!((rows.len(), rows[0].name()), (1, "other"), "a memo of another aggregator is not used");
+}

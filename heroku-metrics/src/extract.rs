@@ -1,11 +1,13 @@
 //! lines -> observations: what a line says, under the names of the native tables or its own.
 
 use crate::native::{self, Family, Native, NativeSet};
+use crate::remember::{Groups, Key};
 use crate::{Class, LineRefusal, Part, Reason, Source};
 use heroku_router::{Code, CodeClass, PlatformError, RouterLine};
 use heroku_syslog::Frame;
-use logfmt_metrics::{Directive, RefusalKind};
+use logfmt_metrics::{Directive, Pair, RefusalKind};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
+use minute_aggregator::StreamMemo;
 
 /// What the `dyno` tag of runtime metrics holds.
 ///
@@ -115,6 +117,11 @@ impl ExtractorConfig {
     pub const fn units(mut self, policy: UnitPolicy) -> Self {
         self.units = policy;
         self
+    }
+
+    /// The tags that the host supplies.
+    fn tags(&self) -> TagSet {
+        self.app_name.iter().map(|name| ("app_name", name)).collect()
     }
 
     /// Whether `service` of a `101` line, which is the life of a WebSocket, counts as a response time. Off by default:
@@ -237,6 +244,14 @@ pub trait LineVisitor {
     /// One value of the line.
     fn observation(&mut self, observation: &Observation<'_>);
 
+    /// One value of a stream that the extractor has met before. `memo` is the extractor's place for this one stream, for
+    /// [`Aggregator::observe_again`](minute_aggregator::Aggregator::observe_again); it is empty the first time. By
+    /// default the same as [`observation`](Self::observation).
+    fn observation_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) {
+        let _ = memo;
+        self.observation(observation);
+    }
+
     /// One value, tag or field that was not taken.
     fn refusal(&mut self, refusal: &LineRefusal) {
         let _ = refusal;
@@ -276,10 +291,22 @@ impl<O: FnMut(&Observation<'_>), R: FnMut(&LineRefusal)> LineVisitor for (O, R) 
 /// assert_eq!(seen, 1);
 /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Extractor {
     config: ExtractorConfig,
     tags: TagSet,
+    groups: Groups,
+    /// In which order the samples of each family stood on its last line.
+    orders: [[u8; SAMPLES]; 4],
+}
+
+/// Samples of one line that are read in one go; a longer line is read like the others, only not as fast.
+const SAMPLES: usize = 32;
+
+impl Default for Extractor {
+    fn default() -> Self {
+        Self::new(ExtractorConfig::new())
+    }
 }
 
 /// Where the values of one line go, and what they have in common.
@@ -298,12 +325,35 @@ impl<V: LineVisitor> Out<'_, V> {
         }
     }
 
-    fn native(&mut self, metric: &Native, number: f64, tags: &TagSet, at: (usize, usize)) {
-        self.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), tags, at);
+    /// A value of a native metric whose stream is remembered.
+    #[inline]
+    fn native(&mut self, metric: &Native, number: f64, tags: &TagSet, memo: &mut StreamMemo, at: (usize, usize)) {
+        match self.time {
+            Some(time) => {
+                let value = Value::new(number, metric.unit());
+                let seen = Observation::new(metric.kind(), metric.name(), value, tags, time);
+                self.visitor.observation_again(&seen, memo);
+            }
+            None => self.refuse(Reason::NoTimestamp, Part::Value, at),
+        }
     }
 
     fn refuse(&mut self, reason: Reason, part: Part, (offset, len): (usize, usize)) {
         self.visitor.refusal(&LineRefusal::new(reason, part, offset, len));
+    }
+
+    fn router_tags(&mut self, tags: &mut TagSet, dyno: Option<&[u8]>, method: Option<&[u8]>, status: Option<u16>) {
+        for (keys, value) in [(&["dyno", "source"][..], dyno), (&["method"][..], method)] {
+            let Some(value) = value else { continue };
+            for key in keys {
+                self.tag(tags, key, value);
+            }
+        }
+        if let Some(status) = status {
+            tags.insert("status_category", category(status));
+            let digits = [status / 100, status / 10, status].map(|number| b'0' + (number % 10) as u8);
+            tags.insert("status_code", std::str::from_utf8(&digits).unwrap_or_default());
+        }
     }
 
     /// Adds a tag whose value is a part of the line.
@@ -329,7 +379,15 @@ impl Extractor {
     /// ```
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {
-        Self { config, tags: TagSet::new() }
+        // A seed that a sender cannot know: the place of the extractor's own tags in memory would do, and so does a
+        // hasher of the standard library.
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        Self { config, tags: TagSet::new(), groups: Groups::new(seed), orders: [[0; SAMPLES]; 4] }
+    }
+
+    /// What the remembered tag sets take at the most.
+    pub(crate) const fn max_memory() -> usize {
+        Groups::max_memory()
     }
 
     /// Reads one frame's line: its observations in order of appearance, its refusals, and what kind of line it is.
@@ -349,59 +407,66 @@ impl Extractor {
         let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
         let line = frame.message();
         let mut out = Out { line, time, visitor };
-        match Source::of(frame.app_name(), frame.proc_id()) {
+        // Most lines are the router's, and told without looking at the names.
+        let source = if frame.is_router() { Source::Router } else { Source::of(frame.app_name(), frame.proc_id()) };
+        match source {
             Source::Router => self.router(line, &mut out),
             Source::Dyno => self.dyno(line, frame.proc_id(), &mut out),
             Source::Logplex | Source::LogShuttle => self.logging(line, &mut out),
-            Source::Postgres => self.database(line, Class::Postgres, &native::POSTGRES, &mut out),
-            Source::Redis => self.database(line, Class::Redis, &native::REDIS, &mut out),
-            Source::PgBouncer => self.database(line, Class::PgBouncer, &native::PGBOUNCER, &mut out),
+            Source::Postgres => self.database(line, Class::Postgres, (&native::POSTGRES, 1), &mut out),
+            Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), &mut out),
+            Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), &mut out),
             Source::App => self.custom(line, &mut out),
             Source::Other => Line::of(Class::Text),
         }
     }
 
-    fn start_tags(&mut self) -> &mut TagSet {
-        self.tags.clear();
-        if let Some(name) = &self.config.app_name {
-            self.tags.insert("app_name", name);
-        }
-        &mut self.tags
-    }
-
     fn router<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
         let Some(router) = RouterLine::parse(line) else { return Line::of(Class::Text) };
         let websocket_latency = self.config.websocket_latency;
-        let tags = self.start_tags();
-        for (keys, value) in [(&["dyno", "source"][..], router.dyno()), (&["method"][..], router.method())] {
-            let Some(value) = value else { continue };
-            for key in keys {
-                out.tag(tags, key, value);
+        let (dyno, method, status) = (router.dyno(), router.method(), router.status());
+        let Self { config, groups, tags, .. } = self;
+        let code = status.map(u16::to_le_bytes);
+        let key = Key::new(b'r').with(code.as_ref().map(<[u8; 2]>::as_slice));
+        let key = key.and_then(|key| key.with(method)).and_then(|key| key.with(dyno));
+        let make = |out: &mut Out<'_, V>| {
+            let mut tags = config.tags();
+            out.router_tags(&mut tags, dyno, method, status);
+            tags
+        };
+        // Text that is no UTF-8 is refused anew for each line, so it is not remembered.
+        let clean = dyno.is_none_or(<[u8]>::is_ascii) && method.is_none_or(<[u8]>::is_ascii);
+        let mut unknown = [StreamMemo::new(); 4];
+        let (tags, memos) = match key.filter(|_| clean) {
+            Some(key) => {
+                let group = groups.of(key.as_bytes(), || (make(out), 4));
+                (&group.tags, &mut group.memos[..])
+            }
+            None => {
+                *tags = make(out);
+                (&*tags, &mut unknown[..])
+            }
+        };
+        let whole = (0, line.len());
+        if let [requests, service, connect, bytes] = memos {
+            out.native(&native::REQUESTS, 1.0, tags, requests, whole);
+            // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
+            if let Some(taken) = router.service_ms().filter(|_| status != Some(101) || websocket_latency) {
+                out.native(&native::SERVICE, taken, tags, service, whole);
+            }
+            if let Some(taken) = router.connect_ms() {
+                out.native(&native::CONNECT, taken, tags, connect, whole);
+            }
+            if let Some(size) = router.bytes() {
+                out.native(&native::BYTES, size as f64, tags, bytes, whole);
             }
         }
-        let status = router.status();
-        if let Some(status) = status {
-            tags.insert("status_category", category(status));
-            let digits =
-                [b'0' + (status / 100 % 10) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8];
-            tags.insert("status_code", std::str::from_utf8(&digits).unwrap_or_default());
-        }
-        let whole = (0, line.len());
-        out.native(&native::REQUESTS, 1.0, tags, whole);
-        // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
-        if let Some(service) = router.service_ms().filter(|_| status != Some(101) || websocket_latency) {
-            out.native(&native::SERVICE, service, tags, whole);
-        }
-        if let Some(connect) = router.connect_ms() {
-            out.native(&native::CONNECT, connect, tags, whole);
-        }
-        if let Some(bytes) = router.bytes() {
-            out.native(&native::BYTES, bytes as f64, tags, whole);
-        }
         if let Some(code) = router.code() {
+            let mut tags = tags.clone();
             tags.insert("code", code.as_str());
-            insert_description(tags, code, router.desc().and_then(|desc| std::str::from_utf8(desc).ok()));
-            out.native(&native::HTTP, 1.0, tags, whole);
+            insert_description(&mut tags, code, router.desc().and_then(|desc| std::str::from_utf8(desc).ok()));
+            let value = Value::new(1.0, native::HTTP.unit());
+            out.value(native::HTTP.kind(), native::HTTP.name(), value, &tags, whole);
         }
         for refusal in router.refusals() {
             let part = match refusal.field() {
@@ -414,7 +479,7 @@ impl Extractor {
         Line { router: Some(router), ..Line::of(Class::Router) }
     }
 
-    fn dyno<'a, V: LineVisitor>(&mut self, line: &'a [u8], proc_id: Option<&str>, out: &mut Out<'_, V>) -> Line<'a> {
+    fn dyno<'a, V: LineVisitor>(&mut self, line: &'a [u8], proc_id: Option<&'a str>, out: &mut Out<'_, V>) -> Line<'a> {
         if line.starts_with(b"Error ") {
             let Some(error) = PlatformError::parse(line).filter(|error| error.code().class() == CodeClass::Runtime)
             else {
@@ -423,19 +488,13 @@ impl Extractor {
             self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
             return Line { error: Some(error), ..Line::of(Class::PlatformError) };
         }
-        let Some((source, instance, _)) = sample_tags(line) else { return Line::of(Class::Text) };
         let identity = self.config.dyno_identity;
-        let tags = self.start_tags();
-        let source = source.or(proc_id.map(str::as_bytes));
-        if let Some(source) = source {
-            out.tag(tags, "source", source);
-        }
-        let dyno = if identity == DynoIdentity::Logical { source } else { instance };
-        if let Some(dyno) = dyno {
-            out.tag(tags, "dyno", dyno);
-        }
-        let ignored_samples = self.samples(line, &native::RUNTIME, out);
-        Line { ignored_samples, ..Line::of(Class::Runtime) }
+        let place = |found: &SampleTags<'a>| {
+            let source = found.source.or(proc_id.map(str::as_bytes));
+            let dyno = if identity == DynoIdentity::Logical { source } else { found.dyno };
+            [("source", source), ("dyno", dyno)]
+        };
+        self.samples(line, Class::Runtime, (&native::RUNTIME, 0), place, out)
     }
 
     fn logging<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
@@ -456,47 +515,102 @@ impl Extractor {
         line: &[u8],
         out: &mut Out<'_, V>,
     ) {
-        let tags = self.start_tags();
-        tags.insert("code", error.code().as_str());
-        insert_description(tags, error.code(), error.description());
-        out.native(metric, number, tags, (0, line.len()));
+        self.tags = self.config.tags();
+        self.tags.insert("code", error.code().as_str());
+        insert_description(&mut self.tags, error.code(), error.description());
+        out.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), &self.tags, (0, line.len()));
     }
 
     fn database<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
         class: Class,
-        family: &Family,
+        family: (&'static Family, usize),
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
-        let Some((source, _, addon)) = sample_tags(line) else { return Line::of(Class::Text) };
-        let tags = self.start_tags();
-        for (key, value) in [("database", source), ("addon", addon)] {
-            if let Some(value) = value {
-                out.tag(tags, key, value);
-            }
-        }
-        let ignored_samples = self.samples(line, family, out);
-        Line { ignored_samples, ..Line::of(class) }
+        let place = |found: &SampleTags<'a>| [("database", found.source), ("addon", found.addon)];
+        self.samples(line, class, family, place, out)
     }
 
-    /// The `sample#` pairs of a platform line, under the names of the family; returns how many no metric is made from.
-    fn samples<V: LineVisitor>(&self, line: &[u8], family: &Family, out: &mut Out<'_, V>) -> u32 {
-        let mut ignored = 0;
+    /// A line of `sample#` pairs, under the names of the family and the tags that `place` makes of the line's own.
+    fn samples<'a, V: LineVisitor>(
+        &mut self,
+        line: &'a [u8],
+        class: Class,
+        (family, order): (&'static Family, usize),
+        place: impl Fn(&SampleTags<'a>) -> [(&'static str, Option<&'a [u8]>); 2],
+        out: &mut Out<'_, V>,
+    ) -> Line<'a> {
+        if !logfmt_metrics::maybe_metrics(line) {
+            return Line::of(Class::Text);
+        }
+        // Tags may stand anywhere in the line, so that values wait until its end.
+        let mut found = SampleTags::default();
+        let mut values = [(0_u8, 0.0, (0, 0)); SAMPLES];
+        let (mut held, mut samples, mut ignored) = (0, 0_usize, 0);
+        let order = &mut self.orders[order];
         for pair in logfmt_metrics::pairs(line) {
-            let Some(field) = pair.key().strip_prefix(b"sample#") else { continue };
-            let Some(metric) = family.find(field).filter(|metric| self.config.native_set.holds(metric)) else {
+            let Some(field) = pair.key().strip_prefix(b"sample#") else {
+                found.take(&pair);
+                continue;
+            };
+            let guess = order.get(samples).copied().unwrap_or_default();
+            samples += 1;
+            let metric =
+                family.place(field, usize::from(guess)).filter(|(_, metric)| self.config.native_set.holds(metric));
+            let Some((number, metric)) = metric else {
                 ignored += 1;
                 continue;
             };
+            if let Some(guess) = order.get_mut(samples - 1) {
+                *guess = number as u8;
+            }
             let text = pair.value().unwrap_or_default();
             let at = (pair.offset(), pair.value_offset().saturating_sub(pair.offset()) + text.len());
             match sample_value(metric, text) {
-                Ok(number) => out.native(metric, number, &self.tags, at),
+                Ok(value) if held < SAMPLES => {
+                    values[held] = (number as u8, value, at);
+                    held += 1;
+                }
+                // More samples on one line than any family has: somebody else wrote it.
+                Ok(_) => ignored += 1,
                 Err(reason) => out.refuse(reason, Part::Value, at),
             }
         }
-        ignored
+        if samples == 0 {
+            return Line::of(Class::Text);
+        }
+        let own = place(&found);
+        let Self { config, groups, tags, .. } = self;
+        let make = |out: &mut Out<'_, V>| {
+            let mut tags = config.tags();
+            for (key, value) in own {
+                if let Some(value) = value {
+                    out.tag(&mut tags, key, value);
+                }
+            }
+            tags
+        };
+        let key = Key::new(class as u8).with(own[0].1).and_then(|key| key.with(own[1].1));
+        let clean = own.iter().all(|(_, value)| value.is_none_or(<[u8]>::is_ascii));
+        let mut unknown = [StreamMemo::new(); SAMPLES];
+        let (tags, memos) = match key.filter(|_| clean) {
+            Some(key) => {
+                let group = groups.of(key.as_bytes(), || (make(out), family.metrics().len()));
+                (&group.tags, &mut group.memos[..])
+            }
+            None => {
+                *tags = make(out);
+                (&*tags, &mut unknown[..])
+            }
+        };
+        for (number, value, at) in &values[..held] {
+            let number = usize::from(*number);
+            if let (Some(metric), Some(memo)) = (family.metrics().get(number), memos.get_mut(number)) {
+                out.native(metric, *value, tags, memo, *at);
+            }
+        }
+        Line { ignored_samples: ignored, ..Line::of(class) }
     }
 
     fn custom<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
@@ -561,29 +675,25 @@ fn sample_value(metric: &Native, text: &[u8]) -> Result<f64, Reason> {
     if regular.number().is_finite() { Ok(regular.number()) } else { Err(Reason::NotFinite) }
 }
 
-type SampleTags<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Option<&'a [u8]>);
+/// The tags of a line with samples, as they stand on it; empty values are absent.
+#[derive(Default)]
+struct SampleTags<'a> {
+    source: Option<&'a [u8]>,
+    dyno: Option<&'a [u8]>,
+    addon: Option<&'a [u8]>,
+}
 
-/// `source`, `dyno` and `addon` of a line with samples; `None` when it has no `sample#` at all.
-fn sample_tags(line: &[u8]) -> Option<SampleTags<'_>> {
-    if !logfmt_metrics::maybe_metrics(line) {
-        return None;
-    }
-    let (mut source, mut dyno, mut addon, mut samples) = (None, None, None, false);
-    for pair in logfmt_metrics::pairs(line) {
+impl<'a> SampleTags<'a> {
+    /// The first of a repeated key stands.
+    fn take(&mut self, pair: &Pair<'a>) {
         let place = match pair.key() {
-            b"source" => &mut source,
-            b"dyno" => &mut dyno,
-            b"addon" => &mut addon,
-            key => {
-                samples |= key.starts_with(b"sample#");
-                continue;
-            }
+            b"source" => &mut self.source,
+            b"dyno" => &mut self.dyno,
+            b"addon" => &mut self.addon,
+            _ => return,
         };
-        if place.is_none() {
-            *place = pair.value().filter(|value| !value.is_empty());
-        }
+        *place = place.or(pair.value().filter(|value| !value.is_empty()));
     }
-    samples.then_some((source, dyno, addon))
 }
 
 /// The description on the line, else the title of the table.

@@ -59,6 +59,7 @@ pub mod native;
 mod pipeline;
 mod plan;
 mod refusal;
+mod remember;
 mod snapshot;
 
 pub use classify::{Class, Source};

@@ -3,9 +3,13 @@
 use crate::ledger::{Ledger, Receipt};
 use crate::{Extractor, ExtractorConfig, Line, LineRefusal, LineVisitor, Plan, SeenDeliveries, native};
 use heroku_router::CodeClass;
-use heroku_syslog::{Delivery, Dialect, Frame, FrameError, Frames, FramingError, Limits, RawFrame, Recovery};
+use heroku_syslog::{
+    Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
+};
 use metric_model::{Observation, Sink, Timestamp};
-use minute_aggregator::{Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, Sketch};
+use minute_aggregator::{
+    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, Sketch, StreamMemo,
+};
 
 /// Which dialect the frames of a drain are in.
 ///
@@ -47,11 +51,22 @@ impl DialectPolicy {
     pub fn read<'a>(self, raw: RawFrame<'a>) -> Result<Frame<'a>, FrameError> {
         match self {
             Self::Fixed(dialect) => raw.parse(dialect),
-            Self::ByHostname => raw.parse_by(|hostname| {
-                hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-            }),
+            Self::ByHostname => raw.parse_by(dialect_of),
         }
     }
+
+    /// As [`read`](Self::read), with a parser that remembers the last minute.
+    #[inline]
+    fn read_with<'a>(self, parser: &mut FrameParser, raw: RawFrame<'a>) -> Result<Frame<'a>, FrameError> {
+        match self {
+            Self::Fixed(dialect) => parser.parse_raw(raw, dialect),
+            Self::ByHostname => parser.parse_raw_by(raw, dialect_of),
+        }
+    }
+}
+
+fn dialect_of(hostname: Option<&str>) -> Dialect {
+    hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
 }
 
 /// How a pipeline reads and aggregates: one value, checked when the pipeline is made.
@@ -171,13 +186,14 @@ impl PipelineConfig {
     ///
     /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
     /// let config = PipelineConfig::new().aggregator(small).seen_deliveries(4_096, 1 << 20);
-    /// assert!(config.max_memory() < 16_000_000);
+    /// assert!(config.max_memory() < 32_000_000);
     /// ```
     #[must_use]
     pub fn max_memory(&self) -> usize {
         // Besides: the tags of the line at hand.
         const LINE: usize = 64 * 1024;
-        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(LINE)
+        let reading = LINE + Extractor::max_memory();
+        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(reading)
     }
 
     /// The aggregator's configuration with what the native tables and the plan say.
@@ -306,6 +322,7 @@ impl Tap for () {}
 /// ```
 #[derive(Debug)]
 pub struct Pipeline<S = MinuteSketch> {
+    parser: FrameParser,
     extractor: Extractor,
     pub(crate) aggregator: Aggregator<S>,
     dialect: DialectPolicy,
@@ -355,6 +372,7 @@ impl<S: Sketch> Pipeline<S> {
     ) -> Result<(Self, T), E> {
         let (aggregator, besides) = aggregator(config.settings())?;
         let pipeline = Self {
+            parser: FrameParser::new(),
             extractor: Extractor::new(config.extractor),
             aggregator,
             dialect: config.dialect,
@@ -630,7 +648,8 @@ impl<S: Sketch> Pipeline<S> {
 
     fn raw_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap, receipt: &mut Receipt) {
         receipt.enter_frame_octets(raw.wire_len());
-        self.parsed(self.dialect.read(raw), raw.bytes(), tap, receipt);
+        let parsed = self.dialect.read_with(&mut self.parser, raw);
+        self.parsed(parsed, raw.bytes(), tap, receipt);
     }
 
     fn parsed(
@@ -677,17 +696,36 @@ struct Ingest<'i, S, T> {
 
 impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
     fn observation(&mut self, observation: &Observation<'_>) {
-        if self.plan.is_some_and(|plan| !plan.is_collected(observation.name())) {
-            self.receipt.enter_not_in_plan();
-            return;
+        if self.is_collected(observation) {
+            let outcome = self.aggregator.observe(observation);
+            self.enter(observation, outcome);
         }
-        let outcome = self.aggregator.observe(observation);
-        self.receipt.enter_observed(outcome);
-        self.tap.observation(observation, outcome);
+    }
+
+    fn observation_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) {
+        if self.is_collected(observation) {
+            let outcome = self.aggregator.observe_again(observation, memo);
+            self.enter(observation, outcome);
+        }
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
         self.receipt.enter_refused(refusal.reason(), refusal.part());
         self.tap.refusal(self.frame, refusal);
+    }
+}
+
+impl<S: Sketch, T: Tap> Ingest<'_, S, T> {
+    fn is_collected(&mut self, observation: &Observation<'_>) -> bool {
+        let collected = self.plan.is_none_or(|plan| plan.is_collected(observation.name()));
+        if !collected {
+            self.receipt.enter_not_in_plan();
+        }
+        collected
+    }
+
+    fn enter(&mut self, observation: &Observation<'_>, outcome: Outcome) {
+        self.receipt.enter_observed(outcome);
+        self.tap.observation(observation, outcome);
     }
 }

@@ -159,3 +159,32 @@ fn parts_merge_in_any_order() {
         assert!(finish(sum) == whole, "{order:?}");
     }
 }
+
+/// Written by version 1, of the first 200 frames of the demo as it was then. It must be readable for as long as
+/// snapshots are: `HEROKU_METRICS_WRITE=1` writes it anew, for a new version under a new name.
+#[test]
+fn a_snapshot_of_version_1_is_readable() {
+    let path = testkit::testdata().join("snapshots/pipeline-1.bin");
+    if std::env::var_os("HEROKU_METRICS_WRITE").is_some() {
+        let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
+        let mut run = Run::new();
+        for (place, frame) in frames(&body).iter().enumerate().take(200) {
+            run.take(place, frame);
+        }
+        std::fs::write(&path, run.pipeline.snapshot(b"frame 200")).unwrap();
+    }
+    let bytes = std::fs::read(path).unwrap();
+    let (mut pipeline, position) = Pipeline::restore(config(), &bytes).unwrap();
+    assert_eq!(position, b"frame 200");
+    let ledger = pipeline.ledger();
+    assert!(ledger.balances());
+    assert_eq!((ledger.total().frames(), ledger.observations().observed()), (200, 609));
+    let mut rows: Vec<DataPointBuf> = Vec::new();
+    pipeline.finish(&mut rows).unwrap();
+    let clicks: Vec<_> = rows.iter().filter(|row| row.name() == "shop.orders").collect();
+    assert!(!clicks.is_empty());
+    assert_eq!(
+        pipeline.ingest(&Delivery::new(b"").with_drain_token("d.1").with_frame_id(&format!("{:032X}", 7))).duplicates(),
+        1
+    );
+}

@@ -214,8 +214,14 @@ impl Family {
         self.metrics
     }
 
-    pub(crate) fn find(&self, field: &[u8]) -> Option<&'static Native> {
-        self.metrics.iter().find(|metric| metric.field.as_bytes() == field)
+    /// The metric that is read from this field, with its place; `guess` is looked at first.
+    #[inline]
+    pub(crate) fn place(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
+        let is_it = |metric: &&Native| metric.field.as_bytes() == field;
+        if let Some(metric) = self.metrics.get(guess).filter(is_it) {
+            return Some((guess, metric));
+        }
+        self.metrics.iter().enumerate().find(|(_, metric)| is_it(metric))
     }
 }
 
