@@ -422,7 +422,7 @@ impl<'a> DataPoint<'a> {
         &self.stats
     }
 
-    /// 0 the first time the window is written, one more each time it is written again.
+    /// 0 the first time the point is written, one more each time it is written again because late observations changed it.
     ///
     /// ```
     /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
