@@ -53,24 +53,30 @@
 
 mod classify;
 mod deliveries;
+mod dialect;
 mod extract;
 mod ledger;
+mod line;
 pub mod native;
 mod pipeline;
 mod plan;
 mod refusal;
 mod remember;
 mod snapshot;
+mod tap;
 
 pub use classify::{Class, Source};
 pub use deliveries::SeenDeliveries;
-pub use extract::{DynoIdentity, Extractor, ExtractorConfig, Line, LineVisitor, UnitPolicy};
+pub use dialect::DialectPolicy;
+pub use extract::{DynoIdentity, Extractor, ExtractorConfig, LineVisitor, UnitPolicy};
 pub use ledger::{Entry, Ledger, Receipt};
+pub use line::Line;
 pub use native::NativeSet;
-pub use pipeline::{DialectPolicy, Pipeline, PipelineConfig, Tap, Verdict};
+pub use pipeline::{Pipeline, PipelineConfig};
 pub use plan::{Estimate, Plan};
 pub use refusal::{LineRefusal, Part, Reason};
 pub use snapshot::RestoreError;
+pub use tap::{Tap, Verdict};
 
 /// Router lines and error codes: the crate `heroku-router`.
 pub use heroku_router as router;

@@ -1,7 +1,9 @@
 //! The paved path: deliveries in, data points out.
 
 use crate::ledger::{Ledger, Receipt};
-use crate::{Extractor, ExtractorConfig, Line, LineRefusal, LineVisitor, Plan, SeenDeliveries, native};
+use crate::{
+    DialectPolicy, Extractor, ExtractorConfig, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict, native,
+};
 use heroku_router::CodeClass;
 use heroku_syslog::{
     Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
@@ -10,64 +12,6 @@ use metric_model::{Observation, Sink, Timestamp};
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, Sketch, StreamMemo,
 };
-
-/// Which dialect the frames of a drain are in.
-///
-/// ```
-/// use heroku_metrics::DialectPolicy;
-/// assert_eq!(DialectPolicy::default(), DialectPolicy::Fixed(heroku_metrics::syslog::Dialect::Logplex));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum DialectPolicy {
-    /// All frames are in this one. An HTTPS drain of Heroku is [`Dialect::Logplex`], a syslog drain [`Dialect::Rfc5424`].
-    Fixed(Dialect),
-    /// [`Dialect::for_hostname`] decides frame by frame, [`Dialect::Logplex`] where it does not know: for files that
-    /// hold both.
-    ByHostname,
-}
-
-impl Default for DialectPolicy {
-    fn default() -> Self {
-        Self::Fixed(Dialect::Logplex)
-    }
-}
-
-impl DialectPolicy {
-    /// Reads a frame's header in the dialect of the policy.
-    ///
-    /// ```
-    /// use heroku_metrics::{DialectPolicy, syslog::Frames};
-    ///
-    /// let body = b"54 <190>1 2026-03-14T09:26:53Z d.4f2a app web.1 - - hello";
-    /// let raw = Frames::new(body).next().unwrap()?;
-    /// assert_eq!(DialectPolicy::ByHostname.read(raw)?.message(), b"hello");
-    /// assert_eq!(DialectPolicy::default().read(raw)?.message(), b"- hello");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A [`FrameError`] with offsets counted as those of the frame.
-    pub fn read<'a>(self, raw: RawFrame<'a>) -> Result<Frame<'a>, FrameError> {
-        match self {
-            Self::Fixed(dialect) => raw.parse(dialect),
-            Self::ByHostname => raw.parse_by(dialect_of),
-        }
-    }
-
-    /// As [`read`](Self::read), with a parser that remembers the last minute.
-    #[inline]
-    fn read_with<'a>(self, parser: &mut FrameParser, raw: RawFrame<'a>) -> Result<Frame<'a>, FrameError> {
-        match self {
-            Self::Fixed(dialect) => parser.parse_raw(raw, dialect),
-            Self::ByHostname => parser.parse_raw_by(raw, dialect_of),
-        }
-    }
-}
-
-fn dialect_of(hostname: Option<&str>) -> Dialect {
-    hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-}
 
 /// How a pipeline reads and aggregates: one value, checked when the pipeline is made.
 ///
@@ -233,77 +177,6 @@ impl PipelineConfig {
         self
     }
 }
-
-/// What to do with a frame that a [`Tap`] was shown.
-///
-/// ```
-/// assert_ne!(heroku_metrics::Verdict::Keep, heroku_metrics::Verdict::Drop);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// Read it and count it.
-    Keep,
-    /// Leave it out: it is counted as filtered and nothing is read from it.
-    Drop,
-}
-
-/// Sees everything that passes through a pipeline, without parsing it twice: for tail, search, archives, alerts, and
-/// for a filter in front of the metrics. Every method has a default that does nothing.
-///
-/// ```
-/// use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
-/// use heroku_metrics::syslog::{Delivery, Frame};
-///
-/// struct NoHealthChecks;
-///
-/// impl Tap for NoHealthChecks {
-///     fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
-///         let check = frame.message().windows(14).any(|window| window == b"path=\"/healthz\"");
-///         if check { Verdict::Drop } else { Verdict::Keep }
-///     }
-/// }
-///
-/// let body = b"77 <158>1 2026-03-14T09:26:53Z host heroku router - at=info path=\"/healthz\" x=1";
-/// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
-/// assert_eq!(pipeline.ingest_with(&Delivery::new(body), &mut NoHealthChecks).observed(), 0);
-/// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-/// ```
-pub trait Tap {
-    /// A frame whose header was read, before anything is counted.
-    fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
-        let _ = frame;
-        Verdict::Keep
-    }
-
-    /// What the line of a kept frame turned out to be.
-    fn line(&mut self, frame: &Frame<'_>, line: &Line<'_>) {
-        let _ = (frame, line);
-    }
-
-    /// One value of the line, and what the aggregator answered.
-    fn observation(&mut self, observation: &Observation<'_>, outcome: Outcome) {
-        let _ = (observation, outcome);
-    }
-
-    /// One value, tag or field that was refused.
-    fn refusal(&mut self, frame: &Frame<'_>, refusal: &LineRefusal) {
-        let _ = (frame, refusal);
-    }
-
-    /// A frame whose header could not be read. `message` is the frame without its length.
-    fn bad_frame(&mut self, message: &[u8], error: &FrameError) {
-        let _ = (message, error);
-    }
-
-    /// A place where the framing was lost.
-    fn lost_framing(&mut self, error: &FramingError) {
-        let _ = error;
-    }
-}
-
-/// The tap that looks away.
-impl Tap for () {}
 
 /// Deliveries in, data points out: parsers and aggregator joined, for one drain or one quota scope.
 ///

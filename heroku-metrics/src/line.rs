@@ -1,0 +1,86 @@
+//! What a line is, besides the values it holds.
+
+use crate::Class;
+use heroku_router::{PlatformError, RouterLine};
+
+/// What a line turned out to be.
+///
+/// ```
+/// use heroku_metrics::{Class, Extractor, ExtractorConfig};
+/// use heroku_metrics::syslog::{Dialect, Frame};
+///
+/// let frame = Frame::parse(b"<45>1 2026-03-14T09:26:53Z host heroku web.1 - Error R14 (Memory quota exceeded)", Dialect::Logplex)?;
+/// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+/// assert_eq!(line.class(), Class::PlatformError);
+/// assert_eq!(line.error().and_then(|error| error.description()), Some("Memory quota exceeded"));
+/// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub(crate) class: Class,
+    pub(crate) router: Option<RouterLine<'a>>,
+    pub(crate) error: Option<PlatformError<'a>>,
+    pub(crate) ignored_samples: u32,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) const fn of(class: Class) -> Self {
+        Self { class, router: None, error: None, ignored_samples: 0 }
+    }
+
+    /// The kind of line.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - hello", Dialect::Logplex)?;
+    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// assert_eq!(line.class(), Class::Text);
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The router line, where it is one.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=\"/\" status=200", Dialect::Logplex)?;
+    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// assert_eq!(line.router().and_then(|router| router.status()), Some(200));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn router(&self) -> Option<&RouterLine<'a>> {
+        self.router.as_ref()
+    }
+
+    /// The platform error, where it is one.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<172>1 2026-03-14T09:26:53Z host heroku logplex - Error L10 (output buffer overflow): 7 messages dropped since 2026-03-14T09:20:00+00:00.", Dialect::Logplex)?;
+    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// assert_eq!(line.error().and_then(|error| error.count()), Some(7));
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn error(&self) -> Option<&PlatformError<'a>> {
+        self.error.as_ref()
+    }
+
+    /// Samples on a platform line that no native metric of the chosen set is made from.
+    ///
+    /// ```
+    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
+    /// let frame = Frame::parse(b"<134>1 2026-03-14T09:26:53Z host app heroku-redis - source=REDIS sample#hit-rate=0.9", Dialect::Logplex)?;
+    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// assert_eq!(line.ignored_samples(), 1, "Redis is in the extended set");
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[must_use]
+    pub const fn ignored_samples(&self) -> u32 {
+        self.ignored_samples
+    }
+}
