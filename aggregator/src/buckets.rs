@@ -30,6 +30,7 @@ const OCTAVE: u32 = 1 << 30;
 
 impl Bucket {
     /// The bucket of a finite value.
+    #[inline]
     pub(crate) fn of(value: f64, precision: Precision) -> Self {
         let bits = precision.bits();
         let magnitude = value.abs();
@@ -43,6 +44,7 @@ impl Bucket {
     }
 
     /// The number of its block, and its place there. Block numbers are no order.
+    #[inline]
     pub(crate) fn block(self) -> (u32, usize) {
         let sign = if self.negative { NEGATIVE } else { 0 };
         match self.place {

@@ -20,6 +20,8 @@ pub(crate) struct Counters {
 #[derive(Clone, PartialEq, Debug)]
 struct Block {
     number: u32,
+    /// A bit for each four counters of which one is not 0, so that a walk need not look at the others.
+    filled: u32,
     counts: Counts,
 }
 
@@ -80,6 +82,14 @@ impl Counts {
     /// Adds to one counter; answers by how many octets the block grew.
     #[inline]
     fn add(&mut self, place: usize, more: u64) -> usize {
+        // By far the most common case.
+        if more == 1
+            && let Self::Byte(counts) = self
+            && counts[place] < u8::MAX
+        {
+            counts[place] += 1;
+            return 0;
+        }
         if self.try_add(place, more) { 0 } else { self.widen_and_add(place, more) }
     }
 
@@ -120,9 +130,14 @@ impl Counters {
         self.max
     }
 
+    #[inline]
     pub(crate) fn record(&mut self, value: f64) {
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
+        if value < self.min {
+            self.min = value;
+        }
+        if value > self.max {
+            self.max = value;
+        }
         self.count = self.count.saturating_add(1);
         self.add(Bucket::of(value, self.precision), 1);
     }
@@ -155,16 +170,24 @@ impl Counters {
         *self = coarse;
     }
 
+    #[inline]
     fn add(&mut self, bucket: Bucket, more: u64) {
         let (number, place) = bucket.block();
-        let at = self.blocks.binary_search_by_key(&number, |block| block.number).unwrap_or_else(|at| {
-            self.blocks.insert(at, Block { number, counts: Counts::new() });
-            self.count_bytes += BLOCK;
-            at
-        });
+        let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
+            Ok(at) => at,
+            Err(at) => self.insert(at, number),
+        };
         if let Some(block) = self.blocks.get_mut(at) {
+            block.filled |= 1 << (place / 4);
             self.count_bytes += block.counts.add(place, more);
         }
+    }
+
+    #[cold]
+    fn insert(&mut self, at: usize, number: u32) -> usize {
+        self.blocks.insert(at, Block { number, filled: 0, counts: Counts::new() });
+        self.count_bytes += BLOCK;
+        at
     }
 
     fn filled(&self) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
@@ -218,12 +241,11 @@ impl Counters {
         out.count(self.blocks.len());
         for block in &self.blocks {
             out.number(u64::from(block.number));
-            let filled = (0..BLOCK).filter(|place| block.counts.get(*place) > 0);
-            out.count(filled.clone().count());
+            out.count(block.filled().count());
             let mut next = 0;
-            for place in filled {
+            for (place, count) in block.filled() {
                 out.count(place - next);
-                out.number(block.counts.get(place));
+                out.number(count);
                 next = place + 1;
             }
         }
@@ -267,6 +289,12 @@ impl Counters {
 }
 
 impl Block {
+    /// The counters that are not 0, each with its place.
+    fn filled(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + Clone {
+        let places = Bits(self.filled).flat_map(|four| 4 * four..4 * four + 4);
+        places.map(|place| (place, self.counts.get(place))).filter(|(_, count)| *count > 0)
+    }
+
     fn is_negative(&self) -> bool {
         Bucket::from_block(self.number, 0).is_negative()
     }
@@ -277,12 +305,33 @@ impl Block {
 }
 
 fn filled(blocks: &[Block]) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {
-    blocks.iter().flat_map(|block| {
-        (0..BLOCK).filter_map(|place| {
-            let count = block.counts.get(place);
-            (count > 0).then(|| (Bucket::from_block(block.number, place), count))
-        })
-    })
+    blocks
+        .iter()
+        .flat_map(|block| block.filled().map(|(place, count)| (Bucket::from_block(block.number, place), count)))
+}
+
+/// The numbers of the bits that are set, from both ends.
+#[derive(Clone)]
+struct Bits(u32);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let bit = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        (bit < u32::BITS).then_some(bit as usize)
+    }
+}
+
+impl DoubleEndedIterator for Bits {
+    #[inline]
+    fn next_back(&mut self) -> Option<usize> {
+        let bit = self.0.checked_ilog2()?;
+        self.0 &= !(1 << bit);
+        Some(bit as usize)
+    }
 }
 
 /// Two runs in ascending order as one.

@@ -1,11 +1,16 @@
+mod closing;
+
 use crate::key::{StreamMemo, Streams};
+use crate::staging::Staging;
 use crate::sum::Sum;
-use crate::window::{OpenWindow, Term};
+use crate::window::{OpenWindow, Writing};
 use crate::{
     AggregatorConfig, ConfigError, Explanation, MinuteSketch, ObservationLedger, Outcome, Refusal, Sketch, StreamQuota,
 };
 use core::fmt;
-use metric_model::{Kind, Observation, Sink, Timestamp, Window};
+use core::ops::Range;
+use core::time::Duration;
+use metric_model::{Kind, Observation, Timestamp, Window};
 use std::collections::BTreeMap;
 
 /// Turns observations into one data point for each window and stream.
@@ -40,10 +45,12 @@ pub struct Aggregator<S = MinuteSketch> {
     pub(crate) streams: Streams,
     /// By number: start of the window over its length, rounded down.
     pub(crate) windows: BTreeMap<i64, OpenWindow<S>>,
-    /// Accepted observations that no cell has yet, at most [`STAGED`].
-    staged: Vec<Staged>,
-    /// Window, stream and place in `staged` of each that is staged, in one word; used by `fold` alone.
-    order: Vec<u64>,
+    /// Accepted observations that no cell has yet.
+    pub(crate) staging: Staging,
+    /// How many may be staged before there is something to check.
+    room: usize,
+    /// Event times that need no more checks than that: inside the recent window, which is open, and not too far ahead.
+    steady: Range<i64>,
     /// The window of the last observation: most come one after the other in the same.
     pub(crate) recent: Option<(Window, i64)>,
     /// Windows below this number are closed.
@@ -55,22 +62,12 @@ pub struct Aggregator<S = MinuteSketch> {
     pub(crate) ledger: ObservationLedger,
     /// Octets of all windows, at most.
     pub(crate) window_bytes: usize,
-}
-
-/// Looking a stream up and working on its cell are apart, so that one does not push the other's memory out of the
-/// cache: the observations between are staged, and folded stream by stream.
-const STAGED: usize = 1 << PLACE_BITS;
-
-/// A word has room for the place of what is staged, its stream, and the window's number from the first.
-const PLACE_BITS: u32 = 10;
-const PLACE: u64 = (1 << PLACE_BITS) - 1;
-const WINDOW_BITS: u32 = 64 - 32 - PLACE_BITS;
-
-#[derive(Clone, Copy, Debug)]
-struct Staged {
-    window: i64,
-    stream: u32,
-    term: Term,
+    /// How many windows have been opened.
+    serials: u64,
+    /// The window that is being written.
+    writing: Option<Writing>,
+    /// A window that was written, while its memory goes back.
+    leaving: Option<OpenWindow<S>>,
 }
 
 impl Aggregator {
@@ -104,8 +101,9 @@ impl<S: Sketch> Aggregator<S> {
             config,
             streams: Streams::default(),
             windows: BTreeMap::new(),
-            staged: Vec::new(),
-            order: Vec::new(),
+            staging: Staging::default(),
+            room: 0,
+            steady: 0..0,
             recent: None,
             closed_below: None,
             gone_below: None,
@@ -113,6 +111,9 @@ impl<S: Sketch> Aggregator<S> {
             latest: None,
             ledger: ObservationLedger::default(),
             window_bytes: 0,
+            serials: 0,
+            writing: None,
+            leaving: None,
         })
     }
 
@@ -148,9 +149,7 @@ impl<S: Sketch> Aggregator<S> {
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
     pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
-        let outcome = self.take(observation, None).unwrap_or_else(|refused| refused);
-        self.ledger.enter(outcome);
-        outcome
+        self.enter(observation, None)
     }
 
     /// As [`observe`](Self::observe), for a caller that meets the same streams again and again: `memo` is a place of the
@@ -173,8 +172,30 @@ impl<S: Sketch> Aggregator<S> {
     /// }
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
+    #[inline]
     pub fn observe_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) -> Outcome {
-        let outcome = self.take(observation, Some(memo)).unwrap_or_else(|refused| refused);
+        // The short way, of nearly all observations: everything that could speak against it was looked at before.
+        let time = observation.time();
+        let value = observation.value().number() + 0.0; // -0 + 0 is 0
+        let least = if observation.kind() == Kind::Count { 0.0 } else { f64::NEG_INFINITY };
+        if self.steady.contains(&time.unix_micros())
+            && self.staging.len() < self.room
+            && value >= least
+            && !Sum::is_clamped(value)
+            && let Some(stream) = self.streams.recall(memo)
+        {
+            self.latest = self.latest.max(Some(time));
+            self.staging.push(value, time.unix_micros(), stream, self.ledger.observed());
+            self.ledger.enter(Outcome::Accepted);
+            return Outcome::Accepted;
+        }
+        self.enter(observation, Some(memo))
+    }
+
+    /// The long way.
+    #[inline(never)]
+    fn enter(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Outcome {
+        let outcome = self.take(seen, memo).unwrap_or_else(|refused| refused);
         self.ledger.enter(outcome);
         outcome
     }
@@ -219,12 +240,31 @@ impl<S: Sketch> Aggregator<S> {
             self.ledger.enter_revising();
         }
         self.open(number, time);
-        if self.staged.len() >= STAGED {
+        if self.staging.is_full(self.streams.len(), self.ledger.observed()) {
             self.fold();
         }
-        let term = Term { value, time: time.unix_micros(), position: self.ledger.observed() };
-        self.staged.push(Staged { window: number, stream: admitted.stream, term });
+        self.staging.push_in(number, value, time.unix_micros(), admitted.stream, self.ledger.observed());
+        self.steady_from_here();
         Ok(if admitted.folded { Outcome::Folded } else { Outcome::Accepted })
+    }
+
+    /// Works out what the next observations need not be asked.
+    fn steady_from_here(&mut self) {
+        let Some((window, number)) = self.recent else { return };
+        let end = match self.now {
+            Some(now) => window.end().min(now.later(self.config.future()).later(Duration::from_micros(1))),
+            None => window.end(),
+        };
+        let is_open = self.closed_below.is_none_or(|closed| number >= closed);
+        self.steady = if is_open { window.start().unix_micros()..end.unix_micros() } else { 0..0 };
+        let free = self.config.window_byte_limit().saturating_sub(self.window_bytes);
+        self.room = self.staging.limit(self.streams.len()).min(free / OpenWindow::<S>::max_growth());
+    }
+
+    /// Forgets what the last observation was near to.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent = None;
+        self.steady = 0..0;
     }
 
     /// Whether the windows have room for one more observation, whatever it needs.
@@ -234,7 +274,8 @@ impl<S: Sketch> Aggregator<S> {
     #[inline]
     fn has_room(&mut self) -> bool {
         let most = OpenWindow::<S>::max_growth();
-        let needed = |engine: &Self| engine.window_bytes.saturating_add((engine.staged.len() + 1).saturating_mul(most));
+        let needed =
+            |engine: &Self| engine.window_bytes.saturating_add((engine.staging.len() + 1).saturating_mul(most));
         if needed(self) <= self.config.window_byte_limit() {
             return true;
         }
@@ -263,12 +304,18 @@ impl<S: Sketch> Aggregator<S> {
             return;
         }
         let window = Window::containing(time, self.config.window_length());
-        self.windows.entry(number).or_insert_with(|| {
-            let new = OpenWindow::new(window);
+        if !self.windows.contains_key(&number) {
+            let new = OpenWindow::new(window, self.next_serial());
             self.window_bytes += new.bytes();
-            new
-        });
+            self.windows.insert(number, new);
+        }
         self.recent = Some((window, number));
+    }
+
+    /// A number that no window of this aggregator has had.
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serials += 1;
+        self.serials
     }
 
     /// The window of a number; `None` where it lies outside of time.
@@ -286,167 +333,11 @@ impl<S: Sketch> Aggregator<S> {
         i64::try_from(self.config.window_length().as_micros()).unwrap_or(i64::MAX).max(1)
     }
 
-    /// Says what time it is: closes every window whose end plus the allowed lateness is not after `now`, oldest first,
-    /// and bounds how far ahead observations may be. A time before the last one changes nothing.
-    ///
-    /// Closed windows that late observations changed since ([`LatePolicy::Revise`](crate::LatePolicy::Revise)) are
-    /// written again, in their place in the order of time: the points that changed, each with its next revision.
-    ///
-    /// # Errors
-    /// What the sink answered. The window is closed for observations all the same; it is kept, and written again from
-    /// its first point by the next call that closes.
-    ///
-    /// ```
-    /// use metric_model::{DataPoint, Observation, TagSet, Timestamp, Value};
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    ///
-    /// let none = TagSet::new();
-    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// let _ = engine.observe(&Observation::count("signups", Value::plain(2.0), &none, Timestamp::from_unix_seconds(0)));
-    ///
-    /// let now = Timestamp::from_unix_seconds(120);
-    /// let mut full = |_: &DataPoint<'_>| Err("disk full");
-    /// assert_eq!(engine.advance(now, &mut full), Err("disk full"));
-    ///
-    /// let mut sum = 0.0;
-    /// let mut works = |point: &DataPoint<'_>| Ok::<(), ()>(sum += point.stats().sum());
-    /// assert_eq!(engine.advance(now, &mut works), Ok(()));
-    /// assert_eq!(sum, 2.0);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
-    pub fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
-        self.now = self.now.max(Some(now));
-        let watermark = now.earlier(self.config.lateness());
-        let closed = watermark.unix_micros().div_euclid(self.length());
-        let gone = watermark.earlier(self.config.horizon()).unix_micros().div_euclid(self.length());
-        self.close_below(closed, gone);
-        if self.streams.is_beyond(closed.saturating_sub(1)) {
-            self.reach(closed.saturating_sub(1));
-        }
-        self.write_closed(sink)
-    }
-
-    /// Closes every window, as at the end of a complete input.
-    ///
-    /// # Errors
-    /// What the sink answered; see [`advance`](Self::advance).
-    ///
-    /// ```
-    /// use metric_model::{DataPointBuf, Observation, TagSet, Timestamp, Value};
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    ///
-    /// let none = TagSet::new();
-    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// let _ = engine.observe(&Observation::count("signups", Value::plain(2.0), &none, Timestamp::from_unix_seconds(0)));
-    /// let mut points: Vec<DataPointBuf> = Vec::new();
-    /// engine.finish(&mut points)?;
-    /// assert_eq!((points.len(), engine.open_windows()), (1, 0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn finish<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
-        if let Some((number, _)) = self.windows.last_key_value() {
-            let end = number.saturating_add(1);
-            self.close_below(end, end);
-        }
-        self.write_closed(sink)
-    }
-
-    /// Closes the oldest window, whatever the time, for a host that must give memory back; `false` when there is none.
-    ///
-    /// Observations of that window and all before it are late from then on.
-    ///
-    /// # Errors
-    /// What the sink answered; see [`advance`](Self::advance).
-    ///
-    /// ```
-    /// use metric_model::{DataPointBuf, Observation, TagSet, Timestamp, Value};
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    ///
-    /// let none = TagSet::new();
-    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// for second in [0, 60, 120] {
-    ///     let time = Timestamp::from_unix_seconds(second);
-    ///     let _ = engine.observe(&Observation::count("signups", Value::plain(1.0), &none, time));
-    /// }
-    /// let mut points: Vec<DataPointBuf> = Vec::new();
-    /// assert!(engine.close_oldest(&mut points)?);
-    /// assert_eq!((points.len(), engine.open_windows()), (1, 2));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn close_oldest<K: Sink>(&mut self, sink: &mut K) -> Result<bool, K::Error> {
-        let Some((number, _)) = self.windows.first_key_value() else { return Ok(false) };
-        let end = number.saturating_add(1);
-        self.close_below(end, end);
-        self.write_closed(sink)?;
-        Ok(true)
-    }
-
-    fn close_below(&mut self, closed: i64, gone: i64) {
-        self.closed_below = self.closed_below.max(Some(closed));
-        self.gone_below = self.gone_below.max(Some(gone));
-    }
-
-    fn write_closed<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
-        let (Some(closed), Some(gone)) = (self.closed_below, self.gone_below) else { return Ok(()) };
-        if self.windows.first_key_value().is_none_or(|(number, _)| *number >= closed) {
-            return Ok(());
-        }
-        self.fold();
-        self.streams.sort();
-        let mut due = self.windows.range_mut(..closed);
-        let written = due.try_for_each(|(_, window)| window.write(&self.streams, sink));
-        while let Some(oldest) = self.windows.first_entry() {
-            if *oldest.key() >= gone || oldest.get().is_changed() {
-                break;
-            }
-            let gone = oldest.remove();
-            self.window_bytes -= gone.bytes();
-            gone.streams().for_each(|stream| self.streams.release(stream));
-        }
-        if self.recent.is_some_and(|(_, number)| number < gone) {
-            self.recent = None;
-        }
-        written
-    }
-
     /// Moves what is staged into the cells, window by window and stream by stream.
     pub(crate) fn fold(&mut self) {
-        self.group_staged();
-        for group in self.order.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
-            let mut staged = group.iter().filter_map(|key| self.staged.get((key & PLACE) as usize)).peekable();
-            let Some((window, stream)) = staged.peek().map(|first| (first.window, first.stream)) else { continue };
-            let Some((window, form)) = self.windows.get_mut(&window).zip(self.streams.form(stream)) else { continue };
-            let before = window.bytes();
-            let is_new = window.add(stream, form, staged.map(|staged| &staged.term));
-            self.window_bytes = (self.window_bytes + window.bytes()).saturating_sub(before);
-            if is_new {
-                self.streams.hold(stream);
-            }
-        }
-        self.staged.clear();
-    }
-
-    /// Puts the places of what is staged in order: one word for each, which sorts faster than what it stands for.
-    fn group_staged(&mut self) {
-        let windows = self.staged.iter().map(|staged| staged.window);
-        let (Some(first), Some(last)) = (windows.clone().min(), windows.max()) else { return self.order.clear() };
-        self.order.clear();
-        if last.checked_sub(first).is_some_and(|span| span < 1 << WINDOW_BITS) {
-            let key = |(place, staged): (u64, &Staged)| {
-                ((staged.window - first) as u64) << (64 - WINDOW_BITS) | u64::from(staged.stream) << PLACE_BITS | place
-            };
-            self.order.extend((0..).zip(&self.staged).map(key));
-        } else {
-            // Windows too far apart for a key are sorted the plain way, and numbered.
-            self.staged.sort_unstable_by_key(|staged| (staged.window, staged.stream));
-            let (mut number, mut window) = (0, first);
-            for (place, staged) in (0_u64..).zip(&self.staged) {
-                number += u64::from(staged.window != window);
-                window = staged.window;
-                self.order.push(number << (64 - WINDOW_BITS) | u64::from(staged.stream) << PLACE_BITS | place);
-            }
-        }
-        self.order.sort_unstable();
+        let before: &mut usize = &mut self.window_bytes;
+        self.staging.fold(self.config.window_length(), &mut self.streams, &mut self.windows, before);
+        self.room = 0;
     }
 
     /// Another quota from here on, or none. Streams that have their place keep it, even beyond a lower limit; the
@@ -474,7 +365,7 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[must_use]
     pub fn explain(&self) -> Explanation<'_> {
-        self.streams.explain(&self.config)
+        self.streams.explain(self.staging.streams(), &self.config)
     }
 
     /// Where every observation went.
@@ -556,8 +447,7 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[must_use]
     pub fn memory(&self) -> usize {
-        let staged = self.staged.capacity() * size_of::<Staged>() + self.order.capacity() * size_of::<u64>();
-        size_of::<Self>() + self.streams.bytes() + self.window_bytes + staged
+        size_of::<Self>() + self.streams.bytes() + self.window_bytes + self.staging.bytes()
     }
 }
 
@@ -580,7 +470,7 @@ impl AggregatorConfig {
         // A list that grows has its old and its new place for a moment: half as much again.
         let windows = self.window_byte_limit().saturating_add(self.window_byte_limit() / 2);
         // The first node of the map of windows has room for eleven.
-        let fixed = 3 * STAGED * (size_of::<Staged>() + size_of::<u64>()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
+        let fixed = Staging::max_bytes(self.stream_limit()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
         size_of::<Aggregator>().saturating_add(Streams::max_bytes(self)).saturating_add(windows).saturating_add(fixed)
     }
 }

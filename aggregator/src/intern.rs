@@ -1,11 +1,12 @@
 //! Things that are kept once and known by a number.
 
+use crate::chunks::Chunks;
 use crate::table::{self, MAX_IDS, Table};
 
 /// Items by id, found by hash; the id of an item that is removed is given to the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct Interned<T> {
-    items: Vec<Item<T>>,
+    items: Chunks<Item<T>>,
     free: Vec<u32>,
     table: Table,
 }
@@ -21,7 +22,7 @@ struct Item<T> {
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), free: Vec::new(), table: Table::default() }
+        Self { items: Chunks::default(), free: Vec::new(), table: Table::default() }
     }
 }
 
@@ -96,7 +97,7 @@ impl<T> Interned<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0..).zip(&self.items).filter_map(|(id, item)| Some((id, item.value.as_ref()?)))
+        (0..).zip(self.items.iter()).filter_map(|(id, item)| Some((id, item.value.as_ref()?)))
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {

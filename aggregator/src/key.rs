@@ -1,15 +1,18 @@
 //! The streams that are known: each name, unit and tag set once, and a number for each combination.
 
+mod order;
 mod state;
 
+pub(crate) use order::InOrder;
+use order::{by_metric, by_tags};
 pub(crate) use state::{kind_byte, kind_of};
 
 use crate::config::Distribution;
 use crate::explain::{Explanation, Standing, StreamReport};
 use crate::intern::Interned;
+use crate::sorted::Sorted;
 use crate::turned_away::TurnedAway;
 use crate::{AggregatorConfig, Precision, Refusal};
-use core::cmp::Ordering;
 use core::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use metric_model::{Kind, Observation, TagSet, Timestamp, Unit};
@@ -22,13 +25,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
     seed: RandomState,
-    /// Tells this table from any other, for memos that went astray. Never 0.
-    table: u64,
+    /// The upper half tells these streams from those of any other aggregator, for memos that went astray; it is never
+    /// 0. The lower half counts how often streams gave up their places: while it stays, no stream has lost its own.
+    stamp: u64,
     metrics: Interned<Metric>,
     tags: Interned<TagSet>,
     /// Their users are the windows that hold a cell of theirs.
     streams: Interned<Stream>,
-    order: Order,
+    metric_order: Sorted,
+    tag_order: Sorted,
     text_bytes: usize,
     /// `overflow=true`, ready to be looked up.
     overflow_tags: TagSet,
@@ -39,8 +44,8 @@ pub(crate) struct Streams {
     /// Each stream that is not idle, by a window in which it was seen; looked at again when that is long ago.
     idle_queue: BTreeMap<i64, Vec<u32>>,
     turned_away: TurnedAway,
-    /// How often a stream was removed, so that its number may mean another now.
-    removals: u64,
+    /// How many streams there have been, around the end of the number.
+    created: u32,
 }
 
 /// A place where a caller remembers the stream of an observation, for
@@ -52,10 +57,11 @@ pub(crate) struct Streams {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StreamMemo {
-    /// Of the table it is a number in; 0 when nothing is remembered.
-    table: u64,
-    removals: u64,
-    stream: u32,
+    /// That of the streams when it was filled; 0 when nothing is remembered.
+    stamp: u64,
+    id: u32,
+    /// Tells the stream from others that have had its id.
+    serial: u32,
 }
 
 impl StreamMemo {
@@ -66,7 +72,7 @@ impl StreamMemo {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { table: 0, removals: 0, stream: 0 }
+        Self { stamp: 0, id: 0, serial: 0 }
     }
 }
 
@@ -88,9 +94,13 @@ struct Stream {
     /// The greatest window in which it was seen.
     last: i64,
     first_seen: Timestamp,
+    /// Those that are folded.
     observations: u64,
-    /// Whether it stands in the order of output.
-    sorted: bool,
+    /// Tells it from others that have had its id.
+    serial: u32,
+    /// Its cell in the window where it was met last, and that window's serial number.
+    cell: u32,
+    cell_of: u64,
 }
 
 /// What a stream is to the quota; of two aggregators, the greater one holds.
@@ -117,6 +127,14 @@ pub(crate) enum Form {
 pub(crate) struct Admitted {
     pub(crate) stream: u32,
     pub(crate) folded: bool,
+}
+
+/// What looking a stream up brought.
+#[derive(Clone, Copy, Debug)]
+struct LookUp {
+    hash: u32,
+    /// Its id, if it is known; it may be idle.
+    known: Option<u32>,
 }
 
 /// The parts of a stream's key.
@@ -147,12 +165,13 @@ impl Default for Streams {
     fn default() -> Self {
         let seed = RandomState::default();
         Self {
-            table: seed.hash_one("table") | 1,
+            stamp: seed.hash_one("stamp") << 32 | 1 << 63,
             seed,
             metrics: Interned::default(),
             tags: Interned::default(),
             streams: Interned::default(),
-            order: Order::default(),
+            metric_order: Sorted::default(),
+            tag_order: Sorted::default(),
             text_bytes: 0,
             overflow_tags: TagSet::from_iter([("overflow", "true")]),
             places_used: 0,
@@ -160,7 +179,7 @@ impl Default for Streams {
             frontier: None,
             idle_queue: BTreeMap::new(),
             turned_away: TurnedAway::default(),
-            removals: 0,
+            created: 0,
         }
     }
 }
@@ -170,7 +189,14 @@ impl Streams {
         self.streams.len()
     }
 
+    /// One more than the greatest id.
+    pub(crate) fn id_bound(&self) -> usize {
+        self.streams.id_bound()
+    }
+
     /// Where an observation in this window goes; a stream is opened when it is new and there is room.
+    ///
+    /// What is answered is folded later by [`enter`](Self::enter), which counts it.
     #[inline]
     pub(crate) fn resolve(
         &mut self,
@@ -180,16 +206,19 @@ impl Streams {
     ) -> Result<Admitted, Refusal> {
         let key = Key::of(seen);
         let hash = self.hash(key);
-        if let Some(stream) = self.find(hash, &key)
-            && self.touch(stream, window)
-        {
-            return Ok(Admitted { stream, folded: false });
+        match self.find(hash, &key) {
+            Some(stream) if self.has_place(stream) => Ok(Admitted { stream, folded: false }),
+            known => self.admit(LookUp { hash, known }, &key, seen.time(), window, config),
         }
-        self.admit(hash, &key, seen.time(), window, config)
+    }
+
+    /// The stream that a memo remembers, when it has been in its place ever since.
+    #[inline]
+    pub(crate) fn recall(&self, memo: &StreamMemo) -> Option<u32> {
+        (memo.stamp == self.stamp).then_some(memo.id)
     }
 
     /// As [`resolve`](Self::resolve), but looks into `memo` first, and keeps a stream that has its place there.
-    #[inline]
     pub(crate) fn resolve_again(
         &mut self,
         seen: &Observation<'_>,
@@ -197,16 +226,28 @@ impl Streams {
         window: i64,
         config: &AggregatorConfig,
     ) -> Result<Admitted, Refusal> {
-        if memo.table == self.table && memo.removals == self.removals && self.touch(memo.stream, window) {
-            return Ok(Admitted { stream: memo.stream, folded: false });
+        if memo.stamp == self.stamp {
+            return Ok(Admitted { stream: memo.id, folded: false });
+        }
+        // Some stream lost its place since, mostly another one.
+        if memo.stamp >> 32 == self.stamp >> 32
+            && let Some(stream) = self.streams.get(memo.id)
+            && stream.serial == memo.serial
+            && stream.role != Role::Idle
+        {
+            memo.stamp = self.stamp;
+            return Ok(Admitted { stream: memo.id, folded: false });
         }
         let admitted = self.resolve(seen, window, config)?;
-        if !admitted.folded {
-            *memo = StreamMemo { table: self.table, removals: self.removals, stream: admitted.stream };
+        if !admitted.folded
+            && let Some(stream) = self.streams.get(admitted.stream)
+        {
+            *memo = StreamMemo { stamp: self.stamp, id: admitted.stream, serial: stream.serial };
         }
         Ok(admitted)
     }
 
+    #[inline]
     fn find(&self, hash: u32, key: &Key<'_>) -> Option<u32> {
         self.streams.find(hash, |stream| {
             self.metrics.get(stream.metric).is_some_and(|metric| metric.is(key.name, key.kind, key.unit))
@@ -214,15 +255,28 @@ impl Streams {
         })
     }
 
-    /// Counts an observation for a stream that is not idle.
-    fn touch(&mut self, stream: u32, window: i64) -> bool {
-        match self.streams.get_mut(stream) {
-            Some(stream) if stream.role != Role::Idle => {
-                stream.observations = stream.observations.saturating_add(1);
-                stream.last = stream.last.max(window);
-                true
-            }
-            _ => false,
+    #[inline]
+    fn has_place(&self, stream: u32) -> bool {
+        self.streams.get(stream).is_some_and(|stream| stream.role != Role::Idle)
+    }
+
+    /// Counts observations of a stream in a window; answers what it keeps there and, if it is remembered, its cell.
+    #[inline]
+    pub(crate) fn enter(&mut self, id: u32, count: u64, window: i64, cell_of: u64) -> Option<(Form, Option<u32>)> {
+        let stream = self.streams.get_mut(id)?;
+        stream.observations = stream.observations.saturating_add(count);
+        stream.last = stream.last.max(window);
+        let cell = (stream.cell_of == cell_of).then_some(stream.cell);
+        Some((self.metrics.get(stream.metric)?.form, cell))
+    }
+
+    /// Remembers the cell of a stream in a window, and that the window holds it when it is new there.
+    pub(crate) fn remember(&mut self, id: u32, cell: u32, cell_of: u64, is_new: bool) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            (stream.cell, stream.cell_of) = (cell, cell_of);
+        }
+        if is_new {
+            self.hold(id);
         }
     }
 
@@ -230,7 +284,7 @@ impl Streams {
     #[cold]
     fn admit(
         &mut self,
-        hash: u32,
+        look_up: LookUp,
         key: &Key<'_>,
         time: Timestamp,
         window: i64,
@@ -240,18 +294,17 @@ impl Streams {
             return Err(Refusal::KeyTooLong);
         }
         let Some(quota) = config.stream_quota() else {
-            let stream = self.open(hash, key, Role::Placed, time, window, config)?;
+            let stream = self.open(look_up, key, Role::Placed, time, window, config)?;
             return Ok(Admitted { stream, folded: false });
         };
         let cost = config.cost_of(key.name, key.kind);
         let free = u64::from(quota.limit()).saturating_sub(self.places_used);
         if cost == 0 || u64::from(cost) <= free {
-            let stream = self.open(hash, key, Role::Placed, time, window, config)?;
+            let stream = self.open(look_up, key, Role::Placed, time, window, config)?;
             return Ok(Admitted { stream, folded: false });
         }
         let folded = self.fold(key, time, window, config);
-        let of_key = self.hash(*key);
-        self.turned_away.enter(of_key, key, time, window, folded.is_ok());
+        self.turned_away.enter(look_up.hash, key, time, window, folded.is_ok());
         folded
     }
 
@@ -265,37 +318,37 @@ impl Streams {
         let tags = self.overflow_tags.clone();
         let overflow = Key { tags: &tags, ..*key };
         let hash = self.hash(overflow);
-        if let Some(stream) = self.find(hash, &overflow)
-            && self.touch(stream, window)
+        let known = self.find(hash, &overflow);
+        if let Some(stream) = known
+            && self.has_place(stream)
         {
             return Ok(Admitted { stream, folded: true });
         }
         if self.overflow_used >= config.stream_quota().map_or(0, |quota| quota.overflow_limit()) {
             return Err(Refusal::OverQuota);
         }
-        let stream = self.open(hash, &overflow, Role::Overflow, time, window, config)?;
+        let stream = self.open(LookUp { hash, known }, &overflow, Role::Overflow, time, window, config)?;
         Ok(Admitted { stream, folded: true })
     }
 
     /// Makes a stream, or gives an idle one its role back.
     fn open(
         &mut self,
-        hash: u32,
+        look_up: LookUp,
         key: &Key<'_>,
         role: Role,
         time: Timestamp,
         window: i64,
         config: &AggregatorConfig,
     ) -> Result<u32, Refusal> {
-        let id = match self.find(hash, key) {
+        let id = match look_up.known {
             Some(id) => id,
             None if !self.has_room(key, config) => return Err(Refusal::TooManyStreams),
-            None => self.add(hash, key, time, config.form_of(key.name, key.kind), config),
+            None => self.add(look_up.hash, key, time, config.form_of(key.name, key.kind), config),
         };
         if let Some(stream) = self.streams.get_mut(id) {
             stream.role = role;
             stream.last = stream.last.max(window);
-            stream.observations = stream.observations.saturating_add(1);
             self.idle_queue.entry(stream.last).or_default().push(id);
             match role {
                 Role::Overflow => self.overflow_used += 1,
@@ -316,20 +369,34 @@ impl Streams {
         let metric =
             self.metrics.find(of_metric, |metric| metric.is(key.name, key.kind, key.unit)).unwrap_or_else(|| {
                 self.text_bytes += key.name.len() + key.unit.as_str().len();
-                self.metrics.add(of_metric, Metric::new(key, form, config))
+                let id = self.metrics.add(of_metric, Metric::new(key, form, config));
+                self.metric_order.insert(id, by_metric(&self.metrics));
+                id
             });
         let of_tags = self.hash(key.tags);
         let tags = self.tags.find(of_tags, |tags| tags == key.tags).unwrap_or_else(|| {
             self.text_bytes += tag_bytes(key.tags);
-            self.tags.add(of_tags, key.tags.clone())
+            let id = self.tags.add(of_tags, key.tags.clone());
+            self.tag_order.insert(id, by_tags(&self.tags));
+            id
         });
         self.metrics.add_user(metric);
         self.tags.add_user(tags);
-        let (role, last) = (Role::Idle, i64::MIN);
-        let stream = Stream { metric, tags, role, last, first_seen: time, observations: 0, sorted: false };
-        let id = self.streams.add(hash, stream);
-        self.order.new.push(id);
-        id
+        self.created = self.created.wrapping_add(1);
+        self.streams.add(
+            hash,
+            Stream {
+                metric,
+                tags,
+                role: Role::Idle,
+                last: i64::MIN,
+                first_seen: time,
+                observations: 0,
+                serial: self.created,
+                cell: 0,
+                cell_of: 0,
+            },
+        )
     }
 
     fn hash(&self, key: impl Hash) -> u32 {
@@ -369,6 +436,7 @@ impl Streams {
                     }
                 }
                 stream.role = Role::Idle;
+                self.stamp = self.stamp & !u64::from(u32::MAX) | u64::from((self.stamp as u32).wrapping_add(1));
                 if self.streams.users(id) == 0 {
                     self.remove(id);
                 }
@@ -391,14 +459,18 @@ impl Streams {
 
     fn remove(&mut self, id: u32) {
         let Some(stream) = self.streams.remove(id) else { return };
-        self.removals += 1;
-        self.order.removed = true;
-        if self.metrics.drop_user(stream.metric) == 0
+        if self.metrics.drop_user(stream.metric) == 0 {
+            self.metric_order.remove(stream.metric, by_metric(&self.metrics));
+        }
+        if self.metrics.users(stream.metric) == 0
             && let Some(metric) = self.metrics.remove(stream.metric)
         {
             self.text_bytes -= metric.name.len() + metric.unit.len();
         }
-        if self.tags.drop_user(stream.tags) == 0
+        if self.tags.drop_user(stream.tags) == 0 {
+            self.tag_order.remove(stream.tags, by_tags(&self.tags));
+        }
+        if self.tags.users(stream.tags) == 0
             && let Some(tags) = self.tags.remove(stream.tags)
         {
             self.text_bytes -= tag_bytes(&tags);
@@ -418,11 +490,6 @@ impl Streams {
         let placed = self.streams.iter().filter(|(_, stream)| stream.role == Role::Placed);
         let costs = placed.filter_map(|(_, stream)| self.metrics.get(stream.metric));
         self.places_used = costs.map(|metric| u64::from(metric.cost)).sum();
-    }
-
-    /// The streams in the order of output, as of the last [`sort`](Self::sort).
-    pub(crate) fn id_at(&self, rank: usize) -> Option<u32> {
-        self.order.sorted.get(rank).copied()
     }
 
     /// Forgets idle streams that no window refers to.
@@ -447,21 +514,20 @@ impl Streams {
         Some(Key { name: &metric.name, kind: metric.kind, unit: Unit::new(&metric.unit), tags })
     }
 
-    /// Brings the order of output up to date.
-    pub(crate) fn sort(&mut self) {
-        let mut order = std::mem::take(&mut self.order);
-        order.update(self);
-        self.order = order;
-    }
-
-    /// The place of a stream in the order of output, as of the last [`sort`](Self::sort).
-    pub(crate) fn rank(&self, id: u32) -> u32 {
-        self.order.ranks.get(id as usize).copied().unwrap_or(u32::MAX)
-    }
-
-    pub(crate) fn explain<'a>(&'a self, config: &'a AggregatorConfig) -> Explanation<'a> {
+    /// `staged` are the streams of observations that are not folded.
+    pub(crate) fn explain<'a>(
+        &'a self,
+        staged: impl Iterator<Item = u32>,
+        config: &'a AggregatorConfig,
+    ) -> Explanation<'a> {
         let quota = config.stream_quota();
-        let known = self.streams.iter().filter_map(|(_, stream)| {
+        let mut more = vec![0_u64; self.streams.id_bound()];
+        staged.for_each(|id| {
+            if let Some(count) = more.get_mut(id as usize) {
+                *count += 1;
+            }
+        });
+        let known = self.streams.iter().filter_map(|(id, stream)| {
             let key = self.key_of(stream)?;
             let cost = self.metrics.get(stream.metric)?.cost;
             let standing = match stream.role {
@@ -471,7 +537,8 @@ impl Streams {
                 Role::Idle => Standing::Idle,
             };
             let taken = if standing == Standing::Admitted { cost } else { 0 };
-            Some(StreamReport::new(key, standing, taken, stream.first_seen, stream.observations))
+            let observations = stream.observations.saturating_add(more.get(id as usize).copied().unwrap_or_default());
+            Some(StreamReport::new(key, standing, taken, stream.first_seen, observations))
         });
         let mut rows: Vec<_> = known.chain(self.turned_away.reports(config)).collect();
         rows.sort_unstable_by(StreamReport::in_order);
@@ -491,12 +558,12 @@ impl Streams {
 }
 
 /// Octets that a stream takes at most besides its text, with a metric and a tag set of its own: in lists that have
-/// twice their length in reserve, and three times that while they grow; in the order of output, while that is sorted;
-/// and in the queue of the idle, alone in a node.
+/// twice their length in reserve, and three times that while they grow; in the order of output; and in the queue of the
+/// idle, alone in a node.
 const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
     + Interned::<TagSet>::BYTES_AN_ITEM
     + Interned::<Stream>::BYTES_AN_ITEM
-    + 40
+    + 2 * Sorted::BYTES_AN_ID
     + 160;
 
 /// The text of a tag set, and where each tag ends.
@@ -515,6 +582,10 @@ impl Metric {
         }
     }
 
+    pub(crate) fn key(&self) -> (&str, Kind, Unit<'_>) {
+        (&self.name, self.kind, Unit::new(&self.unit))
+    }
+
     fn is(&self, name: &str, kind: Kind, unit: Unit<'_>) -> bool {
         self.kind == kind && *self.name == *name && *self.unit == *unit.as_str()
     }
@@ -528,55 +599,5 @@ impl AggregatorConfig {
             (Kind::Measure, Distribution::Sketch(precision)) => Form::Distribution(precision),
             (Kind::Measure | Kind::Sample, _) => Form::Gauge,
         }
-    }
-}
-
-/// The order of output: by name, kind, unit, tags. Kept from one window to the next, since streams mostly stay.
-#[derive(Clone, Default, Debug)]
-struct Order {
-    sorted: Vec<u32>,
-    /// The place of each stream in `sorted`.
-    ranks: Vec<u32>,
-    /// Streams that came since; an id may stand here twice, when it was given again.
-    new: Vec<u32>,
-    /// Whether streams went since.
-    removed: bool,
-}
-
-impl Order {
-    fn update(&mut self, streams: &mut Streams) {
-        if !self.removed && self.new.is_empty() {
-            return;
-        }
-        if self.removed {
-            // An id that was given again is a new stream, which is not marked.
-            self.sorted.retain(|id| streams.streams.get(*id).is_some_and(|stream| stream.sorted));
-            self.removed = false;
-        }
-        self.new.sort_unstable();
-        self.new.dedup();
-        for id in self.new.drain(..) {
-            match streams.streams.get_mut(id) {
-                Some(stream) if !stream.sorted => stream.sorted = true,
-                _ => continue,
-            }
-            self.sorted.push(id);
-        }
-        // A stable sort finds the part that is in order already, and merges.
-        self.sorted.sort_by(|a, b| compare(streams, *a, *b));
-        self.ranks.clear();
-        self.ranks.resize(streams.streams.id_bound(), u32::MAX);
-        for (rank, id) in (0..).zip(&self.sorted) {
-            if let Some(place) = self.ranks.get_mut(*id as usize) {
-                *place = rank;
-            }
-        }
-    }
-}
-
-fn compare(streams: &Streams, a: u32, b: u32) -> Ordering {
-    match (streams.streams.get(a), streams.streams.get(b)) {
-        (Some(a), Some(b)) if a.metric == b.metric => streams.tags.get(a.tags).cmp(&streams.tags.get(b.tags)),
-        _ => streams.key(a).cmp(&streams.key(b)),
     }
 }

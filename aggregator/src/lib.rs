@@ -41,6 +41,10 @@
 //! A live host calls `advance` with its clock every second or so, input or not. A replay lets the input drive the
 //! time (`advance(engine.latest())`), or calls nothing but `finish` and has every window open to the end.
 //!
+//! Where a window may hold a hundred thousand streams and the input must not wait for it,
+//! [`advance_some`](Aggregator::advance_some) closes a few points at a time. A caller that meets the same streams again
+//! and again spares the look-up by text with [`observe_again`](Aggregator::observe_again).
+//!
 //! # What a stream answers
 //!
 //! | kind | kept in a window |
@@ -121,6 +125,7 @@
 //!   [`StreamReport`].
 
 mod buckets;
+mod chunks;
 mod codec;
 mod config;
 mod counters;
@@ -139,6 +144,8 @@ mod serialize;
 mod shard;
 mod sketch;
 mod snapshot;
+mod sorted;
+mod staging;
 mod sum;
 mod table;
 mod turned_away;

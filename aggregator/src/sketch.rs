@@ -263,8 +263,21 @@ impl MinuteSketch {
     fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
         match &self.form {
             Form::Counters(counters) => counters.at_ranks(ranks),
-            Form::Few { .. } | Form::List(_) => {
-                let values = self.values().unwrap_or_default();
+            Form::Few { count, values } => {
+                let mut sorted = *values;
+                if let Some(filled) = sorted.get_mut(..usize::from(*count)) {
+                    // So few that nothing is shorter than sorting by insertion.
+                    for end in 1..filled.len() {
+                        let mut at = end;
+                        while at > 0 && filled[at - 1] > filled[at] {
+                            filled.swap(at - 1, at);
+                            at -= 1;
+                        }
+                    }
+                }
+                ranks.map(|rank| (sorted.get((rank as usize).wrapping_sub(1)).copied().unwrap_or_default(), true))
+            }
+            Form::List(values) => {
                 let mut sorted = [f64::INFINITY; Self::EXACT];
                 for (place, value) in sorted.iter_mut().zip(values) {
                     *place = *value;
@@ -307,6 +320,7 @@ fn counted(values: &[f64], precision: Precision) -> Box<Counters> {
 
 impl Sketch for MinuteSketch {
     /// A value that is not finite is left out.
+    #[inline]
     fn record(&mut self, value: f64) {
         if !value.is_finite() {
             return;

@@ -167,8 +167,8 @@ impl<S: Persist> Aggregator<S> {
     /// ```
     #[must_use]
     pub fn snapshot(&mut self, position: &[u8]) -> Vec<u8> {
-        self.fold();
-        self.streams.sort();
+        self.settle();
+        let order = self.streams.in_order();
         let mut out = Writer::default();
         out.raw(MAGIC);
         out.raw(&VERSION.to_le_bytes());
@@ -181,11 +181,11 @@ impl<S: Persist> Aggregator<S> {
         out.optional(self.closed_below);
         out.optional(self.gone_below);
         self.ledger.encode(&mut out);
-        self.streams.encode(&mut out);
+        self.streams.encode(&order, &mut out);
         out.count(self.windows.len());
         for (number, window) in &self.windows {
             out.signed(*number);
-            window.encode(&self.streams, &mut out);
+            window.encode(&order, &mut out);
         }
         let mut bytes = out.into_bytes();
         let length = (bytes.len() - HEADER) as u64;
@@ -235,17 +235,19 @@ impl<S: Persist> Aggregator<S> {
         self.gone_below = input.optional()?;
         self.ledger = ObservationLedger::decode(input)?;
         self.streams = Streams::decode(input, &self.config)?;
-        self.streams.sort();
+        let order = self.streams.in_order();
         for _ in 0..input.count()? {
             let number = input.signed()?;
             let window = self.window_of(number)?;
             if self.windows.last_key_value().is_some_and(|(before, _)| *before >= number) {
                 return None;
             }
-            self.windows.insert(number, OpenWindow::decode(input, window, &mut self.streams)?);
+            let serial = self.next_serial();
+            self.windows.insert(number, OpenWindow::decode(input, window, serial, &order, &mut self.streams)?);
         }
         self.streams.sweep();
         self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();
+        self.forget_recent();
         (self.gone_below <= self.closed_below).then_some(position)
     }
 }
@@ -332,11 +334,14 @@ impl<S: Sketch> Aggregator<S> {
         if self.streams.contradicts(&other.streams) {
             return Err(MergeError::Precision);
         }
-        self.fold();
-        other.fold();
+        self.settle();
+        self.stop_writing();
+        other.settle();
+        other.stop_writing();
         let ids = self.streams.merge(&other.streams, &self.config);
         for (number, theirs) in &other.windows {
-            let ours = self.windows.entry(*number).or_insert_with(|| OpenWindow::new(theirs.window()));
+            let serial = self.next_serial();
+            let ours = self.windows.entry(*number).or_insert_with(|| OpenWindow::new(theirs.window(), serial));
             ours.merge(theirs, &ids, &mut self.streams);
         }
         self.streams.sweep();
@@ -345,7 +350,7 @@ impl<S: Sketch> Aggregator<S> {
         self.latest = self.latest.max(other.latest);
         self.closed_below = self.closed_below.max(other.closed_below);
         self.gone_below = self.gone_below.max(other.gone_below);
-        self.recent = None;
+        self.forget_recent();
         self.ledger.merge(&other.ledger);
         Ok(())
     }

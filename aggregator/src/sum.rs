@@ -51,7 +51,15 @@ impl Sum {
             carry if carry < 0 => i128::MIN,
             _ => i128::MAX,
         };
-        (units / ONE) as f64 + (units % ONE) as f64 / 1e15
+        // Most sums fit into a word, and dividing that is ten times cheaper.
+        let (whole, rest) = match i64::try_from(units) {
+            Ok(units) => (i128::from(units / ONE as i64), units % ONE as i64),
+            Err(_) => {
+                let whole = units / ONE;
+                (whole, (units - whole * ONE) as i64)
+            }
+        };
+        whole as f64 + rest as f64 / 1e15
     }
 
     fn low(self) -> u128 {

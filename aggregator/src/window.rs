@@ -1,18 +1,26 @@
 //! What one window holds: a cell for each stream that was seen in it.
 
 mod state;
+mod writing;
+
+use writing::Due;
+pub(crate) use writing::Writing;
 
 use crate::Sketch;
-use crate::key::{Form, Key, Streams};
+use crate::chunks::Chunks;
+use crate::key::Form;
 use crate::sum::Sum;
 use crate::table::{self, Table};
-use metric_model::{DataPoint, Sink, Stats, Window};
+use metric_model::{Stats, Window};
 
-/// A window that is open, or kept for revision. Its streams are sparse: a replay may hold thousands of windows that saw a few streams each.
+/// A window that is open, or kept for revision. Its streams are sparse: a replay may hold thousands of windows that saw
+/// a few streams each.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenWindow<S> {
     window: Window,
-    /// Whether any cell changed since it was written.
+    /// Tells it from every other window of the aggregator, for streams that remember their cell.
+    serial: u64,
+    /// Whether any cell changed since it was written, or since the writing began.
     changed: bool,
     /// Octets in use, at most.
     bytes: usize,
@@ -25,11 +33,16 @@ pub(crate) struct OpenWindow<S> {
 #[derive(Clone, Debug)]
 struct Cells<C> {
     table: Table,
-    owners: Vec<Owner>,
-    cells: Vec<C>,
+    cells: Chunks<Owned<C>>,
 }
 
-/// Whose cell it is and what was written of it, beside the cell rather than in it, which would pad every cell.
+/// A cell, whose it is, and what was written of it.
+#[derive(Clone, Debug)]
+struct Owned<C> {
+    owner: Owner,
+    cell: C,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     stream: u32,
@@ -59,6 +72,11 @@ impl Owner {
         if self.is_changed() {
             self.written = self.written.saturating_add(1);
         }
+    }
+
+    /// Takes the last `set_written` back.
+    const fn set_unwritten(&mut self) {
+        self.written = (self.written >> 1).saturating_sub(1) << 1 | 1;
     }
 }
 
@@ -92,43 +110,46 @@ struct Distribution<S> {
 
 impl<C> Default for Cells<C> {
     fn default() -> Self {
-        Self { table: Table::default(), owners: Vec::new(), cells: Vec::new() }
+        Self { table: Table::default(), cells: Chunks::default() }
     }
 }
 
 impl<C> Cells<C> {
     fn find(&self, stream: u32) -> Option<u32> {
-        let is = |at| self.owners.get(at as usize).is_some_and(|owner: &Owner| owner.stream == stream);
+        let is = |at| self.cells.get(at as usize).is_some_and(|cell: &Owned<C>| cell.owner.stream == stream);
         self.table.find(spread(stream), is)
     }
 
-    /// The cell of a stream, and whether it is new.
-    fn cell(&mut self, stream: u32, new: impl FnOnce() -> C) -> Option<(&mut C, bool)> {
-        let known = self.find(stream);
+    /// The cell of a stream, its place, and whether it is new. `known` is its place if the caller remembers it.
+    #[inline]
+    fn cell(&mut self, stream: u32, known: Option<u32>, new: impl FnOnce() -> C) -> Option<(&mut C, u32, bool)> {
+        let known = known.or_else(|| self.find(stream));
         let at = known.unwrap_or_else(|| {
             let at = self.cells.len() as u32;
             self.table.insert(spread(stream), at);
-            self.owners.push(Owner::new(stream, 0, true));
-            self.cells.push(new());
+            self.cells.push(Owned { owner: Owner::new(stream, 0, true), cell: new() });
             at
         });
-        self.owners.get_mut(at as usize)?.set_changed();
-        Some((self.cells.get_mut(at as usize)?, known.is_none()))
+        let owned = self.cells.get_mut(at as usize)?;
+        owned.owner.set_changed();
+        Some((&mut owned.cell, at, known.is_none()))
     }
 
-    fn changed(&self) -> impl Iterator<Item = (Owner, &C)> {
-        self.owners.iter().copied().zip(&self.cells).filter(|(owner, _)| owner.is_changed())
+    fn owner_mut(&mut self, at: u32) -> Option<&mut Owner> {
+        self.cells.get_mut(at as usize).map(|owned| &mut owned.owner)
     }
 
-    fn set_written(&mut self) {
-        self.owners.iter_mut().for_each(Owner::set_written);
+    /// Takes the last cell out, and answers whose it was.
+    fn pop(&mut self) -> Option<u32> {
+        self.cells.pop().map(|owned| owned.owner.stream)
     }
 
-    /// Octets a cell takes at most: lists have up to twice their length in reserve.
-    const CELL_BYTES: usize = 2 * (size_of::<Owner>() + size_of::<C>()) + table::BYTES_AN_ID;
+    /// Octets a cell takes at most: lists have up to twice their length in reserve; and its place in the order of
+    /// output, while it is written.
+    const CELL_BYTES: usize = 2 * size_of::<Owned<C>>() + table::BYTES_AN_ID + size_of::<Due>();
 
-    /// Octets of the first four places of each list, and the first slots.
-    const EMPTY_BYTES: usize = 4 * (size_of::<Owner>() + size_of::<C>()) + table::FIRST_BYTES;
+    /// Octets of the first four places of the list, and the first slots.
+    const EMPTY_BYTES: usize = 4 * size_of::<Owned<C>>() + table::FIRST_BYTES;
 }
 
 /// Stream ids are given out one after the other, so that a multiplication by an odd constant (2^32 over the golden
@@ -151,13 +172,18 @@ impl Gauge {
         Self { total: Total::default(), min: f64::INFINITY, max: f64::NEG_INFINITY, last: first }
     }
 
+    #[inline]
     fn add(&mut self, term: &Term) {
-        if self.total.count == 0 || self.last.is_before(term) {
+        if term.time > self.last.time || self.total.count == 0 || self.last.is_before(term) {
             self.last = *term;
         }
         self.total.add(term.value);
-        self.min = self.min.min(term.value);
-        self.max = self.max.max(term.value);
+        if term.value < self.min {
+            self.min = term.value;
+        }
+        if term.value > self.max {
+            self.max = term.value;
+        }
     }
 
     fn stats(&self) -> Stats {
@@ -175,9 +201,11 @@ impl Term {
 }
 
 impl<S: Sketch> OpenWindow<S> {
-    pub(crate) fn new(window: Window) -> Self {
+    /// An empty window; no other has its serial number, which is not 0.
+    pub(crate) fn new(window: Window, serial: u64) -> Self {
         Self {
             window,
+            serial,
             changed: false,
             bytes: Self::EMPTY_BYTES,
             totals: Cells::default(),
@@ -188,6 +216,10 @@ impl<S: Sketch> OpenWindow<S> {
 
     pub(crate) fn window(&self) -> Window {
         self.window
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Octets of a window without cells, at most, with its place among the others.
@@ -201,60 +233,60 @@ impl<S: Sketch> OpenWindow<S> {
         Self::EMPTY_BYTES + Cells::<Distribution<S>>::CELL_BYTES + S::max_growth()
     }
 
-    /// Adds the terms of one stream; answers whether the stream is new here.
-    pub(crate) fn add<'t>(&mut self, stream: u32, form: Form, terms: impl Iterator<Item = &'t Term>) -> bool {
+    /// Adds the terms of one stream, whose cell the caller may remember; answers the place of the cell, and whether it
+    /// is new.
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        stream: u32,
+        form: Form,
+        known: Option<u32>,
+        terms: impl Iterator<Item = Term>,
+    ) -> Option<(u32, bool)> {
         self.changed = true;
         match form {
-            Form::Total => self.totals.cell(stream, Total::default).is_some_and(|(total, new)| {
+            Form::Total => {
+                let (total, at, is_new) = self.totals.cell(stream, known, Total::default)?;
                 terms.for_each(|term| total.add(term.value));
-                self.bytes += if new { Cells::<Total>::CELL_BYTES } else { 0 };
-                new
-            }),
-            Form::Gauge => self.gauges.cell(stream, Gauge::new).is_some_and(|(gauge, new)| {
-                terms.for_each(|term| gauge.add(term));
-                self.bytes += if new { Cells::<Gauge>::CELL_BYTES } else { 0 };
-                new
-            }),
+                self.bytes += if is_new { Cells::<Total>::CELL_BYTES } else { 0 };
+                Some((at, is_new))
+            }
+            Form::Gauge => {
+                let (gauge, at, is_new) = self.gauges.cell(stream, known, Gauge::new)?;
+                terms.for_each(|term| gauge.add(&term));
+                self.bytes += if is_new { Cells::<Gauge>::CELL_BYTES } else { 0 };
+                Some((at, is_new))
+            }
             Form::Distribution(precision) => {
                 let empty = || Distribution { gauge: Gauge::new(), sketch: S::with_precision(precision) };
-                self.distributions.cell(stream, empty).is_some_and(|(cell, new)| {
-                    let before = if new { 0 } else { cell.sketch.heap_bytes() };
-                    terms.for_each(|term| {
-                        cell.gauge.add(term);
-                        cell.sketch.record(term.value);
-                    });
-                    // The list of values is longer than the first counters that follow it.
-                    self.bytes = (self.bytes + cell.sketch.heap_bytes()).saturating_sub(before);
-                    self.bytes += if new { Cells::<Distribution<S>>::CELL_BYTES } else { 0 };
-                    new
-                })
+                let (cell, at, is_new) = self.distributions.cell(stream, known, empty)?;
+                let before = if is_new { 0 } else { cell.sketch.heap_bytes() };
+                terms.for_each(|term| {
+                    cell.gauge.add(&term);
+                    cell.sketch.record(term.value);
+                });
+                // The list of values is longer than the first counters that follow it.
+                self.bytes = (self.bytes + cell.sketch.heap_bytes()).saturating_sub(before);
+                self.bytes += if is_new { Cells::<Distribution<S>>::CELL_BYTES } else { 0 };
+                Some((at, is_new))
             }
         }
     }
 
-    /// Writes what changed since the last time, in the order of the output, until a point is refused: then nothing
-    /// counts as written.
-    pub(crate) fn write<K: Sink>(&mut self, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
-        if !self.changed {
-            return Ok(());
+    /// Reads a word of a cell, for nothing but that its memory is on its way when it is asked for again.
+    #[inline]
+    pub(crate) fn touch(&self, form: Form, at: u32) -> u64 {
+        let at = at as usize;
+        match form {
+            Form::Total => self.totals.cells.get(at).map(|owned| owned.cell.count),
+            Form::Gauge => self.gauges.cells.get(at).map(|owned| owned.cell.total.count),
+            Form::Distribution(_) => self
+                .distributions
+                .cells
+                .get(at)
+                .map(|owned| owned.cell.gauge.total.count ^ owned.cell.sketch.heap_bytes() as u64),
         }
-        let mut order: Vec<(u32, Owner, Cell<'_, S>)> = Vec::with_capacity(self.len());
-        let rank = |owner: Owner| streams.rank(owner.stream);
-        order.extend(self.totals.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Total(cell))));
-        order.extend(self.gauges.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Gauge(cell))));
-        order.extend(self.distributions.changed().map(|(owner, cell)| (rank(owner), owner, Cell::Distribution(cell))));
-        order.sort_unstable_by_key(|(rank, ..)| *rank);
-        for (_, owner, cell) in order {
-            if let Some(Key { name, kind, unit, tags }) = streams.key(owner.stream) {
-                let point = DataPoint::new(self.window, kind, name, unit, tags, cell.stats());
-                sink.write(&point.with_revision(owner.revision()))?;
-            }
-        }
-        self.changed = false;
-        self.totals.set_written();
-        self.gauges.set_written();
-        self.distributions.set_written();
-        Ok(())
+        .unwrap_or_default()
     }
 
     /// Whether there is anything to write.
@@ -262,13 +294,10 @@ impl<S: Sketch> OpenWindow<S> {
         self.changed
     }
 
-    /// All streams that it holds a cell of.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = u32> {
-        self.owners().map(|owner| owner.stream)
-    }
-
-    fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.totals.owners.iter().chain(&self.gauges.owners).chain(&self.distributions.owners)
+    fn owners(&self) -> impl Iterator<Item = Owner> {
+        let totals = self.totals.cells.iter().map(|owned| owned.owner);
+        let gauges = self.gauges.cells.iter().map(|owned| owned.owner);
+        totals.chain(gauges).chain(self.distributions.cells.iter().map(|owned| owned.owner))
     }
 
     /// How many streams it saw.
@@ -283,30 +312,31 @@ impl<S: Sketch> OpenWindow<S> {
 
     /// Counts the octets anew.
     fn measure(&mut self) {
-        let sketches: usize = self.distributions.cells.iter().map(|cell| cell.sketch.heap_bytes()).sum();
+        let sketches: usize = self.distributions.cells.iter().map(|owned| owned.cell.sketch.heap_bytes()).sum();
         self.bytes = Self::EMPTY_BYTES
             + self.totals.cells.len() * Cells::<Total>::CELL_BYTES
             + self.gauges.cells.len() * Cells::<Gauge>::CELL_BYTES
             + self.distributions.cells.len() * Cells::<Distribution<S>>::CELL_BYTES
             + sketches;
     }
+
+    /// Takes a cell out, and answers whose it was; for a window that is no longer needed.
+    pub(crate) fn pop(&mut self) -> Option<u32> {
+        self.distributions.pop().or_else(|| self.gauges.pop()).or_else(|| self.totals.pop())
+    }
 }
 
-enum Cell<'a, S> {
-    Total(&'a Total),
-    Gauge(&'a Gauge),
-    Distribution(&'a Distribution<S>),
-}
-
-impl<S: Sketch> Cell<'_, S> {
+impl Total {
     fn stats(&self) -> Stats {
-        match self {
-            Self::Total(total) => Stats::count(total.count, total.sum.value()),
-            Self::Gauge(gauge) => gauge.stats(),
-            Self::Distribution(cell) => match cell.sketch.percentiles() {
-                Some(percentiles) => cell.gauge.stats().with_percentiles(percentiles),
-                None => cell.gauge.stats(),
-            },
+        Stats::count(self.count, self.sum.value())
+    }
+}
+
+impl<S: Sketch> Distribution<S> {
+    fn stats(&self) -> Stats {
+        match self.sketch.percentiles() {
+            Some(percentiles) => self.gauge.stats().with_percentiles(percentiles),
+            None => self.gauge.stats(),
         }
     }
 }

@@ -3,7 +3,9 @@
 #![allow(missing_docs)]
 
 use metric_model::{DataPoint, Kind, Observation, TagSet, Timestamp, Value};
-use minute_aggregator::{Aggregator, AggregatorConfig, MinuteSketch, Precision, Refusal, Sketch, StreamQuota};
+use minute_aggregator::{
+    Aggregator, AggregatorConfig, MinuteSketch, Precision, Refusal, Sketch, StreamMemo, StreamQuota,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::convert::Infallible;
@@ -140,9 +142,62 @@ fn sizes() {
     }
 }
 
+/// A million records of 100,000 router groups in a minute: three distributions and a count each. Few groups have most of
+/// the records, as in life.
+fn router_minute() {
+    const GROUPS: usize = 100_000;
+    let groups: Vec<TagSet> = (0..GROUPS)
+        .map(|n| {
+            TagSet::from_iter([("dyno", format!("web.{n}")), ("method", "GET".into()), ("status_code", "200".into())])
+        })
+        .collect();
+    let mut memos = vec![[StreamMemo::new(); 4]; GROUPS];
+    let mut random = Random(3);
+    let mut points = 0;
+    let mut count = |_: &DataPoint<'_>| {
+        points += 1;
+        Ok::<(), Infallible>(())
+    };
+    let before = in_use();
+    let mut engine = Aggregator::new(AggregatorConfig::new().quota(StreamQuota::tag_sets(1_000_000))).unwrap();
+    let mut observe = |engine: &mut Aggregator, group: usize, millis: i64, value: f64| {
+        let time = Timestamp::from_unix_micros(millis * 1_000);
+        let (tags, memos) = (&groups[group], &mut memos[group]);
+        let _ = engine.observe_again(&Observation::count("requests", Value::plain(1.0), tags, time), &mut memos[0]);
+        for (place, name) in [(1, "service"), (2, "connect"), (3, "bytes")] {
+            let seen = Observation::measure(name, Value::plain(value * place as f64), tags, time);
+            let _ = engine.observe_again(&seen, &mut memos[place]);
+        }
+    };
+    let region = Region::new(HEAP);
+    for n in 0..1_000_000 {
+        // Every group once, the rest by the inverse of its rank.
+        let group = match n {
+            0..GROUPS => n,
+            _ => (GROUPS as f64).powf(random.below(1 << 30) as f64 / f64::from(1 << 30)) as usize - 1,
+        };
+        let value = 2.0 + (random.below(1 << 20) as f64 / f64::from(1 << 20) * 6.0).exp().round();
+        observe(&mut engine, group, n as i64 / 20, value);
+    }
+    let change = region.change();
+    let heap_calls = change.allocations + change.reallocations;
+    let live = in_use() - before;
+    assert_eq!((engine.streams(), engine.ledger().accepted()), (4 * GROUPS, 4_000_000));
+    assert!(live <= 125_000_000, "{live}");
+    assert!(heap_calls <= 2 * engine.streams(), "{heap_calls} heap calls");
+    assert!(live <= engine.memory());
+
+    // Closed, the streams are known and idle.
+    engine.advance(Timestamp::from_unix_seconds(120), &mut count).unwrap();
+    let names: usize = groups.iter().map(|tags| size_of::<TagSet>() + tags.text_len()).sum();
+    let idle = (in_use() - before - names) / engine.streams();
+    assert!(idle <= 128, "{idle}");
+}
+
 #[test]
 fn memory() {
     sizes();
+    router_minute();
     heap_calls();
     dense_plan();
     let plan = AggregatorConfig::new()

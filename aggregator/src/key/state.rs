@@ -1,6 +1,6 @@
 //! The known streams in a snapshot, and the union of two aggregators' streams.
 
-use super::{Form, Key, Role, Stream, Streams};
+use super::{Form, InOrder, Key, Role, Stream, Streams};
 use crate::codec::{Reader, Writer};
 use crate::turned_away::TurnedAway;
 use crate::{AggregatorConfig, Precision};
@@ -8,8 +8,8 @@ use metric_model::{Kind, TagSet, Unit};
 use std::collections::BTreeMap;
 
 impl Streams {
-    /// Writes them in the order of output, as of the last `sort`: equal states are equal bytes.
-    pub(crate) fn encode(&self, out: &mut Writer) {
+    /// Writes them in the order of output: equal states are equal bytes.
+    pub(crate) fn encode(&self, order: &InOrder, out: &mut Writer) {
         out.optional(self.frontier);
         let mut tag_sets: Vec<(&TagSet, u32)> = self.tags.iter().map(|(id, tags)| (tags, id)).collect();
         tag_sets.sort_unstable();
@@ -17,7 +17,7 @@ impl Streams {
         out.count(tag_sets.len());
         tag_sets.iter().for_each(|(tags, _)| out.tags(tags));
 
-        let streams = self.order.sorted.iter().filter_map(|id| self.streams.get(*id));
+        let streams = order.ids().iter().filter_map(|id| self.streams.get(*id));
         let streams: Vec<&Stream> = streams.collect();
         let of_metric = || streams.chunk_by(|a, b| a.metric == b.metric);
         out.count(of_metric().count());

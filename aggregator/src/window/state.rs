@@ -1,18 +1,18 @@
 //! A window in a snapshot, and the sum of two aggregators' windows.
 
-use super::{Cells, Distribution, Gauge, OpenWindow, Owner, Term, Total};
+use super::{Cells, Distribution, Gauge, OpenWindow, Owned, Owner, Term, Total};
 use crate::codec::{Reader, Writer};
-use crate::key::{Form, Streams};
+use crate::key::{Form, InOrder, Streams};
 use crate::sum::Sum;
 use crate::{Persist, Sketch};
 use metric_model::Window;
 
 impl<S: Persist> OpenWindow<S> {
     /// Writes the cells in the order of output, each with its stream's place in that order.
-    pub(crate) fn encode(&self, streams: &Streams, out: &mut Writer) {
-        self.totals.encode(streams, out, Total::encode);
-        self.gauges.encode(streams, out, Gauge::encode);
-        self.distributions.encode(streams, out, |distribution, out| {
+    pub(crate) fn encode(&self, order: &InOrder, out: &mut Writer) {
+        self.totals.encode(order, out, Total::encode);
+        self.gauges.encode(order, out, Gauge::encode);
+        self.distributions.encode(order, out, |distribution, out| {
             distribution.gauge.encode(out);
             let mut bytes = Vec::new();
             distribution.sketch.encode(&mut bytes);
@@ -20,14 +20,20 @@ impl<S: Persist> OpenWindow<S> {
         });
     }
 
-    pub(crate) fn decode(input: &mut Reader<'_>, window: Window, streams: &mut Streams) -> Option<Self> {
-        let mut read = Self::new(window);
+    pub(crate) fn decode(
+        input: &mut Reader<'_>,
+        window: Window,
+        serial: u64,
+        order: &InOrder,
+        streams: &mut Streams,
+    ) -> Option<Self> {
+        let mut read = Self::new(window, serial);
         let is_total = |form| form == Form::Total;
         let is_gauge = |form| form == Form::Gauge;
         let is_distribution = |form| matches!(form, Form::Distribution(_));
-        read.totals.decode(input, streams, is_total, Total::decode)?;
-        read.gauges.decode(input, streams, is_gauge, Gauge::decode)?;
-        read.distributions.decode(input, streams, is_distribution, |input| {
+        read.totals.decode(input, order, streams, is_total, Total::decode)?;
+        read.gauges.decode(input, order, streams, is_gauge, Gauge::decode)?;
+        read.distributions.decode(input, order, streams, is_distribution, |input| {
             Some(Distribution { gauge: Gauge::decode(input)?, sketch: S::decode(input.bytes()?)? })
         })?;
         let changed = read.owners().any(|owner| owner.is_changed());
@@ -63,39 +69,37 @@ impl<S: Sketch> OpenWindow<S> {
 }
 
 impl<C> Cells<C> {
-    fn encode(&self, streams: &Streams, out: &mut Writer, encode: impl Fn(&C, &mut Writer)) {
-        let cells = self.owners.iter().zip(&self.cells);
-        let mut cells: Vec<_> = cells.map(|(owner, cell)| (streams.rank(owner.stream), owner, cell)).collect();
-        cells.sort_unstable_by_key(|(rank, ..)| *rank);
+    fn encode(&self, order: &InOrder, out: &mut Writer, encode: impl Fn(&C, &mut Writer)) {
+        let mut cells: Vec<_> = self.cells.iter().map(|owned| (order.place(owned.owner.stream), owned)).collect();
+        cells.sort_unstable_by_key(|(place, _)| *place);
         out.count(cells.len());
-        for (rank, owner, cell) in cells {
-            out.number(u64::from(rank));
-            out.number(u64::from(owner.written));
-            encode(cell, out);
+        for (place, owned) in cells {
+            out.number(u64::from(place));
+            out.number(u64::from(owned.owner.written));
+            encode(&owned.cell, out);
         }
     }
 
     fn decode(
         &mut self,
         input: &mut Reader<'_>,
+        order: &InOrder,
         streams: &mut Streams,
         is_right: impl Fn(Form) -> bool,
         decode: impl Fn(&mut Reader<'_>) -> Option<C>,
     ) -> Option<()> {
         let mut before = None;
         for _ in 0..input.count()? {
-            let rank = u32::try_from(input.number()?).ok()?;
+            let place = u32::try_from(input.number()?).ok()?;
             let written = u32::try_from(input.number()?).ok()?;
             let cell = decode(input)?;
-            let stream = streams.id_at(rank as usize)?;
-            if before.is_some_and(|before| before >= rank) || !is_right(streams.form(stream)?) {
+            let stream = order.id_at(place)?;
+            if before.is_some_and(|before| before >= place) || !is_right(streams.form(stream)?) {
                 return None;
             }
-            before = Some(rank);
-            self.cell(stream, || cell)?;
-            if let Some(owner) = self.owners.last_mut() {
-                owner.written = written;
-            }
+            before = Some(place);
+            let (_, at, _) = self.cell(stream, None, || cell)?;
+            self.owner_mut(at)?.written = written;
             streams.hold(stream);
         }
         Some(())
@@ -109,12 +113,12 @@ impl<C> Cells<C> {
         new: impl Fn(Form) -> Option<C>,
         merge: impl Fn(&mut C, &C),
     ) {
-        for (owner, theirs) in other.owners.iter().zip(&other.cells) {
+        for Owned { owner, cell: theirs } in other.cells.iter() {
             let Some(stream) = ids.get(owner.stream as usize).copied().flatten() else { continue };
             let Some(empty) = streams.form(stream).and_then(&new) else { continue };
-            let Some((ours, is_new)) = self.cell(stream, || empty) else { continue };
+            let Some((ours, at, is_new)) = self.cell(stream, None, || empty) else { continue };
             merge(ours, theirs);
-            let Some(ours) = self.find(stream).and_then(|at| self.owners.get_mut(at as usize)) else { continue };
+            let Some(ours) = self.owner_mut(at) else { continue };
             if is_new {
                 ours.written = owner.written;
                 streams.hold(stream);

@@ -1,0 +1,201 @@
+//! Writing a window, a few points at a time.
+
+use super::{Cells, OpenWindow, Owned};
+use crate::Sketch;
+use crate::key::{Key, Streams};
+use metric_model::{DataPoint, Sink};
+
+/// How far the writing of a window has come.
+///
+/// First all cells that changed are gathered, with their places in the order of output. That list is then sorted from
+/// the front, only as far as the next points need it, so that no step takes long.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    /// The number of the window.
+    pub(crate) number: i64,
+    due: Vec<Due>,
+    /// For each form, the cells that are looked at, of those that there were in the beginning.
+    gathered: [(usize, usize); 3],
+    /// So many of the due were written.
+    written: usize,
+    /// Where the sorted parts of the rest end, nearest last: all before such a place come before all behind it.
+    ends: Vec<usize>,
+    /// The due before this one are in order.
+    sorted: usize,
+}
+
+/// A cell that is to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    rank: u64,
+    cell: u32,
+    form: Which,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Total,
+    Gauge,
+    Distribution,
+}
+
+/// So many of the due are sorted at a time.
+const PART: usize = 1_024;
+
+/// So many cells are asked for before the first of them is written.
+const AHEAD: usize = 16;
+
+/// Looking at so many cells counts as much as writing a point.
+const GATHERED_A_POINT: usize = 8;
+
+impl Writing {
+    /// Whether cells are still being gathered, by the order of output as it was when that began.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.gathered.iter().any(|(done, of)| done < of)
+    }
+
+    /// Puts the next part in order, by halving what is left until a part is small.
+    fn sort_next(&mut self) {
+        let mut end = self.ends.last().copied().unwrap_or(self.due.len());
+        if end <= self.sorted {
+            self.ends.pop();
+            end = self.ends.last().copied().unwrap_or(self.due.len());
+        }
+        while end - self.sorted > PART {
+            let middle = (end - self.sorted) / 2;
+            let Some(rest) = self.due.get_mut(self.sorted..end) else { return };
+            rest.select_nth_unstable_by_key(middle, |due| due.rank);
+            end = self.sorted + middle;
+            self.ends.push(end);
+        }
+        if let Some(part) = self.due.get_mut(self.sorted..end) {
+            part.sort_unstable_by_key(|due| due.rank);
+        }
+        self.sorted = end;
+    }
+}
+
+impl<S: Sketch> OpenWindow<S> {
+    /// Begins to write what changed since the last time. What changes from here on is written the next time, unless it
+    /// is still to be written now.
+    pub(crate) fn start_writing(&mut self, number: i64) -> Writing {
+        self.changed = false;
+        let cells = [self.totals.cells.len(), self.gauges.cells.len(), self.distributions.cells.len()];
+        let due = Vec::with_capacity(cells.iter().sum());
+        Writing { number, due, gathered: cells.map(|of| (0, of)), written: 0, ends: Vec::new(), sorted: 0 }
+    }
+
+    /// Writes the next points in the order of output. Answers how much it did, gathering included; less than asked only
+    /// when all are written. When the sink refuses a point, nothing counts as written.
+    ///
+    /// The streams are in order.
+    pub(crate) fn write_some<K: Sink>(
+        &mut self,
+        writing: &mut Writing,
+        most: usize,
+        streams: &Streams,
+        sink: &mut K,
+    ) -> Result<usize, K::Error> {
+        let mut done = self.gather(writing, most.saturating_mul(GATHERED_A_POINT), streams).div_ceil(GATHERED_A_POINT);
+        while !writing.is_gathering() && done < most && writing.written < writing.due.len() {
+            if writing.written == writing.sorted {
+                writing.sort_next();
+            }
+            let end = writing.sorted.min(writing.written + (most - done).min(AHEAD));
+            let next = writing.due.get(writing.written..end).unwrap_or_default();
+            core::hint::black_box(next.iter().fold(0, |word, due| word ^ self.touch_due(*due, streams)));
+            for place in writing.written..end {
+                let Some(due) = writing.due.get(place).copied() else { break };
+                if let Err(error) = self.write_cell(due, streams, sink) {
+                    self.unwrite(writing);
+                    return Err(error);
+                }
+                writing.written += 1;
+                done += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Looks for cells that changed, at so many at most; answers at how many.
+    fn gather(&self, writing: &mut Writing, most: usize, streams: &Streams) -> usize {
+        /// Those of one form.
+        fn gather<C>(
+            cells: &Cells<C>,
+            form: Which,
+            (done, of): &mut (usize, usize),
+            most: usize,
+            streams: &Streams,
+            due: &mut Vec<Due>,
+        ) -> usize {
+            let end = (*of).min(done.saturating_add(most));
+            due.extend((*done..end).filter_map(|at| {
+                let owner = cells.cells.get(at)?.owner;
+                let rank = || streams.rank(owner.stream);
+                owner.is_changed().then(|| Due { rank: rank(), cell: at as u32, form })
+            }));
+            let looked_at = end - *done;
+            *done = end;
+            looked_at
+        }
+        let Writing { due, gathered: [totals, gauges, distributions], .. } = writing;
+        let mut looked_at = gather(&self.totals, Which::Total, totals, most, streams, due);
+        looked_at += gather(&self.gauges, Which::Gauge, gauges, most - looked_at, streams, due);
+        looked_at + gather(&self.distributions, Which::Distribution, distributions, most - looked_at, streams, due)
+    }
+
+    /// Reads a word of all that a point is made of, so that its memory is on its way.
+    #[inline]
+    fn touch_due(&self, due: Due, streams: &Streams) -> usize {
+        let at = due.cell as usize;
+        let (stream, word) = match due.form {
+            Which::Total => self.totals.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.count as usize)),
+            Which::Gauge => {
+                self.gauges.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.total.count as usize))
+            }
+            Which::Distribution => {
+                self.distributions.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.sketch.heap_bytes()))
+            }
+        }
+        .unwrap_or_default();
+        word ^ streams.key(stream).map_or(0, |key| key.tags.text_len())
+    }
+
+    fn write_cell<K: Sink>(&mut self, due: Due, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
+        let at = due.cell as usize;
+        let found = match due.form {
+            Which::Total => self.totals.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats())),
+            Which::Gauge => self.gauges.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats())),
+            Which::Distribution => {
+                self.distributions.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats()))
+            }
+        };
+        let Some((owner, stats)) = found else { return Ok(()) };
+        if let Some(Key { name, kind, unit, tags }) = streams.key(owner.stream) {
+            let point = DataPoint::new(self.window, kind, name, unit, tags, stats);
+            sink.write(&point.with_revision(owner.revision()))?;
+        }
+        owner.set_written();
+        Ok(())
+    }
+
+    /// Has everything written again that was written so far.
+    fn unwrite(&mut self, writing: &Writing) {
+        self.changed = true;
+        for due in writing.due.iter().take(writing.written) {
+            let owner = match due.form {
+                Which::Total => self.totals.owner_mut(due.cell),
+                Which::Gauge => self.gauges.owner_mut(due.cell),
+                Which::Distribution => self.distributions.owner_mut(due.cell),
+            };
+            if let Some(owner) = owner {
+                owner.set_unwritten();
+            }
+        }
+    }
+
+    /// Leaves the rest of a writing to the next one.
+    pub(crate) fn stop_writing(&mut self) {
+        self.changed = true;
+    }
+}
