@@ -121,7 +121,17 @@ impl ExtractorConfig {
 
     /// The tags that the host supplies.
     fn tags(&self) -> TagSet {
-        self.app_name.iter().map(|name| ("app_name", name)).collect()
+        let mut tags = TagSet::new();
+        self.fill(&mut tags);
+        tags
+    }
+
+    /// The same in a set that is used again, so that lines that are not remembered leave the heap alone too.
+    fn fill(&self, tags: &mut TagSet) {
+        tags.clear();
+        if let Some(name) = &self.app_name {
+            tags.insert("app_name", name);
+        }
     }
 
     /// Whether `service` of a `101` line, which is the life of a WebSocket, counts as a response time. Off by default:
@@ -213,6 +223,8 @@ impl<O: FnMut(&Observation<'_>), R: FnMut(&LineRefusal)> LineVisitor for (O, R) 
 pub struct Extractor {
     config: ExtractorConfig,
     tags: TagSet,
+    /// The tags of a request's error: those of the request and two more.
+    errors: TagSet,
     groups: Groups,
     /// In which order the samples of each family stood on its last line.
     orders: [[u8; SAMPLES]; 4],
@@ -300,7 +312,13 @@ impl Extractor {
         // A seed that a sender cannot know: the place of the extractor's own tags in memory would do, and so does a
         // hasher of the standard library.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        Self { config, tags: TagSet::new(), groups: Groups::new(seed), orders: [[0; SAMPLES]; 4] }
+        Self {
+            config,
+            tags: TagSet::new(),
+            errors: TagSet::new(),
+            groups: Groups::new(seed),
+            orders: [[0; SAMPLES]; 4],
+        }
     }
 
     /// What the remembered tag sets take at the most.
@@ -343,7 +361,7 @@ impl Extractor {
         let Some(router) = RouterLine::parse(line) else { return Line::of(Class::Text) };
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
-        let Self { config, groups, tags, .. } = self;
+        let Self { config, groups, tags, errors, .. } = self;
         let code = status.map(u16::to_le_bytes);
         let key = Key::new(b'r').with(code.as_ref().map(<[u8; 2]>::as_slice));
         let key = key.and_then(|key| key.with(method)).and_then(|key| key.with(dyno));
@@ -380,11 +398,14 @@ impl Extractor {
             }
         }
         if let Some(code) = router.code() {
-            let mut tags = tags.clone();
-            tags.insert("code", code.as_str());
-            insert_description(&mut tags, code, router.desc().and_then(|desc| std::str::from_utf8(desc).ok()));
+            errors.clear();
+            for (key, value) in tags {
+                errors.insert(key, value);
+            }
+            errors.insert("code", code.as_str());
+            insert_description(errors, code, router.desc().and_then(|desc| std::str::from_utf8(desc).ok()));
             let value = Value::new(1.0, native::HTTP.unit());
-            out.value(native::HTTP.kind(), native::HTTP.name(), value, &tags, whole);
+            out.value(native::HTTP.kind(), native::HTTP.name(), value, errors, whole);
         }
         for refusal in router.refusals() {
             let part = match refusal.field() {
@@ -433,7 +454,7 @@ impl Extractor {
         line: &[u8],
         out: &mut Out<'_, V>,
     ) {
-        self.tags = self.config.tags();
+        self.config.fill(&mut self.tags);
         self.tags.insert("code", error.code().as_str());
         insert_description(&mut self.tags, error.code(), error.description());
         out.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), &self.tags, (0, line.len()));
