@@ -2,11 +2,14 @@
 #![allow(missing_docs)] // criterion's macros make public functions
 
 mod family {
+    pub(super) mod aggregate;
     pub(super) mod custom;
     pub(super) mod frame;
     pub(super) mod header;
     pub(super) mod logfmt;
+    pub(super) mod pipeline;
     pub(super) mod router;
+    pub(super) mod state;
 }
 
 use criterion::{
@@ -35,6 +38,9 @@ criterion_group!(
     family::header::benches,
     family::logfmt::benches,
     family::router::benches,
-    family::custom::benches
+    family::custom::benches,
+    family::pipeline::benches,
+    family::aggregate::benches,
+    family::state::benches
 );
 criterion_main!(groups);

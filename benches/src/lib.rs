@@ -4,12 +4,22 @@
 //! larger than any cache. Every group times a newline scan of the same bytes in the same run: times differ by a factor
 //! of two with what else the machine does, the ratio to the scan does not.
 
+pub mod groups;
+mod lines;
+pub mod ours;
+pub mod peers;
+mod table;
+pub mod timing;
+
+pub use lines::{Fields, Router, Visit};
+pub use table::{Table, Totals};
+
 use std::ops::Range;
 use std::sync::LazyLock;
 use testkit::traffic::{Haystack, Traffic, Truth};
 
 static HOT: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(Traffic::new(1)));
-static COLD: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(Traffic::new(1).bytes(cold_bytes()).scale(20)));
+static COLD: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(Traffic::new(1).bytes(cold_bytes()).scale(75)));
 
 /// A body, and the messages of some of its kinds of line.
 #[derive(Debug)]
@@ -32,7 +42,7 @@ pub fn hot() -> &'static Bodies {
     &HOT
 }
 
-/// The traffic of two hundred dynos: 32 MiB, or as many as `FAMILY_BENCHES_COLD_MIB` says.
+/// The traffic of 750 dynos, some 80,000 streams: 32 MiB, or as many as `FAMILY_BENCHES_COLD_MIB` says.
 #[must_use]
 pub fn cold() -> &'static Bodies {
     &COLD
@@ -94,6 +104,25 @@ impl Bodies {
         Self { body, router, custom }
     }
 
+    /// The frames of one kind, as many as are in a body: those whose head holds the text.
+    #[must_use]
+    pub fn frames_with(&self, head: &[u8], most: usize) -> Vec<u8> {
+        let mut kept = Vec::new();
+        let mut rest = self.body.body();
+        while let Some((length, behind)) = count(rest) {
+            let (frame, behind) = behind.split_at(length.min(behind.len()));
+            let whole = &rest[..rest.len() - behind.len()];
+            if kept.len() + whole.len() > most {
+                break;
+            }
+            if after(frame, head).is_some() {
+                kept.extend_from_slice(whole);
+            }
+            rest = behind;
+        }
+        kept
+    }
+
     /// The frames.
     #[must_use]
     pub fn body(&self) -> &[u8] {
@@ -148,6 +177,36 @@ impl Lines {
     }
 }
 
+/// The body with the NILVALUE for structured data that Logplex leaves out, for readers of RFC 5424 proper.
+#[must_use]
+pub fn with_nil(body: &[u8]) -> Vec<u8> {
+    let mut longer = Vec::with_capacity(body.len() + body.len() / 64);
+    let mut rest = body;
+    while let Some((length, behind)) = count(rest) {
+        let (frame, behind) = behind.split_at(length.min(behind.len()));
+        rest = behind;
+        let head = frame.len() - after(frame, b" - ").map_or(0, <[u8]>::len);
+        longer.extend_from_slice(format!("{} ", frame.len() + 2).as_bytes());
+        longer.extend_from_slice(&frame[..head]);
+        longer.extend_from_slice(b"- ");
+        longer.extend_from_slice(&frame[head..]);
+    }
+    longer
+}
+
+/// The first part of a body, whole frames only.
+#[must_use]
+pub fn head(body: &[u8], most: usize) -> &[u8] {
+    let mut rest = body;
+    while let Some((length, behind)) = count(rest)
+        && let Some(behind) = behind.get(length..)
+        && body.len() - behind.len() <= most
+    {
+        rest = behind;
+    }
+    &body[..body.len() - rest.len()]
+}
+
 fn after<'a>(text: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
     // Header and message begin are near the front; what a client sent is not to be searched.
     let head = &text[..text.len().min(128)];
@@ -164,12 +223,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_contenders_agree() {
+        let body = hot().body();
+        let longer = with_nil(body);
+        let (text, with_nil) = (std::str::from_utf8(body).unwrap(), std::str::from_utf8(&longer).unwrap());
+        let truth = hot().truth();
+        let fields = ours::fields(body);
+        assert_eq!(
+            (fields.lines, fields.router_lines, fields.router_errors, fields.service_ms, fields.bytes),
+            (truth.lines, truth.router_lines, truth.router_errors, truth.router_service_ms as f64, truth.router_bytes)
+        );
+        assert_eq!((fields.runtime_errors, fields.lost), (truth.runtime_errors, truth.messages_lost));
+        assert_eq!(fields.metrics, truth.runtime_samples + truth.postgres_samples + truth.custom_observations);
+        assert_eq!(peers::nom_lines(text, Fields::default()), fields);
+        assert_eq!(peers::loose_zerocopy(with_nil, Fields::default()), fields);
+        assert_eq!(peers::loose_tpt(with_nil, Fields::default()), fields);
+        let patterns = peers::Patterns::new().unwrap();
+        assert_eq!(patterns.lines(text, Fields::default()), fields);
+        let headers = ours::headers(body);
+        assert_eq!(headers, (truth.lines, truth.router_lines));
+        assert_eq!(peers::nom_headers(text), headers);
+        assert_eq!(peers::loose_headers(with_nil), headers);
+        assert_eq!(peers::rfc5424_headers(with_nil), headers);
+        assert_eq!(patterns.headers(text), headers);
+        let mut whole = ours::Whole::new();
+        let receipt = whole.ingest(body);
+        assert!(receipt.balances());
+        assert_eq!(whole.finish(), peers::nom_lines(text, Table::default()).finish());
+    }
+
+    #[cfg(feature = "vrl")]
+    #[test]
+    fn vrl_agrees_but_for_lines_without_a_dyno() {
+        let body = hot().body();
+        let longer = with_nil(body);
+        let (text, with_nil) = (std::str::from_utf8(body).unwrap(), std::str::from_utf8(&longer).unwrap());
+        let mut vector = peers::Vector::new().unwrap();
+        assert_eq!(vector.headers(with_nil), ours::headers(body));
+        assert_eq!(vector.lines(text, Fields::default()).without_sums(), ours::fields(body).without_sums());
+    }
+
+    #[test]
     fn the_lines_are_those_the_generator_counted() {
         let truth = hot().truth();
         assert_eq!(hop(hot().body()), truth.lines);
         assert_eq!(newlines(hot().body()) as u64, truth.lines - truth.logging_errors);
         assert_eq!(hot().router().count() as u64, truth.router_lines);
         assert_eq!(hot().custom().count() as u64, truth.custom_lines);
+        let router = hot().frames_with(b" heroku router - ", usize::MAX);
+        assert_eq!(hop(&router), truth.router_lines);
+        assert_eq!(head(hot().body(), usize::MAX), hot().body());
         assert_eq!(newlines(hot().router().text()) as u64, truth.router_lines);
         assert!(hot().router().iter().all(|line| line.starts_with(b"at=") && !line.ends_with(b"\n")));
     }

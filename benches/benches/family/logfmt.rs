@@ -2,8 +2,7 @@
 
 use crate::{checked, group};
 use criterion::Criterion;
-use family_benches::{Lines, haystacks};
-use logfmt_metrics::{number, pairs};
+use family_benches::{haystacks, ours::service_ms, peers};
 use std::hint::black_box;
 
 pub(crate) fn benches(criterion: &mut Criterion) {
@@ -13,12 +12,13 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         group.bench_function("logfmt-metrics", |bencher| {
             checked(bencher, truth.router_service_ms as f64, || service_ms(black_box(lines)));
         });
+        let text = || lines.iter().flat_map(std::str::from_utf8);
+        let expected = truth.router_service_ms as f64;
+        group.bench_function("nom", |bencher| checked(bencher, expected, || peers::nom_service(text())));
+        group.bench_function("logfmt-zerocopy", |bencher| {
+            checked(bencher, expected, || peers::zerocopy_service(text()));
+        });
+        group.bench_function("tpt-logfmt-parse", |bencher| checked(bencher, expected, || peers::tpt_service(text())));
         group.finish();
     }
-}
-
-/// The sum of `service=`. All values are whole, so the sum is exact.
-fn service_ms(lines: &Lines) -> f64 {
-    let values = lines.iter().flat_map(pairs).filter(|pair| pair.key() == b"service").filter_map(|pair| pair.value());
-    values.filter_map(|value| number(value).ok()).map(|value| value.number()).sum()
 }

@@ -1,0 +1,191 @@
+//! The family's own readers, over the same bodies and to the same counts as their peers.
+
+use crate::{Fields, Lines, Totals};
+use heroku_metrics::aggregator::AggregatorConfig;
+use heroku_metrics::model::{DataPoint, Observation};
+use heroku_metrics::syslog::{Delivery, Dialect, Frames};
+use heroku_metrics::{
+    Extractor, ExtractorConfig, LineRefusal, NativeSet, Pipeline, PipelineConfig, Plan, Receipt, Source,
+};
+use heroku_router::{PlatformError, RouterLine};
+use logfmt_metrics::{Directive, directives, maybe_metrics, number, pairs};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+/// Frames with a header, and those of the router among them: the hop, the header and the dispatch.
+#[must_use]
+pub fn headers(body: &[u8]) -> (u64, u64) {
+    let (mut count, mut router) = (0, 0);
+    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+        count += 1;
+        router += u64::from(Source::of(frame.app_name(), frame.proc_id()) == Source::Router);
+    }
+    (count, router)
+}
+
+/// The typed fields of all metric lines.
+#[must_use]
+pub fn fields(body: &[u8]) -> Fields {
+    let mut fields = Fields::default();
+    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+        fields.lines += 1;
+        let message = frame.message();
+        match Source::of(frame.app_name(), frame.proc_id()) {
+            Source::Router => router(message, &mut fields),
+            Source::Postgres => metrics(message, &mut fields),
+            Source::App if maybe_metrics(message) => metrics(message, &mut fields),
+            Source::Dyno if !message.starts_with(b"Error ") => metrics(message, &mut fields),
+            Source::Dyno | Source::Logplex => platform(message, &mut fields),
+            _ => {}
+        }
+    }
+    fields
+}
+
+fn router(message: &[u8], fields: &mut Fields) {
+    let Some(line) = RouterLine::parse(message) else { return };
+    fields.router_lines += 1;
+    fields.router_errors += u64::from(line.code_text().is_some());
+    fields.service_ms += line.service_ms().unwrap_or_default();
+    fields.bytes += line.bytes().unwrap_or_default();
+    fields.complete += u64::from(line.status().is_some() && line.method().is_some() && line.connect_ms().is_some());
+    black_box(line.dyno());
+}
+
+fn metrics(message: &[u8], fields: &mut Fields) {
+    for found in directives(message) {
+        if let Ok(Directive::Metric(metric)) = found {
+            fields.metrics += 1;
+            fields.metric_sum += metric.value().number();
+        }
+    }
+}
+
+fn platform(message: &[u8], fields: &mut Fields) {
+    if let Some(error) = PlatformError::parse(message) {
+        match error.count() {
+            Some(count) => fields.lost += count,
+            None => fields.runtime_errors += 1,
+        }
+    }
+}
+
+/// Router lines of a body of nothing else, every field of each located: lines, and the octets of all fields.
+#[must_use]
+pub fn router_fields(body: &[u8]) -> (u64, usize) {
+    let (mut count, mut octets) = (0, 0);
+    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+        let Some(line) = RouterLine::parse(frame.message()) else { continue };
+        count += 1;
+        for field in line.fields() {
+            octets += field.name().len() + field.value().map_or(0, <[u8]>::len);
+        }
+    }
+    (count, octets)
+}
+
+/// Observations with names, tags and units, nothing aggregated: their number, and the sum of the response times.
+#[must_use]
+pub fn observations(body: &[u8]) -> (u64, f64) {
+    let mut extractor = Extractor::new(ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended));
+    let (mut count, mut service) = (0, 0.0);
+    let mut found = (
+        |observation: &Observation<'_>| {
+            count += 1;
+            if observation.name() == "heroku.router.service.response_time" {
+                service += observation.value().number();
+            }
+        },
+        |_: &LineRefusal| (),
+    );
+    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+        extractor.read(&frame, &mut found);
+    }
+    (count, service)
+}
+
+/// The sum of `service=` of messages. All values are whole, so the sum is exact.
+#[must_use]
+pub fn service_ms(lines: &Lines) -> f64 {
+    let values = lines.iter().flat_map(pairs).filter(|pair| pair.key() == b"service").filter_map(|pair| pair.value());
+    values.filter_map(|value| number(value).ok()).map(|value| value.number()).sum()
+}
+
+/// The whole pipeline as a host drives it: a plan with its quota, delivery ids, the ledger.
+#[derive(Debug)]
+pub struct Whole {
+    pipeline: Pipeline,
+    id: String,
+    deliveries: u64,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Whole {
+    /// With a quota that is counted and never met.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_plan(Plan::new("bench").streams(100_000_000))
+    }
+
+    /// With a plan.
+    ///
+    /// # Panics
+    /// Never: the configuration is written here.
+    #[must_use]
+    pub fn with_plan(plan: Plan) -> Self {
+        let config = PipelineConfig::new()
+            .extractor(ExtractorConfig::new().app_name("shop"))
+            .aggregator(AggregatorConfig::new().max_streams(4_000_000).max_key_bytes(1 << 30))
+            .plan(plan);
+        let pipeline = Pipeline::new(config).expect("a configuration without contradiction");
+        Self { pipeline, id: String::with_capacity(64), deliveries: 0 }
+    }
+
+    /// Reads a body as a delivery of its own, with an id that was not seen before.
+    pub fn ingest(&mut self, body: &[u8]) -> Receipt {
+        self.deliveries += 1;
+        self.id.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.id, "{:032x}", self.deliveries);
+        self.pipeline.ingest(&Delivery::new(body).with_drain_token("d.bench").with_frame_id(&self.id))
+    }
+
+    /// The pipeline.
+    #[must_use]
+    pub const fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Adds up what another has read.
+    pub fn merge(&mut self, other: Self) -> bool {
+        self.pipeline.merge(other.pipeline).is_ok()
+    }
+
+    /// Closes all windows and takes every percentile.
+    pub fn finish(&mut self) -> Totals {
+        let mut totals = Totals::default();
+        let mut sum = 0.0;
+        let mut sink = |point: &DataPoint<'_>| {
+            let stats = point.stats();
+            if let Some(percentiles) = stats.percentiles() {
+                sum += metric_model::Percentile::ALL.iter().map(|&which| percentiles.get(which)).sum::<f64>();
+            }
+            match point.name() {
+                "heroku.router.http.requests" => totals.requests += stats.sum() as u64,
+                "heroku.router.service.response_time" => totals.response_times += stats.observations(),
+                name if !name.starts_with("heroku.") => totals.custom += stats.observations(),
+                _ => {}
+            }
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = self.pipeline.finish(&mut sink);
+        black_box(sum);
+        totals
+    }
+}
