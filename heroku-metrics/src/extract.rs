@@ -309,8 +309,7 @@ impl Extractor {
     /// ```
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {
-        // A seed that a sender cannot know: the place of the extractor's own tags in memory would do, and so does a
-        // hasher of the standard library.
+        // A seed that a sender cannot know, so that no one chooses tags that collide.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         Self {
             config,

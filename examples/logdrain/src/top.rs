@@ -35,6 +35,10 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
             status = Status::BadInput;
         }
     }
+    let ledger = counting.pipeline.ledger();
+    if args.input.strict && (ledger.total().refused_frames() > 0 || ledger.total().skipped_octets() > 0) {
+        status = Status::BadInput;
+    }
     let explanation = counting.pipeline.aggregator().explain();
     let mut rows: Vec<_> = explanation.iter().collect();
     // What takes places first, then what would have.
