@@ -1,5 +1,6 @@
-//! The plain walk over a router line, field by field. What a faster reader finds is tested against this one.
+//! The fields of a router line, one after another.
 
+use crate::expected::Ends;
 use crate::layout::{Layout, Zone};
 use alloc::{borrow::Cow, vec::Vec};
 use core::{fmt, iter::FusedIterator};
@@ -158,6 +159,91 @@ impl fmt::Debug for Field<'_> {
 #[derive(Clone)]
 pub struct Fields<'a> {
     line: &'a [u8],
+    /// Of a line whose fields stand in today's order, where they end; how many are out, and where the next one starts.
+    ends: Ends,
+    nth: u8,
+    at: usize,
+    rest: Rest<'a>,
+}
+
+/// What is not in `ends`.
+#[derive(Clone)]
+enum Rest<'a> {
+    /// What stands behind those.
+    Tail,
+    /// Pairs of the tail, whose offsets count from the number.
+    Pairs(Pairs<'a>, usize),
+    /// All of the line.
+    Plain(Plain<'a>),
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(line: &'a [u8], layout: Layout) -> Self {
+        Self { line, ends: Ends::NONE, nth: 0, at: 0, rest: Rest::Plain(Plain::new(line, layout)) }
+    }
+
+    #[inline]
+    pub(crate) const fn known(line: &'a [u8], ends: Ends) -> Self {
+        Self { line, ends, nth: 0, at: 0, rest: Rest::Tail }
+    }
+
+    #[inline(never)]
+    fn next_of_rest(&mut self) -> Option<Field<'a>> {
+        if self.at > self.line.len() {
+            return None;
+        }
+        if matches!(self.rest, Rest::Tail) {
+            // Behind the last value stood the space that `at` skipped, or the line ended.
+            let base = self.at.min(self.line.len());
+            self.rest = Rest::Pairs(pairs(self.line.get(base..).unwrap_or_default()), base);
+        }
+        match &mut self.rest {
+            Rest::Tail => None,
+            Rest::Pairs(pairs, base) => pairs.next().map(|pair| Field::of(&pair, *base, Zone::Numbers)),
+            Rest::Plain(plain) => plain.next(),
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Field<'a>> {
+        let Some((name, zone, quote, end)) = self.ends.get(self.nth) else { return self.next_of_rest() };
+        let (offset, quotes) = (self.at, usize::from(quote == Quote::Closed));
+        let value_offset = offset + name.len() + 1 + quotes;
+        (self.nth, self.at) = (self.nth + 1, end + quotes + 1);
+        let name = self.line.get(offset..offset + name.len()).unwrap_or_default();
+        Some(Field { name, value: self.line.get(value_offset..end), quote, zone, offset, value_offset })
+    }
+}
+
+impl FusedIterator for Fields<'_> {}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> Field<'a> {
+    /// A field that logfmt and routers agree on; the pair's offsets count from `base`.
+    fn of(pair: &Pair<'a>, base: usize, zone: Zone) -> Self {
+        let quote = match (pair.is_quoted(), pair.is_terminated()) {
+            (false, _) => Quote::None,
+            (true, true) => Quote::Closed,
+            (true, false) => Quote::Open,
+        };
+        let (offset, value_offset) = (base + pair.offset(), base + pair.value_offset());
+        Self { name: pair.key(), value: pair.value(), quote, zone, offset, value_offset }
+    }
+}
+
+/// The plain walk, of lines of every generation. What [`Ends`] tell is tested against it.
+#[derive(Clone)]
+struct Plain<'a> {
+    line: &'a [u8],
     layout: Layout,
     /// How many fields of the layout's old head are out.
     head: usize,
@@ -167,8 +253,8 @@ pub struct Fields<'a> {
     end: usize,
 }
 
-impl<'a> Fields<'a> {
-    pub(crate) fn new(line: &'a [u8], layout: Layout) -> Self {
+impl<'a> Plain<'a> {
+    fn new(line: &'a [u8], layout: Layout) -> Self {
         let base = layout.old.map_or(0, |old| old.end as usize);
         let mut fields = Self { line, layout, head: 0, pairs: pairs(&[]), base, end: base };
         fields.go_on(base);
@@ -206,40 +292,17 @@ impl<'a> Fields<'a> {
         }
         None
     }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
         if let Some(field) = self.next_of_head() {
             return Some(field);
         }
         let pair = self.next_pair()?;
-        let offset = self.base + pair.offset();
-        let value_offset = self.base + pair.value_offset();
-        let zone = self.layout.zone(offset);
-        let name = pair.key();
-        if let Some(span) = self.layout.span_at(value_offset) {
-            let value = self.line.get(value_offset..span.end as usize);
-            self.go_on(span.behind());
-            let quote = if span.is_open { Quote::Open } else { Quote::Closed };
-            return Some(Field { name, value, quote, zone, offset, value_offset });
-        }
-        let quote = match (pair.is_quoted(), pair.is_terminated()) {
-            (false, _) => Quote::None,
-            (true, true) => Quote::Closed,
-            (true, false) => Quote::Open,
-        };
-        Some(Field { name, value: pair.value(), quote, zone, offset, value_offset })
-    }
-}
-
-impl FusedIterator for Fields<'_> {}
-
-impl fmt::Debug for Fields<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        let field = Field::of(&pair, self.base, self.layout.zone(self.base + pair.offset()));
+        let Some(span) = self.layout.span_at(field.value_offset) else { return Some(field) };
+        let value = self.line.get(field.value_offset..span.end as usize);
+        self.go_on(span.behind());
+        Some(Field { value, quote: if span.is_open { Quote::Open } else { Quote::Closed }, ..field })
     }
 }
 

@@ -21,7 +21,8 @@ use memchr::{memchr, memmem, memrchr};
 /// middle, the path ends at the last `" host=` and `fwd` at the last quote. Where that is not how the quotes read by
 /// themselves, someone plays with them, and nothing that belongs into front or numbers is taken from the middle: a
 /// client garbles its own words only. Where it is, fields may stand in any order, but one among the numbers beats one
-/// in the middle.
+/// in the middle. And where both ends are whole, as today's routers write them, the line has said all that the platform
+/// had to say: nothing of it is taken from the middle, however that reads, and nothing there is refused.
 ///
 /// The exception is H31, which writes the client's User-Agent behind the numbers. They are always the same on
 /// it (no dyno was asked, the status is 421), so the last place that says just that is taken for them.
@@ -35,6 +36,8 @@ pub(crate) struct Layout {
     front_stands: bool,
     /// Whether the middle reads in more than one way.
     is_garbled: bool,
+    /// Whether front and numbers are whole: the middle is then the client's alone.
+    is_whole: bool,
     /// `path`, `fwd` and `agent`, where they are quoted.
     spans: [Option<Span>; 3],
     pub(crate) old: Option<Old>,
@@ -65,8 +68,15 @@ impl Layout {
     /// `line` is shorter than 4 GiB; the caller has seen to it. Linear in it.
     pub(crate) fn of(line: &[u8]) -> Self {
         let end = line.len() as u32;
-        let mut layout =
-            Self { front: end, numbers: end, front_stands: false, is_garbled: false, spans: [None; 3], old: None };
+        let mut layout = Self {
+            front: end,
+            numbers: end,
+            front_stands: false,
+            is_garbled: false,
+            is_whole: false,
+            spans: [None; 3],
+            old: None,
+        };
         if let Some(old) = Old::parse(line) {
             return Self { front: old.host.0, numbers: old.end, front_stands: true, old: Some(old), ..layout };
         }
@@ -96,7 +106,14 @@ impl Layout {
         if !layout.spans.iter().flatten().any(|span| span.is_open && span.end == end) {
             layout.numbers = middle.numbers as u32;
         }
+        let (front, numbers) = (line.get(..path.offset()), line.get(layout.numbers as usize..));
+        layout.is_whole = front.is_some_and(is_whole_front) && numbers.is_some_and(are_whole_numbers);
         layout
+    }
+
+    /// Whether what stands in `zone` is the client's, and no field or fault of it the platform's.
+    pub(crate) fn is_of_client(&self, zone: Zone) -> bool {
+        self.is_whole && zone == Zone::Middle
     }
 
     /// Whether a name that routers write in `place` cannot be told, in `zone`, from what a client wrote.
@@ -106,7 +123,8 @@ impl Layout {
             Zone::Middle => false,
             Zone::Numbers => (self.numbers as usize) < line.len(),
         };
-        zone == Zone::Middle && self.is_garbled && stands_elsewhere
+        let is_of_platform = place != Zone::Middle;
+        zone == Zone::Middle && is_of_platform && (self.is_whole || (self.is_garbled && stands_elsewhere))
     }
 
     pub(crate) const fn is_old(&self) -> bool {
@@ -126,6 +144,20 @@ impl Layout {
     pub(crate) fn span_at(&self, value_offset: usize) -> Option<Span> {
         self.spans.iter().flatten().find(|span| span.start as usize == value_offset).copied()
     }
+}
+
+/// `[ "sock" ] "at" *name "method"`, then the path: how every router since 2012 begins a line.
+fn is_whole_front(front: &[u8]) -> bool {
+    let is =
+        |pair: Option<Pair<'_>>, name: &[u8]| pair.is_some_and(|pair| pair.key() == name && pair.value().is_some());
+    is(pairs(front).find(|pair| pair.key() != b"sock"), b"at") && is(pairs(front).last(), b"method")
+}
+
+/// `"dyno" "connect" "service" "status" "bytes"`: how every router since 2013 begins the numbers.
+fn are_whole_numbers(numbers: &[u8]) -> bool {
+    let names: [&[u8]; 5] = [b"dyno", b"connect", b"service", b"status", b"bytes"];
+    let mut pairs = pairs(numbers);
+    names.into_iter().all(|name| pairs.next().is_some_and(|pair| pair.key() == name && pair.value().is_some()))
 }
 
 /// Where the numbers of an H31 start: the last place that says what they always are.

@@ -1,13 +1,16 @@
-use crate::fields::Quote;
+use crate::client::Client;
+use crate::expected::{Expected, Middle};
 use crate::layout::{Layout, Zone};
 use crate::name::Name;
-use crate::{Code, Field, FieldRefusal, FieldRefusalKind, Fields, platform};
+use crate::plain::{Plain, Table};
+use crate::value::{code, flag, milliseconds, status};
+use crate::{Code, FieldRefusal, FieldRefusalKind, Fields, platform};
 use core::fmt;
-use logfmt_metrics::{NumberErrorKind, number};
 
 /// A line of the router: one request, finished or failed.
 ///
-/// Borrows the line and keeps offsets; numbers are read when asked for. Every accessor answers `None` for a field that
+/// Borrows the line. Of a line as routers write them today, the two ends are read at once, which is what metrics are made
+/// of; what the client said between them is looked for when it is asked for. Every accessor answers `None` for a field that
 /// is not there, one that is empty (`dyno=`), and one that is [refused](Self::refusals);
 /// [`is_present`](Self::is_present) tells the first from the others. Bytes are as they stand between the quotes, any
 /// octets: nothing here is checked for UTF-8, and what the client wrote (`path`, `host`, `request_id`, `fwd`, `agent`)
@@ -28,29 +31,14 @@ use logfmt_metrics::{NumberErrorKind, number};
 #[derive(Clone, Copy)]
 pub struct RouterLine<'a> {
     line: &'a [u8],
-    layout: Layout,
-    slots: [Slot; Name::COUNT],
-    /// The first field of another name whose quote is open: where it starts.
-    open: Option<u32>,
+    shape: Shape,
 }
 
-/// Where a field stands.
+/// By which reader the line was read.
 #[derive(Clone, Copy)]
-struct Slot {
-    offset: u32,
-    value: u32,
-    len: u32,
-    quote: Quote,
-    zone: Zone,
-}
-
-impl Slot {
-    /// No field starts here: the line is shorter.
-    const ABSENT: Self = Self { offset: u32::MAX, value: u32::MAX, len: 0, quote: Quote::None, zone: Zone::Middle };
-
-    const fn is_present(self) -> bool {
-        self.offset != u32::MAX
-    }
+enum Shape {
+    Expected(Expected),
+    Plain(Plain),
 }
 
 impl<'a> RouterLine<'a> {
@@ -69,43 +57,29 @@ impl<'a> RouterLine<'a> {
     ///     assert!(RouterLine::parse(text).is_none());
     /// }
     /// ```
+    #[inline]
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         // One less, so that `u32::MAX` is no offset.
         if line.len() >= u32::MAX as usize {
             return None;
         }
-        let layout = Layout::of(line);
-        let mut parsed = Self { line, layout, slots: [Slot::ABSENT; Name::COUNT], open: None };
-        for field in Fields::new(line, layout) {
-            parsed.take(&field);
-        }
-        let tells = [Name::Code, Name::Method, Name::Path, Name::Status];
-        tells.into_iter().any(|name| parsed.value(name).is_some()).then_some(parsed)
+        let shape = match Expected::of(line) {
+            Some(expected) => Shape::Expected(expected),
+            None => Shape::Plain(Plain::of(line)?),
+        };
+        Some(Self { line, shape })
     }
 
-    /// The first field of a name stands, but for what a client may have written: see [`Layout`].
-    fn take(&mut self, field: &Field<'_>) {
-        let Some(value) = field.value() else { return };
-        let Some(name) = Name::of(field.name(), self.layout.is_old()) else {
-            if field.quote() == Quote::Open && self.open.is_none() {
-                self.open = Some(field.offset() as u32);
-            }
-            return;
-        };
-        let (place, zone) = (name.place(), field.zone());
-        let Some(slot) = self.slots.get_mut(name as usize) else { return };
-        let is_better = place == Zone::Numbers && zone == Zone::Numbers && slot.zone == Zone::Middle;
-        if (slot.is_present() && !is_better) || self.layout.is_misplaced(place, zone, self.line) {
-            return;
-        }
-        *slot = Slot {
-            offset: field.offset() as u32,
-            value: field.value_offset() as u32,
-            len: value.len() as u32,
-            quote: field.quote(),
-            zone,
-        };
+    /// As [`parse`](Self::parse), without the fast reader.
+    #[cfg(test)]
+    pub(crate) fn parse_plainly(line: &'a [u8]) -> Option<Self> {
+        Some(Self { line, shape: Shape::Plain(Plain::of(line)?) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_expected(&self) -> bool {
+        matches!(self.shape, Shape::Expected(_))
     }
 
     /// The line that was read.
@@ -128,7 +102,10 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn at(&self) -> Option<&'a [u8]> {
-        self.value(Name::At)
+        match &self.shape {
+            Shape::Expected(expected) => expected.at(self.line).or_else(|| expected.value(self.line, Name::At)),
+            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::At),
+        }
     }
 
     /// The error code as written: also one that is no code, such as `H999`.
@@ -139,9 +116,13 @@ impl<'a> RouterLine<'a> {
     /// assert_eq!((line.code_text(), line.code()), (Some(&b"H999"[..]), None));
     /// # Ok::<(), &str>(())
     /// ```
+    #[inline]
     #[must_use]
     pub fn code_text(&self) -> Option<&'a [u8]> {
-        self.value(Name::Code)
+        match &self.shape {
+            Shape::Expected(expected) => expected.code_text(self.line),
+            Shape::Plain(plain) => plain.code.value(self.line),
+        }
     }
 
     /// The error code; the `blank-app` of 2013 is H81.
@@ -151,9 +132,13 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(br#"at=info code=blank-app desc="Blank app" method=GET"#);
     /// assert_eq!(line.and_then(|line| line.code()).map(|code| code.as_str()), Some("H81"));
     /// ```
+    #[inline]
     #[must_use]
     pub fn code(&self) -> Option<Code> {
-        self.code_text().and_then(code)
+        match &self.shape {
+            Shape::Expected(expected) => expected.code,
+            Shape::Plain(plain) => plain.code.value(self.line).and_then(code),
+        }
     }
 
     /// The error in words, as the router puts them.
@@ -163,9 +148,13 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(br#"at=error code=H14 desc="No web processes running" method=GET"#);
     /// assert_eq!(line.and_then(|line| line.desc()), Some(&b"No web processes running"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn desc(&self) -> Option<&'a [u8]> {
-        self.value(Name::Desc)
+        match &self.shape {
+            Shape::Expected(expected) => expected.desc(self.line),
+            Shape::Plain(plain) => plain.desc.value(self.line),
+        }
     }
 
     /// Why, on H26: `bad chunk`, `bad header`, `unsupported expect header value`.
@@ -198,9 +187,13 @@ impl<'a> RouterLine<'a> {
     /// # use heroku_router::RouterLine;
     /// assert_eq!(RouterLine::parse(b"method=PURGE").and_then(|line| line.method()), Some(&b"PURGE"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn method(&self) -> Option<&'a [u8]> {
-        self.value(Name::Method)
+        match &self.shape {
+            Shape::Expected(expected) => expected.method(self.line),
+            Shape::Plain(plain) => plain.method.value(self.line),
+        }
     }
 
     /// The path with its query: percent-decoded by Router 2.0, as the client sent it before; about 8 KiB at most.
@@ -210,9 +203,10 @@ impl<'a> RouterLine<'a> {
     /// let line = br#"method=GET path="/a "quoted" name" host=shop.example.com fwd="192.0.2.7" dyno=web.1"#;
     /// assert_eq!(RouterLine::parse(line).and_then(|line| line.path()), Some(&br#"/a "quoted" name"#[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn path(&self) -> Option<&'a [u8]> {
-        self.value(Name::Path)
+        self.client_value(Name::Path)
     }
 
     /// The Host header.
@@ -222,9 +216,10 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(br#"method=GET path="/" host=shop.example.com"#);
     /// assert_eq!(line.and_then(|line| line.host()), Some(&b"shop.example.com"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn host(&self) -> Option<&'a [u8]> {
-        self.value(Name::Host)
+        self.client_value(Name::Host)
     }
 
     /// The id of the request: the router's, or 20 to 200 characters of the client's. Not on lines before 2013.
@@ -234,9 +229,10 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(b"method=GET request_id=0c1f7b52-6a4e-4f3c-9b1d-2f6f0e9d4a11");
     /// assert_eq!(line.and_then(|line| line.request_id()), Some(&b"0c1f7b52-6a4e-4f3c-9b1d-2f6f0e9d4a11"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn request_id(&self) -> Option<&'a [u8]> {
-        self.value(Name::RequestId)
+        self.client_value(Name::RequestId)
     }
 
     /// The X-Forwarded-For header, the address that connected to Heroku last; see [`fwd_list`](Self::fwd_list).
@@ -246,9 +242,10 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(br#"method=GET fwd="198.51.100.4, 192.0.2.7""#);
     /// assert_eq!(line.and_then(|line| line.fwd()), Some(&b"198.51.100.4, 192.0.2.7"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn fwd(&self) -> Option<&'a [u8]> {
-        self.value(Name::Fwd)
+        self.client_value(Name::Fwd)
     }
 
     /// `fwd` at its commas, without the spaces around them and without empty parts.
@@ -273,9 +270,13 @@ impl<'a> RouterLine<'a> {
     /// assert_eq!(RouterLine::parse(b"method=GET dyno=web.1").and_then(|line| line.dyno()), Some(&b"web.1"[..]));
     /// assert_eq!(RouterLine::parse(b"method=GET dyno= status=503").and_then(|line| line.dyno()), None);
     /// ```
+    #[inline]
     #[must_use]
     pub fn dyno(&self) -> Option<&'a [u8]> {
-        self.value(Name::Dyno)
+        match &self.shape {
+            Shape::Expected(expected) => expected.dyno(self.line),
+            Shape::Plain(plain) => plain.dyno.value(self.line),
+        }
     }
 
     /// `http` or `https` on lines of the legacy router (the scheme of the URL), `http1.1` or `http2.0` on those of
@@ -288,7 +289,12 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn protocol(&self) -> Option<&'a [u8]> {
-        self.value(Name::Protocol)
+        match &self.shape {
+            Shape::Expected(expected) => {
+                expected.protocol(self.line).or_else(|| expected.value(self.line, Name::Protocol))
+            }
+            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::Protocol),
+        }
     }
 
     /// `tls1.2`, `tls1.3`, `unknown` and older: with Router 2.0, and in Private Spaces before.
@@ -298,9 +304,13 @@ impl<'a> RouterLine<'a> {
     /// let line = RouterLine::parse(b"method=GET protocol=http2.0 tls=true tls_version=tls1.3");
     /// assert_eq!(line.and_then(|line| line.tls_version()), Some(&b"tls1.3"[..]));
     /// ```
+    #[inline]
     #[must_use]
     pub fn tls_version(&self) -> Option<&'a [u8]> {
-        self.value(Name::TlsVersion)
+        match &self.shape {
+            Shape::Expected(expected) => expected.tls_version(self.line),
+            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::TlsVersion),
+        }
     }
 
     /// The User-Agent of the client, on H31.
@@ -333,9 +343,13 @@ impl<'a> RouterLine<'a> {
     /// # use heroku_router::RouterLine;
     /// assert_eq!(RouterLine::parse(b"method=GET connect=1ms").and_then(|line| line.connect_ms()), Some(1.0));
     /// ```
+    #[inline]
     #[must_use]
     pub fn connect_ms(&self) -> Option<f64> {
-        self.read(Name::Connect, milliseconds)
+        match &self.shape {
+            Shape::Expected(expected) => expected.connect_ms(),
+            Shape::Plain(plain) => plain.connect.value(self.line).and_then(|value| milliseconds(value).ok()),
+        }
     }
 
     /// Milliseconds from the connection to the last octet of the answer; of a WebSocket (status 101), its whole life.
@@ -345,9 +359,13 @@ impl<'a> RouterLine<'a> {
     /// assert_eq!(RouterLine::parse(b"method=GET service=2s").and_then(|line| line.service_ms()), Some(2_000.0));
     /// assert_eq!(RouterLine::parse(b"method=GET service=").and_then(|line| line.service_ms()), None);
     /// ```
+    #[inline]
     #[must_use]
     pub fn service_ms(&self) -> Option<f64> {
-        self.read(Name::Service, milliseconds)
+        match &self.shape {
+            Shape::Expected(expected) => expected.service_ms(),
+            Shape::Plain(plain) => plain.service.value(self.line).and_then(|value| milliseconds(value).ok()),
+        }
     }
 
     /// Milliseconds in the router's queue, until March 2013.
@@ -379,9 +397,13 @@ impl<'a> RouterLine<'a> {
     /// # use heroku_router::RouterLine;
     /// assert_eq!(RouterLine::parse(b"method=GET status=503").and_then(|line| line.status()), Some(503));
     /// ```
+    #[inline]
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.read(Name::Status, status)
+        match &self.shape {
+            Shape::Expected(expected) => expected.status(),
+            Shape::Plain(plain) => plain.status.value(self.line).and_then(|value| status(value).ok()),
+        }
     }
 
     /// Octets of the answer; on errors, those of the platform's error page.
@@ -390,9 +412,37 @@ impl<'a> RouterLine<'a> {
     /// # use heroku_router::RouterLine;
     /// assert_eq!(RouterLine::parse(b"method=GET bytes=567").and_then(|line| line.bytes()), Some(567));
     /// ```
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
-        self.read(Name::Bytes, platform::number)
+        match &self.shape {
+            Shape::Expected(expected) => expected.bytes(),
+            Shape::Plain(plain) => plain.bytes.value(self.line).and_then(|value| platform::number(value).ok()),
+        }
+    }
+
+    /// What the client sent, found in one go: cheaper than two of [`path`](Self::path), [`host`](Self::host),
+    /// [`request_id`](Self::request_id) and [`fwd`](Self::fwd).
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"method=GET path="/" host=shop.example.com fwd="192.0.2.7""#).ok_or("no router line")?;
+    /// let client = line.client();
+    /// assert_eq!((client.path(), client.host()), (Some(&b"/"[..]), Some(&b"shop.example.com"[..])));
+    /// assert_eq!((client.request_id(), client.fwd()), (None, Some(&b"192.0.2.7"[..])));
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn client(&self) -> Client<'a> {
+        let line = self.line;
+        match self.middle() {
+            Some(middle) => Client::new(|name| middle.value(line, name)),
+            None => {
+                let table = Table::of(line);
+                Client::new(|name| table.value(line, name))
+            }
+        }
     }
 
     /// All fields in the order of the line: unknown and repeated ones and bare words too.
@@ -404,9 +454,17 @@ impl<'a> RouterLine<'a> {
     /// assert_eq!(colour, Some(&b"blue"[..]));
     /// # Ok::<(), &str>(())
     /// ```
+    #[inline]
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
-        Fields::new(self.line, self.layout)
+        let ends = match &self.shape {
+            Shape::Expected(expected) => expected.ends(self.line),
+            Shape::Plain(_) => None,
+        };
+        match ends {
+            Some(ends) => Fields::known(self.line, ends),
+            None => Fields::new(self.line, Layout::of(self.line)),
+        }
     }
 
     /// Whether the field stood there with a `=`, even an empty one, even one that is refused.
@@ -420,9 +478,12 @@ impl<'a> RouterLine<'a> {
     #[must_use]
     pub fn is_present(&self, name: impl AsRef<[u8]>) -> bool {
         let name = name.as_ref();
-        match Name::of(name, false) {
-            Some(name) => self.slot(name).is_present(),
-            None => self.fields().any(|field| field.name() == name && field.value().is_some()),
+        match (Name::of(name, false), &self.shape) {
+            (None, _) => self.fields().any(|field| field.name() == name && field.value().is_some()),
+            (Some(name), Shape::Expected(expected)) if name.place() != Zone::Middle => {
+                expected.is_present(self.line, name)
+            }
+            (Some(name), _) => Table::of(self.line).is_present(name),
         }
     }
 
@@ -438,47 +499,79 @@ impl<'a> RouterLine<'a> {
     /// assert_eq!(refused, [("service", FieldRefusalKind::BadUnit), ("status", FieldRefusalKind::BadStatus)]);
     /// # Ok::<(), &str>(())
     /// ```
+    #[inline]
     pub fn refusals(&self) -> impl Iterator<Item = FieldRefusal> + Clone + use<'a> {
-        let line = *self;
-        let len = |offset: u32| line.line.len() as u32 - offset;
-        let unknown = self
-            .open
-            .map(|offset| FieldRefusal::new(FieldRefusalKind::UnterminatedQuote, "unknown", offset, len(offset)));
-        Name::ALL.into_iter().filter_map(move |name| line.refusal(name)).chain(unknown)
-    }
-
-    fn refusal(&self, name: Name) -> Option<FieldRefusal> {
-        let slot = self.slot(name);
-        let value = self.value(name)?;
-        let kind = if slot.quote == Quote::Open {
-            Some(FieldRefusalKind::UnterminatedQuote)
-        } else {
-            match name {
-                Name::Connect | Name::Service | Name::Wait => milliseconds(value).err(),
-                Name::Queue | Name::Bytes => platform::number(value).err(),
-                Name::Status => status(value).err(),
-                Name::Tls => flag(value).err(),
-                Name::Code => code(value).is_none().then_some(FieldRefusalKind::BadCode),
-                _ => None,
-            }
+        let has_refusals = match &self.shape {
+            // Each of its fields was read.
+            Shape::Expected(_) => false,
+            Shape::Plain(plain) => plain.has_refusals,
         };
-        let end = slot.value + slot.len + u32::from(slot.quote == Quote::Closed);
-        kind.map(|kind| FieldRefusal::new(kind, name.as_str(), slot.offset, end - slot.offset))
-    }
-
-    fn slot(&self, name: Name) -> Slot {
-        self.slots.get(name as usize).copied().unwrap_or(Slot::ABSENT)
+        Refusals { line: self.line, nth: if has_refusals { 0 } else { Refusals::END } }
     }
 
     /// The value of a field; an empty one is absent.
     fn value(&self, name: Name) -> Option<&'a [u8]> {
-        let slot = self.slot(name);
-        let start = slot.value as usize;
-        self.line.get(start..start + slot.len as usize).filter(|value| !value.is_empty())
+        match &self.shape {
+            Shape::Expected(expected) => expected.value(self.line, name),
+            Shape::Plain(_) => Table::of(self.line).value(self.line, name),
+        }
+    }
+
+    /// The value of a field of the client's.
+    #[inline]
+    fn client_value(&self, name: Name) -> Option<&'a [u8]> {
+        match self.middle() {
+            Some(middle) => middle.value(self.line, name),
+            None => Table::of(self.line).value(self.line, name),
+        }
+    }
+
+    /// Where the client's fields stand, where that can be seen at a glance.
+    #[inline]
+    fn middle(&self) -> Option<Middle> {
+        match &self.shape {
+            Shape::Expected(expected) => expected.middle(self.line),
+            Shape::Plain(_) => None,
+        }
     }
 
     fn read<T>(&self, name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
-        if self.slot(name).quote == Quote::Open { None } else { self.value(name).and_then(|value| rule(value).ok()) }
+        match &self.shape {
+            Shape::Expected(expected) => expected.value(self.line, name).and_then(|value| rule(value).ok()),
+            Shape::Plain(_) => Table::of(self.line).read(self.line, name, rule),
+        }
+    }
+}
+
+/// Looks at one name after another. Refusals are rare, so nothing is kept from one to the next.
+#[derive(Clone)]
+struct Refusals<'a> {
+    line: &'a [u8],
+    nth: usize,
+}
+
+impl Iterator for Refusals<'_> {
+    type Item = FieldRefusal;
+
+    #[inline]
+    fn next(&mut self) -> Option<FieldRefusal> {
+        if self.nth == Self::END { None } else { self.find() }
+    }
+}
+
+impl Refusals<'_> {
+    /// Behind the last name come the fields of unknown names.
+    const END: usize = Name::COUNT + 1;
+
+    #[cold]
+    fn find(&mut self) -> Option<FieldRefusal> {
+        let table = Table::of(self.line);
+        let found = (self.nth..Self::END).find_map(|nth| {
+            let refusal = table.refusal(self.line, Name::ALL.get(nth).copied())?;
+            Some((nth + 1, refusal))
+        });
+        self.nth = found.map_or(Self::END, |(nth, _)| nth);
+        found.map(|(_, refusal)| refusal)
     }
 }
 
@@ -488,96 +581,12 @@ impl fmt::Debug for RouterLine<'_> {
     }
 }
 
-fn code(value: &[u8]) -> Option<Code> {
-    if value == b"blank-app" { Some(Code::BLANK_APP) } else { Code::parse(value) }
-}
-
-/// `"true" / "false"`
-fn flag(value: &[u8]) -> Result<bool, FieldRefusalKind> {
-    match value {
-        b"true" => Ok(true),
-        b"false" => Ok(false),
-        _ => Err(FieldRefusalKind::BadFlag),
-    }
-}
-
-/// `3DIGIT`, from 100: RFC 9110, 15.
-fn status(value: &[u8]) -> Result<u16, FieldRefusalKind> {
-    match *value {
-        [hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
-            Ok(u16::from(hundreds - b'0') * 100 + u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
-        }
-        _ => Err(FieldRefusalKind::BadStatus),
-    }
-}
-
-/// `1*DIGIT ["ms"]` is what routers write; any number with `ms`, `s` or no unit is read, from 0 to 64 bits.
-fn milliseconds(value: &[u8]) -> Result<f64, FieldRefusalKind> {
-    const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
-    let time = number(value).map_err(|error| match error.kind() {
-        NumberErrorKind::NotFinite => FieldRefusalKind::OutOfRange,
-        NumberErrorKind::BadUnit => FieldRefusalKind::BadUnit,
-        _ => FieldRefusalKind::NotANumber,
-    })?;
-    let scale = match time.unit().as_str() {
-        "" | "ms" => 1.0,
-        "s" => 1_000.0,
-        _ => return Err(FieldRefusalKind::BadUnit),
-    };
-    let time = time.number() * scale;
-    if (0.0..TWO_TO_64).contains(&time) { Ok(time) } else { Err(FieldRefusalKind::OutOfRange) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_are_milliseconds() {
-        use FieldRefusalKind::{BadUnit, NotANumber, OutOfRange};
-        for (text, time) in [
-            ("0", Ok(0.0)),
-            ("30ms", Ok(30.0)),
-            ("30", Ok(30.0)),
-            ("2s", Ok(2_000.0)),
-            ("1.5ms", Ok(1.5)),
-            ("0.0005s", Ok(0.5)),
-            ("30001ms", Ok(30_001.0)),
-            ("18446744073709549568ms", Ok(18_446_744_073_709_549_568.0)),
-            ("18446744073709551616ms", Err(OutOfRange)),
-            ("99999999999999999999ms", Err(OutOfRange)),
-            ("18446744073709552s", Err(OutOfRange)),
-            ("1e999", Err(OutOfRange)),
-            ("-1ms", Err(OutOfRange)),
-            ("-0", Ok(0.0)),
-            ("1us", Err(BadUnit)),
-            ("1sm", Err(BadUnit)),
-            ("1m", Err(BadUnit)),
-            ("1MS", Err(BadUnit)),
-            ("1ms,", Err(BadUnit)),
-            ("0x1ms", Err(BadUnit)),
-            ("abc", Err(NotANumber)),
-            ("ms", Err(NotANumber)),
-            ("NaN", Err(NotANumber)),
-            ("inf", Err(NotANumber)),
-            ("-", Err(NotANumber)),
-        ] {
-            assert_eq!(milliseconds(text.as_bytes()), time, "{text}");
-        }
-    }
-
-    #[test]
-    fn statuses_have_three_digits() {
-        for number in 100..=999 {
-            assert_eq!(status(number.to_string().as_bytes()), Ok(number));
-        }
-        for text in ["0", "20", "099", "000", "1000", "2000", "20x", "+20", "-20", "2 0", "200.0", "2e2"] {
-            assert_eq!(status(text.as_bytes()), Err(FieldRefusalKind::BadStatus), "{text}");
-        }
-    }
-
-    #[test]
     fn a_view_is_small_enough_to_pass_around() {
-        assert!(size_of::<RouterLine<'_>>() <= 512, "{}", size_of::<RouterLine<'_>>());
+        assert!(size_of::<RouterLine<'_>>() <= 96, "{}", size_of::<RouterLine<'_>>());
     }
 }

@@ -1,3 +1,5 @@
+use crate::lanes::{are_of_name, equals_or_space, has_control, space};
+use crate::number::short_number;
 use crate::pairs::{equals_or_hash, pair, unescape, unescaped_len, value_end};
 use crate::{Pair, Refusal, RefusalKind, number, pairs};
 use alloc::{borrow::Cow, string::String};
@@ -86,7 +88,9 @@ pub fn maybe_metrics(line: &[u8]) -> bool {
 /// ```
 #[must_use]
 pub fn directives(line: &[u8]) -> Directives<'_> {
-    Directives { line, at: 0, tags: 0 }
+    // Checked once, so that the parts of it need not be. On other lines nothing is usual.
+    let text = if has_control(line) { "" } else { str::from_utf8(line).unwrap_or_default() };
+    Directives { line, text, at: 0, tags: 0 }
 }
 
 /// The iterator that [`directives`] returns.
@@ -99,6 +103,8 @@ pub fn directives(line: &[u8]) -> Directives<'_> {
 #[derive(Clone)]
 pub struct Directives<'a> {
     line: &'a [u8],
+    /// The line, where it is UTF-8 without control characters; else nothing.
+    text: &'a str,
     at: usize,
     tags: usize,
 }
@@ -114,37 +120,26 @@ impl<'a> Iterator for Directives<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.line;
-        let mut from = self.at;
+        // One directive often follows another. Any other is tried once its word was found.
+        let mut tried = self.at + usize::from(line.get(self.at) == Some(&b' '));
         loop {
-            let place = equals_or_hash(line, from);
-            let Some(&octet) = line.get(place) else {
-                self.at = line.len();
-                return None;
-            };
-            if let Some((word, start)) = word_before(&line[self.at..place], octet) {
-                let (pair, end) = pair(line, self.at + start);
-                self.at = end;
-                from = end;
-                if let Some(found) = self.read(word, pair) {
-                    return Some(found.map_err(|kind| Refusal::new(kind, pair.range())));
-                }
-            } else if octet == b'#' {
-                from = place + 1;
-            } else if line.get(place + 1) == Some(&b'"') {
-                // The pair from its `=` on: what is quoted is the same, and most keys need not be known.
-                let (quoted, end) = pair(line, place);
-                if !quoted.is_terminated() && hides_directive(quoted) {
-                    let start = word_start(&line[self.at..place]);
-                    let token = self.at + start..line.len();
-                    self.at = end;
-                    return Some(Err(Refusal::new(RefusalKind::UnterminatedQuote, token)));
-                }
-                self.at = end;
-                from = end;
-            } else {
-                self.at = value_end(line, place + 1);
-                from = self.at;
+            if let Some(found) = self.usual(tried) {
+                return Some(Ok(found));
             }
+            let (word, at) = match self.find()? {
+                Ok(found) => found,
+                Err(refusal) => return Some(Err(refusal)),
+            };
+            if at != tried {
+                (self.at, tried) = (at, at);
+                continue;
+            }
+            let (pair, end) = pair(line, at);
+            self.at = end;
+            if let Some(found) = self.read(word, pair) {
+                return Some(found.map_err(|kind| Refusal::new(kind, pair.range())));
+            }
+            tried = self.at;
         }
     }
 
@@ -333,6 +328,34 @@ impl Word {
     }
 }
 
+/// The word that these octets begin with, each with what ends it.
+#[inline]
+const fn usual_word(octets: [u8; 8]) -> Option<Word> {
+    const fn octets_of<const N: usize>(text: &[u8; N]) -> u64 {
+        let (mut octets, mut nth) = (0, N);
+        while nth > 0 {
+            nth -= 1;
+            octets = octets << 8 | text[nth] as u64;
+        }
+        octets
+    }
+    const SAMPLE: u64 = octets_of(b"sample#");
+    const MEASURE: u64 = octets_of(b"measure#");
+    const COUNT: u64 = octets_of(b"count#");
+    const TAG: u64 = octets_of(b"tag#");
+    const SOURCE: u64 = octets_of(b"source=");
+
+    let octets = u64::from_le_bytes(octets);
+    Some(match octets & u64::MAX >> 8 {
+        SAMPLE => Word::Metric(Kind::Sample),
+        SOURCE => Word::Source,
+        _ if octets == MEASURE => Word::Metric(Kind::Measure),
+        _ if octets & u64::MAX >> 16 == COUNT => Word::Metric(Kind::Count),
+        _ if octets & u64::MAX >> 32 == TAG => Word::Tag,
+        _ => return None,
+    })
+}
+
 /// The directive's word that `before` ends in, given the octet behind it, and where it begins.
 ///
 /// `before` begins at a pair or between two, so a word starts there or behind a separator.
@@ -402,8 +425,7 @@ fn metric_name(name: &[u8]) -> Result<&str, RefusalKind> {
         return Err(RefusalKind::NameTooLong);
     }
     let text = str::from_utf8(name).map_err(|_| RefusalKind::NotUtf8)?;
-    // Names are mostly good, so look at all octets rather than branch at each.
-    if name.is_empty() || !name.iter().fold(true, |good, &octet| good & NAME[usize::from(octet)]) {
+    if name.is_empty() || !are_of_name(name) {
         return Err(RefusalKind::BadName);
     }
     if name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED)) {
@@ -415,19 +437,94 @@ fn metric_name(name: &[u8]) -> Result<&str, RefusalKind> {
 /// The namespace of native metrics.
 const RESERVED: &[u8] = b"heroku.";
 
-/// The octets of a metric's name.
-const NAME: [bool; 256] = {
-    let mut class = [false; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        class[octet] =
-            matches!(octet as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b':' | b'/' | b'-');
-        octet += 1;
-    }
-    class
-};
-
 impl<'a> Directives<'a> {
+    /// The word of the next directive and where it begins, or the open quote that may hide one.
+    #[inline(never)]
+    fn find(&mut self) -> Option<Result<(Word, usize), Refusal>> {
+        let line = self.line;
+        let mut from = self.at;
+        loop {
+            let place = equals_or_hash(line, from);
+            let Some(&octet) = line.get(place) else {
+                self.at = line.len();
+                return None;
+            };
+            if let Some((word, start)) = word_before(&line[self.at..place], octet) {
+                return Some(Ok((word, self.at + start)));
+            } else if octet == b'#' {
+                from = place + 1;
+            } else if line.get(place + 1) == Some(&b'"') {
+                // The pair from its `=` on: what is quoted is the same, and most keys need not be known.
+                let (quoted, end) = pair(line, place);
+                if !quoted.is_terminated() && hides_directive(quoted) {
+                    let start = word_start(&line[self.at..place]);
+                    let token = self.at + start..line.len();
+                    self.at = end;
+                    return Some(Err(Refusal::new(RefusalKind::UnterminatedQuote, token)));
+                }
+                self.at = end;
+                from = end;
+            } else {
+                self.at = value_end(line, place + 1);
+                from = self.at;
+            }
+        }
+    }
+
+    /// The directive that begins at `at`, the start of a word, if it is as most are: a name of up to 31 octets, a bare value,
+    /// nothing to refuse. `None` is no judgement.
+    #[inline(always)]
+    fn usual(&mut self, at: usize) -> Option<Directive<'a>> {
+        let rest = self.text.get(at..)?;
+        let word = usual_word(*rest.as_bytes().first_chunk()?)?;
+        match word {
+            Word::Metric(kind) => self.usual_metric(kind, rest, word.len()),
+            Word::Source => self.usual_tag("source", rest, word.len() + 1),
+            Word::Tag => {
+                let behind = rest.get(word.len()..)?;
+                let key = behind.get(..equals_or_space(behind.as_bytes())?)?;
+                if !are_of_name(key.as_bytes()) || key.is_empty() {
+                    return None;
+                }
+                self.usual_tag(key, rest, word.len() + key.len() + 1)
+            }
+        }
+    }
+
+    /// `rest` begins with the directive; its name begins at `start`.
+    #[inline(always)]
+    fn usual_metric(&mut self, kind: Kind, rest: &'a str, start: usize) -> Option<Directive<'a>> {
+        let offset = self.line.len() - rest.len();
+        let behind = rest.get(start..)?;
+        let (name, behind) = behind.split_at_checked(equals_or_space(behind.as_bytes())?)?;
+        let value = behind.as_bytes().strip_prefix(b"=")?;
+        // None below "heroku." either.
+        if !are_of_name(name.as_bytes()) || matches!(name.as_bytes(), [] | [b'h' | b'H', ..]) {
+            return None;
+        }
+        let (value, behind) = short_number(self.line, value)?;
+        self.at = self.line.len() - behind.len();
+        Some(Directive::Metric(Metric { kind, name, value, offset }))
+    }
+
+    /// `rest` begins with the directive; its value begins at `start`, behind a `=` if it has one.
+    #[inline]
+    fn usual_tag(&mut self, key: &'a str, rest: &'a str, start: usize) -> Option<Directive<'a>> {
+        let offset = self.line.len() - rest.len();
+        let value = rest.get(start..)?;
+        let value = value.get(..space(value.as_bytes()))?;
+        let is_usual = rest.as_bytes().get(start - 1) == Some(&b'=')
+            && !value.starts_with('"')
+            && (1..=MAX_TAG_VALUE).contains(&value.len())
+            && self.tags < MAX_TAGS;
+        if !is_usual {
+            return None;
+        }
+        self.tags += 1;
+        self.at = offset + start + value.len();
+        Some(Directive::Tag(Tag { key, raw: value, escapes: false, offset }))
+    }
+
     /// A pair that begins with a directive's word; `None` where it is text all the same.
     #[inline]
     fn read(&mut self, word: Word, pair: Pair<'a>) -> Option<Result<Directive<'a>, RefusalKind>> {
@@ -500,10 +597,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_class_of_names_is_the_documented_one() {
-        let listed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
-        for octet in 0..=255_u8 {
-            assert_eq!(NAME[usize::from(octet)], listed.contains(&octet), "{octet:#x}");
+    fn usual_words_are_those_words() {
+        for text in [b"count#ab", b"measure#", b"sample#a", b"tag#abcd", b"source=a"] {
+            let (before, behind) = text.split_at(text.iter().position(|octet| b"#=".contains(octet)).expect("one"));
+            assert!(usual_word(*text).is_some());
+            assert_eq!(usual_word(*text), word_before(before, behind[0]).map(|(word, _)| word));
+        }
+        for text in [b"Count#ab", b"countab#", b"tag=abcd", b"source#a", b"sample=a", b"        "] {
+            assert_eq!(usual_word(*text), None);
         }
     }
 

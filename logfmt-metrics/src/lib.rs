@@ -5,12 +5,13 @@
 //!                    ^^^^^    ^^^^^^^^^^^^
 //! ```
 //!
-//! Three readers, each usable alone:
+//! Four readers, each usable alone:
 //!
 //! * [`pairs`] walks `key=value` text, bytes in and slices of them out;
 //! * [`number`] reads `40.9MB` as a number and its unit;
 //! * [`directives`] finds `count#`, `measure#`, `sample#`, `tag#` and `source=` in a line of an application, and
-//!   answers a typed [`Refusal`] for each one that cannot be used.
+//!   answers a typed [`Refusal`] for each one that cannot be used;
+//! * [`samples`] walks lines that consist of `sample#`, as the platform writes them, faster than [`pairs`].
 //!
 //! ```
 //! use logfmt_metrics::{Directive, directives};
@@ -49,7 +50,8 @@
 //! # Accuracy
 //!
 //! A number is the double nearest to its decimal text, as [`str::parse`] has it, whatever its length. What rounds to an
-//! infinity is refused; what rounds to zero is `0.0`, and there is no negative zero.
+//! infinity is refused; what rounds to zero is `0.0`, and there is no negative zero. Short texts are read by a fast reader,
+//! others by a plain one; a test shows that the two agree to the last bit.
 //!
 //! # Deviations
 //!
@@ -75,8 +77,10 @@ extern crate alloc;
 
 mod directive;
 mod error;
+mod lanes;
 mod number;
 mod pairs;
+mod samples;
 
 pub use directive::{
     Directive, Directives, MAX_NAME, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag, directives, maybe_metrics,
@@ -84,6 +88,7 @@ pub use directive::{
 pub use error::{NumberError, NumberErrorKind, Refusal, RefusalKind};
 pub use number::{MAX_UNIT, number};
 pub use pairs::{Pair, Pairs, pairs};
+pub use samples::{Sample, SampleToken, Samples, samples};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

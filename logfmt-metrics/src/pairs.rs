@@ -215,6 +215,11 @@ impl<'a> Pair<'a> {
         self.offset..self.value_offset() + self.value.len() + closing
     }
 
+    /// A pair whose value stands without quotes.
+    pub(crate) const fn bare(key: &'a [u8], value: &'a [u8], offset: usize) -> Self {
+        Self { key, value, offset, form: Form::Bare }
+    }
+
     pub(crate) const fn has_escapes(&self) -> bool {
         matches!(self.form, Form::Quoted { escapes: true } | Form::Open { escapes: true })
     }
@@ -323,7 +328,7 @@ impl Iterator for Escapes<'_> {
 const SEPARATORS: u8 = 0x21; // the first octet that is none
 
 #[inline]
-fn skip_separators(line: &[u8], from: usize) -> usize {
+pub(crate) fn skip_separators(line: &[u8], from: usize) -> usize {
     let mut at = from;
     while line.get(at).is_some_and(|&octet| octet < SEPARATORS) {
         at += 1;
@@ -333,7 +338,7 @@ fn skip_separators(line: &[u8], from: usize) -> usize {
 
 /// The first `=` or separator.
 #[inline]
-fn key_end(line: &[u8], from: usize) -> usize {
+pub(crate) fn key_end(line: &[u8], from: usize) -> usize {
     find(line, from, |word| below(word, SEPARATORS) | below(word ^ every(b'='), 1))
 }
 
@@ -353,32 +358,53 @@ pub(crate) fn equals_or_hash(line: &[u8], from: usize) -> usize {
 // So eight at a time: x - n borrows into the high bit of every octet below n, and `!x` drops those that had that bit
 // already. A borrow may also mark octets above a true one, never below it, and only the lowest mark is read.
 
-const fn every(octet: u8) -> u64 {
+pub(crate) const fn every(octet: u8) -> u64 {
     u64::from_ne_bytes([octet; 8])
 }
 
 /// Marks (0x80) the octets of `word` that are below `n`; exact up to and including the lowest mark. `n` is at most 128.
-const fn below(word: u64, n: u8) -> u64 {
+pub(crate) const fn below(word: u64, n: u8) -> u64 {
     word.wrapping_sub(every(n)) & !word & every(0x80)
 }
 
 /// The first octet from `from` on that `marks` marks, or the end of the line.
 #[inline]
 fn find(line: &[u8], from: usize, marks: impl Fn(u64) -> u64) -> usize {
-    let mut at = from;
-    while let Some(octets) = line[at..].first_chunk::<8>() {
+    let rest = line.get(from..).unwrap_or_default();
+    line.len() - skip(line, rest, marks).len()
+}
+
+/// What is behind the octets of `rest`, an end of `line`, that `marks` does not mark.
+#[inline]
+fn skip<'a>(line: &[u8], mut rest: &'a [u8], marks: impl Fn(u64) -> u64) -> &'a [u8] {
+    while let Some((octets, behind)) = rest.split_first_chunk::<8>() {
         let found = marks(u64::from_le_bytes(*octets));
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return &rest[(found.trailing_zeros() / 8) as usize..];
         }
-        at += 8;
+        rest = behind;
     }
-    let rest = &line[at..];
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
     // Marked or not, what stands behind the end is cut off: no mark at all counts as eight octets.
-    let found = marks(u64::from_le_bytes(last)).trailing_zeros() / 8;
-    (at + found as usize).min(line.len())
+    let found = marks(last_word(line, rest)).trailing_zeros() / 8;
+    rest.get(found as usize..).unwrap_or_default()
+}
+
+/// The first eight octets of `rest`, an end of `line`; the first lowest, zeros behind the end.
+#[inline(always)]
+pub(crate) fn word(line: &[u8], rest: &[u8]) -> u64 {
+    match rest.first_chunk::<8>() {
+        Some(octets) => u64::from_le_bytes(*octets),
+        None => last_word(line, rest),
+    }
+}
+
+/// Of less than eight octets: they are the last of the line's last eight.
+#[inline]
+fn last_word(line: &[u8], rest: &[u8]) -> u64 {
+    match line.last_chunk() {
+        Some(octets) if !rest.is_empty() => u64::from_le_bytes(*octets) >> (64 - 8 * rest.len()),
+        _ => rest.iter().rfold(0, |word, &octet| word << 8 | u64::from(octet)),
+    }
 }
 
 #[cfg(test)]

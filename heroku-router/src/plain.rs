@@ -1,0 +1,174 @@
+//! The plain reader of lines of every generation: each field is walked past once. What [`Expected`] reads is tested
+//! against it.
+//!
+//! [`Expected`]: crate::expected::Expected
+
+use crate::fields::Quote;
+use crate::layout::{Layout, Zone};
+use crate::name::Name;
+use crate::value::{code, flag, milliseconds, status};
+use crate::{Field, FieldRefusal, FieldRefusalKind, Fields, platform};
+
+/// Where the fields of a line stand, all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Table {
+    slots: [Slot; Name::COUNT],
+    /// One bit for each name whose quote is open.
+    open: u32,
+    /// Where the first field of another name starts whose quote is open.
+    open_unknown: Option<u32>,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Slot {
+    start: u32,
+    len: u32,
+}
+
+impl Slot {
+    /// No value starts here: the line is shorter.
+    const ABSENT: Self = Self { start: u32::MAX, len: 0 };
+
+    fn value(self, line: &[u8]) -> Option<&[u8]> {
+        let start = self.start as usize;
+        line.get(start..start + self.len as usize).filter(|value| !value.is_empty())
+    }
+}
+
+impl Table {
+    /// `line` is shorter than 4 GiB. Linear in it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of(line: &[u8]) -> Self {
+        let layout = Layout::of(line);
+        let mut table = Self { slots: [Slot::ABSENT; Name::COUNT], open: 0, open_unknown: None };
+        let mut zones = [Zone::Middle; Name::COUNT];
+        for field in Fields::new(line, layout) {
+            table.take(&field, line, layout, &mut zones);
+        }
+        table
+    }
+
+    /// The first field of a name stands, but for what a client may have written: see [`Layout`].
+    fn take(&mut self, field: &Field<'_>, line: &[u8], layout: Layout, zones: &mut [Zone; Name::COUNT]) {
+        let Some(value) = field.value() else { return };
+        let is_open = field.quote() == Quote::Open && !layout.is_of_client(field.zone());
+        let Some(name) = Name::of(field.name(), layout.is_old()) else {
+            if is_open && self.open_unknown.is_none() {
+                self.open_unknown = Some(field.offset() as u32);
+            }
+            return;
+        };
+        let (place, zone, nth) = (name.place(), field.zone(), name as usize);
+        let (Some(slot), Some(slot_zone)) = (self.slots.get_mut(nth), zones.get_mut(nth)) else { return };
+        let is_better = place == Zone::Numbers && zone == Zone::Numbers && *slot_zone == Zone::Middle;
+        if (*slot != Slot::ABSENT && !is_better) || layout.is_misplaced(place, zone, line) {
+            return;
+        }
+        *slot = Slot { start: field.value_offset() as u32, len: value.len() as u32 };
+        *slot_zone = zone;
+        self.open = self.open & !(1 << nth) | u32::from(is_open) << nth;
+    }
+
+    fn slot(&self, name: Name) -> Slot {
+        self.slots.get(name as usize).copied().unwrap_or(Slot::ABSENT)
+    }
+
+    /// The value of a field; an empty one is absent.
+    pub(crate) fn value<'a>(&self, line: &'a [u8], name: Name) -> Option<&'a [u8]> {
+        self.slot(name).value(line)
+    }
+
+    pub(crate) fn is_present(&self, name: Name) -> bool {
+        self.slot(name) != Slot::ABSENT
+    }
+
+    /// Reads a value; one that is cut off is none.
+    pub(crate) fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
+        if self.is_open(name) { None } else { self.value(line, name).and_then(|value| rule(value).ok()) }
+    }
+
+    const fn is_open(&self, name: Name) -> bool {
+        self.open >> name as u32 & 1 == 1
+    }
+
+    fn has_refusals(&self, line: &[u8]) -> bool {
+        self.open_unknown.is_some() || Name::ALL.into_iter().any(|name| self.refusal_kind(line, name).is_some())
+    }
+
+    fn refusal_kind(&self, line: &[u8], name: Name) -> Option<FieldRefusalKind> {
+        let value = self.value(line, name)?;
+        if self.is_open(name) {
+            return Some(FieldRefusalKind::UnterminatedQuote);
+        }
+        match name {
+            Name::Connect | Name::Service | Name::Wait => milliseconds(value).err(),
+            Name::Queue | Name::Bytes => platform::number(value).err(),
+            Name::Status => status(value).err(),
+            Name::Tls => flag(value).err(),
+            Name::Code => code(value).is_none().then_some(FieldRefusalKind::BadCode),
+            _ => None,
+        }
+    }
+
+    /// What there is to refuse of a field; for `None`, of the fields whose names this crate does not know.
+    pub(crate) fn refusal(&self, line: &[u8], name: Option<Name>) -> Option<FieldRefusal> {
+        let Some(name) = name else {
+            let kind = FieldRefusalKind::UnterminatedQuote;
+            return self.open_unknown.map(|at| FieldRefusal::new(kind, "unknown", at, line.len() as u32 - at));
+        };
+        let kind = self.refusal_kind(line, name)?;
+        // Refusals are rare, so where the field starts is not kept but found again.
+        let slot = self.slot(name);
+        let field = Fields::new(line, Layout::of(line)).find(|field| field.value_offset() == slot.start as usize)?;
+        let end = field.value_offset() + slot.len as usize + usize::from(field.quote() == Quote::Closed);
+        Some(FieldRefusal::new(kind, name.as_str(), field.offset() as u32, (end - field.offset()) as u32))
+    }
+}
+
+/// What a view keeps of a [`Table`], so that it stays small: the fields that metrics are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Plain {
+    pub(crate) code: Kept,
+    pub(crate) desc: Kept,
+    pub(crate) method: Kept,
+    pub(crate) dyno: Kept,
+    pub(crate) connect: Kept,
+    pub(crate) service: Kept,
+    pub(crate) status: Kept,
+    pub(crate) bytes: Kept,
+    pub(crate) has_refusals: bool,
+}
+
+/// A value that is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kept(Slot);
+
+impl Plain {
+    /// `None` when it is no router line.
+    pub(crate) fn of(line: &[u8]) -> Option<Self> {
+        let table = Table::of(line);
+        let tells = [Name::Code, Name::Method, Name::Path, Name::Status];
+        let keep = |name| Kept(table.slot(name));
+        // Of a number that is cut off there is no value.
+        let keep_number = |name| Kept(if table.is_open(name) { Slot::ABSENT } else { table.slot(name) });
+        tells.into_iter().any(|name| table.value(line, name).is_some()).then(|| Self {
+            code: keep(Name::Code),
+            desc: keep(Name::Desc),
+            method: keep(Name::Method),
+            dyno: keep(Name::Dyno),
+            connect: keep_number(Name::Connect),
+            service: keep_number(Name::Service),
+            status: keep_number(Name::Status),
+            bytes: keep_number(Name::Bytes),
+            has_refusals: table.has_refusals(line),
+        })
+    }
+}
+
+impl Kept {
+    pub(crate) fn value(self, line: &[u8]) -> Option<&[u8]> {
+        self.0.value(line)
+    }
+}

@@ -1,0 +1,132 @@
+//! Sixteen octets at a time, on lines that are known to hold no control characters.
+
+#[cfg(not(target_arch = "x86_64"))]
+use memchr::arch::all::memchr::Two;
+#[cfg(target_arch = "x86_64")]
+use memchr::arch::x86_64::sse2::memchr::Two;
+
+/// Whether there is an octet below SP, so that another separator than SP may be met.
+///
+/// The least of each of sixteen columns, and the least of these: the compiler makes vectors of it.
+#[inline]
+pub(crate) fn has_control(line: &[u8]) -> bool {
+    let Some(last) = line.last_chunk::<16>() else { return line.iter().any(|&octet| octet < b' ') };
+    let mut least = *last;
+    for octets in line.as_chunks::<16>().0 {
+        for (least, octet) in least.iter_mut().zip(octets) {
+            *least = (*least).min(*octet);
+        }
+    }
+    least.iter().fold(u8::MAX, |least, &octet| least.min(octet)) < b' '
+}
+
+/// The first `=` or SP of the first 32 octets; `None` is no judgement.
+///
+/// The searcher is told of each sixteen at once: of an array of that length nothing is left of it but the comparison.
+#[inline]
+pub(crate) fn equals_or_space(text: &[u8]) -> Option<usize> {
+    let Some((first, behind)) = text.split_first_chunk::<16>() else { return in_few(text) };
+    let searcher = two(b'=', b' ')?;
+    searcher.find(first).or_else(|| match behind.first_chunk::<16>() {
+        Some(second) => Some(16 + searcher.find(second)?),
+        None => Some(16 + in_few(behind)?),
+    })
+}
+
+#[inline]
+fn in_few(text: &[u8]) -> Option<usize> {
+    text.iter().position(|&octet| matches!(octet, b'=' | b' '))
+}
+
+/// The first SP, or the end of the text.
+#[inline]
+pub(crate) fn space(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<16>();
+    let searcher = two(b' ', b' ');
+    for (nth, chunk) in chunks.iter().enumerate() {
+        if let Some(at) = searcher.as_ref().and_then(|searcher| searcher.find(chunk)) {
+            return 16 * nth + at;
+        }
+    }
+    let from = 16 * chunks.len();
+    let rest = text.get(from..).unwrap_or_default();
+    rest.iter().position(|&octet| octet == b' ').map_or(text.len(), |at| from + at)
+}
+
+/// Whether all octets are of `A-Za-z0-9_.:/-`. Sixteen to 32 are taken as their first and last sixteen, which may overlap.
+#[inline]
+pub(crate) fn are_of_name(octets: &[u8]) -> bool {
+    match (octets.first_chunk::<16>(), octets.last_chunk::<16>()) {
+        (Some(first), Some(last)) if octets.len() <= 32 => sixteen(first) & sixteen(last),
+        // Names are mostly good, so look at all octets rather than branch at each.
+        _ => octets.iter().fold(true, |good, &octet| good & NAME[usize::from(octet)]),
+    }
+}
+
+/// The octets of a metric's name.
+const NAME: [bool; 256] = {
+    let (mut class, mut octet) = ([false; 256], 0);
+    while octet < 256 {
+        class[octet] = is_of_name(octet as u8);
+        octet += 1;
+    }
+    class
+};
+
+/// The ASCII codes from `-` to `:` are `-./`, the digits and `:`.
+const fn is_of_name(octet: u8) -> bool {
+    (octet.wrapping_sub(b'-') < 14) | ((octet | 0x20).wrapping_sub(b'a') < 26) | (octet == b'_')
+}
+
+/// No early end, neither here nor for one octet: the compiler makes one vector of it.
+#[inline(always)]
+fn sixteen(octets: &[u8; 16]) -> bool {
+    octets.iter().fold(true, |good, &octet| good & is_of_name(octet))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn two(first: u8, second: u8) -> Option<Two> {
+    Two::new(first, second)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn two(first: u8, second: u8) -> Option<Two> {
+    Some(Two::new(first, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_of_names_is_the_documented_one() {
+        let listed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
+        for octet in 0..=255_u8 {
+            assert_eq!(NAME[usize::from(octet)], listed.contains(&octet), "{octet:#x}");
+        }
+    }
+
+    /// Each length, and each place in it where something else stands.
+    #[test]
+    fn lanes_agree_with_octet_by_octet() {
+        for len in 0..70 {
+            for place in 0..=len {
+                for octet in [b'\0', 0x1f, b' ', b'!', b'=', b'#', b'-', b'_', b'`', b'{', b'@', b'[', 0x7f, 0x80, 0xff]
+                {
+                    let mut text = alloc::vec![b'x'; len];
+                    if let Some(slot) = text.get_mut(place) {
+                        *slot = octet;
+                    }
+                    let first = |is: fn(u8) -> bool| text.iter().position(|&octet| is(octet));
+                    assert_eq!(has_control(&text), first(|octet| octet < b' ').is_some(), "{text:?}");
+                    assert_eq!(space(&text), first(|octet| octet == b' ').unwrap_or(len), "{text:?}");
+                    assert_eq!(are_of_name(&text), first(|octet| !is_of_name(octet)).is_none(), "{text:?}");
+                    let found = first(|octet| matches!(octet, b'=' | b' ')).filter(|&at| at < 32);
+                    assert_eq!(equals_or_space(&text), found, "{text:?}");
+                }
+            }
+        }
+    }
+}
