@@ -192,6 +192,58 @@ impl<S: Sketch> Aggregator<S> {
         self.enter(observation, Some(memo))
     }
 
+    /// As [`observe_again`](Self::observe_again) for several observations of one time, each with its memo, in this order:
+    /// the values of one line, say. `entered` hears of each. What they have in common is looked at once.
+    ///
+    /// ```
+    /// use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, StreamMemo};
+    ///
+    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// let (none, mut memos) = (TagSet::new(), [StreamMemo::new(); 2]);
+    /// for second in 0..3 {
+    ///     let time = Timestamp::from_unix_seconds(second);
+    ///     let seen = ["hits", "misses"].map(|name| Observation::count(name, Value::plain(1.0), &none, time));
+    ///     engine.observe_each_again(&seen, &mut memos, |_, outcome| assert_eq!(outcome, Outcome::Accepted));
+    /// }
+    /// assert_eq!((engine.streams(), engine.ledger().accepted()), (2, 6));
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
+    #[inline]
+    pub fn observe_each_again(
+        &mut self,
+        observations: &[Observation<'_>],
+        memos: &mut [StreamMemo],
+        mut entered: impl FnMut(&Observation<'_>, Outcome),
+    ) {
+        let is_steady = |(seen, memo): (&Observation<'_>, &StreamMemo)| {
+            let least = if seen.kind() == Kind::Count { 0.0 } else { f64::NEG_INFINITY };
+            let value = seen.value().number();
+            self.steady.contains(&seen.time().unix_micros())
+                && value >= least
+                && !Sum::is_clamped(value)
+                && self.streams.recall(memo).is_some()
+        };
+        let count = observations.len();
+        if self.staging.len() + count > self.room
+            || memos.len() != count
+            || !observations.iter().zip(memos.iter()).all(is_steady)
+        {
+            for (seen, memo) in observations.iter().zip(memos) {
+                entered(seen, self.observe_again(seen, memo));
+            }
+            return;
+        }
+        for (seen, memo) in observations.iter().zip(memos) {
+            let Some(stream) = self.streams.recall(memo) else { continue };
+            let (value, time) = (seen.value().number() + 0.0, seen.time()); // -0 + 0 is 0
+            self.latest = self.latest.max(Some(time));
+            self.staging.push(value, time.unix_micros(), stream, self.ledger.observed());
+            self.ledger.enter(Outcome::Accepted);
+            entered(seen, Outcome::Accepted);
+        }
+    }
+
     /// The long way.
     #[inline(never)]
     fn enter(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Outcome {

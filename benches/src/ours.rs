@@ -3,24 +3,37 @@
 use crate::{Fields, Lines, Totals};
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::{DataPoint, Observation};
-use heroku_metrics::syslog::{Delivery, Dialect, Frames};
+use heroku_metrics::syslog::{Delivery, Dialect, Frame, FrameParser, Frames};
 use heroku_metrics::{
     Extractor, ExtractorConfig, LineRefusal, NativeSet, Pipeline, PipelineConfig, Plan, Receipt, Source,
 };
 use heroku_router::{PlatformError, RouterLine};
-use logfmt_metrics::{Directive, directives, maybe_metrics, number, pairs};
+use logfmt_metrics::{Directive, SampleToken, directives, maybe_metrics, number, pairs, samples};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
+
+/// The frames of a body, by a parser as a connection has one.
+#[inline(always)]
+fn frames<'a>(body: &'a [u8], mut each: impl FnMut(&Frame<'a>)) {
+    let mut parser = FrameParser::new();
+    for raw in Frames::new(body) {
+        if let Ok(raw) = raw
+            && let Ok(frame) = parser.parse_raw(raw, Dialect::Logplex)
+        {
+            each(&frame);
+        }
+    }
+}
 
 /// Frames with a header, and those of the router among them: the hop, the header and the dispatch.
 #[must_use]
 pub fn headers(body: &[u8]) -> (u64, u64) {
     let (mut count, mut router) = (0, 0);
-    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+    frames(body, |frame| {
         count += 1;
-        router += u64::from(Source::of(frame.app_name(), frame.proc_id()) == Source::Router);
-    }
+        router += u64::from(Source::of_frame(frame) == Source::Router);
+    });
     (count, router)
 }
 
@@ -28,18 +41,18 @@ pub fn headers(body: &[u8]) -> (u64, u64) {
 #[must_use]
 pub fn fields(body: &[u8]) -> Fields {
     let mut fields = Fields::default();
-    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
+    frames(body, |frame| {
         fields.lines += 1;
         let message = frame.message();
-        match Source::of(frame.app_name(), frame.proc_id()) {
+        match Source::of_frame(frame) {
             Source::Router => router(message, &mut fields),
-            Source::Postgres => metrics(message, &mut fields),
+            Source::Postgres => platform_samples(message, &mut fields),
             Source::App if maybe_metrics(message) => metrics(message, &mut fields),
-            Source::Dyno if !message.starts_with(b"Error ") => metrics(message, &mut fields),
+            Source::Dyno if !message.starts_with(b"Error ") => platform_samples(message, &mut fields),
             Source::Dyno | Source::Logplex => platform(message, &mut fields),
             _ => {}
         }
-    }
+    });
     fields
 }
 
@@ -51,6 +64,18 @@ fn router(message: &[u8], fields: &mut Fields) {
     fields.bytes += line.bytes().unwrap_or_default();
     fields.complete += u64::from(line.status().is_some() && line.method().is_some() && line.connect_ms().is_some());
     black_box(line.dyno());
+}
+
+#[inline(never)]
+fn platform_samples(message: &[u8], fields: &mut Fields) {
+    for token in samples(message) {
+        if let SampleToken::Sample(sample) = token
+            && let Ok(value) = sample.value()
+        {
+            fields.metrics += 1;
+            fields.metric_sum += value.number();
+        }
+    }
 }
 
 fn metrics(message: &[u8], fields: &mut Fields) {
@@ -71,24 +96,43 @@ fn platform(message: &[u8], fields: &mut Fields) {
     }
 }
 
-/// Router lines of a body of nothing else, every field of each located: lines, and the octets of all fields.
+/// Router lines of a body of nothing else, every field of each located: lines, and the octets of what is text.
 #[must_use]
 pub fn router_fields(body: &[u8]) -> (u64, usize) {
     let (mut count, mut octets) = (0, 0);
-    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
-        let Some(line) = RouterLine::parse(frame.message()) else { continue };
+    frames(body, |frame| {
+        let Some(line) = RouterLine::parse(frame.message()) else { return };
+        let client = line.client();
         count += 1;
-        for field in line.fields() {
-            octets += field.name().len() + field.value().map_or(0, <[u8]>::len);
+        for text in [
+            line.at(),
+            line.code_text(),
+            line.desc(),
+            line.method(),
+            client.path(),
+            client.host(),
+            client.request_id(),
+            client.fwd(),
+            line.dyno(),
+            line.protocol(),
+            line.tls_version(),
+        ] {
+            octets += text.map_or(0, <[u8]>::len);
         }
-    }
+        black_box((line.connect_ms(), line.service_ms(), line.status(), line.bytes()));
+    });
     (count, octets)
+}
+
+/// A reader of lines that collects all native metrics.
+#[must_use]
+pub fn extractor() -> Extractor {
+    Extractor::new(ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended))
 }
 
 /// Observations with names, tags and units, nothing aggregated: their number, and the sum of the response times.
 #[must_use]
-pub fn observations(body: &[u8]) -> (u64, f64) {
-    let mut extractor = Extractor::new(ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended));
+pub fn observations(extractor: &mut Extractor, body: &[u8]) -> (u64, f64) {
     let (mut count, mut service) = (0, 0.0);
     let mut found = (
         |observation: &Observation<'_>| {
@@ -99,9 +143,9 @@ pub fn observations(body: &[u8]) -> (u64, f64) {
         },
         |_: &LineRefusal| (),
     );
-    for frame in Frames::new(body).flatten().flat_map(|raw| raw.parse(Dialect::Logplex)) {
-        extractor.read(&frame, &mut found);
-    }
+    frames(body, |frame| {
+        extractor.read(frame, &mut found);
+    });
     (count, service)
 }
 

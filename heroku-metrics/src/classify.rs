@@ -1,5 +1,7 @@
 //! frames -> lines: who wrote a line, told by APP-NAME and PROCID alone.
 
+use heroku_syslog::Frame;
+
 /// Who writes into this place of the log stream.
 ///
 /// Told by APP-NAME and PROCID, which Heroku sets, never by PRI (the same lines moved from 45 to 134 over the years) and
@@ -48,19 +50,50 @@ impl Source {
     /// ```
     #[must_use]
     pub fn of(app_name: Option<&str>, proc_id: Option<&str>) -> Self {
-        let proc_id = proc_id.unwrap_or_default();
-        match (app_name.unwrap_or_default(), proc_id) {
-            (_, "log-shuttle") => Self::LogShuttle,
-            ("app" | "heroku", "heroku-postgres") => Self::Postgres,
-            ("app" | "heroku", "heroku-redis") => Self::Redis,
-            ("app" | "heroku", "heroku-pgbouncer") => Self::PgBouncer,
-            ("heroku", "router") => Self::Router,
-            ("heroku", "logplex") => Self::Logplex,
-            ("heroku", "api") | ("app", "api") => Self::Other,
-            ("heroku", _) => Self::Dyno,
+        Self::of_bytes(app_name.unwrap_or_default().as_bytes(), proc_id.unwrap_or_default().as_bytes())
+    }
+
+    /// The source of a frame: the same, without looking at the names of the router's lines, which most are.
+    ///
+    /// ```
+    /// use heroku_metrics::Source;
+    /// use heroku_metrics::syslog::{Dialect, Frame};
+    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
+    /// assert_eq!(Source::of_frame(&frame), Source::Router);
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn of_frame(frame: &Frame<'_>) -> Self {
+        if frame.is_router() {
+            return Self::Router;
+        }
+        Self::of_bytes(frame.app_name_bytes().unwrap_or_default(), frame.proc_id_bytes().unwrap_or_default())
+    }
+
+    #[inline(never)]
+    fn of_bytes(app_name: &[u8], proc_id: &[u8]) -> Self {
+        match (app_name, proc_id.first()) {
+            // Of the names below, none begins as those of dynos mostly do: `web.1`, `worker.2`.
+            (b"app", Some(b'w')) => Self::App,
+            (b"heroku", Some(b'w')) => Self::Dyno,
+            _ => Self::of_any(app_name, proc_id),
+        }
+    }
+
+    fn of_any(app_name: &[u8], proc_id: &[u8]) -> Self {
+        match (app_name, proc_id) {
+            (_, b"log-shuttle") => Self::LogShuttle,
+            (b"app" | b"heroku", b"heroku-postgres") => Self::Postgres,
+            (b"app" | b"heroku", b"heroku-redis") => Self::Redis,
+            (b"app" | b"heroku", b"heroku-pgbouncer") => Self::PgBouncer,
+            (b"heroku", b"router") => Self::Router,
+            (b"heroku", b"logplex") => Self::Logplex,
+            (b"heroku" | b"app", b"api") => Self::Other,
+            (b"heroku", _) => Self::Dyno,
             // The server log of a database quotes SQL, and SQL may quote anything.
-            ("app", _) if proc_id.starts_with("postgres.") => Self::Other,
-            ("app", _) => Self::App,
+            (b"app", _) if proc_id.starts_with(b"postgres.") => Self::Other,
+            (b"app", _) => Self::App,
             _ => Self::Other,
         }
     }

@@ -1,11 +1,12 @@
 //! lines -> observations: what a line says, under the names of the native tables or its own.
 
+use crate::line::Found;
 use crate::native::{self, Family, Native, NativeSet};
 use crate::remember::{Groups, Key};
 use crate::{Class, Line, LineRefusal, Part, Reason, Source};
 use heroku_router::{Code, CodeClass, PlatformError, RouterLine};
 use heroku_syslog::Frame;
-use logfmt_metrics::{Directive, Pair, RefusalKind};
+use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::StreamMemo;
 
@@ -180,6 +181,14 @@ pub trait LineVisitor {
         self.observation(observation);
     }
 
+    /// The values of one line that often come together, as [`observation_again`](Self::observation_again) takes them one
+    /// by one, which is the default. All have the same time, and there are as many memos.
+    fn observations_again(&mut self, observations: &[Observation<'_>], memos: &mut [StreamMemo]) {
+        for (observation, memo) in observations.iter().zip(memos) {
+            self.observation_again(observation, memo);
+        }
+    }
+
     /// One value, tag or field that was not taken.
     fn refusal(&mut self, refusal: &LineRefusal) {
         let _ = refusal;
@@ -259,11 +268,7 @@ impl<V: LineVisitor> Out<'_, V> {
     #[inline]
     fn native(&mut self, metric: &Native, number: f64, tags: &TagSet, memo: &mut StreamMemo, at: (usize, usize)) {
         match self.time {
-            Some(time) => {
-                let value = Value::new(number, metric.unit());
-                let seen = Observation::new(metric.kind(), metric.name(), value, tags, time);
-                self.visitor.observation_again(&seen, memo);
-            }
+            Some(time) => self.visitor.observation_again(&metric.seen(number, tags, time), memo),
             None => self.refuse(Reason::NoTimestamp, Part::Value, at),
         }
     }
@@ -342,9 +347,7 @@ impl Extractor {
         let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
         let line = frame.message();
         let mut out = Out { line, time, visitor };
-        // Most lines are the router's, and told without looking at the names.
-        let source = if frame.is_router() { Source::Router } else { Source::of(frame.app_name(), frame.proc_id()) };
-        match source {
+        match Source::of_frame(frame) {
             Source::Router => self.router(line, &mut out),
             Source::Dyno => self.dyno(line, frame.proc_id(), &mut out),
             Source::Logplex | Source::LogShuttle => self.logging(line, &mut out),
@@ -361,39 +364,40 @@ impl Extractor {
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let Self { config, groups, tags, errors, .. } = self;
-        let code = status.map(u16::to_le_bytes);
-        let key = Key::new(b'r').with(code.as_ref().map(<[u8; 2]>::as_slice));
-        let key = key.and_then(|key| key.with(method)).and_then(|key| key.with(dyno));
-        let make = |out: &mut Out<'_, V>| {
+        let key = Key::new(b'r', status.unwrap_or(0), [method, dyno]);
+        let mut make = || {
             let mut tags = config.tags();
             out.router_tags(&mut tags, dyno, method, status);
             tags
         };
         // Text that is no UTF-8 is refused anew for each line, so it is not remembered.
-        let clean = dyno.is_none_or(<[u8]>::is_ascii) && method.is_none_or(<[u8]>::is_ascii);
-        let mut unknown = [StreamMemo::new(); 4];
-        let (tags, memos) = match key.filter(|_| clean) {
-            Some(key) => {
-                let group = groups.of(key.as_bytes(), || (make(out), 4));
-                (&group.tags, &mut group.memos[..])
-            }
+        let is_clean = || [dyno, method].into_iter().flatten().all(<[u8]>::is_ascii);
+        let place = key.and_then(|key| groups.find(&key).or_else(|| is_clean().then(|| groups.add(&key, make(), 4))));
+        let mut unknown;
+        let (tags, memos) = match place {
+            Some(place) => groups.at(place),
             None => {
-                *tags = make(out);
+                (*tags, unknown) = (make(), [StreamMemo::new(); 4]);
                 (&*tags, &mut unknown[..])
             }
         };
         let whole = (0, line.len());
-        if let [requests, service, connect, bytes] = memos {
-            out.native(&native::REQUESTS, 1.0, tags, requests, whole);
-            // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
-            if let Some(taken) = router.service_ms().filter(|_| status != Some(101) || websocket_latency) {
-                out.native(&native::SERVICE, taken, tags, service, whole);
+        // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
+        let service = router.service_ms().filter(|_| status != Some(101) || websocket_latency);
+        let values = [Some(1.0), service, router.connect_ms(), router.bytes().map(|size| size as f64)];
+        let metrics = [&native::REQUESTS, &native::SERVICE, &native::CONNECT, &native::BYTES];
+        match (out.time, values) {
+            (Some(time), [Some(a), Some(b), Some(c), Some(d)]) => {
+                let [n, o, p, q] = metrics;
+                let seen = [(n, a), (o, b), (p, c), (q, d)].map(|(metric, number)| metric.seen(number, tags, time));
+                out.visitor.observations_again(&seen, memos);
             }
-            if let Some(taken) = router.connect_ms() {
-                out.native(&native::CONNECT, taken, tags, connect, whole);
-            }
-            if let Some(size) = router.bytes() {
-                out.native(&native::BYTES, size as f64, tags, bytes, whole);
+            _ => {
+                for ((metric, number), memo) in metrics.into_iter().zip(values).zip(memos) {
+                    if let Some(number) = number {
+                        out.native(metric, number, tags, memo, whole);
+                    }
+                }
             }
         }
         if let Some(code) = router.code() {
@@ -414,7 +418,7 @@ impl Extractor {
             };
             out.refuse(Reason::of_field(refusal.kind()), part, (refusal.offset(), refusal.len()));
         }
-        Line { router: Some(router), ..Line::of(Class::Router) }
+        Line { found: Found::Router(router), ..Line::of(Class::Router) }
     }
 
     fn dyno<'a, V: LineVisitor>(&mut self, line: &'a [u8], proc_id: Option<&'a str>, out: &mut Out<'_, V>) -> Line<'a> {
@@ -424,7 +428,7 @@ impl Extractor {
                 return Line::of(Class::Text);
             };
             self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
-            return Line { error: Some(error), ..Line::of(Class::PlatformError) };
+            return Line { found: Found::Error(error), ..Line::of(Class::PlatformError) };
         }
         let identity = self.config.dyno_identity;
         let place = |found: &SampleTags<'a>| {
@@ -442,7 +446,7 @@ impl Extractor {
         // L14, L15 and L20 tell no number; the event itself is then the one message it is about.
         let affected = error.count().unwrap_or(1) as f64;
         self.error(&error, &native::LOGGING, affected, line, out);
-        Line { error: Some(error), ..Line::of(Class::LogplexError) }
+        Line { found: Found::Error(error), ..Line::of(Class::LogplexError) }
     }
 
     fn error<V: LineVisitor>(
@@ -487,15 +491,20 @@ impl Extractor {
         let mut values = [(0_u8, 0.0, (0, 0)); SAMPLES];
         let (mut held, mut samples, mut ignored) = (0, 0_usize, 0);
         let order = &mut self.orders[order];
-        for pair in logfmt_metrics::pairs(line) {
-            let Some(field) = pair.key().strip_prefix(b"sample#") else {
-                found.take(&pair);
-                continue;
+        for token in logfmt_metrics::samples(line) {
+            let sample = match token {
+                SampleToken::Sample(sample) => sample,
+                SampleToken::Pair(pair) => {
+                    found.take(&pair);
+                    continue;
+                }
+                _ => continue,
             };
             let guess = order.get(samples).copied().unwrap_or_default();
             samples += 1;
-            let metric =
-                family.place(field, usize::from(guess)).filter(|(_, metric)| self.config.native_set.holds(metric));
+            let metric = family
+                .place(sample.name(), usize::from(guess))
+                .filter(|(_, metric)| self.config.native_set.holds(metric));
             let Some((number, metric)) = metric else {
                 ignored += 1;
                 continue;
@@ -503,9 +512,9 @@ impl Extractor {
             if let Some(guess) = order.get_mut(samples - 1) {
                 *guess = number as u8;
             }
-            let text = pair.value().unwrap_or_default();
-            let at = (pair.offset(), pair.value_offset().saturating_sub(pair.offset()) + text.len());
-            match sample_value(metric, text) {
+            let range = sample.range();
+            let at = (range.start, range.len());
+            match sample_value(metric, &sample) {
                 Ok(value) if held < SAMPLES => {
                     values[held] = (number as u8, value, at);
                     held += 1;
@@ -520,7 +529,7 @@ impl Extractor {
         }
         let own = place(&found);
         let Self { config, groups, tags, .. } = self;
-        let make = |out: &mut Out<'_, V>| {
+        let mut make = || {
             let mut tags = config.tags();
             for (key, value) in own {
                 if let Some(value) = value {
@@ -529,22 +538,22 @@ impl Extractor {
             }
             tags
         };
-        let key = Key::new(class as u8).with(own[0].1).and_then(|key| key.with(own[1].1));
-        let clean = own.iter().all(|(_, value)| value.is_none_or(<[u8]>::is_ascii));
-        let mut unknown = [StreamMemo::new(); SAMPLES];
-        let (tags, memos) = match key.filter(|_| clean) {
-            Some(key) => {
-                let group = groups.of(key.as_bytes(), || (make(out), family.metrics().len()));
-                (&group.tags, &mut group.memos[..])
-            }
+        let key = Key::new(class as u8, 0, [own[0].1, own[1].1]);
+        let is_clean = || own.iter().all(|(_, value)| value.is_none_or(<[u8]>::is_ascii));
+        let metrics = family.metrics();
+        let place = key
+            .and_then(|key| groups.find(&key).or_else(|| is_clean().then(|| groups.add(&key, make(), metrics.len()))));
+        let mut unknown;
+        let (tags, memos) = match place {
+            Some(place) => groups.at(place),
             None => {
-                *tags = make(out);
+                (*tags, unknown) = (make(), [StreamMemo::new(); SAMPLES]);
                 (&*tags, &mut unknown[..])
             }
         };
         for (number, value, at) in &values[..held] {
             let number = usize::from(*number);
-            if let (Some(metric), Some(memo)) = (family.metrics().get(number), memos.get_mut(number)) {
+            if let (Some(metric), Some(memo)) = (metrics.get(number), memos.get_mut(number)) {
                 out.native(metric, *value, tags, memo, *at);
             }
         }
@@ -603,8 +612,8 @@ fn is_tag(kind: RefusalKind, line: &[u8], offset: usize) -> bool {
 /// The number of a native sample, in the metric's regular unit.
 ///
 /// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own.
-fn sample_value(metric: &Native, text: &[u8]) -> Result<f64, Reason> {
-    let written = logfmt_metrics::number(text).map_err(|error| Reason::of_number(error.kind()))?;
+fn sample_value(metric: &Native, sample: &Sample<'_>) -> Result<f64, Reason> {
+    let written = sample.value().map_err(|error| Reason::of_number(error.kind()))?;
     let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
     let regular = written.regular();
     if regular.unit() != metric.unit() {

@@ -18,14 +18,21 @@ use heroku_router::{PlatformError, RouterLine};
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     pub(crate) class: Class,
-    pub(crate) router: Option<RouterLine<'a>>,
-    pub(crate) error: Option<PlatformError<'a>>,
+    pub(crate) found: Found<'a>,
     pub(crate) ignored_samples: u32,
+}
+
+/// What was read of a line besides values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<'a> {
+    Nothing,
+    Router(RouterLine<'a>),
+    Error(PlatformError<'a>),
 }
 
 impl<'a> Line<'a> {
     pub(crate) const fn of(class: Class) -> Self {
-        Self { class, router: None, error: None, ignored_samples: 0 }
+        Self { class, found: Found::Nothing, ignored_samples: 0 }
     }
 
     /// The kind of line.
@@ -53,7 +60,7 @@ impl<'a> Line<'a> {
     /// ```
     #[must_use]
     pub const fn router(&self) -> Option<&RouterLine<'a>> {
-        self.router.as_ref()
+        if let Found::Router(router) = &self.found { Some(router) } else { None }
     }
 
     /// The platform error, where it is one.
@@ -67,7 +74,7 @@ impl<'a> Line<'a> {
     /// ```
     #[must_use]
     pub const fn error(&self) -> Option<&PlatformError<'a>> {
-        self.error.as_ref()
+        if let Found::Error(error) = &self.found { Some(error) } else { None }
     }
 
     /// Samples on a platform line that no native metric of the chosen set is made from.

@@ -582,6 +582,20 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
         }
     }
 
+    fn observations_again(&mut self, observations: &[Observation<'_>], memos: &mut [StreamMemo]) {
+        if self.plan.is_some_and(Plan::is_selective) {
+            for (observation, memo) in observations.iter().zip(memos) {
+                self.observation_again(observation, memo);
+            }
+            return;
+        }
+        let Self { aggregator, receipt, tap, .. } = self;
+        aggregator.observe_each_again(observations, memos, |observation, outcome| {
+            receipt.enter_observed(outcome);
+            tap.observation(observation, outcome);
+        });
+    }
+
     fn refusal(&mut self, refusal: &LineRefusal) {
         self.receipt.enter_refused(refusal.reason(), refusal.part());
         self.tap.refusal(self.frame, refusal);

@@ -235,6 +235,11 @@ impl Plan {
         self.collects.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| metric.starts_with(prefix.as_str())))
     }
 
+    /// Whether there are metrics that it does not collect.
+    pub(crate) const fn is_selective(&self) -> bool {
+        self.collects.is_some()
+    }
+
     /// The quota the aggregator enforces; `None`: no limit.
     ///
     /// ```

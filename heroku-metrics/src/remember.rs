@@ -2,7 +2,10 @@
 //!
 //! A log says the same few thousand things again and again: this dyno, this method, this status. Sorting its tags and
 //! looking the stream up by its text costs more than reading the line, so the tags are made once, kept under the raw
-//! octets they come from, and handed to the aggregator together with a memo of the stream.
+//! octets they come from, and handed to the aggregator together with memos of their streams.
+//!
+//! What a look-up reads lies close together: a slot, five words that hold the names (those of up to 16 octets whole), and
+//! the memos. Tags and longer names lie elsewhere.
 //!
 //! The table forgets everything when it is full: what is met often is back at once, and whoever invents new tags for
 //! each line only costs himself the look-up.
@@ -10,142 +13,211 @@
 use foldhash::fast::FixedState;
 use metric_model::TagSet;
 use minute_aggregator::StreamMemo;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 
-/// A tag set with one memo for each metric that may come with it.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    key: Box<[u8]>,
-    hash: u64,
-    pub(crate) tags: TagSet,
-    pub(crate) memos: Box<[StreamMemo]>,
-}
-
-/// Groups by the octets that name them.
+/// Groups of streams with the same tags, by what names them on a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
     hasher: FixedState,
-    /// Numbers of groups plus one, 0 for a free slot; twice as many as there may be groups.
-    slots: Vec<u32>,
+    /// Upper half of the hash, and the number of the group plus one; 0 for a free slot. Twice as many as there may be groups.
+    slots: Vec<u64>,
     groups: Vec<Group>,
+    memos: Vec<StreamMemo>,
+    sets: Vec<Named>,
     octets: usize,
 }
 
-/// The most groups that are remembered at a time.
+#[derive(Clone, Debug)]
+struct Group {
+    words: [u64; WORDS],
+    first_memo: u32,
+    memos: u32,
+}
+
+/// What a look-up seldom reads.
+#[derive(Clone, Debug)]
+struct Named {
+    tags: TagSet,
+    /// Both texts of the key, where one is long.
+    texts: Box<[u8]>,
+}
+
+/// The most groups that are remembered at a time, and the most memos of theirs.
 const MOST: usize = 1 << 14;
-/// What they may take together. A group of a router line has about 400 octets.
+const MOST_MEMOS: usize = 8 * MOST;
+/// What tags and texts may take together. Those of a router line have about 250 octets.
 const MOST_OCTETS: usize = 8 << 20;
-/// Beyond this a key is not worth remembering: the line is an odd one.
-pub(crate) const MAX_KEY: usize = 160;
+/// Beyond this a text is not worth remembering: the line is an odd one.
+const MAX_TEXT: usize = 128;
+const WORDS: usize = 5;
 
 impl Groups {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { hasher: FixedState::with_seed(seed), slots: Vec::new(), groups: Vec::new(), octets: 0 }
+        Self {
+            hasher: FixedState::with_seed(seed),
+            slots: Vec::new(),
+            groups: Vec::new(),
+            memos: Vec::new(),
+            sets: Vec::new(),
+            octets: 0,
+        }
     }
 
-    /// What a table takes at the most: groups, slots, and the list of groups while it grows.
+    /// What a table takes at the most: texts, slots, and the lists while they grow.
     pub(crate) const fn max_memory() -> usize {
-        MOST_OCTETS + 2 * MOST * size_of::<u32>() + 3 * MOST * size_of::<Group>()
+        MOST_OCTETS
+            + 2 * MOST * size_of::<u64>()
+            + 3 * MOST * (size_of::<Group>() + size_of::<Named>())
+            + 3 * MOST_MEMOS * size_of::<StreamMemo>()
     }
 
-    /// The group of this key, made by `make` (tags, and how many memos) when it is not known.
+    /// Where the group of this key is, when it is known.
     #[inline]
-    pub(crate) fn of(&mut self, key: &[u8], make: impl FnOnce() -> (TagSet, usize)) -> &mut Group {
-        let hash = self.hasher.hash_one(key);
-        let place = match self.find(key, hash) {
-            Some(place) => place,
-            None => self.add(key, hash, make()),
-        };
-        &mut self.groups[place]
-    }
-
-    #[inline]
-    fn find(&self, key: &[u8], hash: u64) -> Option<usize> {
+    pub(crate) fn find(&self, key: &Key<'_>) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
+        let hash = key.hash(&self.hasher);
         let mut slot = hash as usize & mask;
         loop {
-            let place = self.slots[slot].checked_sub(1)? as usize;
-            let group = &self.groups[place];
-            if group.hash == hash && *group.key == *key {
+            let found = *self.slots.get(slot)?;
+            let place = (found as u32).checked_sub(1)? as usize;
+            if (found ^ hash) >> 32 == 0 && self.is(place, key) {
                 return Some(place);
             }
             slot = (slot + 1) & mask;
         }
     }
 
+    #[inline]
+    fn is(&self, place: usize, key: &Key<'_>) -> bool {
+        // Word by word: arrays of this size would be compared by a call.
+        let differ = |words: &[u64; WORDS]| words.iter().zip(&key.words).fold(0, |bits, (a, b)| bits | (a ^ b));
+        self.groups.get(place).is_some_and(|group| differ(&group.words) == 0)
+            && (!key.is_long() || self.sets.get(place).is_some_and(|set| key.is_of(&set.texts)))
+    }
+
+    /// A group of these tags with so many memos, under a key that is not known; and where it is.
     #[cold]
-    fn add(&mut self, key: &[u8], hash: u64, (tags, memos): (TagSet, usize)) -> usize {
-        let octets = key.len() + tags.text_len() + 16 * tags.len() + memos * size_of::<StreamMemo>();
-        if self.slots.is_empty() || self.groups.len() == MOST || self.octets + octets > MOST_OCTETS {
+    pub(crate) fn add(&mut self, key: &Key<'_>, tags: TagSet, memos: usize) -> usize {
+        let texts: Box<[u8]> = if key.is_long() { key.texts.concat().into() } else { Box::default() };
+        let octets = texts.len() + tags.text_len() + 16 * tags.len();
+        let is_full = self.groups.len() == MOST || self.memos.len() + memos > MOST_MEMOS;
+        if self.slots.is_empty() || is_full || self.octets + octets > MOST_OCTETS {
             // Half of the slots stay free, so that a look-up ends.
             self.slots.clear();
             self.slots.resize(2 * MOST, 0);
             self.groups.clear();
+            self.memos.clear();
+            self.sets.clear();
             self.octets = 0;
         }
-        let mask = self.slots.len() - 1;
+        let (mask, hash) = (self.slots.len() - 1, key.hash(&self.hasher));
         let mut slot = hash as usize & mask;
         while self.slots[slot] != 0 {
             slot = (slot + 1) & mask;
         }
-        let memos = vec![StreamMemo::new(); memos].into_boxed_slice();
-        self.groups.push(Group { key: key.into(), hash, tags, memos });
-        self.slots[slot] = self.groups.len() as u32;
+        let place = self.groups.len();
+        self.slots[slot] = hash >> 32 << 32 | (place as u64 + 1);
+        self.groups.push(Group { words: key.words, first_memo: self.memos.len() as u32, memos: memos as u32 });
+        self.memos.resize(self.memos.len() + memos, StreamMemo::new());
+        self.sets.push(Named { tags, texts });
         self.octets += octets;
-        self.groups.len() - 1
-    }
-}
-
-/// A key put together on the stack: parts with their lengths, so that `("ab", "c")` is not `("a", "bc")`.
-#[derive(Debug)]
-pub(crate) struct Key {
-    octets: [u8; MAX_KEY],
-    len: usize,
-}
-
-impl Key {
-    pub(crate) const fn new(kind: u8) -> Self {
-        let mut octets = [0; MAX_KEY];
-        octets[0] = kind;
-        Self { octets, len: 1 }
+        place
     }
 
-    /// Adds a part; `None` when it does not fit.
+    /// The tags of a group and the memos of its streams.
     #[inline]
-    pub(crate) fn with(mut self, part: Option<&[u8]>) -> Option<Self> {
-        // An absent part and an empty one differ.
-        let (len, part) = part.map_or((0xff, &[][..]), |part| (part.len(), part));
-        let end = self.len + 1 + part.len();
-        if part.len() >= 0xff || end > MAX_KEY {
+    pub(crate) fn at(&mut self, place: usize) -> (&TagSet, &mut [StreamMemo]) {
+        let Group { first_memo, memos, .. } = self.groups[place];
+        let first = first_memo as usize;
+        (&self.sets[place].tags, &mut self.memos[first..first + memos as usize])
+    }
+}
+
+/// What names a group: the kind of line, a number, and two texts of it, each of which may be missing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    /// Kind, number and lengths, then the first and the last eight octets of each text.
+    words: [u64; WORDS],
+    texts: [&'a [u8]; 2],
+}
+
+impl<'a> Key<'a> {
+    /// `None` when a text is too long to be remembered.
+    #[inline]
+    pub(crate) fn new(kind: u8, number: u16, texts: [Option<&'a [u8]>; 2]) -> Option<Self> {
+        // A missing text and an empty one differ.
+        let [len, other_len] = texts.map(|text| text.map_or(0, |text| text.len() + 1));
+        if len > MAX_TEXT || other_len > MAX_TEXT {
             return None;
         }
-        self.octets[self.len] = len as u8;
-        self.octets[self.len + 1..end].copy_from_slice(part);
-        self.len = end;
-        Some(self)
+        let head = u64::from(kind) << 32 | u64::from(number) << 16 | (len as u64) << 8 | other_len as u64;
+        let texts = texts.map(Option::unwrap_or_default);
+        let [[a, b], [c, d]] = texts.map(ends);
+        Some(Self { words: [head, a, b, c, d], texts })
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.octets[..self.len]
+    /// Whether its words do not hold all of it.
+    #[inline]
+    fn is_long(&self) -> bool {
+        self.texts.iter().any(|text| text.len() > 16)
     }
+
+    #[inline]
+    fn hash(&self, hasher: &FixedState) -> u64 {
+        let mut hasher = hasher.build_hasher();
+        self.words.iter().for_each(|word| hasher.write_u64(*word));
+        if self.is_long() {
+            self.texts.iter().for_each(|text| hasher.write(text));
+        }
+        hasher.finish()
+    }
+
+    /// Whether these are its texts, one behind the other; their lengths are in the words.
+    fn is_of(&self, texts: &[u8]) -> bool {
+        texts.split_at_checked(self.texts[0].len()).is_some_and(|(first, second)| [first, second] == self.texts)
+    }
+}
+
+/// The first and the last octets of a text. Of texts of one length up to 16, no two have the same.
+#[inline]
+fn ends(text: &[u8]) -> [u64; 2] {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return [u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32, 0];
+    }
+    let [first, middle, last] = match *text {
+        [first, middle, last] => [first, middle, last],
+        [first, last] => [first, 0, last],
+        [only] => [only, 0, 0],
+        _ => [0; 3],
+    };
+    [u64::from(u32::from_le_bytes([first, middle, last, 0])), 0]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    fn key(text: &str) -> Key<'_> {
+        Key::new(b'r', 200, [Some(b"GET"), Some(text.as_bytes())]).unwrap()
+    }
 
     #[test]
     fn a_group_is_made_once_and_found_again() {
         let mut groups = Groups::new(7);
-        for round in 0..3 {
-            for n in 0..1_000_u32 {
-                let key = n.to_string();
-                let group = groups.of(key.as_bytes(), || {
-                    assert_eq!(round, 0, "{n} was forgotten");
-                    (TagSet::from_iter([("n", key.as_str())]), 4)
-                });
-                assert_eq!((group.tags.get("n"), group.memos.len()), (Some(key.as_str()), 4));
-            }
+        let names: Vec<String> = (0..1_000_usize).map(|n| format!("{n}{}", "x".repeat(n % 40))).collect();
+        for (n, name) in names.iter().enumerate() {
+            assert_eq!(groups.find(&key(name)), None);
+            let place = groups.add(&key(name), TagSet::from_iter([("n", name.as_str())]), 1 + n % 4);
+            assert_eq!(groups.find(&key(name)), Some(place));
+        }
+        for (n, name) in names.iter().enumerate() {
+            let place = groups.find(&key(name)).unwrap();
+            let (tags, memos) = groups.at(place);
+            assert_eq!((tags.get("n"), memos.len()), (Some(name.as_str()), 1 + n % 4));
         }
     }
 
@@ -153,29 +225,30 @@ mod tests {
     fn a_full_table_starts_again_and_stays_in_its_bounds() {
         let mut groups = Groups::new(7);
         for n in 0..3 * MOST {
-            let key = n.to_string();
-            let long = "x".repeat(n % 3_000);
-            let group = groups.of(key.as_bytes(), || (TagSet::from_iter([("n", key.as_str()), ("t", &long)]), 4));
-            assert_eq!(group.tags.get("n"), Some(key.as_str()));
-            assert!(groups.groups.len() <= MOST && groups.octets <= MOST_OCTETS);
+            let (name, long) = (n.to_string(), "x".repeat(n % 3_000));
+            let tags = TagSet::from_iter([("n", name.as_str()), ("t", &long)]);
+            let place = groups.add(&key(&name), tags, n % 30);
+            assert_eq!(groups.at(place).0.get("n"), Some(name.as_str()));
+            assert!(groups.groups.len() <= MOST && groups.octets <= MOST_OCTETS && groups.memos.len() <= MOST_MEMOS);
         }
     }
 
     #[test]
-    fn parts_of_a_key_do_not_run_together() {
-        let key = |parts: &[Option<&[u8]>]| {
-            parts.iter().try_fold(Key::new(b'r'), |key, part| key.with(*part)).map(|key| key.as_bytes().to_vec())
-        };
-        let keys = [
-            key(&[Some(b"ab"), Some(b"c")]),
-            key(&[Some(b"a"), Some(b"bc")]),
-            key(&[Some(b"abc"), Some(b"")]),
-            key(&[Some(b"abc"), None]),
-        ];
-        for (place, one) in keys.iter().enumerate() {
-            assert!(one.is_some());
-            assert!(keys[..place].iter().all(|other| other != one));
+    fn different_texts_are_different_keys() {
+        let long = ["a-name-of-20-octets-", "b-name-of-20-octets-", "a-name-of-20-octet2-", "a-name-0f-20-octets-"];
+        let texts = ["", "a", "ab", "aab", "abb", "abab", "abbb", "abcdefg", "abcdefgh", "abcdefghijklmnop"];
+        let all: Vec<Option<&[u8]>> =
+            [None].into_iter().chain(texts.into_iter().chain(long).map(|text| Some(text.as_bytes()))).collect();
+        let mut groups = Groups::new(7);
+        let mut places = HashSet::new();
+        let pairs = || all.iter().flat_map(|a| all.iter().map(move |b| [*a, *b]));
+        let keys = || pairs().flat_map(|pair| [0, 200].map(|number| Key::new(b'r', number, pair).unwrap()));
+        for key in keys() {
+            assert_eq!(groups.find(&key), None, "{key:?}");
+            groups.add(&key, TagSet::new(), 1);
         }
-        assert_eq!(key(&[Some(&[b'x'; MAX_KEY])]), None);
+        places.extend(keys().filter_map(|key| groups.find(&key)));
+        assert_eq!(places.len(), 2 * all.len() * all.len());
+        assert!(Key::new(b'r', 0, [Some(&[b'x'; MAX_TEXT]), None]).is_none());
     }
 }

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         _ => hot().body().to_vec(),
     };
     let (lines, body) = (hop(&body), black_box(body.as_slice()));
-    let mut whole = ours::Whole::new();
+    let (mut whole, mut extractor) = (ours::Whole::new(), ours::extractor());
     let mut found = 0;
     for _ in 0..repeats {
         found += match path.as_str() {
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             "header" => ours::headers(body).0,
             "fields" | "router" | "postgres" | "runtime" | "custom" => ours::fields(body).lines,
             "router-all" => ours::router_fields(body).0,
-            "observations" => ours::observations(body).0,
+            "observations" => ours::observations(&mut extractor, body).0,
             "pipeline" => whole.ingest(body).frames(),
             _ => {
                 eprintln!(

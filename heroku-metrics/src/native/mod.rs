@@ -10,7 +10,7 @@ mod redis;
 mod router;
 mod runtime;
 
-use metric_model::{Kind, Unit};
+use metric_model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
 use std::fmt::Write as _;
 
 /// One native metric.
@@ -103,6 +103,12 @@ impl Native {
     #[must_use]
     pub const fn unit(&self) -> Unit<'static> {
         self.unit
+    }
+
+    /// A value of it, in its regular unit.
+    #[inline]
+    pub(crate) const fn seen<'a>(&self, number: f64, tags: &'a TagSet, time: Timestamp) -> Observation<'a> {
+        Observation::new(self.kind, self.name, Value::new(number, self.unit), tags, time)
     }
 
     /// The unit of a number that stands on the line without one.

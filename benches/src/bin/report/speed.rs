@@ -39,7 +39,8 @@ pub(crate) fn lines(options: &Options, all: &mut Vec<Figure>, goals: &mut Vec<Go
     let count = truth.lines;
     let heads = (truth.lines, truth.router_lines);
     let expected = peers::nom_lines(plain, Fields::default());
-    let seen = ours::observations(body);
+    let mut extractor = ours::extractor();
+    let seen = ours::observations(&mut extractor, body);
     let kind = |head: &[u8]| cold().frames_with(head, MEBIBYTE);
     let (router, postgres) = (kind(b" heroku router - "), kind(b" app heroku-postgres - "));
     let runtime: Vec<u8> = kind(b" heroku web.");
@@ -62,7 +63,7 @@ pub(crate) fn lines(options: &Options, all: &mut Vec<Figure>, goals: &mut Vec<Go
         Case::new("P1", "regex", body, count, || patterns.headers(black_box(plain)) == heads),
         Case::new("P2", "heroku-router + logfmt-metrics", body, count, || ours::fields(black_box(body)) == expected),
         Case::new("P2", "heroku-metrics Extractor: names, tags, units", body, count, || {
-            ours::observations(black_box(body)) == seen
+            ours::observations(&mut extractor, black_box(body)) == seen
         }),
         Case::new("P2", "nom", body, count, || peers::nom_lines(black_box(plain), Fields::default()) == expected),
         Case::new("P2", "syslog_loose + logfmt-zerocopy", &longer, count, || {
