@@ -63,7 +63,7 @@ pub struct Aggregator<S = MinuteSketch> {
     /// Octets of all windows, at most.
     pub(crate) window_bytes: usize,
     /// How many windows have been opened.
-    serials: u64,
+    serials: u32,
     /// The window that is being written.
     writing: Option<Writing>,
     /// A window that was written, while its memory goes back.
@@ -365,9 +365,24 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// A number that no window of this aggregator has had.
-    pub(crate) fn next_serial(&mut self) -> u64 {
+    pub(crate) fn next_serial(&mut self) -> u32 {
+        if self.serials == u32::MAX {
+            self.renumber();
+        }
         self.serials += 1;
         self.serials
+    }
+
+    /// Numbers the windows from 1 on, after four thousand million of them.
+    #[cold]
+    fn renumber(&mut self) {
+        self.streams.forget_cells();
+        self.serials = 0;
+        for window in self.windows.values_mut() {
+            self.serials += 1;
+            window.set_serial(self.serials);
+            window.streams().for_each(|(at, stream)| self.streams.remember(stream, at, self.serials));
+        }
     }
 
     /// The window of a number; `None` where it lies outside of time.
@@ -535,5 +550,38 @@ impl<S> fmt::Debug for Aggregator<S> {
             .field("windows", &self.windows.len())
             .field("streams", &self.streams.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metric_model::{DataPointBuf, TagSet, Value};
+
+    #[test]
+    fn serial_numbers_of_windows_may_run_out() {
+        let none = TagSet::new();
+        // Windows come back again and again, so that streams are looked up in old and new ones.
+        let run = |serials| {
+            let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
+            engine.serials = serials;
+            for n in 0..3_000 {
+                let minute = n * 7 % 11 + n / 1_000;
+                let time = Timestamp::from_unix_seconds(minute * 60 + n % 60);
+                let name = ["a", "b", "c"][n as usize % 3];
+                let _ = engine.observe(&Observation::measure(name, Value::plain(n as f64), &none, time));
+                if n % 5 == 0 {
+                    engine.fold();
+                }
+            }
+            let mut points: Vec<DataPointBuf> = Vec::new();
+            engine.finish(&mut points).unwrap();
+            points
+        };
+        let expected = run(0);
+        assert_eq!(expected.len(), 3 * 13);
+        for left in 0..14 {
+            assert!(run(u32::MAX - left) == expected, "{left}");
+        }
     }
 }

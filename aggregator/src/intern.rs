@@ -55,6 +55,18 @@ impl<T> Interned<T> {
         self.table.find(hash, |id| self.get(id).is_some_and(&mut is))
     }
 
+    /// As [`find`](Self::find), for who compares by more than the item.
+    #[inline]
+    pub(crate) fn find_id(&self, hash: u32, is: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.table.find(hash, is)
+    }
+
+    /// The hash that an item was added with.
+    #[inline]
+    pub(crate) fn hash(&self, id: u32) -> u32 {
+        self.items.get(id as usize).map_or(0, |item| item.hash)
+    }
+
     /// Adds an item that was looked for and not found, with no users; the caller has asked whether it [`is_full`].
     ///
     /// [`is_full`]: Self::is_full

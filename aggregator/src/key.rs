@@ -1,8 +1,10 @@
 //! The streams that are known: each name, unit and tag set once, and a number for each combination.
 
+mod look_up;
 mod order;
 mod state;
 
+use look_up::{Recent, together};
 pub(crate) use order::InOrder;
 use order::{by_metric, by_tags};
 pub(crate) use state::{kind_byte, kind_of};
@@ -13,7 +15,7 @@ use crate::intern::Interned;
 use crate::sorted::Sorted;
 use crate::turned_away::TurnedAway;
 use crate::{AggregatorConfig, Precision, Refusal};
-use core::hash::{BuildHasher, Hash};
+use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use metric_model::{Kind, Observation, TagSet, Timestamp, Unit};
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ pub(crate) struct Streams {
     /// 0. The lower half counts how often streams gave up their places: while it stays, no stream has lost its own.
     stamp: u64,
     metrics: Interned<Metric>,
-    tags: Interned<TagSet>,
+    tags: Interned<Tags>,
     /// Their users are the windows that hold a cell of theirs.
     streams: Interned<Stream>,
     metric_order: Sorted,
@@ -46,6 +48,8 @@ pub(crate) struct Streams {
     turned_away: TurnedAway,
     /// How many streams there have been, around the end of the number.
     created: u32,
+    /// What was looked up last.
+    recent: Recent,
 }
 
 /// A place where a caller remembers the stream of an observation, for
@@ -86,6 +90,14 @@ struct Metric {
     cost: u32,
 }
 
+/// A tag set that is known.
+#[derive(Clone, Debug)]
+struct Tags {
+    set: TagSet,
+    /// The stream that was the first to have it, if that still is.
+    first: u32,
+}
+
 #[derive(Clone, Debug)]
 struct Stream {
     metric: u32,
@@ -98,9 +110,51 @@ struct Stream {
     observations: u64,
     /// Tells it from others that have had its id.
     serial: u32,
-    /// Its cell in the window where it was met last, and that window's serial number.
+    /// Its cells in the two newest windows that have one.
+    cells: [CellOf; 2],
+}
+
+/// The cell of a stream in the window of a serial number; 0 is that of no window.
+#[derive(Clone, Copy, Default, Debug)]
+struct CellOf {
+    serial: u32,
     cell: u32,
-    cell_of: u64,
+}
+
+/// Where a stream's cell is in a window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    At(u32),
+    /// It has none yet.
+    New,
+    /// The window has to be asked.
+    Unknown,
+}
+
+impl Place {
+    pub(crate) fn known(self) -> Option<u32> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::New | Self::Unknown => None,
+        }
+    }
+}
+
+impl Stream {
+    /// The two newest windows are remembered, so that a newer one than the first has no cell of the stream, and neither has
+    /// one between the two. Only of older ones nothing is known.
+    #[inline]
+    fn place(&self, serial: u32) -> Place {
+        for known in self.cells {
+            if serial == known.serial {
+                return Place::At(known.cell);
+            }
+            if serial > known.serial {
+                return Place::New;
+            }
+        }
+        Place::Unknown
+    }
 }
 
 /// What a stream is to the quota; of two aggregators, the greater one holds.
@@ -127,14 +181,6 @@ pub(crate) enum Form {
 pub(crate) struct Admitted {
     pub(crate) stream: u32,
     pub(crate) folded: bool,
-}
-
-/// What looking a stream up brought.
-#[derive(Clone, Copy, Debug)]
-struct LookUp {
-    hash: u32,
-    /// Its id, if it is known; it may be idle.
-    known: Option<u32>,
 }
 
 /// The parts of a stream's key.
@@ -180,6 +226,7 @@ impl Default for Streams {
             idle_queue: BTreeMap::new(),
             turned_away: TurnedAway::default(),
             created: 0,
+            recent: Recent::default(),
         }
     }
 }
@@ -194,89 +241,25 @@ impl Streams {
         self.streams.id_bound()
     }
 
-    /// Where an observation in this window goes; a stream is opened when it is new and there is room.
-    ///
-    /// What is answered is folded later by [`enter`](Self::enter), which counts it.
+    /// Counts observations of a stream in a window; answers what it keeps there, and where.
     #[inline]
-    pub(crate) fn resolve(
-        &mut self,
-        seen: &Observation<'_>,
-        window: i64,
-        config: &AggregatorConfig,
-    ) -> Result<Admitted, Refusal> {
-        let key = Key::of(seen);
-        let hash = self.hash(key);
-        match self.find(hash, &key) {
-            Some(stream) if self.has_place(stream) => Ok(Admitted { stream, folded: false }),
-            known => self.admit(LookUp { hash, known }, &key, seen.time(), window, config),
-        }
-    }
-
-    /// The stream that a memo remembers, when it has been in its place ever since.
-    #[inline]
-    pub(crate) fn recall(&self, memo: &StreamMemo) -> Option<u32> {
-        (memo.stamp == self.stamp).then_some(memo.id)
-    }
-
-    /// As [`resolve`](Self::resolve), but looks into `memo` first, and keeps a stream that has its place there.
-    pub(crate) fn resolve_again(
-        &mut self,
-        seen: &Observation<'_>,
-        memo: &mut StreamMemo,
-        window: i64,
-        config: &AggregatorConfig,
-    ) -> Result<Admitted, Refusal> {
-        if memo.stamp == self.stamp {
-            return Ok(Admitted { stream: memo.id, folded: false });
-        }
-        // Some stream lost its place since, mostly another one.
-        if memo.stamp >> 32 == self.stamp >> 32
-            && let Some(stream) = self.streams.get(memo.id)
-            && stream.serial == memo.serial
-            && stream.role != Role::Idle
-        {
-            memo.stamp = self.stamp;
-            return Ok(Admitted { stream: memo.id, folded: false });
-        }
-        let admitted = self.resolve(seen, window, config)?;
-        if !admitted.folded
-            && let Some(stream) = self.streams.get(admitted.stream)
-        {
-            *memo = StreamMemo { stamp: self.stamp, id: admitted.stream, serial: stream.serial };
-        }
-        Ok(admitted)
-    }
-
-    #[inline]
-    fn find(&self, hash: u32, key: &Key<'_>) -> Option<u32> {
-        self.streams.find(hash, |stream| {
-            self.metrics.get(stream.metric).is_some_and(|metric| metric.is(key.name, key.kind, key.unit))
-                && self.tags.get(stream.tags) == Some(key.tags)
-        })
-    }
-
-    #[inline]
-    fn has_place(&self, stream: u32) -> bool {
-        self.streams.get(stream).is_some_and(|stream| stream.role != Role::Idle)
-    }
-
-    /// Counts observations of a stream in a window; answers what it keeps there and, if it is remembered, its cell.
-    #[inline]
-    pub(crate) fn enter(&mut self, id: u32, count: u64, window: i64, cell_of: u64) -> Option<(Form, Option<u32>)> {
+    pub(crate) fn enter(&mut self, id: u32, count: u64, serial: u32) -> Option<(Form, Place)> {
         let stream = self.streams.get_mut(id)?;
         stream.observations = stream.observations.saturating_add(count);
-        stream.last = stream.last.max(window);
-        let cell = (stream.cell_of == cell_of).then_some(stream.cell);
-        Some((self.metrics.get(stream.metric)?.form, cell))
+        let place = stream.place(serial);
+        Some((self.metrics.get(stream.metric)?.form, place))
     }
 
-    /// Remembers the cell of a stream in a window, and that the window holds it when it is new there.
-    pub(crate) fn remember(&mut self, id: u32, cell: u32, cell_of: u64, is_new: bool) {
+    /// What a stream keeps in a window, and where.
+    pub(crate) fn place(&self, id: u32, serial: u32) -> Option<(Form, Place)> {
+        let stream = self.streams.get(id)?;
+        Some((self.metrics.get(stream.metric)?.form, stream.place(serial)))
+    }
+
+    /// The stream was seen in a window. Only the first time there tells anything.
+    pub(crate) fn see(&mut self, id: u32, window: i64) {
         if let Some(stream) = self.streams.get_mut(id) {
-            (stream.cell, stream.cell_of) = (cell, cell_of);
-        }
-        if is_new {
-            self.hold(id);
+            stream.last = stream.last.max(window);
         }
     }
 
@@ -284,7 +267,7 @@ impl Streams {
     #[cold]
     fn admit(
         &mut self,
-        look_up: LookUp,
+        known: Option<u32>,
         key: &Key<'_>,
         time: Timestamp,
         window: i64,
@@ -294,17 +277,17 @@ impl Streams {
             return Err(Refusal::KeyTooLong);
         }
         let Some(quota) = config.stream_quota() else {
-            let stream = self.open(look_up, key, Role::Placed, time, window, config)?;
+            let stream = self.open(known, key, Role::Placed, time, window, config)?;
             return Ok(Admitted { stream, folded: false });
         };
         let cost = config.cost_of(key.name, key.kind);
         let free = u64::from(quota.limit()).saturating_sub(self.places_used);
         if cost == 0 || u64::from(cost) <= free {
-            let stream = self.open(look_up, key, Role::Placed, time, window, config)?;
+            let stream = self.open(known, key, Role::Placed, time, window, config)?;
             return Ok(Admitted { stream, folded: false });
         }
         let folded = self.fold(key, time, window, config);
-        self.turned_away.enter(look_up.hash, key, time, window, folded.is_ok());
+        self.turned_away.enter(self.hash_of(key), key, time, window, folded.is_ok());
         folded
     }
 
@@ -317,8 +300,7 @@ impl Streams {
     ) -> Result<Admitted, Refusal> {
         let tags = self.overflow_tags.clone();
         let overflow = Key { tags: &tags, ..*key };
-        let hash = self.hash(overflow);
-        let known = self.find(hash, &overflow);
+        let known = self.find(&overflow);
         if let Some(stream) = known
             && self.has_place(stream)
         {
@@ -327,24 +309,24 @@ impl Streams {
         if self.overflow_used >= config.stream_quota().map_or(0, |quota| quota.overflow_limit()) {
             return Err(Refusal::OverQuota);
         }
-        let stream = self.open(LookUp { hash, known }, &overflow, Role::Overflow, time, window, config)?;
+        let stream = self.open(known, &overflow, Role::Overflow, time, window, config)?;
         Ok(Admitted { stream, folded: true })
     }
 
     /// Makes a stream, or gives an idle one its role back.
     fn open(
         &mut self,
-        look_up: LookUp,
+        known: Option<u32>,
         key: &Key<'_>,
         role: Role,
         time: Timestamp,
         window: i64,
         config: &AggregatorConfig,
     ) -> Result<u32, Refusal> {
-        let id = match look_up.known {
+        let id = match known {
             Some(id) => id,
             None if !self.has_room(key, config) => return Err(Refusal::TooManyStreams),
-            None => self.add(look_up.hash, key, time, config.form_of(key.name, key.kind), config),
+            None => self.add(key, time, config.form_of(key.name, key.kind), config),
         };
         if let Some(stream) = self.streams.get_mut(id) {
             stream.role = role;
@@ -364,44 +346,41 @@ impl Streams {
         self.len() < config.stream_limit() as usize && bytes <= config.key_byte_limit() && !self.streams.is_full()
     }
 
-    fn add(&mut self, hash: u32, key: &Key<'_>, time: Timestamp, form: Form, config: &AggregatorConfig) -> u32 {
-        let of_metric = self.hash((key.name, key.kind, key.unit));
-        let metric =
-            self.metrics.find(of_metric, |metric| metric.is(key.name, key.kind, key.unit)).unwrap_or_else(|| {
-                self.text_bytes += key.name.len() + key.unit.as_str().len();
-                let id = self.metrics.add(of_metric, Metric::new(key, form, config));
-                self.metric_order.insert(id, by_metric(&self.metrics));
-                id
-            });
-        let of_tags = self.hash(key.tags);
-        let tags = self.tags.find(of_tags, |tags| tags == key.tags).unwrap_or_else(|| {
+    fn add(&mut self, key: &Key<'_>, time: Timestamp, form: Form, config: &AggregatorConfig) -> u32 {
+        let (of_metric, of_tags) = (self.hash_metric(key), self.hash_tags(key.tags));
+        let metric = self.find_metric(of_metric, key).unwrap_or_else(|| {
+            self.text_bytes += key.name.len() + key.unit.as_str().len();
+            let id = self.metrics.add(of_metric, Metric::new(key, form, config));
+            self.metric_order.insert(id, by_metric(&self.metrics));
+            id
+        });
+        let known = self.find_tags(of_tags, key.tags);
+        let tags = known.unwrap_or_else(|| {
             self.text_bytes += tag_bytes(key.tags);
-            let id = self.tags.add(of_tags, key.tags.clone());
+            let id = self.tags.add(of_tags, Tags { set: key.tags.clone(), first: u32::MAX });
             self.tag_order.insert(id, by_tags(&self.tags));
             id
         });
         self.metrics.add_user(metric);
         self.tags.add_user(tags);
         self.created = self.created.wrapping_add(1);
-        self.streams.add(
-            hash,
-            Stream {
-                metric,
-                tags,
-                role: Role::Idle,
-                last: i64::MIN,
-                first_seen: time,
-                observations: 0,
-                serial: self.created,
-                cell: 0,
-                cell_of: 0,
-            },
-        )
-    }
-
-    fn hash(&self, key: impl Hash) -> u32 {
-        let hash = self.seed.hash_one(&key);
-        (hash ^ (hash >> 32)) as u32
+        let stream = Stream {
+            metric,
+            tags,
+            role: Role::Idle,
+            last: i64::MIN,
+            first_seen: time,
+            observations: 0,
+            serial: self.created,
+            cells: [CellOf::default(); 2],
+        };
+        let id = self.streams.add(together(of_metric, of_tags), stream);
+        if known.is_none()
+            && let Some(tags) = self.tags.get_mut(tags)
+        {
+            tags.first = id;
+        }
+        id
     }
 
     /// Whether a window lies beyond all that were seen.
@@ -444,9 +423,27 @@ impl Streams {
         }
     }
 
-    /// A window holds a cell of the stream.
-    pub(crate) fn hold(&mut self, id: u32) {
+    /// A window holds a cell of the stream, and did not before.
+    pub(crate) fn hold(&mut self, id: u32, cell: u32, serial: u32) {
+        self.remember(id, cell, serial);
         self.streams.add_user(id);
+    }
+
+    /// The stream remembers its cell, if this is one of its two newest windows.
+    pub(crate) fn remember(&mut self, id: u32, cell: u32, serial: u32) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let [newest, other] = stream.cells;
+        let new = CellOf { serial, cell };
+        if serial > newest.serial {
+            stream.cells = [new, newest];
+        } else if serial > other.serial {
+            stream.cells = [newest, new];
+        }
+    }
+
+    /// No stream remembers any cell: the windows get other serial numbers.
+    pub(crate) fn forget_cells(&mut self) {
+        self.streams.values_mut().for_each(|stream| stream.cells = [CellOf::default(); 2]);
     }
 
     /// A window that held a cell of the stream is gone.
@@ -473,7 +470,7 @@ impl Streams {
         if self.tags.users(stream.tags) == 0
             && let Some(tags) = self.tags.remove(stream.tags)
         {
-            self.text_bytes -= tag_bytes(&tags);
+            self.text_bytes -= tag_bytes(&tags.set);
         }
     }
 
@@ -510,7 +507,7 @@ impl Streams {
 
     fn key_of(&self, stream: &Stream) -> Option<Key<'_>> {
         let metric = self.metrics.get(stream.metric)?;
-        let tags = self.tags.get(stream.tags)?;
+        let tags = &self.tags.get(stream.tags)?.set;
         Some(Key { name: &metric.name, kind: metric.kind, unit: Unit::new(&metric.unit), tags })
     }
 
@@ -561,7 +558,7 @@ impl Streams {
 /// twice their length in reserve, and three times that while they grow; in the order of output; and in the queue of the
 /// idle, alone in a node.
 const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
-    + Interned::<TagSet>::BYTES_AN_ITEM
+    + Interned::<Tags>::BYTES_AN_ITEM
     + Interned::<Stream>::BYTES_AN_ITEM
     + 2 * Sorted::BYTES_AN_ID
     + 160;

@@ -64,10 +64,33 @@ pub trait Sketch: Default {
         0
     }
 
-    /// The most octets by which one `record` lets `heap_bytes` grow. By default 0.
+    /// The most octets by which one `record` lets `heap_bytes` grow; of a sketch that [keeps](Self::most_kept) values, all
+    /// of those and one more. By default 0.
     #[must_use]
     fn max_growth() -> usize {
         0
+    }
+
+    /// Up to so many values the sketch would only keep them, so that a window may do that itself, in less memory, and make
+    /// a sketch when there are more; at most 255. By default 0: each stream has its sketch from the first value on.
+    #[must_use]
+    fn most_kept() -> usize {
+        0
+    }
+
+    /// The values that it took, in any order, while they are not more than [`most_kept`](Self::most_kept). By default
+    /// `None`.
+    #[must_use]
+    fn kept(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// What [`percentiles`](Self::percentiles) of a sketch of these values answers. By default it makes one.
+    #[must_use]
+    fn percentiles_of(values: &[f64], precision: Precision) -> Option<Percentiles> {
+        let mut sketch = Self::with_precision(precision);
+        values.iter().for_each(|value| sketch.record(*value));
+        sketch.percentiles()
     }
 }
 
@@ -263,33 +286,7 @@ impl MinuteSketch {
     fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
         match &self.form {
             Form::Counters(counters) => counters.at_ranks(ranks),
-            Form::Few { count, values } => {
-                let mut sorted = *values;
-                if let Some(filled) = sorted.get_mut(..usize::from(*count)) {
-                    // So few that nothing is shorter than sorting by insertion.
-                    for end in 1..filled.len() {
-                        let mut at = end;
-                        while at > 0 && filled[at - 1] > filled[at] {
-                            filled.swap(at - 1, at);
-                            at -= 1;
-                        }
-                    }
-                }
-                ranks.map(|rank| (sorted.get((rank as usize).wrapping_sub(1)).copied().unwrap_or_default(), true))
-            }
-            Form::List(values) => {
-                let mut sorted = [f64::INFINITY; Self::EXACT];
-                for (place, value) in sorted.iter_mut().zip(values) {
-                    *place = *value;
-                }
-                if let Some(filled) = sorted.get_mut(..values.len()) {
-                    filled.sort_unstable_by(f64::total_cmp);
-                }
-                ranks.map(|rank| {
-                    let place = usize::try_from(rank).unwrap_or(usize::MAX).saturating_sub(1);
-                    (sorted.get(place).copied().unwrap_or_default(), true)
-                })
-            }
+            Form::Few { .. } | Form::List(_) => ranks_of(self.values().unwrap_or_default(), ranks).map(|at| (at, true)),
         }
     }
 
@@ -308,6 +305,32 @@ impl MinuteSketch {
             Form::Few { .. } | Form::List(_) => None,
         }
     }
+}
+
+/// The values at some ranks of at most [`MinuteSketch::EXACT`] values.
+fn ranks_of<const N: usize>(values: &[f64], ranks: [u64; N]) -> [f64; N] {
+    let (mut few, mut many);
+    let sorted = if values.len() <= FEW {
+        few = [0.0; FEW];
+        let filled = &mut few[..values.len()];
+        filled.copy_from_slice(values);
+        // So few that nothing is shorter than sorting by insertion.
+        for end in 1..filled.len() {
+            let mut at = end;
+            while at > 0 && filled[at - 1] > filled[at] {
+                filled.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+        filled
+    } else {
+        many = [0.0; MinuteSketch::EXACT];
+        let filled = &mut many[..values.len().min(MinuteSketch::EXACT)];
+        filled.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+        filled.sort_unstable_by(f64::total_cmp);
+        filled
+    };
+    ranks.map(|rank| sorted.get((rank as usize).wrapping_sub(1)).copied().unwrap_or_default())
 }
 
 /// The counted form of kept values.
@@ -404,6 +427,19 @@ impl Sketch for MinuteSketch {
     /// When the list turns into counters, each of its values may need a block.
     fn max_growth() -> usize {
         size_of::<Counters>() + Counters::max_heap_bytes(Self::EXACT + 1)
+    }
+
+    fn most_kept() -> usize {
+        Self::EXACT
+    }
+
+    fn kept(&self) -> Option<&[f64]> {
+        self.values()
+    }
+
+    fn percentiles_of(values: &[f64], _: Precision) -> Option<Percentiles> {
+        let count = values.len() as u64;
+        (count > 0).then(|| Percentiles::exact(ranks_of(values, Percentile::ALL.map(|which| which.rank(count)))))
     }
 }
 

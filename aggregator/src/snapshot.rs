@@ -185,7 +185,7 @@ impl<S: Persist> Aggregator<S> {
         out.count(self.windows.len());
         for (number, window) in &self.windows {
             out.signed(*number);
-            window.encode(&order, &mut out);
+            window.encode(&order, &self.streams, &mut out);
         }
         let mut bytes = out.into_bytes();
         let length = (bytes.len() - HEADER) as u64;

@@ -5,7 +5,7 @@
 //! cell is fetched once for all of them, and the next ones are on their way meanwhile.
 
 use crate::Sketch;
-use crate::key::{Form, Streams};
+use crate::key::{Form, Place, Streams};
 use crate::window::{OpenWindow, Term};
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ struct Group<'a> {
     keys: &'a [u64],
     stream: u32,
     form: Form,
-    cell: Option<u32>,
+    place: Place,
 }
 
 impl Staging {
@@ -143,21 +143,23 @@ impl Staging {
             let mut ahead: [Option<Group<'_>>; AHEAD] = [None; AHEAD];
             for (place, keys) in ahead.iter_mut().zip(groups.by_ref()) {
                 let stream = keys.first().map_or(0, |key| (key >> PLACE_BITS) as u32);
-                let found = streams.enter(stream, keys.len() as u64, number, window.serial());
-                *place = found.map(|(form, cell)| Group { keys, stream, form, cell });
+                let found = streams.enter(stream, keys.len() as u64, window.serial());
+                *place = found.map(|(form, place)| Group { keys, stream, form, place });
             }
-            let known = ahead.iter().flatten().filter_map(|group| Some((group.form, group.cell?)));
-            core::hint::black_box(known.fold(0, |word, (form, cell)| word ^ window.touch(form, cell)));
-            for Group { keys, stream, form, cell } in ahead.iter().flatten() {
+            // First the cells alone, then what they lead to, so that nothing is waited for while more could be asked for.
+            let known = || ahead.iter().flatten().filter_map(|group| group.place.known());
+            core::hint::black_box(known().fold(0, |word, at| word ^ window.touch(at)));
+            core::hint::black_box(known().fold(0, |word, at| word ^ window.touch_rest(at)));
+            for Group { keys, stream, form, place } in ahead.iter().flatten() {
                 let staged = keys.iter().filter_map(|key| self.staged.get((key & PLACE) as usize));
                 let terms = staged.map(|staged| Term {
                     value: staged.value,
                     time: staged.time,
                     position: self.base + u64::from(staged.position),
                 });
-                let Some((at, is_new)) = window.add(*stream, *form, *cell, terms) else { continue };
-                if *cell != Some(at) {
-                    streams.remember(*stream, at, window.serial(), is_new);
+                if let Some(at) = window.add(*stream, *form, *place, terms) {
+                    streams.see(*stream, number);
+                    streams.hold(*stream, at, window.serial());
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The order of output: by name, kind and unit, then by tags. Kept from one window to the next, since streams mostly stay.
 
-use super::{Metric, Streams};
+use super::{Metric, Streams, Tags};
 use crate::intern::Interned;
 use core::cmp::Ordering;
 use metric_model::TagSet;
@@ -67,9 +67,9 @@ pub(super) fn by_metric(metrics: &Interned<Metric>) -> impl Fn(u32, u32) -> Orde
     |a, b| metrics.get(a).map(Metric::key).cmp(&metrics.get(b).map(Metric::key))
 }
 
-pub(super) fn by_tags(tags: &Interned<TagSet>) -> impl Fn(u32, u32) -> Ordering {
+pub(super) fn by_tags(tags: &Interned<Tags>) -> impl Fn(u32, u32) -> Ordering {
     |a, b| match (tags.get(a), tags.get(b)) {
-        (Some(a), Some(b)) => compare(a, b),
+        (Some(a), Some(b)) => compare(&a.set, &b.set),
         (a, b) => a.is_some().cmp(&b.is_some()),
     }
 }

@@ -11,7 +11,7 @@ impl Streams {
     /// Writes them in the order of output: equal states are equal bytes.
     pub(crate) fn encode(&self, order: &InOrder, out: &mut Writer) {
         out.optional(self.frontier);
-        let mut tag_sets: Vec<(&TagSet, u32)> = self.tags.iter().map(|(id, tags)| (tags, id)).collect();
+        let mut tag_sets: Vec<(&TagSet, u32)> = self.tags.iter().map(|(id, tags)| (&tags.set, id)).collect();
         tag_sets.sort_unstable();
         let places: BTreeMap<u32, usize> = tag_sets.iter().enumerate().map(|(place, (_, id))| (*id, place)).collect();
         out.count(tag_sets.len());
@@ -48,25 +48,24 @@ impl Streams {
             let kind = kind_of(input.byte()?)?;
             let unit = Unit::new(input.text()?);
             let form = Form::from_byte(input.byte()?)?;
-            let of_metric = streams.hash((name, kind, unit));
-            if streams.metrics.find(of_metric, |metric| metric.is(name, kind, unit)).is_some() {
+            let metric = Key { name, kind, unit, tags: &TagSet::new() };
+            if streams.find_metric(streams.hash_metric(&metric), &metric).is_some() {
                 return None;
             }
             for _ in 0..input.count()? {
                 let tags = tag_sets.get(usize::try_from(input.number()?).ok()?)?;
                 let key = Key { name, kind, unit, tags };
-                let hash = streams.hash(key);
                 let role = Role::from_byte(input.byte()?)?;
                 let (last, first_seen, observations) = (input.signed()?, input.time()?, input.number()?);
-                if streams.find(hash, &key).is_some() || streams.streams.is_full() {
+                if streams.find(&key).is_some() || streams.streams.is_full() {
                     return None;
                 }
-                let id = streams.add(hash, &key, first_seen, form, config);
+                let id = streams.add(&key, first_seen, form, config);
                 let stream = streams.streams.get_mut(id)?;
                 (stream.role, stream.last, stream.observations) = (role, last, observations);
             }
         }
-        streams.turned_away = TurnedAway::decode(input, |key| streams.hash(*key))?;
+        streams.turned_away = TurnedAway::decode(input, |key| streams.hash_of(key))?;
         streams.settle(config);
         Some(streams)
     }
@@ -76,9 +75,9 @@ impl Streams {
     /// Whether both know a metric of which they keep different things, so that their cells cannot be added up.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         other.metrics.iter().any(|(_, theirs)| {
-            let unit = Unit::new(&theirs.unit);
-            let hash = self.hash((&*theirs.name, theirs.kind, unit));
-            let ours = self.metrics.find(hash, |metric| metric.is(&theirs.name, theirs.kind, unit));
+            let (name, kind, unit) = theirs.key();
+            let key = Key { name, kind, unit, tags: &TagSet::new() };
+            let ours = self.find_metric(self.hash_metric(&key), &key);
             ours.and_then(|id| self.metrics.get(id)).is_some_and(|ours| ours.form != theirs.form)
         })
     }
@@ -90,11 +89,10 @@ impl Streams {
         let mut ids = vec![None; other.streams.id_bound()];
         for (id, theirs) in other.streams.iter() {
             let Some((key, form)) = other.key_of(theirs).zip(other.form(id)) else { continue };
-            let hash = self.hash(key);
-            let ours = match self.find(hash, &key) {
+            let ours = match self.find(&key) {
                 Some(ours) => ours,
                 None if self.streams.is_full() => continue,
-                None => self.add(hash, &key, theirs.first_seen, form, config),
+                None => self.add(&key, theirs.first_seen, form, config),
             };
             if let Some(stream) = self.streams.get_mut(ours) {
                 stream.role = stream.role.max(theirs.role);
@@ -108,7 +106,7 @@ impl Streams {
         }
         self.frontier = self.frontier.max(other.frontier);
         let mut turned_away = std::mem::take(&mut self.turned_away);
-        turned_away.merge(&other.turned_away, |key| self.hash(*key));
+        turned_away.merge(&other.turned_away, |key| self.hash_of(key));
         self.turned_away = turned_away;
         self.settle(config);
         ids

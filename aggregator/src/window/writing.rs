@@ -1,6 +1,6 @@
 //! Writing a window, a few points at a time.
 
-use super::{Cells, OpenWindow, Owned};
+use super::OpenWindow;
 use crate::Sketch;
 use crate::key::{Key, Streams};
 use metric_model::{DataPoint, Sink};
@@ -14,8 +14,9 @@ pub(crate) struct Writing {
     /// The number of the window.
     pub(crate) number: i64,
     due: Vec<Due>,
-    /// For each form, the cells that are looked at, of those that there were in the beginning.
-    gathered: [(usize, usize); 3],
+    /// The cells that are looked at, of those that there were in the beginning.
+    gathered: usize,
+    cells: usize,
     /// So many of the due were written.
     written: usize,
     /// Where the sorted parts of the rest end, nearest last: all before such a place come before all behind it.
@@ -29,14 +30,6 @@ pub(crate) struct Writing {
 pub(super) struct Due {
     rank: u64,
     cell: u32,
-    form: Which,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Which {
-    Total,
-    Gauge,
-    Distribution,
 }
 
 /// So many of the due are sorted at a time.
@@ -51,7 +44,7 @@ const GATHERED_A_POINT: usize = 8;
 impl Writing {
     /// Whether cells are still being gathered, by the order of output as it was when that began.
     pub(crate) fn is_gathering(&self) -> bool {
-        self.gathered.iter().any(|(done, of)| done < of)
+        self.gathered < self.cells
     }
 
     /// Puts the next part in order, by halving what is left until a part is small.
@@ -80,9 +73,9 @@ impl<S: Sketch> OpenWindow<S> {
     /// is still to be written now.
     pub(crate) fn start_writing(&mut self, number: i64) -> Writing {
         self.changed = false;
-        let cells = [self.totals.cells.len(), self.gauges.cells.len(), self.distributions.cells.len()];
-        let due = Vec::with_capacity(cells.iter().sum());
-        Writing { number, due, gathered: cells.map(|of| (0, of)), written: 0, ends: Vec::new(), sorted: 0 }
+        let cells = self.cells.len();
+        let due = Vec::with_capacity(cells);
+        Writing { number, due, gathered: 0, cells, written: 0, ends: Vec::new(), sorted: 0 }
     }
 
     /// Writes the next points in the order of output. Answers how much it did, gathering included; less than asked only
@@ -119,63 +112,30 @@ impl<S: Sketch> OpenWindow<S> {
 
     /// Looks for cells that changed, at so many at most; answers at how many.
     fn gather(&self, writing: &mut Writing, most: usize, streams: &Streams) -> usize {
-        /// Those of one form.
-        fn gather<C>(
-            cells: &Cells<C>,
-            form: Which,
-            (done, of): &mut (usize, usize),
-            most: usize,
-            streams: &Streams,
-            due: &mut Vec<Due>,
-        ) -> usize {
-            let end = (*of).min(done.saturating_add(most));
-            due.extend((*done..end).filter_map(|at| {
-                let owner = cells.cells.get(at)?.owner;
-                let rank = || streams.rank(owner.stream);
-                owner.is_changed().then(|| Due { rank: rank(), cell: at as u32, form })
-            }));
-            let looked_at = end - *done;
-            *done = end;
-            looked_at
-        }
-        let Writing { due, gathered: [totals, gauges, distributions], .. } = writing;
-        let mut looked_at = gather(&self.totals, Which::Total, totals, most, streams, due);
-        looked_at += gather(&self.gauges, Which::Gauge, gauges, most - looked_at, streams, due);
-        looked_at + gather(&self.distributions, Which::Distribution, distributions, most - looked_at, streams, due)
+        let begin = writing.gathered;
+        let end = writing.cells.min(begin.saturating_add(most));
+        writing.due.extend((begin..end).filter_map(|at| {
+            let owner = self.cells.get(at)?.owner;
+            owner.is_changed().then(|| Due { rank: streams.rank(owner.stream), cell: at as u32 })
+        }));
+        writing.gathered = end;
+        end - begin
     }
 
     /// Reads a word of all that a point is made of, so that its memory is on its way.
     #[inline]
-    fn touch_due(&self, due: Due, streams: &Streams) -> usize {
-        let at = due.cell as usize;
-        let (stream, word) = match due.form {
-            Which::Total => self.totals.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.count as usize)),
-            Which::Gauge => {
-                self.gauges.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.total.count as usize))
-            }
-            Which::Distribution => {
-                self.distributions.cells.get(at).map(|owned| (owned.owner.stream, owned.cell.sketch.heap_bytes()))
-            }
-        }
-        .unwrap_or_default();
-        word ^ streams.key(stream).map_or(0, |key| key.tags.text_len())
+    fn touch_due(&self, due: Due, streams: &Streams) -> u64 {
+        let Some(cell) = self.cells.get(due.cell as usize) else { return 0 };
+        cell.touch() ^ streams.key(cell.owner.stream).map_or(0, |key| key.tags.text_len() as u64)
     }
 
     fn write_cell<K: Sink>(&mut self, due: Due, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
-        let at = due.cell as usize;
-        let found = match due.form {
-            Which::Total => self.totals.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats())),
-            Which::Gauge => self.gauges.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats())),
-            Which::Distribution => {
-                self.distributions.cells.get_mut(at).map(|Owned { owner, cell }| (owner, cell.stats()))
-            }
-        };
-        let Some((owner, stats)) = found else { return Ok(()) };
-        if let Some(Key { name, kind, unit, tags }) = streams.key(owner.stream) {
-            let point = DataPoint::new(self.window, kind, name, unit, tags, stats);
-            sink.write(&point.with_revision(owner.revision()))?;
+        let Some(cell) = self.cells.get_mut(due.cell as usize) else { return Ok(()) };
+        if let Some(Key { name, kind, unit, tags }) = streams.key(cell.owner.stream) {
+            let point = DataPoint::new(self.window, kind, name, unit, tags, cell.stats());
+            sink.write(&point.with_revision(cell.owner.revision()))?;
         }
-        owner.set_written();
+        cell.owner.set_written();
         Ok(())
     }
 
@@ -183,13 +143,8 @@ impl<S: Sketch> OpenWindow<S> {
     fn unwrite(&mut self, writing: &Writing) {
         self.changed = true;
         for due in writing.due.iter().take(writing.written) {
-            let owner = match due.form {
-                Which::Total => self.totals.owner_mut(due.cell),
-                Which::Gauge => self.gauges.owner_mut(due.cell),
-                Which::Distribution => self.distributions.owner_mut(due.cell),
-            };
-            if let Some(owner) = owner {
-                owner.set_unwritten();
+            if let Some(cell) = self.cells.get_mut(due.cell as usize) {
+                cell.owner.set_unwritten();
             }
         }
     }

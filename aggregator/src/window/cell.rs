@@ -1,0 +1,475 @@
+//! What a window keeps of one stream.
+//!
+//! Most streams have but a few values in a minute, and there are many of them: what they cost is fetching their memory.
+//! So a cell is one cache line, and holds the values themselves while they are few; sums and percentiles are worked
+//! out when it is written. A measure goes on with a list, as long as its sketch would do nothing but keep the values.
+//! Only what has many values has a gauge and a sketch, apart from the cell.
+
+use crate::Sketch;
+use crate::key::Form;
+use crate::sum::Sum;
+use metric_model::Stats;
+
+/// A cell, whose it is, and what was written of it.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(super) struct Cell<S> {
+    pub(super) owner: Owner,
+    body: Body<S>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner {
+    pub(super) stream: u32,
+    /// Twice the number of times that it was written, and one more when it changed since.
+    pub(super) written: u32,
+}
+
+/// One observation on its way into a cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term {
+    pub(crate) value: f64,
+    pub(crate) time: i64,
+    pub(crate) position: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Body<S> {
+    Total(Total),
+    Few {
+        form: Form,
+        count: u8,
+        last: Last,
+        values: [f64; FEW],
+    },
+    /// Of a measure whose sketch keeps values.
+    List {
+        form: Form,
+        last: Last,
+        values: Vec<f64>,
+    },
+    Gauge(Box<Gauge>),
+    Distribution(Box<Distribution<S>>),
+}
+
+/// So many values stand in the cell.
+const FEW: usize = 4;
+/// The length of a list when it begins; it doubles, and ends at what the sketch keeps.
+const LIST: usize = 12;
+
+/// Which of the values is the last one.
+#[derive(Clone, Copy, Default, Debug)]
+struct Last {
+    place: u8,
+    time: i64,
+    position: u64,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Total {
+    pub(super) sum: Sum,
+    pub(super) count: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gauge {
+    pub(super) total: Total,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) last: Term,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Distribution<S> {
+    pub(super) gauge: Gauge,
+    pub(super) sketch: S,
+}
+
+impl Owner {
+    pub(super) const fn new(stream: u32, written: u32, changed: bool) -> Self {
+        Self { stream, written: written << 1 | changed as u32 }
+    }
+
+    pub(super) const fn is_changed(self) -> bool {
+        self.written & 1 == 1
+    }
+
+    /// The revision that the next point is.
+    pub(super) const fn revision(self) -> u32 {
+        self.written >> 1
+    }
+
+    pub(super) const fn set_changed(&mut self) {
+        self.written |= 1;
+    }
+
+    pub(super) const fn set_written(&mut self) {
+        if self.is_changed() {
+            self.written = self.written.saturating_add(1);
+        }
+    }
+
+    /// Takes the last `set_written` back.
+    pub(super) const fn set_unwritten(&mut self) {
+        self.written = (self.written >> 1).saturating_sub(1) << 1 | 1;
+    }
+}
+
+impl Term {
+    /// By event time, then position in the input; two nodes may have given one position twice, so that the value
+    /// decides last.
+    fn is_before(&self, other: &Self) -> bool {
+        let times = (self.time, self.position).cmp(&(other.time, other.position));
+        times.then(self.value.total_cmp(&other.value)).is_lt()
+    }
+}
+
+impl Total {
+    fn add(&mut self, value: f64) {
+        self.sum.add(value);
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum.merge(other.sum);
+        self.count = self.count.saturating_add(other.count);
+    }
+}
+
+impl Gauge {
+    fn new() -> Self {
+        let first = Term { value: 0.0, time: i64::MIN, position: 0 };
+        Self { total: Total::default(), min: f64::INFINITY, max: f64::NEG_INFINITY, last: first }
+    }
+
+    fn of(values: &[f64], last: Last) -> Self {
+        let mut gauge = Self::new();
+        for value in values {
+            gauge.add_value(*value);
+        }
+        gauge.last = last.term(values).unwrap_or(gauge.last);
+        gauge
+    }
+
+    #[inline]
+    fn add(&mut self, term: &Term) {
+        if term.time > self.last.time || self.total.count == 0 || self.last.is_before(term) {
+            self.last = *term;
+        }
+        self.add_value(term.value);
+    }
+
+    #[inline]
+    fn add_value(&mut self, value: f64) {
+        self.total.add(value);
+        if value < self.min {
+            self.min = value;
+        }
+        if value > self.max {
+            self.max = value;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        if self.total.count == 0 || self.last.is_before(&other.last) {
+            self.last = other.last;
+        }
+        self.total.merge(&other.total);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    fn stats(&self) -> Stats {
+        Stats::sample(self.total.count, self.total.sum.value(), self.min, self.max, self.last.value)
+    }
+}
+
+impl Last {
+    /// As a term; `None` when there are no values.
+    fn term(self, values: &[f64]) -> Option<Term> {
+        let value = *values.get(usize::from(self.place))?;
+        Some(Term { value, time: self.time, position: self.position })
+    }
+
+    /// Takes note of a term that is about to be the next of the values.
+    #[inline]
+    fn next(&mut self, values: &[f64], term: &Term) {
+        if term.time > self.time || self.term(values).is_none_or(|last| last.is_before(term)) {
+            *self = Self { place: values.len() as u8, time: term.time, position: term.position };
+        }
+    }
+}
+
+impl<S: Sketch> Distribution<S> {
+    fn new(form: Form) -> Self {
+        Self { gauge: Gauge::new(), sketch: sketch(form, &[]) }
+    }
+
+    #[inline]
+    fn add(&mut self, term: &Term) {
+        self.gauge.add(term);
+        self.sketch.record(term.value);
+    }
+
+    /// Octets on the heap, its own included.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.sketch.heap_bytes()
+    }
+}
+
+fn sketch<S: Sketch>(form: Form, values: &[f64]) -> S {
+    let mut sketch = match form {
+        Form::Distribution(precision) => S::with_precision(precision),
+        Form::Total | Form::Gauge => S::default(),
+    };
+    values.iter().for_each(|value| sketch.record(*value));
+    sketch
+}
+
+impl<S: Sketch> Cell<S> {
+    /// An empty cell; it holds something as soon as it is seen.
+    pub(super) fn new(stream: u32, form: Form) -> Self {
+        let body = match form {
+            Form::Total => Body::Total(Total::default()),
+            Form::Distribution(_) if S::most_kept() < FEW => Body::Distribution(Box::new(Distribution::new(form))),
+            Form::Gauge | Form::Distribution(_) => {
+                Body::Few { form, count: 0, last: Last::default(), values: [0.0; FEW] }
+            }
+        };
+        Self { owner: Owner::new(stream, 0, true), body }
+    }
+
+    pub(super) fn of_total(owner: Owner, total: Total) -> Self {
+        Self { owner, body: Body::Total(total) }
+    }
+
+    pub(super) fn of_gauge(owner: Owner, gauge: Gauge) -> Self {
+        Self { owner, body: Body::Gauge(Box::new(gauge)) }
+    }
+
+    /// With the values of the sketch where it has kept them, as they would have come in.
+    pub(super) fn of_distribution(owner: Owner, form: Form, gauge: Gauge, sketch: S) -> Option<Self> {
+        let kept = sketch.kept().filter(|kept| kept.len() as u64 == gauge.total.count && !kept.is_empty());
+        let Some(kept) = kept.filter(|kept| kept.len() <= S::most_kept()) else {
+            return Some(Self { owner, body: Body::Distribution(Box::new(Distribution { gauge, sketch })) });
+        };
+        let mut cell = Self::new(owner.stream, form);
+        kept.iter().for_each(|value| cell.push(*value));
+        let place = kept.iter().position(|value| *value == gauge.last.value)?;
+        let found = Last { place: place as u8, time: gauge.last.time, position: gauge.last.position };
+        if let Some(last) = cell.last_mut() {
+            *last = found;
+        }
+        cell.owner = owner;
+        Some(cell)
+    }
+
+    /// Octets besides the cell itself, by what it holds. A gauge always counts as if it stood apart: whether it once did
+    /// is not seen from a snapshot.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.body {
+            Body::Total(_) => 0,
+            Body::Few { form: Form::Gauge, .. } | Body::Gauge(_) => size_of::<Gauge>(),
+            Body::Few { .. } => 0,
+            Body::List { values, .. } => values.capacity() * size_of::<f64>(),
+            Body::Distribution(distribution) => distribution.bytes(),
+        }
+    }
+
+    /// The most octets that one term adds to those.
+    pub(super) fn max_growth() -> usize {
+        let list = S::most_kept().max(LIST) * size_of::<f64>();
+        size_of::<Gauge>().max(size_of::<Distribution<S>>() + S::max_growth()).max(list)
+    }
+
+    pub(super) fn add(&mut self, terms: impl Iterator<Item = Term>) {
+        self.owner.set_changed();
+        // What a cell is changes twice at most, so each kind of cell has a short loop of its own.
+        match &mut self.body {
+            Body::Total(total) => terms.for_each(|term| total.add(term.value)),
+            Body::Gauge(gauge) => terms.for_each(|term| gauge.add(&term)),
+            Body::Distribution(distribution) => terms.for_each(|term| distribution.add(&term)),
+            Body::Few { .. } | Body::List { .. } => terms.for_each(|term| self.add_kept(&term)),
+        }
+    }
+
+    #[inline]
+    fn add_kept(&mut self, term: &Term) {
+        match &mut self.body {
+            Body::Few { count, last, values, .. } if usize::from(*count) < FEW => {
+                let filled = values.get(..usize::from(*count)).unwrap_or_default();
+                last.next(filled, term);
+                values[usize::from(*count)] = term.value;
+                *count += 1;
+            }
+            Body::List { last, values, .. } if values.len() < values.capacity() && values.len() < S::most_kept() => {
+                last.next(values, term);
+                values.push(term.value);
+            }
+            Body::Total(total) => total.add(term.value),
+            Body::Gauge(gauge) => gauge.add(term),
+            Body::Distribution(distribution) => distribution.add(term),
+            Body::Few { .. } | Body::List { .. } => {
+                self.grow();
+                self.add_kept(term);
+            }
+        }
+    }
+
+    /// Adds a value that is not looked at as the last one.
+    fn push(&mut self, value: f64) {
+        let before = self.last_mut().map(|last| *last);
+        self.add_kept(&Term { value, time: i64::MIN, position: 0 });
+        if let (Some(last), Some(before)) = (self.last_mut(), before) {
+            *last = before;
+        }
+    }
+
+    /// Makes room for one more value.
+    #[cold]
+    fn grow(&mut self) {
+        match &mut self.body {
+            Body::Few { form: form @ Form::Distribution(_), last, values, .. } if S::most_kept() > FEW => {
+                let mut list = Vec::with_capacity(LIST.min(S::most_kept()));
+                list.extend_from_slice(values);
+                self.body = Body::List { form: *form, last: *last, values: list };
+            }
+            Body::List { values, .. } if values.len() < S::most_kept() => {
+                values.reserve_exact(values.len().min(S::most_kept() - values.len()));
+            }
+            _ => self.set_apart(),
+        }
+    }
+
+    /// Works out what was left for later: from here on there are a gauge and a sketch.
+    fn set_apart(&mut self) {
+        let Some((form, gauge)) = self.kept().map(|(form, last, values)| (form, Gauge::of(values, last))) else {
+            return;
+        };
+        self.body = match form {
+            Form::Distribution(_) => {
+                let sketch = sketch(form, self.kept().map_or(&[], |(_, _, values)| values));
+                Body::Distribution(Box::new(Distribution { gauge, sketch }))
+            }
+            Form::Gauge | Form::Total => Body::Gauge(Box::new(gauge)),
+        };
+    }
+
+    /// The values, where they are kept, and which is the last.
+    fn kept(&self) -> Option<(Form, Last, &[f64])> {
+        match &self.body {
+            Body::Few { form, count, last, values } => Some((*form, *last, values.get(..usize::from(*count))?)),
+            Body::List { form, last, values } => Some((*form, *last, values)),
+            Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
+        }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Last> {
+        match &mut self.body {
+            Body::Few { last, .. } | Body::List { last, .. } => Some(last),
+            Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
+        }
+    }
+
+    pub(super) fn total(&self) -> Option<&Total> {
+        match &self.body {
+            Body::Total(total) => Some(total),
+            _ => None,
+        }
+    }
+
+    /// The gauge of a cell that has no percentiles, worked out if need be.
+    pub(super) fn gauge(&self) -> Option<Gauge> {
+        match &self.body {
+            Body::Gauge(gauge) => Some(**gauge),
+            Body::Few { form: Form::Gauge, .. } => self.kept().map(|(_, last, values)| Gauge::of(values, last)),
+            _ => None,
+        }
+    }
+
+    /// Gauge and sketch of a distribution, worked out if need be.
+    pub(super) fn with_distribution<T>(&self, look: impl FnOnce(&Gauge, &S) -> T) -> Option<T> {
+        match &self.body {
+            Body::Distribution(found) => Some(look(&found.gauge, &found.sketch)),
+            Body::Total(_) | Body::Gauge(_) => None,
+            Body::Few { .. } | Body::List { .. } => match self.kept()? {
+                (form @ Form::Distribution(_), last, values) => {
+                    Some(look(&Gauge::of(values, last), &sketch(form, values)))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// Takes in what another cell of the same stream holds. Nothing is changed when the two are of different kinds.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if let (Some((form, _, ours)), Some((_, last, theirs))) = (self.kept(), other.kept()) {
+            let most = if form == Form::Gauge { FEW } else { S::most_kept() };
+            if ours.len() + theirs.len() <= most {
+                let (before, term) = (ours.len(), last.term(theirs));
+                let ours = self.kept().and_then(|(_, last, values)| last.term(values));
+                theirs.iter().for_each(|value| self.push(*value));
+                if let (Some(term), Some(kept)) = (term, self.last_mut())
+                    && ours.is_none_or(|ours| ours.is_before(&term))
+                {
+                    *kept = Last { place: before as u8 + last.place, ..last };
+                }
+                return;
+            }
+        }
+        self.set_apart();
+        match &mut self.body {
+            Body::Total(total) => {
+                if let Some(theirs) = other.total() {
+                    total.merge(theirs);
+                }
+            }
+            Body::Gauge(gauge) => {
+                if let Some(theirs) = other.gauge() {
+                    gauge.merge(&theirs);
+                }
+            }
+            Body::Distribution(ours) => {
+                other.with_distribution(|gauge, sketch| {
+                    ours.gauge.merge(gauge);
+                    ours.sketch.merge(sketch);
+                });
+            }
+            Body::Few { .. } | Body::List { .. } => {}
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        match &self.body {
+            Body::Total(total) => Stats::count(total.count, total.sum.value()),
+            Body::Gauge(gauge) => gauge.stats(),
+            Body::Distribution(found) => with(found.gauge.stats(), found.sketch.percentiles()),
+            Body::Few { form, last, .. } | Body::List { form, last, .. } => {
+                let values = self.kept().map_or(&[][..], |(_, _, values)| values);
+                let stats = Gauge::of(values, *last).stats();
+                match form {
+                    Form::Distribution(precision) => with(stats, S::percentiles_of(values, *precision)),
+                    Form::Gauge | Form::Total => stats,
+                }
+            }
+        }
+    }
+
+    /// Reads a word of what stands apart from the cell, for nothing but that it is on its way when it is asked for again.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        match &self.body {
+            Body::Total(_) | Body::Few { .. } => 0,
+            Body::List { values, .. } => values.last().map_or(0, |value| value.to_bits()),
+            Body::Gauge(gauge) => gauge.total.count,
+            Body::Distribution(found) => found.gauge.total.count ^ found.sketch.heap_bytes() as u64,
+        }
+    }
+}
+
+fn with(stats: Stats, percentiles: Option<metric_model::Percentiles>) -> Stats {
+    match percentiles {
+        Some(percentiles) => stats.with_percentiles(percentiles),
+        None => stats,
+    }
+}
