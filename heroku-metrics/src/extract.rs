@@ -242,6 +242,9 @@ pub struct Extractor {
 /// Samples of one line that are read in one go; a longer line is read like the others, only not as fast.
 const SAMPLES: usize = 32;
 
+/// How many streams an extractor counts on that has no aggregator behind it.
+const STREAMS: usize = 1 << 16;
+
 impl Default for Extractor {
     fn default() -> Self {
         Self::new(ExtractorConfig::new())
@@ -314,20 +317,25 @@ impl Extractor {
     /// ```
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {
+        Self::with_streams(config, STREAMS)
+    }
+
+    /// A reader that remembers the tag sets of about so many streams.
+    pub(crate) fn with_streams(config: ExtractorConfig, streams: usize) -> Self {
         // A seed that a sender cannot know, so that no one chooses tags that collide.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         Self {
             config,
             tags: TagSet::new(),
             errors: TagSet::new(),
-            groups: Groups::new(seed),
+            groups: Groups::new(seed, streams),
             orders: [[0; SAMPLES]; 4],
         }
     }
 
     /// What the remembered tag sets take at the most.
-    pub(crate) const fn max_memory() -> usize {
-        Groups::max_memory()
+    pub(crate) fn max_memory(streams: usize) -> usize {
+        Groups::max_memory(streams)
     }
 
     /// Reads one frame's line: its observations in order of appearance, its refusals, and what kind of line it is.

@@ -136,7 +136,7 @@ impl PipelineConfig {
     pub fn max_memory(&self) -> usize {
         // Besides: the tags of the line at hand.
         const LINE: usize = 64 * 1024;
-        let reading = LINE + Extractor::max_memory();
+        let reading = LINE + Extractor::max_memory(self.aggregator.stream_limit() as usize);
         self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(reading)
     }
 
@@ -246,7 +246,7 @@ impl<S: Sketch> Pipeline<S> {
         let (aggregator, besides) = aggregator(config.settings())?;
         let pipeline = Self {
             parser: FrameParser::new(),
-            extractor: Extractor::new(config.extractor),
+            extractor: Extractor::with_streams(config.extractor, config.aggregator.stream_limit() as usize),
             aggregator,
             dialect: config.dialect,
             limits: config.limits,

@@ -8,7 +8,8 @@
 //! the memos. Tags and longer names lie elsewhere.
 //!
 //! The table forgets everything when it is full: what is met often is back at once, and whoever invents new tags for
-//! each line only costs himself the look-up.
+//! each line only costs himself the look-up. It has room for as many groups as the aggregator may have streams for, so
+//! that traffic that fits there does not fill it.
 
 use foldhash::fast::FixedState;
 use metric_model::TagSet;
@@ -19,12 +20,15 @@ use std::hash::{BuildHasher as _, Hasher as _};
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
     hasher: FixedState,
-    /// Upper half of the hash, and the number of the group plus one; 0 for a free slot. Twice as many as there may be groups.
+    /// Upper half of the hash, and the number of the group plus one; 0 for a free slot. A power of two, at least twice as
+    /// many as there are groups, so that a look-up ends.
     slots: Vec<u64>,
     groups: Vec<Group>,
     memos: Vec<StreamMemo>,
     sets: Vec<Named>,
     octets: usize,
+    /// The most groups that are remembered at a time.
+    most: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -42,17 +46,22 @@ struct Named {
     texts: Box<[u8]>,
 }
 
-/// The most groups that are remembered at a time, and the most memos of theirs.
-const MOST: usize = 1 << 14;
-const MOST_MEMOS: usize = 8 * MOST;
-/// What tags and texts may take together. Those of a router line have about 250 octets.
-const MOST_OCTETS: usize = 8 << 20;
+/// What a group may take on average, besides its place in the lists. Tags and texts of a router line have about 200
+/// octets; a memo may count three times, while the list of them grows.
+const GROUP_OCTETS: usize = 448;
+const MEMO: usize = 3 * size_of::<StreamMemo>();
+/// Few have to find room however small the aggregator is, and nobody has more.
+const FEWEST: usize = 1 << 10;
+const MOST: usize = 1 << 18;
+/// A router line has four streams.
+const STREAMS: usize = 4;
 /// Beyond this a text is not worth remembering: the line is an odd one.
 const MAX_TEXT: usize = 128;
 const WORDS: usize = 5;
 
 impl Groups {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Room for the groups of so many streams.
+    pub(crate) fn new(seed: u64, streams: usize) -> Self {
         Self {
             hasher: FixedState::with_seed(seed),
             slots: Vec::new(),
@@ -60,15 +69,19 @@ impl Groups {
             memos: Vec::new(),
             sets: Vec::new(),
             octets: 0,
+            most: Self::most(streams),
         }
     }
 
-    /// What a table takes at the most: texts, slots, and the lists while they grow.
-    pub(crate) const fn max_memory() -> usize {
-        MOST_OCTETS
-            + 2 * MOST * size_of::<u64>()
-            + 3 * MOST * (size_of::<Group>() + size_of::<Named>())
-            + 3 * MOST_MEMOS * size_of::<StreamMemo>()
+    fn most(streams: usize) -> usize {
+        (streams / STREAMS).clamp(FEWEST, MOST)
+    }
+
+    /// What a table takes at the most, with slots and lists while they grow.
+    pub(crate) fn max_memory(streams: usize) -> usize {
+        let most = Self::most(streams);
+        let lists = 3 * (size_of::<Group>() + size_of::<Named>());
+        most * (GROUP_OCTETS + lists) + 6 * most.next_power_of_two() * size_of::<u64>()
     }
 
     /// Where the group of this key is, when it is known.
@@ -99,29 +112,35 @@ impl Groups {
     #[cold]
     pub(crate) fn add(&mut self, key: &Key<'_>, tags: TagSet, memos: usize) -> usize {
         let texts: Box<[u8]> = if key.is_long() { key.texts.concat().into() } else { Box::default() };
-        let octets = texts.len() + tags.text_len() + 16 * tags.len();
-        let is_full = self.groups.len() == MOST || self.memos.len() + memos > MOST_MEMOS;
-        if self.slots.is_empty() || is_full || self.octets + octets > MOST_OCTETS {
-            // Half of the slots stay free, so that a look-up ends.
-            self.slots.clear();
-            self.slots.resize(2 * MOST, 0);
+        let octets = texts.len() + tags.text_len() + 16 * tags.len() + memos * MEMO;
+        if self.groups.len() == self.most || self.octets + octets > self.most * GROUP_OCTETS {
+            self.slots.fill(0);
             self.groups.clear();
             self.memos.clear();
             self.sets.clear();
             self.octets = 0;
         }
-        let (mask, hash) = (self.slots.len() - 1, key.hash(&self.hasher));
-        let mut slot = hash as usize & mask;
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & mask;
+        if 2 * (self.groups.len() + 1) > self.slots.len() {
+            self.grow();
         }
         let place = self.groups.len();
-        self.slots[slot] = hash >> 32 << 32 | (place as u64 + 1);
+        enter(&mut self.slots, key.hash(&self.hasher), place);
         self.groups.push(Group { words: key.words, first_memo: self.memos.len() as u32, memos: memos as u32 });
         self.memos.resize(self.memos.len() + memos, StreamMemo::new());
-        self.sets.push(Named { tags, texts });
+        // A copy has just the room that it needs.
+        self.sets.push(Named { tags: tags.clone(), texts });
         self.octets += octets;
         place
+    }
+
+    /// Twice as many slots.
+    fn grow(&mut self) {
+        let slots = (2 * self.slots.len()).max(2 * FEWEST);
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        for (place, (group, set)) in self.groups.iter().zip(&self.sets).enumerate() {
+            enter(&mut self.slots, hash(&self.hasher, &group.words, [&set.texts]), place);
+        }
     }
 
     /// The tags of a group and the memos of its streams.
@@ -131,6 +150,25 @@ impl Groups {
         let first = first_memo as usize;
         (&self.sets[place].tags, &mut self.memos[first..first + memos as usize])
     }
+}
+
+/// Gives a group that has none a slot.
+fn enter(slots: &mut [u64], hash: u64, place: usize) {
+    let mask = slots.len() - 1;
+    let mut slot = hash as usize & mask;
+    while slots[slot] != 0 {
+        slot = (slot + 1) & mask;
+    }
+    slots[slot] = hash >> 32 << 32 | (place as u64 + 1);
+}
+
+/// `texts` are those that the words do not hold.
+#[inline]
+fn hash<const N: usize>(hasher: &FixedState, words: &[u64; WORDS], texts: [&[u8]; N]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    words.iter().for_each(|word| hasher.write_u64(*word));
+    texts.iter().filter(|text| !text.is_empty()).for_each(|text| hasher.write(text));
+    hasher.finish()
 }
 
 /// What names a group: the kind of line, a number, and two texts of it, each of which may be missing.
@@ -164,12 +202,19 @@ impl<'a> Key<'a> {
 
     #[inline]
     fn hash(&self, hasher: &FixedState) -> u64 {
-        let mut hasher = hasher.build_hasher();
-        self.words.iter().for_each(|word| hasher.write_u64(*word));
-        if self.is_long() {
-            self.texts.iter().for_each(|text| hasher.write(text));
+        if self.is_long() { self.long_hash(hasher) } else { hash(hasher, &self.words, []) }
+    }
+
+    /// The texts as they are kept, one behind the other.
+    fn long_hash(&self, hasher: &FixedState) -> u64 {
+        let (mut octets, mut len) = ([0; 2 * MAX_TEXT], 0);
+        for text in self.texts {
+            if let Some(place) = octets.get_mut(len..len + text.len()) {
+                place.copy_from_slice(text);
+                len += text.len();
+            }
         }
-        hasher.finish()
+        hash(hasher, &self.words, [octets.get(..len).unwrap_or_default()])
     }
 
     /// Whether these are its texts, one behind the other; their lengths are in the words.
@@ -207,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_group_is_made_once_and_found_again() {
-        let mut groups = Groups::new(7);
+        let mut groups = Groups::new(7, 100_000);
         let names: Vec<String> = (0..1_000_usize).map(|n| format!("{n}{}", "x".repeat(n % 40))).collect();
         for (n, name) in names.iter().enumerate() {
             assert_eq!(groups.find(&key(name)), None);
@@ -223,13 +268,13 @@ mod tests {
 
     #[test]
     fn a_full_table_starts_again_and_stays_in_its_bounds() {
-        let mut groups = Groups::new(7);
-        for n in 0..3 * MOST {
+        let mut groups = Groups::new(7, 20_000);
+        for n in 0..3 * groups.most {
             let (name, long) = (n.to_string(), "x".repeat(n % 3_000));
             let tags = TagSet::from_iter([("n", name.as_str()), ("t", &long)]);
             let place = groups.add(&key(&name), tags, n % 30);
             assert_eq!(groups.at(place).0.get("n"), Some(name.as_str()));
-            assert!(groups.groups.len() <= MOST && groups.octets <= MOST_OCTETS && groups.memos.len() <= MOST_MEMOS);
+            assert!(groups.groups.len() <= 5_000 && groups.octets <= 5_000 * GROUP_OCTETS);
         }
     }
 
@@ -239,7 +284,7 @@ mod tests {
         let texts = ["", "a", "ab", "aab", "abb", "abab", "abbb", "abcdefg", "abcdefgh", "abcdefghijklmnop"];
         let all: Vec<Option<&[u8]>> =
             [None].into_iter().chain(texts.into_iter().chain(long).map(|text| Some(text.as_bytes()))).collect();
-        let mut groups = Groups::new(7);
+        let mut groups = Groups::new(7, 20_000);
         let mut places = HashSet::new();
         let pairs = || all.iter().flat_map(|a| all.iter().map(move |b| [*a, *b]));
         let keys = || pairs().flat_map(|pair| [0, 200].map(|number| Key::new(b'r', number, pair).unwrap()));
