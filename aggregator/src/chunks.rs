@@ -57,6 +57,11 @@ impl<T> Chunks<T> {
         Some(item)
     }
 
+    /// Each item in order; the memory of a chunk goes back as soon as it is read.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = T> {
+        self.chunks.into_iter().flatten()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
@@ -85,6 +90,7 @@ mod tests {
         for n in (1_000..3_000).rev() {
             assert_eq!(list.pop(), Some(2 * n));
         }
+        assert_eq!(list.clone().into_items().collect::<Vec<_>>(), list.iter().copied().collect::<Vec<_>>());
         list.push(5);
         assert_eq!((list.len(), list.get(1_000), list.iter().count()), (1_001, Some(&5), 1_001));
     }

@@ -327,7 +327,42 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!((points.len(), points[0].as_point().stats().sum()), (1, 3.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn merge(&mut self, mut other: Self) -> Result<(), MergeError> {
+    pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
+        self.add_up(other, 0)
+    }
+
+    /// As [`merge`](Self::merge), for an aggregator that saw what follows in the input: exact in everything, the last of
+    /// several samples of one stream at one instant included. For several threads that share an input, each with
+    /// the part behind that of the one before: append them in that order.
+    ///
+    /// # Errors
+    /// As those of `merge`.
+    ///
+    /// ```
+    /// use metric_model::{DataPointBuf, Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig};
+    ///
+    /// let none = TagSet::new();
+    /// let part = |depths: &[f64]| {
+    ///     let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    ///     for depth in depths {
+    ///         let _ = engine.observe(&Observation::sample("queue", Value::plain(*depth), &none, Timestamp::from_unix_seconds(0)));
+    ///     }
+    ///     Ok::<_, minute_aggregator::ConfigError>(engine)
+    /// };
+    /// let mut all = part(&[5.0, 7.0, 9.0])?;
+    /// all.append(part(&[4.0])?)?;
+    /// let mut points: Vec<DataPointBuf> = Vec::new();
+    /// all.finish(&mut points)?;
+    /// assert_eq!(points[0].as_point().stats().last(), Some(4.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append(&mut self, other: Self) -> Result<(), MergeError> {
+        self.add_up(other, self.ledger.observed())
+    }
+
+    /// The positions of the other one are counted on from `after`.
+    fn add_up(&mut self, mut other: Self, after: u64) -> Result<(), MergeError> {
         if self.length() != other.length() {
             return Err(MergeError::WindowLength);
         }
@@ -339,10 +374,10 @@ impl<S: Sketch> Aggregator<S> {
         other.settle();
         other.stop_writing();
         let ids = self.streams.merge(&other.streams, &self.config);
-        for (number, theirs) in &other.windows {
+        for (number, theirs) in other.windows {
             let serial = self.next_serial();
-            let ours = self.windows.entry(*number).or_insert_with(|| OpenWindow::new(theirs.window(), serial));
-            ours.merge(theirs, &ids, &mut self.streams);
+            let ours = self.windows.entry(number).or_insert_with(|| OpenWindow::new(theirs.window(), serial));
+            ours.merge(theirs, after, &ids, &mut self.streams);
         }
         self.streams.sweep();
         self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();

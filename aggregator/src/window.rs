@@ -92,7 +92,8 @@ impl<S: Sketch> OpenWindow<S> {
         terms: impl Iterator<Item = Term>,
     ) -> Option<u32> {
         self.changed = true;
-        let (at, is_new) = self.cell(stream, form, place);
+        let known = self.known(stream, place);
+        let (at, is_new) = known.map_or_else(|| (self.push(Cell::new(stream, form)), true), |at| (at, false));
         let cell = self.cells.get_mut(at as usize)?;
         // The list of values is longer than the first counters that follow it.
         let before = if is_new { 0 } else { cell.bytes() };
@@ -101,14 +102,14 @@ impl<S: Sketch> OpenWindow<S> {
         is_new.then_some(at)
     }
 
-    /// The place of a stream's cell, which is made when there is none, and whether it was.
-    fn cell(&mut self, stream: u32, form: Form, place: Place) -> (u32, bool) {
-        let known = match place {
+    /// The place of a stream's cell, if it has one.
+    #[inline]
+    fn known(&mut self, stream: u32, place: Place) -> Option<u32> {
+        match place {
             Place::At(at) => Some(at),
             Place::New => None,
             Place::Unknown => self.find(stream),
-        };
-        known.map_or_else(|| (self.push(Cell::new(stream, form)), true), |at| (at, false))
+        }
     }
 
     /// Adds the cell of a stream that has none.

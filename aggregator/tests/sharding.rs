@@ -66,3 +66,31 @@ fn four_threads_write_what_one_writes() {
     }
     assert_eq!(*all.ledger(), ledger);
 }
+
+#[test]
+fn runs_of_the_input_appended_in_order_are_the_whole_input() {
+    // Many samples of one stream at one instant, in different runs.
+    let observe = |engine: &mut Aggregator, n: u64| {
+        let (kind, name, value, tags, time) = event(n);
+        let second = Timestamp::from_unix_seconds(time.unix_seconds() / 30 * 30);
+        let _ = engine.observe(&Observation::new(kind, name, Value::plain(value), &tags, second));
+    };
+    let part = |from: u64, to: u64| {
+        let mut engine = Aggregator::new(config()).unwrap();
+        (from..to).for_each(|n| observe(&mut engine, n));
+        engine
+    };
+    let finish = |mut engine: Aggregator| {
+        let mut points: Vec<DataPointBuf> = Vec::new();
+        engine.finish(&mut points).unwrap();
+        (points, engine.ledger().clone())
+    };
+    let expected = finish(part(0, 20_000));
+    for cuts in [vec![10_000], vec![1, 19_999], vec![5_000, 5_001, 5_002, 12_345], vec![0, 20_000]] {
+        let mut whole = part(0, cuts[0]);
+        for (at, from) in cuts.iter().enumerate() {
+            whole.append(part(*from, cuts.get(at + 1).copied().unwrap_or(20_000))).unwrap();
+        }
+        assert!(finish(whole) == expected, "{cuts:?}");
+    }
+}

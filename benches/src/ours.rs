@@ -206,9 +206,9 @@ impl Whole {
         &self.pipeline
     }
 
-    /// Adds up what another has read.
-    pub fn merge(&mut self, other: Self) -> bool {
-        self.pipeline.merge(other.pipeline).is_ok()
+    /// Adds what another has read, which follows in the input.
+    pub fn append(&mut self, other: Self) -> bool {
+        self.pipeline.append(other.pipeline).is_ok()
     }
 
     /// Closes all windows and takes every percentile.

@@ -8,6 +8,7 @@
 //!
 //! The aggregator's checksum covers it all.
 
+use crate::SeenDeliveries;
 use crate::ledger::Receipt;
 use crate::pipeline::{Pipeline, PipelineConfig};
 use minute_aggregator::{MergeError, Persist, RestoreErrorKind, Sketch};
@@ -212,11 +213,40 @@ impl<S: Sketch> Pipeline<S> {
     /// ```
     pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
         self.aggregator.merge(other.aggregator)?;
-        self.total.add(&other.total);
-        for (token, ids) in other.seen.drains() {
+        self.add_up(&other.total, &other.seen);
+        Ok(())
+    }
+
+    /// As [`merge`](Self::merge), for a pipeline that read what follows in the input: exact in everything. With several
+    /// threads, each gets one run of the input, and they are appended in the order of the runs.
+    ///
+    /// # Errors
+    /// As those of `merge`.
+    ///
+    /// ```
+    /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf, syslog::Delivery};
+    ///
+    /// let mut first = Pipeline::new(PipelineConfig::new())?;
+    /// first.ingest(&Delivery::new(b"56 <190>1 2026-03-14T09:26:53Z host app web.1 - sample#a=1\n"));
+    /// let mut second = Pipeline::new(PipelineConfig::new())?;
+    /// second.ingest(&Delivery::new(b"56 <190>1 2026-03-14T09:26:53Z host app web.1 - sample#a=2\n"));
+    /// first.append(second)?;
+    /// let mut points: Vec<DataPointBuf> = Vec::new();
+    /// first.finish(&mut points)?;
+    /// assert_eq!(points[0].as_point().stats().last(), Some(2.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append(&mut self, other: Self) -> Result<(), MergeError> {
+        self.aggregator.append(other.aggregator)?;
+        self.add_up(&other.total, &other.seen);
+        Ok(())
+    }
+
+    fn add_up(&mut self, total: &Receipt, seen: &SeenDeliveries) {
+        self.total.add(total);
+        for (token, ids) in seen.drains() {
             ids.iter().for_each(|id| self.seen.restore(token, *id));
         }
-        Ok(())
     }
 }
 

@@ -72,7 +72,7 @@ impl Streams {
 
     /// The id of a stream, if it is known; it may be idle.
     #[inline]
-    fn look_up(&mut self, key: &Key<'_>) -> Option<u32> {
+    pub(super) fn look_up(&mut self, key: &Key<'_>) -> Option<u32> {
         let Recent { tags, stream } = self.recent;
         let (of_tags, tags, guess) = match self.tags.get(tags).filter(|known| known.set == *key.tags) {
             Some(_) => (self.tags.hash(tags), tags, stream.wrapping_add(1)),

@@ -89,7 +89,7 @@ impl Streams {
         let mut ids = vec![None; other.streams.id_bound()];
         for (id, theirs) in other.streams.iter() {
             let Some((key, form)) = other.key_of(theirs).zip(other.form(id)) else { continue };
-            let ours = match self.find(&key) {
+            let ours = match self.look_up(&key) {
                 Some(ours) => ours,
                 None if self.streams.is_full() => continue,
                 None => self.add(&key, theirs.first_seen, form, config),

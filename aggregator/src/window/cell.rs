@@ -401,6 +401,17 @@ impl<S: Sketch> Cell<S> {
         }
     }
 
+    /// Counts its position in the input on from there.
+    pub(super) fn move_on(&mut self, after: u64) {
+        let position = match &mut self.body {
+            Body::Total(_) => return,
+            Body::Few { last, .. } | Body::List { last, .. } => &mut last.position,
+            Body::Gauge(gauge) => &mut gauge.last.position,
+            Body::Distribution(distribution) => &mut distribution.gauge.last.position,
+        };
+        *position = position.saturating_add(after);
+    }
+
     /// Takes in what another cell of the same stream holds. Nothing is changed when the two are of different kinds.
     pub(super) fn merge(&mut self, other: &Self) {
         if let (Some((form, _, ours)), Some((_, last, theirs))) = (self.kept(), other.kept()) {

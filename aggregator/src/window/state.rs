@@ -64,21 +64,25 @@ impl<S: Persist> OpenWindow<S> {
 }
 
 impl<S: Sketch> OpenWindow<S> {
-    /// Adds the cells of another aggregator's window; `ids` has our id for each of its streams.
+    /// Adds the cells of another aggregator's window; `ids` has our id for each of its streams, and its positions in the
+    /// input are counted on from `after`.
     ///
     /// A cell that both have is written again, for neither wrote the sum.
-    pub(crate) fn merge(&mut self, other: &Self, ids: &[Option<u32>], streams: &mut Streams) {
-        for theirs in other.cells.iter() {
+    pub(crate) fn merge(&mut self, other: Self, after: u64, ids: &[Option<u32>], streams: &mut Streams) {
+        for mut theirs in other.cells.into_items() {
             let Some(stream) = ids.get(theirs.owner.stream as usize).copied().flatten() else { continue };
-            let Some((form, place)) = streams.place(stream, self.serial) else { continue };
-            let (at, is_new) = self.cell(stream, form, place);
-            let Some(ours) = self.cells.get_mut(at as usize) else { continue };
-            ours.merge(theirs);
-            if is_new {
-                ours.owner.written = theirs.owner.written;
-                streams.hold(stream, at, self.serial);
-            } else {
-                ours.owner = Owner::new(stream, ours.owner.revision().max(theirs.owner.revision()), true);
+            let Some((_, place)) = streams.place(stream, self.serial) else { continue };
+            theirs.owner.stream = stream;
+            theirs.move_on(after);
+            match self.known(stream, place).and_then(|at| self.cells.get_mut(at as usize)) {
+                Some(ours) => {
+                    ours.merge(&theirs);
+                    ours.owner = Owner::new(stream, ours.owner.revision().max(theirs.owner.revision()), true);
+                }
+                None => {
+                    let at = self.push(theirs);
+                    streams.hold(stream, at, self.serial);
+                }
             }
         }
         self.changed = self.cells.iter().any(|cell| cell.owner.is_changed());

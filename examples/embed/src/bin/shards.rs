@@ -1,67 +1,65 @@
-//! Several cores: frames are dealt out over threads, each with a pipeline of its own, and the parts are merged. The rows
-//! are those of one thread, to the last byte.
+//! Several cores: a body is cut into runs of frames, one for each thread with a pipeline of its own, and the parts are
+//! appended in the order of the input. The rows are those of one thread, to the last byte.
 //!
 //! `cargo run -p embed --bin shards testdata/demo.logplex`
 //!
-//! Which frame goes to which thread does not matter, since merging is exact in any order; only of two samples of one
-//! stream at one instant the last could differ, so frames of one PROCID stay on one thread. A plan's quota is one
-//! account: give it to the merged pipeline, not to the parts.
+//! Where the cuts are does not matter, so they are made where each thread gets as many octets, whatever is in them: a
+//! router's lines all have one PROCID, and would keep one thread busy. Nothing is copied. A service that gets many
+//! deliveries gives each thread some of them as they come, and merges when a minute closes. A plan's quota is one
+//! account: give it to the pipeline that the others are appended to.
 
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::{Delivery, Frames};
 use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig};
-use std::collections::HashMap;
 use std::thread;
 
-fn config() -> PipelineConfig {
-    PipelineConfig::new().dialect(DialectPolicy::ByHostname)
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn read(part: &[u8]) -> Result<Pipeline, Error> {
+    let mut pipeline = Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
+    pipeline.ingest(&Delivery::new(part));
+    Ok(pipeline)
 }
 
-/// A body in parts, one for each thread, by PROCID.
-fn deal(body: &[u8], threads: usize) -> Vec<Vec<u8>> {
-    let mut parts = vec![Vec::new(); threads];
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for raw in Frames::new(body).flatten() {
-        let proc_id = DialectPolicy::ByHostname.read(raw).ok().and_then(|frame| frame.proc_id()).unwrap_or_default();
-        let next = places.len() % threads;
-        let part = &mut parts[*places.entry(proc_id).or_insert(next)];
-        part.extend_from_slice(format!("{} ", raw.bytes().len()).as_bytes());
-        part.extend_from_slice(raw.bytes());
+/// A body in runs of whole frames, one for each thread, of about the same length.
+fn cut(body: &[u8], threads: usize) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let (mut from, mut frames) = (0, Frames::new(body));
+    for part in 1..threads {
+        // The end of the first frame behind the place where the part should end.
+        let near = body.len() * part / threads;
+        let mut ends = frames.by_ref().flatten().map(|raw| (raw.offset() + raw.wire_len()) as usize);
+        let end = ends.find(|end| *end >= near).unwrap_or(body.len());
+        parts.push(&body[from..end]);
+        from = end;
     }
+    parts.push(&body[from..]);
     parts
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn read_by_many(body: &[u8], threads: usize) -> Result<Pipeline, Error> {
+    thread::scope(|scope| {
+        let running: Vec<_> = cut(body, threads).into_iter().map(|part| scope.spawn(|| read(part))).collect();
+        let mut parts = running.into_iter().map(|part| part.join().map_err(|_| "a thread panicked")?);
+        let mut whole = parts.next().ok_or("no thread")??;
+        for part in parts {
+            whole.append(part?)?;
+        }
+        Ok(whole)
+    })
+}
+
+fn main() -> Result<(), Error> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: shards BODY")?)?;
     let threads = thread::available_parallelism()?.get().max(2);
 
-    let parts = deal(&body, threads);
-    let mut merged = Pipeline::new(config())?;
-    thread::scope(|scope| {
-        let running: Vec<_> = parts
-            .iter()
-            .map(|part| {
-                scope.spawn(move || {
-                    let mut pipeline = Pipeline::new(config())?;
-                    pipeline.ingest(&Delivery::new(part));
-                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(pipeline)
-                })
-            })
-            .collect();
-        for part in running {
-            merged.merge(part.join().map_err(|_| "a thread panicked")??)?;
-        }
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-    })?;
-
-    let mut alone = Pipeline::new(config())?;
-    alone.ingest(&Delivery::new(&body));
+    let (mut many, mut alone) = (read_by_many(&body, threads)?, read(&body)?);
     let (mut by_many, mut by_one): (Vec<DataPointBuf>, Vec<DataPointBuf>) = (Vec::new(), Vec::new());
-    merged.finish(&mut by_many)?;
+    many.finish(&mut by_many)?;
     alone.finish(&mut by_one)?;
     assert!(by_many == by_one, "the rows of {threads} threads are those of one");
     let observations: u64 = by_many.iter().map(|row| row.as_point().stats().observations()).sum();
     println!("{threads} threads, {} rows, {observations} observations: as by one thread", by_many.len());
-    println!("{}", merged.ledger());
+    println!("{}", many.ledger());
     Ok(())
 }
