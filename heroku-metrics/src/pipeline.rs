@@ -532,21 +532,22 @@ impl<S: Sketch> Pipeline<S> {
         tap: &mut impl Tap,
         receipt: &mut Receipt,
     ) {
-        let frame = match parsed {
+        // By reference: to copy a frame costs more than to read its header.
+        let frame = match &parsed {
             Ok(frame) => frame,
             Err(error) => {
-                receipt.enter_refused_frame(&error);
-                tap.bad_frame(bytes, &error);
+                receipt.enter_refused_frame(error);
+                tap.bad_frame(bytes, error);
                 return;
             }
         };
-        if tap.frame(&frame) == Verdict::Drop {
+        if tap.frame(frame) == Verdict::Drop {
             receipt.enter_filtered_frame();
             return;
         }
         let Self { extractor, aggregator, plan, .. } = self;
         let plan = plan.as_ref();
-        let line = extractor.read(&frame, &mut Ingest { frame: &frame, aggregator, plan, receipt, tap });
+        let line = extractor.read(frame, &mut Ingest { frame, aggregator, plan, receipt, tap });
         receipt.enter_frame(line.class(), line.ignored_samples());
         if let Some(error) = line.error() {
             let code = error.code();
@@ -554,7 +555,7 @@ impl<S: Sketch> Pipeline<S> {
                 receipt.enter_lost_upstream(error.count().unwrap_or(0));
             }
         }
-        tap.line(&frame, &line);
+        tap.line(frame, &line);
     }
 }
 
