@@ -137,6 +137,7 @@ mod hdr;
 mod intern;
 mod key;
 mod ledger;
+mod minute_sketch;
 mod outcome;
 mod quota;
 #[cfg(feature = "serde")]
@@ -159,8 +160,9 @@ pub use explain::{Explanation, Standing, StreamReport};
 pub use hdr::HdrSketch;
 pub use key::StreamMemo;
 pub use ledger::ObservationLedger;
+pub use minute_sketch::MinuteSketch;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
 pub use shard::{output_order, shard};
-pub use sketch::{MinuteSketch, Persist, Sketch};
+pub use sketch::{Persist, Sketch};
 pub use snapshot::{MergeError, RestoreError, RestoreErrorKind};

@@ -73,6 +73,13 @@ impl Staging {
         self.staged.is_empty()
     }
 
+    /// Gives its memory back, when it holds nothing.
+    pub(crate) fn give_back(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// How many are staged at most, when so many streams are known.
     pub(crate) fn limit(&self, streams: usize) -> usize {
         streams.saturating_mul(A_STREAM).next_power_of_two().clamp(FEWEST, MOST)

@@ -153,8 +153,17 @@ impl<S: Sketch> Aggregator<S> {
         Ok(())
     }
 
-    /// Does a part of what is due, worth about as much as writing so many points; answers whether there is more.
+    /// Writes a part of what is due; when nothing is left at all, only the streams still take memory.
     fn write_some<K: Sink>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
+        let more = self.do_some(most, sink)?;
+        if !more && self.windows.is_empty() {
+            self.staging.give_back();
+        }
+        Ok(more)
+    }
+
+    /// Does a part of what is due, worth about as much as writing so many points; answers whether there is more.
+    fn do_some<K: Sink>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
         let (Some(closed), Some(gone)) = (self.closed_below, self.gone_below) else { return Ok(false) };
         let has_closed = |engine: &Self| engine.windows.first_key_value().is_some_and(|(number, _)| *number < closed);
         if has_closed(self) && !self.staging.is_empty() {

@@ -1,0 +1,538 @@
+use crate::codec::{Reader, Writer};
+use crate::counters::Counters;
+use crate::{Persist, Precision, Sketch};
+use core::fmt;
+use metric_model::{Percentile, Percentiles};
+
+/// The default sketch: observed values while they are few, counters on the boundaries of an HDR histogram beyond.
+///
+/// * Up to [`EXACT`](Self::EXACT) values every answer is an observed value. A few of them stand in the sketch itself
+///   (64 octets), more in a list.
+/// * Beyond, values are counted in buckets. Each answer is the middle of its bucket and within the
+///   [`Precision`]'s bound of the value at that rank, for the whole range of a double; small whole numbers
+///   (below 256; 2,048 with three digits), the least and the greatest value stay exact.
+///
+/// Which of the two answers depends on the number of values alone, so that neither the order of values nor the way in
+/// which parts were merged shows. It does not fail: counters widen before they overflow.
+///
+/// ```
+/// use metric_model::Percentile;
+/// use minute_aggregator::{MinuteSketch, Sketch};
+///
+/// let mut sketch = MinuteSketch::new();
+/// for value in 1..=1_000 {
+///     sketch.record(f64::from(value));
+/// }
+/// let p999 = sketch.percentiles().unwrap().get(Percentile::P999);
+/// assert!((p999 - 999.0).abs() <= 999.0 * 0.005);
+/// ```
+#[derive(Clone)]
+pub struct MinuteSketch {
+    precision: Precision,
+    form: Form,
+}
+
+/// Values that fit into the sketch itself: with tag, number and precision they fill 64 octets.
+const FEW: usize = 6;
+
+#[derive(Clone)]
+enum Form {
+    Few { count: u8, values: [f64; FEW] },
+    List(Vec<f64>),
+    Counters(Box<Counters>),
+}
+
+impl MinuteSketch {
+    /// Up to so many values every answer is an observed value: 64.
+    pub const EXACT: usize = 64;
+
+    /// An empty sketch of two digits.
+    ///
+    /// ```
+    /// assert!(minute_aggregator::MinuteSketch::new().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { precision: Precision::TwoDigits, form: Form::Few { count: 0, values: [0.0; FEW] } }
+    }
+
+    /// The precision that it answers with. A merge of two precisions has the coarser one.
+    ///
+    /// ```
+    /// use minute_aggregator::{MinuteSketch, Precision};
+    /// assert_eq!(MinuteSketch::new().precision(), Precision::TwoDigits);
+    /// ```
+    #[must_use]
+    pub const fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// How many values it took.
+    ///
+    /// ```
+    /// assert_eq!(minute_aggregator::MinuteSketch::new().count(), 0);
+    /// ```
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match &self.form {
+            Form::Few { count, .. } => u64::from(*count),
+            Form::List(values) => values.len() as u64,
+            Form::Counters(counters) => counters.count(),
+        }
+    }
+
+    /// Whether it took none.
+    ///
+    /// ```
+    /// assert!(minute_aggregator::MinuteSketch::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// The least value.
+    ///
+    /// ```
+    /// use minute_aggregator::{MinuteSketch, Sketch};
+    /// let mut sketch = MinuteSketch::new();
+    /// sketch.record(3.0);
+    /// assert_eq!(sketch.min(), Some(3.0));
+    /// ```
+    #[must_use]
+    pub fn min(&self) -> Option<f64> {
+        match self.values() {
+            Some(values) => values.iter().copied().reduce(f64::min),
+            None => self.counters().map(Counters::min),
+        }
+    }
+
+    /// The greatest value.
+    ///
+    /// ```
+    /// use minute_aggregator::{MinuteSketch, Sketch};
+    /// let mut sketch = MinuteSketch::new();
+    /// sketch.record(3.0);
+    /// assert_eq!(sketch.max(), Some(3.0));
+    /// ```
+    #[must_use]
+    pub fn max(&self) -> Option<f64> {
+        match self.values() {
+            Some(values) => values.iter().copied().reduce(f64::max),
+            None => self.counters().map(Counters::max),
+        }
+    }
+
+    /// The value at a rank, counted from 1: the `rank`-th smallest. `None` when there is no such rank.
+    ///
+    /// ```
+    /// use minute_aggregator::{MinuteSketch, Sketch};
+    /// let mut sketch = MinuteSketch::new();
+    /// [30.0, 10.0, 20.0].into_iter().for_each(|value| sketch.record(value));
+    /// assert_eq!(sketch.at_rank(2), Some(20.0));
+    /// assert_eq!((sketch.at_rank(0), sketch.at_rank(4)), (None, None));
+    /// ```
+    #[must_use]
+    pub fn at_rank(&self, rank: u64) -> Option<f64> {
+        if rank == 0 || rank > self.count() {
+            return None;
+        }
+        let [(value, _)] = self.at_ranks([rank]);
+        Some(value)
+    }
+
+    /// What it holds: values and how often each was counted, ascending. Beyond [`EXACT`](Self::EXACT) values, each is
+    /// the middle of a bucket. For exporters and other histograms.
+    ///
+    /// ```
+    /// use minute_aggregator::{MinuteSketch, Sketch};
+    /// let mut sketch = MinuteSketch::new();
+    /// [3.0, 1.0, 3.0].into_iter().for_each(|value| sketch.record(value));
+    /// assert_eq!(sketch.counts(), [(1.0, 1), (3.0, 2)]);
+    /// ```
+    #[must_use]
+    pub fn counts(&self) -> Vec<(f64, u64)> {
+        match &self.form {
+            Form::Counters(counters) => counters.counts(),
+            Form::Few { .. } | Form::List(_) => {
+                let sorted = self.sorted_values();
+                let runs = sorted.chunk_by(|a, b| a == b);
+                runs.filter_map(|run| Some((*run.first()?, run.len() as u64))).collect()
+            }
+        }
+    }
+
+    fn sorted_values(&self) -> Vec<f64> {
+        let mut values = self.values().unwrap_or_default().to_vec();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    }
+
+    /// Ranks within 1..=count, ascending.
+    fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
+        match &self.form {
+            Form::Counters(counters) => counters.at_ranks(ranks),
+            Form::Few { .. } | Form::List(_) => ranks_of(self.values().unwrap_or_default(), ranks).map(|at| (at, true)),
+        }
+    }
+
+    /// The observed values, while they are kept.
+    fn values(&self) -> Option<&[f64]> {
+        match &self.form {
+            Form::Few { count, values } => values.get(..usize::from(*count)),
+            Form::List(values) => Some(values),
+            Form::Counters(_) => None,
+        }
+    }
+
+    fn counters(&self) -> Option<&Counters> {
+        match &self.form {
+            Form::Counters(counters) => Some(counters),
+            Form::Few { .. } | Form::List(_) => None,
+        }
+    }
+}
+
+/// The values at some ranks of at most [`MinuteSketch::EXACT`] values.
+fn ranks_of<const N: usize>(values: &[f64], ranks: [u64; N]) -> [f64; N] {
+    let (mut few, mut many);
+    let sorted = if values.len() <= FEW {
+        few = [0.0; FEW];
+        let filled = &mut few[..values.len()];
+        filled.copy_from_slice(values);
+        // So few that nothing is shorter than sorting by insertion.
+        for end in 1..filled.len() {
+            let mut at = end;
+            while at > 0 && filled[at - 1] > filled[at] {
+                filled.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+        filled
+    } else {
+        many = [0.0; MinuteSketch::EXACT];
+        let filled = &mut many[..values.len().min(MinuteSketch::EXACT)];
+        filled.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+        filled.sort_unstable_by(f64::total_cmp);
+        filled
+    };
+    ranks.map(|rank| sorted.get((rank as usize).wrapping_sub(1)).copied().unwrap_or_default())
+}
+
+/// The counted form of kept values.
+#[cold]
+fn counted(values: &[f64], precision: Precision) -> Box<Counters> {
+    let mut counters = Box::new(Counters::new(precision));
+    values.iter().for_each(|value| counters.record(*value));
+    counters
+}
+
+impl Sketch for MinuteSketch {
+    /// A value that is not finite is left out.
+    #[inline]
+    fn record(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let value = value + 0.0; // -0 + 0 is 0
+        self.form = match &mut self.form {
+            Form::Counters(counters) => return counters.record(value),
+            Form::Few { count, values } => match values.get_mut(usize::from(*count)) {
+                Some(free) => {
+                    *free = value;
+                    *count += 1;
+                    return;
+                }
+                None => {
+                    let mut list = Vec::with_capacity(2 * FEW);
+                    list.extend_from_slice(values);
+                    list.push(value);
+                    Form::List(list)
+                }
+            },
+            Form::List(list) if list.len() < Self::EXACT => {
+                if list.len() == list.capacity() {
+                    list.reserve_exact(list.len().min(Self::EXACT - list.len()));
+                }
+                return list.push(value);
+            }
+            Form::List(list) => {
+                let mut counters = counted(list, self.precision);
+                counters.record(value);
+                Form::Counters(counters)
+            }
+        };
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.precision = self.precision.min(other.precision);
+        if let (Some(_), Some(more)) = (self.values(), other.values())
+            && self.count() + more.len() as u64 <= Self::EXACT as u64
+        {
+            return more.iter().for_each(|value| self.record(*value));
+        }
+        let empty = Form::Few { count: 0, values: [0.0; FEW] };
+        let mut counters = match std::mem::replace(&mut self.form, empty) {
+            Form::Counters(counters) => counters,
+            Form::Few { count, values } => {
+                counted(values.get(..usize::from(count)).unwrap_or_default(), self.precision)
+            }
+            Form::List(values) => counted(&values, self.precision),
+        };
+        match &other.form {
+            Form::Counters(more) => counters.merge(more),
+            Form::Few { .. } | Form::List(_) => {
+                counters.coarsen(other.precision);
+                other.values().unwrap_or_default().iter().for_each(|value| counters.record(*value));
+            }
+        }
+        self.form = Form::Counters(counters);
+    }
+
+    fn percentiles(&self) -> Option<Percentiles> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let found = self.at_ranks(Percentile::ALL.map(|which| which.rank(count)));
+        Some(Percentiles::new(found.map(|(value, _)| value), found.map(|(_, exact)| exact)))
+    }
+
+    fn with_precision(precision: Precision) -> Self {
+        Self { precision, ..Self::new() }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match &self.form {
+            Form::Few { .. } => 0,
+            Form::List(values) => values.capacity() * size_of::<f64>(),
+            Form::Counters(counters) => size_of::<Counters>() + counters.heap_bytes(),
+        }
+    }
+
+    /// When the list turns into counters, each of its values may need a block.
+    fn max_growth() -> usize {
+        size_of::<Counters>() + Counters::max_heap_bytes(Self::EXACT + 1)
+    }
+
+    fn most_kept() -> usize {
+        Self::EXACT
+    }
+
+    fn kept(&self) -> Option<&[f64]> {
+        self.values()
+    }
+
+    fn percentiles_of(values: &[f64], _: Precision) -> Option<Percentiles> {
+        let count = values.len() as u64;
+        (count > 0).then(|| Percentiles::exact(ranks_of(values, Percentile::ALL.map(|which| which.rank(count)))))
+    }
+}
+
+impl Default for MinuteSketch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two sketches are equal when they hold the same: values in any order, or counts.
+impl PartialEq for MinuteSketch {
+    fn eq(&self, other: &Self) -> bool {
+        if self.precision != other.precision {
+            return false;
+        }
+        match (&self.form, &other.form) {
+            (Form::Counters(a), Form::Counters(b)) => a == b,
+            (Form::Counters(_), _) | (_, Form::Counters(_)) => false,
+            _ => self.sorted_values() == other.sorted_values(),
+        }
+    }
+}
+
+/// Two octets for the form and the precision; then the values, sorted, or the counts. 10,000 latencies take about 1 KB.
+impl Persist for MinuteSketch {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut writer = Writer::default();
+        writer.byte(self.precision.to_byte());
+        match &self.form {
+            Form::Counters(counters) => {
+                writer.flag(true);
+                counters.encode(&mut writer);
+            }
+            Form::Few { .. } | Form::List(_) => {
+                writer.flag(false);
+                self.sorted_values().into_iter().for_each(|value| writer.double(value));
+            }
+        }
+        out.append(&mut writer.into_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Reader::new(bytes, 0);
+        let mut sketch = Self::with_precision(Precision::from_byte(input.byte()?)?);
+        if input.flag()? {
+            let counters = Counters::decode(&mut input, sketch.precision)?;
+            // Which form answers depends on the number of values alone.
+            if counters.count() <= Self::EXACT as u64 {
+                return None;
+            }
+            sketch.form = Form::Counters(Box::new(counters));
+            return input.is_empty().then_some(sketch);
+        }
+        while !input.is_empty() {
+            sketch.record(input.double()?);
+        }
+        (sketch.count() <= Self::EXACT as u64).then_some(sketch)
+    }
+}
+
+impl fmt::Debug for MinuteSketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MinuteSketch")
+            .field("precision", &self.precision)
+            .field("count", &self.count())
+            .field("min", &self.min())
+            .field("max", &self.max())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[f64], precision: Precision) -> MinuteSketch {
+        let mut sketch = MinuteSketch::with_precision(precision);
+        values.iter().for_each(|value| sketch.record(*value));
+        sketch
+    }
+
+    #[test]
+    fn it_stands_in_one_cache_line() {
+        assert_eq!(size_of::<MinuteSketch>(), 64);
+    }
+
+    #[test]
+    fn memory_grows_with_the_values() {
+        let spread = |count: u32| (0..count).map(|n| 5.0 + f64::from(n % 977) * 1.37).collect::<Vec<_>>();
+        for (count, most) in [(6, 0), (7, 96), (10, 96), (24, 192), (64, 512), (100, 1_536), (10_000, 4_032)] {
+            let sketch = of(&spread(count), Precision::TwoDigits);
+            assert!(sketch.heap_bytes() <= most, "{count}: {}", sketch.heap_bytes());
+        }
+    }
+
+    #[test]
+    fn the_65th_value_makes_it_count() {
+        let values: Vec<f64> = (0..64).map(|n| f64::from(n) + 0.123_456).collect();
+        let mut sketch = of(&values, Precision::TwoDigits);
+        let exact = sketch.percentiles().unwrap();
+        for which in Percentile::ALL {
+            assert!(exact.is_exact(which));
+            assert_eq!(exact.get(which), values[which.rank(64) as usize - 1]);
+        }
+        sketch.record(64.123_456);
+        let counted = sketch.percentiles().unwrap();
+        assert!(!counted.is_exact(Percentile::P50));
+        assert!(counted.is_exact(Percentile::P999), "rank 65 of 65 is the maximum");
+        assert_eq!(counted.get(Percentile::P999), 64.123_456);
+    }
+
+    #[test]
+    fn odd_values() {
+        let mut sketch = MinuteSketch::new();
+        sketch.record(f64::NAN);
+        sketch.record(f64::INFINITY);
+        assert!(sketch.is_empty());
+        assert_eq!((sketch.min(), sketch.max(), sketch.percentiles()), (None, None, None));
+        sketch.record(-0.0);
+        assert_eq!(sketch.min().map(f64::to_bits), Some(0));
+        let constant = of(&[1e-300; 1_000], Precision::TwoDigits).percentiles().unwrap();
+        assert_eq!(constant.get(Percentile::P50), 1e-300, "the middle of the bucket is clamped to what was seen");
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            any::<f64>().prop_filter("finite", |v| v.is_finite()),
+            -500.0..500.0_f64,
+            (-300..3_000_i32).prop_map(f64::from),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn bytes_come_back_and_damage_is_not_a_panic(
+            values in prop::collection::vec(value(), 0..200),
+            at in 0usize..2_000,
+            to: u8,
+        ) {
+            for precision in [Precision::TwoDigits, Precision::ThreeDigits] {
+                let sketch = of(&values, precision);
+                let mut bytes = Vec::new();
+                sketch.encode(&mut bytes);
+                prop_assert_eq!(MinuteSketch::decode(&bytes), Some(sketch.clone()));
+                let counted: u64 = sketch.counts().iter().map(|(_, count)| count).sum();
+                prop_assert_eq!(counted, values.len() as u64);
+                let place = at % bytes.len();
+                bytes[place] = to;
+                if let Some(other) = MinuteSketch::decode(&bytes) {
+                    prop_assert!(other.percentiles().is_none_or(|found| found.get(Percentile::P50).is_finite()));
+                }
+            }
+        }
+
+        #[test]
+        fn parts_merge_in_any_order_to_the_whole(
+            values in prop::collection::vec(value(), 0..300),
+            cuts in prop::collection::vec(0usize..300, 0..5),
+            turn in 0usize..6,
+        ) {
+            let whole = of(&values, Precision::TwoDigits);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(values.len())).collect();
+            cuts.extend([0, values.len()]);
+            cuts.sort_unstable();
+            let mut parts: Vec<_> =
+                cuts.windows(2).map(|cut| of(&values[cut[0]..cut[1]], Precision::TwoDigits)).collect();
+            let by = turn % parts.len();
+            parts.rotate_left(by);
+            let mut merged = MinuteSketch::new();
+            parts.iter().for_each(|part| merged.merge(part));
+            prop_assert_eq!(&merged, &whole);
+            prop_assert_eq!(merged.percentiles(), whole.percentiles());
+        }
+
+        #[test]
+        fn two_precisions_merge_to_the_coarser(
+            fine in prop::collection::vec(value(), 0..150),
+            coarse in prop::collection::vec(value(), 0..150),
+        ) {
+            let all: Vec<f64> = fine.iter().chain(&coarse).copied().collect();
+            let expected = of(&all, Precision::TwoDigits);
+            let (fine, coarse) = (of(&fine, Precision::ThreeDigits), of(&coarse, Precision::TwoDigits));
+            let mut a = fine.clone();
+            a.merge(&coarse);
+            let mut b = coarse;
+            b.merge(&fine);
+            prop_assert_eq!(&a, &expected);
+            prop_assert_eq!(&b, &expected);
+        }
+
+        #[test]
+        fn every_rank_is_within_the_bound(mut values in prop::collection::vec(value(), 1..300)) {
+            for precision in [Precision::TwoDigits, Precision::ThreeDigits] {
+                let sketch = of(&values, precision);
+                values.sort_unstable_by(f64::total_cmp);
+                for (place, value) in values.iter().enumerate() {
+                    let answer = sketch.at_rank(place as u64 + 1).unwrap();
+                    if values.len() <= MinuteSketch::EXACT || place == 0 || place + 1 == values.len() {
+                        prop_assert_eq!(answer, *value);
+                    } else if *value == 0.0 || value.abs() >= f64::MIN_POSITIVE {
+                        prop_assert!((answer - value).abs() <= value.abs() * precision.relative_error());
+                    }
+                }
+            }
+        }
+    }
+}
