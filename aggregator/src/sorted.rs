@@ -109,6 +109,11 @@ impl Sorted {
         self.ranked = true;
     }
 
+    /// Forgets the places, which the next [`rank_all`](Self::rank_all) finds again.
+    pub(crate) fn give_back(&mut self) {
+        (self.ranks, self.ranked) = (Vec::new(), false);
+    }
+
     /// The place of an id in the order, as of the last [`rank_all`](Self::rank_all).
     #[inline]
     pub(crate) fn rank(&self, id: u32) -> u32 {

@@ -158,6 +158,7 @@ impl<S: Sketch> Aggregator<S> {
         let more = self.do_some(most, sink)?;
         if !more && self.windows.is_empty() {
             self.staging.give_back();
+            self.streams.give_back();
         }
         Ok(more)
     }

@@ -19,6 +19,12 @@ impl Streams {
         self.tag_order.rank_all(self.tags.id_bound(), by_tags(&self.tags));
     }
 
+    /// Gives back what only the writing of a window needs.
+    pub(crate) fn give_back(&mut self) {
+        self.metric_order.give_back();
+        self.tag_order.give_back();
+    }
+
     /// Sorts as the output: by name, kind and unit, then by tags; as of the last [`sort`](Self::sort).
     #[inline]
     pub(crate) fn rank(&self, id: u32) -> u64 {
