@@ -259,7 +259,8 @@ impl Counters {
                 return None;
             }
             let mut next = 0;
-            for _ in 0..input.count()? {
+            let filled = input.count().filter(|filled| *filled > 0)?;
+            for _ in 0..filled {
                 let place = usize::try_from(input.number()?).ok()?.checked_add(next).filter(|place| *place < BLOCK)?;
                 let count = input.number()?;
                 let bucket = Bucket::from_block(number, place);
@@ -268,12 +269,20 @@ impl Counters {
                 if count == 0 || !answer.is_finite() || Bucket::of(answer, precision) != bucket {
                     return None;
                 }
-                read.count = read.count.saturating_add(count);
+                read.count = read.count.checked_add(count)?;
                 read.add(bucket, count);
                 next = place + 1;
             }
         }
-        (read.min <= read.max).then_some(read)
+        // The least and the greatest value are in the outer buckets; an answer between them is in order then.
+        let mut buckets = read.ascending().map(|(bucket, _)| bucket);
+        let least = buckets.next()?;
+        let greatest = buckets.last().unwrap_or(least);
+        let ends = [(read.min, least), (read.max, greatest)];
+        let is_end = |(value, bucket): (f64, Bucket)| {
+            Bucket::of(value, precision) == bucket && value.to_bits() != (-0.0_f64).to_bits()
+        };
+        (read.min <= read.max && ends.into_iter().all(is_end)).then_some(read)
     }
 
     /// Octets on the heap, at most. By the contents alone and not by what a list has in reserve, so that equal

@@ -379,8 +379,15 @@ impl Persist for MinuteSketch {
             sketch.form = Form::Counters(Box::new(counters));
             return input.is_empty().then_some(sketch);
         }
+        let mut before = f64::NEG_INFINITY;
         while !input.is_empty() {
-            sketch.record(input.double()?);
+            // As `encode` writes them: ascending, and 0 in one spelling.
+            let value = input.double()?;
+            if value < before || value.to_bits() == (-0.0_f64).to_bits() {
+                return None;
+            }
+            sketch.record(value);
+            before = value;
         }
         (sketch.count() <= Self::EXACT as u64).then_some(sketch)
     }
@@ -449,6 +456,42 @@ mod tests {
         assert_eq!(sketch.min().map(f64::to_bits), Some(0));
         let constant = of(&[1e-300; 1_000], Precision::TwoDigits).percentiles().unwrap();
         assert_eq!(constant.get(Percentile::P50), 1e-300, "the middle of the bucket is clamped to what was seen");
+    }
+
+    /// What another than `encode` could have written.
+    #[test]
+    fn one_content_has_one_spelling() {
+        let list = |values: &[f64]| {
+            let head = [0, 0].into_iter();
+            head.chain(values.iter().flat_map(|value| value.to_bits().to_le_bytes())).collect::<Vec<u8>>()
+        };
+        assert!(MinuteSketch::decode(&list(&[-1.0, 0.0, 0.0, 2.5])).is_some());
+        assert_eq!(MinuteSketch::decode(&list(&[2.5, -1.0])), None, "out of order");
+        assert_eq!(MinuteSketch::decode(&list(&[-0.0])), None, "a zero that is never written");
+        assert_eq!(MinuteSketch::decode(&list(&[1.0; 64])).map(|sketch| sketch.count()), Some(64));
+        assert_eq!(MinuteSketch::decode(&list(&[1.0; 65])), None, "so many are counted");
+
+        // 100 times 7: least and greatest, one block of number 0, in it one counter, at 7, of 100.
+        let counted =
+            |min: f64, max: f64, blocks: &[u8]| [&[0, 1][..], &min.to_le_bytes(), &max.to_le_bytes(), blocks].concat();
+        let seven = MinuteSketch::decode(&counted(7.0, 7.0, &[1, 0, 1, 7, 100]));
+        assert_eq!(seven, Some(of(&[7.0; 100], Precision::TwoDigits)));
+        for (min, max) in [(6.0, 7.0), (7.0, 8.0), (8.0, 9.0), (-0.0, 7.0)] {
+            assert_eq!(
+                MinuteSketch::decode(&counted(min, max, &[1, 0, 1, 7, 100])),
+                None,
+                "{min} to {max} is elsewhere"
+            );
+        }
+        assert_eq!(
+            MinuteSketch::decode(&counted(0.0, 0.0, &[1, 0, 1, 0, 100])),
+            Some(of(&[0.0; 100], Precision::TwoDigits))
+        );
+        assert_eq!(MinuteSketch::decode(&counted(-0.0, 0.0, &[1, 0, 1, 0, 100])), None, "a zero that is never written");
+        assert_eq!(MinuteSketch::decode(&counted(7.0, 7.0, &[2, 0, 1, 7, 100, 1, 0])), None, "a block of nothing");
+        let most = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1];
+        let two = [&[1, 0, 2, 7][..], &most, &[0], &most].concat();
+        assert_eq!(MinuteSketch::decode(&counted(7.0, 8.0, &two)), None, "more values than can be counted");
     }
 
     fn value() -> impl Strategy<Value = f64> {

@@ -259,14 +259,16 @@ impl Receipt {
         self.numbers().map(|number| *number).collect()
     }
 
-    /// `None` when there are too many or too few, or the books do not balance.
+    /// `None` when there are too many or too few, the books do not balance, or so much was counted that going on could
+    /// overflow: nobody has counted 2^63 of anything.
     pub(crate) fn from_numbers(numbers: &[u64]) -> Option<Self> {
         let mut receipt = Self::default();
         let mut given = numbers.iter();
         for slot in receipt.numbers() {
             *slot = *given.next()?;
         }
-        (given.next().is_none() && receipt.balances()).then_some(receipt)
+        let is_sane = numbers.iter().all(|number| *number <= u64::MAX / 2);
+        (given.next().is_none() && is_sane && receipt.balances()).then_some(receipt)
     }
 
     /// Deliveries that were counted before, and of which nothing was read again.
@@ -414,10 +416,14 @@ impl Receipt {
     /// ```
     #[must_use]
     pub fn balances(&self) -> bool {
-        self.octets == self.frame_octets + self.separators + self.skipped_octets()
-            && self.frames == self.native + self.custom + self.text + self.filtered + self.refused_frames()
-            && self.values == self.observed + self.not_in_plan + self.refused_values()
-            && self.observed == self.accepted + self.turned_away
+        let adds_up = |total: u64, parts: &[u64], more: &[u64]| {
+            u128::from(total) == parts.iter().chain(more).map(|part| u128::from(*part)).sum()
+        };
+        adds_up(self.octets, &[self.frame_octets, self.separators], &self.skipped)
+            && adds_up(self.frames, &[self.native, self.custom, self.text, self.filtered], &self.refused_frames)
+            && adds_up(self.values, &[self.observed, self.not_in_plan], &self.refused_values)
+            && adds_up(self.observed, &[self.accepted, self.turned_away], &[])
+            && self.duplicates <= self.deliveries
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {

@@ -272,9 +272,15 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn estimate(&self, dynos: u32, custom: u32) -> Estimate {
-        let per_dyno =
-            if self.is_collected("heroku.dyno.load.load1") { crate::native::RUNTIME.metrics().len() as u32 } else { 0 };
-        let custom = if self.collects.is_none() { custom } else { 0 };
+        let takes_a_place = |metric: &&crate::native::Native| {
+            let exempt = self.exempt.iter().any(|prefix| metric.name().starts_with(prefix.as_str()));
+            !exempt && self.is_collected(metric.name())
+        };
+        let per_dyno = crate::native::RUNTIME.metrics().iter().filter(takes_a_place).count() as u32;
+        // An app's own names never begin with `heroku.`; which others it has is not known here.
+        let is_custom = |prefix: &String| !prefix.starts_with("heroku.");
+        let custom =
+            if self.collects.as_ref().is_none_or(|prefixes| prefixes.iter().any(is_custom)) { custom } else { 0 };
         Estimate { dynos, per_dyno, custom, limit: self.streams }
     }
 }

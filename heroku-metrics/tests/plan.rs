@@ -105,6 +105,9 @@ fn first_come_first_served_in_the_order_of_the_input() {
 fn estimates_show_their_sum() {
     assert_eq!(Plan::gold().estimate(25, 50).to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
     assert_eq!(Plan::development().estimate(25, 50).streams(), 0, "no runtime, no custom");
+    assert_eq!(Plan::gold().exempt("heroku.dyno.mem.").estimate(4, 1).streams(), 13, "three loads a dyno count");
+    assert_eq!(Plan::gold().collects(["heroku.dyno.load."]).estimate(4, 7).streams(), 12, "nothing else is collected");
+    assert_eq!(Plan::gold().collects(["shop.", "heroku.router."]).estimate(4, 7).streams(), 7);
     assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
 }
 

@@ -131,6 +131,36 @@ fn a_snapshot_of_a_bare_aggregator_is_not_a_pipelines() {
     assert_eq!(error.to_string(), "pipeline state of the snapshot makes no sense");
 }
 
+/// Numbers that were forged into books: adding them up must not overflow, nor may they go on to.
+#[test]
+fn books_that_cannot_be_are_refused() {
+    let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
+    for _ in 0..2 {
+        pipeline.ingest(&Delivery::new(b"4 junk\n").with_frame_id("9C2F"));
+    }
+    let bytes = pipeline.snapshot(b"");
+    let config = || AggregatorConfig::new();
+    let (mut engine, state) = heroku_metrics::aggregator::Aggregator::restore(config(), &bytes).unwrap();
+    let count = usize::from(u16::from_le_bytes([state[7], state[8]]));
+    let mut forged = |change: &dyn Fn(usize) -> Option<u64>| {
+        let mut state = state.clone();
+        for number in 0..count {
+            if let Some(value) = change(number) {
+                state[9 + 8 * number..][..8].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        Pipeline::restore(PipelineConfig::new(), &engine.snapshot(&state))
+            .map(|(pipeline, _)| pipeline.ledger().to_string())
+    };
+    let books = forged(&|_| None).unwrap();
+    assert!(books.starts_with("deliveries   2 in, 1 new, 1 duplicate"), "{books}");
+    for number in 0..count {
+        assert!(forged(&|at| (at == number).then_some(u64::MAX)).is_err(), "number {number}");
+    }
+    assert!(forged(&|_| Some(u64::MAX)).is_err());
+    assert!(forged(&|at| (at == 1).then_some(3)).is_err(), "more duplicates than deliveries");
+}
+
 #[test]
 fn parts_merge_in_any_order() {
     let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
