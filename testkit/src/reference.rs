@@ -272,6 +272,14 @@ impl Reference {
         self.write()
     }
 
+    /// Closes the oldest window, if there is one; returns what is written.
+    pub fn close_oldest(&mut self) -> Vec<Row> {
+        let Some((oldest, _)) = self.windows.first_key_value() else { return Vec::new() };
+        self.closed_below = self.closed_below.max(Some(oldest + 1));
+        self.gone_below = self.gone_below.max(Some(oldest + 1));
+        self.write()
+    }
+
     fn write(&mut self) -> Vec<Row> {
         let mut rows = Vec::new();
         let closed = self.closed_below.unwrap_or(i64::MIN);
