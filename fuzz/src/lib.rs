@@ -1,0 +1,95 @@
+//! What the structured targets share: choices drawn from the fuzzer's octets, and snapshots with a right checksum.
+
+/// Takes choices off the front of the input; zeros when it is used up, so that every input is a program.
+///
+/// Small inputs make small programs, and a changed octet changes one choice: what a fuzzer needs to find its way.
+#[derive(Debug)]
+pub struct Draw<'a>(&'a [u8]);
+
+impl<'a> Draw<'a> {
+    /// From these octets.
+    pub fn new(input: &'a [u8]) -> Self {
+        Self(input)
+    }
+
+    /// Whether all is used up.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The octets that are left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// One octet.
+    pub fn octet(&mut self) -> u8 {
+        self.array().map_or(0, |[octet]| octet)
+    }
+
+    /// A number below `limit`, which is 1 to 256.
+    pub fn below(&mut self, limit: usize) -> usize {
+        usize::from(self.octet()) % limit
+    }
+
+    /// True or false.
+    pub fn flag(&mut self) -> bool {
+        self.octet() & 1 == 1
+    }
+
+    /// One of these.
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+
+    /// Sixteen bits.
+    pub fn short(&mut self) -> i16 {
+        self.array().map_or(0, i16::from_le_bytes)
+    }
+
+    /// A double: mostly plain numbers, sometimes any bits.
+    pub fn double(&mut self) -> f64 {
+        const ODD: [f64; 12] =
+            [0.1, 0.2, -0.0, 1e-300, 1e300, -1e300, 1.6e23, -1.6e23, f64::MAX, f64::NAN, f64::INFINITY, 1e15 + 0.5];
+        match self.below(8) {
+            0..=2 => f64::from(self.octet()),
+            3 | 4 => f64::from(self.short()) / 100.0,
+            5 => f64::from(self.short()) * 1_000.0,
+            6 => self.pick(&ODD),
+            _ => self.array().map_or(0.0, f64::from_le_bytes),
+        }
+    }
+
+    /// At most so many octets.
+    pub fn octets(&mut self, most: usize) -> &'a [u8] {
+        let (taken, left) = self.0.split_at(most.min(self.0.len()));
+        self.0 = left;
+        taken
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, left) = self.0.split_first_chunk::<N>()?;
+        self.0 = left;
+        Some(*taken)
+    }
+}
+
+/// A snapshot of an aggregator around this content, with the length and the checksum that make it one: without them no
+/// mutation of a snapshot would ever get as far as the decoder.
+pub fn sealed(content: &[u8]) -> Vec<u8> {
+    let mut bytes = [b"MINAGG\x01\0", &(content.len() as u64).to_le_bytes()[..], content].concat();
+    bytes.extend(crc64(&bytes).to_le_bytes());
+    bytes
+}
+
+/// The content of a snapshot: the reverse of [`sealed`].
+pub fn content(snapshot: &[u8]) -> &[u8] {
+    &snapshot[16..snapshot.len() - 8]
+}
+
+/// CRC-64/XZ, bit by bit.
+fn crc64(bytes: &[u8]) -> u64 {
+    !bytes.iter().fold(!0, |sum: u64, octet| {
+        (0..8).fold(sum ^ u64::from(*octet), |sum, _| sum >> 1 ^ (sum & 1) * 0xC96C_5795_D787_0F42)
+    })
+}
