@@ -168,13 +168,16 @@ impl<'a> Reader<'a> {
         self.signed().map(Timestamp::from_unix_micros)
     }
 
+    /// Tags in their order, as they are written: so that putting them together is linear, whoever wrote them.
     pub(crate) fn tags(&mut self) -> Option<TagSet> {
         let mut tags = TagSet::new();
+        let mut before = None;
         for _ in 0..self.count()? {
             let (key, value) = (self.text()?, self.text()?);
-            if !tags.insert(key, value) {
+            if before.is_some_and(|before| before >= key) || !tags.insert(key, value) {
                 return None;
             }
+            before = Some(key);
         }
         Some(tags)
     }
@@ -231,6 +234,7 @@ mod tests {
         assert_eq!(Reader::new(&[2], 0).flag(), None);
         assert_eq!(Reader::new(&f64::NAN.to_bits().to_le_bytes(), 0).double(), None);
         assert_eq!(Reader::new(&[2, 1, b'a', 0, 1, b'a', 0], 0).tags(), None, "a key twice");
+        assert_eq!(Reader::new(&[2, 1, b'b', 0, 1, b'a', 0], 0).tags(), None, "out of order");
     }
 
     proptest! {
