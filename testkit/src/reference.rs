@@ -298,13 +298,63 @@ impl Reference {
 }
 
 fn row(window: i64, key: &Key, revision: u32, values: &[(f64, i64, u64)], percentiles: bool) -> Row {
-    let mut sorted: Vec<f64> = values.iter().map(|(value, ..)| *value).collect();
-    sorted.sort_by(f64::total_cmp);
     let last = values.iter().max_by_key(|(_, time, position)| (*time, *position)).map_or(0.0, |(value, ..)| *value);
-    let range = (key.kind != Kind::Count).then(|| [sorted[0], sorted[sorted.len() - 1], last]);
-    let of_rank = |mille: usize| sorted[(sorted.len() * mille).div_ceil(1000) - 1];
-    let percentiles = percentiles.then(|| [500, 950, 990, 999].map(of_rank));
-    Row { window, key: key.clone(), revision, count: values.len() as u64, sum: sum(&sorted), range, percentiles }
+    let values = values.iter().map(|(value, ..)| *value).collect();
+    Row { revision, ..Row::of(window, key, values, last, percentiles) }
+}
+
+/// Up to so many values a percentile is an observed value.
+const OBSERVED: u64 = 64;
+
+const MILLES: [u64; 4] = [500, 950, 990, 999];
+
+impl Row {
+    /// The first row of a window of a stream, of all its values in any order, one of which is the last.
+    ///
+    /// # Panics
+    /// When there are no values.
+    #[must_use]
+    pub fn of(window: i64, key: &Key, mut values: Vec<f64>, last: f64, percentiles: bool) -> Self {
+        values.sort_by(f64::total_cmp);
+        let range = (key.kind != Kind::Count).then(|| [values[0], values[values.len() - 1], last]);
+        let of_rank = |mille: u64| values[(values.len() * mille as usize).div_ceil(1000) - 1];
+        let percentiles = percentiles.then(|| MILLES.map(of_rank));
+        let (key, count) = (key.clone(), values.len() as u64);
+        Self { window, key, revision: 0, count, sum: sum(&values), range, percentiles }
+    }
+
+    /// The same with the percentiles that a sketch of two digits answers by the documented rule: of up to 64 values the
+    /// observed ones; of more the middles of their buckets, but for the least and the greatest value, and never beyond
+    /// these.
+    #[must_use]
+    pub fn sketched(mut self) -> Self {
+        let (Some([min, max, _]), Some(exact)) = (self.range, &mut self.percentiles) else { return self };
+        for (value, mille) in exact.iter_mut().zip(MILLES) {
+            let rank = (self.count * mille).div_ceil(1000);
+            if self.count > OBSERVED && rank > 1 && rank < self.count {
+                *value = bucket(*value).clamp(min, max);
+            }
+        }
+        self
+    }
+}
+
+/// The middle of the bucket that a value falls into: a whole number below 256 has one of its own, all else is cut into
+/// 128 of one width in each octave.
+fn bucket(value: f64) -> f64 {
+    let size = value.abs();
+    if size == 0.0 || !size.is_normal() || (size < 256.0 && size.fract() == 0.0) {
+        return value;
+    }
+    let mut octave = 1.0_f64;
+    while octave * 2.0 <= size {
+        octave *= 2.0;
+    }
+    while octave > size {
+        octave /= 2.0;
+    }
+    let width = octave / 128.0;
+    (((size / width).floor() + 0.5) * width).copysign(value)
 }
 
 /// The sum by the documented rule: each value as a whole number of 1e-15, at most what an `i128` holds of them; added
@@ -389,6 +439,18 @@ mod tests {
         assert_eq!(reference.observe(&seen(3.0, 0, "c")), Fate::Folded);
         let sums: Vec<f64> = reference.finish().iter().map(|row| row.sum).collect();
         assert_eq!(sums, [5.0, 1.0]);
+    }
+
+    #[test]
+    fn many_values_answer_by_bucket() {
+        assert_eq!([0.0, 255.0, -7.0].map(bucket), [0.0, 255.0, -7.0]);
+        // 512 to 1024 in 128 buckets of 4, 1 to 2 in 128 of 1/128.
+        assert_eq!([512.0, 515.9, 516.0, 1.5, -1.5].map(bucket), [514.0, 514.0, 518.0, 1.503_906_25, -1.503_906_25]);
+        let key = seen(0.0, 0, "a").key;
+        let of = |count: u32| Row::of(0, &key, (1..=count).map(|n| f64::from(n) * 100.0).collect(), 1.0, true);
+        assert_eq!(of(64).sketched(), of(64));
+        assert_eq!(of(65).percentiles, Some([3_300.0, 6_200.0, 6_500.0, 6_500.0]));
+        assert_eq!(of(65).sketched().percentiles, Some([3_304.0, 6_192.0, 6_500.0, 6_500.0]));
     }
 
     #[test]

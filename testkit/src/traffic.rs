@@ -138,13 +138,23 @@ impl Haystack {
     }
 }
 
-/// Ranks by Zipf's law, exponent 1, over integer weights.
-struct Zipf {
+/// Ranks by Zipf's law, exponent 1, over integer weights: the second is met half as often as the first.
+///
+/// ```
+/// use testkit::{random::Random, traffic::Zipf};
+/// let (zipf, mut random) = (Zipf::new(10), Random::new(1));
+/// let firsts = (0..1_000).filter(|_| zipf.rank(&mut random) == 0).count();
+/// assert!((300..400).contains(&firsts));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Zipf {
     sums: Vec<u64>,
 }
 
 impl Zipf {
-    fn new(count: u64) -> Self {
+    /// Of `count` ranks, at least one.
+    #[must_use]
+    pub fn new(count: u64) -> Self {
         let sums = (1..=count.max(1))
             .scan(0, |sum, rank| {
                 *sum += (1 << 32) / rank;
@@ -154,7 +164,8 @@ impl Zipf {
         Self { sums }
     }
 
-    fn rank(&self, random: &mut Random) -> usize {
+    /// One of them, counted from 0.
+    pub fn rank(&self, random: &mut Random) -> usize {
         let at = random.below(self.sums.last().copied().unwrap_or_default());
         self.sums.partition_point(|&sum| sum <= at)
     }

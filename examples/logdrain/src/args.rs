@@ -46,6 +46,9 @@ Examples:
 A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked
 overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
+    /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
+    #[command(after_help = crate::send::after_help())]
+    Send(crate::send::SendArgs),
 }
 
 /// What is read, and how.
@@ -184,7 +187,7 @@ pub(crate) enum LedgerFormat {
 }
 
 /// `60s`, `5m`, `2h`, `500ms`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (digits, factor_ms) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)]
         .into_iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))

@@ -4,6 +4,7 @@
 //! args -> input -> parse  (every frame as one JSON line)
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
+//! args -> send (lines as Logplex delivers them, and the truth about them)
 //! ```
 
 mod args;
@@ -15,6 +16,7 @@ mod parse;
 mod plan;
 mod replay;
 mod report;
+mod send;
 mod table;
 mod top;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Parse(args) => parse::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Top(args) => top::run(&args),
+        Command::Send(args) => send::run(&args),
     };
     match outcome {
         Ok(status) => status.into(),

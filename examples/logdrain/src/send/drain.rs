@@ -1,0 +1,223 @@
+//! One drain: its deliveries in the order in which they leave, what was lost on the way, and the truth about the rest.
+
+use super::frame::{Dialect, Origin, Precision, stamp};
+use super::scenario::{Habits, MessageCount, Scenarios};
+use super::streams::{self, Observed};
+use super::text;
+use super::traffic::{Batch, Clock, Traffic};
+use super::truth::Truth;
+use crate::failure::Failure;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+use testkit::random::Random;
+
+/// How a drain is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    pub(super) token: String,
+    pub(super) app: Option<String>,
+    pub(super) dialect: Dialect,
+    /// Event time of the first line and how far the others are spread, in microseconds.
+    pub(super) start: i64,
+    pub(super) span: i64,
+    pub(super) lines: u64,
+    /// The most lines of one delivery.
+    pub(super) batch: u64,
+    pub(super) scenarios: Scenarios,
+    pub(super) with_truth: bool,
+}
+
+/// A batch with its name, the same on every try.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) id: String,
+    pub(super) habits: Habits,
+    /// The number of the last line in it, counted from 1.
+    pub(super) last_line: u64,
+    batch: Batch,
+    /// What an L10 frame in front tells.
+    loss: Option<Loss>,
+}
+
+/// Messages that were lost, and since when (microseconds since 1970).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Loss {
+    pub(super) messages: u64,
+    since: i64,
+}
+
+/// A delivery that is to leave.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) delivery: Arc<Delivery>,
+    /// It was acknowledged before, and must not count again.
+    pub(super) again: bool,
+}
+
+/// The sending end.
+#[derive(Debug)]
+pub(super) struct Drain {
+    settings: Settings,
+    traffic: Traffic,
+    /// Apart from that of the traffic: scenarios do not change what the lines say.
+    random: Random,
+    made: u64,
+    sequence: u64,
+    lost: Option<Loss>,
+    /// What leaves when so many deliveries have been made.
+    later: BTreeMap<(u64, u64), Job>,
+    truth: Option<Truth>,
+}
+
+impl Delivery {
+    /// Messages without an L10 frame in front.
+    pub(super) fn messages(&self) -> u64 {
+        self.batch.messages
+    }
+
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.loss
+    }
+
+    /// More messages were lost before the next try.
+    pub(super) fn with_more_lost(&self, messages: u64) -> Loss {
+        let since = self.loss.map_or(self.batch.first, |loss| loss.since);
+        Loss { messages: messages + self.loss.map_or(0, |loss| loss.messages), since }
+    }
+
+    /// What `Logplex-Msg-Count` says about a body with or without an L10 frame.
+    pub(super) fn message_count(&self, loss: Option<Loss>) -> Option<String> {
+        let frames = self.batch.messages + u64::from(loss.is_some());
+        match self.habits.count {
+            MessageCount::Right => Some(frames.to_string()),
+            MessageCount::Off(by) => Some((frames + by).to_string()),
+            MessageCount::Short => Some((frames - 1).to_string()),
+            MessageCount::Words => Some("many".to_owned()),
+            MessageCount::Absent => None,
+        }
+    }
+}
+
+impl Drain {
+    pub(super) fn new(settings: Settings) -> Self {
+        let clock = Clock::new(settings.start, settings.span, settings.lines);
+        let traffic = Traffic::new(settings.seed, settings.app.as_deref(), settings.dialect, &settings.token, clock);
+        Self {
+            traffic,
+            // Ids differ from run to run as event times do, or a receiver would know the second run's deliveries.
+            random: Random::new(settings.seed ^ settings.start.cast_unsigned().rotate_left(32)),
+            made: 0,
+            sequence: 0,
+            lost: None,
+            later: BTreeMap::new(),
+            truth: settings.with_truth.then(Truth::default),
+            settings,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What leaves next; `None` when there is nothing left to do.
+    pub(super) fn next(&mut self) -> Option<Job> {
+        loop {
+            let over = self.made == self.settings.lines;
+            if let Some(entry) = self.later.first_entry().filter(|entry| over || entry.key().0 <= self.sequence) {
+                return Some(entry.remove());
+            }
+            if over {
+                return None;
+            }
+            let job = Job { delivery: Arc::new(self.make()), again: false };
+            match job.delivery.habits.held_for {
+                0 => return Some(job),
+                held => self.hold(job, held),
+            }
+        }
+    }
+
+    /// Makes no more lines; what was held back still leaves.
+    pub(super) fn stop(&mut self) {
+        self.settings.lines = self.made;
+    }
+
+    fn hold(&mut self, job: Job, deliveries: u64) {
+        let due = self.sequence + deliveries;
+        let turn = self.later.range((due, 0)..=(due, u64::MAX)).next_back().map_or(0, |((_, turn), _)| turn + 1);
+        self.later.insert((due, turn), job);
+    }
+
+    fn make(&mut self) -> Delivery {
+        let habits = self.settings.scenarios.draw(&mut self.random);
+        let most = self.settings.batch.min(self.settings.lines - self.made);
+        let mut loss = self.lost.take();
+        if habits.invented_loss > 0 {
+            let earlier = loss.unwrap_or(Loss { messages: 0, since: self.traffic.now() - 5_000_000 });
+            loss = Some(Loss { messages: earlier.messages + habits.invented_loss, ..earlier });
+        }
+        let batch = self.traffic.batch(most, habits.oddities);
+        self.made += batch.messages;
+        self.sequence += 1;
+        Delivery { id: text::frame_id(&mut self.random), habits, last_line: self.made, batch, loss }
+    }
+
+    /// The body of a delivery; an L10 frame goes in front when messages were lost.
+    pub(super) fn body(&mut self, delivery: &Delivery, loss: Option<Loss>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(delivery.batch.frames.len() + 256);
+        if let Some(loss) = loss {
+            let since = stamp(loss.since.div_euclid(1_000_000));
+            let message =
+                format!("Error L10 (output buffer overflow): {} messages dropped since {since}+00:00.", loss.messages);
+            let origin = Origin { pri: 172, app_name: "heroku", proc_id: b"logplex" };
+            let framer = self.traffic.framer();
+            framer.write(&mut body, origin, delivery.batch.first, Precision::Seconds, message.as_bytes(), false);
+        }
+        body.extend_from_slice(&delivery.batch.frames);
+        body
+    }
+
+    /// The delivery counts, with this L10 frame in front.
+    pub(super) fn taken(&mut self, job: &Job, loss: Option<Loss>) {
+        let delivery = &job.delivery;
+        if !job.again {
+            for copy in 0..delivery.habits.copies {
+                let held = self.random.between(0, 8) + copy;
+                self.hold(Job { delivery: Arc::clone(delivery), again: true }, held);
+            }
+            if let Some(truth) = &mut self.truth {
+                truth.add(&delivery.batch.observed);
+                if let Some(loss) = loss {
+                    let tags = [("code", "L10"), ("code_description", "output buffer overflow")];
+                    let stream = self.traffic.streams.open(streams::LOGGING_ERRORS, &tags);
+                    let time = delivery.batch.first.div_euclid(1_000_000) * 1_000_000;
+                    truth.add(&[Observed { stream, value: loss.messages as f64, time }]);
+                }
+            }
+        }
+    }
+
+    /// The delivery is lost, and with it what it told of earlier losses. The next one will tell.
+    pub(super) fn dropped(&mut self, delivery: &Delivery) {
+        let lost = delivery.with_more_lost(delivery.messages());
+        self.lost = Some(match self.lost {
+            None => lost,
+            Some(known) => Loss { messages: known.messages + lost.messages, since: known.since.min(lost.since) },
+        });
+    }
+
+    /// Messages whose loss no delivery has told yet.
+    pub(super) fn untold(&self) -> u64 {
+        self.lost.map_or(0, |loss| loss.messages)
+    }
+
+    /// Writes the truth, if it was kept.
+    pub(super) fn write_truth(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        match self.truth.take() {
+            Some(truth) => truth.write(self.traffic.streams.keys(), out),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What became of the deliveries, for people and for machines.
+
+use super::post::Outcome;
+use crate::args::LedgerFormat;
+use heroku_metrics::aggregator::{MinuteSketch, Sketch as _};
+use heroku_metrics::model::Percentile;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What one connection counted, or all of them.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    acknowledged: Counted,
+    dropped: Counted,
+    unknown: Counted,
+    /// Deliveries that came again after they were acknowledged.
+    repeated: u64,
+    pub(super) retries: u64,
+    pub(super) timeouts: u64,
+    pub(super) broken: u64,
+    pub(super) not_connected: u64,
+    statuses: BTreeMap<u16, u64>,
+    octets: u64,
+    /// Milliseconds to the end of the answer.
+    times: MinuteSketch,
+    slowest: Duration,
+    /// What went wrong last.
+    pub(super) problem: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    deliveries: u64,
+    lines: u64,
+}
+
+impl Counted {
+    fn enter(&mut self, lines: u64) {
+        self.deliveries += 1;
+        self.lines += lines;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.deliveries += other.deliveries;
+        self.lines += other.lines;
+    }
+}
+
+impl Tally {
+    pub(super) fn enter(&mut self, outcome: Outcome, again: bool, lines: u64) {
+        match outcome {
+            _ if again => self.repeated += 1,
+            Outcome::Acknowledged => self.acknowledged.enter(lines),
+            Outcome::Dropped => self.dropped.enter(lines),
+            Outcome::Unknown => self.unknown.enter(lines),
+        }
+    }
+
+    pub(super) fn answered(&mut self, status: u16, took: Duration, octets: u64) {
+        *self.statuses.entry(status).or_default() += 1;
+        self.octets += octets;
+        self.times.record(took.as_secs_f64() * 1_000.0);
+        self.slowest = self.slowest.max(took);
+    }
+
+    pub(super) fn written(&mut self, octets: u64) {
+        self.octets += octets;
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.acknowledged.add(other.acknowledged);
+        self.dropped.add(other.dropped);
+        self.unknown.add(other.unknown);
+        self.repeated += other.repeated;
+        self.retries += other.retries;
+        self.timeouts += other.timeouts;
+        self.broken += other.broken;
+        self.not_connected += other.not_connected;
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        self.octets += other.octets;
+        self.times.merge(&other.times);
+        self.slowest = self.slowest.max(other.slowest);
+        self.problem = other.problem.or(self.problem.take());
+    }
+}
+
+/// The whole run.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) tally: Tally,
+    pub(super) took: Duration,
+    /// Whether bodies went to a file.
+    pub(super) written: bool,
+    /// Lost messages that no delivery has told of.
+    pub(super) untold: u64,
+    /// Token and app.
+    pub(super) drains: Vec<(String, Option<String>)>,
+    /// Scenarios that the file does not show.
+    pub(super) not_shown: Vec<String>,
+}
+
+impl Summary {
+    /// Whether the truth is that of a right receiver, whichever it is.
+    pub(super) fn is_exact(&self) -> bool {
+        self.tally.unknown.deliveries == 0
+    }
+
+    /// Whether the receiver took nothing at all.
+    pub(super) fn is_fruitless(&self) -> bool {
+        self.tally.acknowledged.deliveries == 0
+    }
+
+    pub(super) fn print(&self, format: LedgerFormat) {
+        match format {
+            LedgerFormat::Text => eprint!("{}", self.text()),
+            LedgerFormat::Json => eprintln!("{}", self.json()),
+            LedgerFormat::None => {}
+        }
+    }
+
+    /// p50, p99 and p999 in milliseconds.
+    fn times(&self) -> [f64; 3] {
+        let known = self.tally.times.percentiles();
+        [Percentile::P50, Percentile::P99, Percentile::P999].map(|which| known.map_or(0.0, |times| times.get(which)))
+    }
+
+    fn per_second(&self, number: u64) -> f64 {
+        number as f64 / self.took.as_secs_f64().max(1e-6)
+    }
+
+    fn text(&self) -> String {
+        let tally = &self.tally;
+        let Tally { acknowledged, dropped, unknown, repeated, retries, .. } = tally;
+        let speed = format!(
+            "{:.1} MB in {:.2} s: {:.0} lines/s, {:.1} MB/s\n",
+            tally.octets as f64 / 1e6,
+            self.took.as_secs_f64(),
+            self.per_second(acknowledged.lines + dropped.lines + unknown.lines),
+            self.per_second(tally.octets) / 1e6,
+        );
+        if self.written {
+            let mut text =
+                format!("written     {} lines, {} deliveries, {speed}", acknowledged.lines, acknowledged.deliveries);
+            if dropped.deliveries > 0 {
+                text.push_str(&format!("left out    {} lines, {} deliveries\n", dropped.lines, dropped.deliveries));
+            }
+            if !self.not_shown.is_empty() {
+                let names = self.not_shown.join(", ");
+                text.push_str(&format!("not in it   {names}: of the requests, not of their bodies; see --to\n"));
+            }
+            return text;
+        }
+        let mut text = format!(
+            "lines       {} acknowledged, {} dropped, {} unknown\n\
+             deliveries  {} acknowledged, {} dropped, {} unknown; {retries} tries more, {repeated} repeated\n\
+             answers     ",
+            acknowledged.lines,
+            dropped.lines,
+            unknown.lines,
+            acknowledged.deliveries,
+            dropped.deliveries,
+            unknown.deliveries,
+        );
+        for (status, count) in &tally.statuses {
+            text.push_str(&format!("{status}: {count}, "));
+        }
+        text.push_str(&format!(
+            "none: {} time-outs, {} broken off, {} not connected\n",
+            tally.timeouts, tally.broken, tally.not_connected
+        ));
+        let [p50, p99, p999] = self.times();
+        let slowest = self.slowest_ms();
+        text.push_str(&format!(
+            "answer time p50 {p50:.2} ms, p99 {p99:.2} ms, p999 {p999:.2} ms, max {slowest:.2} ms\n"
+        ));
+        text.push_str(&format!("octets      {speed}"));
+        if self.untold > 0 {
+            text.push_str(&format!("untold      {} messages were lost and no delivery came to tell it\n", self.untold));
+        }
+        if let Some(problem) = tally.problem.as_ref().filter(|_| dropped.deliveries + unknown.deliveries > 0) {
+            text.push_str(&format!("last trouble: {problem}\n"));
+        }
+        if !self.is_exact() {
+            text.push_str("the truth is not exact: deliveries ran out of tries after one that may have been stored\n");
+        }
+        text
+    }
+
+    fn slowest_ms(&self) -> f64 {
+        self.tally.slowest.as_secs_f64() * 1_000.0
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let tally = &self.tally;
+        let counted = |counted: Counted| json!({"deliveries": counted.deliveries, "lines": counted.lines});
+        let [p50, p99, p999] = self.times();
+        let drains: Vec<_> = self.drains.iter().map(|(token, app)| json!({"token": token, "app": app})).collect();
+        json!({
+            "acknowledged": counted(tally.acknowledged), "dropped": counted(tally.dropped), "unknown": counted(tally.unknown),
+            "retries": tally.retries, "repeated": tally.repeated, "untold": self.untold,
+            "timeouts": tally.timeouts, "broken": tally.broken, "not_connected": tally.not_connected,
+            "statuses": tally.statuses.iter().map(|(status, count)| (status.to_string(), json!(count))).collect::<serde_json::Map<_, _>>(),
+            "octets": tally.octets, "seconds": self.took.as_secs_f64(),
+            "lines_per_second": self.per_second(tally.acknowledged.lines),
+            "answer_ms": {"p50": p50, "p99": p99, "p999": p999, "max": self.slowest_ms()},
+            "exact": self.is_exact(), "problem": tally.problem, "drains": drains,
+        })
+    }
+}
