@@ -1,5 +1,9 @@
 //! `logdrain send` against the library: what it says is in its deliveries is what is found in them.
 
+/// The documented receiver, as it stands.
+#[path = "../../embed/src/bin/hyper_service.rs"]
+#[allow(dead_code, reason = "its main is not called here")]
+mod hyper_service;
 mod receiver;
 
 use receiver::{Receiver, Reply};
@@ -8,8 +12,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{self, ServerConfig};
 
 const SCENARIOS: [&str; 12] = [
     "glued",
@@ -149,6 +156,43 @@ fn each_scenario_is_counted_right() {
     }
 }
 
+/// A receiver that counts whatever comes is told from a right one.
+#[test]
+fn a_receiver_that_counts_twice_is_caught() {
+    for scenario in ["changed-retry", "time-out", "repeat"] {
+        let folder = scratch("caught");
+        let receiver = Receiver::taking();
+        send(&folder, &format!("--to {} --lines 5000 --scenario {scenario}", receiver.url()));
+        let truth = read(&folder, "truth.jsonl");
+        assert_rows(&only(&receiver), &truth, scenario);
+        let bodies: Vec<u8> = receiver.requests().into_iter().flat_map(|seen| seen.body).collect();
+        fs::write(folder.join("bodies"), bodies).unwrap();
+        let twice = logdrain(&folder, "replay --format jsonl --ledger none bodies").stdout;
+        assert_ne!(String::from_utf8(twice).unwrap(), truth, "{scenario}");
+    }
+}
+
+/// An interrupted run ends with the truth about what was sent until then.
+#[test]
+fn an_interrupt_ends_the_run_in_order() {
+    let folder = scratch("interrupt");
+    let receiver = Receiver::taking();
+    let line = format!("send --to {} --truth truth.jsonl --lines 1000000 --rate 2000", receiver.url());
+    let child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .args(line.split_whitespace())
+        .current_dir(&folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while receiver.requests().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_rows(&only(&receiver), &read(&folder, "truth.jsonl"), "interrupted");
+}
+
 #[test]
 fn temporary_failures_are_tried_again_and_counted_once() {
     let folder = scratch("temporary");
@@ -210,6 +254,31 @@ fn an_outcome_that_cannot_be_known_is_said() {
     let (summary, status) = send(&folder, &format!("--to {} --lines 500 --batch 100 --tries 2", receiver.url()));
     assert_eq!((status, &summary["dropped"]["lines"]), (0, &Value::from(100)), "{summary}");
     assert_rows(&only(&receiver), &read(&folder, "truth.jsonl"), "given up");
+}
+
+#[test]
+fn the_documented_receiver_counts_right() {
+    let folder = scratch("hyper_service");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/logs", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    let drains = hyper_service::Drains::default();
+    let served = Arc::clone(&drains);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            hyper_service::serve(tokio::net::TcpListener::from_std(listener).unwrap(), served).await;
+        });
+    });
+    // It does without gzip, and without headers it knows no retry.
+    let scenarios = SCENARIOS.iter().filter(|name| !["gzip", "bare"].contains(name)).copied();
+    let scenarios = scenarios.collect::<Vec<_>>().join(",");
+    let (summary, status) = send(&folder, &format!("--to {url} --app shop --lines 12000 --scenario {scenarios}"));
+    assert_eq!(status, 0, "{summary}");
+    let mut drains = drains.lock().unwrap();
+    assert_eq!(drains.len(), 1);
+    let rows: String = drains.values_mut().map(|drain| receiver::finished(&mut drain.pipeline)).collect();
+    assert_rows(&rows, &read(&folder, "truth.jsonl"), "hyper_service");
 }
 
 #[test]
@@ -297,6 +366,41 @@ fn the_request_is_that_of_logplex() {
     }
     let id = heads[0].iter().find_map(|line| line.strip_prefix("Logplex-Frame-Id: ")).unwrap();
     assert!(id.len() == 32 && id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')), "{id}");
+}
+
+/// A receiver with a certificate of its own: an answer to one request comes back through TLS.
+#[test]
+fn https_trusts_what_it_is_told_to_trust() {
+    let folder = scratch("https");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("ca.pem"), made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut lines = BufReader::new(&mut stream).lines().map_while(Result::ok);
+            if lines.any(|line| line.is_empty()) {
+                let answer = b"HTTP/1.1 204 Stored\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer).and_then(|()| stream.flush()).unwrap();
+            }
+        }
+    });
+    let (summary, status) = send(&folder, &format!("--to https://localhost:{port}/logs --ca ca.pem --lines 1"));
+    assert_eq!((status, &summary["statuses"]["204"]), (0, &Value::from(1)), "{summary}");
+    // Another host's name is not in the certificate.
+    let wrong = logdrain(&folder, &format!("send --to https://127.0.0.1:{port}/logs --ca ca.pem --lines 1"));
+    let errors = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(2) && errors.contains("certificate"), "{errors}");
 }
 
 #[test]

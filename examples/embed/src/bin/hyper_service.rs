@@ -17,12 +17,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What the service keeps for a drain: its pipeline and the ids of the deliveries it has taken.
-struct Drain {
-    pipeline: Pipeline,
+pub(crate) struct Drain {
+    pub(crate) pipeline: Pipeline,
     seen: HashSet<String>,
 }
 
-type Drains = Arc<Mutex<HashMap<String, Drain>>>;
+/// By drain token.
+pub(crate) type Drains = Arc<Mutex<HashMap<String, Drain>>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Logplex gives up after five seconds and drops on a 4xx: read the body, count it, answer.
@@ -65,6 +66,20 @@ fn entry<'a>(drains: &'a mut HashMap<String, Drain>, token: &str) -> Result<&'a 
     drains.get_mut(token).ok_or_else(|| "the drain was just put in".into())
 }
 
+/// Takes deliveries for as long as the listener lives.
+pub(crate) async fn serve(listener: TcpListener, drains: Drains) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let drains = Arc::clone(&drains);
+        tokio::spawn(async move {
+            let service = service_fn(|request| take(request, Arc::clone(&drains)));
+            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = served.await {
+                eprintln!("connection: {error}");
+            }
+        });
+    }
+}
+
 fn print(point: &DataPoint<'_>) -> Result<(), Infallible> {
     println!("{} {} {{{}}} {}", point.window().start(), point.name(), point.tags(), point.stats().sum());
     Ok(())
@@ -86,19 +101,7 @@ async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
 
-    let served = Arc::clone(&drains);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let drains = Arc::clone(&served);
-            tokio::spawn(async move {
-                let service = service_fn(|request| take(request, Arc::clone(&drains)));
-                let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                if let Err(error) = served.await {
-                    eprintln!("connection: {error}");
-                }
-            });
-        }
-    });
+    tokio::spawn(serve(listener, Arc::clone(&drains)));
 
     // The sender's side: one delivery and its retry.
     let (mut sender, connection) =

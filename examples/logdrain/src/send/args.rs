@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What `logdrain send` is told.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// Where the drain delivers to: http://[user:password@]host:port/path, or https:// with --ca
+    /// Where the drain delivers to: `http://[user:password@]host:port/path`, or https with --ca
     #[arg(long, value_name = "URL", conflicts_with = "write")]
     pub(crate) to: Option<String>,
     /// Write the bodies to this file instead, one after the other; - is standard output
@@ -95,7 +95,7 @@ Examples:
   logdrain send --to http://127.0.0.1:8514/logs --truth truth.jsonl --rate 1000 --lines 2000
   logdrain send --to http://heroku:secret@127.0.0.1:8514/logs --scenario time-out,repeat
 
-Scenarios, each met by one delivery in four:
+Scenarios; one delivery in four is odd, with bare, gzip and repeat all of them:
 {}
 The truth is that of the deliveries that were acknowledged. One that is answered with a 4xx is lost,
 as with Logplex, and the next delivery tells so in an L10 frame, which counts as

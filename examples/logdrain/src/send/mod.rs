@@ -131,7 +131,8 @@ fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(path).map_err(|error| Failure::open(path, error))?;
+    let file = File::create(path)
+        .map_err(|error| Failure::Config(format!("{}: cannot be written: {error}", path.display())))?;
     Ok(Box::new(BufWriter::with_capacity(1 << 18, file)))
 }
 

@@ -54,7 +54,9 @@ pub(super) async fn post_all(run: Arc<Run>, drain: Arc<Mutex<Drain>>, seed: u64)
         };
         let Some(job) = job else { return poster.tally };
         if let Some(rate) = poster.run.rate.filter(|_| !job.again) {
-            sleep_until(poster.run.began + Duration::from_secs_f64(job.delivery.last_line as f64 / rate)).await;
+            let due = poster.run.began + Duration::from_secs_f64(job.delivery.last_line as f64 / rate);
+            sleep_until(due).await;
+            poster.tally.behind = poster.tally.behind.max(due.elapsed());
         }
         poster.deliver(&job).await;
     }

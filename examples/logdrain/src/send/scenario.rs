@@ -7,11 +7,11 @@ use testkit::random::Random;
 /// What a drain may meet, and a receiver has to take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Scenario {
-    /// Deliveries begin with an L10 frame, and messages end, without LF: the next length follows at once
+    /// L10 frames in front, and messages without LF: the next length follows at once
     Glued,
-    /// A delivery that was stored comes again under its id, with an L10 frame that it did not have: not to be counted
+    /// What was stored comes again under its id, with an L10 frame that is not to count
     ChangedRetry,
-    /// No Logplex-Frame-Id and no Logplex-Drain-Token, as from Private Spaces; most have an X-Request-Id
+    /// No frame id and no drain token, as from Private Spaces; most have an X-Request-Id
     Bare,
     /// Logplex-Msg-Count is too high, too low, no number or absent
     WrongCount,
@@ -25,9 +25,9 @@ pub(crate) enum Scenario {
     Chunked,
     /// Bodies are compressed (Content-Encoding: gzip)
     Gzip,
-    /// The sender hangs up: in the middle of a body, or before it has seen the answer; then it tries again
+    /// The sender hangs up in the middle of a body, or before the answer; and tries again
     TimeOut,
-    /// Deliveries go with a wrong password; what is answered with a 4xx is lost, and an L10 frame says so
+    /// A wrong password; what is answered with a 4xx is lost, and an L10 frame says so
     Dropped,
     /// Every delivery comes 1 to 5 times, in and out of order
     Repeat,

@@ -25,6 +25,8 @@ pub(super) struct Tally {
     /// Milliseconds to the end of the answer.
     times: MinuteSketch,
     slowest: Duration,
+    /// How late the latest delivery left, where there is a rate to keep.
+    pub(super) behind: Duration,
     /// What went wrong last.
     pub(super) problem: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Tally {
         self.octets += other.octets;
         self.times.merge(&other.times);
         self.slowest = self.slowest.max(other.slowest);
+        self.behind = self.behind.max(other.behind);
         self.problem = other.problem.or(self.problem.take());
     }
 }
@@ -177,6 +180,12 @@ impl Summary {
             "answer time p50 {p50:.2} ms, p99 {p99:.2} ms, p999 {p999:.2} ms, max {slowest:.2} ms\n"
         ));
         text.push_str(&format!("octets      {speed}"));
+        if tally.behind > Duration::from_millis(100) {
+            text.push_str(&format!(
+                "behind      {:.1} s at the most: the rate was not kept\n",
+                tally.behind.as_secs_f64()
+            ));
+        }
         if self.untold > 0 {
             text.push_str(&format!("untold      {} messages were lost and no delivery came to tell it\n", self.untold));
         }
@@ -206,7 +215,7 @@ impl Summary {
             "octets": tally.octets, "seconds": self.took.as_secs_f64(),
             "lines_per_second": self.per_second(tally.acknowledged.lines),
             "answer_ms": {"p50": p50, "p99": p99, "p999": p999, "max": self.slowest_ms()},
-            "exact": self.is_exact(), "problem": tally.problem, "drains": drains,
+            "behind_seconds": tally.behind.as_secs_f64(), "exact": self.is_exact(), "problem": tally.problem, "drains": drains,
         })
     }
 }
