@@ -63,6 +63,8 @@ pub(super) struct Drain {
     traffic: Traffic,
     /// Apart from that of the traffic: scenarios do not change what the lines say.
     random: Random,
+    /// Ids differ from run to run as event times do, or a receiver would take the second run for retries of the first.
+    ids: Random,
     made: u64,
     sequence: u64,
     lost: Option<Loss>,
@@ -106,8 +108,8 @@ impl Drain {
         let traffic = Traffic::new(settings.seed, settings.app.as_deref(), settings.dialect, &settings.token, clock);
         Self {
             traffic,
-            // Ids differ from run to run as event times do, or a receiver would know the second run's deliveries.
-            random: Random::new(settings.seed ^ settings.start.cast_unsigned().rotate_left(32)),
+            random: Random::new(settings.seed.rotate_left(17)),
+            ids: Random::new(settings.seed ^ settings.start.cast_unsigned().rotate_left(32)),
             made: 0,
             sequence: 0,
             lost: None,
@@ -151,7 +153,7 @@ impl Drain {
     }
 
     fn make(&mut self) -> Delivery {
-        let habits = self.settings.scenarios.draw(&mut self.random);
+        let habits = self.settings.scenarios.draw(&mut self.random, self.settings.seed, self.sequence);
         let most = self.settings.batch.min(self.settings.lines - self.made);
         let mut loss = self.lost.take();
         if habits.invented_loss > 0 {
@@ -161,7 +163,7 @@ impl Drain {
         let batch = self.traffic.batch(most, habits.oddities);
         self.made += batch.messages;
         self.sequence += 1;
-        Delivery { id: text::frame_id(&mut self.random), habits, last_line: self.made, batch, loss }
+        Delivery { id: text::frame_id(&mut self.ids), habits, last_line: self.made, batch, loss }
     }
 
     /// The body of a delivery; an L10 frame goes in front when messages were lost.
@@ -184,7 +186,7 @@ impl Drain {
         let delivery = &job.delivery;
         if !job.again {
             for copy in 0..delivery.habits.copies {
-                let held = self.random.between(0, 8) + copy;
+                let held = self.ids.between(0, 8) + copy;
                 self.hold(Job { delivery: Arc::clone(delivery), again: true }, held);
             }
             if let Some(truth) = &mut self.truth {

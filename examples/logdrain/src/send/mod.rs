@@ -139,6 +139,9 @@ fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
 /// A file for the truth of each drain: `truth.jsonl`, or `truth.1.jsonl`, `truth.2.jsonl`.
 fn truth_files(args: &SendArgs, drains: usize) -> Result<Vec<Box<dyn Write>>, Failure> {
     let Some(path) = &args.truth else { return Ok(Vec::new()) };
+    if path.as_os_str() == "-" && (drains > 1 || args.write.as_ref() == Some(path)) {
+        return Err(Failure::Config("--truth: standard output cannot take more than one file; name one".to_owned()));
+    }
     let name = |number: usize| -> PathBuf {
         match path.extension() {
             _ if drains == 1 => path.clone(),

@@ -78,9 +78,10 @@ impl Scenarios {
         values.map(|value| value.get_name().to_owned()).collect()
     }
 
-    /// What is odd about the next delivery. Each scenario is met by one delivery in four.
-    pub(super) fn draw(&self, random: &mut Random) -> Habits {
-        let mut draw = |scenario| random.chance(250) && self.has(scenario);
+    /// What is odd about the delivery of this number: each scenario falls on one of every four, whichever.
+    pub(super) fn draw(&self, random: &mut Random, seed: u64, number: u64) -> Habits {
+        let mut places = Random::new(seed ^ (number / 4).rotate_left(32));
+        let mut draw = |scenario| places.below(4) == number % 4 && self.has(scenario);
         let (glued, oversize, invalid) = (draw(Scenario::Glued), draw(Scenario::Oversize), draw(Scenario::InvalidUtf8));
         let (changed, slow) = (draw(Scenario::ChangedRetry), draw(Scenario::SlowBody));
         let (chunked, hang_up) = (draw(Scenario::Chunked), draw(Scenario::TimeOut));
@@ -196,10 +197,19 @@ mod tests {
     }
 
     #[test]
+    fn every_fourth_is_odd() {
+        let mut random = Random::new(1);
+        let scenarios = Scenarios::new(&[Scenario::Dropped]);
+        let odd: Vec<u64> = (0..400).filter(|number| scenarios.draw(&mut random, 1, *number).wrong_password).collect();
+        assert!(odd.iter().map(|number| number / 4).eq(0..100), "one of every four");
+        assert!((0..4).all(|place| odd.iter().any(|number| number % 4 == place)), "whichever");
+    }
+
+    #[test]
     fn nothing_is_odd_unless_asked_for() {
         let mut random = Random::new(1);
-        for _ in 0..100 {
-            let habits = Scenarios::default().draw(&mut random);
+        for number in 0..100 {
+            let habits = Scenarios::default().draw(&mut random, 1, number);
             let odd = habits.oddities.glued || habits.oddities.oversize || habits.oddities.invalid;
             assert!(!odd && !habits.gzip && !habits.wrong_password && habits.mishap.is_none());
             assert_eq!((habits.count, habits.pace), (MessageCount::Right, Pace::Whole));

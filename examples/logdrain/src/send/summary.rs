@@ -219,3 +219,54 @@ impl Summary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(tally: Tally, written: bool) -> Summary {
+        let (took, drains, not_shown) = (Duration::from_secs(2), Vec::new(), vec!["bare".to_owned()]);
+        Summary { tally, took, written, untold: 0, drains, not_shown }
+    }
+
+    #[test]
+    fn people_read_what_became_of_the_lines() {
+        let mut tally = Tally::default();
+        for _ in 0..2 {
+            tally.enter(Outcome::Acknowledged, false, 300);
+            tally.answered(204, Duration::from_millis(4), 90_000);
+        }
+        tally.enter(Outcome::Acknowledged, true, 300);
+        let mut other =
+            Tally { timeouts: 3, retries: 2, problem: Some("no answer within 5s".into()), ..Tally::default() };
+        other.enter(Outcome::Unknown, false, 100);
+        tally.add(other);
+        let summary = Summary { untold: 100, ..summary(tally, false) };
+        assert!(!summary.is_exact() && !summary.is_fruitless());
+        assert_eq!(
+            summary.text(),
+            "lines       600 acknowledged, 0 dropped, 100 unknown\n\
+             deliveries  2 acknowledged, 0 dropped, 1 unknown; 2 tries more, 1 repeated\n\
+             answers     204: 2, none: 3 time-outs, 0 broken off, 0 not connected\n\
+             answer time p50 4.00 ms, p99 4.00 ms, p999 4.00 ms, max 4.00 ms\n\
+             octets      0.2 MB in 2.00 s: 350 lines/s, 0.1 MB/s\n\
+             untold      100 messages were lost and no delivery came to tell it\n\
+             last trouble: no answer within 5s\n\
+             the truth is not exact: deliveries ran out of tries after one that may have been stored\n"
+        );
+    }
+
+    #[test]
+    fn a_file_says_what_it_cannot_hold() {
+        let mut tally = Tally::default();
+        tally.enter(Outcome::Acknowledged, false, 300);
+        tally.enter(Outcome::Dropped, false, 50);
+        tally.written(90_000);
+        assert_eq!(
+            summary(tally, true).text(),
+            "written     300 lines, 1 deliveries, 0.1 MB in 2.00 s: 175 lines/s, 0.0 MB/s\n\
+             left out    50 lines, 1 deliveries\n\
+             not in it   bare: of the requests, not of their bodies; see --to\n"
+        );
+    }
+}
