@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,18 @@ Examples:
 A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked
 overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
+    /// Take deliveries of Heroku drains over HTTP, keep them, and write minute streams as minutes close
+    #[command(after_help = "\
+Examples:
+  logdrain serve
+  logdrain serve --store /var/lib/logdrain --out /var/log/logdrain/minutes.jsonl
+  logdrain serve --config /etc/logdrain.toml
+
+Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay
+--format jsonl with an \"id\"; try it:
+  curl -H 'Logplex-Frame-Id: 1' --data-binary @testdata/demo.logplex http://127.0.0.1:8514/logs
+A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
+    Serve(ServeArgs),
 }
 
 /// What is read, and how.
@@ -170,6 +183,34 @@ pub(crate) struct TopArgs {
     pub(crate) rows: usize,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// A TOML file with credentials, apps, plans and limits; what is said here goes before what it says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where deliveries are taken [default: 127.0.0.1:8514]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The folder of journal and snapshots, made when missing [default: logdrain-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// The file that rows are appended to; - is standard output [default: -]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Length of a window; it divides a day [default: 60s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) window: Option<Duration>,
+    /// Close windows this long after their end; lines that come later make a revision of their rows [default: 60s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) lateness: Option<Duration>,
+    /// Collect Redis, PgBouncer and the further Postgres fields too
+    #[arg(long)]
+    pub(crate) extended: bool,
+    /// Listen on an address that others reach, though credentials or TLS are missing
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -184,7 +225,7 @@ pub(crate) enum LedgerFormat {
 }
 
 /// `60s`, `5m`, `2h`, `500ms`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (digits, factor_ms) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)]
         .into_iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
@@ -194,7 +235,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `512MB`, `1GB`, or plain octets; by 1024.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (digits, shift) = [("GB", 30), ("MB", 20), ("kB", 10), ("KB", 10), ("B", 0), ("", 0)]
         .into_iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))

@@ -4,6 +4,7 @@
 //! args -> input -> parse  (every frame as one JSON line)
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
+//! args -> serve           (a drain: intake, journal, pipelines, sinks)
 //! ```
 
 mod args;
@@ -15,6 +16,7 @@ mod parse;
 mod plan;
 mod replay;
 mod report;
+mod serve;
 mod table;
 mod top;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Parse(args) => parse::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Top(args) => top::run(&args),
+        Command::Serve(args) => serve::run(&args),
     };
     match outcome {
         Ok(status) => status.into(),

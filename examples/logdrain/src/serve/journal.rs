@@ -1,0 +1,270 @@
+//! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
+//! it is durable, and is handed to the pipelines.
+
+mod store;
+
+pub(crate) use store::{JournalReader, Kept, Offer, Step, Store, StoreError};
+
+use super::counters::Counters;
+use super::event::{DeliveryKey, Entry, Event, Record};
+use super::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// The most deliveries of a commit.
+const GROUP: usize = 1_024;
+/// Events that are given back between two commits, so that pruning delays no answer for long.
+const PRUNED_AT_ONCE: usize = 256;
+/// How long the thread waits for something to do before it looks around.
+const LOOK_AROUND: Duration = Duration::from_millis(500);
+
+/// Something for the thread that writes.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Delivery { key: Option<DeliveryKey>, record: Record, answer: oneshot::Sender<Answer> },
+    Settings(Box<Settings>),
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// It is on the disk.
+    Kept,
+    /// It was, before.
+    Duplicate,
+    /// The disk does not take it.
+    CannotStore,
+    TooManyDrains,
+}
+
+/// Where the journal stands; what the threads tell each other without waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The last event on the disk.
+    pub(crate) head: AtomicU64,
+    /// The last event whose rows are out and durable.
+    pub(crate) emitted: AtomicU64,
+    /// Events up to here are in a snapshot that is safe.
+    pub(crate) behind: AtomicU64,
+    /// Whether the disk took the last commit.
+    pub(crate) storing: AtomicBool,
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) queue: Receiver<Message>,
+    pub(crate) pipelines: SyncSender<Vec<Entry>>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) retention: Duration,
+    /// The most octets of a commit.
+    pub(crate) group_bytes: usize,
+    pub(crate) clock: WindowClock,
+}
+
+impl Writer {
+    /// Writes until everybody who could send has gone. The pipelines see the end by their side of the channel.
+    pub(crate) fn run(mut self) -> Self {
+        let mut failing = Failing::default();
+        let mut pruned = Instant::now();
+        loop {
+            let wait = self.clock.until_due(now()).min(LOOK_AROUND);
+            let mut group = Group::default();
+            let mut over = false;
+            match self.queue.recv_timeout(wait) {
+                Ok(message) => {
+                    group.add(message, &mut self.clock);
+                    while group.len() < GROUP && group.bytes < self.group_bytes {
+                        let Ok(message) = self.queue.try_recv() else { break };
+                        group.add(message, &mut self.clock);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => over = true,
+            }
+            let time = now();
+            let tick = self.clock.is_due(time);
+            if tick {
+                group.offers.push(Offer { key: None, event: Event::Tick(time) });
+                group.answers.push(None);
+            }
+            if group.len() > 0 && self.commit(group, &mut failing).is_ok() && tick {
+                self.clock.passed(time);
+            }
+            if failing.since.is_none()
+                && let Err(error) = self.prune(&mut pruned)
+            {
+                tracing::warn!(%error, "old deliveries could not be given back");
+            }
+            if over {
+                if let Err(error) = self.store.settle() {
+                    tracing::warn!(%error, "the write-ahead log could not be folded in; it will be at the next start");
+                }
+                return self;
+            }
+        }
+    }
+
+    fn commit(&mut self, group: Group, failing: &mut Failing) -> Result<(), ()> {
+        let emitted = self.progress.emitted.load(Ordering::Acquire);
+        let began = Instant::now();
+        let outcome = match failing.since {
+            // Nobody knows whether a commit that failed is there: the disk is asked first.
+            Some(_) => self.store.recall().and_then(|()| self.store.append(group.offers, emitted)),
+            None => self.store.append(group.offers, emitted),
+        };
+        let kept = match outcome {
+            Ok(kept) => kept,
+            Err(error) => {
+                failing.note(&error);
+                self.progress.storing.store(false, Ordering::Release);
+                self.counters.commits_failed.add(1);
+                for answer in group.answers.into_iter().flatten() {
+                    let _ = answer.send(Answer::CannotStore);
+                }
+                return Err(());
+            }
+        };
+        failing.over();
+        self.progress.storing.store(true, Ordering::Release);
+        self.counters.commits.record(began.elapsed());
+        self.progress.head.store(self.store.position(), Ordering::Release);
+        let mut entries = Vec::with_capacity(kept.len());
+        for (kept, answer) in kept.into_iter().zip(group.answers) {
+            let outcome = match kept {
+                Kept::New(entry) => {
+                    entries.push(entry);
+                    Answer::Kept
+                }
+                Kept::Duplicate => Answer::Duplicate,
+                Kept::TooManyDrains => Answer::TooManyDrains,
+            };
+            if let Some(answer) = answer {
+                let _ = answer.send(outcome);
+            }
+        }
+        if !entries.is_empty() {
+            // When the pipelines are behind, they read the journal themselves; intake does not wait for them.
+            drop(self.pipelines.try_send(entries));
+        }
+        Ok(())
+    }
+
+    fn prune(&mut self, pruned: &mut Instant) -> Result<(), StoreError> {
+        let behind = self.progress.behind.load(Ordering::Acquire);
+        let gone = self.store.prune(behind, now().earlier(self.retention), PRUNED_AT_ONCE)?;
+        if gone == 0 && pruned.elapsed() > Duration::from_secs(60) {
+            *pruned = Instant::now();
+            self.store.prune_ids()?;
+        }
+        Ok(())
+    }
+}
+
+/// What goes into one commit, and who waits for it.
+#[derive(Default)]
+struct Group {
+    offers: Vec<Offer>,
+    answers: Vec<Option<oneshot::Sender<Answer>>>,
+    bytes: usize,
+}
+
+impl Group {
+    fn add(&mut self, message: Message, clock: &mut WindowClock) {
+        match message {
+            Message::Delivery { key, record, answer } => {
+                self.bytes += record.body.bytes().len();
+                self.offers.push(Offer { key, event: Event::Delivery(record) });
+                self.answers.push(Some(answer));
+            }
+            Message::Settings(settings) => {
+                clock.follow(&settings);
+                self.offers.push(Offer { key: None, event: Event::Settings(settings) });
+                self.answers.push(None);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.offers.len()
+    }
+}
+
+/// Says once that the disk fails, and once that it works again.
+#[derive(Default)]
+struct Failing {
+    since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl Failing {
+    fn note(&mut self, error: &StoreError) {
+        self.since.get_or_insert_with(Instant::now);
+        if self.said.is_none_or(|said| said.elapsed() > Duration::from_secs(30)) {
+            self.said = Some(Instant::now());
+            tracing::error!(%error, "deliveries cannot be stored, and are answered with 503 until they can");
+        }
+    }
+
+    fn over(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.said = None;
+            tracing::info!(after_seconds = since.elapsed().as_secs(), "deliveries are stored again");
+        }
+    }
+}
+
+/// When the watermark moves: each time it passes the end of a window, and at least once a minute.
+#[derive(Debug)]
+pub(crate) struct WindowClock {
+    period: Duration,
+    lateness: Duration,
+    last: Option<Timestamp>,
+}
+
+impl WindowClock {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut clock = Self { period: Duration::ZERO, lateness: Duration::ZERO, last: None };
+        clock.follow(settings);
+        clock
+    }
+
+    fn follow(&mut self, settings: &Settings) {
+        self.period = settings.window().clamp(Duration::from_millis(10), Duration::from_secs(60));
+        self.lateness = settings.lateness();
+    }
+
+    fn number(&self, time: Timestamp) -> i64 {
+        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
+        time.earlier(self.lateness).unix_micros().div_euclid(period)
+    }
+
+    fn is_due(&self, time: Timestamp) -> bool {
+        self.last.is_none_or(|last| self.number(time) > self.number(last))
+    }
+
+    fn until_due(&self, time: Timestamp) -> Duration {
+        if self.is_due(time) {
+            return Duration::ZERO;
+        }
+        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
+        let into = time.earlier(self.lateness).unix_micros().rem_euclid(period);
+        Duration::from_micros(period.abs_diff(into))
+    }
+
+    fn passed(&mut self, time: Timestamp) {
+        self.last = Some(time);
+    }
+}
+
+/// What the host's clock says.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

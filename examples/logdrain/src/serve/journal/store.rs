@@ -1,0 +1,445 @@
+//! The journal on disk: one SQLite file.
+//!
+//! ```text
+//! journal  seq, kind, at, drain, msg_count, body, crc    every event, deliveries with their octets
+//! ids      id -> drain, seq                              what was taken already, the last of each drain
+//! drains   drain -> key, since                           whose pipelines there are
+//! meta     position, emitted, settings                   where the journal stands; in each transaction
+//! ```
+//!
+//! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
+
+use crate::serve::event::{Body, DeliveryKey, Entry, Event, Record};
+use crate::serve::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `application_id` of our files: "LDRN".
+const APPLICATION: i32 = 0x4c44_524e;
+/// The layout that this program writes. [`MIGRATIONS`] leads to it from every older one.
+pub(crate) const SCHEMA: i32 = MIGRATIONS.len() as i32;
+
+/// What makes each schema from the one before it; the first makes it from nothing.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL, drain TEXT, msg_count INTEGER,
+        crc INTEGER NOT NULL, body BLOB);
+    CREATE TABLE ids (id BLOB PRIMARY KEY, drain INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX ids_of_drain ON ids (drain, seq);
+    CREATE TABLE drains (drain INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('position', 0), ('emitted', 0);
+"];
+
+/// The ids that are kept of each drain. A retry comes before any newer batch of its sender.
+const IDS_KEPT: u32 = 4_096;
+
+const DELIVERY: i64 = 0;
+const TICK: i64 = 1;
+const SETTINGS: i64 = 2;
+
+/// The connection that writes.
+#[derive(Debug)]
+pub(crate) struct Store {
+    db: Connection,
+    drains: HashMap<Arc<str>, i64>,
+    max_drains: usize,
+    position: u64,
+}
+
+/// Something that is to be kept.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) key: Option<DeliveryKey>,
+    pub(crate) event: Event,
+}
+
+/// What became of an offer.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    New(Entry),
+    Duplicate,
+    /// It is of a drain that there is no room for.
+    TooManyDrains,
+}
+
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join("journal.db")
+}
+
+impl Store {
+    /// Opens the journal of a folder, makes it when there is none, and brings an older one up to date.
+    pub(crate) fn open(dir: &Path, max_drains: usize) -> Result<Self, StoreError> {
+        let file = path(dir);
+        let mut db = Connection::open(&file)?;
+        db.busy_timeout(Duration::from_secs(2))?;
+        let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let schema: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if (application, schema) == (0, 0) {
+            let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            if tables != 0 {
+                return Err(StoreError::NotOurs(file));
+            }
+            // Large pages: a body of 100 kB is a chain of few.
+            db.pragma_update(None, "page_size", 16_384)?;
+        } else if application != APPLICATION {
+            return Err(StoreError::NotOurs(file));
+        }
+        if schema > SCHEMA {
+            return Err(StoreError::Newer { file, schema });
+        }
+        let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(StoreError::NoWal(mode));
+        }
+        // Every commit is on the disk before it is answered.
+        db.pragma_update(None, "synchronous", "full")?;
+        db.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+        db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        if schema < SCHEMA {
+            let step = db.transaction()?;
+            for migration in &MIGRATIONS[usize::try_from(schema).unwrap_or(0)..] {
+                step.execute_batch(migration)?;
+            }
+            step.pragma_update(None, "application_id", APPLICATION)?;
+            step.pragma_update(None, "user_version", SCHEMA)?;
+            step.commit()?;
+        }
+        let mut store = Self { db, drains: HashMap::new(), max_drains, position: 0 };
+        store.recall()?;
+        Ok(store)
+    }
+
+    /// Reads what is known of the journal's state from the disk: at the start, and after a transaction that failed, of
+    /// which nobody can say whether it is there.
+    pub(crate) fn recall(&mut self) -> Result<(), StoreError> {
+        self.position = meta(&self.db, "position")?;
+        self.drains.clear();
+        let mut rows = self.db.prepare("SELECT key, drain FROM drains")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            self.drains.insert(row.get::<_, String>(0)?.into(), row.get(1)?);
+        }
+        Ok(())
+    }
+
+    /// The number of the last event.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The last event whose rows are known to be out.
+    pub(crate) fn emitted(&self) -> Result<u64, StoreError> {
+        meta(&self.db, "emitted")
+    }
+
+    /// The settings that hold at the end of the journal.
+    pub(crate) fn settings(&self) -> Result<Option<Settings>, StoreError> {
+        let text: Option<String> =
+            self.db.query_row("SELECT value FROM meta WHERE key = 'settings'", [], |row| row.get(0)).optional()?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out.
+    pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64) -> Result<Vec<Kept>, StoreError> {
+        let mut added = HashMap::new();
+        let mut kept = Vec::with_capacity(offers.len());
+        let mut position = self.position;
+        let step = self.db.transaction()?;
+        for offer in offers {
+            let seq = position + 1;
+            if let Event::Delivery(record) = &offer.event {
+                let room = self.drains.len() + added.len() < self.max_drains;
+                let known = self.drains.get(&record.drain).or_else(|| added.get(&record.drain)).copied();
+                let drain = match known {
+                    Some(drain) => drain,
+                    None if room => {
+                        let drain = add_drain(&step, record)?;
+                        added.insert(record.drain.clone(), drain);
+                        drain
+                    }
+                    None => {
+                        kept.push(Kept::TooManyDrains);
+                        continue;
+                    }
+                };
+                if let Some(key) = offer.key
+                    && !enter_id(&step, key, drain, seq)?
+                {
+                    kept.push(Kept::Duplicate);
+                    continue;
+                }
+            }
+            insert(&step, seq, &offer.event)?;
+            position = seq;
+            kept.push(Kept::New(Entry { seq, event: offer.event }));
+        }
+        let mut set = step.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?;
+        set.execute(params!["position", signed(position)])?;
+        set.execute(params!["emitted", signed(emitted)])?;
+        drop(set);
+        step.commit()?;
+        self.position = position;
+        self.drains.extend(added);
+        Ok(kept)
+    }
+
+    /// Goes on behind a position that the journal once had: no number is used twice.
+    pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), StoreError> {
+        self.db.execute("UPDATE meta SET value = ?1 WHERE key = 'position'", [signed(position)])?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Gives up to `rows` deliveries at and before `behind` back that are older than `before`; answers how many.
+    pub(crate) fn prune(&mut self, behind: u64, before: Timestamp, rows: usize) -> Result<usize, StoreError> {
+        let mut last = None;
+        {
+            let mut oldest = self.db.prepare_cached("SELECT seq, at FROM journal ORDER BY seq LIMIT ?1")?;
+            let mut oldest = oldest.query([signed(rows as u64)])?;
+            while let Some(row) = oldest.next()? {
+                let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+                if seq > signed(behind) || at > before.unix_micros() {
+                    break;
+                }
+                last = Some(seq);
+            }
+        }
+        match last {
+            Some(last) => Ok(self.db.prepare_cached("DELETE FROM journal WHERE seq <= ?1")?.execute([last])?),
+            None => Ok(0),
+        }
+    }
+
+    /// Forgets the ids of each drain but the last.
+    pub(crate) fn prune_ids(&mut self) -> Result<(), StoreError> {
+        let step = self.db.transaction()?;
+        for drain in self.drains.values() {
+            step.prepare_cached(
+                "DELETE FROM ids WHERE drain = ?1 AND seq <=
+                    (SELECT seq FROM ids WHERE drain = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+            )?
+            .execute(params![drain, IDS_KEPT])?;
+        }
+        Ok(step.commit()?)
+    }
+
+    /// Brings everything into the main file: at the end, and nothing is lost when it fails.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+fn meta(db: &Connection, key: &str) -> Result<u64, StoreError> {
+    let value: i64 = db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))?;
+    Ok(unsigned(value))
+}
+
+fn add_drain(step: &Transaction<'_>, record: &Record) -> Result<i64, StoreError> {
+    step.prepare_cached("INSERT INTO drains (key, since) VALUES (?1, ?2)")?
+        .execute(params![&*record.drain, record.received.unix_micros()])?;
+    Ok(step.last_insert_rowid())
+}
+
+/// `false` when it is there already.
+fn enter_id(step: &Transaction<'_>, key: DeliveryKey, drain: i64, seq: u64) -> Result<bool, StoreError> {
+    let mut insert = step.prepare_cached("INSERT OR IGNORE INTO ids VALUES (?1, ?2, ?3)")?;
+    Ok(insert.execute(params![key.0, drain, signed(seq)])? == 1)
+}
+
+fn insert(step: &Transaction<'_>, seq: u64, event: &Event) -> Result<(), StoreError> {
+    let mut insert = step.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    match event {
+        Event::Delivery(record) => {
+            let count = record.msg_count.and_then(|count| i64::try_from(count).ok());
+            let row = Row { seq, kind: DELIVERY, at: record.received.unix_micros(), drain: Some(&record.drain), count };
+            let body = record.body.bytes();
+            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(body), body])?;
+        }
+        Event::Tick(time) => {
+            let row = Row { seq, kind: TICK, at: time.unix_micros(), drain: None, count: None };
+            let none = None::<&[u8]>;
+            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
+        }
+        Event::Settings(settings) => {
+            let text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
+            let row = Row { seq, kind: SETTINGS, at: 0, drain: None, count: None };
+            let crc = row.crc(text.as_bytes());
+            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, crc, text.as_bytes()])?;
+            step.execute("INSERT OR REPLACE INTO meta VALUES ('settings', ?1)", [&text])?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands beside a body, for the checksum over all of it.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    seq: u64,
+    kind: i64,
+    at: i64,
+    drain: Option<&'a str>,
+    count: Option<i64>,
+}
+
+impl Row<'_> {
+    fn crc(self, body: &[u8]) -> i64 {
+        let mut crc = crc32fast::Hasher::new();
+        for number in [signed(self.seq), self.kind, self.at, self.count.unwrap_or(-1)] {
+            crc.update(&number.to_le_bytes());
+        }
+        let drain = self.drain.unwrap_or_default().as_bytes();
+        crc.update(&(drain.len() as u64).to_le_bytes());
+        crc.update(drain);
+        crc.update(body);
+        i64::from(crc.finalize())
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Reads the journal beside the connection that writes it.
+#[derive(Debug)]
+pub(crate) struct JournalReader {
+    db: Connection,
+}
+
+/// A step of reading.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Event(Entry),
+    /// This event is there, but not as it was written, or it is missing.
+    Damaged {
+        seq: u64,
+        why: String,
+    },
+}
+
+impl JournalReader {
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path(dir), flags)?;
+        db.busy_timeout(Duration::from_secs(2))?;
+        Ok(Self { db })
+    }
+
+    /// The first event that is kept.
+    pub(crate) fn first(&self) -> Result<Option<u64>, StoreError> {
+        let first: Option<i64> = self.db.query_row("SELECT min(seq) FROM journal", [], |row| row.get(0))?;
+        Ok(first.map(unsigned))
+    }
+
+    /// What stands under a number. Numbers are looked up one by one, so that damage costs one event.
+    pub(crate) fn read(&self, seq: u64) -> Result<Step, StoreError> {
+        match self.look_up(seq) {
+            Ok(Some(Ok(entry))) => Ok(Step::Event(entry)),
+            Ok(Some(Err(why))) => Ok(Step::Damaged { seq, why }),
+            Ok(None) => Ok(Step::Damaged { seq, why: "it is missing".to_owned() }),
+            Err(StoreError::Sqlite(error)) if is_damage(&error) => Ok(Step::Damaged { seq, why: error.to_string() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn look_up(&self, seq: u64) -> Result<Option<Result<Entry, String>>, StoreError> {
+        let mut find =
+            self.db.prepare_cached("SELECT kind, at, drain, msg_count, crc, body FROM journal WHERE seq = ?1")?;
+        let mut rows = find.query([signed(seq)])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(entry(seq, row)))
+    }
+}
+
+/// Values are read as what they should be: a flipped octet may have changed the type of any.
+fn entry(seq: u64, row: &rusqlite::Row<'_>) -> Result<Entry, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    let drain: Option<String> = row.get(2).map_err(text)?;
+    let body: Option<Vec<u8>> = row.get(5).map_err(text)?;
+    let body = body.unwrap_or_default();
+    let meta = Row {
+        seq,
+        kind: row.get(0).map_err(text)?,
+        at: row.get(1).map_err(text)?,
+        drain: drain.as_deref(),
+        count: row.get(3).map_err(text)?,
+    };
+    if row.get::<_, i64>(4).map_err(text)? != meta.crc(&body) {
+        return Err("its checksum does not match".to_owned());
+    }
+    let at = Timestamp::from_unix_micros(meta.at);
+    let event = match meta.kind {
+        DELIVERY => Event::Delivery(Record {
+            drain: meta.drain.unwrap_or_default().into(),
+            received: at,
+            msg_count: meta.count.map(unsigned),
+            body: Body::new(body, None),
+        }),
+        TICK => Event::Tick(at),
+        SETTINGS => Event::Settings(serde_json::from_slice(&body).map_err(|error| error.to_string())?),
+        other => return Err(format!("it is of kind {other}, which this version does not know")),
+    };
+    Ok(Entry { seq, event })
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// Why the journal cannot be written or read.
+#[derive(Debug)]
+pub(crate) enum StoreError {
+    Sqlite(rusqlite::Error),
+    NotOurs(PathBuf),
+    Newer { file: PathBuf, schema: i32 },
+    NoWal(String),
+    Settings(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(Code::DiskFull) => f.write_str("the disk is full: make room, or lower the retention"),
+                Some(Code::ReadOnly) => {
+                    f.write_str("the store cannot be written: its disk or its files are read-only, or of another user")
+                }
+                Some(Code::SystemIoFailure) => {
+                    write!(f, "the disk reports an error ({error}): look at the system's log")
+                }
+                Some(Code::CannotOpen) => write!(f, "the store cannot be opened ({error}): look at its folder"),
+                Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
+                    write!(f, "the store is damaged ({error}): `logdrain doctor` says where")
+                }
+                _ => write!(f, "{error}"),
+            },
+            Self::NotOurs(file) => write!(f, "{}: is a database of something else", file.display()),
+            Self::Newer { file, schema } => write!(
+                f,
+                "{}: was written by a later version (schema {schema}, this one knows {SCHEMA}); use that one",
+                file.display()
+            ),
+            Self::NoWal(mode) => {
+                write!(f, "the store cannot keep a write-ahead log here (it offers {mode}): use a local disk")
+            }
+            Self::Settings(why) => write!(f, "the settings cannot be written: {why}"),
+        }
+    }
+}
