@@ -59,6 +59,16 @@ Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-
   curl -H 'Logplex-Frame-Id: 1' --data-binary @testdata/demo.logplex http://127.0.0.1:8514/logs
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
+    /// Check the store of `serve`: its structure, every kept delivery, the snapshots
+    #[command(after_help = "\
+Examples:
+  logdrain doctor
+  logdrain doctor /var/lib/logdrain
+
+It changes nothing, and may be run beside a server. What it finds damaged costs what it names and nothing else; a server
+that meets a journal it cannot use sets it aside at its next start and takes over what can be read.
+Exit status: 0 all is well; 1 something is damaged; 2 there is no store that could be looked at.")]
+    Doctor(DoctorArgs),
 }
 
 /// What is read, and how.
@@ -183,7 +193,7 @@ pub(crate) struct TopArgs {
     pub(crate) rows: usize,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct ServeArgs {
     /// A TOML file with credentials, apps, plans and limits; what is said here goes before what it says
     #[arg(long, value_name = "FILE")]
@@ -209,6 +219,13 @@ pub(crate) struct ServeArgs {
     /// Listen on an address that others reach, though credentials or TLS are missing
     #[arg(long)]
     pub(crate) insecure: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// The folder of the store
+    #[arg(value_name = "DIR", default_value = "logdrain-data")]
+    pub(crate) store: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

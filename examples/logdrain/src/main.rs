@@ -5,6 +5,7 @@
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
 //! args -> serve           (a drain: intake, journal, pipelines, sinks)
+//!      -> doctor          (what its store looks like)
 //! ```
 
 mod args;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => serve::doctor(&args),
     };
     match outcome {
         Ok(status) => status.into(),

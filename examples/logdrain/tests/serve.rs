@@ -1,6 +1,7 @@
 //! `logdrain serve` as its senders and its operator meet it.
 
 #[path = "serve/harness.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
 mod harness;
 
 use harness::{Delivery, Server, body, raw, request, scratch, truth, wait_for_rows, wait_until, written};
@@ -146,7 +147,7 @@ fn a_public_address_needs_credentials_and_a_word() {
     let dir = scratch("public");
     let (code, log) = Server::try_start(&dir, &["--listen", "0.0.0.0:0"]).err().unwrap();
     assert_eq!(code, Some(2));
-    assert!(log.contains("credentials ([[drain]]) and TLS ([tls])") && log.contains("--insecure"), "{log}");
+    assert!(log.contains("credentials ([[drain]]) and TLS ([tls]) are missing") && log.contains("--insecure"), "{log}");
     assert!(!dir.join("store").exists(), "nothing was made");
 }
 

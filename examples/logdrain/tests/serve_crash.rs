@@ -105,7 +105,11 @@ impl Senders {
 fn ordeal(name: &str, senders: usize, again: fn(u64) -> u64, rounds: u64, mut end: impl FnMut(Server, &mut Dice)) {
     let dir = scratch(name);
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
-    let mut server = Server::start(&dir, &[]);
+    // Snapshots and pruning all the time, so that some are cut short, too.
+    let config = dir.join("config.toml");
+    std::fs::write(&config, "snapshot_every = \"150ms\"\n").unwrap();
+    let arguments = ["--config", config.to_str().unwrap()];
+    let mut server = Server::start(&dir, &arguments);
     let shared = Senders::new(server.address.port());
     let threads: Vec<_> = (0..senders)
         .map(|number| {
@@ -117,7 +121,7 @@ fn ordeal(name: &str, senders: usize, again: fn(u64) -> u64, rounds: u64, mut en
     for _ in 0..rounds {
         std::thread::sleep(Duration::from_millis(20 + dice.below(600)));
         end(server, &mut dice);
-        server = Server::start(&dir, &[]);
+        server = Server::start(&dir, &arguments);
         shared.port.store(server.address.port(), Ordering::SeqCst);
     }
     shared.enough.store(true, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! What the operator said: the command line over the TOML file over the defaults, checked once.
 
-use super::intake::Access;
+use super::intake::{Access, Tls};
 use super::settings::{DrainLimits, DrainSettings, Settings};
 use crate::args::{self, ServeArgs};
 use crate::failure::Failure;
@@ -15,11 +15,16 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) syslog: Option<SocketAddr>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) store: PathBuf,
     /// `None` is standard output.
     pub(crate) out: Option<PathBuf>,
     /// How long raw deliveries are kept after they have been counted.
     pub(crate) retention: Duration,
+    pub(crate) snapshot_every: Duration,
+    /// The most octets of the journal's file.
+    pub(crate) store_limit: Option<usize>,
     pub(crate) limits: IntakeLimits,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
@@ -47,12 +52,16 @@ pub(crate) struct IntakeLimits {
 #[serde(deny_unknown_fields, default)]
 struct File {
     listen: Option<SocketAddr>,
+    syslog: Option<SocketAddr>,
+    tls: Option<TlsFiles>,
     store: Option<PathBuf>,
     out: Option<PathBuf>,
     window: Option<Span>,
     lateness: Option<Span>,
     horizon: Option<Span>,
     retention: Option<Span>,
+    snapshot_every: Option<Span>,
+    store_limit: Option<Size>,
     extended: bool,
     websockets: Option<bool>,
     body_limit: Option<Size>,
@@ -66,6 +75,13 @@ struct File {
     drain: Vec<Drain>,
     /// Who may look at the page and at `/metrics`.
     watcher: Option<Watcher>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFiles {
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,7 +140,11 @@ impl Config {
             Some(path) => read(path)?,
             None => File::default(),
         };
-        let beside = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::from_file(args, file, args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new("")))
+    }
+
+    /// Paths in the file are from the folder `beside`.
+    fn from_file(args: &ServeArgs, file: File, beside: &Path) -> Result<Self, Failure> {
         let insecure = args.insecure || file.insecure;
         let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or(file.out).filter(|path| path.as_os_str() != "-");
@@ -188,18 +208,30 @@ impl Config {
             None => None,
         };
         let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
-        if !listen.ip().is_loopback() && !insecure {
-            let missing = if access.is_open() { "credentials ([[drain]]) and TLS ([tls])" } else { "TLS ([tls])" };
+        let tls = file.tls.map(|files| Tls::read(&beside.join(files.certificate), &beside.join(files.key)));
+        let tls = tls.transpose().map_err(|why| Failure::Config(format!("[tls]: {why}")))?;
+        let public = [Some(listen), file.syslog].into_iter().flatten().find(|address| !address.ip().is_loopback());
+        let missing = match (access.is_open(), tls.is_none()) {
+            (true, true) => Some("credentials ([[drain]]) and TLS ([tls]) are"),
+            (true, false) => Some("credentials ([[drain]]) are"),
+            (false, true) => Some("TLS ([tls]) is"),
+            (false, false) => None,
+        };
+        if let (Some(address), Some(missing), false) = (public, missing, insecure) {
             return Err(Failure::Config(format!(
-                "{listen} can be reached from outside, and {missing} is missing in the configuration; log lines and \
-                 passwords would pass in the clear. If something in front of it looks after that: --insecure"
+                "{address} can be reached from outside, and {missing} missing in the configuration. If something in \
+                 front of it looks after that: --insecure"
             )));
         }
         Ok(Self {
             listen,
+            syslog: file.syslog,
+            tls,
             store: args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data")),
             out,
             retention: span(None, file.retention, 0),
+            snapshot_every: span(None, file.snapshot_every, 30),
+            store_limit: file.store_limit.map(|size| size.0),
             limits,
             access,
             settings,
@@ -257,5 +289,59 @@ fn password(text: Option<String>, file: Option<PathBuf>, beside: &Path, whose: &
             Ok(password.to_owned())
         }
         _ => Err(Failure::Config(format!("{whose:?}: give one of password and password_file"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../logdrain.toml");
+
+    fn load(text: &str) -> Result<Config, Failure> {
+        Config::from_file(&ServeArgs::default(), toml::from_str(text).unwrap(), Path::new(""))
+    }
+
+    #[test]
+    fn the_documented_example_says_the_defaults() {
+        let (example, default) = (load(EXAMPLE).unwrap(), load("").unwrap());
+        assert_eq!(format!("{example:?}"), format!("{default:?}"));
+    }
+
+    #[test]
+    fn what_is_commented_out_in_the_example_can_be_used() {
+        let mut all = String::new();
+        for line in EXAMPLE.lines() {
+            let inner = line.strip_prefix("# ").unwrap_or(line);
+            let is_key = inner
+                .split_once(" = ")
+                .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            if is_key || inner.starts_with('[') {
+                all.push_str(inner);
+                all.push('\n');
+            }
+        }
+        let file: File = toml::from_str(&all).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(file.drain.len(), 1);
+        assert!(file.watcher.is_some() && file.tls.is_some() && file.syslog.is_some() && file.store_limit.is_some());
+    }
+
+    #[test]
+    fn contradictions_are_told_and_secrets_are_not() {
+        for (text, said) in [
+            ("window = \"7s\"", "divides a day"),
+            ("memory = \"8MB\"", "four times body_limit"),
+            ("drain_memory = \"1MB\"", "too little"),
+            ("max_drains = 0", "at least 1"),
+            ("[[drain]]\nname = \"a/b\"\nuser = \"u\"\npassword = \"s3cret\"", "no slash"),
+            ("[[drain]]\nname = \"a\"\nuser = \"u\"", "one of password and password_file"),
+            ("[tls]\ncertificate = \"no.pem\"\nkey = \"no.key\"", "no certificate can be read"),
+            ("listen = \"0.0.0.0:1\"", "credentials ([[drain]]) and TLS ([tls]) are missing"),
+            ("syslog = \"0.0.0.0:1\"", "can be reached from outside"),
+        ] {
+            let error = load(text).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(said) && !error.contains("s3cret"), "{text}: {error}");
+        }
+        assert!(load("listen = \"0.0.0.0:1\"\ninsecure = true").is_ok());
     }
 }

@@ -16,9 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How long a snapshot is good enough, unless taking one takes long.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(30);
-/// And how many octets of deliveries may lie behind it.
+/// How many octets of deliveries may lie behind a snapshot.
 const SNAPSHOT_OCTETS: u64 = 256 << 20;
 /// A snapshot may take one part in so many of the thread's time.
 const SNAPSHOT_SHARE: u32 = 10;
@@ -34,6 +32,8 @@ pub(crate) struct Consumer<R> {
     pub(crate) reader: JournalReader,
     pub(crate) board: Board,
     pub(crate) snapshots: PathBuf,
+    /// How long a snapshot is good enough, unless taking one takes long.
+    pub(crate) snapshot_every: Duration,
     pub(crate) progress: Arc<Progress>,
     pub(crate) counters: Arc<Counters>,
     /// Set when everything up to the head at the start is in.
@@ -52,7 +52,7 @@ impl<R: RowSink> Consumer<R> {
     /// When rows cannot go out and the program is to end: what is owed comes again at the next start.
     pub(crate) fn run(mut self) -> Result<(), Stopped> {
         let mut due =
-            Due { last: Instant::now(), wait: SNAPSHOT_EVERY, octets: 0, position: self.pipelines.position() };
+            Due { last: Instant::now(), wait: self.snapshot_every, octets: 0, position: self.pipelines.position() };
         self.catch_up(&mut due)?;
         self.ready.store(true, Ordering::Release);
         tracing::info!(position = self.pipelines.position(), "the journal has been read to its end");
@@ -153,7 +153,7 @@ impl<R: RowSink> Consumer<R> {
         self.counters.snapshots.record(took);
         *due = Due {
             last: Instant::now(),
-            wait: SNAPSHOT_EVERY.max(took * SNAPSHOT_SHARE),
+            wait: self.snapshot_every.max(took * SNAPSHOT_SHARE),
             octets: 0,
             position: self.pipelines.position(),
         };

@@ -94,6 +94,10 @@ pub(crate) struct Counters {
     /// Octets of bodies that were kept, after gzip.
     pub(crate) octets: Counter,
     pub(crate) connections: Counter,
+    /// Encrypted connections that did not come about.
+    pub(crate) handshakes_failed: Counter,
+    /// Octets of syslog connections in which no frame could be found.
+    pub(crate) syslog_skipped: Counter,
     /// Connections that had to go because there were too many.
     pub(crate) evicted: Counter,
     pub(crate) answers: Durations,

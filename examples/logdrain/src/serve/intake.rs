@@ -5,10 +5,13 @@ mod body;
 mod connections;
 mod credentials;
 mod http;
+mod syslog;
+mod tls;
 
-pub(crate) use connections::{Connections, accept};
+pub(crate) use connections::{Connections, Way, accept};
 pub(crate) use credentials::Access;
 pub(crate) use http::router;
+pub(crate) use tls::Tls;
 
 use super::config::IntakeLimits;
 use super::counters::Counters;
@@ -16,6 +19,7 @@ use super::journal::{Message, Progress};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 /// What every request needs.
@@ -23,10 +27,12 @@ use tokio::sync::Semaphore;
 pub(crate) struct Intake {
     pub(crate) limits: IntakeLimits,
     access: RwLock<Arc<Access>>,
+    tls: RwLock<Option<Tls>>,
     /// Memory for bodies, in units of [`UNIT`] octets.
     budget: Arc<Semaphore>,
-    /// Taken away when the server stops.
+    /// There when the store is open.
     queue: RwLock<Option<SyncSender<Message>>>,
+    closed: AtomicBool,
     pub(crate) progress: Arc<Progress>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) connections: Arc<Connections>,
@@ -34,14 +40,20 @@ pub(crate) struct Intake {
     pub(crate) ready: Arc<AtomicBool>,
 }
 
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// What the budget is counted in; a body takes whole units.
 pub(crate) const UNIT: usize = 1_024;
 
 impl Intake {
+    /// Intake that takes nothing until it is [opened](Self::open).
     pub(crate) fn new(
         limits: IntakeLimits,
         access: Access,
-        queue: SyncSender<Message>,
+        tls: Option<Tls>,
         progress: Arc<Progress>,
         counters: Arc<Counters>,
         ready: Arc<AtomicBool>,
@@ -49,8 +61,10 @@ impl Intake {
         Self {
             limits,
             access: RwLock::new(Arc::new(access)),
+            tls: RwLock::new(tls),
             budget: Arc::new(Semaphore::new(limits.bodies / UNIT)),
-            queue: RwLock::new(Some(queue)),
+            queue: RwLock::new(None),
+            closed: AtomicBool::new(false),
             progress,
             counters,
             connections: Arc::new(Connections::new(limits.connections)),
@@ -58,22 +72,41 @@ impl Intake {
         }
     }
 
+    /// Lets deliveries through to the journal.
+    pub(crate) fn open(&self, queue: SyncSender<Message>) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+    }
+
     pub(crate) fn access(&self) -> Arc<Access> {
         self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What encrypts connections, where they are encrypted.
+    fn tls(&self) -> Option<Tls> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_tls(&self, tls: Option<Tls>) {
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
     }
 
     pub(crate) fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
-    /// The way to the journal; `None` when it is closed.
+    /// The way to the journal; `None` while it is closed.
     pub(crate) fn queue(&self) -> Option<SyncSender<Message>> {
         self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Nothing is taken any more.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.queue.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Octets that bodies may still take.

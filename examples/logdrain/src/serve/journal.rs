@@ -1,14 +1,17 @@
 //! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
 //! it is durable, and is handed to the pipelines.
 
+mod salvage;
 mod store;
 
-pub(crate) use store::{JournalReader, Kept, Offer, Step, Store, StoreError};
+pub(crate) use salvage::{marker, salvage};
+pub(crate) use store::{JournalReader, Kept, Offer, Step, Store, StoreError, path};
 
 use super::counters::Counters;
 use super::event::{DeliveryKey, Entry, Event, Record};
 use super::settings::Settings;
 use heroku_metrics::model::Timestamp;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -58,6 +61,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) store: Store,
+    pub(crate) dir: PathBuf,
     pub(crate) queue: Receiver<Message>,
     pub(crate) pipelines: SyncSender<Vec<Entry>>,
     pub(crate) progress: Arc<Progress>,
@@ -70,7 +74,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes until everybody who could send has gone. The pipelines see the end by their side of the channel.
-    pub(crate) fn run(mut self) -> Self {
+    ///
+    /// # Errors
+    /// When the file turns out to be damaged: the next start looks after it.
+    pub(crate) fn run(mut self) -> Result<(), Damaged> {
         let mut failing = Failing::default();
         let mut pruned = Instant::now();
         loop {
@@ -94,24 +101,26 @@ impl Writer {
                 group.offers.push(Offer { key: None, event: Event::Tick(time) });
                 group.answers.push(None);
             }
-            if group.len() > 0 && self.commit(group, &mut failing).is_ok() && tick {
+            if group.len() > 0 && self.commit(group, &mut failing)? && tick {
                 self.clock.passed(time);
             }
-            if failing.since.is_none()
-                && let Err(error) = self.prune(&mut pruned)
-            {
-                tracing::warn!(%error, "old deliveries could not be given back");
+            match self.prune(&mut pruned, failing.is_full) {
+                Err(error) if failing.since.is_none() => {
+                    tracing::warn!(%error, "old deliveries could not be given back");
+                }
+                _ => {}
             }
             if over {
                 if let Err(error) = self.store.settle() {
                     tracing::warn!(%error, "the write-ahead log could not be folded in; it will be at the next start");
                 }
-                return self;
+                return Ok(());
             }
         }
     }
 
-    fn commit(&mut self, group: Group, failing: &mut Failing) -> Result<(), ()> {
+    /// Commits a group and answers it; `false` when the disk did not take it.
+    fn commit(&mut self, group: Group, failing: &mut Failing) -> Result<bool, Damaged> {
         let emitted = self.progress.emitted.load(Ordering::Acquire);
         let began = Instant::now();
         let outcome = match failing.since {
@@ -128,7 +137,11 @@ impl Writer {
                 for answer in group.answers.into_iter().flatten() {
                     let _ = answer.send(Answer::CannotStore);
                 }
-                return Err(());
+                if error.is_damage() {
+                    let _ = std::fs::write(marker(&self.dir), format!("{error}\n"));
+                    return Err(Damaged);
+                }
+                return Ok(false);
             }
         };
         failing.over();
@@ -151,14 +164,16 @@ impl Writer {
         }
         if !entries.is_empty() {
             // When the pipelines are behind, they read the journal themselves; intake does not wait for them.
-            drop(self.pipelines.try_send(entries));
+            let _ = self.pipelines.try_send(entries);
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn prune(&mut self, pruned: &mut Instant) -> Result<(), StoreError> {
+    /// Gives old deliveries back; those that are only kept for later use, too, when there is no room for new ones.
+    fn prune(&mut self, pruned: &mut Instant, is_full: bool) -> Result<(), StoreError> {
         let behind = self.progress.behind.load(Ordering::Acquire);
-        let gone = self.store.prune(behind, now().earlier(self.retention), PRUNED_AT_ONCE)?;
+        let retention = if is_full { Duration::ZERO } else { self.retention };
+        let gone = self.store.prune(behind, now().earlier(retention), PRUNED_AT_ONCE)?;
         if gone == 0 && pruned.elapsed() > Duration::from_secs(60) {
             *pruned = Instant::now();
             self.store.prune_ids()?;
@@ -166,6 +181,10 @@ impl Writer {
         Ok(())
     }
 }
+
+/// The journal's file is broken.
+#[derive(Debug)]
+pub(crate) struct Damaged;
 
 /// What goes into one commit, and who waits for it.
 #[derive(Default)]
@@ -200,12 +219,14 @@ impl Group {
 #[derive(Default)]
 struct Failing {
     since: Option<Instant>,
+    is_full: bool,
     said: Option<Instant>,
 }
 
 impl Failing {
     fn note(&mut self, error: &StoreError) {
         self.since.get_or_insert_with(Instant::now);
+        self.is_full = error.is_full();
         if self.said.is_none_or(|said| said.elapsed() > Duration::from_secs(30)) {
             self.said = Some(Instant::now());
             tracing::error!(%error, "deliveries cannot be stored, and are answered with 503 until they can");
@@ -214,7 +235,7 @@ impl Failing {
 
     fn over(&mut self) {
         if let Some(since) = self.since.take() {
-            self.said = None;
+            *self = Self::default();
             tracing::info!(after_seconds = since.elapsed().as_secs(), "deliveries are stored again");
         }
     }

@@ -26,6 +26,13 @@ pub(crate) fn text(intake: &Intake, board: &Board) -> String {
     let numbers = [
         ("logdrain_received_bytes_total", "counter", "Octets of kept bodies.", counters.octets.get()),
         ("logdrain_connections_total", "counter", "Connections accepted.", counters.connections.get()),
+        (
+            "logdrain_handshakes_failed_total",
+            "counter",
+            "TLS handshakes that failed.",
+            counters.handshakes_failed.get(),
+        ),
+        ("logdrain_syslog_skipped_bytes_total", "counter", "Octets without frames.", counters.syslog_skipped.get()),
         ("logdrain_evicted_total", "counter", "Idle connections closed to make room.", counters.evicted.get()),
         ("logdrain_connections", "gauge", "Connections open.", intake.connections.len() as u64),
         ("logdrain_commits_failed_total", "counter", "Commits that the disk refused.", counters.commits_failed.get()),

@@ -33,30 +33,54 @@ impl Server {
 
     /// As `start`; when the server ends instead, its exit code and what it said.
     pub(crate) fn try_start(dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
+        Self::start_until("deliveries are taken", dir, arguments)
+    }
+
+    /// A server that listens, though it cannot open its store.
+    pub(crate) fn start_closed(dir: &Path, arguments: &[&str]) -> Self {
+        let started = Self::start_until("until the store can be opened", dir, arguments);
+        started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"))
+    }
+
+    fn start_until(state: &str, dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logdrain"));
-        command.arg("serve").arg("--store").arg(dir.join("store")).arg("--out").arg(dir.join("rows.jsonl"));
-        command.args(["--window", "1s", "--lateness", "1s"]).args(arguments);
-        if !arguments.contains(&"--listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
+        let (store, rows) = (dir.join("store"), dir.join("rows.jsonl"));
+        command.arg("serve").args(arguments);
+        for (name, value) in [
+            ("--store", store.to_str().unwrap()),
+            ("--out", rows.to_str().unwrap()),
+            ("--window", "1s"),
+            ("--lateness", "1s"),
+            ("--listen", "127.0.0.1:0"),
+        ] {
+            if !arguments.contains(&name) {
+                command.args([name, value]);
+            }
         }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
-        let (found, address) = mpsc::channel();
-        let kept = log.clone();
+        let (found, is_there) = mpsc::channel();
+        let (kept, state) = (log.clone(), state.to_owned());
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                let listening = line.contains("listening").then(|| line.split("listen=").nth(1)).flatten();
-                if let Some(address) = listening.and_then(|rest| rest.split_whitespace().next()?.parse().ok()) {
-                    let _ = found.send(address);
-                }
+                let is_it = line.contains(&state);
                 let mut log = kept.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
+                drop(log);
+                if is_it {
+                    let _ = found.send(());
+                }
             }
         });
-        match address.recv_timeout(PATIENCE) {
-            Ok(address) => Ok(Self { child, address, log }),
+        match is_there.recv_timeout(PATIENCE) {
+            Ok(()) => {
+                let said = log.lock().unwrap().clone();
+                let address =
+                    said.split("listen=").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+                Ok(Self { child, address: address.unwrap(), log })
+            }
             Err(_) => {
                 let _ = child.kill();
                 let code = child.wait().unwrap().code();
@@ -91,6 +115,16 @@ impl Server {
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         request(self.address, "GET", path, &[], b"").unwrap()
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Server {
+    /// The most octets that the process ever had in memory.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 }
 

@@ -14,21 +14,24 @@ use tokio::time::{Instant, timeout_at};
 
 /// What a body begins with; it grows by doubling.
 const FIRST: usize = 8 * UNIT;
+/// What is read on of a body that was refused, and for how long.
+const PASSED_OVER: usize = 1 << 20;
+const PASSED_WITHIN: Duration = Duration::from_millis(300);
 
 /// A buffer that may not grow beyond a length, nor beyond what the budget has left.
-struct Room<'a> {
+pub(super) struct Room<'a> {
     intake: &'a Intake,
     bytes: Vec<u8>,
     lease: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> Room<'a> {
-    const fn new(intake: &'a Intake) -> Self {
+    pub(super) const fn new(intake: &'a Intake) -> Self {
         Self { intake, bytes: Vec::new(), lease: None }
     }
 
     /// Makes room for `more` octets behind what is there.
-    fn reserve(&mut self, more: usize) -> Result<(), Refused> {
+    pub(super) fn reserve(&mut self, more: usize) -> Result<(), Refused> {
         let needed = self.bytes.len().saturating_add(more);
         let limit = self.intake.limits.body;
         if needed > limit {
@@ -48,13 +51,17 @@ impl<'a> Room<'a> {
         Ok(())
     }
 
-    fn extend(&mut self, octets: &[u8]) -> Result<(), Refused> {
+    pub(super) fn extend(&mut self, octets: &[u8]) -> Result<(), Refused> {
         self.reserve(octets.len())?;
         self.bytes.extend_from_slice(octets);
         Ok(())
     }
 
-    fn into_body(self) -> Body {
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn into_body(self) -> Body {
         Body::new(self.bytes, self.lease)
     }
 }
@@ -71,6 +78,7 @@ where
     let mut room = Room::new(intake);
     let announced = body.size_hint().exact();
     if announced.is_some_and(|octets| octets > intake.limits.body as u64) {
+        pass_over(body).await;
         return Err(Refused::TooLarge);
     }
     let mut body = pin!(body);
@@ -120,13 +128,13 @@ pub(super) async fn gunzip(body: Body, intake: &Arc<Intake>) -> Result<Body, Ref
 
 /// Reads on for a moment what is still to come of a body that was refused: a sender that is answered while it writes may
 /// see a broken connection instead of the answer.
-pub(super) async fn pass_over<B: HttpBody>(body: B, most: usize, within: Duration)
+pub(super) async fn pass_over<B: HttpBody>(body: B)
 where
     B::Data: AsRef<[u8]>,
 {
     let mut body = pin!(body);
-    let mut left = most;
-    let deadline = Instant::now() + within;
+    let mut left = PASSED_OVER;
+    let deadline = Instant::now() + PASSED_WITHIN;
     while left > 0 {
         let next = std::future::poll_fn(|context| Pin::as_mut(&mut body).poll_frame(context));
         match timeout_at(deadline, next).await {

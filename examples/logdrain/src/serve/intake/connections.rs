@@ -1,7 +1,7 @@
 //! Connections: as many as configured. When another comes, the one that has been idle longest goes, so that idle ones
 //! keep no healthy sender out.
 
-use super::Intake;
+use super::{Intake, Stream, syslog};
 use crate::serve::config::HEAD_LIMIT;
 use crate::serve::counters::Counters;
 use axum::Router;
@@ -16,13 +16,14 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 const MAX_HEADERS: usize = 64;
-/// After an error of `accept`: too many open files, mostly.
-const AGAIN: Duration = Duration::from_millis(100);
+/// How long an encrypted connection may take to come about.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// After an error of `accept`.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// The connections that are open.
 #[derive(Debug)]
@@ -59,14 +60,8 @@ impl Connections {
     /// Enters a new connection; `None` when there is no room, and none of the others is idle.
     fn enter(&self, counters: &Counters) -> Option<(u64, Arc<Peer>)> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= self.most {
-            let idle = open.iter().filter(|(_, peer)| peer.requests.load(Ordering::Acquire) == 0);
-            let (oldest, _) = idle.min_by_key(|(_, peer)| peer.idle_since.load(Ordering::Acquire))?;
-            let oldest = *oldest;
-            if let Some(peer) = open.remove(&oldest) {
-                peer.go.notify_one();
-                counters.evicted.add(1);
-            }
+        if open.len() >= self.most && !evict(&mut open, counters) {
+            return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let peer = Arc::new(Peer { idle_since: AtomicU64::new(self.now()), ..Peer::default() });
@@ -74,19 +69,34 @@ impl Connections {
         Some((number, peer))
     }
 
+    /// Closes the connection that is idle longest.
+    fn make_room(&self, counters: &Counters) {
+        evict(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner), counters);
+    }
+
     fn leave(&self, number: u64) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
     }
 }
 
+fn evict(open: &mut HashMap<u64, Arc<Peer>>, counters: &Counters) -> bool {
+    let idle = open.iter().filter(|(_, peer)| peer.requests.load(Ordering::Acquire) == 0);
+    let oldest = idle.min_by_key(|(_, peer)| peer.idle_since.load(Ordering::Acquire)).map(|(number, _)| *number);
+    let Some(peer) = oldest.and_then(|oldest| open.remove(&oldest)) else { return false };
+    peer.go.notify_one();
+    counters.evicted.add(1);
+    true
+}
+
+/// What is spoken on a listener.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Http(Router),
+    Syslog,
+}
+
 /// Accepts connections until `stop` says so, and then waits for those that have a request at hand.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    intake: Arc<Intake>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (connections, counters, idle) = (&intake.connections, &intake.counters, intake.limits.idle);
+pub(crate) async fn accept(listener: TcpListener, way: Way, intake: Arc<Intake>, mut stop: watch::Receiver<bool>) {
     let tasks = Tasks::default();
     loop {
         let accepted = tokio::select! {
@@ -96,17 +106,19 @@ pub(crate) async fn accept(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // The system allows fewer open files than there are connections allowed, mostly.
+                tracing::warn!(%error, "a connection could not be accepted; the one that is idle longest is closed");
+                intake.connections.make_room(&intake.counters);
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
         };
-        counters.connections.add(1);
-        let Some((number, peer)) = connections.enter(counters) else { continue };
-        let (router, connections, stop, task) = (router.clone(), connections.clone(), stop.clone(), tasks.enter());
+        intake.counters.connections.add(1);
+        let Some((number, peer)) = intake.connections.enter(&intake.counters) else { continue };
+        let (way, intake, stop, task) = (way.clone(), intake.clone(), stop.clone(), tasks.enter());
         tokio::spawn(async move {
-            plain(stream, router, &connections, &peer, idle, stop).await;
-            connections.leave(number);
+            connection(stream, way, &intake, &peer, stop).await;
+            intake.connections.leave(number);
             drop(task);
         });
     }
@@ -114,28 +126,32 @@ pub(crate) async fn accept(
     tasks.all_done().await;
 }
 
-async fn plain(
-    stream: TcpStream,
-    router: Router,
-    connections: &Arc<Connections>,
-    peer: &Arc<Peer>,
-    idle: Duration,
-    stop: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, way: Way, intake: &Arc<Intake>, peer: &Peer, stop: watch::Receiver<bool>) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
-    requests(stream, router, connections, peer, idle, stop).await;
+    let Some(tls) = intake.tls() else { return speak(stream, way, intake, peer, stop).await };
+    match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, way, intake, peer, stop).await,
+        _ => intake.counters.handshakes_failed.add(1),
+    }
+}
+
+async fn speak(stream: impl Stream, way: Way, intake: &Arc<Intake>, peer: &Peer, stop: watch::Receiver<bool>) {
+    match way {
+        Way::Http(router) => requests(stream, router, intake, peer, stop).await,
+        Way::Syslog => {
+            let heard = || peer.idle_since.store(intake.connections.now(), Ordering::Release);
+            tokio::select! {
+                () = syslog::connection(stream, intake, heard, stop) => (),
+                () = peer.go.notified() => (),
+            }
+        }
+    }
 }
 
 /// Serves one connection: until it ends, is idle for too long, has to go, or the server stops.
-async fn requests(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    router: Router,
-    connections: &Arc<Connections>,
-    peer: &Arc<Peer>,
-    idle: Duration,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn requests(stream: impl Stream, router: Router, intake: &Intake, peer: &Peer, mut stop: watch::Receiver<bool>) {
+    let (connections, idle) = (&intake.connections, intake.limits.idle);
     let service = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
         peer.requests.fetch_add(1, Ordering::AcqRel);

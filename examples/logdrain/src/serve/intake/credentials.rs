@@ -8,12 +8,14 @@ use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
 
 /// The credentials of all drains. Passwords are kept as digests, and never shown.
+#[derive(Clone)]
 pub(crate) struct Access {
     drains: Vec<Known>,
     /// Of `user:password` of who may look at the page and at `/metrics`.
     watcher: Option<[u8; 32]>,
 }
 
+#[derive(Clone)]
 struct Known {
     name: String,
     /// Of `user:password`.
@@ -43,6 +45,16 @@ impl Access {
     /// Whether anyone may send.
     pub(crate) fn is_open(&self) -> bool {
         self.drains.is_empty()
+    }
+
+    /// The pipeline of a syslog drain, by the token that its frames carry. `None` when no drain is named by it.
+    pub(crate) fn syslog_key(&self, token: Option<&str>) -> Option<Arc<str>> {
+        let token = token?;
+        if self.is_open() {
+            return Some(token.into());
+        }
+        let known = self.drains.iter().find(|known| known.tokens.iter().any(|own| own == token))?;
+        Some(format!("{}/{token}", known.name).into())
     }
 
     /// Whether the page and `/metrics` are for these credentials. Where drains have some and nobody was named to watch,
@@ -136,8 +148,16 @@ mod tests {
     fn anyone_may_send_where_no_drain_is_named() {
         let open = Access::new([], None);
         assert!(open.may_watch(None));
+        assert_eq!(open.syslog_key(Some("d.1")).as_deref(), Some("d.1"));
         assert_eq!(open.drain_key(None, Some("d.1")).as_deref(), Some("d.1"));
         assert_eq!(open.drain_key(Some(b"Basic x"), None).as_deref(), Some("-"));
+    }
+
+    #[test]
+    fn a_syslog_drain_is_one_that_is_named() {
+        let access = access();
+        assert_eq!(access.syslog_key(Some("d.1")).as_deref(), Some("shop/d.1"));
+        assert_eq!((access.syslog_key(Some("d.9")), access.syslog_key(None)), (None, None));
     }
 
     #[test]

@@ -18,14 +18,11 @@ use heroku_metrics::syslog::{Delivery, DeliveryHeader, DeliveryId};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
-use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// When a sender that was told 503 may come again.
 const RETRY_AFTER_SECONDS: u16 = 1;
-/// What is read on of a body that was refused.
-const PASSED_OVER: usize = 256 * 1024;
 
 type Shared = (Arc<Intake>, Board);
 
@@ -95,10 +92,10 @@ async fn take(intake: &Arc<Intake>, request: Request, deadline: Instant) -> Resu
     let delivery = described(headers);
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let Some(drain) = intake.access().drain_key(authorization, delivery.drain_token()) else {
-        body::pass_over(body, PASSED_OVER, Duration::from_millis(200)).await;
+        body::pass_over(body).await;
         return Err(Refused::Credentials);
     };
-    let Some(queue) = intake.queue() else { return Err(Refused::Stopping) };
+    let Some(queue) = intake.queue() else { return Err(Refused::CannotStore) };
     // Half of the time for the body: the disk needs some, too.
     let body = body::read(body, intake, deadline - intake.limits.answer_within / 4).await?;
     let body = if is_gzip(headers) { body::gunzip(body, intake).await? } else { body };

@@ -12,8 +12,9 @@
 use crate::serve::event::{Body, DeliveryKey, Entry, Event, Record};
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +74,8 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 impl Store {
     /// Opens the journal of a folder, makes it when there is none, and brings an older one up to date.
-    pub(crate) fn open(dir: &Path, max_drains: usize) -> Result<Self, StoreError> {
+    /// With a limit, its file grows no larger than so many octets.
+    pub(crate) fn open(dir: &Path, max_drains: usize, limit: Option<usize>) -> Result<Self, StoreError> {
         let file = path(dir);
         let mut db = Connection::open(&file)?;
         db.busy_timeout(Duration::from_secs(2))?;
@@ -109,7 +111,19 @@ impl Store {
             step.pragma_update(None, "user_version", SCHEMA)?;
             step.commit()?;
         }
+        if let Some(limit) = limit {
+            let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = i64::try_from(limit).unwrap_or(i64::MAX) / page.max(1);
+            let _: i64 = db.pragma_update_and_check(None, "max_page_count", pages.max(16), |row| row.get(0))?;
+        }
         let mut store = Self { db, drains: HashMap::new(), max_drains, position: 0 };
+        // What the log holds goes into the file, which is then as long as its head says, unless it was cut off.
+        store.settle()?;
+        let count = |pragma| store.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
+        let said = count("page_count")? * count("page_size")?;
+        if fs::metadata(&file).is_ok_and(|meta| meta.len() < said) {
+            return Err(StoreError::CutOff(file));
+        }
         store.recall()?;
         Ok(store)
     }
@@ -158,7 +172,7 @@ impl Store {
                 let drain = match known {
                     Some(drain) => drain,
                     None if room => {
-                        let drain = add_drain(&step, record)?;
+                        let drain = add_drain(&step, &record.drain, record.received)?;
                         added.insert(record.drain.clone(), drain);
                         drain
                     }
@@ -186,6 +200,46 @@ impl Store {
         self.position = position;
         self.drains.extend(added);
         Ok(kept)
+    }
+
+    /// Enters an event of another journal under its own number. Nothing is durable before
+    /// [`finish_taking_over`](Self::finish_taking_over).
+    pub(crate) fn take_over(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        if self.db.is_autocommit() {
+            self.db.execute_batch("BEGIN")?;
+        }
+        if let Event::Delivery(record) = &entry.event {
+            self.drain_of(&record.drain, record.received)?;
+        }
+        insert(&self.db, entry.seq, &entry.event)?;
+        self.position = self.position.max(entry.seq);
+        if entry.seq.is_multiple_of(1_000) {
+            self.db.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+
+    /// Enters the id of a delivery that another journal had taken.
+    pub(crate) fn take_over_id(&mut self, key: DeliveryKey, drain: &str, seq: u64) -> Result<(), StoreError> {
+        let drain = self.drain_of(&drain.into(), Timestamp::from_unix_micros(0))?;
+        enter_id(&self.db, key, drain, seq).map(|_| ())
+    }
+
+    pub(crate) fn finish_taking_over(&mut self) -> Result<(), StoreError> {
+        self.db.execute("UPDATE meta SET value = ?1 WHERE key = 'position'", [signed(self.position)])?;
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+
+    fn drain_of(&mut self, key: &Arc<str>, since: Timestamp) -> Result<i64, StoreError> {
+        if let Some(drain) = self.drains.get(key) {
+            return Ok(*drain);
+        }
+        let drain = add_drain(&self.db, key, since)?;
+        self.drains.insert(key.clone(), drain);
+        Ok(drain)
     }
 
     /// Goes on behind a position that the journal once had: no number is used twice.
@@ -240,19 +294,19 @@ fn meta(db: &Connection, key: &str) -> Result<u64, StoreError> {
     Ok(unsigned(value))
 }
 
-fn add_drain(step: &Transaction<'_>, record: &Record) -> Result<i64, StoreError> {
+fn add_drain(step: &Connection, key: &str, since: Timestamp) -> Result<i64, StoreError> {
     step.prepare_cached("INSERT INTO drains (key, since) VALUES (?1, ?2)")?
-        .execute(params![&*record.drain, record.received.unix_micros()])?;
+        .execute(params![key, since.unix_micros()])?;
     Ok(step.last_insert_rowid())
 }
 
 /// `false` when it is there already.
-fn enter_id(step: &Transaction<'_>, key: DeliveryKey, drain: i64, seq: u64) -> Result<bool, StoreError> {
+fn enter_id(step: &Connection, key: DeliveryKey, drain: i64, seq: u64) -> Result<bool, StoreError> {
     let mut insert = step.prepare_cached("INSERT OR IGNORE INTO ids VALUES (?1, ?2, ?3)")?;
     Ok(insert.execute(params![key.0, drain, signed(seq)])? == 1)
 }
 
-fn insert(step: &Transaction<'_>, seq: u64, event: &Event) -> Result<(), StoreError> {
+fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), StoreError> {
     let mut insert = step.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     match event {
         Event::Delivery(record) => {
@@ -334,10 +388,46 @@ impl JournalReader {
         Ok(Self { db })
     }
 
-    /// The first event that is kept.
-    pub(crate) fn first(&self) -> Result<Option<u64>, StoreError> {
-        let first: Option<i64> = self.db.query_row("SELECT min(seq) FROM journal", [], |row| row.get(0))?;
-        Ok(first.map(unsigned))
+    /// The number of the first event behind this one that is kept.
+    pub(crate) fn next_after(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        let mut next = self.db.prepare_cached("SELECT seq FROM journal WHERE seq > ?1 ORDER BY seq LIMIT 1")?;
+        let next: Option<i64> = next.query_row([signed(seq)], |row| row.get(0)).optional()?;
+        Ok(next.map(unsigned))
+    }
+
+    /// The last event that was written, and the last whose rows are out.
+    pub(crate) fn positions(&self) -> Result<(u64, u64), StoreError> {
+        Ok((meta(&self.db, "position")?, meta(&self.db, "emitted")?))
+    }
+
+    /// The ids that are known, with drain and event, as far as they can be read.
+    pub(crate) fn ids(
+        &self,
+        mut take: impl FnMut(DeliveryKey, &str, u64) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Ok(mut all) = self.db.prepare("SELECT id, key, seq FROM ids JOIN drains USING (drain)") else {
+            return Ok(());
+        };
+        let Ok(mut rows) = all.query([]) else { return Ok(()) };
+        while let Ok(Some(row)) = rows.next() {
+            if let (Ok(id), Ok(drain), Ok(seq)) = (row.get(0), row.get::<_, String>(1), row.get(2)) {
+                take(DeliveryKey(id), &drain, unsigned(seq))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What SQLite's own check finds wrong; nothing when all is well.
+    pub(crate) fn check(&self) -> Result<Vec<String>, StoreError> {
+        let mut check = self.db.prepare("PRAGMA integrity_check(20)")?;
+        let found = check.query_map([], |row| row.get::<_, String>(0))?;
+        let found: Vec<String> = found.collect::<Result<_, _>>()?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// The layout of the file.
+    pub(crate) fn schema(&self) -> Result<i32, StoreError> {
+        Ok(self.db.pragma_query_value(None, "user_version", |row| row.get(0))?)
     }
 
     /// What stands under a number. Numbers are looked up one by one, so that damage costs one event.
@@ -404,6 +494,27 @@ pub(crate) enum StoreError {
     Newer { file: PathBuf, schema: i32 },
     NoWal(String),
     Settings(String),
+    CutOff(PathBuf),
+}
+
+impl StoreError {
+    /// Whether the file itself is broken.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => is_damage(error),
+            Self::CutOff(_) => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
+    /// Whether trying again cannot help.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::NotOurs(_) | Self::Newer { .. } | Self::NoWal(_))
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -439,6 +550,7 @@ impl std::fmt::Display for StoreError {
             Self::NoWal(mode) => {
                 write!(f, "the store cannot keep a write-ahead log here (it offers {mode}): use a local disk")
             }
+            Self::CutOff(file) => write!(f, "{}: is cut off: it is shorter than it says", file.display()),
             Self::Settings(why) => write!(f, "the settings cannot be written: {why}"),
         }
     }
