@@ -141,3 +141,53 @@ fn a_changed_configuration_holds_at_once() {
     assert_eq!(code, Some(0));
     assert!(!log.contains("old-one") && !log.contains("new-one"), "{log}");
 }
+
+#[test]
+fn a_collector_gets_rows_when_it_can_take_them() {
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    let dir = scratch("otlp");
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!("otlp = \"http://{}/v1/metrics\"\n", collector.local_addr().unwrap());
+    let server = Server::start(&dir, &["--config", &config(&dir, &text)]);
+    // Busy at first, then it takes what comes.
+    let (taken, requests) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (number, stream) in collector.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let (mut octets, mut chunk) = (Vec::new(), [0; 4096]);
+            let whole = |octets: &[u8]| {
+                let head = octets.windows(4).position(|window| window == b"\r\n\r\n")?;
+                let text = String::from_utf8_lossy(&octets[..head]).to_ascii_lowercase();
+                let len: usize = text.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
+                (octets.len() >= head + 4 + len).then(|| (text, octets[head + 4..].to_vec()))
+            };
+            let (head, body) = loop {
+                if let Some(whole) = whole(&octets) {
+                    break whole;
+                }
+                let len = stream.read(&mut chunk).unwrap();
+                assert!(len > 0);
+                octets.extend_from_slice(&chunk[..len]);
+            };
+            let status = if number == 0 { "503 Busy\r\nRetry-After: 1" } else { "200 OK" };
+            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
+            let _ = taken.send((number, head, body));
+        }
+    });
+    let sent = harness::Delivery { id: "1".to_owned(), token: "d.1".to_owned(), body: body(1, 40) };
+    assert_eq!(sent.send(server.address).unwrap(), 204);
+    let (first, again) =
+        (requests.recv_timeout(harness::PATIENCE).unwrap(), requests.recv_timeout(harness::PATIENCE).unwrap());
+    assert_eq!((first.0, again.0), (0, 1));
+    assert_eq!(first.2, again.2, "what was refused for now comes again as it was");
+    assert!(
+        again.1.starts_with("post /v1/metrics http/1.1") && again.1.contains("application/x-protobuf"),
+        "{}",
+        again.1
+    );
+    let holds = |text: &str| again.2.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("heroku.router.service.response_time") && holds("shop.orders") && holds("d.1"));
+    assert!(server.get("/metrics").body.contains("logdrain_otlp_sent_rows_total"));
+    assert_eq!(server.stop().0, Some(0));
+}

@@ -2,6 +2,7 @@
 
 use super::intake::{Access, Tls};
 use super::settings::{DrainLimits, DrainSettings, Settings};
+use super::sinks::otlp::Endpoint;
 use crate::args::{self, ServeArgs};
 use crate::failure::Failure;
 use crate::plan;
@@ -17,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) syslog: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
+    /// The collector that rows go to, too.
+    pub(crate) otlp: Option<Endpoint>,
     pub(crate) store: PathBuf,
     /// `None` is standard output.
     pub(crate) out: Option<PathBuf>,
@@ -54,6 +57,7 @@ struct File {
     listen: Option<SocketAddr>,
     syslog: Option<SocketAddr>,
     tls: Option<TlsFiles>,
+    otlp: Option<String>,
     store: Option<PathBuf>,
     out: Option<PathBuf>,
     window: Option<Span>,
@@ -210,6 +214,8 @@ impl Config {
         let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
         let tls = file.tls.map(|files| Tls::read(&beside.join(files.certificate), &beside.join(files.key)));
         let tls = tls.transpose().map_err(|why| Failure::Config(format!("[tls]: {why}")))?;
+        let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
+        let otlp = otlp.map_err(|why| Failure::Config(format!("otlp: {why}")))?;
         let public = [Some(listen), file.syslog].into_iter().flatten().find(|address| !address.ip().is_loopback());
         let missing = match (access.is_open(), tls.is_none()) {
             (true, true) => Some("credentials ([[drain]]) and TLS ([tls]) are"),
@@ -227,6 +233,7 @@ impl Config {
             listen,
             syslog: file.syslog,
             tls,
+            otlp,
             store: args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data")),
             out,
             retention: span(None, file.retention, 0),
@@ -323,7 +330,13 @@ mod tests {
         }
         let file: File = toml::from_str(&all).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(file.drain.len(), 1);
-        assert!(file.watcher.is_some() && file.tls.is_some() && file.syslog.is_some() && file.store_limit.is_some());
+        assert!(
+            file.watcher.is_some()
+                && file.tls.is_some()
+                && file.syslog.is_some()
+                && file.otlp.is_some()
+                && file.store_limit.is_some()
+        );
     }
 
     #[test]

@@ -106,6 +106,10 @@ pub(crate) struct Counters {
     /// Events of the journal that could not be read again.
     pub(crate) damaged: Counter,
     pub(crate) rows: Counter,
+    /// Rows that a collector took, that were dropped, and that were not sent because they are revisions.
+    pub(crate) otlp_sent: Counter,
+    pub(crate) otlp_dropped: Counter,
+    pub(crate) otlp_revisions: Counter,
     pub(crate) snapshots: Durations,
 }
 

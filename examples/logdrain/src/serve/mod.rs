@@ -47,7 +47,7 @@ use counters::Counters;
 use intake::{Intake, Way};
 use journal::{Message, Progress, WindowClock, Writer};
 use opening::{Closed, Opened};
-use sinks::JsonLines;
+use sinks::{JsonLines, otlp};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,6 +120,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         Arc::clone(&ready),
     ));
 
+    let handle = runtime.handle().clone();
     let (ending, endings) = mpsc::channel();
     let (close, closing) = watch::channel(false);
     let http = Way::Http(intake::router(intake.clone(), board.clone()));
@@ -153,6 +154,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     if store.settings().map_err(in_store)?.as_ref() != Some(settings) {
         let _ = queue.try_send(Message::Settings(Box::new(settings.clone())));
     }
+    let collector = config.otlp.clone().map(|endpoint| {
+        let (sink, waiting) = otlp::Otlp::new(counters.clone());
+        handle.spawn(otlp::send(endpoint, waiting, counters.clone()));
+        sink
+    });
     let writer = Writer {
         store,
         dir: config.store.clone(),
@@ -167,7 +173,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     };
     let consumer = Consumer {
         pipelines,
-        rows: (rows, board.clone()),
+        rows: (rows, (board.clone(), collector)),
         board,
         entries,
         reader,

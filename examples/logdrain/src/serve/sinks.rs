@@ -5,6 +5,7 @@
 //! journal forgets that they are owed.
 
 mod jsonl;
+pub(crate) mod otlp;
 
 pub(crate) use jsonl::JsonLines;
 
@@ -75,6 +76,17 @@ impl<A: RowSink, B: RowSink> RowSink for (A, B) {
 
     fn commit(&mut self) -> Result<bool, Stopped> {
         Ok(self.0.commit()? & self.1.commit()?)
+    }
+}
+
+/// A sink that may not be there.
+impl<S: RowSink> RowSink for Option<S> {
+    fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
+        self.as_mut().map_or(Ok(()), |sink| sink.write(row))
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        self.as_mut().map_or(Ok(true), RowSink::commit)
     }
 }
 
