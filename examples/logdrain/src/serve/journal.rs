@@ -5,7 +5,7 @@ mod salvage;
 mod store;
 
 pub(crate) use salvage::{marker, salvage};
-pub(crate) use store::{JournalReader, Kept, Offer, Step, Store, StoreError, path};
+pub(crate) use store::{JournalReader, Kept, Offer, Old, Step, Store, StoreError, path};
 
 use super::counters::Counters;
 use super::event::{DeliveryKey, Entry, Event, Record};
@@ -20,8 +20,10 @@ use tokio::sync::oneshot;
 
 /// The most deliveries of a commit.
 const GROUP: usize = 1_024;
-/// Events that are given back between two commits, so that pruning delays no answer for long.
-const PRUNED_AT_ONCE: usize = 256;
+/// Old events that go with a commit, at least.
+const AT_ONCE: u64 = 64;
+/// How often ids are looked through for old ones.
+const IDS_EVERY: Duration = Duration::from_secs(1);
 /// How long the thread waits for something to do before it looks around.
 const LOOK_AROUND: Duration = Duration::from_millis(500);
 
@@ -70,6 +72,8 @@ pub(crate) struct Writer {
     /// The most octets of a commit.
     pub(crate) group_bytes: usize,
     pub(crate) clock: WindowClock,
+    /// Settings that the disk did not take yet.
+    pub(crate) owed: Option<Box<Settings>>,
 }
 
 impl Writer {
@@ -79,10 +83,13 @@ impl Writer {
     /// When the file turns out to be damaged: the next start looks after it.
     pub(crate) fn run(mut self) -> Result<(), Damaged> {
         let mut failing = Failing::default();
-        let mut pruned = Instant::now();
+        let mut ids_given = Instant::now();
         loop {
             let wait = self.clock.until_due(now()).min(LOOK_AROUND);
             let mut group = Group::default();
+            if let Some(settings) = self.owed.take() {
+                group.add(Message::Settings(settings), &mut self.clock);
+            }
             let mut over = false;
             match self.queue.recv_timeout(wait) {
                 Ok(message) => {
@@ -101,14 +108,20 @@ impl Writer {
                 group.offers.push(Offer { key: None, event: Event::Tick(time) });
                 group.answers.push(None);
             }
-            if group.len() > 0 && self.commit(group, &mut failing)? && tick {
+            let mut old = self.old(&group, &failing, time, ids_given.elapsed() > IDS_EVERY);
+            if group.len() == 0 || failing.is_full {
+                // With nothing to write, or to make room for it.
+                match self.store.give_back(&mut old) {
+                    Err(error) if error.is_damage() => return Err(self.damaged(&error)),
+                    // What the disk refuses will be told when something is to be kept.
+                    _ => {}
+                }
+            }
+            if group.len() > 0 && self.commit(group, &mut old, &mut failing)? && tick {
                 self.clock.passed(time);
             }
-            match self.prune(&mut pruned, failing.is_full) {
-                Err(error) if failing.since.is_none() => {
-                    tracing::warn!(%error, "old deliveries could not be given back");
-                }
-                _ => {}
+            if old.ids && old.given == 0 {
+                ids_given = Instant::now();
             }
             if over {
                 if let Err(error) = self.store.settle() {
@@ -120,13 +133,14 @@ impl Writer {
     }
 
     /// Commits a group and answers it; `false` when the disk did not take it.
-    fn commit(&mut self, group: Group, failing: &mut Failing) -> Result<bool, Damaged> {
+    fn commit(&mut self, group: Group, old: &mut Old, failing: &mut Failing) -> Result<bool, Damaged> {
+        let Group { offers, answers, settings, has_deliveries, .. } = group;
         let emitted = self.progress.emitted.load(Ordering::Acquire);
         let began = Instant::now();
         let outcome = match failing.since {
             // Nobody knows whether a commit that failed is there: the disk is asked first.
-            Some(_) => self.store.recall().and_then(|()| self.store.append(group.offers, emitted)),
-            None => self.store.append(group.offers, emitted),
+            Some(_) => self.store.recall().and_then(|()| self.store.append(offers, emitted, old)),
+            None => self.store.append(offers, emitted, old),
         };
         let kept = match outcome {
             Ok(kept) => kept,
@@ -134,22 +148,22 @@ impl Writer {
                 failing.note(&error);
                 self.progress.storing.store(false, Ordering::Release);
                 self.counters.commits_failed.add(1);
-                for answer in group.answers.into_iter().flatten() {
+                for answer in answers.into_iter().flatten() {
                     let _ = answer.send(Answer::CannotStore);
                 }
-                if error.is_damage() {
-                    let _ = std::fs::write(marker(&self.dir), format!("{error}\n"));
-                    return Err(Damaged);
-                }
-                return Ok(false);
+                self.owed = settings;
+                return if error.is_damage() { Err(self.damaged(&error)) } else { Ok(false) };
             }
         };
-        failing.over();
-        self.progress.storing.store(true, Ordering::Release);
+        // A disk that is full may take a tick, and no delivery.
+        if has_deliveries || !failing.is_full {
+            failing.over();
+            self.progress.storing.store(true, Ordering::Release);
+        }
         self.counters.commits.record(began.elapsed());
         self.progress.head.store(self.store.position(), Ordering::Release);
         let mut entries = Vec::with_capacity(kept.len());
-        for (kept, answer) in kept.into_iter().zip(group.answers) {
+        for (kept, answer) in kept.into_iter().zip(answers) {
             let outcome = match kept {
                 Kept::New(entry) => {
                     entries.push(entry);
@@ -169,16 +183,19 @@ impl Writer {
         Ok(true)
     }
 
-    /// Gives old deliveries back; those that are only kept for later use, too, when there is no room for new ones.
-    fn prune(&mut self, pruned: &mut Instant, is_full: bool) -> Result<(), StoreError> {
+    /// What may go with this commit: deliveries that are in two snapshots, and twice as many as come, so that the file
+    /// does not grow. When there is no room, those that are only kept for later use go, too.
+    fn old(&self, group: &Group, failing: &Failing, time: Timestamp, ids: bool) -> Old {
+        let retention = if failing.is_full { Duration::ZERO } else { self.retention };
         let behind = self.progress.behind.load(Ordering::Acquire);
-        let retention = if is_full { Duration::ZERO } else { self.retention };
-        let gone = self.store.prune(behind, now().earlier(retention), PRUNED_AT_ONCE)?;
-        if gone == 0 && pruned.elapsed() > Duration::from_secs(60) {
-            *pruned = Instant::now();
-            self.store.prune_ids()?;
-        }
-        Ok(())
+        Old { behind, before: time.earlier(retention), ids, rows: AT_ONCE.max(2 * group.len() as u64), given: 0 }
+    }
+
+    /// Leaves word for the next start.
+    fn damaged(&self, error: &StoreError) -> Damaged {
+        tracing::error!(%error, "the journal cannot be used on");
+        let _ = std::fs::write(marker(&self.dir), format!("{error}\n"));
+        Damaged
     }
 }
 
@@ -192,6 +209,9 @@ struct Group {
     offers: Vec<Offer>,
     answers: Vec<Option<oneshot::Sender<Answer>>>,
     bytes: usize,
+    has_deliveries: bool,
+    /// Those that were asked for last, to be asked for again when the commit fails.
+    settings: Option<Box<Settings>>,
 }
 
 impl Group {
@@ -199,11 +219,13 @@ impl Group {
         match message {
             Message::Delivery { key, record, answer } => {
                 self.bytes += record.body.bytes().len();
+                self.has_deliveries = true;
                 self.offers.push(Offer { key, event: Event::Delivery(record) });
                 self.answers.push(Some(answer));
             }
             Message::Settings(settings) => {
                 clock.follow(&settings);
+                self.settings = Some(settings.clone());
                 self.offers.push(Offer { key: None, event: Event::Settings(settings) });
                 self.answers.push(None);
             }

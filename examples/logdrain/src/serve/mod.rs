@@ -170,6 +170,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         // Of the budget, commits that wait for the pipelines hold less than half.
         group_bytes: limits.bodies / 8,
         clock: WindowClock::new(settings),
+        owed: None,
     };
     let consumer = Consumer {
         pipelines,

@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -217,13 +218,20 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }
 
-/// Frames of now: each has a time of its own, so that the last of two samples is the same in any order.
+/// A time of now that no other line of this program has, so that the last of two samples is the same in any order.
+fn own_micros() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = now_micros();
+    let next = |last: u64| now.max(last + 1);
+    LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(next(last))).map_or(now, next)
+}
+
+/// Frames of now.
 pub(crate) fn body(number: u64, lines: u64) -> Vec<u8> {
     let mut body = Vec::new();
-    let base = now_micros();
     for line in 0..lines {
         let seed = number * 1_000 + line;
-        let micros = base - base % 1_000 + seed % 1_000;
+        let micros = own_micros();
         let time = time_of(micros);
         let text = match seed % 4 {
             0 => format!(

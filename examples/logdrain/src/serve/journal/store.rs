@@ -59,6 +59,21 @@ pub(crate) struct Offer {
     pub(crate) event: Event,
 }
 
+/// What may go: a few at a time, so that it delays no answer for long.
+#[derive(Debug)]
+pub(crate) struct Old {
+    /// Events up to here,
+    pub(crate) behind: u64,
+    /// as far as they are older than this;
+    pub(crate) before: Timestamp,
+    /// and ids beyond the last ones of each drain.
+    pub(crate) ids: bool,
+    /// The most of each.
+    pub(crate) rows: u64,
+    /// How many went.
+    pub(crate) given: usize,
+}
+
 /// What became of an offer.
 #[derive(Debug)]
 pub(crate) enum Kept {
@@ -158,8 +173,9 @@ impl Store {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out.
-    pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64) -> Result<Vec<Kept>, StoreError> {
+    /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
+    /// and what is old goes.
+    pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
         let mut added = HashMap::new();
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
@@ -196,6 +212,7 @@ impl Store {
         set.execute(params!["position", signed(position)])?;
         set.execute(params!["emitted", signed(emitted)])?;
         drop(set);
+        give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         self.position = position;
         self.drains.extend(added);
@@ -249,36 +266,10 @@ impl Store {
         Ok(())
     }
 
-    /// Gives up to `rows` deliveries at and before `behind` back that are older than `before`; answers how many.
-    pub(crate) fn prune(&mut self, behind: u64, before: Timestamp, rows: usize) -> Result<usize, StoreError> {
-        let mut last = None;
-        {
-            let mut oldest = self.db.prepare_cached("SELECT seq, at FROM journal ORDER BY seq LIMIT ?1")?;
-            let mut oldest = oldest.query([signed(rows as u64)])?;
-            while let Some(row) = oldest.next()? {
-                let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-                if seq > signed(behind) || at > before.unix_micros() {
-                    break;
-                }
-                last = Some(seq);
-            }
-        }
-        match last {
-            Some(last) => Ok(self.db.prepare_cached("DELETE FROM journal WHERE seq <= ?1")?.execute([last])?),
-            None => Ok(0),
-        }
-    }
-
-    /// Forgets the ids of each drain but the last.
-    pub(crate) fn prune_ids(&mut self) -> Result<(), StoreError> {
+    /// Gives back what is old, in a transaction of its own.
+    pub(crate) fn give_back(&mut self, old: &mut Old) -> Result<(), StoreError> {
         let step = self.db.transaction()?;
-        for drain in self.drains.values() {
-            step.prepare_cached(
-                "DELETE FROM ids WHERE drain = ?1 AND seq <=
-                    (SELECT seq FROM ids WHERE drain = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
-            )?
-            .execute(params![drain, IDS_KEPT])?;
-        }
+        give_back(&step, self.drains.values(), old)?;
         Ok(step.commit()?)
     }
 
@@ -287,6 +278,32 @@ impl Store {
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+fn give_back<'a>(step: &Connection, drains: impl Iterator<Item = &'a i64>, old: &mut Old) -> Result<(), StoreError> {
+    let mut last = None;
+    let mut oldest = step.prepare_cached("SELECT seq, at FROM journal ORDER BY seq LIMIT ?1")?;
+    let mut oldest = oldest.query([signed(old.rows)])?;
+    while let Some(row) = oldest.next()? {
+        let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if seq > signed(old.behind) || at > old.before.unix_micros() {
+            break;
+        }
+        last = Some(seq);
+    }
+    if let Some(last) = last {
+        old.given += step.prepare_cached("DELETE FROM journal WHERE seq <= ?1")?.execute([last])?;
+    }
+    if old.ids {
+        let mut forget = step.prepare_cached(
+            "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE drain = ?1 AND seq <=
+                (SELECT seq FROM ids WHERE drain = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2) LIMIT ?3)",
+        )?;
+        for drain in drains {
+            old.given += forget.execute(params![drain, IDS_KEPT, signed(old.rows)])?;
+        }
+    }
+    Ok(())
 }
 
 fn meta(db: &Connection, key: &str) -> Result<u64, StoreError> {
