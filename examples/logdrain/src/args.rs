@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +50,28 @@ overflow=true, so that totals stay right; its cost is what it would have taken."
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = crate::send::after_help())]
     Send(crate::send::SendArgs),
+    /// Take deliveries of Heroku drains over HTTP, keep them, and write minute streams as minutes close
+    #[command(after_help = "\
+Examples:
+  logdrain serve
+  logdrain serve --store /var/lib/logdrain --out /var/log/logdrain/minutes.jsonl
+  logdrain serve --config /etc/logdrain.toml
+
+Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay
+--format jsonl with an \"id\"; try it:
+  curl -H 'Logplex-Frame-Id: 1' --data-binary @testdata/demo.logplex http://127.0.0.1:8514/logs
+A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
+    Serve(ServeArgs),
+    /// Check the store of `serve`: its structure, every kept delivery, the snapshots
+    #[command(after_help = "\
+Examples:
+  logdrain doctor
+  logdrain doctor /var/lib/logdrain
+
+It changes nothing, and may be run beside a server. What it finds damaged costs what it names and nothing else; a server
+that meets a journal it cannot use sets it aside at its next start and takes over what can be read.
+Exit status: 0 all is well; 1 something is damaged; 2 there is no store that could be looked at.")]
+    Doctor(DoctorArgs),
 }
 
 /// What is read, and how.
@@ -173,6 +196,41 @@ pub(crate) struct TopArgs {
     pub(crate) rows: usize,
 }
 
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// A TOML file with credentials, apps, plans and limits; what is said here goes before what it says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where deliveries are taken [default: 127.0.0.1:8514]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The folder of journal and snapshots, made when missing [default: logdrain-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// The file that rows are appended to; - is standard output [default: -]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Length of a window; it divides a day [default: 60s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) window: Option<Duration>,
+    /// Close windows this long after their end; lines that come later make a revision of their rows [default: 60s]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) lateness: Option<Duration>,
+    /// Collect Redis, PgBouncer and the further Postgres fields too
+    #[arg(long)]
+    pub(crate) extended: bool,
+    /// Listen on an address that others reach, though credentials or TLS are missing
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// The folder of the store
+    #[arg(value_name = "DIR", default_value = "logdrain-data")]
+    pub(crate) store: PathBuf,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -197,7 +255,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `512MB`, `1GB`, or plain octets; by 1024.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (digits, shift) = [("GB", 30), ("MB", 20), ("kB", 10), ("KB", 10), ("B", 0), ("", 0)]
         .into_iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))

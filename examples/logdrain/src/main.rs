@@ -5,6 +5,8 @@
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
+//! args -> serve           (a drain: intake, journal, pipelines, sinks)
+//!      -> doctor          (what its store looks like)
 //! ```
 
 mod args;
@@ -17,6 +19,7 @@ mod plan;
 mod replay;
 mod report;
 mod send;
+mod serve;
 mod table;
 mod top;
 
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Send(args) => send::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => serve::doctor(&args),
     };
     match outcome {
         Ok(status) => status.into(),

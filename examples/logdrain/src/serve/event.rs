@@ -1,0 +1,54 @@
+//! What the journal holds: deliveries, moves of the watermark, changes of the settings. Rows follow from these alone.
+
+use super::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One step of the journal, under its number.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Counted from 1, without gaps, never used twice.
+    pub(crate) seq: u64,
+    pub(crate) event: Event,
+}
+
+#[derive(Debug)]
+pub(crate) enum Event {
+    Delivery(Record),
+    /// What time it was: windows close by it.
+    Tick(Timestamp),
+    Settings(Box<Settings>),
+}
+
+/// One delivery as it is kept.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Whose pipeline reads it; see [`drain_key`](super::intake::Access::drain_key).
+    pub(crate) drain: Arc<str>,
+    pub(crate) received: Timestamp,
+    /// `Logplex-Msg-Count`, where it could be read.
+    pub(crate) msg_count: Option<u64>,
+    pub(crate) body: Body,
+}
+
+/// Octets of a delivery, with the share of the budget that they take as long as they are in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    bytes: Vec<u8>,
+    _lease: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    pub(crate) const fn new(bytes: Vec<u8>, lease: Option<OwnedSemaphorePermit>) -> Self {
+        Self { bytes, _lease: lease }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What a delivery is known by, so that a retry of it is not counted again: 128 bits over drain and id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct DeliveryKey(pub(crate) [u8; 16]);

@@ -1,0 +1,126 @@
+//! Intake: connections, credentials, bodies, and a queue to the journal. Everything here has a bound, and what does not
+//! fit is answered with 503 and a time to come again.
+
+mod body;
+mod connections;
+mod credentials;
+mod http;
+mod syslog;
+mod tls;
+
+pub(crate) use connections::{Connections, Way, accept};
+pub(crate) use credentials::Access;
+pub(crate) use http::router;
+pub(crate) use tls::Tls;
+
+use super::config::IntakeLimits;
+use super::counters::Counters;
+use super::journal::{Message, Progress};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+
+/// What every request needs.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pub(crate) limits: IntakeLimits,
+    access: RwLock<Arc<Access>>,
+    tls: RwLock<Option<Tls>>,
+    /// Memory for bodies, in units of [`UNIT`] octets.
+    budget: Arc<Semaphore>,
+    /// There when the store is open.
+    queue: RwLock<Option<SyncSender<Message>>>,
+    closed: AtomicBool,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) connections: Arc<Connections>,
+    /// The journal has been read to its end.
+    pub(crate) ready: Arc<AtomicBool>,
+}
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// What the budget is counted in; a body takes whole units.
+pub(crate) const UNIT: usize = 1_024;
+
+impl Intake {
+    /// Intake that takes nothing until it is [opened](Self::open).
+    pub(crate) fn new(
+        limits: IntakeLimits,
+        access: Access,
+        tls: Option<Tls>,
+        progress: Arc<Progress>,
+        counters: Arc<Counters>,
+        ready: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            limits,
+            access: RwLock::new(Arc::new(access)),
+            tls: RwLock::new(tls),
+            budget: Arc::new(Semaphore::new(limits.bodies / UNIT)),
+            queue: RwLock::new(None),
+            closed: AtomicBool::new(false),
+            progress,
+            counters,
+            connections: Arc::new(Connections::new(limits.connections)),
+            ready,
+        }
+    }
+
+    /// Lets deliveries through to the journal.
+    pub(crate) fn open(&self, queue: SyncSender<Message>) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+    }
+
+    pub(crate) fn access(&self) -> Arc<Access> {
+        self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What encrypts connections, where they are encrypted.
+    fn tls(&self) -> Option<Tls> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_tls(&self, tls: Option<Tls>) {
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+    }
+
+    pub(crate) fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// The way to the journal; `None` while it is closed.
+    pub(crate) fn queue(&self) -> Option<SyncSender<Message>> {
+        self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Nothing is taken any more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.queue.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Octets that bodies may still take.
+    pub(crate) fn free_memory(&self) -> usize {
+        self.budget.available_permits() * UNIT
+    }
+
+    /// Whether the disk took what came last.
+    pub(crate) fn is_storing(&self) -> bool {
+        self.progress.storing.load(Ordering::Acquire)
+    }
+
+    /// Whether deliveries are being counted and kept.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && self.is_storing() && self.queue().is_some()
+    }
+}

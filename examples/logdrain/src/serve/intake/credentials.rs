@@ -1,0 +1,176 @@
+//! Who may send, and which pipeline reads what they send.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+use subtle::{Choice, ConstantTimeEq as _};
+
+/// The credentials of all drains. Passwords are kept as digests, and never shown.
+#[derive(Clone)]
+pub(crate) struct Access {
+    drains: Vec<Known>,
+    /// Of `user:password` of who may look at the page and at `/metrics`.
+    watcher: Option<[u8; 32]>,
+}
+
+#[derive(Clone)]
+struct Known {
+    name: String,
+    /// Of `user:password`.
+    digest: [u8; 32],
+    tokens: Vec<String>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.drains.iter().map(|known| &known.name)).finish()
+    }
+}
+
+impl Access {
+    /// Of the drains' names, users, passwords and tokens, and of the user and password of who may watch.
+    pub(crate) fn new(
+        drains: impl IntoIterator<Item = (String, String, String, Vec<String>)>,
+        watcher: Option<(&str, &str)>,
+    ) -> Self {
+        let drains = drains
+            .into_iter()
+            .map(|(name, user, password, tokens)| Known { name, digest: digest(&user, &password), tokens })
+            .collect();
+        Self { drains, watcher: watcher.map(|(user, password)| digest(user, password)) }
+    }
+
+    /// Whether anyone may send.
+    pub(crate) fn is_open(&self) -> bool {
+        self.drains.is_empty()
+    }
+
+    /// The pipeline of a syslog drain, by the token that its frames carry. `None` when no drain is named by it.
+    pub(crate) fn syslog_key(&self, token: Option<&str>) -> Option<Arc<str>> {
+        let token = token?;
+        if self.is_open() {
+            return Some(token.into());
+        }
+        let known = self.drains.iter().find(|known| known.tokens.iter().any(|own| own == token))?;
+        Some(format!("{}/{token}", known.name).into())
+    }
+
+    /// Whether the page and `/metrics` are for these credentials. Where drains have some and nobody was named to watch,
+    /// they are for nobody.
+    pub(crate) fn may_watch(&self, authorization: Option<&[u8]>) -> bool {
+        match self.watcher {
+            Some(watcher) => {
+                let digest: [u8; 32] = Sha256::digest(authorization.and_then(basic).unwrap_or_default()).into();
+                watcher.ct_eq(&digest).into()
+            }
+            None => self.is_open(),
+        }
+    }
+
+    /// The pipeline of a delivery with these headers: `NAME/TOKEN`, or the token alone when anyone may send; `-` stands
+    /// for a token that did not come, as from Private Spaces. `None` when the credentials are not good, or the token is
+    /// one that they may not use.
+    ///
+    /// What the credentials are compared with takes the same time whatever they are: a digest is compared with every
+    /// known one, to its end.
+    pub(crate) fn drain_key(&self, authorization: Option<&[u8]>, token: Option<&str>) -> Option<Arc<str>> {
+        let token = token.unwrap_or("-");
+        if self.is_open() {
+            return Some(token.into());
+        }
+        let given = authorization.and_then(basic).unwrap_or_default();
+        let digest: [u8; 32] = Sha256::digest(&given).into();
+        let mut found = None;
+        for known in &self.drains {
+            let is_it: Choice = known.digest.ct_eq(&digest);
+            if bool::from(is_it) {
+                found = Some(known);
+            }
+        }
+        let known = found?;
+        let may = known.tokens.is_empty() || known.tokens.iter().any(|own| own == token);
+        may.then(|| format!("{}/{token}", known.name).into())
+    }
+}
+
+fn digest(user: &str, password: &str) -> [u8; 32] {
+    Sha256::digest(format!("{user}:{password}")).into()
+}
+
+/// `Basic base64(user:password)` -> `user:password`; RFC 7617, 2.
+fn basic(value: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    STANDARD.decode(rest.trim_ascii()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        let drains = [
+            ("shop".to_owned(), "shop".to_owned(), "s3cret".to_owned(), vec!["d.1".to_owned()]),
+            ("blog".to_owned(), "blog".to_owned(), "other".to_owned(), vec![]),
+        ];
+        Access::new(drains, Some(("ops", "w4tch")))
+    }
+
+    fn header(pair: &str) -> Vec<u8> {
+        format!("Basic {}", STANDARD.encode(pair)).into_bytes()
+    }
+
+    #[test]
+    fn each_drain_enters_with_its_own_credentials_alone() {
+        let access = access();
+        let key = |pair: &str, token| access.drain_key(Some(&header(pair)), token).map(|key| key.to_string());
+        assert_eq!(key("shop:s3cret", Some("d.1")).as_deref(), Some("shop/d.1"));
+        assert_eq!(key("shop:s3cret", Some("d.2")), None, "a token of somebody else");
+        assert_eq!(key("shop:s3cret", None), None, "tokens are named, and none came");
+        assert_eq!(key("blog:other", None).as_deref(), Some("blog/-"));
+        for wrong in ["shop:other", "blog:s3cret", "shop:", ":", "", "shop:s3cret ", "SHOP:s3cret", "shop"] {
+            assert_eq!(key(wrong, Some("d.1")), None, "{wrong}");
+        }
+        for wrong in
+            [&b""[..], b"Basic", b"Basic ", b"Bearer c2hvcDpzM2NyZXQ=", b"Basic ????", b"Basic c2hvcDpzM2NyZXQ"]
+        {
+            assert_eq!(access.drain_key(Some(wrong), Some("d.1")), None);
+        }
+        assert_eq!(access.drain_key(None, Some("d.1")), None);
+        assert!(access.drain_key(Some(b"bAsIc c2hvcDpzM2NyZXQ="), Some("d.1")).is_some(), "a scheme has no case");
+    }
+
+    #[test]
+    fn anyone_may_send_where_no_drain_is_named() {
+        let open = Access::new([], None);
+        assert!(open.may_watch(None));
+        assert_eq!(open.syslog_key(Some("d.1")).as_deref(), Some("d.1"));
+        assert_eq!(open.drain_key(None, Some("d.1")).as_deref(), Some("d.1"));
+        assert_eq!(open.drain_key(Some(b"Basic x"), None).as_deref(), Some("-"));
+    }
+
+    #[test]
+    fn a_syslog_drain_is_one_that_is_named() {
+        let access = access();
+        assert_eq!(access.syslog_key(Some("d.1")).as_deref(), Some("shop/d.1"));
+        assert_eq!((access.syslog_key(Some("d.9")), access.syslog_key(None)), (None, None));
+    }
+
+    #[test]
+    fn who_watches_is_named() {
+        let access = access();
+        assert!(access.may_watch(Some(&header("ops:w4tch"))));
+        assert!(!access.may_watch(Some(&header("shop:s3cret"))) && !access.may_watch(None));
+        let unnamed = Access::new([("a".to_owned(), "a".to_owned(), "a".to_owned(), vec![])], None);
+        assert!(!unnamed.may_watch(None) && !unnamed.may_watch(Some(&header("a:a"))));
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        assert_eq!(format!("{:?}", access()), "[\"shop\", \"blog\"]");
+    }
+}

@@ -1,0 +1,45 @@
+//! Encrypted connections: rustls with one certificate, read again on SIGHUP.
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate and its key, ready to be used.
+#[derive(Clone)]
+pub(crate) struct Tls(Arc<ServerConfig>);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Tls {
+    /// Reads PEM files: the certificate with those that vouch for it, and the key.
+    ///
+    /// # Errors
+    /// What is wrong, and with which file. Nothing of the key is in it.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
+        let certificates: Vec<_> = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect)
+            .map_err(|error| format!("{}: no certificate can be read: {error}", certificate.display()))?;
+        if certificates.is_empty() {
+            return Err(format!("{}: holds no certificate", certificate.display()));
+        }
+        let of_key = PrivateKeyDer::from_pem_file(key).map_err(|_| format!("{}: no key can be read", key.display()))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, of_key))
+            .map_err(|error| format!("{} and {} do not go together: {error}", certificate.display(), key.display()))?;
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.clone())
+    }
+}

@@ -1,0 +1,313 @@
+//! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
+//! it is durable, and is handed to the pipelines.
+
+mod salvage;
+mod store;
+
+pub(crate) use salvage::{marker, salvage};
+pub(crate) use store::{JournalReader, Kept, Offer, Old, Step, Store, StoreError, path};
+
+use super::counters::Counters;
+use super::event::{DeliveryKey, Entry, Event, Record};
+use super::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// The most deliveries of a commit.
+const GROUP: usize = 1_024;
+/// Old events that go with a commit, at least.
+const AT_ONCE: u64 = 64;
+/// How often ids are looked through for old ones.
+const IDS_EVERY: Duration = Duration::from_secs(1);
+/// How long the thread waits for something to do before it looks around.
+const LOOK_AROUND: Duration = Duration::from_millis(500);
+
+/// Something for the thread that writes.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Delivery { key: Option<DeliveryKey>, record: Record, answer: oneshot::Sender<Answer> },
+    Settings(Box<Settings>),
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// It is on the disk.
+    Kept,
+    /// It was, before.
+    Duplicate,
+    /// The disk does not take it.
+    CannotStore,
+    TooManyDrains,
+}
+
+/// Where the journal stands; what the threads tell each other without waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The last event on the disk.
+    pub(crate) head: AtomicU64,
+    /// The last event whose rows are out and durable.
+    pub(crate) emitted: AtomicU64,
+    /// Events up to here are in a snapshot that is safe.
+    pub(crate) behind: AtomicU64,
+    /// Whether the disk took the last commit.
+    pub(crate) storing: AtomicBool,
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) dir: PathBuf,
+    pub(crate) queue: Receiver<Message>,
+    pub(crate) pipelines: SyncSender<Vec<Entry>>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) retention: Duration,
+    /// The most octets of a commit.
+    pub(crate) group_bytes: usize,
+    pub(crate) clock: WindowClock,
+    /// Settings that the disk did not take yet.
+    pub(crate) owed: Option<Box<Settings>>,
+}
+
+impl Writer {
+    /// Writes until everybody who could send has gone. The pipelines see the end by their side of the channel.
+    ///
+    /// # Errors
+    /// When the file turns out to be damaged: the next start looks after it.
+    pub(crate) fn run(mut self) -> Result<(), Damaged> {
+        let mut failing = Failing::default();
+        let mut ids_given = Instant::now();
+        loop {
+            let wait = self.clock.until_due(now()).min(LOOK_AROUND);
+            let mut group = Group::default();
+            if let Some(settings) = self.owed.take() {
+                group.add(Message::Settings(settings), &mut self.clock);
+            }
+            let mut over = false;
+            match self.queue.recv_timeout(wait) {
+                Ok(message) => {
+                    group.add(message, &mut self.clock);
+                    while group.len() < GROUP && group.bytes < self.group_bytes {
+                        let Ok(message) = self.queue.try_recv() else { break };
+                        group.add(message, &mut self.clock);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => over = true,
+            }
+            let time = now();
+            let tick = self.clock.is_due(time);
+            if tick {
+                group.offers.push(Offer { key: None, event: Event::Tick(time) });
+                group.answers.push(None);
+            }
+            let mut old = self.old(&group, &failing, time, ids_given.elapsed() > IDS_EVERY);
+            if group.len() == 0 || failing.is_full {
+                // With nothing to write, or to make room for it.
+                match self.store.give_back(&mut old) {
+                    Err(error) if error.is_damage() => return Err(self.damaged(&error)),
+                    // What the disk refuses will be told when something is to be kept.
+                    _ => {}
+                }
+            }
+            if group.len() > 0 && self.commit(group, &mut old, &mut failing)? && tick {
+                self.clock.passed(time);
+            }
+            if old.ids && old.given == 0 {
+                ids_given = Instant::now();
+            }
+            if over {
+                if let Err(error) = self.store.settle() {
+                    tracing::warn!(%error, "the write-ahead log could not be folded in; it will be at the next start");
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Commits a group and answers it; `false` when the disk did not take it.
+    fn commit(&mut self, group: Group, old: &mut Old, failing: &mut Failing) -> Result<bool, Damaged> {
+        let Group { offers, answers, settings, has_deliveries, .. } = group;
+        let emitted = self.progress.emitted.load(Ordering::Acquire);
+        let began = Instant::now();
+        let outcome = match failing.since {
+            // Nobody knows whether a commit that failed is there: the disk is asked first.
+            Some(_) => self.store.recall().and_then(|()| self.store.append(offers, emitted, old)),
+            None => self.store.append(offers, emitted, old),
+        };
+        let kept = match outcome {
+            Ok(kept) => kept,
+            Err(error) => {
+                failing.note(&error);
+                self.progress.storing.store(false, Ordering::Release);
+                self.counters.commits_failed.add(1);
+                for answer in answers.into_iter().flatten() {
+                    let _ = answer.send(Answer::CannotStore);
+                }
+                self.owed = settings;
+                return if error.is_damage() { Err(self.damaged(&error)) } else { Ok(false) };
+            }
+        };
+        // A disk that is full may take a tick, and no delivery.
+        if has_deliveries || !failing.is_full {
+            failing.over();
+            self.progress.storing.store(true, Ordering::Release);
+        }
+        self.counters.commits.record(began.elapsed());
+        self.progress.head.store(self.store.position(), Ordering::Release);
+        let mut entries = Vec::with_capacity(kept.len());
+        for (kept, answer) in kept.into_iter().zip(answers) {
+            let outcome = match kept {
+                Kept::New(entry) => {
+                    entries.push(entry);
+                    Answer::Kept
+                }
+                Kept::Duplicate => Answer::Duplicate,
+                Kept::TooManyDrains => Answer::TooManyDrains,
+            };
+            if let Some(answer) = answer {
+                let _ = answer.send(outcome);
+            }
+        }
+        if !entries.is_empty() {
+            // When the pipelines are behind, they read the journal themselves; intake does not wait for them.
+            let _ = self.pipelines.try_send(entries);
+        }
+        Ok(true)
+    }
+
+    /// What may go with this commit: deliveries that are in two snapshots, and twice as many as come, so that the file
+    /// does not grow. When there is no room, those that are only kept for later use go, too.
+    fn old(&self, group: &Group, failing: &Failing, time: Timestamp, ids: bool) -> Old {
+        let retention = if failing.is_full { Duration::ZERO } else { self.retention };
+        let behind = self.progress.behind.load(Ordering::Acquire);
+        Old { behind, before: time.earlier(retention), ids, rows: AT_ONCE.max(2 * group.len() as u64), given: 0 }
+    }
+
+    /// Leaves word for the next start.
+    fn damaged(&self, error: &StoreError) -> Damaged {
+        tracing::error!(%error, "the journal cannot be used on");
+        let _ = std::fs::write(marker(&self.dir), format!("{error}\n"));
+        Damaged
+    }
+}
+
+/// The journal's file is broken.
+#[derive(Debug)]
+pub(crate) struct Damaged;
+
+/// What goes into one commit, and who waits for it.
+#[derive(Default)]
+struct Group {
+    offers: Vec<Offer>,
+    answers: Vec<Option<oneshot::Sender<Answer>>>,
+    bytes: usize,
+    has_deliveries: bool,
+    /// Those that were asked for last, to be asked for again when the commit fails.
+    settings: Option<Box<Settings>>,
+}
+
+impl Group {
+    fn add(&mut self, message: Message, clock: &mut WindowClock) {
+        match message {
+            Message::Delivery { key, record, answer } => {
+                self.bytes += record.body.bytes().len();
+                self.has_deliveries = true;
+                self.offers.push(Offer { key, event: Event::Delivery(record) });
+                self.answers.push(Some(answer));
+            }
+            Message::Settings(settings) => {
+                clock.follow(&settings);
+                self.settings = Some(settings.clone());
+                self.offers.push(Offer { key: None, event: Event::Settings(settings) });
+                self.answers.push(None);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.offers.len()
+    }
+}
+
+/// Says once that the disk fails, and once that it works again.
+#[derive(Default)]
+struct Failing {
+    since: Option<Instant>,
+    is_full: bool,
+    said: Option<Instant>,
+}
+
+impl Failing {
+    fn note(&mut self, error: &StoreError) {
+        self.since.get_or_insert_with(Instant::now);
+        self.is_full = error.is_full();
+        if self.said.is_none_or(|said| said.elapsed() > Duration::from_secs(30)) {
+            self.said = Some(Instant::now());
+            tracing::error!(%error, "deliveries cannot be stored, and are answered with 503 until they can");
+        }
+    }
+
+    fn over(&mut self) {
+        if let Some(since) = self.since.take() {
+            *self = Self::default();
+            tracing::info!(after_seconds = since.elapsed().as_secs(), "deliveries are stored again");
+        }
+    }
+}
+
+/// When the watermark moves: each time it passes the end of a window, and at least once a minute.
+#[derive(Debug)]
+pub(crate) struct WindowClock {
+    period: Duration,
+    lateness: Duration,
+    last: Option<Timestamp>,
+}
+
+impl WindowClock {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut clock = Self { period: Duration::ZERO, lateness: Duration::ZERO, last: None };
+        clock.follow(settings);
+        clock
+    }
+
+    fn follow(&mut self, settings: &Settings) {
+        self.period = settings.window().clamp(Duration::from_millis(10), Duration::from_secs(60));
+        self.lateness = settings.lateness();
+    }
+
+    fn number(&self, time: Timestamp) -> i64 {
+        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
+        time.earlier(self.lateness).unix_micros().div_euclid(period)
+    }
+
+    fn is_due(&self, time: Timestamp) -> bool {
+        self.last.is_none_or(|last| self.number(time) > self.number(last))
+    }
+
+    fn until_due(&self, time: Timestamp) -> Duration {
+        if self.is_due(time) {
+            return Duration::ZERO;
+        }
+        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
+        let into = time.earlier(self.lateness).unix_micros().rem_euclid(period);
+        Duration::from_micros(period.abs_diff(into))
+    }
+
+    fn passed(&mut self, time: Timestamp) {
+        self.last = Some(time);
+    }
+}
+
+/// What the host's clock says.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

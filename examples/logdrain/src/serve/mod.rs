@@ -1,0 +1,303 @@
+//! `logdrain serve`: a drain that never loses and never counts twice.
+//!
+//! ```text
+//! intake -------> journal ----------> pipelines ------> sinks
+//! tokio           one thread owns     one thread        rows with ids
+//!                 the disk
+//! connections,    group commits:      state = snapshot  at least once, and
+//! credentials,    delivery, id and    + the journal     never two different
+//! limits          position, then 204  behind it         rows under one id
+//! ```
+//!
+//! **The journal is the truth.** A delivery is answered with 204 when it is on the disk with its id, in one transaction;
+//! its retry is a duplicate from then on. The watermark moves by events of the journal, and so do the settings, so that
+//! rows are a function of the journal: what is made again after a crash is the same row under the same id.
+//!
+//! **Nothing waits for what is behind it.** The writer offers each commit to the pipelines and goes on; when they are
+//! busy (closing a minute, waiting for a disk that is full) they read the journal themselves, later. Intake waits for
+//! the disk alone, and for no longer than a sender does.
+//!
+//! **Memory is bounded** by configuration: octets of bodies in flight, connections, drains, and what each drain's
+//! pipeline may take. The bound is said at the start.
+
+mod board;
+mod config;
+mod consumer;
+mod counters;
+mod doctor;
+mod event;
+mod intake;
+mod journal;
+mod metrics;
+mod opening;
+mod page;
+mod pipeline;
+mod settings;
+mod sinks;
+mod snapshot;
+
+pub(crate) use doctor::run as doctor;
+
+use crate::args::ServeArgs;
+use crate::failure::{Failure, Status};
+use board::Board;
+use config::Config;
+use consumer::Consumer;
+use counters::Counters;
+use intake::{Intake, Way};
+use journal::{Message, Progress, WindowClock, Writer};
+use opening::{Closed, Opened};
+use sinks::{JsonLines, otlp};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Deliveries that wait for the next commit.
+const QUEUE: usize = 4_096;
+/// Commits that wait for the pipelines in memory; more of them wait on the disk.
+const COMMITS_AHEAD: usize = 2;
+/// Beyond the time of an answer, for connections that do not end.
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// Between two tries to open the store.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why it is time to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    Asked,
+    ThreadEnded,
+}
+
+pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .with_target(false)
+        .init();
+    let config = Config::load(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .map_err(|error| Failure::Config(format!("no threads could be started: {error}")))?;
+    let bind = |address| {
+        let bound = runtime.block_on(TcpListener::bind(address));
+        bound.map_err(|error| Failure::Config(format!("{address} cannot be listened on: {error}")))
+    };
+    let listener = bind(config.listen)?;
+    let syslog = config.syslog.map(bind).transpose()?;
+    // With port 0 the system chooses.
+    let listen = listener.local_addr().unwrap_or(config.listen);
+    if let Some(listen) = syslog.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        tracing::info!(syslog = %listen, "syslog drains are taken, too");
+    }
+
+    let reopen = Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
+    let rows = JsonLines::open(config.out.clone(), reopen.clone(), stop.clone())
+        .map_err(|error| Failure::open(config.out.as_deref().unwrap_or(Path::new("-")), error))?;
+    tracing::info!(
+        %listen, store = %config.store.display(), out = %config.out.as_deref().unwrap_or(Path::new("-")).display(),
+        open = config.access.is_open(), tls = config.tls.is_some(), max_memory_mb = config.max_memory() >> 20, "listening: POST /logs"
+    );
+    let progress = Arc::new(Progress::default());
+    let counters = Arc::new(Counters::default());
+    let ready = Arc::default();
+    let board = Board::default();
+    let Config { access, tls, settings, limits, retention, .. } = &config;
+    let intake = Arc::new(Intake::new(
+        *limits,
+        access.clone(),
+        tls.clone(),
+        progress.clone(),
+        counters.clone(),
+        Arc::clone(&ready),
+    ));
+
+    let handle = runtime.handle().clone();
+    let (ending, endings) = mpsc::channel();
+    let (close, closing) = watch::channel(false);
+    let http = Way::Http(intake::router(intake.clone(), board.clone()));
+    let accepting = runtime.spawn(intake::accept(listener, http, intake.clone(), closing.clone()));
+    let gathering =
+        syslog.map(|listener| runtime.spawn(intake::accept(listener, Way::Syslog, intake.clone(), closing)));
+    runtime.spawn(signals(args.clone(), intake.clone(), reopen, ending.clone()));
+    let close = move || {
+        let _ = close.send(true);
+        let both = async {
+            let _ = accepting.await;
+            if let Some(gathering) = gathering {
+                let _ = gathering.await;
+            }
+        };
+        let _ = runtime.block_on(async { tokio::time::timeout(limits.answer_within + LAST_CALL, both).await });
+        runtime.shutdown_timeout(Duration::from_millis(100));
+    };
+
+    let Some(Opened { store, reader, pipelines, snapshots, lock }) = open(&config, &endings)? else {
+        close();
+        return Ok(Status::Done);
+    };
+    let in_store = |error: journal::StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
+    progress.head.store(store.position(), Ordering::Release);
+    let emitted = store.emitted().map_err(in_store)?;
+    progress.emitted.store(emitted, Ordering::Release);
+    progress.storing.store(true, Ordering::Release);
+    let (queue, messages) = mpsc::sync_channel(QUEUE);
+    let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
+    if store.settings().map_err(in_store)?.as_ref() != Some(settings) {
+        let _ = queue.try_send(Message::Settings(Box::new(settings.clone())));
+    }
+    let collector = config.otlp.clone().map(|endpoint| {
+        let (sink, waiting) = otlp::Otlp::new(counters.clone());
+        handle.spawn(otlp::send(endpoint, waiting, counters.clone()));
+        sink
+    });
+    let writer = Writer {
+        store,
+        dir: config.store.clone(),
+        queue: messages,
+        pipelines: commits,
+        progress: progress.clone(),
+        counters: counters.clone(),
+        retention: *retention,
+        // Of the budget, commits that wait for the pipelines hold less than half.
+        group_bytes: limits.bodies / 8,
+        clock: WindowClock::new(settings),
+        owed: None,
+    };
+    let consumer = Consumer {
+        pipelines,
+        rows: (rows, (board.clone(), collector)),
+        board,
+        entries,
+        reader,
+        snapshots,
+        snapshot_every: config.snapshot_every,
+        progress,
+        counters,
+        ready,
+        stop: stop.clone(),
+        emitted,
+        is_owing: false,
+    };
+    let writer = spawn("journal", &ending, move || writer.run())?;
+    let consumer = spawn("pipelines", &ending, move || consumer.run())?;
+    intake.open(queue);
+    tracing::info!("the store is open: deliveries are taken");
+
+    match endings.recv() {
+        Ok(Ending::Asked) | Err(_) => tracing::info!("asked to stop: requests at hand are answered"),
+        Ok(Ending::ThreadEnded) => tracing::error!("a thread has ended: stopping"),
+    }
+    stop.store(true, Ordering::Release);
+    close();
+    intake.close();
+    let outcome = match (writer.join(), consumer.join()) {
+        (Ok(Ok(())), Ok(Ok(()))) => {
+            tracing::info!("everything is stored and counted");
+            Ok(Status::Done)
+        }
+        (Ok(Ok(())), Ok(Err(_))) => Err(Failure::Config(
+            "rows could not be written; what they are made of is stored, and the next start writes them".to_owned(),
+        )),
+        (Ok(Err(_)), _) => Err(Failure::Config(
+            "the journal is damaged; the next start sets it aside and takes over what can be read".to_owned(),
+        )),
+        _ => Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned())),
+    };
+    drop(lock);
+    outcome
+}
+
+/// Opens the store, and tries again while the disk does not let it; deliveries are answered with 503 meanwhile. `None`
+/// when the program was asked to stop.
+fn open(config: &Config, endings: &Receiver<Ending>) -> Result<Option<Opened>, Failure> {
+    let mut said = String::new();
+    loop {
+        match opening::open(config) {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(Closed::ForGood(why)) => return Err(Failure::Config(why)),
+            Err(Closed::ForNow(why)) => {
+                if why != said {
+                    tracing::error!("{why}; deliveries are answered with 503 until the store can be opened");
+                    said = why;
+                }
+            }
+        }
+        if endings.recv_timeout(AGAIN).is_ok() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Tells when the program is asked to end, and reads the configuration again whenever it is asked to.
+#[cfg(unix)]
+async fn signals(args: ServeArgs, intake: Arc<Intake>, reopen: Arc<AtomicBool>, ending: Sender<Ending>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be caught: kill -9 is what stops this, and it is safe");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&args, &intake, &reopen),
+        }
+    }
+    let _ = ending.send(Ending::Asked);
+}
+
+#[cfg(not(unix))]
+async fn signals(_: ServeArgs, _: Arc<Intake>, _: Arc<AtomicBool>, ending: Sender<Ending>) {
+    let _ = tokio::signal::ctrl_c().await;
+    let _ = ending.send(Ending::Asked);
+}
+
+/// SIGHUP: credentials, apps and plans are read again, and the output is opened anew. Anything wrong changes nothing.
+fn reload(args: &ServeArgs, intake: &Intake, reopen: &AtomicBool) {
+    reopen.store(true, Ordering::Release);
+    match Config::load(args) {
+        Ok(config) => {
+            let sent = intake.queue().map(|queue| queue.try_send(Message::Settings(Box::new(config.settings))));
+            if !matches!(sent, Some(Ok(()))) {
+                tracing::error!("deliveries are not being taken now: send SIGHUP again");
+                return;
+            }
+            intake.set_access(config.access);
+            intake.set_tls(config.tls);
+            tracing::info!("the configuration was read again; addresses and limits hold from the next start on");
+        }
+        Err(error) => tracing::error!(%error, "the configuration was not read again"),
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    ending: &Sender<Ending>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, Failure> {
+    /// Tells of the end, also when it is a panic.
+    struct End(Sender<Ending>);
+    impl Drop for End {
+        fn drop(&mut self) {
+            let _ = self.0.send(Ending::ThreadEnded);
+        }
+    }
+    let end = End(ending.clone());
+    let work = move || {
+        let _end = end;
+        work()
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map_err(|error| Failure::Config(format!("no thread could be started: {error}")))
+}

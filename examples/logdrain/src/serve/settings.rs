@@ -1,0 +1,154 @@
+//! What rows depend on besides the log lines. Every change is an event of the journal, so that a replay of the journal
+//! reads each delivery as it was read the first time.
+
+use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
+use heroku_metrics::syslog::Limits;
+use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Frames as long as `logdrain replay` reads them, so that both read the same.
+const MAX_FRAME: usize = 4 * 1024 * 1024;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) window_ms: u64,
+    pub(crate) lateness_ms: u64,
+    pub(crate) horizon_ms: u64,
+    pub(crate) extended: bool,
+    pub(crate) websockets: bool,
+    pub(crate) limits: DrainLimits,
+    /// By the name of the drain in the configuration.
+    pub(crate) drains: BTreeMap<String, DrainSettings>,
+}
+
+/// What one drain may take of the memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct DrainLimits {
+    pub(crate) streams: u32,
+    pub(crate) key_bytes: usize,
+    pub(crate) window_bytes: usize,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct DrainSettings {
+    /// The `app_name` tag of native metrics.
+    pub(crate) app: Option<String>,
+    pub(crate) plan: Option<Plan>,
+}
+
+impl DrainLimits {
+    /// The limits with which a pipeline stays below so many octets; `None` when that is too little for any.
+    pub(crate) fn within(octets: usize) -> Option<Self> {
+        // Windows take the larger part; a stream that is known has some 200 octets of key and place.
+        let mut share = octets;
+        while share > 1 << 20 {
+            let limits = Self {
+                streams: u32::try_from(share / 2_000).unwrap_or(u32::MAX),
+                key_bytes: share / 8,
+                window_bytes: share / 2,
+            };
+            if limits.apply(PipelineConfig::new()).max_memory() <= octets {
+                return Some(limits);
+            }
+            share -= share / 16;
+        }
+        None
+    }
+
+    fn aggregator(self) -> AggregatorConfig {
+        AggregatorConfig::new()
+            .max_streams(self.streams)
+            .max_key_bytes(self.key_bytes)
+            .max_window_bytes(self.window_bytes)
+    }
+
+    fn apply(self, config: PipelineConfig) -> PipelineConfig {
+        config.aggregator(self.aggregator()).seen_deliveries(0, 0)
+    }
+}
+
+impl Settings {
+    pub(crate) const fn window(&self) -> Duration {
+        Duration::from_millis(self.window_ms)
+    }
+
+    pub(crate) const fn lateness(&self) -> Duration {
+        Duration::from_millis(self.lateness_ms)
+    }
+
+    /// Whether a drain is read as by the other settings.
+    pub(crate) fn is_same_for(&self, other: &Self, drain: &str) -> bool {
+        let common = |settings: &Self| Self { drains: BTreeMap::new(), ..settings.clone() };
+        let name = name_of(drain);
+        common(self) == common(other) && self.drains.get(name) == other.drains.get(name)
+    }
+
+    /// How a drain is read. Its key begins with its name in the configuration.
+    ///
+    /// The pipeline remembers no ids of deliveries: the journal holds each delivery once.
+    pub(crate) fn pipeline(&self, drain: &str) -> PipelineConfig {
+        let own = self.drains.get(name_of(drain));
+        let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
+        let extractor = ExtractorConfig::new().native_set(set).websocket_latency(self.websockets);
+        let extractor = match own.and_then(|own| own.app.as_deref()) {
+            Some(app) => extractor.app_name(app),
+            None => extractor,
+        };
+        let aggregator = self
+            .limits
+            .aggregator()
+            .window(self.window())
+            .allowed_lateness(self.lateness())
+            .late_policy(LatePolicy::Revise { horizon: Duration::from_millis(self.horizon_ms) });
+        let config = PipelineConfig::new()
+            .extractor(extractor)
+            .aggregator(aggregator)
+            .dialect(DialectPolicy::ByHostname)
+            .limits(Limits::new().max_frame(MAX_FRAME))
+            .seen_deliveries(0, 0);
+        match own.and_then(|own| own.plan.clone()) {
+            Some(plan) => config.plan(plan),
+            None => config,
+        }
+    }
+}
+
+/// The name in the configuration that a drain's key begins with.
+fn name_of(drain: &str) -> &str {
+    drain.split_once('/').map_or(drain, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_keep_a_pipeline_below_what_it_may_take() {
+        for octets in [32 << 20, 256 << 20, 1 << 30] {
+            let limits = DrainLimits::within(octets).unwrap();
+            let bound = limits.apply(PipelineConfig::new()).max_memory();
+            assert!(bound <= octets && bound > octets / 3, "{octets}: {limits:?} is bounded by {bound}");
+        }
+        assert_eq!(DrainLimits::within(1000), None);
+    }
+
+    #[test]
+    fn settings_survive_the_journal() {
+        let settings = Settings {
+            window_ms: 60_000,
+            lateness_ms: 60_000,
+            horizon_ms: 3_600_000,
+            extended: true,
+            websockets: true,
+            limits: DrainLimits::within(64 << 20).unwrap(),
+            drains: BTreeMap::from([(
+                "shop".to_owned(),
+                DrainSettings { app: Some("shop".to_owned()), plan: Some(Plan::gold()) },
+            )]),
+        };
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    }
+}

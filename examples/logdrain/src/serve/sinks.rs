@@ -1,0 +1,102 @@
+//! Where rows go. Every row has an id, the same one each time it is written; a consumer that keeps the ids of the last
+//! hour or so drops what comes twice.
+//!
+//! A sink of one's own is a [`RowSink`]: `write` takes a row, `commit` says that all rows so far must be safe before the
+//! journal forgets that they are owed.
+
+mod jsonl;
+pub(crate) mod otlp;
+
+pub(crate) use jsonl::JsonLines;
+
+use heroku_metrics::model::DataPoint;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// One row: a window of a stream family, and the drain it is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) drain: &'a str,
+    pub(crate) point: &'a DataPoint<'a>,
+}
+
+/// Rows cannot go out, and the program is to end; whatever was not committed comes again at the next start.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+pub(crate) trait RowSink {
+    /// Takes one row. A sink that cannot take it now waits.
+    fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped>;
+
+    /// Makes all rows so far safe; `false` when they are owed still.
+    fn commit(&mut self) -> Result<bool, Stopped>;
+}
+
+/// `DRAIN/WINDOW/REVISION/DIGEST`: unique for a drain's (window, name, kind, unit, tags, revision), and the same
+/// whenever the row is made again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowId<'a>(pub(crate) Row<'a>);
+
+impl fmt::Display for RowId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Row { drain, point } = self.0;
+        // Each text with its length in front, so that no two sets of texts read the same.
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        };
+        add(drain);
+        add(point.name());
+        add(point.kind().as_str());
+        add(point.unit().as_str());
+        for (key, value) in point.tags() {
+            add(key);
+            add(value);
+        }
+        let digest = digest.finalize();
+        write!(f, "{drain}/{}/{}/", point.window().start().unix_seconds(), point.revision())?;
+        digest.iter().take(12).try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl Serialize for RowId<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Shows every row to both.
+impl<A: RowSink, B: RowSink> RowSink for (A, B) {
+    fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
+        self.0.write(row)?;
+        self.1.write(row)
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        Ok(self.0.commit()? & self.1.commit()?)
+    }
+}
+
+/// A sink that may not be there.
+impl<S: RowSink> RowSink for Option<S> {
+    fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
+        self.as_mut().map_or(Ok(()), |sink| sink.write(row))
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        self.as_mut().map_or(Ok(true), RowSink::commit)
+    }
+}
+
+/// Takes nothing: for events whose rows are out already.
+impl RowSink for () {
+    fn write(&mut self, _: &Row<'_>) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        Ok(true)
+    }
+}

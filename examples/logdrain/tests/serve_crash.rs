@@ -1,0 +1,165 @@
+//! The promise, put to the test: killed at any moment and sent everything again, the minutes come out right.
+//!
+//! `LOGDRAIN_KILLS=200 cargo test --release -p logdrain --test serve_crash` is the long form.
+
+#[path = "serve/harness.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod harness;
+
+use harness::{Delivery, Server, body, scratch, truth, wait_for_rows};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+fn kills(short: u64) -> u64 {
+    std::env::var("LOGDRAIN_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(short)
+}
+
+/// What senders share: where the server is, what was acknowledged, whether it is enough.
+#[derive(Default)]
+struct Senders {
+    port: AtomicU16,
+    next: AtomicU64,
+    tries: AtomicU64,
+    enough: AtomicBool,
+    acknowledged: Mutex<Vec<Delivery>>,
+}
+
+const DRAINS: [&str; 2] = ["d.shop", "d.blog"];
+
+impl Senders {
+    fn new(port: u16) -> Arc<Self> {
+        let senders = Self::default();
+        senders.port.store(port, Ordering::SeqCst);
+        Arc::new(senders)
+    }
+
+    fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port.load(Ordering::SeqCst)))
+    }
+
+    /// Sends one delivery after the other, each until it is acknowledged; `again` says how often one is sent that is.
+    fn run(&self, mut again: impl FnMut() -> u64) {
+        while !self.enough.load(Ordering::SeqCst) {
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            let sent = Delivery {
+                id: format!("{number:032X}"),
+                token: DRAINS[number as usize % DRAINS.len()].to_owned(),
+                body: body(number, 1 + number % 60),
+            };
+            self.deliver(&sent);
+            self.acknowledged.lock().unwrap().push(sent.clone());
+            for _ in 0..again() {
+                // Some of those sent before, from any time since the start.
+                let earlier = {
+                    let acknowledged = self.acknowledged.lock().unwrap();
+                    acknowledged[(number * 7_919) as usize % acknowledged.len()].clone()
+                };
+                self.deliver(&sent);
+                self.deliver(&earlier);
+            }
+        }
+    }
+
+    fn deliver(&self, sent: &Delivery) {
+        for _ in 0..10_000 {
+            self.tries.fetch_add(1, Ordering::SeqCst);
+            match sent.send(self.address()) {
+                Ok(204) => return,
+                Ok(status) => assert!(status == 503, "{status}"),
+                Err(_) => {}
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{} was never acknowledged", sent.id);
+    }
+
+    /// The rows that must come out of what was acknowledged.
+    fn truth(&self, dir: &Path) -> harness::Rows {
+        let acknowledged = self.acknowledged.lock().unwrap();
+        truth(
+            dir,
+            DRAINS.map(|drain| {
+                let of_drain = acknowledged.iter().filter(|sent| sent.token == drain);
+                (drain, of_drain.flat_map(|sent| sent.body.clone()).collect())
+            }),
+        )
+    }
+}
+
+/// Runs senders against a server that is ended and started again, and compares the rows.
+fn ordeal(name: &str, senders: usize, again: fn(u64) -> u64, rounds: u64, mut end: impl FnMut(Server, &mut Dice)) {
+    let dir = scratch(name);
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    // Snapshots and pruning all the time, so that some are cut short, too.
+    let config = dir.join("config.toml");
+    std::fs::write(&config, "snapshot_every = \"150ms\"\n").unwrap();
+    let arguments = ["--config", config.to_str().unwrap()];
+    let mut server = Server::start(&dir, &arguments);
+    let shared = Senders::new(server.address.port());
+    let threads: Vec<_> = (0..senders)
+        .map(|number| {
+            let shared = shared.clone();
+            let mut dice = Dice(number as u64 + 1);
+            std::thread::spawn(move || shared.run(|| again(dice.below(1 << 20))))
+        })
+        .collect();
+    for _ in 0..rounds {
+        std::thread::sleep(Duration::from_millis(20 + dice.below(600)));
+        end(server, &mut dice);
+        server = Server::start(&dir, &arguments);
+        shared.port.store(server.address.port(), Ordering::SeqCst);
+    }
+    shared.enough.store(true, Ordering::SeqCst);
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let expected = shared.truth(&dir);
+    wait_for_rows(&dir.join("rows.jsonl"), &expected);
+    println!(
+        "{name}: {rounds} restarts, {} deliveries in {} tries, {} rows",
+        shared.acknowledged.lock().unwrap().len(),
+        shared.tries.load(Ordering::SeqCst),
+        expected.len()
+    );
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn killed_at_any_moment_it_counts_everything_once() {
+    ordeal("crash", 4, |_| 0, kills(10), |server, _| server.kill());
+}
+
+#[test]
+fn sent_up_to_five_times_it_counts_everything_once() {
+    ordeal(
+        "repeat",
+        2,
+        |number| number % 3,
+        kills(4),
+        |server, dice| {
+            if dice.below(2) == 0 {
+                server.kill();
+            } else {
+                let (code, log) = server.stop();
+                assert_eq!(code, Some(0), "{log}");
+            }
+        },
+    );
+}

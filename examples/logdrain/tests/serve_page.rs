@@ -1,0 +1,73 @@
+//! The status page in a real browser: what logs say is shown, and nothing of it runs.
+//!
+//! `LOGDRAIN_BROWSER=chromium cargo test -p logdrain --test serve_page` (any Chromium); without it there is nothing to run.
+
+#[path = "serve/harness.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod harness;
+
+use harness::{Delivery, Server, body, now_micros, scratch, time_of, wait_until};
+use std::process::Command;
+
+#[test]
+fn a_browser_shows_the_page_and_runs_nothing() {
+    let Ok(browser) = std::env::var("LOGDRAIN_BROWSER") else {
+        println!("LOGDRAIN_BROWSER names no browser: not run");
+        return;
+    };
+    let dir = scratch("browser");
+    let server = Server::start(&dir, &[]);
+    let attacks = [
+        "<script>document.title='owned'</script>",
+        "<img src=x onerror=document.title='owned'>",
+        "</td></table></pre><svg onload=document.title='owned'>",
+        "\" onmouseover=document.title='owned' x=\"",
+        "&lt;script&gt;&#60;script&#62;",
+        "javascript:document.title='owned'",
+        "</title><title>owned",
+    ];
+    for (number, attack) in attacks.iter().enumerate() {
+        let quoted = attack.replace('"', "\\\"");
+        let line = format!(
+            "<190>1 {} host app web.1 - measure#db.query=7ms count#orders=1 tag#who=\"{quoted}\"\n",
+            time_of(now_micros())
+        );
+        // A token is visible ASCII: an attack without spaces fits.
+        let token = format!("d.{}", attack.replace([' ', '"'], ""));
+        let body = format!("{} {line}", line.len()).into_bytes();
+        assert_eq!(Delivery { id: number.to_string(), token, body }.send(server.address).unwrap(), 204);
+    }
+    let usual = Delivery { id: "u".to_owned(), token: "d.shop".to_owned(), body: body(1, 400) };
+    assert_eq!(usual.send(server.address).unwrap(), 204);
+    wait_until("closed windows of all drains", || {
+        let page = server.get("/").body;
+        let of_all = |text: &str| page.matches(text).count() == attacks.len() + 1;
+        (of_all("Last closed window") && of_all("Streams that cost most")).then_some(())
+    });
+    let profile = dir.join("profile");
+    let run = |what: &[&str]| {
+        let output = Command::new(&browser)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args(["--window-size=1100,1400", "--virtual-time-budget=3000"])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .args(what)
+            .arg(format!("http://{}/", server.address))
+            .output()
+            .unwrap_or_else(|error| panic!("{browser}: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let dom = run(&["--dump-dom"]);
+    assert!(dom.contains("<title>logdrain</title>") && !dom.contains("<title>owned"), "{dom}");
+    for tag in ["<script", "<img", "<svg onload", "<a ", "<iframe"] {
+        assert!(!dom.contains(tag), "{tag} became an element: {dom}");
+    }
+    assert!(dom.contains("&lt;img src=x onerror=document.title='owned'&gt;"), "it is there as text: {dom}");
+    assert_eq!(dom.matches("<section class=\"drain\">").count(), attacks.len() + 1);
+    assert!(dom.contains("<b id=\"state\">ready</b>") && dom.matches("<polyline").count() > attacks.len());
+    assert!(dom.contains("heroku.router.service.response_time") && dom.contains("Streams that cost most"));
+    let picture = dir.join("page.png");
+    run(&[&format!("--screenshot={}", picture.display())]);
+    assert!(std::fs::metadata(picture).unwrap().len() > 10_000);
+    assert_eq!(server.stop().0, Some(0));
+}
