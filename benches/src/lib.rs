@@ -18,8 +18,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 use testkit::traffic::{Haystack, Traffic, Truth};
 
-static HOT: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(Traffic::new(1)));
-static COLD: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(Traffic::new(1).bytes(cold_bytes()).scale(75)));
+static HOT: LazyLock<Bodies> = LazyLock::new(|| Bodies::of(Traffic::new(1)));
+static COLD: LazyLock<Bodies> = LazyLock::new(|| Bodies::of(Traffic::new(1).bytes(cold_bytes()).scale(75)));
 
 /// A body, and the messages of some of its kinds of line.
 #[derive(Debug)]
@@ -86,7 +86,9 @@ fn count(body: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 impl Bodies {
-    fn new(traffic: Traffic) -> Self {
+    /// A body of such traffic.
+    #[must_use]
+    pub fn of(traffic: Traffic) -> Self {
         let body = traffic.generate();
         let (mut router, mut custom) = (Lines::default(), Lines::default());
         let mut rest = body.body();

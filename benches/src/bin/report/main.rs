@@ -7,6 +7,7 @@
 mod growth;
 mod memory;
 mod print;
+mod program;
 mod speed;
 
 use stats_alloc::StatsAlloc;
@@ -79,6 +80,7 @@ fn report(options: &Options) -> Result<(), String> {
     speed::whole(options, &mut figures, &mut goals)?;
     memory::goals(options, &mut goals)?;
     growth::goals(options, &mut goals)?;
+    program::goals(options, &mut goals)?;
     print::figures(&figures, options.markdown);
     print::goals(&goals, options.markdown);
     Ok(())
