@@ -219,7 +219,7 @@ fn pipeline_rows() -> Vec<Row> {
 /// CRC-64/XZ.
 fn crc64(bytes: &[u8]) -> u64 {
     !bytes.iter().fold(!0, |sum: u64, octet| {
-        (0..8).fold(sum ^ u64::from(*octet), |sum, _| sum >> 1 ^ (sum & 1) * 0xC96C_5795_D787_0F42)
+        (0..8).fold(sum ^ u64::from(*octet), |sum, _| (sum >> 1) ^ ((sum & 1) * 0xC96C_5795_D787_0F42))
     })
 }
 
