@@ -92,7 +92,7 @@ struct TlsFiles {
 #[serde(deny_unknown_fields)]
 struct Watcher {
     user: String,
-    password: Option<String>,
+    password: Option<Secret>,
     password_file: Option<PathBuf>,
 }
 
@@ -102,7 +102,7 @@ struct Watcher {
 struct Drain {
     name: String,
     user: String,
-    password: Option<String>,
+    password: Option<Secret>,
     password_file: Option<PathBuf>,
     /// The drain tokens that may come with these credentials; any when left out.
     #[serde(default)]
@@ -119,6 +119,24 @@ struct Span(Duration);
 /// `8MB`, `1GB`.
 #[derive(Debug, Clone, Copy)]
 struct Size(usize);
+
+/// A password. What is no text is refused without being quoted, as the reader of the file would do.
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(source) {
+            Ok(toml::Value::String(text)) => Ok(Self(text)),
+            _ => Err(serde::de::Error::custom("a password is text in quotes")),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
@@ -283,9 +301,9 @@ impl Drain {
 }
 
 /// A password, as it stands there or in a file of its own.
-fn password(text: Option<String>, file: Option<PathBuf>, beside: &Path, whose: &str) -> Result<String, Failure> {
+fn password(text: Option<Secret>, file: Option<PathBuf>, beside: &Path, whose: &str) -> Result<String, Failure> {
     match (text, file) {
-        (Some(password), None) if !password.is_empty() => Ok(password),
+        (Some(Secret(password)), None) if !password.is_empty() => Ok(password),
         (None, Some(path)) => {
             let path = beside.join(path);
             let text = std::fs::read_to_string(&path).map_err(|error| Failure::open(&path, error))?;
@@ -337,6 +355,15 @@ mod tests {
                 && file.otlp.is_some()
                 && file.store_limit.is_some()
         );
+    }
+
+    #[test]
+    fn a_password_of_the_wrong_kind_is_not_quoted() {
+        for value in ["4711", "[\"4711\"]", "4711.5", "{ a = \"4711\" }"] {
+            let text = format!("[watcher]\nuser = \"ops\"\npassword = {value}\n");
+            let error = toml::from_str::<File>(&text).unwrap_err();
+            assert!(error.message().contains("text in quotes") && !error.message().contains("4711"), "{error}");
+        }
     }
 
     #[test]
