@@ -90,6 +90,6 @@ pub fn content(snapshot: &[u8]) -> &[u8] {
 /// CRC-64/XZ, bit by bit.
 fn crc64(bytes: &[u8]) -> u64 {
     !bytes.iter().fold(!0, |sum: u64, octet| {
-        (0..8).fold(sum ^ u64::from(*octet), |sum, _| sum >> 1 ^ (sum & 1) * 0xC96C_5795_D787_0F42)
+        (0..8).fold(sum ^ u64::from(*octet), |sum, _| (sum >> 1) ^ ((sum & 1) * 0xC96C_5795_D787_0F42))
     })
 }

@@ -276,6 +276,20 @@ pub(crate) fn resume(rest: &[u8], limits: Limits) -> Resume {
 mod tests {
     use super::*;
 
+    /// The short ways and the plain one read the same number.
+    #[test]
+    fn every_number_of_digits() {
+        for len in [0, 1, 9, 10, 11, 98, 99, 100, 999, 1_000, 1_001, 1_234, 4_321, 9_999, 10_000, 65_536] {
+            let mut body = alloc::format!("{len} ").into_bytes();
+            let head = body.len();
+            body.resize(head + len + 7, b'x');
+            match deframe(&body, Limits::new()) {
+                Ok(Deframed::Message { bytes, used }) => assert_eq!((bytes.len(), used), (len, head + len)),
+                other => assert_eq!((len, other.is_err()), (0, true), "an empty frame is none: {other:?}"),
+            }
+        }
+    }
+
     #[test]
     fn lengths_of_64_bits() {
         let unlimited = Limits::new().max_frame(usize::MAX);
