@@ -6,9 +6,10 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod harness;
 
-use harness::{Delivery, Server, body, scratch, truth, wait_for_rows};
-use std::net::SocketAddr;
+use harness::{Delivery, Server, body, now_micros, rows_of, scratch, time_of, truth, wait_for_rows};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -162,4 +163,45 @@ fn sent_up_to_five_times_it_counts_everything_once() {
             }
         },
     );
+}
+
+/// The two commands against each other, as anyone would run them: what `send` knows is what `serve` wrote, to the octet,
+/// though the server was killed under it and each delivery came up to five times, in and out of order.
+#[test]
+fn what_send_knows_is_what_a_killed_server_wrote() {
+    const RATE: u64 = 5_000;
+    let dir = scratch("truth");
+    let config = dir.join("config.toml");
+    std::fs::write(&config, "snapshot_every = \"150ms\"\n").unwrap();
+    // The port stays the same, since the sender knows only one.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let arguments = ["--config", config.to_str().unwrap(), "--listen", &address, "--window", "60s"];
+    let mut server = Server::start(&dir, &arguments);
+
+    let (rounds, file) = (kills(10), dir.join("truth.jsonl"));
+    // Of three minutes ago and later, so that no window waits for its end: rows come, and come again as revisions.
+    let start = time_of(now_micros() - 180_000_000);
+    let lines = (RATE * (rounds + 4) / 2).to_string();
+    let url = format!("http://{address}/logs");
+    let mut send = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .args(["send", "--to", &url, "--lines", &lines, "--rate", &RATE.to_string(), "--start", &start])
+        .args(["--token", "d.shop", "--scenario", "repeat", "--until-acknowledged", "10m"])
+        .args(["--truth", file.to_str().unwrap()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..rounds {
+        std::thread::sleep(Duration::from_millis(20 + dice.below(400)));
+        server.kill();
+        server = Server::start(&dir, &arguments);
+    }
+    assert_eq!(send.wait().unwrap().code(), Some(0), "all was acknowledged");
+    let expected = rows_of("d.shop", &std::fs::read_to_string(&file).unwrap());
+    wait_for_rows(&dir.join("rows.jsonl"), &expected);
+    println!("truth: {rounds} kills, {lines} lines, {} rows", expected.len());
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
 }

@@ -282,10 +282,17 @@ pub(crate) fn truth<'a>(dir: &Path, drains: impl IntoIterator<Item = (&'a str, V
             .output()
             .unwrap();
         assert!(output.status.success());
-        for line in String::from_utf8(output.stdout).unwrap().lines() {
-            let (key, row) = taken_apart(line);
-            assert!(rows.insert((drain.to_owned(), key), row).is_none());
-        }
+        rows.extend(rows_of(drain, &String::from_utf8(output.stdout).unwrap()));
+    }
+    rows
+}
+
+/// The rows of a drain, as `replay` and `send --truth` print them.
+pub(crate) fn rows_of(drain: &str, text: &str) -> Rows {
+    let mut rows = Rows::new();
+    for line in text.lines() {
+        let (key, row) = taken_apart(line);
+        assert!(rows.insert((drain.to_owned(), key), row).is_none(), "twice: {line}");
     }
     rows
 }
