@@ -3,7 +3,7 @@ use metric_model::Percentiles;
 
 /// A mergeable summary of the values of one measure in one window, which answers percentiles.
 ///
-/// [`MinuteSketch`] is the one that is used unless told otherwise; bring another through
+/// [`MinuteSketch`](crate::MinuteSketch) is the one that is used unless told otherwise; bring another through
 /// [`Aggregator::with_sketch`](crate::Aggregator::with_sketch). Values are finite, and -0 arrives as 0. For equal
 /// output in any order of input, `record` and `merge` must not depend on order.
 ///
