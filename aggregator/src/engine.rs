@@ -193,7 +193,8 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// As [`observe_again`](Self::observe_again) for several observations of one time, each with its memo, in this order:
-    /// the values of one line, say. `entered` hears of each. What they have in common is looked at once.
+    /// the values of one line, say. `entered` hears of each. What they have in common is looked at once. Those without a memo
+    /// are looked up.
     ///
     /// ```
     /// use metric_model::{Observation, TagSet, Timestamp, Value};
@@ -229,8 +230,14 @@ impl<S: Sketch> Aggregator<S> {
             || memos.len() != count
             || !observations.iter().zip(memos.iter()).all(is_steady)
         {
-            for (seen, memo) in observations.iter().zip(memos) {
-                entered(seen, self.observe_again(seen, memo));
+            let mut memos = memos.iter_mut();
+            for seen in observations {
+                // Nothing is lost where there are too few memos.
+                let outcome = match memos.next() {
+                    Some(memo) => self.observe_again(seen, memo),
+                    None => self.observe(seen),
+                };
+                entered(seen, outcome);
             }
             return;
         }
@@ -557,6 +564,22 @@ impl<S> fmt::Debug for Aggregator<S> {
 mod tests {
     use super::*;
     use metric_model::{DataPointBuf, TagSet, Value};
+
+    #[test]
+    fn no_value_is_lost_where_memos_are_missing() {
+        let none = TagSet::new();
+        let seen = ["hits", "misses"]
+            .map(|name| Observation::count(name, Value::plain(1.0), &none, Timestamp::from_unix_seconds(0)));
+        let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
+        let mut entered = 0;
+        for memos in [&mut [][..], &mut [StreamMemo::new()], &mut [StreamMemo::new(); 2], &mut [StreamMemo::new(); 3]] {
+            for _ in 0..2 {
+                engine
+                    .observe_each_again(&seen, memos, |_, outcome| entered += u64::from(outcome == Outcome::Accepted));
+            }
+        }
+        assert_eq!((engine.streams(), engine.ledger().accepted(), entered), (2, 16, 16));
+    }
 
     #[test]
     fn serial_numbers_of_windows_may_run_out() {
