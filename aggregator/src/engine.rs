@@ -217,18 +217,18 @@ impl<S: Sketch> Aggregator<S> {
         memos: &mut [StreamMemo],
         mut entered: impl FnMut(&Observation<'_>, Outcome),
     ) {
+        let Some(time) = observations.first().map(Observation::time) else { return };
         let is_steady = |(seen, memo): (&Observation<'_>, &StreamMemo)| {
             let least = if seen.kind() == Kind::Count { 0.0 } else { f64::NEG_INFINITY };
             let value = seen.value().number();
-            self.steady.contains(&seen.time().unix_micros())
-                && value >= least
-                && !Sum::is_clamped(value)
-                && self.streams.recall(memo).is_some()
+            // No early end: all of them are looked at, and hardly one ever fails.
+            (seen.time() == time) & (value >= least) & !Sum::is_clamped(value) & self.streams.recall(memo).is_some()
         };
         let count = observations.len();
         if self.staging.len() + count > self.room
             || memos.len() != count
-            || !observations.iter().zip(memos.iter()).all(is_steady)
+            || !self.steady.contains(&time.unix_micros())
+            || !observations.iter().zip(memos.iter()).fold(true, |steady, each| steady & is_steady(each))
         {
             let mut memos = memos.iter_mut();
             for seen in observations {
@@ -241,14 +241,13 @@ impl<S: Sketch> Aggregator<S> {
             }
             return;
         }
-        for (seen, memo) in observations.iter().zip(memos) {
-            let Some(stream) = self.streams.recall(memo) else { continue };
-            let (value, time) = (seen.value().number() + 0.0, seen.time()); // -0 + 0 is 0
-            self.latest = self.latest.max(Some(time));
-            self.staging.push(value, time.unix_micros(), stream, self.ledger.observed());
-            self.ledger.enter(Outcome::Accepted);
-            entered(seen, Outcome::Accepted);
-        }
+        self.latest = self.latest.max(Some(time));
+        let each = observations.iter().zip(memos.iter());
+        // -0 + 0 is 0
+        let values = each.map(|(seen, memo)| (seen.value().number() + 0.0, memo.id()));
+        self.staging.push_each(values, time.unix_micros(), self.ledger.observed());
+        self.ledger.enter_accepted(count as u64);
+        observations.iter().for_each(|seen| entered(seen, Outcome::Accepted));
     }
 
     /// The long way.

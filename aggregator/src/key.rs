@@ -78,6 +78,12 @@ impl StreamMemo {
     pub const fn new() -> Self {
         Self { stamp: 0, id: 0, serial: 0 }
     }
+
+    /// The stream, where [`Streams::recall`] found it to be one still.
+    #[inline]
+    pub(crate) const fn id(&self) -> u32 {
+        self.id
+    }
 }
 
 #[derive(Clone, Debug)]

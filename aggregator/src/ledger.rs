@@ -150,6 +150,11 @@ impl ObservationLedger {
         *line = line.saturating_add(1);
     }
 
+    pub(crate) fn enter_accepted(&mut self, count: u64) {
+        self.observed = self.observed.saturating_add(count);
+        self.accepted = self.accepted.saturating_add(count);
+    }
+
     /// All lines, in a fixed order.
     fn lines_mut(&mut self) -> impl Iterator<Item = &mut u64> {
         let first = [&mut self.observed, &mut self.accepted, &mut self.folded, &mut self.late, &mut self.future];

@@ -103,7 +103,16 @@ impl Staging {
     /// Appends an observation of the same window as the last one; there is room.
     #[inline]
     pub(crate) fn push(&mut self, value: f64, time: i64, stream: u32, position: u64) {
-        self.staged.push(Staged { value, time, stream, position: position.wrapping_sub(self.base) as u32 });
+        self.push_each([(value, stream)], time, position);
+    }
+
+    /// Appends several observations of one time and of the same window as the last one, the first at this position; there
+    /// is room.
+    #[inline]
+    pub(crate) fn push_each(&mut self, each: impl IntoIterator<Item = (f64, u32)>, time: i64, position: u64) {
+        let first = position.wrapping_sub(self.base) as u32;
+        let numbered = each.into_iter().zip(first..);
+        self.staged.extend(numbered.map(|((value, stream), position)| Staged { value, time, stream, position }));
     }
 
     /// The stream of each.

@@ -196,9 +196,15 @@ impl Receipt {
     }
 
     pub(crate) fn enter_observed(&mut self, outcome: Outcome) {
-        self.values += 1;
-        self.observed += 1;
-        if outcome == Outcome::Accepted { self.accepted += 1 } else { self.turned_away += 1 }
+        self.enter_all_observed(1, u64::from(outcome == Outcome::Accepted));
+    }
+
+    /// So many values, of which so many were accepted.
+    pub(crate) fn enter_all_observed(&mut self, values: u64, accepted: u64) {
+        self.values += values;
+        self.observed += values;
+        self.accepted += accepted;
+        self.turned_away += values - accepted;
     }
 
     pub(crate) fn enter_not_in_plan(&mut self) {
@@ -249,6 +255,43 @@ impl Receipt {
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
+        let Self { skipped, refused_frames, refused_values, refused_tags, refused_fields, .. } = other;
+        // A receipt of one frame is added for each frame: where nothing was refused, as mostly, four fifths of the numbers
+        // need not be gone through.
+        let any = |counts: &[u64]| counts.iter().fold(0, |bits, count| bits | count) != 0;
+        if any(skipped) || any(refused_frames) || any(refused_values) || any(refused_tags) || any(refused_fields) {
+            return self.add_all(other);
+        }
+        let sum = |mine: u64, theirs: u64| mine.saturating_add(theirs);
+        *self = Self {
+            deliveries: sum(self.deliveries, other.deliveries),
+            duplicates: sum(self.duplicates, other.duplicates),
+            miscounted: sum(self.miscounted, other.miscounted),
+            octets: sum(self.octets, other.octets),
+            frame_octets: sum(self.frame_octets, other.frame_octets),
+            separators: sum(self.separators, other.separators),
+            skipped: self.skipped,
+            frames: sum(self.frames, other.frames),
+            native: sum(self.native, other.native),
+            custom: sum(self.custom, other.custom),
+            text: sum(self.text, other.text),
+            filtered: sum(self.filtered, other.filtered),
+            refused_frames: self.refused_frames,
+            values: sum(self.values, other.values),
+            observed: sum(self.observed, other.observed),
+            not_in_plan: sum(self.not_in_plan, other.not_in_plan),
+            refused_values: self.refused_values,
+            refused_tags: self.refused_tags,
+            refused_fields: self.refused_fields,
+            ignored_samples: sum(self.ignored_samples, other.ignored_samples),
+            lost_upstream: sum(self.lost_upstream, other.lost_upstream),
+            accepted: sum(self.accepted, other.accepted),
+            turned_away: sum(self.turned_away, other.turned_away),
+        };
+    }
+
+    #[cold]
+    fn add_all(&mut self, other: &Self) {
         let mut other = *other;
         for (mine, theirs) in self.numbers().zip(other.numbers()) {
             *mine = mine.saturating_add(*theirs);
@@ -588,5 +631,33 @@ impl fmt::Display for Ledger {
             (_, true) => Ok(()),
             (_, false) => f.write_str("\nthe books do not balance: please report this"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_of_adding_is_the_long_way() {
+        let numbers = || Receipt::default().numbers().count();
+        for without in [false, true] {
+            // Each number alone, then all of them, with and without refusals.
+            for chosen in (0..numbers()).map(Some).chain([None]) {
+                let (mut mine, mut theirs) = (Receipt::default(), Receipt::default());
+                mine.numbers().zip(1..).for_each(|(number, n)| *number = 1_000 * n);
+                let wanted = |place| chosen.is_none_or(|chosen| chosen == place) && !(without && place >= 18);
+                for (place, number) in theirs.numbers().enumerate().filter(|(place, _)| wanted(*place)) {
+                    *number = 1 + place as u64;
+                }
+                let mut plainly = mine;
+                plainly.add_all(&theirs);
+                mine.add(&theirs);
+                assert_eq!(mine, plainly, "{chosen:?}");
+            }
+        }
+        let mut full = Receipt { octets: u64::MAX, ..Receipt::default() };
+        full.add(&Receipt { octets: 1, ..Receipt::default() });
+        assert_eq!(full.octets, u64::MAX);
     }
 }

@@ -591,10 +591,13 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
             return;
         }
         let Self { aggregator, receipt, tap, .. } = self;
+        let (mut entered, mut accepted) = (0, 0);
         aggregator.observe_each_again(observations, memos, |observation, outcome| {
-            receipt.enter_observed(outcome);
+            entered += 1;
+            accepted += u64::from(outcome == Outcome::Accepted);
             tap.observation(observation, outcome);
         });
+        receipt.enter_all_observed(entered, accepted);
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
