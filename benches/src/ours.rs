@@ -68,14 +68,16 @@ fn router(message: &[u8], fields: &mut Fields) {
 
 #[inline(never)]
 fn platform_samples(message: &[u8], fields: &mut Fields) {
+    let Fields { mut metrics, metric_sum: mut sum, .. } = *fields;
     for token in samples(message) {
         if let SampleToken::Sample(sample) = token
             && let Ok(value) = sample.value()
         {
-            fields.metrics += 1;
-            fields.metric_sum += value.number();
+            metrics += 1;
+            sum += value.number();
         }
     }
+    (fields.metrics, fields.metric_sum) = (metrics, sum);
 }
 
 fn metrics(message: &[u8], fields: &mut Fields) {

@@ -1,7 +1,11 @@
 //! lines -> observations: what a line says, under the names of the native tables or its own.
 
+mod config;
+
+pub use config::{DynoIdentity, ExtractorConfig, UnitPolicy};
+
 use crate::line::Found;
-use crate::native::{self, Family, Native, NativeSet};
+use crate::native::{self, Family, Native};
 use crate::remember::{Groups, Key};
 use crate::{Class, Line, LineRefusal, Part, Reason, Source};
 use heroku_router::{Code, CodeClass, PlatformError, RouterLine};
@@ -9,144 +13,6 @@ use heroku_syslog::Frame;
 use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::StreamMemo;
-
-/// What the `dyno` tag of runtime metrics holds.
-///
-/// ```
-/// assert_eq!(heroku_metrics::DynoIdentity::default(), heroku_metrics::DynoIdentity::Instance);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum DynoIdentity {
-    /// The instance, `heroku.<app>.<uuid>`, as on the line: a new stream after each restart.
-    #[default]
-    Instance,
-    /// The logical name, `web.1`, in `dyno` and `source` alike: for who pays by the stream.
-    Logical,
-}
-
-/// Whether units are made regular: times to `ms`, data to `bytes`.
-///
-/// ```
-/// assert_eq!(heroku_metrics::UnitPolicy::default(), heroku_metrics::UnitPolicy::Regular);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum UnitPolicy {
-    /// `200ms` and `0.2s` meet in one stream.
-    #[default]
-    Regular,
-    /// Custom metrics keep number and unit as written. Native metrics are regular all the same.
-    AsWritten,
-}
-
-/// How lines are read.
-///
-/// ```
-/// use heroku_metrics::{ExtractorConfig, NativeSet};
-///
-/// let config = ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct ExtractorConfig {
-    app_name: Option<String>,
-    native_set: NativeSet,
-    dyno_identity: DynoIdentity,
-    units: UnitPolicy,
-    websocket_latency: bool,
-}
-
-impl ExtractorConfig {
-    /// The page's own metrics, no `app_name`, regular units, WebSocket lives kept out of latency.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new();
-    /// ```
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            app_name: None,
-            native_set: NativeSet::Standard,
-            dyno_identity: DynoIdentity::Instance,
-            units: UnitPolicy::Regular,
-            websocket_latency: false,
-        }
-    }
-
-    /// The `app_name` tag of native metrics. No line carries it; a drain has one app, and the host knows which.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new().app_name("shop");
-    /// ```
-    #[must_use]
-    pub fn app_name(mut self, name: impl Into<String>) -> Self {
-        self.app_name = Some(name.into()).filter(|name| !name.is_empty());
-        self
-    }
-
-    /// Which native metrics are collected; [`NativeSet::Standard`] by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, NativeSet};
-    /// let config = ExtractorConfig::new().native_set(NativeSet::Extended);
-    /// ```
-    #[must_use]
-    pub const fn native_set(mut self, set: NativeSet) -> Self {
-        self.native_set = set;
-        self
-    }
-
-    /// What the `dyno` tag of runtime metrics holds; the instance by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{DynoIdentity, ExtractorConfig};
-    /// let config = ExtractorConfig::new().dyno_identity(DynoIdentity::Logical);
-    /// ```
-    #[must_use]
-    pub const fn dyno_identity(mut self, identity: DynoIdentity) -> Self {
-        self.dyno_identity = identity;
-        self
-    }
-
-    /// Whether units of custom metrics are made regular; they are by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, UnitPolicy};
-    /// let config = ExtractorConfig::new().units(UnitPolicy::AsWritten);
-    /// ```
-    #[must_use]
-    pub const fn units(mut self, policy: UnitPolicy) -> Self {
-        self.units = policy;
-        self
-    }
-
-    /// The tags that the host supplies.
-    fn tags(&self) -> TagSet {
-        let mut tags = TagSet::new();
-        self.fill(&mut tags);
-        tags
-    }
-
-    /// The same in a set that is used again, so that lines that are not remembered leave the heap alone too.
-    fn fill(&self, tags: &mut TagSet) {
-        tags.clear();
-        if let Some(name) = &self.app_name {
-            tags.insert("app_name", name);
-        }
-    }
-
-    /// Whether `service` of a `101` line, which is the life of a WebSocket, counts as a response time. Off by default:
-    /// minutes and hours would wreck every percentile.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new().websocket_latency(true);
-    /// ```
-    #[must_use]
-    pub const fn websocket_latency(mut self, counted: bool) -> Self {
-        self.websocket_latency = counted;
-        self
-    }
-}
 
 /// Takes what an [`Extractor`] finds in a line. `()` looks away; a pair of closures takes observations and refusals.
 ///

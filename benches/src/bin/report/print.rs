@@ -36,7 +36,7 @@ impl Goal {
         must: f64,
         aim: f64,
     ) -> Self {
-        Self { row, what: what.into(), measured, unit, must, aim, more_is_better: true }
+        Self { more_is_better: true, ..Self::at_most(row, what, measured, unit, must, aim) }
     }
 
     fn standing(&self) -> &'static str {

@@ -106,48 +106,16 @@ pub(crate) fn lines(options: &Options, all: &mut Vec<Figure>, goals: &mut Vec<Go
     figures.sort_by_key(|figure| figure.row); // stable: the order within a row stays
 
     let ours = "heroku-router + logfmt-metrics";
-    goals.push(Goal::at_most(
-        "P1",
-        "frames + header + dispatch",
-        scan(&figures, "P1", "heroku-syslog"),
-        "x hot scan",
-        1.6,
-        1.2,
-    ));
-    goals.push(Goal::at_most(
-        "P2",
-        "typed fields of all metric lines",
-        scan(&figures, "P2", ours),
-        "x hot scan",
-        11.0,
-        6.0,
-    ));
-    let needed = scan(&figures, "P3", "router lines, what is needed");
-    goals.push(Goal::at_most("P3", "router lines: what the aggregator needs", needed, "x hot scan", 6.5, 4.2));
-    goals.push(Goal::at_most(
-        "P3",
-        "router lines: all fields located",
-        scan(&figures, "P3", "router lines, all fields"),
-        "x hot scan",
-        9.0,
-        7.0,
-    ));
-    goals.push(Goal::at_most(
-        "P4",
-        "Postgres lines, 19 samples",
-        scan(&figures, "P4", "Postgres lines"),
-        "x hot scan",
-        18.0,
-        8.0,
-    ));
-    goals.push(Goal::at_most(
-        "P4",
-        "dyno runtime lines, 3 to 7 samples",
-        scan(&figures, "P4", "dyno runtime lines"),
-        "x hot scan",
-        14.0,
-        8.0,
-    ));
+    for (row, what, contender, must, aim) in [
+        ("P1", "frames + header + dispatch", "heroku-syslog", 1.6, 1.2),
+        ("P2", "typed fields of all metric lines", ours, 11.0, 6.0),
+        ("P3", "router lines: what the aggregator needs", "router lines, what is needed", 6.5, 4.2),
+        ("P3", "router lines: all fields located", "router lines, all fields", 9.0, 7.0),
+        ("P4", "Postgres lines, 19 samples", "Postgres lines", 18.0, 8.0),
+        ("P4", "dyno runtime lines, 3 to 7 samples", "dyno runtime lines", 14.0, 8.0),
+    ] {
+        goals.push(Goal::at_most(row, what, scan(&figures, row, contender), "x hot scan", must, aim));
+    }
     if let Some(times) = times(&figures, "P2", ours, "Vector-like: split, chrono, VRL parse_logfmt") {
         goals.push(Goal::at_least("P5", "fields against the Vector-like path", times, "times", 80.0, 160.0));
     }
@@ -218,23 +186,11 @@ pub(crate) fn whole(options: &Options, all: &mut Vec<Figure>, goals: &mut Vec<Go
     drop(cases);
 
     let ours = "heroku-metrics, from empty to percentiles";
-    goals.push(Goal::at_most(
-        "F2",
-        "whole pipeline, warm, hot",
-        scan(&figures, "F2", "heroku-metrics, warm, 1 MiB"),
-        "x hot scan",
-        15.0,
-        9.0,
-    ));
+    let warm = scan(&figures, "F2", "heroku-metrics, warm, 1 MiB");
+    goals.push(Goal::at_most("F2", "whole pipeline, warm, hot", warm, "x hot scan", 15.0, 9.0));
     let best = find(&figures, "F3", ours).map_or(f64::INFINITY, |figure| figure.best_scan);
-    goals.push(Goal::at_most(
-        "F3",
-        format!("from empty to percentiles, {streams} streams"),
-        best,
-        "x cold scan, best",
-        15.0,
-        8.0,
-    ));
+    let what = format!("from empty to percentiles, {streams} streams");
+    goals.push(Goal::at_most("F3", what, best, "x cold scan, best", 15.0, 8.0));
     if let Some(times) = times(&figures, "F3", ours, "nom + map + hdrhistogram") {
         goals.push(Goal::at_least("F4", "F3 against nom + map + hdrhistogram", times, "times", 18.0, 30.0));
     }
