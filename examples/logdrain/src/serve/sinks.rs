@@ -100,3 +100,20 @@ impl RowSink for () {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use heroku_metrics::model::DataPointBuf;
+    use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+
+    /// What comes of some lines of an application, in one minute.
+    pub(super) fn points(lines: &[&str]) -> Vec<DataPointBuf> {
+        let frames = lines.iter().map(|line| format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}\n"));
+        let body: String = frames.map(|frame| format!("{} {frame}", frame.len())).collect();
+        let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
+        pipeline.ingest(&Delivery::new(body.as_bytes()));
+        let mut points = Vec::new();
+        pipeline.finish(&mut points).unwrap();
+        points
+    }
+}

@@ -148,20 +148,10 @@ fn append_to(path: &PathBuf) -> io::Result<File> {
 mod tests {
     use super::*;
     use heroku_metrics::model::{DataPointBuf, TagSet, Timestamp};
-    use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    use heroku_metrics::{Pipeline, PipelineConfig};
 
     fn points() -> Vec<DataPointBuf> {
-        let lines = ["measure#q=200ms tag#a=\"x\"", "measure#q=300ms tag#a=y", "count#n=1"];
-        let body: String = lines
-            .iter()
-            .map(|line| format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}\n"))
-            .map(|frame| format!("{} {frame}", frame.len()))
-            .collect();
-        let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
-        pipeline.ingest(&Delivery::new(body.as_bytes()));
-        let mut points = Vec::new();
-        pipeline.finish(&mut points).unwrap();
-        points
+        crate::serve::sinks::tests::points(&["measure#q=200ms tag#a=\"x\"", "measure#q=300ms tag#a=y", "count#n=1"])
     }
 
     fn open(path: &std::path::Path) -> JsonLines {

@@ -245,21 +245,11 @@ async fn post(endpoint: &Endpoint, body: Bytes) -> Result<(StatusCode, Option<Du
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heroku_metrics::model::DataPointBuf;
-    use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
 
     #[test]
     fn rows_become_what_they_are() {
         let lines = ["measure#q=200ms tag#a=x", "measure#q=300ms tag#a=x", "count#n=2", "sample#s=7MB"];
-        let body: String = lines
-            .iter()
-            .map(|line| format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}\n"))
-            .map(|frame| format!("{} {frame}", frame.len()))
-            .collect();
-        let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
-        pipeline.ingest(&Delivery::new(body.as_bytes()));
-        let mut points: Vec<DataPointBuf> = Vec::new();
-        pipeline.finish(&mut points).unwrap();
+        let points = crate::serve::sinks::tests::points(&lines);
         let (mut sink, mut waiting) = Otlp::new(Arc::default());
         for point in &points {
             sink.write(&Row { drain: "shop/d.1", point: &point.as_point() }).unwrap();
