@@ -48,6 +48,18 @@ pub(crate) struct Expected {
     dyno_end: u32,
     /// Behind `bytes`.
     tail: u32,
+    tail_kind: Tail,
+}
+
+/// What stands behind the numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tail {
+    /// ` protocol=https`
+    Https,
+    /// ` protocol=http2.0 tls=true tls_version=tls1.3`, whatever the versions are.
+    Versions,
+    /// Any other of [`Expected`]'s.
+    Other,
 }
 
 /// No number: it has nine digits and more.
@@ -59,7 +71,7 @@ impl Expected {
     /// `line` is shorter than 4 GiB.
     #[inline]
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
-        let before_tail = strip_tail(line)?;
+        let (before_tail, tail_kind) = strip_tail(line)?;
         let (bytes, rest) = strip_bytes(before_tail)?;
         let (status, rest) = strip_status(rest)?;
         let (service, rest) = strip_ms(rest, b" service= status=", b"ms status=", b" service=")?;
@@ -87,6 +99,7 @@ impl Expected {
             quote: before_quote.len() as u32,
             dyno_end: rest.len() as u32,
             tail: before_tail.len() as u32,
+            tail_kind,
         })
     }
 
@@ -212,6 +225,10 @@ impl Expected {
     /// `at`, where nothing stands before it. What follows it is known, and so where it ends.
     #[inline]
     pub(crate) fn at<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        // Whatever its four octets are: a line with more in front of the method is longer there.
+        if self.method as usize == b"at=info method=".len() {
+            return line.get(3..7);
+        }
         let end = match self.code {
             Some(_) => self.desc as usize - b" code=H00 desc=\"".len(),
             None => self.method as usize - b" method=".len(),
@@ -222,25 +239,28 @@ impl Expected {
     /// `protocol`, where it stands behind the numbers at once.
     #[inline]
     pub(crate) fn protocol<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        let tail = line.get(self.tail as usize..)?;
+        match self.tail_kind {
+            Tail::Https => tail.last_chunk().map(|protocol: &[u8; 5]| &protocol[..]),
+            Tail::Versions => tail.get(b" protocol=".len()..b" protocol=http2.0".len()),
+            Tail::Other => self.other_protocol(line),
+        }
+    }
+
+    #[inline(never)]
+    fn other_protocol<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         let start = behind(line, self.tail as usize, b" protocol=")?;
-        let end = if is_usual_tail(line.get(self.tail as usize..)?) {
-            start + b"http2.0".len()
-        } else if line.len() == start + b"https".len() {
-            line.len()
-        } else {
-            word_end(line, start)
-        };
-        line.get(start..end).filter(|value| !value.is_empty())
+        line.get(start..word_end(line, start)).filter(|value| !value.is_empty())
     }
 
     /// `tls_version`, behind the protocol's own or, in Private Spaces, before it.
     #[inline]
     pub(crate) fn tls_version<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let tail = line.get(self.tail as usize..)?;
-        if is_usual_tail(tail) {
-            return tail.last_chunk::<6>().map(|version| &version[..]);
+        match self.tail_kind {
+            Tail::Https => None,
+            Tail::Versions => line.last_chunk().map(|version: &[u8; 6]| &version[..]),
+            Tail::Other => self.other_tls_version(line),
         }
-        if tail.len() <= b" protocol=https".len() { None } else { self.other_tls_version(line) }
     }
 
     #[inline(never)]
@@ -253,29 +273,25 @@ impl Expected {
         line.get(start..word_end(line, start)).filter(|value| !value.is_empty())
     }
 }
-/// What stands before the tail; what is in none of the usual tails could be a field of any name.
+
+/// What stands before the tail, and what that is; what is in none of the usual tails could be a field of any name.
 #[inline]
-fn strip_tail(line: &[u8]) -> Option<&[u8]> {
+fn strip_tail(line: &[u8]) -> Option<(&[u8], Tail)> {
     if let Some(rest) = line.strip_suffix(b" protocol=https") {
         // Private Spaces had the version of TLS before it, as `tls1.2`.
         let is_private = rest.last_chunk::<19>().is_some_and(|tail| tail.starts_with(b" tls_version="));
-        return if is_private { strip_other_tail(line) } else { Some(rest) };
+        return if is_private { Some((strip_other_tail(line)?, Tail::Other)) } else { Some((rest, Tail::Https)) };
     }
     if let Some((rest, tail)) = line.split_last_chunk::<45>()
-        && is_usual_tail(tail)
+        && tail[..14] == *b" protocol=http"
+        && tail[17..39] == *b" tls=true tls_version="
         && let (Some(http), Some(tls)) = (tail[9..].first_chunk(), tail[37..].first_chunk())
         && is_vchars(http)
         && is_vchars(tls)
     {
-        return Some(rest);
+        return Some((rest, Tail::Versions));
     }
-    strip_other_tail(line)
-}
-
-/// ` protocol=http2.0 tls=true tls_version=tls1.3`, whatever the versions are.
-#[inline]
-fn is_usual_tail(tail: &[u8]) -> bool {
-    tail.len() == 45 && tail[..14] == *b" protocol=http" && tail[17..39] == *b" tls=true tls_version="
+    Some((strip_other_tail(line)?, Tail::Other))
 }
 
 #[inline(never)]
