@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(sum(&[0.1; 10]), 1.0);
         assert_eq!(sum(&[-0.1, -0.2]), -0.3);
         assert_eq!(sum(&[1e15, 1.0, -1e15]), 1.0);
+        assert_eq!(sum(&[10_000.5]), 10_000.5, "more than a word of 1e-15");
         assert_eq!(sum(&[9_007_199_254_740_993.0]), 9_007_199_254_740_992.0);
         assert_eq!(sum(&[]), 0.0);
     }
@@ -128,6 +129,18 @@ mod tests {
         assert_eq!(sum(&[-big, -big, big, big, 0.5]), 0.5);
         assert_eq!(sum(&[big, big]), i128::MAX as f64 / 1e15);
         assert_eq!(sum(&[-big, -big]), i128::MIN as f64 / 1e15);
+        // Of these two only the carry is left.
+        assert_eq!(sum(&[f64::MIN, f64::MIN]), i128::MIN as f64 / 1e15);
+    }
+
+    #[test]
+    fn its_words_are_all_of_it() {
+        for values in [&[][..], &[0.1], &[-0.1], &[f64::MAX], &[f64::MAX; 3], &[f64::MIN; 3]] {
+            let mut sum = Sum::default();
+            values.iter().for_each(|value| sum.add(*value));
+            assert_eq!(Sum::from_words(sum.to_words()), sum, "{values:?}");
+        }
+        assert_eq!(Sum { low: [1, 2], carry: -3 }.to_words(), [1, 2, 3_u64.wrapping_neg()]);
     }
 
     #[test]
