@@ -120,6 +120,10 @@ fn every_case_of_the_table() {
             assert!(of_head || refusal.field() == "unknown" || at.starts_with(refusal.field().as_bytes()), "{name}");
         }
 
+        let client = line.client();
+        let of_client = [client.path(), client.host(), client.request_id(), client.fwd()];
+        assert_eq!(of_client, [line.path(), line.host(), line.request_id(), line.fwd()], "{name}: client");
+
         let empty = strings("empty");
         for known in NAMES {
             let keys = [(*known).to_owned(), format!("{known}_ms"), format!("{known}_text")];
@@ -142,6 +146,22 @@ fn every_case_of_the_table() {
         if let Some(count) = expect.get("fields_count") {
             assert_eq!(&json!(line.fields().count()), count, "{name}: fields_count");
         }
+    }
+}
+
+#[test]
+fn a_refusal_covers_its_field() {
+    for (line, refused) in [
+        ("method=GET status=20x bytes=1", "status=20x"),
+        ("method=GET bytes=1 status=20x", "status=20x"),
+        (r#"method=GET status="20x" bytes=1"#, r#"status="20x""#),
+        (r#"method=GET bytes=1 desc="App cra"#, r#"desc="App cra"#),
+        (r#"method=GET bytes=1 colour="blue and"#, r#"colour="blue and"#),
+        ("Error H12 (Request timeout) -> GET h/ dyno=web.1 service=x status=503", "service=x"),
+    ] {
+        let refusals: Vec<_> = RouterLine::parse(line.as_bytes()).expect(line).refusals().collect();
+        let [refusal] = &refusals[..] else { panic!("{line}: {refusals:?}") };
+        assert_eq!(&line[refusal.offset()..refusal.offset() + refusal.len()], refused);
     }
 }
 
