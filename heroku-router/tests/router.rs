@@ -186,6 +186,14 @@ fn unknown_and_repeated_fields_are_kept() {
 }
 
 #[test]
+fn a_backslash_keeps_no_quote_open() {
+    let line = RouterLine::parse(br#"method=GET path="/\" dyno=web.1 status=200"#).unwrap();
+    let path = line.fields().find(|field| field.name() == b"path").unwrap();
+    assert_eq!((path.value(), path.is_quoted(), path.is_terminated()), (Some(&br"/\"[..]), true, true));
+    assert_eq!((line.dyno(), line.status(), line.refusals().count()), (Some(&b"web.1"[..]), Some(200), 0));
+}
+
+#[test]
 fn a_view_can_be_copied_and_its_parts_outlive_it() {
     fn path(octets: &[u8]) -> Option<&[u8]> {
         let line = RouterLine::parse(octets)?;
