@@ -460,4 +460,16 @@ mod tests {
         }
         assert!(refused > content.len() / 2, "{refused} of {}", content.len() * 3);
     }
+
+    #[test]
+    fn content_that_goes_on_is_refused() {
+        let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
+        let bytes = engine.snapshot(b"position");
+        let content = &bytes[HEADER..bytes.len() - CHECKSUM];
+        for more in [0, 1, u8::MAX] {
+            let longer = sealed(&[content, &[more]].concat());
+            let error = Aggregator::restore(AggregatorConfig::new(), &longer).expect_err("one octet more");
+            assert_eq!((error.kind(), error.offset()), (RestoreErrorKind::Content, HEADER + content.len()));
+        }
+    }
 }

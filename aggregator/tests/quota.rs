@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use metric_model::{DataPointBuf, Kind, Observation, TagSet, Timestamp, Value};
-use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, Refusal, Standing, StreamQuota};
+use minute_aggregator::{Aggregator, AggregatorConfig, CountingRule, Outcome, Refusal, Standing, StreamQuota};
 
 fn engine(config: AggregatorConfig) -> Aggregator {
     Aggregator::new(config).unwrap()
@@ -167,6 +167,60 @@ fn a_hard_limit_refuses() {
     assert_eq!(click(&mut engine, "12", 0), Outcome::Accepted);
     assert_eq!(click(&mut engine, "1", 0), Outcome::Refused(Refusal::TooManyStreams));
     assert_eq!(engine.open_windows(), 1);
+}
+
+#[test]
+fn the_text_of_all_keys_is_bounded_and_given_back() {
+    // The name once; each tag set its five octets of text and eight for where the tag ends. There must be room for all of
+    // a new key, also where a part of it is known.
+    let config = |octets| AggregatorConfig::new().idle_after(2).max_key_bytes(octets);
+    let mut engine = engine(config("clicks".len() + 3 * (5 + 8) + "clicks".len()));
+    for user in ["a", "b", "c", "a"] {
+        assert_eq!(click(&mut engine, user, 0), Outcome::Accepted);
+    }
+    let full = Outcome::Refused(Refusal::TooManyStreams);
+    assert_eq!(click(&mut engine, "d", 0), full);
+    assert_eq!(see(&mut engine, Kind::Sample, "c", "a", 0), full, "a name more");
+
+    let mut points: Vec<DataPointBuf> = Vec::new();
+    assert_eq!(click(&mut engine, "a", 5), Outcome::Accepted);
+    engine.advance(Timestamp::from_unix_seconds(6 * 60), &mut points).unwrap();
+    assert_eq!((points.len(), engine.streams()), (3, 1), "those of minute 0 are forgotten");
+    for user in ["d", "e"] {
+        assert_eq!(click(&mut engine, user, 6), Outcome::Accepted);
+    }
+    assert_eq!(click(&mut engine, "f", 6), full);
+
+    engine.advance(Timestamp::from_unix_seconds(20 * 60), &mut points).unwrap();
+    assert_eq!(engine.streams(), 0);
+    assert_eq!(see(&mut engine, Kind::Sample, "a.name.of.19.octets", "g", 20), Outcome::Accepted);
+    assert_eq!(click(&mut engine, "g", 20), Outcome::Accepted, "six octets more: the tags are the same");
+    assert_eq!(see(&mut engine, Kind::Measure, "c", "g", 20), full);
+}
+
+#[test]
+fn what_is_remembered_of_the_turned_away_is_bounded() {
+    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::streams(0).overflow_streams(0)));
+    let long = "x".repeat(10_000);
+    for user in 100..300 {
+        assert_eq!(click(&mut engine, &format!("{user}{long}"), 0), Outcome::Refused(Refusal::OverQuota));
+    }
+    // A mebibyte, of which each takes its name, its tag, and eight octets for where that ends.
+    let listed = (1 << 20) / ("clicks".len() + "user100".len() + long.len() + 8);
+    assert_eq!(engine.explain().iter().len(), listed);
+    assert_eq!(engine.explain().unlisted(), 200 - listed as u64);
+}
+
+#[test]
+fn an_explanation_tells_by_which_rule() {
+    for (quota, rule) in
+        [(StreamQuota::streams(3), CountingRule::Streams), (StreamQuota::tag_sets(3), CountingRule::TagSets)]
+    {
+        let mut engine = engine(AggregatorConfig::new().quota(quota));
+        assert_eq!((engine.explain().limit(), engine.explain().rule()), (Some(3), Some(rule)));
+        engine.set_quota(None);
+        assert_eq!((engine.explain().limit(), engine.explain().rule()), (None, None));
+    }
 }
 
 #[test]

@@ -147,6 +147,24 @@ fn a_refused_point_has_the_window_written_from_its_first_point() {
 }
 
 #[test]
+fn a_refused_revision_keeps_its_number() {
+    let mut engine = new(&revising());
+    for revision in 0..5 {
+        observe(&mut engine, 100, 30);
+        let mut seen = 0;
+        let mut breaks = |_: &DataPoint<'_>| {
+            seen += 1;
+            if seen > 170 { Err("full") } else { Ok(()) }
+        };
+        assert_eq!(engine.advance(at(120), &mut breaks), Err("full"));
+        let mut points: Vec<DataPointBuf> = Vec::new();
+        engine.advance(at(120), &mut points).unwrap();
+        assert_eq!(points.len(), 300);
+        assert!(points.iter().all(|point| point.as_point().revision() == revision), "{revision}");
+    }
+}
+
+#[test]
 fn a_snapshot_in_the_middle_holds_what_is_still_to_be_written() {
     let mut expected: Vec<DataPointBuf> = Vec::new();
     let mut whole = new(&AggregatorConfig::new());
@@ -200,4 +218,29 @@ fn merging_in_the_middle_loses_nothing() {
     };
     whole.finish(&mut add).unwrap();
     assert_eq!(sum, expected);
+}
+
+#[test]
+fn after_a_merge_in_the_middle_the_rest_comes_in_order() {
+    let keys = |points: &[DataPointBuf]| {
+        let points = points.iter().map(DataPointBuf::as_point);
+        points.map(|point| (point.name().to_string(), point.kind(), point.tags().clone())).collect::<Vec<_>>()
+    };
+    let mut whole = new(&AggregatorConfig::new());
+    observe(&mut whole, 600, 0);
+    let mut expected: Vec<DataPointBuf> = Vec::new();
+    whole.finish(&mut expected).unwrap();
+    for steps in 1..20 {
+        let mut engine = new(&AggregatorConfig::new());
+        observe(&mut engine, 300, 0);
+        for _ in 0..steps {
+            engine.advance_some(at(120), 50, &mut Vec::new()).unwrap();
+        }
+        let mut other = new(&AggregatorConfig::new());
+        observe(&mut other, 600, 0);
+        engine.merge(other).unwrap();
+        let mut points: Vec<DataPointBuf> = Vec::new();
+        engine.finish(&mut points).unwrap();
+        assert!(keys(&points) == keys(&expected), "after {steps} steps");
+    }
 }

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use metric_model::{DataPointBuf, Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::{
-    Aggregator, AggregatorConfig, LatePolicy, MergeError, Precision, RestoreErrorKind, StreamQuota,
+    Aggregator, AggregatorConfig, LatePolicy, MergeError, Outcome, Precision, Refusal, RestoreErrorKind, StreamQuota,
 };
 
 const HOUR: usize = 3_600;
@@ -162,6 +162,37 @@ fn the_configuration_may_change_but_for_the_window() {
     let latency = |point: &DataPointBuf| point.as_point().name() == "latency";
     assert!(points.iter().any(latency));
     assert!(points.iter().filter(|point| latency(point)).all(|point| point.as_point().stats().percentiles().is_some()));
+}
+
+#[test]
+fn full_windows_are_full_after_a_restart_and_a_merge() {
+    let config = AggregatorConfig::new().max_window_bytes(1 << 20);
+    let see = |engine: &mut Aggregator, user: usize| {
+        let tags = TagSet::from_iter([("user", user.to_string())]);
+        // Enough values to be counted, and that is where most of the memory is.
+        (0..100).try_for_each(|n| {
+            let value = Value::plain(f64::from(n) * 1.37 + 5.0);
+            let seen = Observation::measure("latency", value, &tags, Timestamp::from_unix_seconds(0));
+            match engine.observe(&seen) {
+                Outcome::Accepted => Ok(()),
+                other => Err(other),
+            }
+        })
+    };
+    let full = Err(Outcome::Refused(Refusal::WindowsFull));
+    let mut engine = Aggregator::new(config.clone()).unwrap();
+    let users = (0..).find(|user| see(&mut engine, *user) == full).unwrap();
+    assert!(users > 100, "{users}");
+
+    let (mut restored, _) = Aggregator::restore(config.clone(), &engine.snapshot(b"")).unwrap();
+    assert_eq!(see(&mut restored, users + 1), full);
+
+    let mut half = Aggregator::new(config.clone()).unwrap();
+    let mut rest = Aggregator::new(config).unwrap();
+    (0..users / 2).try_for_each(|user| see(&mut half, user)).unwrap();
+    (users / 2..users + 1).try_for_each(|user| see(&mut rest, user)).unwrap();
+    half.merge(rest).unwrap();
+    assert_eq!(see(&mut half, users + 1), full);
 }
 
 #[test]

@@ -280,8 +280,16 @@ mod tests {
 
     #[test]
     fn different_texts_are_different_keys() {
-        let long = ["a-name-of-20-octets-", "b-name-of-20-octets-", "a-name-of-20-octet2-", "a-name-0f-20-octets-"];
-        let texts = ["", "a", "ab", "aab", "abb", "abab", "abbb", "abcdefg", "abcdefgh", "abcdefghijklmnop"];
+        let long = [
+            "a-name-of-20-octets-",
+            "b-name-of-20-octets-",
+            "a-name-of-20-octet2-",
+            "a-name-0f-20-octets-",
+            // Between its first eight octets and its last eight.
+            "a-name-of-30-octets-",
+        ];
+        let texts =
+            ["", "a", "b", "ab", "ba", "aab", "aba", "abb", "abab", "abbb", "abcdefg", "abcdefgh", "abcdefghijklmnop"];
         let all: Vec<Option<&[u8]>> =
             [None].into_iter().chain(texts.into_iter().chain(long).map(|text| Some(text.as_bytes()))).collect();
         let mut groups = Groups::new(7, 20_000);

@@ -2,7 +2,7 @@
 
 use heroku_metrics::model::Observation;
 use heroku_metrics::syslog::{Dialect, Frame};
-use heroku_metrics::{DynoIdentity, Extractor, ExtractorConfig, LineRefusal, NativeSet, Part, UnitPolicy};
+use heroku_metrics::{DynoIdentity, Extractor, ExtractorConfig, LineRefusal, NativeSet, Part, Reason, UnitPolicy};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -83,4 +83,112 @@ fn websocket_latency_can_be_asked_for() {
     let mut visitor = (|seen: &Observation<'_>| names.push(seen.name().to_owned()), |_: &LineRefusal| ());
     Extractor::new(ExtractorConfig::new().websocket_latency(true)).read(&frame, &mut visitor);
     assert_eq!(names, ["heroku.router.http.requests", "heroku.router.service.response_time", "heroku.router.bytes"]);
+}
+
+/// What of the frame is refused, and why.
+fn refused(frame: &[u8]) -> Vec<(Reason, Part)> {
+    let frame = Frame::parse(frame, Dialect::Logplex).unwrap();
+    let mut refused = Vec::new();
+    let mut visitor =
+        (|_: &Observation<'_>| (), |refusal: &LineRefusal| refused.push((refusal.reason(), refusal.part())));
+    Extractor::new(ExtractorConfig::new()).read(&frame, &mut visitor);
+    refused
+}
+
+#[test]
+fn every_reason_is_told_of_the_part_that_it_is_about() {
+    const APP: &str = "<190>1 2026-03-14T09:26:53Z host app web.1 - ";
+    const DYNO: &str = "<190>1 2026-03-14T09:26:53Z host heroku web.1 - source=web.1 ";
+    const ROUTER: &str = "<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=/ ";
+    let long = |before: &str, times| format!("{before}{}=1", "n".repeat(times));
+    let mut met: Vec<Reason> = Vec::new();
+    for (head, line, reason, part) in [
+        (APP, "count#a".as_bytes(), Reason::NoValue, Part::Value),
+        (APP, b"count#a=", Reason::NoValue, Part::Value),
+        (APP, b"tag#k count#a=1", Reason::NoValue, Part::Tag),
+        (APP, b"count#a=x", Reason::NotANumber, Part::Value),
+        (APP, b"sample#a=1e999", Reason::NotFinite, Part::Value),
+        (APP, b"count#a=-1", Reason::NegativeCount, Part::Value),
+        (APP, b"count#a=1,", Reason::BadUnit, Part::Value),
+        (APP, b"count#a,b=1", Reason::BadName, Part::Value),
+        (APP, long("count#", 256).as_bytes(), Reason::NameTooLong, Part::Value),
+        (APP, b"count#heroku.a=1", Reason::ReservedName, Part::Value),
+        (APP, b"tag#=v count#a=1", Reason::BadTagKey, Part::Tag),
+        (APP, long("count#a=1 tag#", 65).as_bytes(), Reason::TagKeyTooLong, Part::Tag),
+        (APP, b"tag#k= count#a=1", Reason::BadTagValue, Part::Tag),
+        (APP, long("count#a=1 tag#k=", 256).as_bytes(), Reason::TagValueTooLong, Part::Tag),
+        (APP, format!("count#a=1{}", " tag#k=v".repeat(51)).as_bytes(), Reason::TooManyTags, Part::Tag),
+        (APP, b"count#\xff=1", Reason::NotUtf8, Part::Value),
+        (APP, b"source=\xff count#a=1", Reason::NotUtf8, Part::Tag),
+        (APP, b"count#a=\"1", Reason::UnterminatedQuote, Part::Value),
+        (APP, b"count#a=1 tag#k=\"v", Reason::UnterminatedQuote, Part::Tag),
+        (DYNO, b"sample#memory_rss", Reason::NoValue, Part::Value),
+        (DYNO, b"sample#memory_rss=", Reason::NoValue, Part::Value),
+        (DYNO, b"sample#memory_rss=x", Reason::NotANumber, Part::Value),
+        (DYNO, b"sample#memory_rss=1e999MB", Reason::NotFinite, Part::Value),
+        (DYNO, b"sample#memory_rss=1e308MB", Reason::NotFinite, Part::Value),
+        (DYNO, b"sample#memory_rss=1ms", Reason::BadUnit, Part::Value),
+        (DYNO, b"sample#memory_rss=1MB,", Reason::BadUnit, Part::Value),
+        (DYNO, b"dyno=\xff sample#memory_rss=1MB", Reason::NotUtf8, Part::Tag),
+        (ROUTER, b"service=x", Reason::NotANumber, Part::Value),
+        (ROUTER, b"connect=1kB", Reason::BadUnit, Part::Value),
+        (ROUTER, b"bytes=99999999999999999999", Reason::OutOfRange, Part::Value),
+        (ROUTER, b"status=20x", Reason::BadStatus, Part::Tag),
+        (ROUTER, b"queue=x", Reason::NotANumber, Part::Field),
+        (ROUTER, b"colour=\"blue", Reason::UnterminatedQuote, Part::Field),
+        ("<190>1 - host app web.1 - ", b"count#a=1", Reason::NoTimestamp, Part::Value),
+    ] {
+        let frame = [head.as_bytes(), line].concat();
+        assert_eq!(refused(&frame), [(reason, part)], "{}", frame.escape_ascii());
+        met.push(reason);
+    }
+    met.sort_unstable();
+    met.dedup();
+    assert_eq!(met, Reason::ALL, "a line for each");
+}
+
+#[test]
+fn a_line_hands_on_what_was_read() {
+    let read = |line: &'static str| {
+        let frame = Frame::parse(line.as_bytes(), Dialect::Logplex).unwrap();
+        Extractor::new(ExtractorConfig::new()).read(&frame, &mut ())
+    };
+    let line = read("<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=/ status=200");
+    assert_eq!(line.router().and_then(|router| router.status()), Some(200));
+    assert!(line.error().is_none());
+    for (text, code) in [
+        ("<40>1 2026-03-14T09:26:53Z host heroku web.1 - Error R14 (Memory quota exceeded)", "R14"),
+        (
+            "<172>1 2026-03-14T09:26:53Z host heroku logplex - Error L10 (output buffer overflow): 7 messages dropped",
+            "L10",
+        ),
+    ] {
+        let line = read(text);
+        assert_eq!(line.error().map(|error| error.code().as_str()), Some(code), "{text}");
+        assert!(line.router().is_none());
+    }
+    let line = read("<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1");
+    assert!(line.router().is_none() && line.error().is_none());
+}
+
+#[test]
+fn a_refusal_shows_what_it_is_about() {
+    for (frame, text) in [
+        ("<190>1 - host app web.1 - ok count#signups=1 more", "count#signups"),
+        ("<190>1 - host app web.1 - ok measure#a=1ms more", "measure#a"),
+        ("<190>1 2026-03-14T09:26:53Z host app web.1 - ok count#a=1, more", "count#a=1,"),
+        ("<190>1 - host heroku web.1 - source=web.1 sample#memory_rss=1MB", "sample#memory_rss=1MB"),
+        ("<190>1 2026-03-14T09:26:53Z host heroku web.1 - sample#memory_rss=1ms", "sample#memory_rss=1ms"),
+        ("<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET status=20x bytes=1", "status=20x"),
+        ("<158>1 - host heroku router - at=info method=GET", "at=info method=GET"),
+    ] {
+        let frame = Frame::parse(frame.as_bytes(), Dialect::Logplex).unwrap();
+        let mut shown = Vec::new();
+        let mut visitor = (
+            |_: &Observation<'_>| (),
+            |refusal: &LineRefusal| shown.push(String::from_utf8_lossy(refusal.text(frame.message())).into_owned()),
+        );
+        Extractor::new(ExtractorConfig::new()).read(&frame, &mut visitor);
+        assert_eq!(shown, [text]);
+    }
 }

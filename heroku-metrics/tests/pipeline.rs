@@ -80,6 +80,24 @@ fn the_books_balance_on_every_prefix_and_on_damage() {
 }
 
 #[test]
+fn the_books_print_a_line_a_stage_and_leave_zeros_out() {
+    let mut pipeline = pipeline();
+    assert_eq!(pipeline.ledger().to_string(), "nothing was read");
+    let lines = ["count#a=1", "count#a=-1 sample#b=x tag#k=", "hello"];
+    let body: String =
+        lines.map(|line| framed(&format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}"))).concat();
+    pipeline.ingest(&Delivery::new(format!("{body}4 junk and no more").as_bytes()));
+    let stages = [
+        "deliveries   1 in, 1 new",
+        "octets       204 in, 192 in frames, 12 skipped: bad_length",
+        "frames       4 in, 2 custom, 1 text, 1 refused: bad_pri",
+        "values       3 in, 1 observed, 1 refused: not_a_number, 1 refused: negative_count, 1 tag refused: bad_tag_value",
+        "observations 1 in, 1 accepted",
+    ];
+    assert_eq!(pipeline.ledger().to_string(), stages.join("\n"));
+}
+
+#[test]
 fn a_bad_frame_costs_itself_alone() {
     let good = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
     let body = format!("{good}4 junk{good}12 <190>1 - - -{good}");

@@ -108,6 +108,8 @@ fn estimates_show_their_sum() {
     assert_eq!(Plan::gold().exempt("heroku.dyno.mem.").estimate(4, 1).streams(), 13, "three loads a dyno count");
     assert_eq!(Plan::gold().collects(["heroku.dyno.load."]).estimate(4, 7).streams(), 12, "nothing else is collected");
     assert_eq!(Plan::gold().collects(["shop.", "heroku.router."]).estimate(4, 7).streams(), 7);
+    assert!(Plan::gold().estimate(25, 50).fits() && !Plan::gold().estimate(25, 51).fits());
+    assert!(Plan::new("free").estimate(u32::MAX, u32::MAX).fits(), "without limit");
     assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
 }
 

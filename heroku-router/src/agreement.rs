@@ -180,6 +180,49 @@ fn todays_lines_are_read_fast() {
     }
 }
 
+/// As long, as short, as great and as small as what the fast reader takes.
+#[test]
+fn lines_at_the_edges_of_todays_shapes_are_read_fast() {
+    let line = |at: &str, middle: &str, dyno: &str, numbers: &str| {
+        format!(r#"at={at} method=GET path="{middle}" dyno={dyno} {numbers}"#)
+    };
+    let middle = r#"/" host=h request_id=r fwd="192.0.2.7"#;
+    let numbers = "connect=1ms service=1ms status=200 bytes=0";
+    let mut lines = vec![line("info", "", "web.1", numbers), line("info", "\" ", "web.1", numbers)];
+    for len in 1..100 {
+        let long = "x".repeat(len);
+        lines.push(line(&long, middle, "web.1", numbers));
+        lines.push(line(&format!(r#"{long} code=H12 desc="Request timeout""#), middle, "web.1", numbers));
+        lines.push(line(&format!(r#"error code=H12 desc="{long}" cause="{long}""#), middle, "web.1", numbers));
+        lines.push(line("info", middle, &long, numbers));
+        lines.push(line("info", &format!(r#"/{long}" host={long} request_id={long} fwd="{long}"#), "web.1", numbers));
+    }
+    for ms in ["", "0ms", "7ms", "9999999ms", "10000000ms", "99999999ms"] {
+        for status in ["", "100", "199", "999"] {
+            for bytes in ["", "0", "99999999", "100000000", "4294967296", "18446744073709551614"] {
+                for tail in [
+                    "",
+                    " protocol=http",
+                    " protocol=https",
+                    " protocol=http1.1",
+                    " protocol=http1.1 tls=false",
+                    " protocol=http2.0 tls=false",
+                    " protocol=http1.1 tls=true tls_version=tls1.3",
+                    " protocol=http1.1 tls=true tls_version=unknown",
+                    " tls_version=tls1.2 protocol=https",
+                    " tls_version=unknown protocol=http1.1",
+                ] {
+                    let numbers = format!("connect={ms} service={ms} status={status} bytes={bytes}{tail}");
+                    lines.push(line("info", middle, "web.1", &numbers));
+                }
+            }
+        }
+    }
+    for line in lines {
+        assert!(agree(line.as_bytes()), "{line}");
+    }
+}
+
 #[test]
 fn lines_of_other_shapes_are_read_plainly() {
     for line in [

@@ -401,6 +401,7 @@ mod tests {
             (r#"path="/" fwd="f" host=h dyno="#, "/"),
             (r#"path="/" fwd="f" host=h fwd="g" dyno="#, r#"/" fwd="f"#),
             (r#"path="/" fwd="f" fwd="g" host=h dyno="#, r#"/" fwd="f" fwd="g"#),
+            (r#"path="/" fwd=f" host=h dyno="#, r#"/" fwd=f"#),
             (r#"path="/" pop="p" host=h dyno="#, r#"/" pop="p"#),
             (r#"path=""#, ""),
             (r#"path=/a"b host=h fwd="f" dyno="#, r#"/a"b"#),
@@ -418,6 +419,7 @@ mod tests {
             (r#"path="/" host=h fwd="f" dyno=web.9" dyno="#, r#"f" dyno=web.9"#),
             (r#"path="/" host=h fwd="f\" dyno="#, r"f\"),
             (r#"path="/" host=h fwd="f" dyno= new="n""#, "f"),
+            (r#"path="/" host=h fwd="f" x" dyno= new="n""#, r#"f" x"#),
             (r#"path="/" host=h fwd="f" new="n""#, "f"),
             (r#"fwd="f" path="/" host=h dyno="#, "f"),
             (r#"path="/" host=h fwd="f"#, "f"),
@@ -427,6 +429,25 @@ mod tests {
         ] {
             assert_eq!(value(line, "fwd").as_deref(), Some(fwd), "{line}");
         }
+    }
+
+    #[test]
+    fn numbers_are_told_by_their_dyno() {
+        for (line, numbers) in [
+            (r#"method=GET path="/" host=h fwd="f" dyno=web.1 status=200"#, Some(" dyno=web.1 status=200")),
+            (r#"method=GET path="/" host=h fwd="f" status=200 dyno=web.1"#, Some(" status=200 dyno=web.1")),
+            (r#"method=GET path="/" host=h status=1 fwd="f" status=200"#, None),
+            (r#"method=GET path="/" host=h fwd="f" dyno status=200"#, None),
+        ] {
+            let start = line.len() - numbers.map_or(0, str::len);
+            assert_eq!(Layout::of(line.as_bytes()).numbers as usize, start, "{line}");
+        }
+        let line = crate::RouterLine::parse(br#"method=GET path="/" host=h status=201 fwd="f" status=200"#);
+        assert_eq!(
+            line.and_then(|line| line.status()),
+            Some(201),
+            "no telling which is the router's: the first stands"
+        );
     }
 
     #[test]

@@ -120,6 +120,10 @@ fn every_case_of_the_table() {
             assert!(of_head || refusal.field() == "unknown" || at.starts_with(refusal.field().as_bytes()), "{name}");
         }
 
+        let client = line.client();
+        let of_client = [client.path(), client.host(), client.request_id(), client.fwd()];
+        assert_eq!(of_client, [line.path(), line.host(), line.request_id(), line.fwd()], "{name}: client");
+
         let empty = strings("empty");
         for known in NAMES {
             let keys = [(*known).to_owned(), format!("{known}_ms"), format!("{known}_text")];
@@ -146,6 +150,22 @@ fn every_case_of_the_table() {
 }
 
 #[test]
+fn a_refusal_covers_its_field() {
+    for (line, refused) in [
+        ("method=GET status=20x bytes=1", "status=20x"),
+        ("method=GET bytes=1 status=20x", "status=20x"),
+        (r#"method=GET status="20x" bytes=1"#, r#"status="20x""#),
+        (r#"method=GET bytes=1 desc="App cra"#, r#"desc="App cra"#),
+        (r#"method=GET bytes=1 colour="blue and"#, r#"colour="blue and"#),
+        ("Error H12 (Request timeout) -> GET h/ dyno=web.1 service=x status=503", "service=x"),
+    ] {
+        let refusals: Vec<_> = RouterLine::parse(line.as_bytes()).expect(line).refusals().collect();
+        let [refusal] = &refusals[..] else { panic!("{line}: {refusals:?}") };
+        assert_eq!(&line[refusal.offset()..refusal.offset() + refusal.len()], refused);
+    }
+}
+
+#[test]
 fn the_table_is_large_enough_to_mean_something() {
     assert!(testkit::cases("router").len() >= 150);
 }
@@ -163,6 +183,14 @@ fn unknown_and_repeated_fields_are_kept() {
     assert_eq!((pop.value(), pop.unescaped().as_deref()), (Some(&br"eu\twest"[..]), Some(&b"eu\twest"[..])));
     assert_eq!((pop.offset(), pop.value_offset(), pop.is_quoted(), pop.is_terminated()), (23, 28, true, true));
     assert_eq!(line.status(), Some(200));
+}
+
+#[test]
+fn a_backslash_keeps_no_quote_open() {
+    let line = RouterLine::parse(br#"method=GET path="/\" dyno=web.1 status=200"#).unwrap();
+    let path = line.fields().find(|field| field.name() == b"path").unwrap();
+    assert_eq!((path.value(), path.is_quoted(), path.is_terminated()), (Some(&br"/\"[..]), true, true));
+    assert_eq!((line.dyno(), line.status(), line.refusals().count()), (Some(&b"web.1"[..]), Some(200), 0));
 }
 
 #[test]

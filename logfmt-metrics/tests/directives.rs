@@ -108,10 +108,13 @@ fn names_of_refusals_are_unique() {
 
 #[test]
 fn the_walk_ends_once() {
-    let mut walk = directives(b"count#a=1");
-    assert_eq!(format!("{walk:?}"), "Directives { len: 9, at: 0, tags: 0 }");
+    let mut walk = directives(b"count#a=1 b=2");
+    assert_eq!(format!("{walk:?}"), "Directives { len: 13, at: 0, tags: 0 }");
+    assert_eq!(walk.size_hint(), (0, Some(13)), "octets left, of which none need be a directive's");
     assert!(walk.next().is_some());
+    assert_eq!(walk.size_hint(), (0, Some(4)));
     assert!(walk.next().is_none() && walk.next().is_none());
+    assert_eq!(walk.size_hint(), (0, Some(0)));
 }
 
 /// What the grammar turns on.

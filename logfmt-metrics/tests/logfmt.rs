@@ -52,6 +52,16 @@ fn debug_shows_what_stands_there() {
 }
 
 #[test]
+fn the_walk_tells_what_is_left() {
+    let mut walk = pairs(b"a=1 bc ");
+    assert_eq!(walk.size_hint(), (0, Some(7)), "octets left, of which all may be separators");
+    assert!(walk.next().is_some());
+    assert_eq!(walk.size_hint(), (0, Some(4)));
+    assert!(walk.next().is_some() && walk.next().is_none() && walk.next().is_none());
+    assert_eq!(walk.size_hint(), (0, Some(0)));
+}
+
+#[test]
 fn hostile_lines_cost_what_their_length_says() {
     const MEGABYTE: usize = 1 << 20;
     for (unit, count) in [

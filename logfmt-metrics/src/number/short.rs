@@ -150,6 +150,19 @@ mod tests {
         number(text.as_bytes(), text.as_bytes()).is_some_and(|(_, behind)| behind.is_empty())
     }
 
+    /// Octets that no text in UTF-8 has alone are met too: lines are any octets.
+    #[test]
+    fn digits_end_at_every_other_octet() {
+        for octet in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut octets = *b"01256789";
+                octets[place] = octet;
+                let count = octets.iter().take_while(|octet| octet.is_ascii_digit()).count();
+                assert_eq!(leading(u64::from_le_bytes(octets)) as usize, count, "{octets:?}");
+            }
+        }
+    }
+
     #[test]
     fn what_the_platform_writes_is_short() {
         for text in [
