@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 use metric_model::{DataPoint, DataPointBuf, Observation, Sink, TagSet, Timestamp, Unit, Value};
-use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome};
+use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome, Refusal};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_seconds(second)
@@ -272,4 +272,24 @@ fn a_memo_answers_as_a_look_up_does_and_goes_out_of_date() {
     let mut rows: Vec<DataPointBuf> = Vec::new();
     other.finish(&mut rows).unwrap();
     assert_eq!((rows.len(), rows[0].name()), (1, "other"), "a memo of another aggregator is not used");
+}
+
+/// Up to 64 values are kept as they are; one more makes counters of them, of which values far apart need a block each.
+#[test]
+fn values_that_make_all_sketches_grow_at_once_stay_in_the_bound() {
+    let config = AggregatorConfig::new().max_streams(2_000).max_window_bytes(4 << 20);
+    let bound = config.max_memory();
+    let mut engine = Aggregator::new(config).unwrap();
+    let tags: Vec<TagSet> = (0..2_000).map(|n| TagSet::from_iter([("user", n.to_string())])).collect();
+    let mut refused = 0;
+    for value in 0..65 {
+        let value = Value::plain(10_f64.powi(value * 4 - 128));
+        for tags in &tags {
+            let outcome = engine.observe(&Observation::measure("x", value, tags, at(0)));
+            refused += usize::from(outcome == Outcome::Refused(Refusal::WindowsFull));
+        }
+        let _ = engine.snapshot(b""); // nothing is staged any more
+        assert!(engine.memory() <= bound, "{} of {bound}", engine.memory());
+    }
+    assert!(refused > 1_000, "the last value does not fit: {refused}");
 }

@@ -275,7 +275,10 @@ mod tests {
             let place = groups.add(&key(&name), tags, n % 30);
             assert_eq!(groups.at(place).0.get("n"), Some(name.as_str()));
             assert!(groups.groups.len() <= 5_000 && groups.octets <= 5_000 * GROUP_OCTETS);
+            assert!(groups.octets >= groups.memos.len() * MEMO, "memos count as what they take");
         }
+        let texts: usize = groups.sets.iter().map(|set| set.tags.text_len() + set.texts.len()).sum();
+        assert!(groups.octets >= texts + groups.memos.len() * MEMO, "and so do texts");
     }
 
     #[test]

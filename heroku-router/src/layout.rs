@@ -401,7 +401,7 @@ mod tests {
             (r#"path="/" fwd="f" host=h dyno="#, "/"),
             (r#"path="/" fwd="f" host=h fwd="g" dyno="#, r#"/" fwd="f"#),
             (r#"path="/" fwd="f" fwd="g" host=h dyno="#, r#"/" fwd="f" fwd="g"#),
-            (r#"path="/" fwd=f" host=h dyno="#, r#"/" fwd=f"#),
+            (r#"path="/" fwd="f" pop=x" host=h dyno="#, r#"/" fwd="f" pop=x"#),
             (r#"path="/" pop="p" host=h dyno="#, r#"/" pop="p"#),
             (r#"path=""#, ""),
             (r#"path=/a"b host=h fwd="f" dyno="#, r#"/a"b"#),
