@@ -265,8 +265,10 @@ impl Counters {
                 let count = input.number()?;
                 let bucket = Bucket::from_block(number, place);
                 let answer = bucket.answer(precision);
-                // A bucket must be the one of its own answer, else no value can have fallen into it.
-                if count == 0 || !answer.is_finite() || Bucket::of(answer, precision) != bucket {
+                // A bucket must be the one of its own answer, else no value can have fallen into it; and its block that of
+                // this number, of which bits may be too high for any bucket.
+                let is_sound = answer.is_finite() && Bucket::of(answer, precision) == bucket;
+                if count == 0 || !is_sound || bucket.block() != (number, place) {
                     return None;
                 }
                 read.count = read.count.checked_add(count)?;

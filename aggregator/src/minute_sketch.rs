@@ -489,6 +489,9 @@ mod tests {
         );
         assert_eq!(MinuteSketch::decode(&counted(-0.0, 0.0, &[1, 0, 1, 0, 100])), None, "a zero that is never written");
         assert_eq!(MinuteSketch::decode(&counted(7.0, 7.0, &[2, 0, 1, 7, 100, 1, 0])), None, "a block of nothing");
+        // 2^28, which as the number of a bucket would be shifted out of its word: found by fuzzing.
+        let high = [1, 0x80, 0x80, 0x80, 0x80, 1, 1, 7, 100];
+        assert_eq!(MinuteSketch::decode(&counted(7.0, 7.0, &high)), None, "a block that no bucket is of");
         let most = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1];
         let two = [&[1, 0, 2, 7][..], &most, &[0], &most].concat();
         assert_eq!(MinuteSketch::decode(&counted(7.0, 8.0, &two)), None, "more values than can be counted");
