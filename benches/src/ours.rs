@@ -68,6 +68,7 @@ fn router(message: &[u8], fields: &mut Fields) {
 
 #[inline(never)]
 fn platform_samples(message: &[u8], fields: &mut Fields) {
+    // Not in memory between two samples.
     let Fields { mut metrics, metric_sum: mut sum, .. } = *fields;
     for token in samples(message) {
         if let SampleToken::Sample(sample) = token
