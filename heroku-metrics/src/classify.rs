@@ -33,8 +33,10 @@ pub enum Source {
     PgBouncer,
     /// `app` + a process of the app: the only place custom metrics are read from.
     App,
-    /// Anything else: the platform's API, database server logs, other senders.
+    /// The platform's API, database server logs: never read.
     Other,
+    /// Any other APP-NAME: the token of log-shuttle, other senders.
+    Sender,
 }
 
 impl Source {
@@ -46,7 +48,7 @@ impl Source {
     /// use heroku_metrics::Source;
     /// assert_eq!(Source::of(Some("heroku"), Some("worker.2")), Source::Dyno);
     /// assert_eq!(Source::of(Some("app"), Some("postgres.1234")), Source::Other);
-    /// assert_eq!(Source::of(None, None), Source::Other);
+    /// assert_eq!(Source::of(None, None), Source::Sender);
     /// ```
     #[must_use]
     pub fn of(app_name: Option<&str>, proc_id: Option<&str>) -> Self {
@@ -94,7 +96,7 @@ impl Source {
             // The server log of a database quotes SQL, and SQL may quote anything.
             (b"app", _) if proc_id.starts_with(b"postgres.") => Self::Other,
             (b"app", _) => Self::App,
-            _ => Self::Other,
+            _ => Self::Sender,
         }
     }
 }
@@ -125,6 +127,18 @@ pub enum Class {
     Custom,
     /// Everything else.
     Text,
+    /// A line of the router in a shape that is not known.
+    UnreadRouter,
+    /// Samples of a dyno in a shape that is not known.
+    UnreadRuntime,
+    /// A line of a data service without a sample that is known.
+    UnreadDatabase,
+    /// An `Error` of a dyno or of the log system in a shape that is not known.
+    UnreadError,
+    /// A line of another sender than the app with `count# measure# sample#` on it, of which nothing was read.
+    PassedOver,
+    /// A native line of a one-off dyno, left out.
+    OneOff,
 }
 
 impl Class {
@@ -145,6 +159,12 @@ impl Class {
             Self::LogplexError => "logplex_error",
             Self::Custom => "custom",
             Self::Text => "text",
+            Self::UnreadRouter => "unread_router",
+            Self::UnreadRuntime => "unread_runtime",
+            Self::UnreadDatabase => "unread_database",
+            Self::UnreadError => "unread_error",
+            Self::PassedOver => "passed_over",
+            Self::OneOff => "one_off",
         }
     }
 }

@@ -229,12 +229,13 @@ impl Extractor {
             Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), &mut out),
             Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), &mut out),
             Source::App => self.custom(line, &mut out),
+            Source::Sender => self.sender(line),
             Source::Other => Line::of(Class::Text),
         }
     }
 
     fn router<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
-        let Some(router) = RouterLine::parse(line) else { return Line::of(Class::Text) };
+        let Some(router) = RouterLine::parse(line) else { return Line::of(Class::UnreadRouter) };
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let Self { config, groups, tags, errors, .. } = self;
@@ -434,6 +435,11 @@ impl Extractor {
         Line { ignored_samples: ignored, ..Line::of(class) }
     }
 
+    /// A line of somebody who is not the app.
+    fn sender<'a>(&self, line: &'a [u8]) -> Line<'a> {
+        Line::of(if holds_metrics(line) { Class::PassedOver } else { Class::Text })
+    }
+
     fn custom<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
         if !logfmt_metrics::maybe_metrics(line) {
             return Line::of(Class::Text);
@@ -469,6 +475,15 @@ impl Extractor {
         }
         Line::of(Class::Custom)
     }
+}
+
+/// Whether there is a `count#`, `measure#` or `sample#` on the line, good or refused.
+fn holds_metrics(line: &[u8]) -> bool {
+    logfmt_metrics::maybe_metrics(line)
+        && logfmt_metrics::directives(line).any(|directive| match directive {
+            Ok(directive) => matches!(directive, Directive::Metric(_)),
+            Err(refusal) => !is_tag(refusal.kind(), line, refusal.offset()),
+        })
 }
 
 /// Whether a refused token was a tag's.

@@ -2,6 +2,7 @@
 
 mod receipt;
 
+pub(crate) use receipt::Misfit;
 pub use receipt::Receipt;
 
 use minute_aggregator::{ObservationLedger, Refusal};

@@ -46,11 +46,19 @@ pub enum Reason {
     BadStatus,
     /// The frame has no timestamp (NILVALUE), so the value belongs to no window.
     NoTimestamp,
+    /// The line ends in the middle of it: what there is may be a part of the value.
+    Cut,
+    /// It stands in a quoted text, which may be a client's.
+    Quoted,
+    /// It stands in the middle of a word or of another notation.
+    Misplaced,
+    /// A reason of a newer version of the reading crates, which this one has no name for.
+    Other,
 }
 
 impl Reason {
-    /// All reasons, in the order of the ledger.
-    pub const ALL: [Self; 18] = [
+    /// All reasons, in the order of the ledger. Snapshots keep their numbers in this order: new ones go to the end.
+    pub const ALL: [Self; 22] = [
         Self::NoValue,
         Self::NotANumber,
         Self::NotFinite,
@@ -69,6 +77,10 @@ impl Reason {
         Self::UnterminatedQuote,
         Self::BadStatus,
         Self::NoTimestamp,
+        Self::Cut,
+        Self::Quoted,
+        Self::Misplaced,
+        Self::Other,
     ];
 
     /// The name in snake_case, as `logdrain` prints it.
@@ -97,6 +109,10 @@ impl Reason {
             Self::UnterminatedQuote => "unterminated_quote",
             Self::BadStatus => "bad_status",
             Self::NoTimestamp => "no_timestamp",
+            Self::Cut => "cut",
+            Self::Quoted => "quoted",
+            Self::Misplaced => "misplaced",
+            Self::Other => "other",
         }
     }
 
@@ -104,42 +120,31 @@ impl Reason {
         self as usize
     }
 
-    pub(crate) fn of_metric(kind: RefusalKind) -> Self {
-        match kind {
-            RefusalKind::NoValue => Self::NoValue,
-            RefusalKind::NotFinite => Self::NotFinite,
-            RefusalKind::NegativeCount => Self::NegativeCount,
-            RefusalKind::BadUnit => Self::BadUnit,
-            RefusalKind::BadName => Self::BadName,
-            RefusalKind::NameTooLong => Self::NameTooLong,
-            RefusalKind::ReservedName => Self::ReservedName,
-            RefusalKind::BadTagKey => Self::BadTagKey,
-            RefusalKind::TagKeyTooLong => Self::TagKeyTooLong,
-            RefusalKind::BadTagValue => Self::BadTagValue,
-            RefusalKind::TagValueTooLong => Self::TagValueTooLong,
-            RefusalKind::TooManyTags => Self::TooManyTags,
-            RefusalKind::NotUtf8 => Self::NotUtf8,
-            RefusalKind::UnterminatedQuote => Self::UnterminatedQuote,
-            _ => Self::NotANumber,
-        }
+    /// The reason of this name. The crates that read call theirs the same, so that one which is new there is found here
+    /// without a list to keep, and one that is missing here is told apart from all others.
+    fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name).unwrap_or(Self::Other)
     }
 
+    #[cold]
+    pub(crate) fn of_metric(kind: RefusalKind) -> Self {
+        Self::named(kind.as_str())
+    }
+
+    #[cold]
     pub(crate) fn of_number(kind: NumberErrorKind) -> Self {
         match kind {
             NumberErrorKind::Empty => Self::NoValue,
-            NumberErrorKind::NotFinite => Self::NotFinite,
-            NumberErrorKind::BadUnit => Self::BadUnit,
-            _ => Self::NotANumber,
+            kind => Self::named(kind.as_str()),
         }
     }
 
+    #[cold]
     pub(crate) fn of_field(kind: FieldRefusalKind) -> Self {
         match kind {
-            FieldRefusalKind::OutOfRange => Self::OutOfRange,
-            FieldRefusalKind::BadUnit => Self::BadUnit,
-            FieldRefusalKind::BadStatus => Self::BadStatus,
-            FieldRefusalKind::UnterminatedQuote => Self::UnterminatedQuote,
-            _ => Self::NotANumber,
+            // Fields that no metric needs: what stands there is not what is written there.
+            FieldRefusalKind::BadCode | FieldRefusalKind::BadFlag => Self::NotANumber,
+            kind => Self::named(kind.as_str()),
         }
     }
 }
@@ -258,5 +263,40 @@ impl fmt::Display for LineRefusal {
             Part::Field => "field",
         };
         write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_reading_crates_has_a_reason() {
+        for kind in RefusalKind::ALL {
+            assert_eq!(Reason::of_metric(*kind).as_str(), kind.as_str());
+        }
+        for kind in
+            [NumberErrorKind::Empty, NumberErrorKind::NotANumber, NumberErrorKind::NotFinite, NumberErrorKind::BadUnit]
+        {
+            assert_ne!(Reason::of_number(kind), Reason::Other, "{kind:?}");
+        }
+        for kind in [
+            FieldRefusalKind::NotANumber,
+            FieldRefusalKind::OutOfRange,
+            FieldRefusalKind::BadUnit,
+            FieldRefusalKind::BadStatus,
+            FieldRefusalKind::BadCode,
+            FieldRefusalKind::BadFlag,
+            FieldRefusalKind::UnterminatedQuote,
+        ] {
+            assert_ne!(Reason::of_field(kind), Reason::Other, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_places_are_those_of_the_list() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!((reason.place(), Reason::named(reason.as_str())), (place, reason));
+        }
     }
 }

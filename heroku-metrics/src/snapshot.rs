@@ -2,20 +2,24 @@
 //!
 //! ```text
 //! snapshot = the aggregator's, whose position is:
-//! state    = "HMPIPE" version:u8 numbers:u16 *u64 drains:u32 *(token ids) position    ; little-endian
+//! state    = "HMPIPE" version:u8 books drains:u32 *(token ids) position    ; little-endian
+//! books    = groups:u8 *(numbers:u16 *u64)        ; version 1: numbers:u16 *u64
 //! token    = length:u32 octets          ids = count:u32 *u128, oldest first
 //! ```
+//!
+//! The books say how many numbers of each group they hold: a line that is added to them later needs no new version. What
+//! an older snapshot lacks is 0; what a newer one has more is refused, for it would be lost.
 //!
 //! The aggregator's checksum covers it all.
 
 use crate::SeenDeliveries;
-use crate::ledger::Receipt;
+use crate::ledger::{Misfit, Receipt};
 use crate::pipeline::{Pipeline, PipelineConfig};
 use minute_aggregator::{MergeError, Persist, RestoreErrorKind, Sketch};
 use std::fmt;
 
 const MAGIC: &[u8] = b"HMPIPE";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why a snapshot was refused. Nothing was restored.
 ///
@@ -33,7 +37,17 @@ enum Cause {
     Aggregator(minute_aggregator::RestoreError),
     NotOurs,
     Version(u8),
+    Newer,
     State,
+}
+
+impl From<Misfit> for Cause {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::Newer => Self::Newer,
+            Misfit::Senseless => Self::State,
+        }
+    }
 }
 
 impl RestoreError {
@@ -64,6 +78,7 @@ impl fmt::Display for RestoreError {
             Cause::Aggregator(error) => error.fmt(f),
             Cause::NotOurs => f.write_str("snapshot of an aggregator, not of a pipeline"),
             Cause::Version(version) => write!(f, "pipeline state of version {version}, this is {VERSION}"),
+            Cause::Newer => f.write_str("pipeline state of a newer program, whose books have more lines"),
             Cause::State => f.write_str("pipeline state of the snapshot makes no sense"),
         }
     }
@@ -102,9 +117,12 @@ impl<S: Persist> Pipeline<S> {
     pub fn snapshot(&mut self, position: &[u8]) -> Vec<u8> {
         let mut state = MAGIC.to_vec();
         state.push(VERSION);
-        let numbers = self.total.to_numbers();
-        state.extend((numbers.len() as u16).to_le_bytes());
-        numbers.iter().for_each(|number| state.extend(number.to_le_bytes()));
+        let groups = self.total.to_groups();
+        state.push(groups.len() as u8);
+        for numbers in groups {
+            state.extend((numbers.len() as u16).to_le_bytes());
+            numbers.iter().for_each(|number| state.extend(number.to_le_bytes()));
+        }
         let drains = self.seen.drains();
         state.extend((drains.len() as u32).to_le_bytes());
         for (token, ids) in drains {
@@ -137,27 +155,29 @@ impl<S: Persist> Pipeline<S> {
                 .map_err(|error| RestoreError(Cause::Aggregator(error)))?;
         let state = state.strip_prefix(MAGIC).ok_or(RestoreError(Cause::NotOurs))?;
         match state.split_first() {
-            Some((&VERSION, state)) => match pipeline.read(state) {
-                Some(position) => {
-                    let position = position.to_vec();
-                    Ok((pipeline, position))
-                }
-                None => Err(RestoreError(Cause::State)),
-            },
+            Some((version @ (1 | &VERSION), state)) => {
+                let position = pipeline.read(*version, state).map_err(RestoreError)?.to_vec();
+                Ok((pipeline, position))
+            }
             Some((version, _)) => Err(RestoreError(Cause::Version(*version))),
             None => Err(RestoreError(Cause::State)),
         }
     }
 
-    /// Reads what stands behind the version; `None` where it makes no sense.
-    fn read<'a>(&mut self, state: &'a [u8]) -> Option<&'a [u8]> {
+    /// Reads what stands behind the version.
+    fn read<'a>(&mut self, version: u8, state: &'a [u8]) -> Result<&'a [u8], Cause> {
         let mut rest = state;
-        let count = u16::from_le_bytes(take(&mut rest)?);
-        let mut numbers = Vec::new();
-        for _ in 0..count {
-            numbers.push(u64::from_le_bytes(take(&mut rest)?));
-        }
-        self.total = Receipt::from_numbers(&numbers)?;
+        self.total = if version == 1 {
+            Receipt::from_version_1(&numbers(&mut rest).ok_or(Cause::State)?)?
+        } else {
+            let [groups] = take(&mut rest).ok_or(Cause::State)?;
+            let groups: Option<Vec<_>> = (0..groups).map(|_| numbers(&mut rest)).collect();
+            Receipt::from_groups(&groups.ok_or(Cause::State)?)?
+        };
+        self.read_deliveries(rest).ok_or(Cause::State)
+    }
+
+    fn read_deliveries<'a>(&mut self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
         for _ in 0..u32::from_le_bytes(take(&mut rest)?) {
             let len = u32::from_le_bytes(take(&mut rest)?) as usize;
             let token;
@@ -169,6 +189,11 @@ impl<S: Persist> Pipeline<S> {
         }
         Some(rest)
     }
+}
+
+/// `numbers:u16 *u64`
+fn numbers(rest: &mut &[u8]) -> Option<Vec<u64>> {
+    (0..u16::from_le_bytes(take(rest)?)).map(|_| take(rest).map(u64::from_le_bytes)).collect()
 }
 
 impl Pipeline {

@@ -207,6 +207,11 @@ fn pipeline_rows() -> Vec<Row> {
         ("aggregator", None, "as `minute_aggregator::RestoreError`"),
         ("not a pipeline's", Some(&b"mine"[..]), "restore it with `Aggregator::restore`"),
         ("version", Some(b"HMPIPE\x09"), "read it with the version that wrote it, or start anew"),
+        (
+            "newer",
+            Some(b"HMPIPE\x02\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+            "read it with the version that wrote it, or start anew",
+        ),
         ("state", Some(b"HMPIPE\x01\xFF"), "the file was forged: take the one before it"),
     ] {
         let bytes = state.map_or_else(|| b"hello".to_vec(), |state| engine.snapshot(state));
