@@ -176,11 +176,9 @@ impl<S: Sketch> Aggregator<S> {
     pub fn observe_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) -> Outcome {
         // The short way, of nearly all observations: everything that could speak against it was looked at before.
         let time = observation.time();
-        let value = observation.value().number() + 0.0; // -0 + 0 is 0
-        let least = if observation.kind() == Kind::Count { 0.0 } else { f64::NEG_INFINITY };
         if self.steady.contains(&time.unix_micros())
             && self.staging.len() < self.room
-            && value >= least
+            && let Ok(value) = admissible(observation)
             && !Sum::is_clamped(value)
             && let Some(stream) = self.streams.recall(memo)
         {
@@ -219,10 +217,9 @@ impl<S: Sketch> Aggregator<S> {
     ) {
         let Some(time) = observations.first().map(Observation::time) else { return };
         let is_steady = |(seen, memo): (&Observation<'_>, &StreamMemo)| {
-            let least = if seen.kind() == Kind::Count { 0.0 } else { f64::NEG_INFINITY };
-            let value = seen.value().number();
+            let is_plain = admissible(seen).is_ok_and(|value| !Sum::is_clamped(value));
             // No early end: all of them are looked at, and hardly one ever fails.
-            (seen.time() == time) & (value >= least) & !Sum::is_clamped(value) & self.streams.recall(memo).is_some()
+            (seen.time() == time) & is_plain & self.streams.recall(memo).is_some()
         };
         let count = observations.len();
         if self.staging.len() + count > self.room
@@ -243,8 +240,7 @@ impl<S: Sketch> Aggregator<S> {
         }
         self.latest = self.latest.max(Some(time));
         let each = observations.iter().zip(memos.iter());
-        // -0 + 0 is 0
-        let values = each.map(|(seen, memo)| (seen.value().number() + 0.0, memo.id()));
+        let values = each.map(|(seen, memo)| (counted(seen), memo.id()));
         self.staging.push_each(values, time.unix_micros(), self.ledger.observed());
         self.ledger.enter_accepted(count as u64);
         observations.iter().for_each(|seen| entered(seen, Outcome::Accepted));
@@ -260,13 +256,7 @@ impl<S: Sketch> Aggregator<S> {
 
     #[inline]
     fn take(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Result<Outcome, Outcome> {
-        let value = seen.value().number() + 0.0; // -0 + 0 is 0
-        if !value.is_finite() {
-            return Err(Outcome::Refused(Refusal::NotFinite));
-        }
-        if value < 0.0 && seen.kind() == Kind::Count {
-            return Err(Outcome::Refused(Refusal::NegativeCount));
-        }
+        let value = admissible(seen).map_err(Outcome::Refused)?;
         let time = seen.time();
         if let Some(now) = self.now {
             let bound = now.later(self.config.future());
@@ -522,6 +512,24 @@ impl<S: Sketch> Aggregator<S> {
     pub fn memory(&self) -> usize {
         size_of::<Self>() + self.streams.bytes() + self.window_bytes + self.staging.bytes()
     }
+}
+
+/// The number as it is counted: -0 is 0.
+#[inline]
+fn counted(seen: &Observation<'_>) -> f64 {
+    seen.value().number() + 0.0
+}
+
+/// What a value must be: finite, and not below zero for a count.
+#[inline]
+fn admissible(seen: &Observation<'_>) -> Result<f64, Refusal> {
+    let least = if seen.kind() == Kind::Count { 0.0 } else { f64::MIN };
+    let value = counted(seen);
+    // One comparison on each side; a NaN passes neither.
+    if value >= least && value <= f64::MAX {
+        return Ok(value);
+    }
+    Err(if value.is_finite() { Refusal::NegativeCount } else { Refusal::NotFinite })
 }
 
 impl AggregatorConfig {

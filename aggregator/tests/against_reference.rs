@@ -66,10 +66,26 @@ fn seen() -> impl Strategy<Value = Seen> {
     })
 }
 
+/// Lines of the same streams within a second, so that from the second one on all are known.
+fn lines() -> impl Strategy<Value = Step> {
+    let line = (prop::collection::vec(value(), 5), 0..3_i64, prop::option::weighted(0.05, 0..5_usize));
+    (prop::collection::vec(key(), 1..5), -200..600_i64, prop::collection::vec(line, 1..8), 0..8_usize).prop_map(
+        |(keys, second, lines, cut)| {
+            let lines = lines.into_iter().map(|(values, micros, other)| {
+                let each = keys.iter().cloned().zip(values).enumerate();
+                let time = |at| second * SECOND + micros + i64::from(other == Some(at));
+                each.map(|(at, (key, value))| Seen { key, value, time: time(at) }).collect()
+            });
+            Step::ObserveEach { lines: lines.collect(), cut: cut / 7 }
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         40 => seen().prop_map(Step::Observe),
         20 => seen().prop_map(Step::ObserveAgain),
+        10 => lines(),
         2 => (seen(), prop::collection::vec(value(), 0..150)).prop_map(|(seen, values)| Step::Burst(seen, values)),
         4 => (-300..700_i64).prop_map(|second| Step::Advance(second * SECOND)),
         2 => (-300..700_i64, 1..6_usize, 1..4_usize)

@@ -61,7 +61,20 @@ fn step(draw: &mut Draw<'_>) -> Step {
         5 => Step::SetQuota(quota(draw)),
         6 => Step::Restart,
         7 => Step::Finish,
-        8..=19 => Step::ObserveAgain(seen(draw)),
+        8..=15 => Step::ObserveAgain(seen(draw)),
+        16..=19 => {
+            let (count, first, time) = (1 + draw.below(4), seen(draw), time(draw));
+            let streams: Vec<_> = (0..count).map(|_| seen(draw).key).chain([first.key]).collect();
+            // From the second line on all streams are known.
+            let mut line =
+                |_| streams.iter().map(|key| Seen { key: key.clone(), value: draw.double(), time }).collect();
+            let mut lines: Vec<Vec<_>> = (0..3).map(&mut line).collect();
+            if draw.below(8) == 0 {
+                // One that is not of the same time.
+                lines[1][0].time += SECOND;
+            }
+            Step::ObserveEach { lines, cut: if draw.below(8) == 0 { 1 } else { 0 } }
+        }
         _ => Step::Observe(seen(draw)),
     }
 }

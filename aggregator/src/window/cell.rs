@@ -1,8 +1,8 @@
 //! What a window keeps of one stream.
 //!
 //! Most streams have but a few values in a minute, and there are many of them: what they cost is fetching their memory.
-//! So a cell is one cache line, and holds the values themselves while they are few; sums and percentiles are worked
-//! out when it is written. A measure goes on with a list, as long as its sketch would do nothing but keep the values.
+//! So a cell is one cache line of 64 bytes, and holds the values themselves while they are few; sums and percentiles are
+//! worked out when it is written. A measure goes on with a list, as long as its sketch would do nothing but keep the values.
 //! Only what has many values has a gauge and a sketch, apart from the cell.
 
 use crate::Sketch;
@@ -17,6 +17,9 @@ pub(super) struct Cell<S> {
     pub(super) owner: Owner,
     body: Body<S>,
 }
+
+/// What the layout above is for.
+const _: () = assert!(size_of::<Cell<crate::MinuteSketch>>() == 64);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {
@@ -39,12 +42,16 @@ enum Body<S> {
     Few {
         form: Form,
         count: u8,
+        /// The index of the last value. Beside `count` and not in `Last`, whose alignment would make eight bytes of it: the
+        /// cell would be two cache lines.
+        latest: u8,
         last: Last,
         values: [f64; FEW],
     },
     /// Of a measure whose sketch keeps values.
     List {
         form: Form,
+        latest: u8,
         last: Last,
         values: Vec<f64>,
     },
@@ -57,12 +64,21 @@ const FEW: usize = 4;
 /// The length of a list when it begins; it doubles, and ends at what the sketch keeps.
 const LIST: usize = 12;
 
-/// Which of the values is the last one.
+/// When and where in the input the last of the values was.
 #[derive(Clone, Copy, Default, Debug)]
 struct Last {
-    place: u8,
     time: i64,
     position: u64,
+}
+
+/// The values of a cell that keeps them.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    form: Form,
+    values: &'a [f64],
+    /// The index of the last value.
+    latest: u8,
+    last: Last,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -142,12 +158,12 @@ impl Gauge {
         Self { total: Total::default(), min: f64::INFINITY, max: f64::NEG_INFINITY, last: first }
     }
 
-    fn of(values: &[f64], last: Last) -> Self {
+    fn of(kept: Kept<'_>) -> Self {
         let mut gauge = Self::new();
-        for value in values {
+        for value in kept.values {
             gauge.add_value(*value);
         }
-        gauge.last = last.term(values).unwrap_or(gauge.last);
+        gauge.last = kept.last().unwrap_or(gauge.last);
         gauge
     }
 
@@ -185,18 +201,25 @@ impl Gauge {
 }
 
 impl Last {
-    /// As a term; `None` when there are no values.
-    fn term(self, values: &[f64]) -> Option<Term> {
-        let value = *values.get(usize::from(self.place))?;
-        Some(Term { value, time: self.time, position: self.position })
+    /// Takes note of a term that is about to be the next of the values. `latest` is the index of the last one so far.
+    #[inline]
+    fn next(&mut self, latest: &mut u8, values: &[f64], term: &Term) {
+        let before = values.get(usize::from(*latest)).map(|value| self.term(*value));
+        if term.time > self.time || before.is_none_or(|before| before.is_before(term)) {
+            *latest = values.len() as u8;
+            *self = Self { time: term.time, position: term.position };
+        }
     }
 
-    /// Takes note of a term that is about to be the next of the values.
-    #[inline]
-    fn next(&mut self, values: &[f64], term: &Term) {
-        if term.time > self.time || self.term(values).is_none_or(|last| last.is_before(term)) {
-            *self = Self { place: values.len() as u8, time: term.time, position: term.position };
-        }
+    const fn term(self, value: f64) -> Term {
+        Term { value, time: self.time, position: self.position }
+    }
+}
+
+impl Kept<'_> {
+    /// The last value; `None` when there are none.
+    fn last(&self) -> Option<Term> {
+        self.values.get(usize::from(self.latest)).map(|value| self.last.term(*value))
     }
 }
 
@@ -233,7 +256,7 @@ impl<S: Sketch> Cell<S> {
             Form::Total => Body::Total(Total::default()),
             Form::Distribution(_) if S::most_kept() < FEW => Body::Distribution(Box::new(Distribution::new(form))),
             Form::Gauge | Form::Distribution(_) => {
-                Body::Few { form, count: 0, last: Last::default(), values: [0.0; FEW] }
+                Body::Few { form, count: 0, latest: 0, last: Last::default(), values: [0.0; FEW] }
             }
         };
         Self { owner: Owner::new(stream, 0, true), body }
@@ -255,10 +278,10 @@ impl<S: Sketch> Cell<S> {
         };
         let mut cell = Self::new(owner.stream, form);
         kept.iter().for_each(|value| cell.push(*value));
-        let place = kept.iter().position(|value| *value == gauge.last.value)?;
-        let found = Last { place: place as u8, time: gauge.last.time, position: gauge.last.position };
-        if let Some(last) = cell.last_mut() {
-            *last = found;
+        let at = kept.iter().position(|value| *value == gauge.last.value)?;
+        if let Some((latest, last)) = cell.last_mut() {
+            *latest = at as u8;
+            *last = Last { time: gauge.last.time, position: gauge.last.position };
         }
         cell.owner = owner;
         Some(cell)
@@ -296,14 +319,16 @@ impl<S: Sketch> Cell<S> {
     #[inline]
     fn add_kept(&mut self, term: &Term) {
         match &mut self.body {
-            Body::Few { count, last, values, .. } if usize::from(*count) < FEW => {
+            Body::Few { count, latest, last, values, .. } if usize::from(*count) < FEW => {
                 let filled = values.get(..usize::from(*count)).unwrap_or_default();
-                last.next(filled, term);
+                last.next(latest, filled, term);
                 values[usize::from(*count)] = term.value;
                 *count += 1;
             }
-            Body::List { last, values, .. } if values.len() < values.capacity() && values.len() < S::most_kept() => {
-                last.next(values, term);
+            Body::List { latest, last, values, .. }
+                if values.len() < values.capacity() && values.len() < S::most_kept() =>
+            {
+                last.next(latest, values, term);
                 values.push(term.value);
             }
             Body::Total(total) => total.add(term.value),
@@ -318,10 +343,10 @@ impl<S: Sketch> Cell<S> {
 
     /// Adds a value that is not looked at as the last one.
     fn push(&mut self, value: f64) {
-        let before = self.last_mut().map(|last| *last);
+        let before = self.last_mut().map(|(latest, last)| (*latest, *last));
         self.add_kept(&Term { value, time: i64::MIN, position: 0 });
-        if let (Some(last), Some(before)) = (self.last_mut(), before) {
-            *last = before;
+        if let (Some((latest, last)), Some(before)) = (self.last_mut(), before) {
+            (*latest, *last) = before;
         }
     }
 
@@ -329,10 +354,10 @@ impl<S: Sketch> Cell<S> {
     #[cold]
     fn grow(&mut self) {
         match &mut self.body {
-            Body::Few { form: form @ Form::Distribution(_), last, values, .. } if S::most_kept() > FEW => {
+            Body::Few { form: form @ Form::Distribution(_), latest, last, values, .. } if S::most_kept() > FEW => {
                 let mut list = Vec::with_capacity(LIST.min(S::most_kept()));
                 list.extend_from_slice(values);
-                self.body = Body::List { form: *form, last: *last, values: list };
+                self.body = Body::List { form: *form, latest: *latest, last: *last, values: list };
             }
             Body::List { values, .. } if values.len() < S::most_kept() => {
                 values.reserve_exact(values.len().min(S::most_kept() - values.len()));
@@ -343,30 +368,34 @@ impl<S: Sketch> Cell<S> {
 
     /// Works out what was left for later: from here on there are a gauge and a sketch.
     fn set_apart(&mut self) {
-        let Some((form, gauge)) = self.kept().map(|(form, last, values)| (form, Gauge::of(values, last))) else {
-            return;
-        };
-        self.body = match form {
+        let Some(kept) = self.kept() else { return };
+        let gauge = Gauge::of(kept);
+        self.body = match kept.form {
             Form::Distribution(_) => {
-                let sketch = sketch(form, self.kept().map_or(&[], |(_, _, values)| values));
+                let sketch = sketch(kept.form, kept.values);
                 Body::Distribution(Box::new(Distribution { gauge, sketch }))
             }
             Form::Gauge | Form::Total => Body::Gauge(Box::new(gauge)),
         };
     }
 
-    /// The values, where they are kept, and which is the last.
-    fn kept(&self) -> Option<(Form, Last, &[f64])> {
+    /// The values, if the cell keeps them.
+    fn kept(&self) -> Option<Kept<'_>> {
         match &self.body {
-            Body::Few { form, count, last, values } => Some((*form, *last, values.get(..usize::from(*count))?)),
-            Body::List { form, last, values } => Some((*form, *last, values)),
+            Body::Few { form, count, latest, last, values } => {
+                let values = values.get(..usize::from(*count))?;
+                Some(Kept { form: *form, values, latest: *latest, last: *last })
+            }
+            Body::List { form, latest, last, values } => {
+                Some(Kept { form: *form, values, latest: *latest, last: *last })
+            }
             Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
         }
     }
 
-    fn last_mut(&mut self) -> Option<&mut Last> {
+    fn last_mut(&mut self) -> Option<(&mut u8, &mut Last)> {
         match &mut self.body {
-            Body::Few { last, .. } | Body::List { last, .. } => Some(last),
+            Body::Few { latest, last, .. } | Body::List { latest, last, .. } => Some((latest, last)),
             Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
         }
     }
@@ -382,7 +411,7 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn gauge(&self) -> Option<Gauge> {
         match &self.body {
             Body::Gauge(gauge) => Some(**gauge),
-            Body::Few { form: Form::Gauge, .. } => self.kept().map(|(_, last, values)| Gauge::of(values, last)),
+            Body::Few { form: Form::Gauge, .. } => self.kept().map(Gauge::of),
             _ => None,
         }
     }
@@ -392,12 +421,10 @@ impl<S: Sketch> Cell<S> {
         match &self.body {
             Body::Distribution(found) => Some(look(&found.gauge, &found.sketch)),
             Body::Total(_) | Body::Gauge(_) => None,
-            Body::Few { .. } | Body::List { .. } => match self.kept()? {
-                (form @ Form::Distribution(_), last, values) => {
-                    Some(look(&Gauge::of(values, last), &sketch(form, values)))
-                }
-                _ => None,
-            },
+            Body::Few { .. } | Body::List { .. } => {
+                let kept = self.kept().filter(|kept| matches!(kept.form, Form::Distribution(_)))?;
+                Some(look(&Gauge::of(kept), &sketch(kept.form, kept.values)))
+            }
         }
     }
 
@@ -414,16 +441,15 @@ impl<S: Sketch> Cell<S> {
 
     /// Takes in what another cell of the same stream holds. Nothing is changed when the two are of different kinds.
     pub(super) fn merge(&mut self, other: &Self) {
-        if let (Some((form, _, ours)), Some((_, last, theirs))) = (self.kept(), other.kept()) {
-            let most = if form == Form::Gauge { FEW } else { S::most_kept() };
-            if ours.len() + theirs.len() <= most {
-                let (before, term) = (ours.len(), last.term(theirs));
-                let ours = self.kept().and_then(|(_, last, values)| last.term(values));
-                theirs.iter().for_each(|value| self.push(*value));
-                if let (Some(term), Some(kept)) = (term, self.last_mut())
-                    && ours.is_none_or(|ours| ours.is_before(&term))
-                {
-                    *kept = Last { place: before as u8 + last.place, ..last };
+        if let (Some(ours), Some(theirs)) = (self.kept(), other.kept()) {
+            let most = if ours.form == Form::Gauge { FEW } else { S::most_kept() };
+            if ours.values.len() + theirs.values.len() <= most {
+                let before = ours.values.len() as u8;
+                // Whose last value is the last of both is known now; where it stands, once theirs are behind ours.
+                let is_theirs = theirs.last().is_some_and(|term| ours.last().is_none_or(|last| last.is_before(&term)));
+                theirs.values.iter().for_each(|value| self.push(*value));
+                if is_theirs && let Some((latest, last)) = self.last_mut() {
+                    (*latest, *last) = (before + theirs.latest, theirs.last);
                 }
                 return;
             }
@@ -451,18 +477,18 @@ impl<S: Sketch> Cell<S> {
     }
 
     pub(super) fn stats(&self) -> Stats {
+        if let Some(kept) = self.kept() {
+            let stats = Gauge::of(kept).stats();
+            return match kept.form {
+                Form::Distribution(precision) => with(stats, S::percentiles_of(kept.values, precision)),
+                Form::Gauge | Form::Total => stats,
+            };
+        }
         match &self.body {
             Body::Total(total) => Stats::count(total.count, total.sum.value()),
             Body::Gauge(gauge) => gauge.stats(),
             Body::Distribution(found) => with(found.gauge.stats(), found.sketch.percentiles()),
-            Body::Few { form, last, .. } | Body::List { form, last, .. } => {
-                let values = self.kept().map_or(&[][..], |(_, _, values)| values);
-                let stats = Gauge::of(values, *last).stats();
-                match form {
-                    Form::Distribution(precision) => with(stats, S::percentiles_of(values, *precision)),
-                    Form::Gauge | Form::Total => stats,
-                }
-            }
+            Body::Few { .. } | Body::List { .. } => Stats::count(0, 0.0),
         }
     }
 

@@ -7,7 +7,7 @@
 use core::time::Duration;
 use metric_model::{DataPointBuf, Kind, Observation, Percentile, TagSet, Timestamp, Unit, Value};
 use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, MinuteSketch, Outcome, StreamMemo, StreamQuota};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use testkit::reference::{self, Fate, Quota, Reference, Row, Rules, Seen};
 
 /// What a program does; times in microseconds.
@@ -16,6 +16,12 @@ pub enum Step {
     Observe(Seen),
     /// Through the memo that this stream has, or gets.
     ObserveAgain(Seen),
+    /// Line by line: those of the time of the line's first at once, each through the memo of its stream, with fewer memos
+    /// than observations if `cut` says so; the others one by one.
+    ObserveEach {
+        lines: Vec<Vec<Seen>>,
+        cut: usize,
+    },
     /// The same stream and second again and again, so that sketches leave their exact form.
     Burst(Seen, Vec<f64>),
     Advance(i64),
@@ -62,18 +68,25 @@ pub fn config(rules: &Rules) -> AggregatorConfig {
 
 /// Gives the aggregator what the reference understands.
 pub fn observe(engine: &mut Aggregator, seen: &Seen, memo: Option<&mut StreamMemo>) -> Fate {
+    let tags: TagSet = seen.key.tags.iter().collect();
+    let observation = observation(seen, &tags);
+    fate(match memo {
+        Some(memo) => engine.observe_again(&observation, memo),
+        None => engine.observe(&observation),
+    })
+}
+
+fn observation<'a>(seen: &'a Seen, tags: &'a TagSet) -> Observation<'a> {
     let kind = match seen.key.kind {
         reference::Kind::Count => Kind::Count,
         reference::Kind::Measure => Kind::Measure,
         reference::Kind::Sample => Kind::Sample,
     };
-    let tags: TagSet = seen.key.tags.iter().collect();
     let value = Value::new(seen.value, Unit::new(&seen.key.unit));
-    let observation = Observation::new(kind, &seen.key.name, value, &tags, Timestamp::from_unix_micros(seen.time));
-    let outcome = match memo {
-        Some(memo) => engine.observe_again(&observation, memo),
-        None => engine.observe(&observation),
-    };
+    Observation::new(kind, &seen.key.name, value, tags, Timestamp::from_unix_micros(seen.time))
+}
+
+fn fate(outcome: Outcome) -> Fate {
     match outcome {
         Outcome::Accepted => Fate::Accepted,
         Outcome::Folded => Fate::Folded,
@@ -112,6 +125,7 @@ impl Both {
         match step {
             Step::Observe(seen) => self.observe(seen, false)?,
             Step::ObserveAgain(seen) => self.observe(seen, true)?,
+            Step::ObserveEach { lines, cut } => lines.iter().try_for_each(|seen| self.observe_each(seen, *cut))?,
             Step::Burst(seen, values) => {
                 for value in values {
                     self.observe(&Seen { value: *value, ..seen.clone() }, false)?;
@@ -153,6 +167,27 @@ impl Both {
     fn observe(&mut self, seen: &Seen, again: bool) -> Result<(), String> {
         let memo = again.then(|| self.memos.entry(seen.key.clone()).or_default());
         same("the fate", observe(&mut self.engine, seen, memo), self.reference.observe(seen))
+    }
+
+    fn observe_each(&mut self, seen: &[Seen], cut: usize) -> Result<(), String> {
+        let time = seen.first().map(|seen| seen.time);
+        // One memo is one stream's, so a stream that comes twice goes by itself the second time.
+        let mut keys = BTreeSet::new();
+        let (together, apart): (Vec<_>, Vec<_>) =
+            seen.iter().partition(|seen| Some(seen.time) == time && keys.insert(seen.key.clone()));
+        let tags: Vec<TagSet> = together.iter().map(|seen| seen.key.tags.iter().collect()).collect();
+        let observations: Vec<_> = together.iter().zip(&tags).map(|(seen, tags)| observation(seen, tags)).collect();
+        let mut memos: Vec<_> =
+            together.iter().map(|seen| self.memos.get(&seen.key).copied().unwrap_or_default()).collect();
+        let kept = memos.len().saturating_sub(cut);
+        let mut fates = Vec::new();
+        self.engine.observe_each_again(&observations, &mut memos[..kept], |_, outcome| fates.push(fate(outcome)));
+        for (seen, memo) in together.iter().zip(memos) {
+            self.memos.insert(seen.key.clone(), memo);
+        }
+        let expected: Vec<_> = together.iter().map(|seen| self.reference.observe(seen)).collect();
+        same("the fates", fates, expected)?;
+        apart.into_iter().try_for_each(|seen| self.observe(seen, false))
     }
 
     fn advance_some(&mut self, now: i64, points: usize, parts: usize) {
