@@ -31,11 +31,12 @@ pub enum Source {
     Redis,
     /// `heroku-pgbouncer`: samples of a connection pool.
     PgBouncer,
-    /// `app` + a process of the app: the only place custom metrics are read from.
+    /// `app` + a process of the app: where custom metrics are read from.
     App,
     /// The platform's API, database server logs: never read.
     Other,
-    /// Any other APP-NAME: the token of log-shuttle, other senders.
+    /// Any other APP-NAME: the token of log-shuttle, other senders. Custom metrics are read from it on request; see
+    /// [`CustomFrom`](crate::CustomFrom).
     Sender,
 }
 
@@ -135,7 +136,8 @@ pub enum Class {
     UnreadDatabase,
     /// An `Error` of a dyno or of the log system in a shape that is not known.
     UnreadError,
-    /// A line of another sender than the app with `count# measure# sample#` on it, of which nothing was read.
+    /// A line of another sender than the app with `count# measure# sample#` on it, of which nothing was read; see
+    /// [`CustomFrom`](crate::CustomFrom).
     PassedOver,
     /// A native line of a one-off dyno, left out.
     OneOff,

@@ -1,14 +1,15 @@
 //! lines -> observations: what a line says, under the names of the native tables or its own.
 
 mod config;
+mod platform;
 
-pub use config::{DynoIdentity, ExtractorConfig, UnitPolicy};
+pub use config::{CustomFrom, DynoIdentity, ExtractorConfig, UnitPolicy};
 
 use crate::line::Found;
 use crate::native::{self, Family, Native};
 use crate::remember::{Groups, Key};
 use crate::{Class, Line, LineRefusal, Part, Reason, Source};
-use heroku_router::{Code, CodeClass, PlatformError, RouterLine};
+use heroku_router::{Code, PlatformError, RouterLine};
 use heroku_syslog::Frame;
 use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
@@ -224,12 +225,14 @@ impl Extractor {
         match Source::of_frame(frame) {
             Source::Router => self.router(line, &mut out),
             Source::Dyno => self.dyno(line, frame.proc_id(), &mut out),
-            Source::Logplex | Source::LogShuttle => self.logging(line, &mut out),
+            Source::Logplex => self.logging(line, &mut out).unwrap_or(Line::of(Class::UnreadError)),
+            Source::LogShuttle => self.shuttle(line, &mut out),
             Source::Postgres => self.database(line, Class::Postgres, (&native::POSTGRES, 1), &mut out),
             Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), &mut out),
             Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), &mut out),
             Source::App => self.custom(line, &mut out),
-            Source::Sender => self.sender(line),
+            Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.custom(line, &mut out),
+            Source::Sender => sender(line),
             Source::Other => Line::of(Class::Text),
         }
     }
@@ -296,34 +299,6 @@ impl Extractor {
         Line { found: Found::Router(router), ..Line::of(Class::Router) }
     }
 
-    fn dyno<'a, V: LineVisitor>(&mut self, line: &'a [u8], proc_id: Option<&'a str>, out: &mut Out<'_, V>) -> Line<'a> {
-        if line.starts_with(b"Error ") {
-            let Some(error) = PlatformError::parse(line).filter(|error| error.code().class() == CodeClass::Runtime)
-            else {
-                return Line::of(Class::Text);
-            };
-            self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
-            return Line { found: Found::Error(error), ..Line::of(Class::PlatformError) };
-        }
-        let identity = self.config.dyno_identity;
-        let place = |found: &SampleTags<'a>| {
-            let source = found.source.or(proc_id.map(str::as_bytes));
-            let dyno = if identity == DynoIdentity::Logical { source } else { found.dyno };
-            [("source", source), ("dyno", dyno)]
-        };
-        self.samples(line, Class::Runtime, (&native::RUNTIME, 0), place, out)
-    }
-
-    fn logging<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
-        let Some(error) = PlatformError::parse(line).filter(|error| error.code().class() == CodeClass::Logging) else {
-            return Line::of(Class::Text);
-        };
-        // L14, L15 and L20 tell no number; the event itself is then the one message it is about.
-        let affected = error.count().unwrap_or(1) as f64;
-        self.error(&error, &native::LOGGING, affected, line, out);
-        Line { found: Found::Error(error), ..Line::of(Class::LogplexError) }
-    }
-
     fn error<V: LineVisitor>(
         &mut self,
         error: &PlatformError<'_>,
@@ -346,25 +321,26 @@ impl Extractor {
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
         let place = |found: &SampleTags<'a>| [("database", found.source), ("addon", found.addon)];
-        self.samples(line, class, family, place, out)
+        self.samples(line, [class, Class::UnreadDatabase], family, place, out)
     }
 
-    /// A line of `sample#` pairs, under the names of the family and the tags that `place` makes of the line's own.
+    /// A line of `sample#` pairs, under the names of the family and the tags that `place` makes of the line's own; of the
+    /// second class when none of them can be read.
     fn samples<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
-        class: Class,
+        [class, unread]: [Class; 2],
         (family, order): (&'static Family, usize),
         place: impl Fn(&SampleTags<'a>) -> [(&'static str, Option<&'a [u8]>); 2],
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
         if !logfmt_metrics::maybe_metrics(line) {
-            return Line::of(Class::Text);
+            return Line::of(unread);
         }
         // Tags may stand anywhere in the line, so that values wait until its end.
         let mut found = SampleTags::default();
         let mut values = [(0_u8, 0.0, (0, 0)); SAMPLES];
-        let (mut held, mut samples, mut ignored) = (0, 0_usize, 0);
+        let (mut held, mut samples, mut ignored, mut known) = (0, 0_usize, 0, false);
         let order = &mut self.orders[order];
         for token in logfmt_metrics::samples(line) {
             let sample = match token {
@@ -377,11 +353,10 @@ impl Extractor {
             };
             let guess = order.get(samples).copied().unwrap_or_default();
             samples += 1;
-            let metric = family
-                .place(sample.name(), usize::from(guess))
-                .filter(|(_, metric)| self.config.native_set.holds(metric));
-            let Some((number, metric)) = metric else {
+            let found = family.place(sample.name(), usize::from(guess));
+            let Some((number, metric)) = found.filter(|(_, metric)| self.config.native_set.holds(metric)) else {
                 ignored += 1;
+                known |= found.is_some();
                 continue;
             };
             if let Some(guess) = order.get_mut(samples - 1) {
@@ -399,8 +374,8 @@ impl Extractor {
                 Err(reason) => out.refuse(reason, Part::Value, at),
             }
         }
-        if samples == 0 {
-            return Line::of(Class::Text);
+        if held == 0 {
+            return Line { ignored_samples: ignored, ..Line::of(if known { class } else { unread }) };
         }
         let own = place(&found);
         let Self { config, groups, tags, .. } = self;
@@ -433,11 +408,6 @@ impl Extractor {
             }
         }
         Line { ignored_samples: ignored, ..Line::of(class) }
-    }
-
-    /// A line of somebody who is not the app.
-    fn sender<'a>(&self, line: &'a [u8]) -> Line<'a> {
-        Line::of(if holds_metrics(line) { Class::PassedOver } else { Class::Text })
     }
 
     fn custom<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
@@ -475,6 +445,11 @@ impl Extractor {
         }
         Line::of(Class::Custom)
     }
+}
+
+/// A line of somebody who is not the app.
+fn sender(line: &[u8]) -> Line<'_> {
+    Line::of(if holds_metrics(line) { Class::PassedOver } else { Class::Text })
 }
 
 /// Whether there is a `count#`, `measure#` or `sample#` on the line, good or refused.

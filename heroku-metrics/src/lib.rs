@@ -68,7 +68,7 @@ mod tap;
 pub use classify::{Class, Source};
 pub use deliveries::SeenDeliveries;
 pub use dialect::DialectPolicy;
-pub use extract::{DynoIdentity, Extractor, ExtractorConfig, LineVisitor, UnitPolicy};
+pub use extract::{CustomFrom, DynoIdentity, Extractor, ExtractorConfig, LineVisitor, UnitPolicy};
 pub use ledger::{Entry, Ledger, Receipt};
 pub use line::Line;
 pub use native::NativeSet;

@@ -2,7 +2,9 @@
 
 use heroku_metrics::model::Observation;
 use heroku_metrics::syslog::{Dialect, Frame};
-use heroku_metrics::{DynoIdentity, Extractor, ExtractorConfig, LineRefusal, NativeSet, Part, Reason, UnitPolicy};
+use heroku_metrics::{
+    CustomFrom, DynoIdentity, Extractor, ExtractorConfig, LineRefusal, NativeSet, Part, Reason, UnitPolicy,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -21,6 +23,8 @@ struct Expect {
     logical: bool,
     #[serde(default)]
     as_written: bool,
+    #[serde(default)]
+    any_app: bool,
     app: Option<String>,
     dialect: Option<String>,
 }
@@ -35,6 +39,9 @@ fn config(expect: &Expect) -> ExtractorConfig {
     }
     if expect.as_written {
         config = config.units(UnitPolicy::AsWritten);
+    }
+    if expect.any_app {
+        config = config.custom_from(CustomFrom::AnyApp);
     }
     expect.app.iter().fold(config, |config, name| config.app_name(name.as_str()))
 }
@@ -147,6 +154,36 @@ fn every_reason_is_told_of_the_part_that_it_is_about() {
     // Of those of newer crates there can be none.
     let missing: Vec<_> = Reason::ALL.into_iter().filter(|reason| !met.contains(reason)).collect();
     assert_eq!(missing, [Reason::Cut, Reason::Quoted, Reason::Misplaced, Reason::Other], "a line for each");
+}
+
+/// What the platform says in plain words is text, not a format that changed.
+#[test]
+fn sentences_of_the_platform_are_text() {
+    for line in [
+        "State changed from starting to up",
+        "Starting process with command `bundle exec puma -C config/puma.rb`",
+        "Starting process with command: `rake x=1`",
+        "Process exited with status 143",
+        "Process exited",
+        "Stopping all processes with SIGTERM",
+        "Stopping process with SIGKILL",
+        "Process running mem=1038M(202.8%)",
+        "Idling",
+        "Idling because quota is exhausted",
+        "Unidling",
+        "Restarting",
+        "Cycling",
+        "Awaiting client",
+        "Client connection closed. Sending SIGHUP to all processes",
+        "Relocating dyno to a new server",
+        "Build succeeded",
+        "",
+    ] {
+        let text = format!("<45>1 2026-03-14T09:26:53Z host heroku web.1 - {line}");
+        let frame = Frame::parse(text.as_bytes(), Dialect::Logplex).unwrap();
+        let read = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+        assert_eq!(read.class().as_str(), "text", "{line}");
+    }
 }
 
 #[test]

@@ -98,6 +98,37 @@ fn the_books_print_a_line_a_stage_and_leave_zeros_out() {
 }
 
 #[test]
+fn lines_that_could_not_be_read_have_lines_of_their_own_in_the_books() {
+    let mut pipeline = pipeline();
+    let lines = [
+        "heroku router - something new",
+        "heroku web.1 - source=web.1 measure=memory_total val=1 units=MB",
+        "app heroku-postgres - size 17",
+        "heroku web.1 - Error Q7 (Nobody knows)",
+        "heroku logplex - Overflow",
+        "t.1234 web.1 - count#a=1",
+        "heroku web.1 - State changed from starting to up",
+        "app web.1 - count#a=1",
+    ];
+    let body: String = lines.map(|line| framed(&format!("<190>1 2026-03-14T09:26:53Z host {line}"))).concat();
+    let receipt = pipeline.ingest(&Delivery::new(body.as_bytes()));
+    assert!(receipt.balances());
+    assert_eq!((receipt.unread_lines(), receipt.passed_over_lines(), receipt.observed()), (5, 1, 1));
+    let books = pipeline.ledger().to_string();
+    let frames = "frames       8 in, 1 custom, 1 text, 1 unread: router, 1 unread: runtime, 1 unread: database, \
+                  2 unread: error, 1 passed over";
+    assert_eq!(books.lines().find(|line| line.starts_with("frames")), Some(frames));
+    // All classes have a place, and only one.
+    let parts = ["native", "custom", "text", "filtered", "passed over", "one-off dyno"];
+    let ledger = pipeline.ledger();
+    let parts = ledger.entries().filter(|entry| {
+        let in_group = entry.reason().is_some_and(|(group, _)| ["unread", "refused"].contains(&group));
+        entry.stage() == "frames" && (in_group || parts.contains(&entry.name().as_str()))
+    });
+    assert_eq!(parts.map(|entry| entry.count()).sum::<u64>(), receipt.frames());
+}
+
+#[test]
 fn a_bad_frame_costs_itself_alone() {
     let good = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
     let body = format!("{good}4 junk{good}12 <190>1 - - -{good}");

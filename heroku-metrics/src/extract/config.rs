@@ -33,6 +33,25 @@ pub enum UnitPolicy {
     AsWritten,
 }
 
+/// Whose `count# measure# sample#` are read.
+///
+/// Whoever may write under other APP-NAMEs to a drain may then write custom metrics of any name; native ones remain the
+/// platform's. Lines that are passed over are counted in the [`Ledger`](crate::Ledger).
+///
+/// ```
+/// assert_eq!(heroku_metrics::CustomFrom::default(), heroku_metrics::CustomFrom::App);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum CustomFrom {
+    /// Those of the app: APP-NAME `app`, which is what Heroku writes.
+    #[default]
+    App,
+    /// Those of every APP-NAME but `heroku`, and of lines without one: log-shuttle writes its token there, other senders
+    /// what they please.
+    AnyApp,
+}
+
 /// How lines are read.
 ///
 /// ```
@@ -47,6 +66,7 @@ pub struct ExtractorConfig {
     pub(super) dyno_identity: DynoIdentity,
     pub(super) units: UnitPolicy,
     pub(super) websocket_latency: bool,
+    pub(super) custom_from: CustomFrom,
 }
 
 impl ExtractorConfig {
@@ -63,6 +83,7 @@ impl ExtractorConfig {
             dyno_identity: DynoIdentity::Instance,
             units: UnitPolicy::Regular,
             websocket_latency: false,
+            custom_from: CustomFrom::App,
         }
     }
 
@@ -110,6 +131,18 @@ impl ExtractorConfig {
     #[must_use]
     pub const fn units(mut self, policy: UnitPolicy) -> Self {
         self.units = policy;
+        self
+    }
+
+    /// Whose custom metrics are read; those of the app by default.
+    ///
+    /// ```
+    /// use heroku_metrics::{CustomFrom, ExtractorConfig};
+    /// let config = ExtractorConfig::new().custom_from(CustomFrom::AnyApp);
+    /// ```
+    #[must_use]
+    pub const fn custom_from(mut self, from: CustomFrom) -> Self {
+        self.custom_from = from;
         self
     }
 

@@ -19,7 +19,8 @@ use minute_aggregator::Outcome;
 /// ```
 ///
 /// *Unread* are lines of the platform in a shape that is not known: a number here says that a format has changed. *Passed
-/// over* are lines of other senders than the app with `count# measure# sample#` on them. *One-off dyno* are native lines of
+/// over* are lines of other senders than the app with `count# measure# sample#` on them, which
+/// [`CustomFrom`](crate::CustomFrom) leaves out. *One-off dyno* are native lines of
 /// `run.1234` and the like, where those are left out. *Repaired* frames, whose length was off by a little, are counted
 /// beside: they are in `native`, `custom` and so on as well.
 ///
@@ -329,7 +330,8 @@ impl Receipt {
         self.seldom[UNREAD_ROUTER..=UNREAD_ERROR].iter().sum()
     }
 
-    /// Lines of other senders than the app that hold `count# measure# sample#`, of which nothing was read.
+    /// Lines of other senders than the app that hold `count# measure# sample#`, of which nothing was read; see
+    /// [`CustomFrom`](crate::CustomFrom).
     ///
     /// ```
     /// # use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
