@@ -35,7 +35,9 @@ Examples:
   logdrain replay --flat --app shop --extended body.logplex
 
 The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own
-time passes. At the end the books go to standard error: what came in, what came out, what was refused and why.")]
+time passes. At the end the books go to standard error: what came in, what came out, what was refused and why. Ctrl-C is
+how a --follow of `heroku logs --tail` ends: rows of minutes still open say \"partial\":true (a table says it at the
+minute), and the exit status is 0.")]
     Replay(ReplayArgs),
     /// Tell what is eating the quota: metrics and streams by what they cost, and what found no place
     #[command(after_help = "\
@@ -169,7 +171,8 @@ pub(crate) struct ReplayArgs {
     /// Close windows this long after their end, by the input's own time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) lateness: Option<Duration>,
-    /// Write rows as windows close, for a live pipe; the clock moves windows too (lateness 60s unless given)
+    /// Write rows as windows close, for a live pipe; the clock moves windows too (lateness 60s unless given). Ctrl-C or
+    /// SIGTERM ends it: the open minutes come marked as partial, then the books; a second one ends it at once
     #[arg(long)]
     pub(crate) follow: bool,
     /// Leave the life of a WebSocket (`service` of a 101 line) out of response times; its stream is a row of its own,

@@ -1,20 +1,114 @@
-//! Text from logs is hostile on a terminal: control octets could move the cursor or rename the window.
+//! Text from logs is hostile on a terminal: control characters could move the cursor or rename the window, others turn
+//! the order of what stands around them, or cannot be seen at all.
+//!
+//! What is shown to people ([`Escaped`]) and what is written as JSON ([`crate::json`]) ask the same questions here.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use unicode_width::UnicodeWidthChar as _;
 
-/// Shows text with control characters as `\x1b`-like escapes.
+/// Characters that a terminal obeys or does not show: all but the ASCII ones of Cc, all of Cf, the line and paragraph
+/// separators, and the block of tags and selectors that nothing draws. Sorted; after Unicode 16.
+const HIDDEN: &[(char, char)] = &[
+    ('\u{7f}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+/// Blanks that are no blank, letters without ink, and selectors that change the width of what is before them: on a screen
+/// two texts that differ by them alone look the same.
+const UNSEEN: &[(char, char)] = &[
+    ('\u{a0}', '\u{a0}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{1680}', '\u{1680}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{2000}', '\u{200a}'),
+    ('\u{202f}', '\u{202f}'),
+    ('\u{205f}', '\u{205f}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{3000}', '\u{3000}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fff8}'),
+];
+
+/// Marks that may stand on one letter; more of them reach into the rows above and below.
+const MARKS: u32 = 3;
+
+fn is_in(ranges: &[(char, char)], c: char) -> bool {
+    ranges
+        .binary_search_by(|(first, last)| {
+            if *last < c {
+                std::cmp::Ordering::Less
+            } else if *first > c {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        })
+        .is_ok()
+}
+
+/// Finds what must not go out as it is, character by character.
+#[derive(Default)]
+pub(crate) struct Watch {
+    marks: u32,
+}
+
+impl Watch {
+    /// Whether a terminal would obey `c`, hide it, or pile it on a letter that has enough of its kind. The control
+    /// characters of ASCII are left to the caller, but for DEL.
+    pub(crate) fn is_hostile(&mut self, c: char) -> bool {
+        if c < '\u{7f}' {
+            self.marks = 0;
+            return false;
+        }
+        if is_in(HIDDEN, c) {
+            return true;
+        }
+        if c.width() == Some(0) {
+            self.marks += 1;
+            return self.marks > MARKS;
+        }
+        self.marks = 0;
+        false
+    }
+}
+
+/// Shows text with everything that a terminal obeys, hides or piles up as `\u{1b}`-like escapes. No two texts look the
+/// same: a backslash that would read as such an escape is written as one itself.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            // Besides control characters, those that reorder the line around them (bidirectional overrides).
-            if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            {
-                write!(f, "{}", c.escape_default())?;
+        let mut watch = Watch::default();
+        for (place, c) in self.0.char_indices() {
+            let reads_as_escape = c == '\\' && self.0[place..].starts_with("\\u{");
+            // A mark at the start would stand on what is printed before this text.
+            let stands_alone = place == 0 && c.width() == Some(0);
+            if watch.is_hostile(c) || c.is_control() || is_in(UNSEEN, c) || reads_as_escape || stands_alone {
+                write!(f, "{}", c.escape_unicode())?;
             } else {
-                write!(f, "{c}")?;
+                f.write_char(c)?;
             }
         }
         Ok(())
@@ -29,5 +123,42 @@ mod tests {
     fn nothing_that_a_terminal_obeys_gets_through() {
         let shown = Escaped("ok \u{1b}]0;owned\u{7} \u{9b}31m \u{202e}abc é").to_string();
         assert_eq!(shown, "ok \\u{1b}]0;owned\\u{7} \\u{9b}31m \\u{202e}abc é");
+        assert_eq!(Escaped("a\tb\nc\u{7f}").to_string(), "a\\u{9}b\\u{a}c\\u{7f}");
+    }
+
+    #[test]
+    fn nothing_invisible_gets_through() {
+        for c in "\u{ad}\u{61c}\u{180e}\u{200b}\u{200d}\u{2028}\u{2029}\u{2060}\u{2066}\u{feff}\u{fffb}\u{e0001}\u{e0041}\u{e007f}\
+                  \u{1d173}\u{a0}\u{3000}\u{3164}\u{fe0f}\u{e0100}"
+            .chars()
+        {
+            let shown = Escaped(&format!("a{c}b")).to_string();
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(c)));
+        }
+    }
+
+    #[test]
+    fn the_ranges_are_sorted_and_apart() {
+        for ranges in [HIDDEN, UNSEEN] {
+            assert!(ranges.iter().all(|(first, last)| first <= last));
+            assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        }
+    }
+
+    #[test]
+    fn marks_do_not_pile_up() {
+        let pile = format!("a{}b", "\u{301}".repeat(40));
+        let shown = Escaped(&pile).to_string();
+        assert_eq!(shown.matches('\u{301}').count(), 3);
+        assert_eq!(shown.matches("\\u{301}").count(), 37);
+        assert_eq!(Escaped("e\u{302}\u{301} หน้าที่").to_string(), "e\u{302}\u{301} หน้าที่", "letters of real words stay");
+        assert_eq!(Escaped("\u{301}a").to_string(), "\\u{301}a", "a mark does not reach out of its text");
+    }
+
+    #[test]
+    fn no_two_texts_look_the_same() {
+        assert_ne!(Escaped("\u{1b}").to_string(), Escaped("\\u{1b}").to_string());
+        assert_ne!(Escaped("\\u{1b}").to_string(), Escaped("\\u{5c}u{1b}").to_string());
+        assert_eq!(Escaped("C:\\users\\me").to_string(), "C:\\users\\me", "other backslashes stay");
     }
 }

@@ -2,16 +2,14 @@
 
 use crate::args::{InputArgs, InputKind};
 use crate::escape::Escaped;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
+use crate::live::{Live, is_end_asked_for};
 use flate2::bufread::MultiGzDecoder;
 use heroku_metrics::syslog::{Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, Recovery, rendered};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 /// What a file is made of, one after the other.
 pub(crate) trait Items {
@@ -42,6 +40,8 @@ pub(crate) enum End {
     Complete,
     /// Before it: the message is on standard error already.
     BrokeOff,
+    /// A signal asked for it. What had not ended by then, a line or a frame, is not counted.
+    Asked,
 }
 
 /// Large enough that the system call does not count, small enough to stay in the cache.
@@ -51,14 +51,14 @@ const MAX_FRAME: usize = 4 * 1024 * 1024;
 /// A line of text longer than this is read in pieces, as a drain would have split it.
 const MAX_LINE: usize = MAX_FRAME;
 
-/// Reads one file, or standard input for `-`, and hands over what is in it. With `live`, a silent standard input still
-/// gives a pause now and then.
+/// Reads one file, or standard input for `-`, and hands over what is in it. With `live`, a silent pipe still gives a pause
+/// now and then, and ends when a signal asks for it.
 pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl Items) -> Result<End, Failure> {
     let (source, bar) = open(path, live)?;
     let mut source = BufReader::with_capacity(CHUNK, source);
     let kind = match detect(path, args.input, &mut source) {
         Ok(kind) => kind?,
-        Err(error) => return Ok(broke_off(path, &error)),
+        Err(error) => return Ok(ended(path, &error)),
     };
     let read = match kind {
         InputKind::Rendered => lines(&mut source, items)?,
@@ -67,62 +67,16 @@ pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl I
     bar.finish_and_clear();
     Ok(match read {
         Ok(()) => End::Complete,
-        Err(error) => broke_off(path, &error),
+        Err(error) => ended(path, &error),
     })
 }
 
-fn broke_off(path: &Path, error: &io::Error) -> End {
-    eprintln!("logdrain: {}: breaks off: {error}; what was read before it is counted", path.display());
+fn ended(path: &Path, error: &io::Error) -> End {
+    if is_end_asked_for(error) {
+        return End::Asked;
+    }
+    say(format_args!("logdrain: {}: breaks off: {error}; what was read before it is counted", path.display()));
     End::BrokeOff
-}
-
-/// Standard input read by a thread of its own, so that waiting for it can end.
-struct Live {
-    chunks: Receiver<io::Result<Vec<u8>>>,
-    held: Vec<u8>,
-    taken: usize,
-}
-
-/// How often time passes on a silent pipe.
-const TICK: Duration = Duration::from_millis(500);
-
-impl Live {
-    fn stdin() -> Self {
-        let (sender, chunks) = mpsc::sync_channel(4);
-        thread::spawn(move || {
-            let mut stdin = io::stdin().lock();
-            loop {
-                let mut chunk = vec![0; CHUNK];
-                let read = stdin.read(&mut chunk).map(|len| {
-                    chunk.truncate(len);
-                    chunk
-                });
-                let over = !matches!(&read, Ok(chunk) if !chunk.is_empty());
-                if sender.send(read).is_err() || over {
-                    return;
-                }
-            }
-        });
-        Self { chunks, held: Vec::new(), taken: 0 }
-    }
-}
-
-impl Read for Live {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.held.len() {
-            self.taken = 0;
-            self.held = match self.chunks.recv_timeout(TICK) {
-                Ok(chunk) => chunk?,
-                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(RecvTimeoutError::Disconnected) => Vec::new(),
-            };
-        }
-        let left = &self.held[self.taken..];
-        let len = left.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&left[..len]);
-        self.taken += len;
-        Ok(len)
-    }
 }
 
 /// The first octets of a source, waiting for them as long as it takes.
@@ -133,8 +87,12 @@ fn first_octets(source: &mut impl BufRead) -> io::Result<&[u8]> {
 
 fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
     let (raw, bar): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
-        let stdin: Box<dyn Read> = if live { Box::new(Live::stdin()) } else { Box::new(io::stdin().lock()) };
+        let stdin: Box<dyn Read> =
+            if live { Box::new(Live::read(|| Ok(io::stdin()), CHUNK)) } else { Box::new(io::stdin().lock()) };
         (stdin, ProgressBar::hidden())
+    } else if live && std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        let pipe = path.to_owned();
+        (Box::new(Live::read(move || File::open(pipe), CHUNK)), ProgressBar::hidden())
     } else {
         let file = File::open(path).map_err(|error| Failure::open(path, error))?;
         let meta = file.metadata().map_err(|error| Failure::open(path, error))?;
@@ -151,7 +109,11 @@ fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure
         (Box::new(bar.wrap_read(file)), bar)
     };
     let mut raw = BufReader::with_capacity(CHUNK, raw);
-    let gzip = first_octets(&mut raw).map_err(|error| Failure::open(path, error))?.starts_with(&[0x1f, 0x8b]);
+    let gzip = match first_octets(&mut raw) {
+        Ok(start) => start.starts_with(&[0x1f, 0x8b]),
+        Err(error) if is_end_asked_for(&error) => false,
+        Err(error) => return Err(Failure::open(path, error)),
+    };
     Ok((if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) }, bar))
 }
 
@@ -195,6 +157,7 @@ fn frames(source: &mut impl BufRead, recovery: Recovery, items: &mut impl Items)
                 items.pause()?;
                 continue;
             }
+            Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
             Err(error) => {
                 outcome = Err(error);
                 true
@@ -235,6 +198,7 @@ fn lines(source: &mut impl BufRead, items: &mut impl Items) -> Result<io::Result
                     items.pause()?;
                     continue;
                 }
+                Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
                 Err(error) => {
                     hand_over(&held, offset, items)?;
                     return Ok(Err(error));

@@ -13,6 +13,9 @@ mod args;
 mod escape;
 mod failure;
 mod input;
+mod interrupt;
+mod json;
+mod live;
 mod number;
 mod parse;
 mod plan;
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         // The reader of our output has left: `logdrain replay FILE | head` is no failure.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("logdrain: {failure}");
+            failure::say(format_args!("logdrain: {failure}"));
             failure.status().into()
         }
     }

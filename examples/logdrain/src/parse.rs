@@ -70,8 +70,7 @@ impl Items for Printer {
 
 impl Printer {
     fn print(&mut self, value: &Value) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.out, value).map_err(std::io::Error::from)?;
-        Ok(self.out.write_all(b"\n")?)
+        Ok(crate::json::line(&mut self.out, value)?)
     }
 
     /// `offset` of the frame, `start` of its message and the message's length, in the input.

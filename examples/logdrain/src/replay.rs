@@ -1,13 +1,14 @@
 //! `logdrain replay`: the main job. Recorded logs in, minute streams out.
 
 use crate::args::{Format, LedgerFormat, ReplayArgs};
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Status, say};
 use crate::input::{self, End, Items, RenderedLine};
-use crate::{number, plan, report, table};
+use crate::{interrupt, json, number, plan, report, table};
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::{DataPoint, DataPointBuf, Sink, Timestamp};
 use heroku_metrics::syslog::{Frame, FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
+use serde::Serialize;
 use serde_json::json;
 use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -42,27 +43,41 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         passed: Timestamp::MIN,
         heard: Instant::now(),
     };
+    if args.follow {
+        // Without it Ctrl-C ends the program as ever, and the open minutes are lost.
+        interrupt::listen().map_err(|error| Failure::Config(format!("signals cannot be caught: {error}")))?;
+    }
     let mut status = Status::Done;
     for path in &args.input.files {
-        if input::read(path, &args.input, args.follow, &mut replay)? == End::BrokeOff {
-            status = Status::BadInput;
+        match input::read(path, &args.input, args.follow, &mut replay)? {
+            End::Complete => {}
+            End::BrokeOff => status = Status::BadInput,
+            End::Asked => break,
+        }
+    }
+    if interrupt::is_asked() {
+        // Minutes that are over are whole; those still open are not.
+        replay.pause()?;
+        replay.rows.partial = true;
+        if args.ledger == LedgerFormat::Text {
+            say(format_args!("logdrain: ended by a signal; minutes that were open are marked as partial"));
         }
     }
     replay.pipeline.finish(&mut replay.rows)?;
     replay.rows.end()?;
     let ledger = replay.pipeline.ledger();
     if args.ledger == LedgerFormat::Text && ledger.total().octets() == 0 {
-        eprintln!("logdrain: the input is empty");
+        say(format_args!("logdrain: the input is empty"));
     }
     report::ledger(&ledger, args.ledger);
     if args.ledger == LedgerFormat::Text && args.plan.is_some() {
         report::turned_away(&replay.pipeline.aggregator().explain());
     }
     if replay.closed_early > 0 {
-        eprintln!(
+        say(format_args!(
             "logdrain: {} windows were closed early to stay within --max-memory; lines for them that came later count as late",
             replay.closed_early
-        );
+        ));
     }
     if args.input.strict && replay.gate.bad {
         status = Status::BadInput;
@@ -177,6 +192,16 @@ struct Rows {
     out: BufWriter<Stdout>,
     shape: Shape,
     kept: Vec<DataPointBuf>,
+    /// The windows that come now were open when a signal ended the input.
+    partial: bool,
+}
+
+/// A row of a window that was not closed.
+#[derive(Serialize)]
+struct Partial<'a> {
+    #[serde(flatten)]
+    row: &'a DataPoint<'a>,
+    partial: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -196,7 +221,7 @@ impl Rows {
             None if terminal => Shape::Table,
             None => Shape::Jsonl,
         };
-        Self { out: BufWriter::new(std::io::stdout()), shape, kept: Vec::new() }
+        Self { out: BufWriter::new(std::io::stdout()), shape, kept: Vec::new(), partial: false }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -219,7 +244,7 @@ impl Rows {
             colours: terminal && std::env::var_os("NO_COLOR").is_none(),
             width: terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0)),
         };
-        let text = table::render(&self.kept, style);
+        let text = table::render(&self.kept, style, self.partial);
         self.kept.clear();
         Ok(self.out.write_all(text.as_bytes())?)
     }
@@ -231,18 +256,18 @@ impl Sink for Rows {
     fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Failure> {
         match self.shape {
             Shape::Table => self.kept.push(point.to_buf()),
-            Shape::Jsonl => {
-                serde_json::to_writer(&mut self.out, point).map_err(std::io::Error::from)?;
-                self.out.write_all(b"\n")?;
-            }
+            Shape::Jsonl if self.partial => json::line(&mut self.out, &Partial { row: point, partial: true })?,
+            Shape::Jsonl => json::line(&mut self.out, point)?,
             Shape::Flat => {
                 for (name, value) in point.streams() {
-                    let row = json!({
+                    let mut row = json!({
                         "window_unix": point.window().start().unix_seconds(), "name": name.to_string(),
                         "tags": point.tags(), "value": number::json(value),
                     });
-                    serde_json::to_writer(&mut self.out, &row).map_err(std::io::Error::from)?;
-                    self.out.write_all(b"\n")?;
+                    if self.partial {
+                        row["partial"] = true.into();
+                    }
+                    json::line(&mut self.out, &row)?;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::args::LedgerFormat;
 use crate::escape::Escaped;
+use crate::failure::say;
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::{Explanation, Standing};
 use serde_json::{Map, Value, json};
@@ -10,8 +11,8 @@ use std::collections::BTreeMap;
 /// Prints the books to standard error.
 pub(crate) fn ledger(ledger: &Ledger, format: LedgerFormat) {
     match format {
-        LedgerFormat::Text => eprintln!("{ledger}"),
-        LedgerFormat::Json => eprintln!("{}", json(ledger)),
+        LedgerFormat::Text => say(format_args!("{ledger}")),
+        LedgerFormat::Json => say(format_args!("{}", json(ledger))),
         LedgerFormat::None => {}
     }
 }
@@ -28,13 +29,13 @@ pub(crate) fn turned_away(explanation: &Explanation<'_>) {
     for ((name, standing), (streams, observations)) in metrics {
         let (name, place) =
             (Escaped(name), if standing == Standing::Folded { "added up in overflow=true" } else { "refused" });
-        eprintln!(
+        say(format_args!(
             "{name}: {observations} observations of {streams} streams {place}: {} of {limit} places were taken when they came",
             explanation.used()
-        );
+        ));
     }
     if explanation.unlisted() > 0 {
-        eprintln!("{} observations of further streams found no place", explanation.unlisted());
+        say(format_args!("{} observations of further streams found no place", explanation.unlisted()));
     }
 }
 

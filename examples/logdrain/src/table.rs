@@ -26,12 +26,13 @@ impl Style {
     }
 }
 
-/// All points, in the order they were written, and a summary line.
-pub(crate) fn render(points: &[DataPointBuf], style: Style) -> String {
+/// All points, in the order they were written, and a summary line; `partial` when their windows were not closed.
+pub(crate) fn render(points: &[DataPointBuf], style: Style, partial: bool) -> String {
     let mut out = String::new();
     for window in points.chunk_by(|a, b| a.as_point().window() == b.as_point().window()) {
         let Some(first) = window.first() else { continue };
-        let _ = writeln!(out, "{}", style.paint(BOLD, &first.as_point().window().start().to_string()));
+        let mark = if partial { " (partial)" } else { "" };
+        let _ = writeln!(out, "{}", style.paint(BOLD, &format!("{}{mark}", first.as_point().window().start())));
         let mut errors = false;
         for line in block(window, style.width).lines() {
             let line = line.trim_end();

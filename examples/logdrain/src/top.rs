@@ -58,8 +58,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
                 "state": row.standing().as_str(), "cost": row.cost(), "observations": row.observations(),
                 "first_seen": row.first_seen().to_string(),
             });
-            serde_json::to_writer(&mut out, &row).map_err(std::io::Error::from)?;
-            out.write_all(b"\n")?;
+            crate::json::line(&mut out, &row)?;
         }
     }
     out.flush()?;

@@ -68,6 +68,5 @@ fn write_row(row: &Row, out: &mut impl Write) -> Result<(), Failure> {
     let window = Window::containing(Timestamp::from_unix_micros(row.window), Duration::from_micros(MINUTE as u64));
     let tags: TagSet = row.key.tags.iter().collect();
     let point = DataPoint::new(window, kind, &row.key.name, Unit::new(&row.key.unit), &tags, stats);
-    serde_json::to_writer(&mut *out, &point).map_err(std::io::Error::from)?;
-    Ok(out.write_all(b"\n")?)
+    Ok(crate::json::line(out, &point)?)
 }

@@ -1,0 +1,103 @@
+//! JSON as all commands write it: compact, and safe to print on a terminal.
+//!
+//! What a terminal would obey or hide is written as `\u0085`, with surrogates above U+FFFF. It reads back as the same
+//! text; nothing else differs from what `serde_json` writes, octet by octet.
+
+use crate::escape::Watch;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use std::io;
+
+/// Writes `value`.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(out, Visible(CompactFormatter))).map_err(io::Error::from)
+}
+
+/// Writes `value` and a line end.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn line(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    write(out, value)?;
+    out.write_all(b"\n")
+}
+
+struct Visible(CompactFormatter);
+
+impl Formatter for Visible {
+    // The serializer escapes quotes, backslashes and ASCII controls itself; what is between them comes here.
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // Without a way out of the loop, so that it looks at many bytes at a time.
+        let is_plain = !fragment.bytes().fold(false, |found, byte| found | (byte >= 0x7f));
+        if is_plain {
+            return out.write_all(fragment.as_bytes());
+        }
+        let mut watch = Watch::default();
+        let mut written = 0;
+        for (place, c) in fragment.char_indices() {
+            if watch.is_hostile(c) {
+                out.write_all(&fragment.as_bytes()[written..place])?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+                written = place + c.len_utf8();
+            }
+        }
+        out.write_all(&fragment.as_bytes()[written..])
+    }
+
+    fn write_null<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.write_null(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &impl Serialize) -> String {
+        let mut out = Vec::new();
+        write(&mut out, value).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_or_hides_is_escaped_and_reads_back() {
+        let hostile = "\u{7f}\u{80}\u{9b}31m\u{85}\u{ad}\u{61c}\u{200b}\u{200d}\u{2028}\u{2029}\u{202e}\u{2066}\u{feff}\u{e0041}\
+                       \u{e007f}\u{1d173} \"q\" \\ \n é 日本 🚀";
+        let written = text(&hostile);
+        assert_eq!(
+            written,
+            "\"\\u007f\\u0080\\u009b31m\\u0085\\u00ad\\u061c\\u200b\\u200d\\u2028\\u2029\\u202e\\u2066\\ufeff\\udb40\\udc41\
+             \\udb40\\udc7f\\ud834\\udd73 \\\"q\\\" \\\\ \\n é 日本 🚀\""
+        );
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), hostile);
+        let keys = std::collections::BTreeMap::from([(hostile, 1)]);
+        assert_eq!(text(&keys), format!("{{{written}:1}}"), "keys, too");
+    }
+
+    #[test]
+    fn every_character_reads_back_and_other_text_is_written_as_ever() {
+        for c in ('\0'..=char::MAX).filter(|c| *c < '\u{3000}' || u32::from(*c) % 61 == 0 || *c > '\u{e0000}') {
+            let written = text(&c);
+            assert_eq!(serde_json::from_str::<char>(&written).unwrap(), c);
+            let usual = serde_json::to_string(&c).unwrap();
+            assert!(written == usual || (written.is_ascii() && !usual.is_ascii()) || c == '\u{7f}', "{written}");
+        }
+    }
+
+    #[test]
+    fn piles_of_marks_are_written_as_escapes_from_the_fourth_on() {
+        let pile = format!("a{}", "\u{301}".repeat(6));
+        assert_eq!(text(&pile), format!("\"a{}{}\"", "\u{301}".repeat(3), "\\u0301".repeat(3)));
+    }
+
+    #[test]
+    fn numbers_and_nesting_are_those_of_serde_json() {
+        let value = serde_json::json!({"a": [1, 2.5, null, true, {}], "b": {"c": []}, "d": -0.001, "e": 1e300});
+        assert_eq!(text(&value), value.to_string());
+    }
+}

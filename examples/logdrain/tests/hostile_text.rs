@@ -1,0 +1,103 @@
+//! Text of lines that would harm whoever looks at it on a terminal.
+
+use serde_json::Value;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// C1 controls, DEL, overrides of the direction, invisible characters, tag characters, and a pile of marks.
+const HOSTILE: &[char] = &[
+    '\u{1b}',
+    '\u{7f}',
+    '\u{80}',
+    '\u{85}',
+    '\u{9b}',
+    '\u{9f}',
+    '\u{ad}',
+    '\u{61c}',
+    '\u{180e}',
+    '\u{200b}',
+    '\u{200f}',
+    '\u{2028}',
+    '\u{2029}',
+    '\u{202e}',
+    '\u{2066}',
+    '\u{2069}',
+    '\u{feff}',
+    '\u{fffb}',
+    '\u{e0001}',
+    '\u{e0041}',
+    '\u{e007f}',
+];
+
+fn logdrain(arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A body with each of the characters in a tag and in text.
+fn body() -> String {
+    let frame = |line: String| format!("{} {line}", line.len());
+    HOSTILE
+        .iter()
+        .map(|c| {
+            frame(format!("<190>1 2026-03-14T09:26:53Z host app web.1 - a{c}b count#n=1 tag#k=\"x{c}y\" é日本🚀\n"))
+        })
+        .collect()
+}
+
+#[test]
+fn json_holds_no_character_that_a_terminal_obeys_or_hides_and_reads_back_the_same() {
+    for arguments in [
+        &["parse", "--pairs", "-"][..],
+        &["replay", "--format", "jsonl", "-"],
+        &["replay", "--flat", "-"],
+        &["top", "--format", "jsonl", "-"],
+    ] {
+        let text = logdrain(arguments, &body());
+        for c in HOSTILE {
+            assert!(!text.contains(*c), "{arguments:?}: {:?} stands there as it is", c);
+        }
+        for line in text.lines() {
+            // What serde_json makes of the same value has the same meaning.
+            let value: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&value.to_string()).unwrap(), value);
+        }
+    }
+    let parsed = logdrain(&["parse", "-"], &body());
+    for (line, c) in parsed.lines().zip(HOSTILE) {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let message = value["msg"].as_str().unwrap();
+        assert!(message.starts_with(&format!("a{c}b count#n=1")), "{message:?}");
+        assert!(line.contains("é日本🚀"), "other text stays as it is");
+    }
+}
+
+#[test]
+fn tables_show_what_a_terminal_obeys_or_hides_as_escapes() {
+    for arguments in [&["replay", "--format", "table", "-"][..], &["top", "--format", "table", "--rows", "99", "-"]] {
+        let text = logdrain(arguments, &body());
+        for c in HOSTILE {
+            assert!(!text.contains(*c), "{arguments:?}: {:?} stands there as it is", c);
+        }
+        assert!(text.contains("k=x\\u{9b}y"), "{text}");
+    }
+}
+
+#[test]
+fn marks_do_not_spill_over_rows() {
+    let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - count#n=1 tag#k=a{}", "\u{301}".repeat(60));
+    let body = format!("{} {line}", line.len());
+    for arguments in [&["replay", "--format", "table", "-"][..], &["replay", "--format", "jsonl", "-"]] {
+        let text = logdrain(arguments, &body);
+        assert_eq!(text.matches('\u{301}').count(), 3, "{text}");
+    }
+}
