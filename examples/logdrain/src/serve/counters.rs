@@ -68,10 +68,12 @@ pub(crate) enum Refused {
     TooManyDrains,
     /// 503: the server is on its way out
     Stopping,
+    /// 400: a drain token that Logplex would not send
+    Token,
 }
 
 impl Refused {
-    pub(crate) const ALL: [(Self, &str); 9] = [
+    pub(crate) const ALL: [(Self, &str); 10] = [
         (Self::Credentials, "credentials"),
         (Self::TooLarge, "too_large"),
         (Self::Memory, "memory"),
@@ -81,6 +83,7 @@ impl Refused {
         (Self::CannotStore, "cannot_store"),
         (Self::TooManyDrains, "too_many_drains"),
         (Self::Stopping, "stopping"),
+        (Self::Token, "token"),
     ];
 }
 

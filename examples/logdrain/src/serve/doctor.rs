@@ -1,5 +1,6 @@
 //! `logdrain doctor`: what a store looks like, and what is wrong with it.
 
+use super::drain_name::DrainName;
 use super::event::{Entry, Event};
 use super::journal::{JournalReader, Step, StoreError, marker};
 use super::{opening, snapshot};
@@ -110,7 +111,11 @@ fn events(reader: &JournalReader) -> Result<u64, StoreError> {
         None => println!("events     none is kept"),
     }
     for (drain, (deliveries, octets)) in drains {
-        println!("drain      {}: {deliveries} deliveries, {}", Escaped(&drain), number::human(octets as f64, "bytes"));
+        println!(
+            "drain      {}: {deliveries} deliveries, {}",
+            Escaped(&DrainName::of(&drain).shown().to_string()),
+            number::human(octets as f64, "bytes")
+        );
     }
     Ok(damaged)
 }

@@ -25,6 +25,7 @@ mod config;
 mod consumer;
 mod counters;
 mod doctor;
+mod drain_name;
 mod event;
 mod intake;
 mod journal;

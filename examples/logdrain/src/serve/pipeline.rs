@@ -3,6 +3,7 @@
 //! Nothing here looks at a clock or at the disk: rows follow from the events alone. So the events after a snapshot give
 //! the same rows again, under the same ids.
 
+use super::drain_name::DrainName;
 use super::event::{Event, Record};
 use super::settings::Settings;
 use super::sinks::{Row, RowSink, Stopped};
@@ -90,7 +91,7 @@ impl Pipelines {
                 Ok(pipeline) => drop(self.drains.insert(record.drain.clone(), pipeline)),
                 // The settings were checked when they were read.
                 Err(error) => {
-                    tracing::error!(drain = %*record.drain, %error, "a delivery was not counted: no pipeline");
+                    tracing::error!(drain = %DrainName::of(&record.drain).shown(), %error, "a delivery was not counted: no pipeline");
                     return;
                 }
             }
@@ -122,7 +123,7 @@ impl Pipelines {
             match next {
                 Ok(next) => drop(self.drains.insert(drain, next)),
                 Err(error) => {
-                    tracing::error!(drain = %*drain, %error, "the new settings do not hold for this drain");
+                    tracing::error!(drain = %DrainName::of(&drain).shown(), %error, "the new settings do not hold for this drain");
                     self.drains.insert(drain, pipeline);
                 }
             }

@@ -1,6 +1,7 @@
 //! What rows depend on besides the log lines. Every change is an event of the journal, so that a replay of the journal
 //! reads each delivery as it was read the first time.
 
+use super::drain_name::DrainName;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Limits;
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan};
@@ -81,7 +82,7 @@ impl Settings {
     /// Whether a drain is read as by the other settings.
     pub(crate) fn is_same_for(&self, other: &Self, drain: &str) -> bool {
         let common = |settings: &Self| Self { drains: BTreeMap::new(), ..settings.clone() };
-        let name = name_of(drain);
+        let name = DrainName::of(drain).configured();
         common(self) == common(other) && self.drains.get(name) == other.drains.get(name)
     }
 
@@ -89,7 +90,7 @@ impl Settings {
     ///
     /// The pipeline remembers no ids of deliveries: the journal holds each delivery once.
     pub(crate) fn pipeline(&self, drain: &str) -> PipelineConfig {
-        let own = self.drains.get(name_of(drain));
+        let own = self.drains.get(DrainName::of(drain).configured());
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
         let extractor = ExtractorConfig::new().native_set(set).websocket_latency(self.websockets);
         let extractor = match own.and_then(|own| own.app.as_deref()) {
@@ -113,11 +114,6 @@ impl Settings {
             None => config,
         }
     }
-}
-
-/// The name in the configuration that a drain's key begins with.
-fn name_of(drain: &str) -> &str {
-    drain.split_once('/').map_or(drain, |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Who may send, and which pipeline reads what they send.
 
+use crate::serve::counters::Refused;
+use crate::serve::drain_name::{LONGEST_TOKEN, NO_TOKEN};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -20,7 +22,16 @@ struct Known {
     name: String,
     /// Of `user:password`.
     digest: [u8; 32],
-    tokens: Vec<String>,
+    /// Digests of the tokens that may come with it; any when there are none.
+    tokens: Vec<[u8; 32]>,
+}
+
+impl Known {
+    /// Whether this token is named. It is a password: each one is compared to its end.
+    fn names(&self, token: &str) -> Choice {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        self.tokens.iter().fold(Choice::from(0), |found, own| found | own.ct_eq(&digest))
+    }
 }
 
 impl fmt::Debug for Access {
@@ -37,7 +48,11 @@ impl Access {
     ) -> Self {
         let drains = drains
             .into_iter()
-            .map(|(name, user, password, tokens)| Known { name, digest: digest(&user, &password), tokens })
+            .map(|(name, user, password, tokens)| Known {
+                name,
+                digest: digest(&user, &password),
+                tokens: tokens.iter().map(|token| Sha256::digest(token).into()).collect(),
+            })
             .collect();
         Self { drains, watcher: watcher.map(|(user, password)| digest(user, password)) }
     }
@@ -49,12 +64,17 @@ impl Access {
 
     /// The pipeline of a syslog drain, by the token that its frames carry. `None` when no drain is named by it.
     pub(crate) fn syslog_key(&self, token: Option<&str>) -> Option<Arc<str>> {
-        let token = token?;
+        let token = token.filter(|token| is_token(token))?;
         if self.is_open() {
             return Some(token.into());
         }
-        let known = self.drains.iter().find(|known| known.tokens.iter().any(|own| own == token))?;
-        Some(format!("{}/{token}", known.name).into())
+        let mut found = None;
+        for known in &self.drains {
+            if bool::from(known.names(token)) {
+                found = Some(known);
+            }
+        }
+        Some(format!("{}/{token}", found?.name).into())
     }
 
     /// Whether the page and `/metrics` are for these credentials. Where drains have some and nobody was named to watch,
@@ -70,15 +90,17 @@ impl Access {
     }
 
     /// The pipeline of a delivery with these headers: `NAME/TOKEN`, or the token alone when anyone may send; `-` stands
-    /// for a token that did not come, as from Private Spaces. `None` when the credentials are not good, or the token is
-    /// one that they may not use.
+    /// for a token that did not come, as from Private Spaces.
     ///
     /// What the credentials are compared with takes the same time whatever they are: a digest is compared with every
     /// known one, to its end.
-    pub(crate) fn drain_key(&self, authorization: Option<&[u8]>, token: Option<&str>) -> Option<Arc<str>> {
-        let token = token.unwrap_or("-");
+    ///
+    /// # Errors
+    /// When the credentials are not good, or the token is one that they may not use, or none that Logplex would send.
+    pub(crate) fn drain_key(&self, authorization: Option<&[u8]>, token: Option<&str>) -> Result<Arc<str>, Refused> {
+        let token = token.unwrap_or(NO_TOKEN);
         if self.is_open() {
-            return Some(token.into());
+            return if is_token(token) { Ok(token.into()) } else { Err(Refused::Token) };
         }
         let given = authorization.and_then(basic).unwrap_or_default();
         let digest: [u8; 32] = Sha256::digest(&given).into();
@@ -89,10 +111,22 @@ impl Access {
                 found = Some(known);
             }
         }
-        let known = found?;
-        let may = known.tokens.is_empty() || known.tokens.iter().any(|own| own == token);
-        may.then(|| format!("{}/{token}", known.name).into())
+        let known = found.ok_or(Refused::Credentials)?;
+        if !is_token(token) {
+            return Err(Refused::Token);
+        }
+        if known.tokens.is_empty() || bool::from(known.names(token)) {
+            Ok(format!("{}/{token}", known.name).into())
+        } else {
+            Err(Refused::Credentials)
+        }
     }
+}
+
+/// Whether it may be a drain token. Every row and every pipeline is under its name, so it is short, and without a slash
+/// it is not taken for a name and a token.
+fn is_token(token: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
 }
 
 fn digest(user: &str, password: &str) -> [u8; 32] {
@@ -127,7 +161,7 @@ mod tests {
     #[test]
     fn each_drain_enters_with_its_own_credentials_alone() {
         let access = access();
-        let key = |pair: &str, token| access.drain_key(Some(&header(pair)), token).map(|key| key.to_string());
+        let key = |pair: &str, token| access.drain_key(Some(&header(pair)), token).ok().map(|key| key.to_string());
         assert_eq!(key("shop:s3cret", Some("d.1")).as_deref(), Some("shop/d.1"));
         assert_eq!(key("shop:s3cret", Some("d.2")), None, "a token of somebody else");
         assert_eq!(key("shop:s3cret", None), None, "tokens are named, and none came");
@@ -138,10 +172,10 @@ mod tests {
         for wrong in
             [&b""[..], b"Basic", b"Basic ", b"Bearer c2hvcDpzM2NyZXQ=", b"Basic ????", b"Basic c2hvcDpzM2NyZXQ"]
         {
-            assert_eq!(access.drain_key(Some(wrong), Some("d.1")), None);
+            assert_eq!(access.drain_key(Some(wrong), Some("d.1")), Err(Refused::Credentials));
         }
-        assert_eq!(access.drain_key(None, Some("d.1")), None);
-        assert!(access.drain_key(Some(b"bAsIc c2hvcDpzM2NyZXQ="), Some("d.1")).is_some(), "a scheme has no case");
+        assert_eq!(access.drain_key(None, Some("d.1")), Err(Refused::Credentials));
+        assert!(access.drain_key(Some(b"bAsIc c2hvcDpzM2NyZXQ="), Some("d.1")).is_ok(), "a scheme has no case");
     }
 
     #[test]
@@ -149,8 +183,8 @@ mod tests {
         let open = Access::new([], None);
         assert!(open.may_watch(None));
         assert_eq!(open.syslog_key(Some("d.1")).as_deref(), Some("d.1"));
-        assert_eq!(open.drain_key(None, Some("d.1")).as_deref(), Some("d.1"));
-        assert_eq!(open.drain_key(Some(b"Basic x"), None).as_deref(), Some("-"));
+        assert_eq!(open.drain_key(None, Some("d.1")).as_deref(), Ok("d.1"));
+        assert_eq!(open.drain_key(Some(b"Basic x"), None).as_deref(), Ok("-"));
     }
 
     #[test]
@@ -158,6 +192,20 @@ mod tests {
         let access = access();
         assert_eq!(access.syslog_key(Some("d.1")).as_deref(), Some("shop/d.1"));
         assert_eq!((access.syslog_key(Some("d.9")), access.syslog_key(None)), (None, None));
+    }
+
+    #[test]
+    fn a_token_that_logplex_would_not_send_is_refused() {
+        let (long, longest) = ("d".repeat(LONGEST_TOKEN + 1), "d".repeat(LONGEST_TOKEN));
+        let (open, access) = (Access::new([], None), access());
+        for token in [long.as_str(), "", "shop/d.1", "d 1", "d.\u{e4}", "d.\n", "\u{1b}[2J"] {
+            assert_eq!(open.drain_key(None, Some(token)), Err(Refused::Token), "{token:?}");
+            assert_eq!(access.drain_key(Some(&header("blog:other")), Some(token)), Err(Refused::Token), "{token:?}");
+            assert_eq!(access.drain_key(Some(&header("blog:no")), Some(token)), Err(Refused::Credentials), "{token:?}");
+            assert_eq!(open.syslog_key(Some(token)), None, "{token:?}");
+        }
+        assert_eq!(open.drain_key(None, Some(&longest)).as_deref(), Ok(longest.as_str()));
+        assert!(access.drain_key(Some(&header("blog:other")), Some("d.01234567-89ab-cdef-0123-456789abcdef")).is_ok());
     }
 
     #[test]

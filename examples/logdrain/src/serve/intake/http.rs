@@ -91,10 +91,8 @@ async fn take(intake: &Arc<Intake>, request: Request, deadline: Instant) -> Resu
     let headers = &head.headers;
     let delivery = described(headers);
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let Some(drain) = intake.access().drain_key(authorization, delivery.drain_token()) else {
-        body::pass_over(body).await;
-        return Err(Refused::Credentials);
-    };
+    // What is left of the body is not read: the connection ends with the answer, unless the body is there already.
+    let drain = intake.access().drain_key(authorization, delivery.drain_token())?;
     let Some(queue) = intake.queue() else { return Err(Refused::CannotStore) };
     // Half of the time for the body: the disk needs some, too.
     let body = body::read(body, intake, deadline - intake.limits.answer_within / 4).await?;
@@ -162,6 +160,10 @@ fn refusal(why: Refused) -> Response {
         Refused::Credentials => {
             let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"logdrain\""))];
             (StatusCode::UNAUTHORIZED, challenge, "wrong credentials, or a drain token that is not theirs\n")
+                .into_response()
+        }
+        Refused::Token => {
+            (StatusCode::BAD_REQUEST, "the drain token is none that Logplex sends: 64 bytes at most, without a slash\n")
                 .into_response()
         }
         Refused::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, close(), "the body is above the limit\n").into_response(),
