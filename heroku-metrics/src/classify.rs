@@ -33,7 +33,9 @@ pub enum Source {
     PgBouncer,
     /// `app` + a process of the app: where custom metrics are read from.
     App,
-    /// The platform's API, database server logs: never read.
+    /// `api`: what the platform did at somebody's request.
+    Api,
+    /// Database server logs, which quote SQL: never read.
     Other,
     /// Any other APP-NAME: the token of log-shuttle, other senders. Custom metrics are read from it on request; see
     /// [`CustomFrom`](crate::CustomFrom).
@@ -92,7 +94,7 @@ impl Source {
             (b"app" | b"heroku", b"heroku-pgbouncer") => Self::PgBouncer,
             (b"heroku", b"router") => Self::Router,
             (b"heroku", b"logplex") => Self::Logplex,
-            (b"heroku" | b"app", b"api") => Self::Other,
+            (b"heroku" | b"app", b"api") => Self::Api,
             (b"heroku", _) => Self::Dyno,
             // The server log of a database quotes SQL, and SQL may quote anything.
             (b"app", _) if proc_id.starts_with(b"postgres.") => Self::Other,
@@ -126,6 +128,10 @@ pub enum Class {
     LogplexError,
     /// A line of the app with at least one `count#`, `measure#` or `sample#`, good or refused.
     Custom,
+    /// What a dyno went through: [`Families`](crate::Families) reads it on request, else it is text.
+    DynoEvent,
+    /// A release of the app, read on request; else it is text.
+    Release,
     /// Everything else.
     Text,
     /// A line of the router in a shape that is not known.
@@ -139,7 +145,7 @@ pub enum Class {
     /// A line of another sender than the app with `count# measure# sample#` on it, of which nothing was read; see
     /// [`CustomFrom`](crate::CustomFrom).
     PassedOver,
-    /// A native line of a one-off dyno, left out.
+    /// A native line of a one-off dyno, left out; see [`one_off_dynos`](crate::ExtractorConfig::one_off_dynos).
     OneOff,
 }
 
@@ -160,6 +166,8 @@ impl Class {
             Self::PlatformError => "platform_error",
             Self::LogplexError => "logplex_error",
             Self::Custom => "custom",
+            Self::DynoEvent => "dyno_event",
+            Self::Release => "release",
             Self::Text => "text",
             Self::UnreadRouter => "unread_router",
             Self::UnreadRuntime => "unread_runtime",

@@ -3,12 +3,14 @@
 mod config;
 mod platform;
 
+use platform::dyno_type;
+
 pub use config::{CustomFrom, DynoIdentity, ExtractorConfig, UnitPolicy};
 
 use crate::line::Found;
 use crate::native::{self, Family, Native};
 use crate::remember::{Groups, Key};
-use crate::{Class, Line, LineRefusal, Part, Reason, Source};
+use crate::{Class, Families, Line, LineRefusal, Part, Reason, Source};
 use heroku_router::{Code, PlatformError, RouterLine};
 use heroku_syslog::Frame;
 use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
@@ -233,6 +235,7 @@ impl Extractor {
             Source::App => self.custom(line, &mut out),
             Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.custom(line, &mut out),
             Source::Sender => sender(line),
+            Source::Api => self.api(line, &mut out),
             Source::Other => Line::of(Class::Text),
         }
     }
@@ -241,6 +244,7 @@ impl Extractor {
         let Some(router) = RouterLine::parse(line) else { return Line::of(Class::UnreadRouter) };
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
+        let dyno = if self.config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
         let Self { config, groups, tags, errors, .. } = self;
         let key = Key::new(b'r', status.unwrap_or(0), [method, dyno]);
         let mut make = || {
@@ -407,6 +411,12 @@ impl Extractor {
                 out.native(metric, *value, tags, memo, *at);
             }
         }
+        if class == Class::Runtime
+            && config.families.holds(Families::MEM_SHARE)
+            && let Some((share, at)) = memory_share(metrics, &values[..held])
+        {
+            out.value(native::SHARE.kind(), native::SHARE.name(), Value::new(share, native::SHARE.unit()), tags, at);
+        }
         Line { ignored_samples: ignored, ..Line::of(class) }
     }
 
@@ -471,6 +481,17 @@ fn is_tag(kind: RefusalKind, line: &[u8], offset: usize) -> bool {
             | RefusalKind::TagValueTooLong
             | RefusalKind::TooManyTags
     ) || line.get(offset..).is_some_and(|token| token.starts_with(b"tag#") || token.starts_with(b"source="))
+}
+
+/// `memory_total` over `memory_quota`, and where the former stands; `None` unless both are there and it makes sense.
+fn memory_share(metrics: &[Native], values: &[(u8, f64, (usize, usize))]) -> Option<(f64, (usize, usize))> {
+    let of = |field| {
+        let is_it = |value: &&(u8, f64, _)| metrics.get(usize::from(value.0)).is_some_and(|m| m.field() == field);
+        values.iter().find(is_it)
+    };
+    let ((_, total, at), (_, quota, _)) = (of("memory_total")?, of("memory_quota")?);
+    let share = total / quota;
+    (share.is_finite() && *quota > 0.0).then_some((share, *at))
 }
 
 /// The number of a native sample, in the metric's regular unit.

@@ -71,7 +71,7 @@ pub use dialect::DialectPolicy;
 pub use extract::{CustomFrom, DynoIdentity, Extractor, ExtractorConfig, LineVisitor, UnitPolicy};
 pub use ledger::{Entry, Ledger, Receipt};
 pub use line::Line;
-pub use native::NativeSet;
+pub use native::{Families, NativeSet};
 pub use pipeline::{Pipeline, PipelineConfig};
 pub use plan::{Estimate, Plan};
 pub use refusal::{LineRefusal, Part, Reason};

@@ -3,7 +3,7 @@
 use heroku_metrics::model::Observation;
 use heroku_metrics::syslog::{Dialect, Frame};
 use heroku_metrics::{
-    CustomFrom, DynoIdentity, Extractor, ExtractorConfig, LineRefusal, NativeSet, Part, Reason, UnitPolicy,
+    CustomFrom, DynoIdentity, Extractor, ExtractorConfig, Families, LineRefusal, NativeSet, Part, Reason, UnitPolicy,
 };
 use serde::Deserialize;
 
@@ -25,6 +25,12 @@ struct Expect {
     as_written: bool,
     #[serde(default)]
     any_app: bool,
+    #[serde(default, rename = "type")]
+    by_type: bool,
+    #[serde(default)]
+    no_one_off: bool,
+    #[serde(default)]
+    families: Vec<String>,
     app: Option<String>,
     dialect: Option<String>,
 }
@@ -43,6 +49,11 @@ fn config(expect: &Expect) -> ExtractorConfig {
     if expect.any_app {
         config = config.custom_from(CustomFrom::AnyApp);
     }
+    if expect.by_type {
+        config = config.dyno_identity(DynoIdentity::Type);
+    }
+    let families = expect.families.iter().map(|name| Families::named(name).unwrap());
+    config = config.one_off_dynos(!expect.no_one_off).families(families.fold(Families::NONE, Families::with));
     expect.app.iter().fold(config, |config, name| config.app_name(name.as_str()))
 }
 

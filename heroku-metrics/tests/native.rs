@@ -2,7 +2,9 @@
 
 use heroku_metrics::model::{DataPointBuf, Kind};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, Pipeline, PipelineConfig, native};
+use heroku_metrics::{
+    DialectPolicy, DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig, native,
+};
 use std::collections::BTreeSet;
 
 const ROUTER: &[&str] = &["app_name", "dyno", "method", "source", "status_category", "status_code"];
@@ -98,12 +100,12 @@ fn the_tables_hold_the_page_and_nothing_else_unless_extended() {
     let standard: BTreeSet<_> = native::families()
         .iter()
         .flat_map(native::Family::metrics)
-        .filter(|metric| !metric.is_extended())
+        .filter(|metric| !metric.is_extended() && !metric.is_opt_in())
         .map(native::Native::name)
         .collect();
     assert_eq!(page, standard);
     for family in native::families() {
-        for metric in family.metrics().iter().filter(|metric| !metric.is_extended()) {
+        for metric in family.metrics().iter().filter(|metric| !metric.is_extended() && !metric.is_opt_in()) {
             let (.., kind, unit, tags) = PAGE.iter().find(|entry| entry.0 == metric.name()).unwrap();
             assert_eq!((metric.kind(), metric.unit().as_str()), (*kind, *unit));
             let mut sorted = family.tags().to_vec();
@@ -119,6 +121,69 @@ fn the_extended_set_comes_out_of_the_demo_too() {
     for prefix in ["heroku.redis.", "heroku.pgbouncer.", "heroku.postgres.disk."] {
         assert!(points.iter().any(|point| point.as_point().name().starts_with(prefix)), "{prefix}");
     }
+}
+
+/// An app may use names under `heroku.` that are no native ones; those of the tables it may not, whatever is collected.
+#[test]
+fn no_native_name_can_be_written_by_an_app() {
+    for metric in native::families().iter().flat_map(native::Family::metrics) {
+        for name in [metric.name().to_owned(), metric.name().to_uppercase()] {
+            let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - count#{name}=1");
+            let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
+            let receipt = pipeline.ingest(&Delivery::new(format!("{} {line}", line.len()).as_bytes()));
+            assert_eq!((receipt.observed(), receipt.refused_values()), (0, 1), "{name}");
+        }
+    }
+}
+
+/// Lines of two dynos of one type, for each family that is collected on request, read as one asks for it alone.
+#[test]
+fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
+    let lines = [
+        "heroku web.1 - State changed from starting to up",
+        "heroku web.2 - Process exited with status 143",
+        "app api - Release v12 created by ann@example.com",
+        "heroku web.1 - Error R14 (Memory quota exceeded)",
+        "heroku web.1 - source=web.1 sample#memory_total=128MB sample#memory_quota=512MB",
+        "heroku web.2 - source=web.2 sample#memory_total=384MB sample#memory_quota=512MB",
+        "heroku web.2 - Process running mem=600M(117.2%)",
+        "heroku run.4821 - Process exited with status 1",
+        "heroku run.4821 - Error R14 (Memory quota exceeded)",
+    ];
+    let body: String = lines
+        .map(|line| format!("<45>1 2026-03-14T09:26:53Z host {line}"))
+        .map(|line| format!("{} {line}", line.len()))
+        .concat();
+    let read = |families, config: ExtractorConfig| {
+        let config = PipelineConfig::new().extractor(config.families(families));
+        let mut pipeline = Pipeline::new(config).unwrap();
+        assert!(pipeline.ingest(&Delivery::new(body.as_bytes())).balances());
+        let mut points: Vec<DataPointBuf> = Vec::new();
+        pipeline.finish(&mut points).unwrap();
+        assert!(pipeline.ledger().balances());
+        (points, pipeline.ledger().to_string())
+    };
+    let names = |points: &[DataPointBuf]| points.iter().map(|point| point.name().to_owned()).collect::<BTreeSet<_>>();
+    let (always, _) = read(Families::NONE, ExtractorConfig::new());
+    let always = names(&always);
+    for name in Families::ALL.names() {
+        let (points, _) = read(Families::named(name).unwrap(), ExtractorConfig::new());
+        let more: Vec<_> = names(&points).difference(&always).cloned().collect();
+        assert_eq!(more, [format!("heroku.{name}")]);
+    }
+    let config = ExtractorConfig::new().dyno_identity(DynoIdentity::Type).one_off_dynos(false);
+    let (points, books) = read(Families::ALL, config);
+    let point = |name: &str| {
+        let mut found = points.iter().map(DataPointBuf::as_point).filter(|point| point.name() == name);
+        let point = found.next().unwrap();
+        assert!(found.next().is_none(), "{name}: dynos of a type share a stream");
+        point
+    };
+    assert_eq!(point("heroku.dyno.mem.share").stats().mean(), Some(0.5));
+    assert_eq!(point("heroku.dyno.mem.share").tags().to_string(), "dyno=web,source=web");
+    assert_eq!(point("heroku.dyno.exit").stats().sum(), 1.0);
+    assert_eq!(point("heroku.errors.runtime").stats().sum(), 1.0);
+    assert!(books.contains("frames       9 in, 7 native, 2 one-off dyno\n"), "{books}");
 }
 
 #[test]

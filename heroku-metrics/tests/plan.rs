@@ -3,7 +3,7 @@
 use heroku_metrics::aggregator::{CountingRule, Standing};
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, Plan};
+use heroku_metrics::{DialectPolicy, Families, Pipeline, PipelineConfig, Plan};
 use std::collections::BTreeMap;
 
 fn demo() -> Vec<u8> {
@@ -111,6 +111,13 @@ fn estimates_show_their_sum() {
     assert!(Plan::gold().estimate(25, 50).fits() && !Plan::gold().estimate(25, 51).fits());
     assert!(Plan::new("free").estimate(u32::MAX, u32::MAX).fits(), "without limit");
     assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
+    let all = Plan::gold().estimate_with(Families::ALL, 2, 5);
+    assert_eq!(all.to_string(), "2 dynos x 28 + 1 of the app + 5 custom = 62 of 300 streams");
+    let few =
+        Plan::gold().exempt("heroku.dyno.mem.").estimate_with(Families::MEM_SHARE.with(Families::DYNO_EXIT), 1, 0);
+    assert_eq!(few.streams(), 7, "three loads and four exit statuses");
+    let none = Plan::development().estimate_with(Families::ALL, 9, 0);
+    assert_eq!(none.streams(), 0, "collected on request, if the plan has them");
 }
 
 #[cfg(feature = "serde")]

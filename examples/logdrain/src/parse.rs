@@ -254,7 +254,13 @@ fn own_tags(frame: &Frame<'_>, class: Class) -> Map<String, Value> {
                 }
             }
         }
-        Class::Runtime | Class::Postgres | Class::Redis | Class::PgBouncer => {
+        Class::Runtime
+        | Class::Postgres
+        | Class::Redis
+        | Class::PgBouncer
+        | Class::UnreadRuntime
+        | Class::UnreadDatabase
+        | Class::OneOff => {
             for pair in logfmt::pairs(frame.message()) {
                 if let (b"source" | b"dyno" | b"addon", Some(value)) = (pair.key(), pair.value()) {
                     tags.entry(String::from_utf8_lossy(pair.key())).or_insert_with(|| text(value));

@@ -1,9 +1,10 @@
 //! How lines are read: the choices of the host.
 
-use crate::NativeSet;
+use crate::{Families, NativeSet};
 use metric_model::TagSet;
 
-/// What the `dyno` tag of runtime metrics holds.
+/// What the `dyno` tag of runtime metrics holds. Lines that tell no instance, of the router and of a dyno's errors and
+/// life, have the logical name in both tags, or the type.
 ///
 /// ```
 /// assert_eq!(heroku_metrics::DynoIdentity::default(), heroku_metrics::DynoIdentity::Instance);
@@ -16,6 +17,9 @@ pub enum DynoIdentity {
     Instance,
     /// The logical name, `web.1`, in `dyno` and `source` alike: for who pays by the stream.
     Logical,
+    /// The process type, `web`, in `dyno` and `source` alike, of router metrics too. All dynos of a type share their
+    /// streams: counts and measures add up, and of samples the mean is over all dynos, the last that of any of them.
+    Type,
 }
 
 /// Whether units are made regular: times to `ms`, data to `bytes`.
@@ -59,7 +63,7 @@ pub enum CustomFrom {
 ///
 /// let config = ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ExtractorConfig {
     app_name: Option<String>,
     pub(super) native_set: NativeSet,
@@ -67,6 +71,14 @@ pub struct ExtractorConfig {
     pub(super) units: UnitPolicy,
     pub(super) websocket_latency: bool,
     pub(super) custom_from: CustomFrom,
+    pub(super) families: Families,
+    pub(super) one_off_dynos: bool,
+}
+
+impl Default for ExtractorConfig {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ExtractorConfig {
@@ -84,6 +96,8 @@ impl ExtractorConfig {
             units: UnitPolicy::Regular,
             websocket_latency: false,
             custom_from: CustomFrom::App,
+            families: Families::NONE,
+            one_off_dynos: true,
         }
     }
 
@@ -143,6 +157,32 @@ impl ExtractorConfig {
     #[must_use]
     pub const fn custom_from(mut self, from: CustomFrom) -> Self {
         self.custom_from = from;
+        self
+    }
+
+    /// Which families are collected besides those that always are; none by default. Each takes streams of its own, see the
+    /// table of the README.
+    ///
+    /// ```
+    /// use heroku_metrics::{ExtractorConfig, Families};
+    /// let config = ExtractorConfig::new().families(Families::DYNO_STATE.with(Families::DYNO_EXIT));
+    /// ```
+    #[must_use]
+    pub const fn families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Whether native lines of one-off dynos count: `run.1234`, `release.1234`, `scheduler.1234` and `oneoff.1234`. They do
+    /// by default, and each takes ten streams that are never written again. Where they do not, the books say how many were
+    /// left out. A process type of the app's own with one of these names is taken for a one-off dyno.
+    ///
+    /// ```
+    /// let config = heroku_metrics::ExtractorConfig::new().one_off_dynos(false);
+    /// ```
+    #[must_use]
+    pub const fn one_off_dynos(mut self, counted: bool) -> Self {
+        self.one_off_dynos = counted;
         self
     }
 

@@ -1,12 +1,32 @@
-//! Lines of the dyno manager and of the log system: samples, R codes and L codes.
+//! Lines of the dyno manager, the API and the log system: samples, R codes and L codes, what dynos go through, releases.
 
 use super::{DynoIdentity, Extractor, LineVisitor, Out, SampleTags};
 use crate::line::Found;
-use crate::{Class, Line, native};
+use crate::native::{self, Native};
+use crate::{Class, Families, Line};
 use heroku_router::{CodeClass, PlatformError};
+use metric_model::{Unit, Value};
 
 impl Extractor {
     pub(super) fn dyno<'a, V: LineVisitor>(
+        &mut self,
+        line: &'a [u8],
+        proc_id: Option<&'a str>,
+        out: &mut Out<'_, V>,
+    ) -> Line<'a> {
+        if self.config.one_off_dynos || !proc_id.is_some_and(is_one_off) {
+            return self.any_dyno(line, proc_id, out);
+        }
+        let read = self.any_dyno(line, proc_id, &mut Out { line, time: out.time, visitor: &mut () });
+        match read.class() {
+            Class::Runtime | Class::PlatformError | Class::DynoEvent => {
+                Line { class: Class::OneOff, ignored_samples: 0, ..read }
+            }
+            _ => read,
+        }
+    }
+
+    fn any_dyno<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
         proc_id: Option<&'a str>,
@@ -18,7 +38,17 @@ impl Extractor {
                 return Line::of(Class::UnreadError);
             };
             self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
+            if self.config.families.holds(Families::DYNO_ERRORS) {
+                self.dyno_tags(proc_id);
+                self.tags.insert("code", error.code().as_str());
+                self.event(&native::DYNO_CODES, 1.0, out);
+            }
             return Line { found: Found::Error(error), ..Line::of(Class::PlatformError) };
+        }
+        if !self.config.families.is_empty()
+            && let Some(class) = self.dyno_event(line, proc_id, out)
+        {
+            return Line::of(class);
         }
         // It quotes the command, which is the app's and may hold anything.
         if line.starts_with(b"Starting process ") {
@@ -27,11 +57,87 @@ impl Extractor {
         let identity = self.config.dyno_identity;
         let place = |found: &SampleTags<'a>| {
             let source = found.source.or(proc_id.map(str::as_bytes));
-            let dyno = if identity == DynoIdentity::Logical { source } else { found.dyno };
+            let (source, dyno) = match identity {
+                DynoIdentity::Instance => (source, found.dyno),
+                DynoIdentity::Logical => (source, source),
+                DynoIdentity::Type => (source.map(dyno_type), source.map(dyno_type)),
+            };
             [("source", source), ("dyno", dyno)]
         };
         let read = self.samples(line, [Class::Runtime, Class::UnreadRuntime], (&native::RUNTIME, 0), place, out);
         if read.class() == Class::UnreadRuntime && !is_like_samples(line) { Line::of(Class::Text) } else { read }
+    }
+
+    /// What a dyno went through, where it was asked for; `None` for any other line.
+    fn dyno_event<V: LineVisitor>(
+        &mut self,
+        line: &[u8],
+        proc_id: Option<&str>,
+        out: &mut Out<'_, V>,
+    ) -> Option<Class> {
+        let families = self.config.families;
+        let asked = |family, start: &str| {
+            let rest = if families.holds(family) { line.strip_prefix(start.as_bytes()) } else { None };
+            rest.map(|rest| std::str::from_utf8(rest).unwrap_or_default().trim_ascii_end())
+        };
+        if let Some(rest) = asked(Families::DYNO_STATE, "State changed from ") {
+            let is_state = |text: &str| {
+                (1..=32).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_')
+            };
+            let Some((from, to)) = rest.split_once(" to ").filter(|(from, to)| is_state(from) && is_state(to)) else {
+                return Some(Class::UnreadRuntime);
+            };
+            self.dyno_tags(proc_id);
+            self.tags.insert("from", from);
+            self.tags.insert("to", to);
+            self.event(&native::STATE_CHANGES, 1.0, out);
+            return Some(Class::DynoEvent);
+        }
+        if let Some(rest) = asked(Families::DYNO_EXIT, "Process exited") {
+            let status = rest.strip_prefix(" with status ");
+            let is_status = |text: &str| text.len() <= 3 && text.parse::<u8>().is_ok();
+            if status.is_some_and(|status| !is_status(status)) || (status.is_none() && !rest.is_empty()) {
+                return Some(Class::UnreadRuntime);
+            }
+            self.dyno_tags(proc_id);
+            if let Some(status) = status {
+                self.tags.insert("status", status);
+            }
+            self.event(&native::EXITS, 1.0, out);
+            return Some(Class::DynoEvent);
+        }
+        if let Some(rest) = asked(Families::MEM_PROCESS, "Process running mem=") {
+            let Some(octets) = memory(rest) else { return Some(Class::UnreadRuntime) };
+            self.dyno_tags(proc_id);
+            self.event(&native::PROCESS, octets, out);
+            return Some(Class::DynoEvent);
+        }
+        None
+    }
+
+    /// A line of the platform's API. A process of the app has a number behind its type, so that none is called `api`.
+    pub(super) fn api<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
+        if !self.config.families.holds(Families::RELEASE) || !is_release(line) {
+            return Line::of(Class::Text);
+        }
+        self.config.fill(&mut self.tags);
+        self.event(&native::RELEASES, 1.0, out);
+        Line::of(Class::Release)
+    }
+
+    /// Makes the tags those of a dyno that is known by its PROCID alone.
+    fn dyno_tags(&mut self, proc_id: Option<&str>) {
+        self.config.fill(&mut self.tags);
+        let Some(name) = proc_id else { return };
+        let name = if self.config.dyno_identity == DynoIdentity::Type { type_of(name) } else { name };
+        self.tags.insert("dyno", name);
+        self.tags.insert("source", name);
+    }
+
+    /// One value of the tags at hand.
+    fn event<V: LineVisitor>(&self, metric: &Native, number: f64, out: &mut Out<'_, V>) {
+        let whole = (0, out.line.len());
+        out.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), &self.tags, whole);
     }
 
     /// An L code; `None` when it is none.
@@ -56,4 +162,44 @@ fn is_like_samples(line: &[u8]) -> bool {
     let first = line.split(|octet| *octet <= b' ').next().unwrap_or_default();
     first.iter().position(|octet| *octet == b'=').is_some_and(|place| place > 0)
         || line.windows(7).any(|window| window == b"sample#")
+}
+
+/// `Release v83 created by user@example.com`
+fn is_release(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"Release v") else { return false };
+    let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    digits > 0 && rest.get(digits..).is_some_and(|rest| rest.starts_with(b" created by "))
+}
+
+/// `1038M(202.8%)` in octets. Its M is the MB of the other lines.
+fn memory(text: &str) -> Option<f64> {
+    let written = text.split_once('(').map_or(text, |(written, _)| written);
+    let value = logfmt_metrics::number(written.trim_ascii_end().as_bytes()).ok()?;
+    let unit = match value.unit().as_str() {
+        "K" => "kB",
+        "M" => "MB",
+        "G" => "GB",
+        "B" | "bytes" | "kB" | "KB" | "MB" | "GB" => value.unit().as_str(),
+        _ => return None,
+    };
+    let regular = Value::new(value.number(), Unit::new(unit)).regular();
+    (regular.unit() == Unit::BYTES && regular.number().is_finite() && regular.number() >= 0.0)
+        .then_some(regular.number())
+}
+
+/// Whether a dyno runs one command and goes: `run.1234`.
+fn is_one_off(name: &str) -> bool {
+    ["run", "release", "scheduler", "oneoff"].contains(&type_of(name))
+}
+
+/// `web` of `web.1`; a name without a number is its own type.
+fn type_of(name: &str) -> &str {
+    std::str::from_utf8(dyno_type(name.as_bytes())).unwrap_or(name)
+}
+
+/// `web` of `web.1`; a name without a number is its own type.
+pub(super) fn dyno_type(name: &[u8]) -> &[u8] {
+    let Some(dot) = name.iter().rposition(|octet| *octet == b'.').filter(|dot| *dot > 0) else { return name };
+    let (kind, number) = name.split_at(dot);
+    if number.len() > 1 && number[1..].iter().all(u8::is_ascii_digit) { kind } else { name }
 }

@@ -21,7 +21,7 @@ use minute_aggregator::Outcome;
 /// *Unread* are lines of the platform in a shape that is not known: a number here says that a format has changed. *Passed
 /// over* are lines of other senders than the app with `count# measure# sample#` on them, which
 /// [`CustomFrom`](crate::CustomFrom) leaves out. *One-off dyno* are native lines of
-/// `run.1234` and the like, where those are left out. *Repaired* frames, whose length was off by a little, are counted
+/// `run.1234` and the like that [`one_off_dynos`](crate::ExtractorConfig::one_off_dynos) leaves out. *Repaired* frames, whose length was off by a little, are counted
 /// beside: they are in `native`, `custom` and so on as well.
 ///
 /// ```
@@ -156,7 +156,9 @@ impl Receipt {
             | Class::Redis
             | Class::PgBouncer
             | Class::PlatformError
-            | Class::LogplexError => return self.native += 1,
+            | Class::LogplexError
+            | Class::DynoEvent
+            | Class::Release => return self.native += 1,
             Class::UnreadRouter => UNREAD_ROUTER,
             Class::UnreadRuntime => UNREAD_RUNTIME,
             Class::UnreadDatabase => UNREAD_DATABASE,

@@ -12,6 +12,7 @@ pub(crate) const HTTP_ERRORS: Family = Family {
     prefix: "heroku.errors.http",
     tags: &["app_name", "dyno", "method", "source", "status_category", "status_code", "code", "code_description"],
     metrics: &[HTTP],
+    note: "",
 };
 
 pub(crate) const LOGGING_ERRORS: Family = Family {
@@ -19,6 +20,7 @@ pub(crate) const LOGGING_ERRORS: Family = Family {
     prefix: "heroku.errors.logging",
     tags: &["app_name", "code", "code_description"],
     metrics: &[LOGGING],
+    note: "",
 };
 
 pub(crate) const DYNO_ERRORS: Family = Family {
@@ -26,4 +28,5 @@ pub(crate) const DYNO_ERRORS: Family = Family {
     prefix: "heroku.errors.runtime",
     tags: &["app_name", "code", "code_description"],
     metrics: &[RUNTIME_ERRORS],
+    note: "",
 };

@@ -4,6 +4,8 @@
 //! ([`markdown`]), and tests walk them.
 
 mod errors;
+mod families;
+mod life;
 mod pgbouncer;
 mod postgres;
 mod redis;
@@ -31,11 +33,12 @@ pub struct Native {
     written: Unit<'static>,
     percentiles: bool,
     extended: bool,
+    opt_in: bool,
 }
 
 /// A sample whose plain number is in `unit`.
 const fn sample(field: &'static str, name: &'static str, unit: Unit<'static>) -> Native {
-    Native { field, name, kind: Kind::Sample, unit, written: unit, percentiles: false, extended: false }
+    Native { field, name, kind: Kind::Sample, unit, written: unit, percentiles: false, extended: false, opt_in: false }
 }
 
 /// A sample that the add-on's page does not list.
@@ -49,6 +52,11 @@ const fn measure(field: &'static str, name: &'static str, unit: Unit<'static>) -
 
 const fn count(field: &'static str, name: &'static str) -> Native {
     Native { kind: Kind::Count, ..sample(field, name, Unit::NONE) }
+}
+
+/// A metric of one of the [`Families`].
+const fn opt_in(metric: Native) -> Native {
+    Native { opt_in: true, ..metric }
 }
 
 impl Native {
@@ -138,9 +146,20 @@ impl Native {
     pub const fn is_extended(&self) -> bool {
         self.extended
     }
+
+    /// Whether only a set of [`Families`] has it.
+    ///
+    /// ```
+    /// # use heroku_metrics::native;
+    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.is_opt_in()));
+    /// ```
+    #[must_use]
+    pub const fn is_opt_in(&self) -> bool {
+        self.opt_in
+    }
 }
 
-/// Which native metrics are collected.
+/// Which native metrics are collected, besides the [`Families`] that a host asks for.
 ///
 /// ```
 /// use heroku_metrics::NativeSet;
@@ -177,13 +196,14 @@ pub struct Family {
     prefix: &'static str,
     tags: &'static [&'static str],
     metrics: &'static [Native],
+    note: &'static str,
 }
 
 impl Family {
     /// What it is about.
     ///
     /// ```
-    /// assert_eq!(heroku_metrics::native::families().len(), 8);
+    /// assert_eq!(heroku_metrics::native::families().len(), 14);
     /// ```
     #[must_use]
     pub const fn title(&self) -> &'static str {
@@ -220,6 +240,16 @@ impl Family {
         self.metrics
     }
 
+    /// What its streams cost, where it is collected on request only; else empty.
+    ///
+    /// ```
+    /// assert!(heroku_metrics::native::families()[0].note().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn note(&self) -> &'static str {
+        self.note
+    }
+
     /// The metric that is read from this field, with its place; `guess` is looked at first.
     #[inline]
     pub(crate) fn place(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
@@ -231,17 +261,34 @@ impl Family {
     }
 }
 
+pub use families::Families;
+
 pub(crate) use errors::{HTTP, LOGGING, RUNTIME_ERRORS};
+pub(crate) use life::{DYNO_CODES, EXITS, PROCESS, RELEASES, SHARE, STATE_CHANGES};
 pub(crate) use pgbouncer::PGBOUNCER;
 pub(crate) use postgres::POSTGRES;
 pub(crate) use redis::REDIS;
 pub(crate) use router::{BYTES, CONNECT, REQUESTS, ROUTER, SERVICE};
 pub(crate) use runtime::RUNTIME;
 
-const FAMILIES: &[Family] =
-    &[ROUTER, POSTGRES, RUNTIME, errors::HTTP_ERRORS, errors::LOGGING_ERRORS, errors::DYNO_ERRORS, REDIS, PGBOUNCER];
+const FAMILIES: &[Family] = &[
+    ROUTER,
+    POSTGRES,
+    RUNTIME,
+    errors::HTTP_ERRORS,
+    errors::LOGGING_ERRORS,
+    errors::DYNO_ERRORS,
+    REDIS,
+    PGBOUNCER,
+    life::STATE,
+    life::EXIT,
+    life::RELEASE,
+    life::CODES,
+    life::MEM_SHARE,
+    life::MEM_PROCESS,
+];
 
-/// All families, those of the add-on's page first.
+/// All families: those of the add-on's page, then the extended ones, then those that are collected on request.
 ///
 /// ```
 /// let names = heroku_metrics::native::families().iter().map(|family| family.metrics().len()).sum::<usize>();
@@ -261,23 +308,31 @@ pub const fn families() -> &'static [Family] {
 #[must_use]
 pub fn markdown() -> String {
     let mut out = String::new();
-    for family in FAMILIES {
-        // Writing to a String does not fail.
-        let tags = family.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(out, "**{}**, tags {tags}\n", family.title);
+    let tags = |family: &Family| family.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
+    let unit = |metric: &Native| if metric.unit.is_none() { "–" } else { metric.unit.as_str() };
+    let is_always = |family: &&Family| family.note.is_empty();
+    // Writing to a String does not fail.
+    for family in FAMILIES.iter().filter(is_always) {
+        let _ = writeln!(out, "**{}**, tags {}\n", family.title, tags(family));
         out.push_str("| metric | kind | unit | from the field | streams |\n|---|---|---|---|---|\n");
         for metric in family.metrics {
             let streams = if metric.percentiles { "5: itself, `.p50 .p95 .p99 .p999`" } else { "1" };
-            let unit = if metric.unit.is_none() { "–" } else { metric.unit.as_str() };
             let extended = if metric.extended { " (extended)" } else { "" };
-            let _ = writeln!(
-                out,
-                "| `{}` | {} | {unit} | `{}` | {streams}{extended} |",
-                metric.name, metric.kind, metric.field
-            );
+            let Native { name, kind, field, .. } = metric;
+            let _ = writeln!(out, "| `{name}` | {kind} | {} | `{field}` | {streams}{extended} |", unit(metric));
         }
         out.push('\n');
     }
+    out.push_str("**On request**, family by family (`Families`, `--families`)\n\n");
+    out.push_str("| metric | kind | unit | from the line | tags | streams |\n|---|---|---|---|---|---|\n");
+    for family in FAMILIES.iter().filter(|family| !is_always(family)) {
+        for metric in family.metrics {
+            let Native { name, kind, field, .. } = metric;
+            let note = family.note;
+            let _ = writeln!(out, "| `{name}` | {kind} | {} | `{field}` | {} | {note} |", unit(metric), tags(family));
+        }
+    }
+    out.push('\n');
     out
 }
 

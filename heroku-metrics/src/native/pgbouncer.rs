@@ -19,4 +19,5 @@ pub(crate) const PGBOUNCER: Family = Family {
         extended("avg_recv", "heroku.pgbouncer.avg_recv", Unit::BYTES),
         extended("avg_sent", "heroku.pgbouncer.avg_sent", Unit::BYTES),
     ],
+    note: "",
 };

@@ -38,6 +38,7 @@ pub(crate) const POSTGRES: Family = Family {
         extended("tmp-disk-used", "heroku.postgres.disk.tmp_used", Unit::BYTES),
         extended("tmp-disk-available", "heroku.postgres.disk.tmp_available", Unit::BYTES),
     ],
+    note: "",
 };
 
 const KILOBYTES: Unit<'static> = Unit::new("kB");

@@ -25,6 +25,7 @@ pub(crate) const REDIS: Family = Family {
         extended("hit-rate", "heroku.redis.db.hit_rate", Unit::NONE),
         extended("evicted-keys", "heroku.redis.db.evicted_keys", Unit::NONE),
     ],
+    note: "",
 };
 
 const KILOBYTES: Unit<'static> = Unit::new("kB");

@@ -17,4 +17,5 @@ pub(crate) const ROUTER: Family = Family {
     prefix: "heroku.router.",
     tags: ROUTER_TAGS,
     metrics: &[REQUESTS, SERVICE, CONNECT, BYTES],
+    note: "",
 };

@@ -20,6 +20,7 @@ pub(crate) const RUNTIME: Family = Family {
         sample("memory_pgpgin", "heroku.dyno.mem.pgin", Unit::PAGES),
         sample("memory_quota", "heroku.dyno.mem.quota", Unit::BYTES).written_in(MEGABYTES),
     ],
+    note: "",
 };
 
 const MEGABYTES: Unit<'static> = Unit::new("MB");
