@@ -23,6 +23,7 @@ mod replay;
 mod report;
 mod send;
 mod serve;
+mod sheet;
 mod table;
 mod top;
 

@@ -242,7 +242,7 @@ impl Rows {
         let terminal = std::io::stdout().is_terminal();
         let style = table::Style {
             colours: terminal && std::env::var_os("NO_COLOR").is_none(),
-            width: terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0)),
+            width: table::terminal_width(),
         };
         let text = table::render(&self.kept, style, self.partial);
         self.kept.clear();

@@ -2,17 +2,24 @@
 
 use crate::escape::Escaped;
 use crate::number::human;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use crate::sheet::{Column, Part, Row, Sheet, wrap};
 use heroku_metrics::model::{DataPoint, DataPointBuf, Kind, Percentile, TagSet};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 /// How the table is dressed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) colours: bool,
-    /// Columns of the terminal; tags are cut to fit. `None` cuts nothing.
+    /// Columns of the terminal; `None` leaves nothing out.
     pub(crate) width: Option<usize>,
+}
+
+/// The columns of the terminal that standard output goes to, if it goes to one.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
 }
 
 const BOLD: &str = "\u{1b}[1m";
@@ -24,93 +31,113 @@ impl Style {
     fn paint(self, colour: &str, text: &str) -> String {
         if self.colours { format!("{colour}{text}{OFF}") } else { text.to_owned() }
     }
+
+    fn wrapped(self, text: &str) -> Vec<String> {
+        self.width.map_or_else(|| vec![text.to_owned()], |width| wrap(text, 0, width))
+    }
 }
 
 /// All points, in the order they were written, and a summary line; `partial` when their windows were not closed.
 pub(crate) fn render(points: &[DataPointBuf], style: Style, partial: bool) -> String {
     let mut out = String::new();
+    let mut left_out = Vec::new();
     for window in points.chunk_by(|a, b| a.as_point().window() == b.as_point().window()) {
         let Some(first) = window.first() else { continue };
         let mark = if partial { " (partial)" } else { "" };
         let _ = writeln!(out, "{}", style.paint(BOLD, &format!("{}{mark}", first.as_point().window().start())));
-        let mut errors = false;
-        for line in block(window, style.width).lines() {
-            let line = line.trim_end();
-            // A row without a name goes on with the metric above it.
-            if !line.starts_with("  ") {
-                errors = line.trim_start().starts_with("heroku.errors.");
+        let (lines, missing) = block(window).lines(style.width);
+        for title in missing {
+            if !left_out.contains(&title) {
+                left_out.push(title);
             }
-            let dressed = if line.trim_start().starts_with("metric ") {
-                style.paint(DIM, line)
-            } else if errors {
-                style.paint(RED, line)
-            } else {
-                line.to_owned()
+        }
+        for (part, line) in lines {
+            let dressed = match part {
+                Part::Header => style.paint(DIM, &line),
+                Part::Row(place) if window[place].name().starts_with("heroku.errors.") => style.paint(RED, &line),
+                Part::Row(_) => line,
             };
             let _ = writeln!(out, "{dressed}");
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "{}", style.paint(BOLD, &summary(points)));
+    for line in style.wrapped(&summary(points)) {
+        let _ = writeln!(out, "{}", style.paint(BOLD, &line));
+    }
+    if !left_out.is_empty() {
+        for line in style.wrapped(&format!("no room for {}: a wider window or --format jsonl", left_out.join(", "))) {
+            let _ = writeln!(out, "{}", style.paint(DIM, &line));
+        }
+    }
     out
 }
 
-fn block(points: &[DataPointBuf], width: Option<usize>) -> String {
-    let measured = points.iter().any(|point| point.as_point().stats().percentiles().is_some());
-    let whole = assemble(points, measured, usize::MAX);
-    let widest = whole.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    match width {
-        // Tags are what grows; the rest of the row keeps its place.
-        Some(width) if widest > width => {
-            let tags =
-                points.iter().map(|point| shown_tags(point.as_point().tags()).chars().count()).max().unwrap_or(0);
-            assemble(points, measured, tags.saturating_sub(widest - width).max(LEAST_TAGS))
-        }
-        _ => whole,
-    }
-}
-
-/// Tags are not cut below this, however narrow the terminal.
-const LEAST_TAGS: usize = 24;
-
-fn assemble(points: &[DataPointBuf], measured: bool, tags: usize) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    let mut header = vec!["metric", "tags", "n", "value", "", "min", "p50", "p95", "p99", "p999", "max"];
+/// The numbers that a row has; on a narrow terminal those with the highest `spare` go first.
+fn columns(measured: bool) -> Vec<Column> {
+    let mut columns = vec![
+        Column::number("n", 0),
+        Column::number("value", 0),
+        Column::word("", 1),
+        Column::number("min", 6),
+        Column::number("p50", 5),
+        Column::number("p95", 2),
+        Column::number("p99", 4),
+        Column::number("p999", 7),
+        Column::number("max", 3),
+    ];
     if !measured {
-        header.retain(|name| !name.starts_with('p'));
+        columns.drain(4..8);
     }
-    table.set_header(header);
-    let mut above = "";
+    columns
+}
+
+fn block(points: &[DataPointBuf]) -> Sheet {
+    let measured = points.iter().any(|point| point.as_point().stats().percentiles().is_some());
+    let mut sheet = Sheet::new(("metric", "tags"), columns(measured));
+    let mut above = None;
     for point in points {
-        let name = point.name();
-        table.add_row(row(&point.as_point(), if name == above { "" } else { name }, measured, tags));
-        above = name;
+        let view = point.as_point();
+        // Streams of one name may differ by kind and unit alone: these are no rows of the same metric.
+        let metric = (point.name(), view.kind(), view.unit().as_str());
+        let name = if above == Some(metric) { String::new() } else { Escaped(point.name()).to_string() };
+        sheet.rows.push(Row { name, text: shown_tags(view.tags()), cells: cells(&view, measured) });
+        above = Some(metric);
     }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        if place == 2 || place == 3 || place > 4 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.to_string()
+    sheet
 }
 
-/// `key=value key=value`, safe to show.
+/// `key=value key=value`, safe to show. No two sets of tags look the same: what has a blank in it stands in quotes.
 pub(crate) fn shown_tags(tags: &TagSet) -> String {
-    let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    Escaped(&tags.join(" ")).to_string()
+    let tags: Vec<_> =
+        tags.iter().map(|(key, value)| format!("{}={}", quoted(key, true), quoted(value, false))).collect();
+    tags.join(" ")
 }
 
-/// `text` in at most `most` characters, with an ellipsis where it was cut.
-fn cut(text: String, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text;
+fn quoted(text: &str, is_key: bool) -> String {
+    let shown = Escaped(text).to_string();
+    if !(shown.contains(' ') || shown.starts_with('"') || (is_key && shown.contains(['=', '"']))) {
+        return shown;
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    let mut out = String::from("\"");
+    let mut rest = shown.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => out.push_str("\\\""),
+            // It would belong to the quote behind it.
+            '\\' if rest.peek().is_none_or(|next| *next == '"') => out.push_str("\\u{5c}"),
+            // Where a line may end, a blank more or less could not be seen.
+            ' ' if before == ' ' || rest.peek().is_none() => out.push_str("\\u{20}"),
+            _ => out.push(c),
+        }
+        before = c;
+    }
+    out.push('"');
+    out
 }
 
 /// `value` is what the base stream holds: the sum of a count, the last of a sample, the mean of a measure.
-fn row(point: &DataPoint<'_>, name: &str, measured: bool, tags: usize) -> Vec<Cell> {
+fn cells(point: &DataPoint<'_>, measured: bool) -> Vec<String> {
     let stats = point.stats();
     let show = |number: Option<f64>| number.map_or_else(String::new, |number| human(number, point.unit().as_str()));
     let (value, which) = match point.kind() {
@@ -118,19 +145,12 @@ fn row(point: &DataPoint<'_>, name: &str, measured: bool, tags: usize) -> Vec<Ce
         Kind::Sample => (show(stats.last()), "last"),
         Kind::Measure => (show(stats.mean()), "mean"),
     };
-    let mut cells = vec![
-        Escaped(name).to_string(),
-        cut(shown_tags(point.tags()), tags),
-        human(stats.observations() as f64, ""),
-        value,
-        which.to_owned(),
-        show(stats.min()),
-    ];
+    let mut cells = vec![human(stats.observations() as f64, ""), value, which.to_owned(), show(stats.min())];
     if measured {
         cells.extend(Percentile::ALL.map(|which| show(stats.percentiles().map(|all| all.get(which)))));
     }
     cells.push(show(stats.max()));
-    cells.into_iter().map(Cell::new).collect()
+    cells
 }
 
 /// `3 windows, 41 metrics, 210 metric streams, 1,032 observations`
@@ -151,4 +171,127 @@ fn summary(points: &[DataPointBuf]) -> String {
         count(streams.len(), "metric stream"),
         count(usize::try_from(observations).unwrap_or(usize::MAX), "observation"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sheet::shown_width;
+    use heroku_metrics::syslog::Delivery;
+    use heroku_metrics::{Pipeline, PipelineConfig};
+
+    fn points(lines: &[&str]) -> Vec<DataPointBuf> {
+        let frames = lines.iter().map(|line| format!("<190>1 2026-03-14T09:26:53Z host {line}\n"));
+        let body: String = frames.map(|frame| format!("{} {frame}", frame.len())).collect();
+        let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
+        pipeline.ingest(&Delivery::new(body.as_bytes()));
+        let mut points = Vec::new();
+        pipeline.finish(&mut points).unwrap();
+        points
+    }
+
+    fn text(lines: &[&str], width: Option<usize>) -> String {
+        render(&points(lines), Style { colours: false, width }, false)
+    }
+
+    const ROUTER: [&str; 2] = [
+        "heroku router - at=info method=GET path=\"/\" host=example.com request_id=a fwd=\"192.0.2.1\" dyno=web.1 \
+         connect=1ms service=18ms status=200 bytes=13 protocol=https",
+        "heroku router - at=info method=GET path=\"/\" host=example.com request_id=b fwd=\"192.0.2.1\" dyno=web.1 \
+         connect=1ms service=25ms status=404 bytes=13 protocol=https",
+    ];
+
+    #[test]
+    fn off_a_terminal_everything_stands_side_by_side() {
+        let text =
+            text(&["app web.1 - count#signups=2 tag#plan=free", "app web.1 - count#signups=3 tag#plan=paid"], None);
+        assert_eq!(
+            text,
+            "\
+2026-03-14T09:26:00Z
+ metric   tags       n  value         min  max
+ signups  plan=free  1      2  total
+          plan=paid  1      3  total
+
+1 window, 1 metric, 2 metric streams, 2 observations
+"
+        );
+    }
+
+    const EIGHTY: &str = "\
+ heroku.router.service.response_time
+  status_category=2xx         1  18 ms  mean   18 ms  18 ms  18 ms  18 ms  18 ms
+  status_code=200 dyno=web.1
+  method=GET source=web.1
+  status_category=4xx         1  25 ms  mean   25 ms  25 ms  25 ms  25 ms  25 ms
+  status_code=404 dyno=web.1
+  method=GET source=web.1
+
+1 window, 4 metrics, 24 metric streams, 8 observations
+no room for p999: a wider window or --format jsonl
+";
+
+    const FORTY: &str = "\
+ heroku.router.service.response_time
+  status_category=2xx    1  18 ms  mean
+  status_code=200
+  dyno=web.1 method=GET
+  source=web.1
+  status_category=4xx    1  25 ms  mean
+  status_code=404
+  dyno=web.1 method=GET
+  source=web.1
+
+1 window, 4 metrics, 24 metric streams,
+8 observations
+no room for min, p50, p95, p99, p999,
+max: a wider window or --format jsonl
+";
+
+    #[test]
+    fn eighty_columns_show_all_tags_and_the_numbers_that_matter_most() {
+        let text = text(&ROUTER, Some(80));
+        assert!(text.contains(EIGHTY), "{text}");
+        assert!(text.lines().all(|line| shown_width(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn forty_columns_show_all_tags() {
+        let text = text(&ROUTER, Some(40));
+        assert!(text.contains(FORTY), "{text}");
+        assert!(text.lines().all(|line| shown_width(line) <= 40), "{text}");
+    }
+
+    #[test]
+    fn tags_that_are_not_the_same_do_not_look_the_same() {
+        let sets: [&[(&str, &str)]; 16] = [
+            &[("a", "b \\\" c")],
+            &[("a", "b \" c")],
+            &[("a", "b c\\")],
+            &[("a", "b c\\\"")],
+            &[("a", "b"), ("c", "d")],
+            &[("a", "b c=d")],
+            &[("a", "b  c=d")],
+            &[("a", " b c=d")],
+            &[("a", "b c=d ")],
+            &[("a", "\"b c=d\"")],
+            &[("a", "\u{1b}")],
+            &[("a", "\\u{1b}")],
+            &[("a=b", "c")],
+            &[("a", "b=c")],
+            &[("a", "\"x"), ("b", "y\"")],
+            &[("a", "x b=y")],
+        ];
+        let shown = sets.map(|set| shown_tags(&TagSet::from_iter(set.iter().copied())));
+        let unique: BTreeSet<_> = shown.iter().collect();
+        assert_eq!(unique.len(), sets.len(), "{shown:#?}");
+        assert_eq!((shown[4].as_str(), shown[5].as_str()), ("a=b c=d", "a=\"b c=d\""));
+        assert_eq!(shown[1], "a=\"b \\\" c\"");
+    }
+
+    #[test]
+    fn streams_that_differ_by_kind_or_unit_alone_are_told_apart() {
+        let text = text(&["app web.1 - count#a=1 measure#a=2ms measure#a=2"], Some(80));
+        assert_eq!(text.lines().filter(|line| line.starts_with(" a ")).count(), 3, "{text}");
+    }
 }

@@ -5,8 +5,8 @@ use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
 use crate::input::{self, End, Items, RenderedLine};
 use crate::number::human;
+use crate::sheet::{Column, Row, Sheet, wrap};
 use crate::{plan, replay, table};
-use comfy_table::{Cell, CellAlignment, Table, presets};
 use heroku_metrics::aggregator::{Explanation, Standing, StreamReport};
 use heroku_metrics::syslog::{FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Plan};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     let terminal = std::io::stdout().is_terminal();
     if args.format.unwrap_or(if terminal { Format::Table } else { Format::Jsonl }) == Format::Table {
         let missed = counting.pipeline.ledger().total().values_not_in_plan();
-        out.write_all(screen(&plan, &explanation, &rows, args.rows, missed).as_bytes())?;
+        out.write_all(screen(&plan, &explanation, &rows, args.rows, missed, table::terminal_width()).as_bytes())?;
     } else {
         for row in &rows {
             let row = json!({
@@ -109,7 +109,14 @@ fn is_turned_away(row: &StreamReport<'_>) -> bool {
 }
 
 /// The whole answer on one screen: the sum, the metrics by what they cost, the dearest streams.
-fn screen(plan: &Plan, explanation: &Explanation<'_>, rows: &[&StreamReport<'_>], most: usize, missed: u64) -> String {
+fn screen(
+    plan: &Plan,
+    explanation: &Explanation<'_>,
+    rows: &[&StreamReport<'_>],
+    most: usize,
+    missed: u64,
+    width: Option<usize>,
+) -> String {
     let mut shares: BTreeMap<&str, Share> = BTreeMap::new();
     for row in rows.iter().filter(|row| !matches!(row.standing(), Standing::Overflow | Standing::Exempt)) {
         let share = shares.entry(row.name()).or_default();
@@ -136,63 +143,69 @@ fn screen(plan: &Plan, explanation: &Explanation<'_>, rows: &[&StreamReport<'_>]
     if missed > 0 {
         text.push_str(&format!("; {} values of metrics that the plan does not have", number(missed)));
     }
+    if let Some(width) = width {
+        text = wrap(&text, 0, width).join("\n");
+    }
     text.push_str("\n\n");
 
     let mut by_cost: Vec<_> = shares.into_iter().collect();
     by_cost.sort_by_key(|(name, share)| (Reverse((share.cost, share.turned_away, share.observations)), *name));
-    let mut metrics = sheet(&["metric", "streams", "cost", "share", "no place", "observations"]);
+    let columns = ["streams", "cost", "share", "no place", "observations"];
+    let columns = columns.into_iter().zip([2, 0, 1, 4, 3]).map(|(title, spare)| Column::number(title, spare));
+    let mut metrics = Sheet::new(("metric", ""), columns.collect());
     for (name, share) in by_cost.iter().take(most) {
         let part = share.cost as f64 * 100.0 / explanation.used().max(1) as f64;
-        metrics.add_row([
-            Cell::new(Escaped(name)),
-            Cell::new(number(share.streams)),
-            Cell::new(number(share.cost)),
-            Cell::new(format!("{part:.0}%")),
-            Cell::new(number(share.turned_away)),
-            Cell::new(number(share.observations)),
-        ]);
+        metrics.rows.push(Row {
+            name: Escaped(name).to_string(),
+            text: String::new(),
+            cells: vec![
+                number(share.streams),
+                number(share.cost),
+                format!("{part:.0}%"),
+                number(share.turned_away),
+                number(share.observations),
+            ],
+        });
     }
-    finish(&mut text, &mut metrics, 1..6);
-    more(&mut text, by_cost.len().saturating_sub(most), "metrics");
+    finish(&mut text, &metrics, width);
+    more(&mut text, by_cost.len().saturating_sub(most), "metrics", width);
 
-    let mut streams = sheet(&["stream", "tags", "cost", "observations", "first seen", "state"]);
+    let columns = vec![
+        Column::number("cost", 0),
+        Column::number("observations", 2),
+        Column::word("first seen", 3),
+        Column::word("state", 1),
+    ];
+    let mut streams = Sheet::new(("stream", "tags"), columns);
     for row in rows.iter().take(most) {
-        streams.add_row([
-            Cell::new(Escaped(row.name())),
-            Cell::new(table::shown_tags(row.tags())),
-            Cell::new(number(row.cost().into())),
-            Cell::new(number(row.observations())),
-            Cell::new(row.first_seen()),
-            Cell::new(row.standing().as_str()),
-        ]);
+        streams.rows.push(Row {
+            name: Escaped(row.name()).to_string(),
+            text: table::shown_tags(row.tags()),
+            cells: vec![
+                number(row.cost().into()),
+                number(row.observations()),
+                row.first_seen().to_string(),
+                row.standing().as_str().to_owned(),
+            ],
+        });
     }
     text.push('\n');
-    finish(&mut text, &mut streams, 2..4);
-    more(&mut text, rows.len().saturating_sub(most), "streams");
+    finish(&mut text, &streams, width);
+    more(&mut text, rows.len().saturating_sub(most), "streams", width);
     text
 }
 
-fn sheet(header: &[&str]) -> Table {
-    let mut sheet = Table::new();
-    sheet.load_preset(presets::NOTHING);
-    sheet.set_header(header);
-    sheet
-}
-
-fn finish(text: &mut String, sheet: &mut Table, numbers: std::ops::Range<usize>) {
-    for (place, column) in sheet.column_iter_mut().enumerate() {
-        if numbers.contains(&place) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in sheet.to_string().lines() {
-        text.push_str(line.trim_end());
+fn finish(text: &mut String, sheet: &Sheet, width: Option<usize>) {
+    for (_, line) in sheet.lines(width).0 {
+        text.push_str(&line);
         text.push('\n');
     }
 }
 
-fn more(text: &mut String, left: usize, what: &str) {
+fn more(text: &mut String, left: usize, what: &str, width: Option<usize>) {
     if left > 0 {
-        text.push_str(&format!(" and {} more {what}: --rows N, or --format jsonl for all\n", human(left as f64, "")));
+        let line = format!("and {} more {what}: --rows N or --format jsonl", human(left as f64, ""));
+        text.push_str(&wrap(&line, 1, width.unwrap_or(usize::MAX)).join("\n"));
+        text.push('\n');
     }
 }
