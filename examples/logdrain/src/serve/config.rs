@@ -1,13 +1,20 @@
 //! What the operator said: the command line over the TOML file over the defaults, checked once.
 
+mod file;
+mod machine;
+
+pub(crate) use file::{is_cut, is_empty};
+pub(crate) use machine::open_files;
+
+use super::drain_name;
 use super::intake::{Access, Tls};
 use super::settings::{DrainLimits, DrainSettings, Settings};
 use super::sinks::otlp::Endpoint;
-use crate::args::{self, ServeArgs};
+use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::plan;
-use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
+use file::{Drain, File, Secret, Span, Watcher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,20 +33,26 @@ pub(crate) struct Config {
     /// How long raw deliveries are kept after they have been counted.
     pub(crate) retention: Duration,
     pub(crate) snapshot_every: Duration,
-    /// The most octets of the journal's file.
+    /// The most bytes of the journal's file.
     pub(crate) store_limit: Option<usize>,
     pub(crate) limits: IntakeLimits,
+    /// Addresses that others reach are fine without credentials or TLS.
+    pub(crate) insecure: bool,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
+    /// What is allowed and hardly meant.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What intake may take: of memory, of connections, of time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct IntakeLimits {
     /// The longest body, as it comes and after gzip.
     pub(crate) body: usize,
-    /// All bodies that are in memory at a time, on their way in or to the pipelines.
+    /// All bodies that are in memory at a time, on their way in or to the pipelines, and parts of syslog frames.
     pub(crate) bodies: usize,
+    /// The part of it that is for syslog frames of which the end has not come.
+    pub(crate) frames: usize,
     pub(crate) connections: usize,
     pub(crate) drains: usize,
     /// What each drain's pipeline may take.
@@ -50,204 +63,68 @@ pub(crate) struct IntakeLimits {
     pub(crate) idle: Duration,
 }
 
-/// The file. Every key may be left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    listen: Option<SocketAddr>,
-    syslog: Option<SocketAddr>,
-    tls: Option<TlsFiles>,
-    otlp: Option<String>,
-    store: Option<PathBuf>,
-    out: Option<PathBuf>,
-    window: Option<Span>,
-    lateness: Option<Span>,
-    horizon: Option<Span>,
-    retention: Option<Span>,
-    snapshot_every: Option<Span>,
-    store_limit: Option<Size>,
-    extended: bool,
-    websockets: Option<bool>,
-    body_limit: Option<Size>,
-    memory: Option<Size>,
-    drain_memory: Option<Size>,
-    max_connections: Option<usize>,
-    max_drains: Option<usize>,
-    answer_within: Option<Span>,
-    idle_timeout: Option<Span>,
-    insecure: bool,
-    drain: Vec<Drain>,
-    /// Who may look at the page and at `/metrics`.
-    watcher: Option<Watcher>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TlsFiles {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Watcher {
-    user: String,
-    password: Option<Secret>,
-    password_file: Option<PathBuf>,
-}
-
-/// A sender, by the credentials in the drain's URL.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Drain {
-    name: String,
-    user: String,
-    password: Option<Secret>,
-    password_file: Option<PathBuf>,
-    /// The drain tokens that may come with these credentials; any when left out.
-    #[serde(default)]
-    tokens: Vec<String>,
-    app: Option<String>,
-    /// `development`, `gold`, or a file.
-    plan: Option<String>,
-}
-
-/// `60s`, `5m`, `1h`.
-#[derive(Debug, Clone, Copy)]
-struct Span(Duration);
-
-/// `8MB`, `1GB`.
-#[derive(Debug, Clone, Copy)]
-struct Size(usize);
-
-/// A password. What is no text is refused without being quoted, as the reader of the file would do.
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(source) {
-            Ok(toml::Value::String(text)) => Ok(Self(text)),
-            _ => Err(serde::de::Error::custom("a password is text in quotes")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(source)?;
-        args::duration(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(source)?;
-        let octets = args::bytes(&text).map_err(serde::de::Error::custom)?;
-        usize::try_from(octets).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
 const DAY: Duration = Duration::from_secs(86_400);
+/// Less than this is no batch of Logplex: one line of its longest takes some 10 kB.
+const SMALLEST_BODY: usize = 16 << 10;
+/// A frame at its longest, and frames that were gathered before it.
+const SMALLEST_BODY_WITH_SYSLOG: usize = 128 << 10;
+const MOST_CONNECTIONS: usize = 1 << 20;
+const MOST_DRAINS: usize = 1 << 16;
+/// What a password is expected to have, at least.
+const SHORT_PASSWORD: usize = 12;
+/// Logplex gives up then.
+const LOGPLEX_WAITS: Duration = Duration::from_secs(5);
 
 impl Config {
-    /// Reads the file, if one is named, and lays the command line over it.
-    pub(crate) fn load(args: &ServeArgs) -> Result<Self, Failure> {
-        let file = match &args.config {
-            Some(path) => read(path)?,
-            None => File::default(),
-        };
-        Self::from_file(args, file, args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new("")))
+    /// The text of the file; none without one.
+    pub(crate) fn text(args: &ServeArgs) -> Result<String, Failure> {
+        match &args.config {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::open(path, error)),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// Reads a text, and lays the command line over it.
+    pub(crate) fn from_text(args: &ServeArgs, text: &str) -> Result<Self, Failure> {
+        let beside = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let name = args.config.as_deref().unwrap_or(Path::new("-")).display();
+        let file = file::parse(text).map_err(|why| Failure::Config(format!("{name}: {why}")))?;
+        Self::from_file(args, file, beside).map_err(|why| Failure::Config(why.0))
     }
 
     /// Paths in the file are from the folder `beside`.
-    fn from_file(args: &ServeArgs, file: File, beside: &Path) -> Result<Self, Failure> {
+    fn from_file(args: &ServeArgs, file: File, beside: &Path) -> Result<Self, Wrong> {
+        let mut warnings = Vec::new();
         let insecure = args.insecure || file.insecure;
         let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
-        let out = args.out.clone().or(file.out).filter(|path| path.as_os_str() != "-");
-        let span = |argument: Option<Duration>, file: Option<Span>, default: u64| {
-            argument.or(file.map(|span| span.0)).unwrap_or(Duration::from_secs(default))
-        };
-        let limits = IntakeLimits {
-            body: file.body_limit.map_or(8 << 20, |size| size.0),
-            bodies: file.memory.map_or(64 << 20, |size| size.0),
-            connections: file.max_connections.unwrap_or(4_096),
-            drains: file.max_drains.unwrap_or(16),
-            drain: file.drain_memory.map_or(256 << 20, |size| size.0),
-            answer_within: span(None, file.answer_within, 0),
-            idle: span(None, file.idle_timeout, 200),
-        };
-        let answer_within =
-            if limits.answer_within.is_zero() { Duration::from_millis(4_500) } else { limits.answer_within };
-        let limits = IntakeLimits { answer_within, ..limits };
-        if limits.body == 0 || limits.bodies < limits.body.saturating_mul(4) {
-            return Err(Failure::Config(
-                "memory must be at least four times body_limit: a body may be compressed, and several come at once"
-                    .to_owned(),
-            ));
-        }
-        if limits.connections == 0 || limits.drains == 0 {
-            return Err(Failure::Config("max_connections and max_drains must be at least 1".to_owned()));
-        }
-        let drain_limits = DrainLimits::within(limits.drain).ok_or_else(|| {
-            Failure::Config("drain_memory is too little for a pipeline; 32MB is a small one".to_owned())
-        })?;
-        let mut drains = BTreeMap::new();
-        let mut access = Vec::new();
-        for drain in file.drain {
-            let own = drain.settings()?;
-            if drain.name.is_empty() || drain.name.contains(['/', '\n']) || drains.contains_key(&drain.name) {
-                return Err(Failure::Config(format!(
-                    "drain {:?}: a drain's name is unique, not empty and has no slash",
-                    drain.name
-                )));
-            }
-            let password = password(drain.password, drain.password_file, beside, &drain.name)?;
-            access.push((drain.name.clone(), drain.user, password, drain.tokens));
-            drains.insert(drain.name, own);
-        }
+        let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
+        let limits = limits(&file, &mut warnings)?;
+        let (drains, access) = drains(file.drain, beside, &mut warnings)?;
         let settings = Settings {
             window_ms: millis(span(args.window, file.window, 60)),
             lateness_ms: millis(span(args.lateness, file.lateness, 60)),
             horizon_ms: millis(span(None, file.horizon, 3_600)),
             extended: args.extended || file.extended,
             websockets: file.websockets.unwrap_or(true),
-            limits: drain_limits,
+            limits: DrainLimits::within(limits.drain)
+                .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?,
             drains,
         };
         if settings.window().is_zero() || !DAY.as_millis().is_multiple_of(settings.window().as_millis()) {
-            return Err(Failure::Config("--window: the length of a window divides a day".to_owned()));
+            return Err(Wrong::new("--window: the length of a window divides a day"));
         }
         let watcher = match file.watcher {
             Some(Watcher { user, password: text, password_file }) => {
-                Some((user, password(text, password_file, beside, "watcher")?))
+                Some((user, password(text, password_file, beside, "[watcher]", &mut warnings)?))
             }
             None => None,
         };
         let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
         let tls = file.tls.map(|files| Tls::read(&beside.join(files.certificate), &beside.join(files.key)));
-        let tls = tls.transpose().map_err(|why| Failure::Config(format!("[tls]: {why}")))?;
+        let tls = tls.transpose().map_err(|why| Wrong(format!("[tls], {why}")))?;
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
-        let otlp = otlp.map_err(|why| Failure::Config(format!("otlp: {why}")))?;
-        let public = [Some(listen), file.syslog].into_iter().flatten().find(|address| !address.ip().is_loopback());
-        let missing = match (access.is_open(), tls.is_none()) {
-            (true, true) => Some("credentials ([[drain]]) and TLS ([tls]) are"),
-            (true, false) => Some("credentials ([[drain]]) are"),
-            (false, true) => Some("TLS ([tls]) is"),
-            (false, false) => None,
-        };
-        if let (Some(address), Some(missing), false) = (public, missing, insecure) {
-            return Err(Failure::Config(format!(
-                "{address} can be reached from outside, and {missing} missing in the configuration. If something in \
-                 front of it looks after that: --insecure"
-            )));
-        }
-        Ok(Self {
+        let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
+        let config = Self {
             listen,
             syslog: file.syslog,
             tls,
@@ -258,63 +135,256 @@ impl Config {
             snapshot_every: span(None, file.snapshot_every, 30),
             store_limit: file.store_limit.map(|size| size.0),
             limits,
+            insecure,
             access,
             settings,
-        })
+            warnings,
+        };
+        config.fits(machine::memory())
     }
 
-    /// The most octets that the process takes besides its program, SQLite's cache and the buffers of the system.
+    /// Whether its own addresses may be listened on.
+    ///
+    /// # Errors
+    /// As [`is_safe_with`](Self::is_safe_with).
+    pub(crate) fn may_start(&self) -> Result<(), String> {
+        self.is_safe_with(self.tls.is_some(), [Some(self.listen), self.syslog].into_iter().flatten())
+    }
+
+    /// Whether these addresses may be listened on.
+    ///
+    /// # Errors
+    /// When others reach one of them, and credentials or TLS are missing.
+    pub(crate) fn is_safe_with(
+        &self,
+        is_encrypted: bool,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<(), String> {
+        let public = addresses.into_iter().find(|address| !address.ip().is_loopback());
+        let missing = match (self.access.is_open(), !is_encrypted) {
+            (true, true) => Some("credentials ([[drain]]) and TLS ([tls]) are"),
+            (true, false) => Some("credentials ([[drain]]) are"),
+            (false, true) => Some("TLS ([tls]) is"),
+            (false, false) => None,
+        };
+        match (public, missing) {
+            (Some(address), Some(missing)) if !self.insecure => Err(format!(
+                "{address} can be reached from outside, and {missing} missing in the configuration. If something in \
+                 front of it looks after that: --insecure"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sees that the bound can be kept on a machine with so much memory.
+    fn fits(mut self, machine: Option<usize>) -> Result<Self, Wrong> {
+        let Some(machine) = machine else { return Ok(self) };
+        for (key, bytes) in [("memory", self.limits.bodies), ("drain_memory", self.limits.drain)] {
+            if bytes > machine {
+                return Err(Wrong(format!("{key} is more than this machine has, which is {} MB", machine >> 20)));
+            }
+        }
+        let most = self.max_memory();
+        if most > machine {
+            self.warnings.push(format!(
+                "the bound on memory is {} MB, and this machine has {} MB: lower max_drains, drain_memory, memory or \
+                 max_connections",
+                most >> 20,
+                machine >> 20
+            ));
+        }
+        Ok(self)
+    }
+
+    /// The most bytes that the process takes besides its program, SQLite's cache and the buffers of the system.
     pub(crate) fn max_memory(&self) -> usize {
-        /// What hyper reads of a head at most, and the connection's own state.
-        const CONNECTION: usize = HEAD_LIMIT + 8 * 1024;
+        let connection = if self.tls.is_some() { ENCRYPTED } else { PLAIN };
         let pipelines = self.limits.drain.saturating_mul(self.limits.drains);
         // A snapshot is written one drain at a time, and is no larger than the state it is of.
         let snapshot = self.limits.drain;
         pipelines
             .saturating_add(snapshot)
             .saturating_add(self.limits.bodies)
-            .saturating_add(CONNECTION.saturating_mul(self.limits.connections))
+            .saturating_add(ANSWERS)
+            .saturating_add(connection.saturating_mul(self.limits.connections))
+    }
+
+    /// The keys that say something else there, and hold from the next start on.
+    pub(crate) fn differs_at_start(&self, other: &Self) -> Vec<&'static str> {
+        let (own, others) = (&self.settings, &other.settings);
+        let all = [
+            ("listen", self.listen != other.listen),
+            ("syslog", self.syslog != other.syslog),
+            ("tls", self.tls.is_some() != other.tls.is_some()),
+            ("otlp", self.otlp != other.otlp),
+            ("store", self.store != other.store),
+            ("out", self.out != other.out),
+            ("window", own.window_ms != others.window_ms),
+            ("lateness", own.lateness_ms != others.lateness_ms),
+            ("horizon", own.horizon_ms != others.horizon_ms),
+            ("extended", own.extended != others.extended),
+            ("websockets", own.websockets != others.websockets),
+            ("retention", self.retention != other.retention),
+            ("snapshot_every", self.snapshot_every != other.snapshot_every),
+            ("store_limit", self.store_limit != other.store_limit),
+            ("body_limit", self.limits.body != other.limits.body),
+            ("memory", self.limits.bodies != other.limits.bodies),
+            ("drain_memory", self.limits.drain != other.limits.drain),
+            ("max_connections", self.limits.connections != other.limits.connections),
+            ("max_drains", self.limits.drains != other.limits.drains),
+            ("answer_within", self.limits.answer_within != other.limits.answer_within),
+            ("idle_timeout", self.limits.idle != other.limits.idle),
+            ("insecure", self.insecure != other.insecure),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 
-/// The most octets of a request's head.
+/// The most bytes of a request's head.
 pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
+/// What is there of answers at a time.
+pub(crate) const ANSWERS: usize = 16 << 20;
+/// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
+/// first bytes; the state of the task.
+const PLAIN: usize = 3 * HEAD_LIMIT;
+/// TLS buffers a record each way besides.
+const ENCRYPTED: usize = PLAIN + 48 * 1024;
 
-fn read(path: &Path) -> Result<File, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::open(path, error))?;
-    // The parser's own message would print the line, and with it perhaps a password.
-    toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        Failure::Config(format!("{}: line {line}: {}", path.display(), error.message()))
-    })
+/// What is wrong with the configuration.
+#[derive(Debug)]
+struct Wrong(String);
+
+impl Wrong {
+    fn new(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
+
+fn span(argument: Option<Duration>, file: Option<Span>, default: u64) -> Duration {
+    argument.or(file.map(|span| span.0)).unwrap_or(Duration::from_secs(default))
+}
+
+fn limits(file: &File, warnings: &mut Vec<String>) -> Result<IntakeLimits, Wrong> {
+    let bodies = file.memory.map_or(64 << 20, |size| size.0);
+    let limits = IntakeLimits {
+        body: file.body_limit.map_or(8 << 20, |size| size.0),
+        bodies,
+        frames: if file.syslog.is_some() { bodies / 4 } else { 0 },
+        connections: file.max_connections.unwrap_or(4_096),
+        drains: file.max_drains.unwrap_or(16),
+        drain: file.drain_memory.map_or(256 << 20, |size| size.0),
+        answer_within: file.answer_within.map_or(Duration::from_millis(4_500), |span| span.0),
+        idle: span(None, file.idle_timeout, 200),
+    };
+    for (key, time) in [("answer_within", limits.answer_within), ("idle_timeout", limits.idle)] {
+        if time < Duration::from_millis(100) {
+            return Err(Wrong(format!("{key} is too short for anything to come: 1s is short")));
+        }
+    }
+    if limits.answer_within >= LOGPLEX_WAITS {
+        warnings.push("answer_within is 5 s or more: Logplex does not wait that long, and sends again".to_owned());
+    }
+    if limits.body < SMALLEST_BODY {
+        return Err(Wrong::new("body_limit is below 16kB, and Logplex would drop most of what it sends: 1MB is small"));
+    }
+    if file.syslog.is_some() && limits.body < SMALLEST_BODY_WITH_SYSLOG {
+        return Err(Wrong::new(
+            "body_limit must be at least 128kB with syslog: a frame may have 64 kB, and others wait with it",
+        ));
+    }
+    if limits.bodies < limits.body.saturating_mul(4) {
+        return Err(Wrong::new(
+            "memory must be at least four times body_limit: a body may be compressed, and several come at once",
+        ));
+    }
+    if limits.connections == 0 || limits.drains == 0 {
+        return Err(Wrong::new("max_connections and max_drains must be at least 1"));
+    }
+    if limits.connections > MOST_CONNECTIONS || limits.drains > MOST_DRAINS {
+        return Err(Wrong(format!(
+            "max_connections must be at most {MOST_CONNECTIONS} and max_drains at most {MOST_DRAINS}"
+        )));
+    }
+    Ok(limits)
+}
+
+/// What [`Access::new`] takes of each drain: name, user, password, tokens.
+type Entry = (String, String, String, Vec<String>);
+
+/// The settings of each drain by its name, and who may send as it.
+fn drains(
+    all: Vec<Drain>,
+    beside: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<(BTreeMap<String, DrainSettings>, Vec<Entry>), Wrong> {
+    let mut settings = BTreeMap::new();
+    let mut access: Vec<Entry> = Vec::new();
+    let mut tokens = BTreeSet::new();
+    for (place, drain) in all.into_iter().enumerate() {
+        // A name may be a secret in the wrong place, too: sections are counted instead.
+        let section = format!("[[drain]] {}", place + 1);
+        if drain.name.is_empty() || drain.name.contains(['/', '\n']) || settings.contains_key(&drain.name) {
+            return Err(Wrong(format!("{section}: a drain's name is unique, not empty and has no slash")));
+        }
+        let plan = drain.plan.as_deref().map(plan::load).transpose().map_err(|_| {
+            Wrong(format!(
+                "{section}, plan: neither development nor gold, nor a file that holds a plan; \
+                 `logdrain top --plan FILE` says what is wrong with one"
+            ))
+        })?;
+        let password = password(drain.password, drain.password_file, beside, &section, warnings)?;
+        if let Some(same) = access.iter().position(|(_, user, other, _)| *user == drain.user && *other == password) {
+            return Err(Wrong(format!(
+                "{section} has the user and the password of [[drain]] {}: nobody could tell their deliveries apart",
+                same + 1
+            )));
+        }
+        for token in &drain.tokens {
+            if !drain_name::is_token(token) {
+                return Err(Wrong(format!("{section}, tokens: a token has 64 bytes at most, no slash and no space")));
+            }
+            if !tokens.insert(token.clone()) {
+                return Err(Wrong(format!(
+                    "{section}, tokens: one of them stands there already: a token is of one drain"
+                )));
+            }
+        }
+        access.push((drain.name.clone(), drain.user, password, drain.tokens));
+        settings.insert(drain.name, DrainSettings { app: drain.app, plan });
+    }
+    Ok((settings, access))
 }
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl Drain {
-    fn settings(&self) -> Result<DrainSettings, Failure> {
-        let plan = self.plan.as_deref().map(plan::load).transpose()?;
-        Ok(DrainSettings { app: self.app.clone(), plan })
-    }
-}
-
 /// A password, as it stands there or in a file of its own.
-fn password(text: Option<Secret>, file: Option<PathBuf>, beside: &Path, whose: &str) -> Result<String, Failure> {
-    match (text, file) {
-        (Some(Secret(password)), None) if !password.is_empty() => Ok(password),
+fn password(
+    text: Option<Secret>,
+    file: Option<PathBuf>,
+    beside: &Path,
+    section: &str,
+    warnings: &mut Vec<String>,
+) -> Result<String, Wrong> {
+    let password = match (text, file) {
+        (Some(Secret(password)), None) if !password.is_empty() => password,
         (None, Some(path)) => {
-            let path = beside.join(path);
-            let text = std::fs::read_to_string(&path).map_err(|error| Failure::open(&path, error))?;
+            // Nor is the path told: a password may stand in its place.
+            let text = std::fs::read_to_string(beside.join(path))
+                .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
             let password = text.trim_end_matches(['\r', '\n']);
             if password.is_empty() {
-                return Err(Failure::Config(format!("{}: holds no password", path.display())));
+                return Err(Wrong(format!("{section}, password_file: holds no password")));
             }
-            Ok(password.to_owned())
+            password.to_owned()
         }
-        _ => Err(Failure::Config(format!("{whose:?}: give one of password and password_file"))),
+        _ => return Err(Wrong(format!("{section}: give one of password and password_file"))),
+    };
+    if password.chars().count() < SHORT_PASSWORD {
+        warnings.push(format!("{section}: the password has fewer than {SHORT_PASSWORD} characters and can be guessed"));
     }
+    Ok(password)
 }
 
 #[cfg(test)]
@@ -324,7 +394,9 @@ mod tests {
     const EXAMPLE: &str = include_str!("../../logdrain.toml");
 
     fn load(text: &str) -> Result<Config, Failure> {
-        Config::from_file(&ServeArgs::default(), toml::from_str(text).unwrap(), Path::new(""))
+        let config = Config::from_text(&ServeArgs::default(), text)?;
+        config.may_start().map_err(Failure::Config)?;
+        Ok(config)
     }
 
     #[test]
@@ -358,30 +430,83 @@ mod tests {
     }
 
     #[test]
-    fn a_password_of_the_wrong_kind_is_not_quoted() {
-        for value in ["4711", "[\"4711\"]", "4711.5", "{ a = \"4711\" }"] {
-            let text = format!("[watcher]\nuser = \"ops\"\npassword = {value}\n");
-            let error = toml::from_str::<File>(&text).unwrap_err();
-            assert!(error.message().contains("text in quotes") && !error.message().contains("4711"), "{error}");
-        }
-    }
-
-    #[test]
     fn contradictions_are_told_and_secrets_are_not() {
+        let drain = |name: &str, rest: &str| format!("[[drain]]\nname = \"{name}\"\nuser = \"u\"\n{rest}\n");
+        let long = "password = \"s3cret-and-long\"";
         for (text, said) in [
-            ("window = \"7s\"", "divides a day"),
-            ("memory = \"8MB\"", "four times body_limit"),
-            ("drain_memory = \"1MB\"", "too little"),
-            ("max_drains = 0", "at least 1"),
-            ("[[drain]]\nname = \"a/b\"\nuser = \"u\"\npassword = \"s3cret\"", "no slash"),
-            ("[[drain]]\nname = \"a\"\nuser = \"u\"", "one of password and password_file"),
-            ("[tls]\ncertificate = \"no.pem\"\nkey = \"no.key\"", "no certificate can be read"),
-            ("listen = \"0.0.0.0:1\"", "credentials ([[drain]]) and TLS ([tls]) are missing"),
-            ("syslog = \"0.0.0.0:1\"", "can be reached from outside"),
+            ("window = \"7s\"".to_owned(), "divides a day"),
+            ("memory = \"8MB\"".to_owned(), "four times body_limit"),
+            ("drain_memory = \"1MB\"".to_owned(), "too little"),
+            ("max_drains = 0".to_owned(), "at least 1"),
+            ("max_drains = 4000000000".to_owned(), "max_drains at most"),
+            ("max_connections = 4000000000".to_owned(), "max_connections must be at most"),
+            ("body_limit = \"1\"".to_owned(), "body_limit is below 16kB"),
+            ("body_limit = \"32kB\"\nsyslog = \"127.0.0.1:1\"".to_owned(), "at least 128kB with syslog"),
+            ("idle_timeout = \"0s\"".to_owned(), "idle_timeout is too short"),
+            ("answer_within = \"0s\"".to_owned(), "answer_within is too short"),
+            (
+                drain("a/s3cret", "password = \"s3cret\""),
+                "[[drain]] 1: a drain's name is unique, not empty and has no slash",
+            ),
+            (drain("a", ""), "[[drain]] 1: give one of password and password_file"),
+            (drain("a", "password = \"s3cret\"\npassword_file = \"s3cret\""), "give one of"),
+            (drain("a", "password_file = \"s3cret\""), "[[drain]] 1, password_file: cannot be read: entity not found"),
+            (drain("a", "password = \"s3cret\"\nplan = \"s3cret\""), "[[drain]] 1, plan: neither"),
+            (drain("a", "password = \"x\"\ntokens = [\"s3cret token\"]"), "[[drain]] 1, tokens: a token has 64 bytes"),
+            (drain("a", long) + &drain("b", long), "[[drain]] 2 has the user and the password of [[drain]] 1"),
+            (
+                drain("a", "password = \"x\"\ntokens = [\"d.s3cret\"]")
+                    + &drain("b", "password = \"y\"\ntokens = [\"d.s3cret\"]"),
+                "[[drain]] 2, tokens: one of them stands there already",
+            ),
+            (
+                "[watcher]\nuser = \"u\"\npassword_file = \"s3cret\"".to_owned(),
+                "[watcher], password_file: cannot be read",
+            ),
+            (
+                "[tls]\ncertificate = \"s3cret.pem\"\nkey = \"no.key\"".to_owned(),
+                "[tls], certificate: no certificate can be read",
+            ),
+            ("otlp = \"https://user:s3cret@collector.example.com\"".to_owned(), "otlp: expected http://"),
+            ("otlp = \"http://user:s3cret@collector.example.com\"".to_owned(), "otlp: "),
+            ("otlp = \"s3cret\"".to_owned(), "otlp: expected http://"),
+            ("otlp = \"http://s3cret s3cret\"".to_owned(), "otlp: "),
+            ("listen = \"0.0.0.0:1\"".to_owned(), "credentials ([[drain]]) and TLS ([tls]) are missing"),
+            ("syslog = \"0.0.0.0:1\"".to_owned(), "can be reached from outside"),
         ] {
-            let error = load(text).err().map(|error| error.to_string()).unwrap_or_default();
+            let error = load(&text).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(said) && !error.contains("s3cret"), "{text}: {error}");
         }
         assert!(load("listen = \"0.0.0.0:1\"\ninsecure = true").is_ok());
+    }
+
+    #[test]
+    fn what_is_hardly_meant_is_warned_of() {
+        let drain = |password: &str| format!("[[drain]]\nname = \"a\"\nuser = \"u\"\npassword = \"{password}\"\n");
+        assert!(load(&drain("twelve-chars")).unwrap().warnings.iter().all(|warning| !warning.contains("password")));
+        let warned = load(&drain("p")).unwrap().warnings.join("\n");
+        assert!(warned.contains("[[drain]] 1: the password has fewer than 12 characters"), "{warned}");
+        assert!(
+            load("answer_within = \"6s\"").unwrap().warnings.join("\n").contains("Logplex does not wait that long")
+        );
+    }
+
+    #[test]
+    fn what_the_machine_does_not_have_is_refused_or_warned_of() {
+        let fits = |text: &str, machine| load(text).unwrap().fits(Some(machine));
+        assert!(fits("memory = \"100MB\"", 64 << 20).unwrap_err().0.contains("memory is more than this machine has"));
+        assert!(fits("", 128 << 20).unwrap_err().0.contains("drain_memory is more than this machine has"));
+        assert!(fits("", 1 << 30).unwrap().warnings.join("\n").contains("the bound on memory is"));
+        assert!(fits("", 64 << 30).unwrap().warnings.join("\n").is_empty() || cfg!(not(target_os = "linux")));
+        let absurd = load("drain_memory = \"102400GB\"").map(|config| config.fits(machine::memory()));
+        assert!(absurd.is_err() || machine::memory().is_none());
+    }
+
+    #[test]
+    fn the_bound_covers_connections_with_their_buffers() {
+        let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
+        assert_eq!(bound(2) - bound(1), PLAIN);
+        let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
+        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + ANSWERS + 10 * PLAIN);
     }
 }

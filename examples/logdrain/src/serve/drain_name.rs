@@ -9,10 +9,16 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The longest drain token that is taken. Logplex's own have 38 bytes.
-pub(crate) const LONGEST_TOKEN: usize = 64;
+const LONGEST_TOKEN: usize = 64;
 
 /// Stands for a token that did not come, as from Private Spaces.
 pub(crate) const NO_TOKEN: &str = "-";
+
+/// Whether it may be a drain token. Every row and every pipeline is under its name, so it is short, and without a slash
+/// it is not taken for a name and a token.
+pub(crate) fn is_token(token: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+}
 
 /// A drain, by the key that the journal knows it by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

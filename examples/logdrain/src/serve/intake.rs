@@ -14,11 +14,12 @@ pub(crate) use http::router;
 pub(crate) use tls::Tls;
 
 use super::config::IntakeLimits;
-use super::counters::Counters;
+use super::counters::{Counters, Refused};
 use super::journal::{Message, Progress};
+use super::settings::Settings;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,8 @@ pub(crate) struct Intake {
     pub(crate) limits: IntakeLimits,
     access: RwLock<Arc<Access>>,
     tls: RwLock<Option<Tls>>,
+    /// What the journal was told last.
+    settings: Mutex<Settings>,
     /// Memory for bodies, in units of [`UNIT`] octets.
     budget: Arc<Semaphore>,
     /// There when the store is open.
@@ -54,6 +57,7 @@ impl Intake {
         limits: IntakeLimits,
         access: Access,
         tls: Option<Tls>,
+        settings: Settings,
         progress: Arc<Progress>,
         counters: Arc<Counters>,
         ready: Arc<AtomicBool>,
@@ -62,6 +66,7 @@ impl Intake {
             limits,
             access: RwLock::new(Arc::new(access)),
             tls: RwLock::new(tls),
+            settings: Mutex::new(settings),
             budget: Arc::new(Semaphore::new(limits.bodies / UNIT)),
             queue: RwLock::new(None),
             closed: AtomicBool::new(false),
@@ -97,6 +102,20 @@ impl Intake {
     /// The way to the journal; `None` while it is closed.
     pub(crate) fn queue(&self) -> Option<SyncSender<Message>> {
         self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the settings for all deliveries that are taken from now on.
+    ///
+    /// # Errors
+    /// When the journal takes nothing now. Nothing has changed then.
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = settings.clone();
+        change(&mut changed);
+        let queue = self.queue().ok_or(Refused::CannotStore)?;
+        queue.try_send(Message::Settings(Box::new(changed.clone()))).map_err(|_| Refused::Queue)?;
+        *settings = changed;
+        Ok(())
     }
 
     /// Nothing is taken any more.

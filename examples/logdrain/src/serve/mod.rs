@@ -33,6 +33,7 @@ mod metrics;
 mod opening;
 mod page;
 mod pipeline;
+mod reload;
 mod settings;
 mod sinks;
 mod snapshot;
@@ -42,18 +43,19 @@ pub(crate) use doctor::run as doctor;
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Status};
 use board::Board;
-use config::Config;
+use config::{Config, IntakeLimits};
 use consumer::Consumer;
 use counters::Counters;
 use intake::{Intake, Way};
 use journal::{Message, Progress, WindowClock, Writer};
 use opening::{Closed, Opened};
+use reload::Running;
 use sinks::{JsonLines, otlp};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -68,6 +70,11 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// Between two tries to open the store.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Open files besides connections: the store with its log and index, rows, snapshots, what the runtime needs.
+const OWN_FILES: usize = 40;
+/// With fewer it would say that it listens, and serve nobody.
+const FEWEST_CONNECTIONS: usize = 8;
+
 /// Why it is time to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Ending {
@@ -81,7 +88,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_target(false)
         .init();
-    let config = Config::load(args)?;
+    let text = Config::text(args)?;
+    let config = Config::from_text(args, &text)?;
+    config.may_start().map_err(Failure::Config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let connections = connections(config.limits.connections)?;
+    let config = Arc::new(config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(4)
@@ -98,6 +112,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     if let Some(listen) = syslog.as_ref().and_then(|listener| listener.local_addr().ok()) {
         tracing::info!(syslog = %listen, "syslog drains are taken, too");
     }
+    let syslog_bound = syslog.as_ref().and_then(|listener| listener.local_addr().ok());
+    let bound: Vec<_> = [Some(listen), syslog_bound].into_iter().flatten().collect();
 
     let reopen = Arc::new(AtomicBool::new(false));
     let stop = Arc::new(AtomicBool::new(false));
@@ -111,11 +127,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let counters = Arc::new(Counters::default());
     let ready = Arc::default();
     let board = Board::default();
-    let Config { access, tls, settings, limits, retention, .. } = &config;
+    let Config { access, tls, settings, limits, retention, .. } = &*config;
     let intake = Arc::new(Intake::new(
-        *limits,
+        IntakeLimits { connections, ..*limits },
         access.clone(),
         tls.clone(),
+        settings.clone(),
         progress.clone(),
         counters.clone(),
         Arc::clone(&ready),
@@ -128,7 +145,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let accepting = runtime.spawn(intake::accept(listener, http, intake.clone(), closing.clone()));
     let gathering =
         syslog.map(|listener| runtime.spawn(intake::accept(listener, Way::Syslog, intake.clone(), closing)));
-    runtime.spawn(signals(args.clone(), intake.clone(), reopen, ending.clone()));
+    let running = Running {
+        args: args.clone(),
+        config: config.clone(),
+        bound,
+        text: Mutex::new(text),
+        intake: intake.clone(),
+        reopen,
+    };
+    runtime.spawn(signals(running, ending.clone()));
     let close = move || {
         let _ = close.send(true);
         let both = async {
@@ -240,7 +265,7 @@ fn open(config: &Config, endings: &Receiver<Ending>) -> Result<Option<Opened>, F
 
 /// Tells when the program is asked to end, and reads the configuration again whenever it is asked to.
 #[cfg(unix)]
-async fn signals(args: ServeArgs, intake: Arc<Intake>, reopen: Arc<AtomicBool>, ending: Sender<Ending>) {
+async fn signals(running: Running, ending: Sender<Ending>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
@@ -252,34 +277,35 @@ async fn signals(args: ServeArgs, intake: Arc<Intake>, reopen: Arc<AtomicBool>, 
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&args, &intake, &reopen),
+            _ = hang_up.recv() => running.reload(),
         }
     }
     let _ = ending.send(Ending::Asked);
 }
 
 #[cfg(not(unix))]
-async fn signals(_: ServeArgs, _: Arc<Intake>, _: Arc<AtomicBool>, ending: Sender<Ending>) {
+async fn signals(_: Running, ending: Sender<Ending>) {
     let _ = tokio::signal::ctrl_c().await;
     let _ = ending.send(Ending::Asked);
 }
 
-/// SIGHUP: credentials, apps and plans are read again, and the output is opened anew. Anything wrong changes nothing.
-fn reload(args: &ServeArgs, intake: &Intake, reopen: &AtomicBool) {
-    reopen.store(true, Ordering::Release);
-    match Config::load(args) {
-        Ok(config) => {
-            let sent = intake.queue().map(|queue| queue.try_send(Message::Settings(Box::new(config.settings))));
-            if !matches!(sent, Some(Ok(()))) {
-                tracing::error!("deliveries are not being taken now: send SIGHUP again");
-                return;
-            }
-            intake.set_access(config.access);
-            intake.set_tls(config.tls);
-            tracing::info!("the configuration was read again; addresses and limits hold from the next start on");
-        }
-        Err(error) => tracing::error!(%error, "the configuration was not read again"),
+/// How many connections there may be: as configured, as far as the system has open files for them.
+fn connections(wanted: usize) -> Result<usize, Failure> {
+    let files = (wanted + OWN_FILES) as u64;
+    let Some(allowed) = config::open_files(files).filter(|allowed| *allowed < files) else { return Ok(wanted) };
+    let possible = usize::try_from(allowed).unwrap_or(0).saturating_sub(OWN_FILES);
+    if possible < FEWEST_CONNECTIONS {
+        return Err(Failure::Config(format!(
+            "the system allows {allowed} open files (ulimit -n), and {} is the least with which anybody could be \
+             served: raise it",
+            OWN_FILES + FEWEST_CONNECTIONS
+        )));
     }
+    tracing::warn!(
+        "the system allows {allowed} open files (ulimit -n, LimitNOFILE), which is too few for max_connections = \
+         {wanted}: there will be {possible} connections at most"
+    );
+    Ok(possible)
 }
 
 fn spawn<T: Send + 'static>(

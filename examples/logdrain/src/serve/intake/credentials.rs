@@ -1,7 +1,7 @@
 //! Who may send, and which pipeline reads what they send.
 
 use crate::serve::counters::Refused;
-use crate::serve::drain_name::{LONGEST_TOKEN, NO_TOKEN};
+use crate::serve::drain_name::{NO_TOKEN, is_token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -55,6 +55,16 @@ impl Access {
             })
             .collect();
         Self { drains, watcher: watcher.map(|(user, password)| digest(user, password)) }
+    }
+
+    /// Whether somebody was named to watch.
+    pub(crate) const fn has_watcher(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// Whether the page and `/metrics` are for everybody.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.is_open() && self.watcher.is_none()
     }
 
     /// Whether anyone may send.
@@ -121,12 +131,6 @@ impl Access {
             Err(Refused::Credentials)
         }
     }
-}
-
-/// Whether it may be a drain token. Every row and every pipeline is under its name, so it is short, and without a slash
-/// it is not taken for a name and a token.
-fn is_token(token: &str) -> bool {
-    (1..=LONGEST_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
 }
 
 fn digest(user: &str, password: &str) -> [u8; 32] {
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_token_that_logplex_would_not_send_is_refused() {
-        let (long, longest) = ("d".repeat(LONGEST_TOKEN + 1), "d".repeat(LONGEST_TOKEN));
+        let (long, longest) = ("d".repeat(65), "d".repeat(64));
         let (open, access) = (Access::new([], None), access());
         for token in [long.as_str(), "", "shop/d.1", "d 1", "d.\u{e4}", "d.\n", "\u{1b}[2J"] {
             assert_eq!(open.drain_key(None, Some(token)), Err(Refused::Token), "{token:?}");

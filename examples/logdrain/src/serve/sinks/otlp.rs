@@ -49,15 +49,18 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with it. The address is not repeated: it may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("{text}: {error}"))?;
-        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(format!(
-                "{text}: expected http://HOST:PORT/v1/metrics, a collector on this machine or in its network; what \
-                 goes further is the collector's affair"
-            ));
+        let expected = || {
+            "expected http://HOST:PORT/v1/metrics, a collector on this machine or in its network; what goes further is \
+             the collector's affair"
+                .to_owned()
         };
+        let uri: Uri = text.parse().map_err(|_| expected())?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(expected()) };
+        if authority.as_str().contains('@') {
+            return Err("a user and a password in the address are not sent: leave them out".to_owned());
+        }
         let path = if uri.path() == "/" { "/v1/metrics" } else { uri.path() };
         Ok(Self {
             authority: authority.to_string(),

@@ -1,0 +1,32 @@
+//! What the machine has: memory, and open files.
+
+/// The bytes of memory that there are for this process, as far as the system says.
+pub(super) fn memory() -> Option<usize> {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
+    });
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    [total, group].into_iter().flatten().min()
+}
+
+/// Asks the system for so many open files, and answers how many there may be; `None` where nobody knows.
+#[cfg(unix)]
+pub(crate) fn open_files(wanted: u64) -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let current = current?;
+    if current >= wanted {
+        return Some(current);
+    }
+    let raised = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }) {
+        Ok(()) => Some(raised),
+        Err(_) => Some(current),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_files(_: u64) -> Option<u64> {
+    None
+}
