@@ -2,16 +2,23 @@
 //! pipelines puts it up; `/metrics` and the page read it, and neither waits for the other for long.
 
 use super::pipeline::Pipelines;
+use super::settings::Settings;
 use super::sinks::{Row, RowSink, Stopped};
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::Standing;
-use heroku_metrics::model::{DataPointBuf, Timestamp};
+use heroku_metrics::model::{DataPoint, DataPointBuf, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Rows of a window that are shown; the rest is counted.
+/// Rows of a window that are shown, and how many bytes their names and tags may take; the rest is counted.
 const ROWS: usize = 500;
+const ROW_BYTES: usize = 512 << 10;
+/// Windows, and the time at least, after which the last window of a drain that went silent is shown no more.
+const SILENT_WINDOWS: u32 = 5;
+const SILENT_AT_LEAST: Duration = Duration::from_secs(30);
+/// The most bytes that the board takes for one drain: its rows, its lines, its streams that cost most.
+pub(crate) const DRAIN_BYTES: usize = 1 << 20;
 /// Windows that a sparkline shows.
 pub(crate) const HISTORY: usize = 60;
 /// Metrics that have one.
@@ -25,11 +32,13 @@ const TOP: usize = 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Board(Arc<Mutex<Shown>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
     /// The last move of the watermark.
     pub(crate) time: Option<Timestamp>,
     pub(crate) drains: BTreeMap<Arc<str>, Drain>,
+    /// Windows that began before this are shown no more.
+    since: Option<Timestamp>,
     /// When, and how many deliveries and lines there had been.
     samples: VecDeque<(Instant, u64, u64)>,
 }
@@ -48,15 +57,17 @@ impl Shown {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Drain {
     pub(crate) ledger: Option<Ledger>,
     pub(crate) streams: usize,
     pub(crate) open_windows: usize,
     pub(crate) memory: usize,
+    /// When its last delivery came, as far as that was since the start.
+    pub(crate) heard: Option<Timestamp>,
     pub(crate) quota_used: u64,
     pub(crate) quota_limit: Option<u32>,
-    pub(crate) top: Vec<Stream>,
+    pub(crate) top: Arc<[Stream]>,
     pub(crate) window: Window,
     pub(crate) lines: BTreeMap<String, Line>,
 }
@@ -72,21 +83,28 @@ pub(crate) struct Stream {
 }
 
 /// The last window that was closed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     pub(crate) start: Option<Timestamp>,
-    pub(crate) rows: Vec<DataPointBuf>,
+    /// Shared, so that a copy of the board is made in no time.
+    pub(crate) rows: Vec<Arc<DataPointBuf>>,
+    pub(crate) bytes: usize,
     /// Rows beyond those.
     pub(crate) more: u64,
 }
 
 /// One number a window, over all tags of a metric: the sum of a count, the number of values of the others.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Line(pub(crate) VecDeque<(i64, f64)>);
 
 impl Board {
-    pub(crate) fn look(&self) -> MutexGuard<'_, Shown> {
+    fn look(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is up now. Whoever makes a text of it does not hold the pipelines up meanwhile.
+    pub(crate) fn copy(&self) -> Shown {
+        self.look().clone()
     }
 
     /// Puts up how the pipelines stand. `with_top` adds what costs most, which looks at every stream.
@@ -119,13 +137,15 @@ impl Board {
             let drain = shown.drains.entry(key.clone()).or_default();
             drain.streams = aggregator.streams();
             drain.open_windows = aggregator.open_windows();
-            drain.memory = aggregator.memory();
+            drain.memory = aggregator.memory() + pipelines.memory_aside(key);
+            drain.heard = pipelines.heard(key).or(drain.heard);
             drain.ledger = Some(ledger);
             if let Some((used, limit, top)) = explained {
                 (drain.quota_used, drain.quota_limit, drain.top) = (used, limit, top);
             }
         }
         let mut shown = self.look();
+        shown.forget_silent(pipelines.settings());
         shown.samples.push_back((Instant::now(), deliveries, lines));
         if shown.samples.len() > SAMPLES {
             shown.samples.pop_front();
@@ -140,8 +160,11 @@ impl RowSink for Board {
         if !shown.drains.contains_key(row.drain) {
             shown.drains.insert(row.drain.into(), Drain::default());
         }
+        let is_old = shown.since.is_some_and(|since| row.point.window().start() < since);
         if let Some(drain) = shown.drains.get_mut(row.drain) {
-            drain.window.enter(row);
+            if !is_old {
+                drain.window.enter(row);
+            }
             drain.draw(row);
         }
         Ok(())
@@ -152,12 +175,28 @@ impl RowSink for Board {
     }
 }
 
+impl Shown {
+    /// Takes the last windows of drains down that have said nothing for some windows.
+    fn forget_silent(&mut self, settings: &Settings) {
+        let behind = settings.window() + settings.lateness();
+        let silence = (settings.window() * SILENT_WINDOWS).max(SILENT_AT_LEAST);
+        let Some(time) = self.time else { return };
+        let since = time.earlier(behind + silence);
+        self.since = Some(since);
+        for drain in self.drains.values_mut() {
+            if drain.window.start.is_some_and(|start| start < since) {
+                drain.window = Window::default();
+            }
+        }
+    }
+}
+
 impl Window {
     fn enter(&mut self, row: &Row<'_>) {
         let point = row.point;
         let start = point.window().start();
         if self.start.is_none_or(|shown| shown < start) {
-            *self = Self { start: Some(start), rows: Vec::new(), more: 0 };
+            *self = Self { start: Some(start), ..Self::default() };
         }
         if self.start != Some(start) {
             return;
@@ -169,12 +208,24 @@ impl Window {
                     == (point.name(), point.kind(), point.unit(), point.tags())
             });
             if let Some(same) = same {
-                *same = point.to_buf();
+                // Its name and tags are the same, so it takes as much as before.
+                *same = Arc::new(point.to_buf());
                 return;
             }
         }
-        if self.rows.len() < ROWS { self.rows.push(point.to_buf()) } else { self.more += 1 }
+        let bytes = text_bytes(point);
+        if self.rows.len() < ROWS && self.bytes + bytes <= ROW_BYTES {
+            self.bytes += bytes;
+            self.rows.push(Arc::new(point.to_buf()));
+        } else {
+            self.more += 1;
+        }
     }
+}
+
+/// What the name and the tags of a row take.
+fn text_bytes(point: &DataPoint<'_>) -> usize {
+    point.name().len() + point.tags().iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
 }
 
 impl Drain {
@@ -205,5 +256,68 @@ impl Drain {
                 points.pop_front();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::event::{Body, Event, Record};
+    use crate::serve::settings::DrainLimits;
+
+    fn pipelines() -> Pipelines {
+        Pipelines::new(Settings {
+            window_ms: 60_000,
+            lateness_ms: 60_000,
+            horizon_ms: 3_600_000,
+            extended: false,
+            websockets: true,
+            limits: DrainLimits::within(64 << 20).unwrap(),
+            drains: BTreeMap::new(),
+        })
+    }
+
+    fn deliver(pipelines: &mut Pipelines, board: &mut Board, drain: &str, line: &str) {
+        let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}");
+        let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
+        let time = Timestamp::from_unix_seconds(1_773_480_413);
+        let record = Record { drain: drain.into(), received: time, msg_count: None, body };
+        pipelines.apply(pipelines.position() + 1, &Event::Delivery(record), board).unwrap();
+    }
+
+    fn tick(pipelines: &mut Pipelines, board: &mut Board, seconds: i64) {
+        let time = Timestamp::from_unix_seconds(1_773_480_413 + seconds);
+        pipelines.apply(pipelines.position() + 1, &Event::Tick(time), board).unwrap();
+        board.show(pipelines, 0, false);
+    }
+
+    #[test]
+    fn the_last_window_of_a_drain_that_went_silent_is_taken_down_after_some_windows() {
+        let (mut pipelines, mut board) = (pipelines(), Board::default());
+        deliver(&mut pipelines, &mut board, "d.1", "count#n=1");
+        tick(&mut pipelines, &mut board, 120);
+        let rows = |board: &Board| board.copy().drains["d.1"].window.rows.len();
+        assert_eq!(rows(&board), 1);
+        tick(&mut pipelines, &mut board, 5 * 60);
+        assert_eq!(rows(&board), 1);
+        tick(&mut pipelines, &mut board, 8 * 60);
+        assert_eq!(rows(&board), 0);
+        // Nor does a late line bring it back.
+        deliver(&mut pipelines, &mut board, "d.1", "count#n=1");
+        tick(&mut pipelines, &mut board, 9 * 60);
+        assert_eq!(rows(&board), 0);
+    }
+
+    #[test]
+    fn a_drain_takes_a_bounded_place_on_the_board() {
+        let (mut pipelines, mut board) = (pipelines(), Board::default());
+        let tags: String = (0..40).map(|n| format!(" tag#{}{n}={}", "k".repeat(50), "v".repeat(200))).collect();
+        for n in 0..200 {
+            deliver(&mut pipelines, &mut board, "d.1", &format!("count#n{n}=1{tags}"));
+        }
+        tick(&mut pipelines, &mut board, 120);
+        let window = board.copy().drains.remove("d.1").unwrap().window;
+        assert!(window.bytes <= ROW_BYTES && window.bytes > ROW_BYTES - 20_000, "{}", window.bytes);
+        assert_eq!(window.rows.len() as u64 + window.more, 200);
     }
 }

@@ -6,6 +6,7 @@ mod machine;
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
+use super::board::DRAIN_BYTES;
 use super::drain_name;
 use super::intake::{Access, Tls};
 use super::settings::{DrainLimits, DrainSettings, Settings};
@@ -40,8 +41,18 @@ pub(crate) struct Config {
     pub(crate) insecure: bool,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
+    pub(crate) metrics: MetricsLimits,
     /// What is allowed and hardly meant.
     pub(crate) warnings: Vec<String>,
+}
+
+/// How much `/metrics` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MetricsLimits {
+    /// Whether the rows of the last windows are in it.
+    pub(crate) rows: bool,
+    /// The most bytes of the text.
+    pub(crate) bytes: usize,
 }
 
 /// What intake may take: of memory, of connections, of time.
@@ -63,6 +74,8 @@ pub(crate) struct IntakeLimits {
     pub(crate) idle: Duration,
 }
 
+/// The least that `/metrics` can be: the server's own numbers.
+const LEAST_METRICS: usize = 128 << 10;
 const DAY: Duration = Duration::from_secs(86_400);
 /// Less than this is no batch of Logplex: one line of its longest takes some 10 kB.
 const SMALLEST_BODY: usize = 16 << 10;
@@ -100,6 +113,13 @@ impl Config {
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let limits = limits(&file, &mut warnings)?;
         let (drains, access) = drains(file.drain, beside, &mut warnings)?;
+        let metrics = MetricsLimits {
+            rows: file.metrics_rows.unwrap_or(true),
+            bytes: file.metrics_limit.map_or(4 << 20, |size| size.0),
+        };
+        if metrics.bytes < LEAST_METRICS {
+            return Err(Wrong::new("metrics_limit must be at least 128kB"));
+        }
         let settings = Settings {
             window_ms: millis(span(args.window, file.window, 60)),
             lateness_ms: millis(span(args.lateness, file.lateness, 60)),
@@ -138,6 +158,7 @@ impl Config {
             insecure,
             access,
             settings,
+            metrics,
             warnings,
         };
         config.fits(machine::memory())
@@ -199,7 +220,7 @@ impl Config {
     /// The most bytes that the process takes besides its program, SQLite's cache and the buffers of the system.
     pub(crate) fn max_memory(&self) -> usize {
         let connection = if self.tls.is_some() { ENCRYPTED } else { PLAIN };
-        let pipelines = self.limits.drain.saturating_mul(self.limits.drains);
+        let pipelines = self.limits.drain.saturating_add(DRAIN_BYTES).saturating_mul(self.limits.drains);
         // A snapshot is written one drain at a time, and is no larger than the state it is of.
         let snapshot = self.limits.drain;
         pipelines
@@ -232,6 +253,8 @@ impl Config {
             ("drain_memory", self.limits.drain != other.limits.drain),
             ("max_connections", self.limits.connections != other.limits.connections),
             ("max_drains", self.limits.drains != other.limits.drains),
+            ("metrics_rows", self.metrics.rows != other.metrics.rows),
+            ("metrics_limit", self.metrics.bytes != other.metrics.bytes),
             ("answer_within", self.limits.answer_within != other.limits.answer_within),
             ("idle_timeout", self.limits.idle != other.limits.idle),
             ("insecure", self.insecure != other.insecure),
@@ -507,6 +530,6 @@ mod tests {
         let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
         assert_eq!(bound(2) - bound(1), PLAIN);
         let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
-        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + ANSWERS + 10 * PLAIN);
+        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + 2 * DRAIN_BYTES + ANSWERS + 10 * PLAIN);
     }
 }

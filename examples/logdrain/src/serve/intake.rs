@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What every request needs.
 #[derive(Debug)]
@@ -131,6 +131,12 @@ impl Intake {
     /// Octets that bodies may still take.
     pub(crate) fn free_memory(&self) -> usize {
         self.budget.available_permits() * UNIT
+    }
+
+    /// A share of the memory for bodies, for as long as it is held; `None` when there is not so much.
+    pub(crate) fn lease(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(octets.div_ceil(UNIT)).ok()?;
+        self.budget.clone().try_acquire_many_owned(units).ok()
     }
 
     /// Whether the disk took what came last.

@@ -1,20 +1,26 @@
 //! `/metrics`: what `serve` says of itself and of its drains, as Prometheus reads it.
 //!
 //! Its own numbers are `logdrain_…`. The books of each drain are `logdrain_ledger_total{drain,stage,entry}`; what the
-//! last closed window said is `logdrain_window{drain,metric,unit,stat,tag_…}`, one sample for each number of a row, with
-//! the tags of the row as labels: characters that a label's name cannot have become `_`.
+//! last closed window said is `logdrain_window{drain,metric,kind,unit,stat,tag_…}`, one sample for each number of a row,
+//! with the tags of the row as labels: characters that a label's name cannot have become `_`.
+//!
+//! The text has a most length. What does not fit is left out and counted in `logdrain_metrics_left_out`; each drain has
+//! its share of what is there for rows, and its rows with most values come first.
 
-use super::board::{Board, Drain};
+use super::board::{Drain, Shown, Window};
 use super::counters::{Counters, Durations};
 use super::intake::Intake;
 use heroku_metrics::model::{DataPoint, Percentile};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
-/// What is on the page now.
-pub(crate) fn text(intake: &Intake, board: &Board) -> String {
-    let mut page = Page(String::with_capacity(16 * 1024));
+/// What is kept free: for the last lines, and for a line that is taken back, so that the text never grows.
+const FREE: usize = 64 << 10;
+
+/// What is on the board, in no more than `limit` bytes; with the rows of the last windows when they are asked for.
+pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool) -> String {
+    let mut page = Page::new(limit);
     let counters: &Counters = &intake.counters;
     page.family("logdrain_deliveries_total", "counter", "Deliveries answered with 204.");
     page.sample("logdrain_deliveries_total", &[("outcome", "kept")], counters.kept.get() as f64);
@@ -59,7 +65,6 @@ pub(crate) fn text(intake: &Intake, board: &Board) -> String {
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
     page.durations("logdrain_snapshot_seconds", "Snapshots.", &counters.snapshots);
-    let shown = board.look();
     type Shown = fn(&Drain) -> f64;
     let of_drains: [(&str, &str, Shown); 5] = [
         ("logdrain_streams", "Stream families known.", |drain| drain.streams as f64),
@@ -72,6 +77,12 @@ pub(crate) fn text(intake: &Intake, board: &Board) -> String {
         page.family(name, "gauge", help);
         for (key, drain) in &shown.drains {
             page.sample(name, &[("drain", key)], value(drain));
+        }
+    }
+    page.family("logdrain_drain_heard_seconds", "gauge", "When the last delivery came, in Unix time, since the start.");
+    for (key, drain) in &shown.drains {
+        if let Some(heard) = drain.heard {
+            page.sample("logdrain_drain_heard_seconds", &[("drain", key)], heard.unix_micros() as f64 / 1e6);
         }
     }
     page.family(
@@ -91,47 +102,74 @@ pub(crate) fn text(intake: &Intake, board: &Board) -> String {
             page.sample("logdrain_window_start_seconds", &[("drain", key)], start.unix_micros() as f64 / 1e6);
         }
     }
-    page.family("logdrain_window", "gauge", "The numbers of the last closed window.");
-    for (key, drain) in &shown.drains {
-        for row in &drain.window.rows {
-            page.row(key, &row.as_point());
+    if with_rows {
+        page.family("logdrain_window", "gauge", "The numbers of the last closed window.");
+        let mut waiting = shown.drains.len();
+        for (key, drain) in &shown.drains {
+            let share = page.room() / waiting.max(1);
+            page.rows(key, &drain.window, share);
+            waiting = waiting.saturating_sub(1);
         }
     }
-    page.0
+    page.end()
 }
 
-struct Page(String);
+/// A text with a most length: what does not fit is left out, and counted.
+struct Page {
+    text: String,
+    limit: usize,
+    left_out: u64,
+}
 
 impl Page {
+    fn new(limit: usize) -> Self {
+        Self { text: String::with_capacity(limit), limit, left_out: 0 }
+    }
+
+    /// How many bytes are left.
+    const fn room(&self) -> usize {
+        self.limit.saturating_sub(self.text.len() + FREE)
+    }
+
+    /// Takes back what was written since a length when it is too much; `false` then.
+    fn keep(&mut self, since: usize) -> bool {
+        let fits = self.text.len() + FREE <= self.limit;
+        if !fits {
+            self.text.truncate(since);
+        }
+        fits
+    }
+
+    fn end(mut self) -> String {
+        let name = "logdrain_metrics_left_out";
+        let left_out = self.left_out;
+        let _ = writeln!(
+            self.text,
+            "# HELP {name} Samples and rows of this text that found no room in it.\n# TYPE {name} gauge\n{name} {left_out}"
+        );
+        self.text
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let since = self.text.len();
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        self.keep(since);
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.0.push_str(name);
+        let since = self.text.len();
+        self.text.push_str(name);
         for (place, (key, value)) in labels.iter().enumerate() {
-            self.0.push(if place == 0 { '{' } else { ',' });
-            self.label(key, value);
+            self.text.push(if place == 0 { '{' } else { ',' });
+            label(&mut self.text, key, value);
         }
         if !labels.is_empty() {
-            self.0.push('}');
+            self.text.push('}');
         }
-        let _ = writeln!(self.0, " {}", Number(value));
-    }
-
-    /// `key="value"`, with the three escapes of the format.
-    fn label(&mut self, key: &str, value: &str) {
-        self.0.push_str(key);
-        self.0.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '\\' => self.0.push_str("\\\\"),
-                '"' => self.0.push_str("\\\""),
-                '\n' => self.0.push_str("\\n"),
-                c => self.0.push(c),
-            }
+        let _ = writeln!(self.text, " {}", Number(value));
+        if !self.keep(since) {
+            self.left_out += 1;
         }
-        self.0.push('"');
     }
 
     fn durations(&mut self, name: &str, help: &str, durations: &Durations) {
@@ -146,21 +184,29 @@ impl Page {
         self.sample(&format!("{name}_count"), &[], count as f64);
     }
 
-    fn row(&mut self, drain: &str, point: &DataPoint<'_>) {
-        let mut taken = BTreeSet::new();
-        let tags: Vec<(String, &str)> = point
-            .tags()
-            .iter()
-            .map(|(key, value)| {
-                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-                let mut name: String = "tag_".chars().chain(key.chars().map(plain)).collect();
-                // Two keys that become one name would spoil the whole page.
-                while !taken.insert(name.clone()) {
-                    name.push('_');
-                }
-                (name, value)
-            })
-            .collect();
+    /// The rows of a window, in no more than `share` bytes.
+    fn rows(&mut self, drain: &str, window: &Window, share: usize) {
+        self.left_out += window.more;
+        let mut points: Vec<DataPoint<'_>> = window.rows.iter().map(|row| row.as_point()).collect();
+        points.sort_by_key(|point| std::cmp::Reverse(point.stats().observations()));
+        let names = label_names(&points);
+        let end = self.text.len() + share;
+        let mut seen = BTreeSet::new();
+        for point in &points {
+            let since = self.text.len();
+            let labels = labels_of(drain, point, &names);
+            let shown = self.row(point, &labels);
+            // To the format a label without a value is none, so that two rows may read the same.
+            if self.text.len() > end || !shown || !seen.insert(labels) {
+                self.text.truncate(since);
+                self.left_out += 1;
+            }
+        }
+    }
+
+    /// The numbers of a row; `false` when they do not fit.
+    fn row(&mut self, point: &DataPoint<'_>, labels: &str) -> bool {
+        let since = self.text.len();
         let stats = point.stats();
         let percentile = |which| stats.percentiles().map(|percentiles| percentiles.get(which));
         let numbers = [
@@ -177,12 +223,77 @@ impl Page {
         ];
         for (stat, value) in numbers {
             let Some(value) = value else { continue };
-            let own = [("drain", drain), ("metric", point.name()), ("unit", point.unit().as_str()), ("stat", stat)];
-            let labels: Vec<(&str, &str)> =
-                own.into_iter().chain(tags.iter().map(|(key, value)| (key.as_str(), *value))).collect();
-            self.sample("logdrain_window", &labels, value);
+            let _ = writeln!(self.text, "logdrain_window{{{labels},stat=\"{stat}\"}} {}", Number(value));
+            if !self.keep(since) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// `key="value"`, with the three escapes of the format.
+fn label(text: &mut String, key: &str, value: &str) {
+    text.push_str(key);
+    text.push_str("=\"");
+    for c in value.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            c => text.push(c),
         }
     }
+    text.push('"');
+}
+
+/// The label of each tag, by metric and key.
+type Names<'a> = BTreeMap<(&'a str, &'a str), String>;
+
+/// What the tags of each metric are called as labels: `a.b` becomes `tag_a_b`, and what `tag_a_b` is already becomes
+/// `tag_a_b_2`. One name for one key in all rows of a metric, so that no two rows read the same.
+fn label_names<'a>(points: &'a [DataPoint<'a>]) -> Names<'a> {
+    let mut keys: BTreeSet<(&str, bool, &str)> = BTreeSet::new();
+    for point in points {
+        for (key, _) in point.tags() {
+            // A key that needs no change has its name first.
+            keys.insert((point.name(), !key.bytes().all(is_plain), key));
+        }
+    }
+    let mut names = Names::new();
+    let mut taken: BTreeSet<(&str, String)> = BTreeSet::new();
+    for (metric, _, key) in keys {
+        let plain: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let mut name = format!("tag_{plain}");
+        let mut number = 2_u32;
+        while !taken.insert((metric, name.clone())) {
+            name = format!("tag_{plain}_{number}");
+            number += 1;
+        }
+        names.insert((metric, key), name);
+    }
+    names
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// What all numbers of a row have in common.
+fn labels_of(drain: &str, point: &DataPoint<'_>, names: &Names<'_>) -> String {
+    let mut text = String::new();
+    label(&mut text, "drain", drain);
+    for (key, value) in [("metric", point.name()), ("kind", point.kind().as_str()), ("unit", point.unit().as_str())] {
+        text.push(',');
+        label(&mut text, key, value);
+    }
+    for (key, value) in point.tags().iter().filter(|(_, value)| !value.is_empty()) {
+        if let Some(name) = names.get(&(point.name(), key)) {
+            text.push(',');
+            label(&mut text, name, value);
+        }
+    }
+    text
 }
 
 /// As the format spells it.
@@ -197,23 +308,102 @@ impl std::fmt::Display for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heroku_metrics::model::DataPointBuf;
-    use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+    use crate::serve::sinks::tests::points;
+    use std::sync::Arc;
+
+    fn window(lines: &[&str]) -> Window {
+        let rows = points(lines).into_iter().map(Arc::new).collect();
+        Window { rows, ..Window::default() }
+    }
+
+    /// The series of a text as Prometheus tells them apart: sorted labels without the empty ones.
+    fn series(text: &str) -> Vec<(String, Vec<(String, String)>)> {
+        let of = |line: &str| {
+            let (series, number) = line.rsplit_once(' ').unwrap();
+            assert!(number.parse::<f64>().is_ok(), "{line}");
+            let Some((name, rest)) = series.split_once('{') else { return (series.to_owned(), Vec::new()) };
+            let mut rest = rest.strip_suffix('}').unwrap();
+            let mut labels = Vec::new();
+            while !rest.is_empty() {
+                let (key, value) = rest.split_once("=\"").unwrap();
+                assert!(key.bytes().all(is_plain) && !key.starts_with(|c: char| c.is_ascii_digit()), "{line}");
+                let mut is_escaped = false;
+                let end = value.find(|c| {
+                    let is_end = c == '"' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    is_end
+                });
+                let end = end.unwrap();
+                labels.push((key.to_owned(), value[..end].to_owned()));
+                rest = value[end + 1..].strip_prefix(',').unwrap_or("");
+            }
+            let count = labels.len();
+            labels.sort();
+            labels.dedup_by(|a, b| a.0 == b.0);
+            assert_eq!(labels.len(), count, "a label stands twice: {line}");
+            labels.retain(|(_, value)| !value.is_empty());
+            (name.to_owned(), labels)
+        };
+        text.lines().filter(|line| !line.starts_with('#')).map(of).collect()
+    }
 
     #[test]
     fn a_row_becomes_samples_whatever_its_tags_are_called() {
-        let line = "<190>1 2026-03-14T09:26:53Z host app web.1 - count#n=2 tag#a.b=x tag#a-b=y\\z";
-        let body = format!("{} {line}", line.len());
-        let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
-        pipeline.ingest(&Delivery::new(body.as_bytes()));
-        let mut points: Vec<DataPointBuf> = Vec::new();
-        pipeline.finish(&mut points).unwrap();
-        let mut page = Page(String::new());
-        page.row("a\"b\n", &points[0].as_point());
+        let mut page = Page::new(1 << 20);
+        page.rows("a\"b\n", &window(&["count#n=2 tag#a.b=x tag#a-b=y\\z"]), 1 << 20);
         assert_eq!(
-            page.0.lines().next().unwrap(),
-            r#"logdrain_window{drain="a\"b\n",metric="n",unit="",stat="count",tag_a_b="y\\z",tag_a_b_="x"} 1"#
+            page.text.lines().next().unwrap(),
+            r#"logdrain_window{drain="a\"b\n",metric="n",kind="count",unit="",tag_a_b="y\\z",tag_a_b_2="x",stat="count"} 1"#
         );
-        assert_eq!(page.0.lines().count(), 2);
+        assert_eq!(page.text.lines().count(), 2);
+    }
+
+    #[test]
+    fn no_series_stands_twice_whatever_kinds_and_tags_there_are() {
+        let lines = [
+            "count#dup=1 measure#dup=2 sample#dup=3",
+            "count#dup=1ms measure#dup=2ms sample#dup=3MB",
+            "count#tags=1 tag#a.b=x",
+            "count#tags=1 tag#a-b=x",
+            "count#tags=1 tag#a_b=x",
+            "count#tags=1 tag#a_b_2=x",
+            "count#tags=1 tag#a.b=x tag#a-b=x tag#a_b=x",
+            "count#tags=1 tag#metric=x tag#drain=y tag#stat=z",
+            "count#empty=1",
+            "count#empty=1 tag#a=\"\"",
+            "count#empty=1 tag#b=\"\"",
+        ];
+        let window = window(&lines);
+        let mut page = Page::new(1 << 20);
+        page.rows("d.1", &window, 1 << 20);
+        page.rows("d.2", &window, 1 << 20);
+        let all = series(&page.text);
+        let unique: BTreeSet<_> = all.iter().collect();
+        assert_eq!(unique.len(), all.len(), "{}", page.text);
+        assert!(all.len() > 40);
+    }
+
+    #[test]
+    fn the_text_stays_below_its_limit_and_counts_what_it_leaves_out() {
+        let tags: String = (0..40).map(|n| format!(" tag#{}{n}={}", "k".repeat(50), "v".repeat(200))).collect();
+        let lines: Vec<String> = (0..60).map(|n| format!("measure#m.{n}=1 measure#m.{n}=2{tags}")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let (long, small) = (window(&lines), window(&["count#n=1"]));
+        let rows = long.rows.len() as u64;
+        assert!(rows > 40, "{rows}");
+        let limit = 1 << 20;
+        let mut page = Page::new(limit);
+        let share = page.room() / 2;
+        page.rows("d.long", &long, share);
+        let share = page.room();
+        page.rows("d.small", &small, share);
+        assert!(page.text.contains("drain=\"d.small\""), "a loud drain leaves the others their share");
+        let shown: BTreeSet<_> = series(&page.text).into_iter().map(|(_, labels)| labels[2].1.clone()).collect();
+        assert!(shown.len() > 1, "{shown:?}");
+        assert!(page.left_out > rows / 2 && page.left_out < rows, "{} of {rows}", page.left_out);
+        assert_eq!(page.text.capacity(), limit, "it did not grow");
+        let text = page.end();
+        assert!(text.len() <= limit);
+        assert!(text.contains("\nlogdrain_metrics_left_out 5"), "{}", &text[text.len() - 100..]);
     }
 }

@@ -20,6 +20,7 @@
 //! **Memory is bounded** by configuration: octets of bodies in flight, connections, drains, and what each drain's
 //! pipeline may take. The bound is said at the start.
 
+mod answers;
 mod board;
 mod config;
 mod consumer;
@@ -42,6 +43,7 @@ pub(crate) use doctor::run as doctor;
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Status};
+use answers::Answers;
 use board::Board;
 use config::{Config, IntakeLimits};
 use consumer::Consumer;
@@ -141,7 +143,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let handle = runtime.handle().clone();
     let (ending, endings) = mpsc::channel();
     let (close, closing) = watch::channel(false);
-    let http = Way::Http(intake::router(intake.clone(), board.clone()));
+    let http = Way::Http(intake::router(intake.clone(), Answers::new(board.clone(), config.metrics)));
     let accepting = runtime.spawn(intake::accept(listener, http, intake.clone(), closing.clone()));
     let gathering =
         syslog.map(|listener| runtime.spawn(intake::accept(listener, Way::Syslog, intake.clone(), closing)));

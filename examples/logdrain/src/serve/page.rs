@@ -2,7 +2,7 @@
 //!
 //! Everything that stands in it may come from a log line, and passes [`Text`] on its way.
 
-use super::board::{Board, Drain, HISTORY, Line, Stream};
+use super::board::{Drain, HISTORY, Line, Shown, Stream};
 use super::intake::Intake;
 use crate::escape::Escaped;
 use crate::number;
@@ -23,15 +23,14 @@ font-variant-numeric:tabular-nums}.all{display:flex;flex-wrap:wrap;gap:.3rem 2re
 const ROWS: usize = 60;
 
 /// The page as it is now.
-pub(crate) fn html(intake: &Intake, board: &Board) -> String {
+pub(crate) fn html(intake: &Intake, shown: &Shown, _query: &str, limit: usize) -> String {
     let mut page = String::with_capacity(32 * 1024);
     // Writing into a string does not fail.
-    let _ = write(&mut page, intake, board);
+    let _ = write(&mut page, intake, shown, limit);
     page
 }
 
-fn write(page: &mut String, intake: &Intake, board: &Board) -> fmt::Result {
-    let shown = board.look();
+fn write(page: &mut String, intake: &Intake, shown: &Shown, limit: usize) -> fmt::Result {
     let counters = &intake.counters;
     write!(
         page,
@@ -71,6 +70,10 @@ fn write(page: &mut String, intake: &Intake, board: &Board) -> fmt::Result {
         page.push_str("<p>No drain has sent anything yet.</p>");
     }
     for (key, drain) in &shown.drains {
+        if page.len() > limit {
+            page.push_str("<p>There is no room for all drains on this page.</p>");
+            break;
+        }
         self::drain(page, key, drain)?;
     }
     page.push_str("</body></html>\n");
@@ -110,7 +113,7 @@ fn drain(page: &mut String, key: &str, drain: &Drain) -> fmt::Result {
             "<details open><summary>Streams that cost most</summary><table><tr><th>metric</th><th>tags</th><th>place</th>\
              <th class=n>cost</th><th class=n>values</th></tr>",
         );
-        for Stream { name, tags, standing, cost, observations } in &drain.top {
+        for Stream { name, tags, standing, cost, observations } in drain.top.iter() {
             write!(
                 page,
                 "<tr><td>{}</td><td>{}</td><td>{}</td><td class=n>{cost}</td><td class=n>{observations}</td></tr>",

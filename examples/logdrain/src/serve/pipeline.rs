@@ -2,6 +2,10 @@
 //!
 //! Nothing here looks at a clock or at the disk: rows follow from the events alone. So the events after a snapshot give
 //! the same rows again, under the same ids.
+//!
+//! When windows get another length, a drain's pipeline is set aside with the windows that it has, and closes and revises
+//! them as before; what comes goes to another pipeline. When the old length comes back before that, so does the old
+//! pipeline: no window is ever counted by two, and no id stands for two rows.
 
 use super::drain_name::DrainName;
 use super::event::{Event, Record};
@@ -13,12 +17,17 @@ use heroku_metrics::syslog::Delivery;
 use heroku_metrics::{Pipeline, RestoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// All pipelines, and where they stand in the journal.
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     settings: Settings,
     drains: BTreeMap<Arc<str>, Pipeline>,
+    /// Pipelines of windows of another length, in milliseconds, that have windows still.
+    aside: BTreeMap<(Arc<str>, u64), Pipeline>,
+    /// When each drain was heard last, as far as that was since the start.
+    heard: BTreeMap<Arc<str>, Timestamp>,
     /// The last move of the watermark.
     time: Option<Timestamp>,
     /// The last event that is in them.
@@ -27,19 +36,40 @@ pub(crate) struct Pipelines {
 
 impl Pipelines {
     pub(crate) const fn new(settings: Settings) -> Self {
-        Self { settings, drains: BTreeMap::new(), time: None, position: 0 }
+        Self::at(settings, 0, None)
     }
 
     /// As a snapshot left them.
     pub(crate) const fn at(settings: Settings, position: u64, time: Option<Timestamp>) -> Self {
-        Self { settings, drains: BTreeMap::new(), time, position }
+        Self { settings, drains: BTreeMap::new(), aside: BTreeMap::new(), heard: BTreeMap::new(), time, position }
     }
 
-    /// Takes a drain out of a snapshot.
-    pub(crate) fn restore(&mut self, drain: Arc<str>, bytes: &[u8]) -> Result<(), RestoreError> {
-        let (pipeline, _) = Pipeline::restore(self.settings.pipeline(&drain), bytes)?;
-        self.drains.insert(drain, pipeline);
+    /// Takes a pipeline out of a snapshot, by the name that [`states`](Self::states) gave it.
+    pub(crate) fn restore(&mut self, name: &str, bytes: &[u8]) -> Result<(), RestoreError> {
+        let aside = name.split_once(ASIDE).and_then(|(drain, length)| Some((drain, length.parse().ok()?)));
+        match aside {
+            Some((drain, window_ms)) => {
+                let settings = Settings { window_ms, ..self.settings.clone() };
+                let (pipeline, _) = Pipeline::restore(settings.pipeline(drain), bytes)?;
+                self.aside.insert((drain.into(), window_ms), pipeline);
+            }
+            None => {
+                let (pipeline, _) = Pipeline::restore(self.settings.pipeline(name), bytes)?;
+                self.drains.insert(name.into(), pipeline);
+            }
+        }
         Ok(())
+    }
+
+    /// Every pipeline for a snapshot, by name: the drain, and for one that is set aside the length of its windows.
+    pub(crate) fn states(&mut self) -> impl Iterator<Item = (String, &mut Pipeline)> {
+        let drains = self.drains.iter_mut().map(|(drain, pipeline)| (drain.to_string(), pipeline));
+        let aside = self.aside.iter_mut();
+        drains.chain(aside.map(|((drain, length), pipeline)| (format!("{drain}{ASIDE}{length}"), pipeline)))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.drains.len() + self.aside.len()
     }
 
     pub(crate) const fn settings(&self) -> &Settings {
@@ -58,8 +88,15 @@ impl Pipelines {
         self.drains.iter()
     }
 
-    pub(crate) fn drains_mut(&mut self) -> impl ExactSizeIterator<Item = (&Arc<str>, &mut Pipeline)> {
-        self.drains.iter_mut()
+    /// When a drain was heard last; `None` when that was not since the start.
+    pub(crate) fn heard(&self, drain: &str) -> Option<Timestamp> {
+        self.heard.get(drain).copied()
+    }
+
+    /// What the pipelines of a drain take that are set aside.
+    pub(crate) fn memory_aside(&self, drain: &str) -> usize {
+        let own = self.aside.iter().filter(|((of, _), _)| **of == *drain);
+        own.map(|(_, pipeline)| pipeline.aggregator().memory()).sum()
     }
 
     /// Takes the next event in.
@@ -72,9 +109,15 @@ impl Pipelines {
             Event::Delivery(record) => self.deliver(record),
             Event::Tick(time) => {
                 self.time = self.time.max(Some(*time));
-                self.each(rows, |pipeline, rows| pipeline.advance(*time, rows))?;
+                for (drain, pipeline) in &mut self.drains {
+                    pipeline.advance(*time, &mut OfDrain { drain, rows })?;
+                }
+                for ((drain, _), pipeline) in &mut self.aside {
+                    pipeline.advance(*time, &mut OfDrain { drain, rows })?;
+                }
+                self.aside.retain(|_, pipeline| pipeline.aggregator().open_windows() > 0);
             }
-            Event::Settings(settings) => self.change(settings, rows)?,
+            Event::Settings(settings) => self.change(settings),
         }
         self.position = seq;
         Ok(())
@@ -96,51 +139,62 @@ impl Pipelines {
                 }
             }
         }
+        self.heard.insert(record.drain.clone(), record.received);
         if let Some(pipeline) = self.drains.get_mut(&record.drain) {
             let delivery = Delivery::new(record.body.bytes());
             pipeline.ingest(&record.msg_count.into_iter().fold(delivery, Delivery::with_msg_count));
         }
     }
 
-    /// Goes on with other settings: what is known is carried over. Windows of another length cannot be: they are closed.
-    fn change(&mut self, settings: &Settings, rows: &mut impl RowSink) -> Result<(), Stopped> {
+    /// Goes on with other settings: what is known is carried over. Windows of another length cannot be: their pipeline is
+    /// set aside until they are closed.
+    fn change(&mut self, settings: &Settings) {
         let before = std::mem::replace(&mut self.settings, settings.clone());
-        for (drain, pipeline) in std::mem::take(&mut self.drains) {
-            let mut pipeline = pipeline;
+        for (drain, mut pipeline) in std::mem::take(&mut self.drains) {
             if settings.is_same_for(&before, &drain) {
                 self.drains.insert(drain, pipeline);
                 continue;
             }
-            let carried = Pipeline::restore(settings.pipeline(&drain), &pipeline.snapshot(b""));
-            let next = match carried {
-                Ok((next, _)) => Ok(next),
-                Err(error) if error.aggregator() == Some(RestoreErrorKind::WindowLength) => {
-                    pipeline.finish(&mut OfDrain { drain: &drain, rows })?;
-                    made(settings, &drain, self.time).map_err(|error| error.to_string())
+            let next = match carried(settings, &drain, &mut pipeline) {
+                Ok(Some(next)) => Ok(next),
+                Ok(None) => {
+                    let length = millis(pipeline.aggregator().config().window_length());
+                    self.aside.insert((drain.clone(), length), pipeline);
+                    let earlier = self.aside.remove(&(drain.clone(), settings.window_ms));
+                    let back = earlier.map(|mut earlier| carried(settings, &drain, &mut earlier));
+                    match back {
+                        Some(Ok(Some(next))) => Ok(next),
+                        _ => made(settings, &drain, self.time).map_err(|error| (None, error.to_string())),
+                    }
                 }
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err((Some(pipeline), error)),
             };
             match next {
                 Ok(next) => drop(self.drains.insert(drain, next)),
-                Err(error) => {
-                    tracing::error!(drain = %DrainName::of(&drain).shown(), %error, "the new settings do not hold for this drain");
-                    self.drains.insert(drain, pipeline);
+                Err((pipeline, error)) => {
+                    let name = DrainName::of(&drain).shown();
+                    tracing::error!(drain = %name, %error, "the new settings do not hold for this drain");
+                    self.drains.extend(pipeline.map(|pipeline| (drain, pipeline)));
                 }
             }
         }
-        Ok(())
     }
+}
 
-    fn each<R: RowSink>(
-        &mut self,
-        rows: &mut R,
-        mut step: impl FnMut(&mut Pipeline, &mut OfDrain<'_, R>) -> Result<(), Stopped>,
-    ) -> Result<(), Stopped> {
-        for (drain, pipeline) in &mut self.drains {
-            step(pipeline, &mut OfDrain { drain, rows })?;
-        }
-        Ok(())
+/// What stands between a drain and a length in the name of a pipeline that is set aside. No drain's key has one.
+const ASIDE: char = '\n';
+
+/// The pipeline with other settings; `None` when its windows have another length.
+fn carried(settings: &Settings, drain: &str, pipeline: &mut Pipeline) -> Result<Option<Pipeline>, String> {
+    match Pipeline::restore(settings.pipeline(drain), &pipeline.snapshot(b"")) {
+        Ok((next, _)) => Ok(Some(next)),
+        Err(error) if error.aggregator() == Some(RestoreErrorKind::WindowLength) => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A new pipeline knows what time it is, so that lines from the future are refused from the first one on.
@@ -164,5 +218,122 @@ impl<R: RowSink> heroku_metrics::model::Sink for OfDrain<'_, R> {
 
     fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Stopped> {
         self.rows.write(&Row { drain: self.drain, point })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::event::Body;
+    use crate::serve::settings::{DrainLimits, DrainSettings};
+    use crate::serve::sinks::RowId;
+
+    /// Rows by id, with their numbers. The same id twice must be the same row.
+    #[derive(Default)]
+    struct Rows(BTreeMap<String, (u32, f64)>);
+
+    impl RowSink for Rows {
+        fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
+            let says = (row.point.revision(), row.point.stats().sum());
+            let before = self.0.insert(RowId(*row).to_string(), says);
+            assert!(before.is_none_or(|before| before == says), "two rows under {}", RowId(*row));
+            Ok(())
+        }
+
+        fn commit(&mut self) -> Result<bool, Stopped> {
+            Ok(true)
+        }
+    }
+
+    impl Rows {
+        /// As a consumer reads them: the highest revision of each.
+        fn total(&self) -> f64 {
+            let mut last: BTreeMap<String, (u32, f64)> = BTreeMap::new();
+            for (id, (revision, sum)) in &self.0 {
+                let parts: Vec<&str> = id.rsplitn(4, '/').collect();
+                let key = format!("{}/{}/{}", parts[3], parts[2], parts[0]);
+                let entry = last.entry(key).or_insert((*revision, *sum));
+                if entry.0 <= *revision {
+                    *entry = (*revision, *sum);
+                }
+            }
+            last.values().map(|(_, sum)| sum).sum()
+        }
+    }
+
+    fn settings(window_ms: u64) -> Settings {
+        Settings {
+            window_ms,
+            lateness_ms: 60_000,
+            horizon_ms: 3_600_000,
+            extended: false,
+            websockets: true,
+            limits: DrainLimits::within(64 << 20).unwrap(),
+            drains: BTreeMap::new(),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_773_480_360 + second)
+    }
+
+    fn count(sum: u32) -> Event {
+        let line = format!("<190>1 2026-03-14T09:26:05Z host app web.1 - count#n={sum}");
+        let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
+        Event::Delivery(Record { drain: "d.1".into(), received: at(6), msg_count: None, body })
+    }
+
+    fn apply(pipelines: &mut Pipelines, rows: &mut Rows, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            pipelines.apply(pipelines.position() + 1, &event, rows).unwrap();
+        }
+    }
+
+    fn change(window_ms: u64) -> Event {
+        Event::Settings(Box::new(settings(window_ms)))
+    }
+
+    /// Through a snapshot, as a start reads it.
+    fn restarted(pipelines: &mut Pipelines) -> Pipelines {
+        let mut next = Pipelines::at(pipelines.settings().clone(), pipelines.position(), pipelines.time());
+        for (name, pipeline) in pipelines.states() {
+            next.restore(&name, &pipeline.snapshot(b"")).unwrap();
+        }
+        assert_eq!(next.count(), pipelines.count());
+        next
+    }
+
+    #[test]
+    fn a_window_whose_length_changes_and_changes_back_is_counted_whole_and_once() {
+        for with_restarts in [false, true] {
+            let (mut pipelines, mut rows) = (Pipelines::new(settings(60_000)), Rows::default());
+            for events in [
+                vec![Event::Tick(at(0)), count(7)],
+                vec![change(30_000), count(5)],
+                vec![change(60_000), count(3)],
+                vec![change(30_000), Event::Tick(at(180)), count(11), Event::Tick(at(240))],
+                vec![change(60_000), count(2), Event::Tick(at(300))],
+                vec![Event::Tick(at(360)), Event::Tick(at(4_000))],
+            ] {
+                apply(&mut pipelines, &mut rows, events);
+                if with_restarts {
+                    pipelines = restarted(&mut pipelines);
+                }
+            }
+            assert_eq!(rows.total(), 28.0, "{:?}", rows.0);
+            assert_eq!(pipelines.count(), 1, "what is set aside goes with its windows");
+        }
+    }
+
+    #[test]
+    fn other_settings_carry_on_with_the_windows_that_there_are() {
+        let (mut pipelines, mut rows) = (Pipelines::new(settings(60_000)), Rows::default());
+        let mut named = settings(60_000);
+        named
+            .drains
+            .insert("d.1".to_owned(), DrainSettings { app: Some("shop".to_owned()), ..DrainSettings::default() });
+        let change = Event::Settings(Box::new(named));
+        apply(&mut pipelines, &mut rows, [Event::Tick(at(0)), count(7), change, count(5), Event::Tick(at(180))]);
+        assert_eq!((rows.0.len(), rows.total()), (1, 12.0), "{:?}", rows.0);
     }
 }

@@ -33,8 +33,9 @@ pub(crate) trait RowSink {
     fn commit(&mut self) -> Result<bool, Stopped>;
 }
 
-/// `DRAIN/WINDOW/REVISION/DIGEST`: unique for a drain's (window, name, kind, unit, tags, revision), and the same
-/// whenever the row is made again.
+/// `DRAIN/START+LENGTH/REVISION/DIGEST`: unique for a drain's (window, name, kind, unit, tags, revision), and the same
+/// whenever the row is made again. START is where the window begins in Unix time and LENGTH how long it is, both in
+/// seconds: windows of another length are other windows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowId<'a>(pub(crate) Row<'a>);
 
@@ -56,8 +57,24 @@ impl fmt::Display for RowId<'_> {
             add(value);
         }
         let digest = digest.finalize();
-        write!(f, "{drain}/{}/{}/", point.window().start().unix_seconds(), point.revision())?;
+        let window = point.window();
+        let length = window.end().unix_micros() - window.start().unix_micros();
+        write!(f, "{drain}/{}+{}/{}/", Seconds(window.start().unix_micros()), Seconds(length), point.revision())?;
         digest.iter().take(12).try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+/// Microseconds as seconds, with as many decimals as they need.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
+        write!(f, "{seconds}")?;
+        match micros {
+            0 => Ok(()),
+            micros => write!(f, ".{}", format!("{micros:06}").trim_end_matches('0')),
+        }
     }
 }
 
@@ -102,12 +119,14 @@ impl RowSink for () {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use super::*;
+    use heroku_metrics::aggregator::AggregatorConfig;
     use heroku_metrics::model::DataPointBuf;
     use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
 
     /// What comes of some lines of an application, in one minute.
-    pub(super) fn points(lines: &[&str]) -> Vec<DataPointBuf> {
+    pub(crate) fn points(lines: &[&str]) -> Vec<DataPointBuf> {
         let frames = lines.iter().map(|line| format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}\n"));
         let body: String = frames.map(|frame| format!("{} {frame}", frame.len())).collect();
         let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
@@ -115,5 +134,22 @@ mod tests {
         let mut points = Vec::new();
         pipeline.finish(&mut points).unwrap();
         points
+    }
+
+    #[test]
+    fn the_id_of_a_row_names_the_length_of_its_window() {
+        let line = "<190>1 2026-03-14T09:26:30.5Z host app web.1 - count#n=1";
+        let body = format!("{} {line}", line.len());
+        let id = |millis| {
+            let window = AggregatorConfig::new().window(std::time::Duration::from_millis(millis));
+            let mut pipeline = Pipeline::new(PipelineConfig::new().aggregator(window)).unwrap();
+            pipeline.ingest(&Delivery::new(body.as_bytes()));
+            let mut points: Vec<DataPointBuf> = Vec::new();
+            pipeline.finish(&mut points).unwrap();
+            RowId(Row { drain: "d", point: &points[0].as_point() }).to_string()
+        };
+        assert!(id(60_000).starts_with("d/1773480360+60/0/"), "{}", id(60_000));
+        assert!(id(30_000).starts_with("d/1773480390+30/0/"), "{}", id(30_000));
+        assert!(id(500).starts_with("d/1773480390.5+0.5/0/"), "{}", id(500));
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! file   = "LDSNAP" version:u16 position:u64 time:i64 settings drains:u32 *drain crc:u32     ; little-endian
 //! time   = microseconds of the last tick, the smallest number when there was none
-//! drain  = key snapshot                       ; the pipeline's own format
+//! drain  = key snapshot                       ; the pipeline's own format; `key LF milliseconds` with windows of another length
 //! settings, key, snapshot = length:u64 octets
 //! ```
 //!
@@ -65,9 +65,8 @@ pub(crate) fn write(dir: &Path, pipelines: &mut Pipelines) -> io::Result<u64> {
     out.write_all(&time.to_le_bytes())?;
     piece(&mut out, &serde_json::to_vec(pipelines.settings())?)?;
     let position = pipelines.position();
-    let drains = pipelines.drains_mut();
-    out.write_all(&(drains.len() as u32).to_le_bytes())?;
-    for (key, pipeline) in drains {
+    out.write_all(&(pipelines.count() as u32).to_le_bytes())?;
+    for (key, pipeline) in pipelines.states() {
         piece(&mut out, key.as_bytes())?;
         piece(&mut out, &pipeline.snapshot(b""))?;
     }
@@ -103,7 +102,7 @@ pub(crate) fn read(path: &Path) -> Result<Pipelines, Unusable> {
     for _ in 0..u32::from_le_bytes(take(&mut file)?) {
         let key = String::from_utf8(take_piece(&mut file)?).map_err(|error| Unusable(error.to_string()))?;
         let state = take_piece(&mut file)?;
-        pipelines.restore(key.as_str().into(), &state).map_err(|error| Unusable(format!("drain {key:?}: {error}")))?;
+        pipelines.restore(&key, &state).map_err(|error| Unusable(format!("drain {key:?}: {error}")))?;
     }
     Ok(pipelines)
 }

@@ -33,6 +33,8 @@ pub(super) struct File {
     pub(super) drain_memory: Option<Size>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_drains: Option<usize>,
+    pub(super) metrics_rows: Option<bool>,
+    pub(super) metrics_limit: Option<Size>,
     pub(super) answer_within: Option<Span>,
     pub(super) idle_timeout: Option<Span>,
     pub(super) insecure: bool,
@@ -128,7 +130,7 @@ const OWN: [&str; 7] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 32] = [
     "listen",
     "syslog",
     "tls",
@@ -148,6 +150,8 @@ const KEYS: [&str; 30] = [
     "drain_memory",
     "max_connections",
     "max_drains",
+    "metrics_rows",
+    "metrics_limit",
     "answer_within",
     "idle_timeout",
     "insecure",

@@ -4,13 +4,13 @@
 //! cannot help: wrong credentials, a body above the limit, another path or method.
 
 use super::{Intake, body};
-use crate::serve::board::Board;
+use crate::serve::answers::Answers;
 use crate::serve::counters::Refused;
 use crate::serve::event::{Body, DeliveryKey, Record};
 use crate::serve::journal::{self, Answer, Message};
-use crate::serve::{metrics, page};
+use crate::serve::page;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,19 +24,19 @@ use tokio::time::{Instant, timeout_at};
 /// When a sender that was told 503 may come again.
 const RETRY_AFTER_SECONDS: u16 = 1;
 
-type Shared = (Arc<Intake>, Board);
+type Shared = (Arc<Intake>, Arc<Answers>);
 
-pub(crate) fn router(intake: Arc<Intake>, board: Board) -> Router {
+pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>) -> Router {
     Router::new()
         .route("/logs", post(logs))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .route("/", get(status))
-        .with_state((intake, board))
+        .with_state((intake, answers))
 }
 
-async fn status(State((intake, board)): State<Shared>, headers: HeaderMap) -> Response {
+async fn status(State((intake, answers)): State<Shared>, query: RawQuery, headers: HeaderMap) -> Response {
     if !intake.access().may_watch(headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)) {
         return refusal(Refused::Credentials);
     }
@@ -47,15 +47,21 @@ async fn status(State((intake, board)): State<Shared>, headers: HeaderMap) -> Re
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, page::html(&intake, &board)).into_response()
+    match answers.page(&intake, query.0.unwrap_or_default()).await {
+        Some(page) => (headers, page).into_response(),
+        None => unavailable("others are being answered: come again\n"),
+    }
 }
 
-async fn numbers(State((intake, board)): State<Shared>, headers: HeaderMap) -> Response {
+async fn numbers(State((intake, answers)): State<Shared>, headers: HeaderMap) -> Response {
     if !intake.access().may_watch(headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)) {
         return refusal(Refused::Credentials);
     }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, metrics::text(&intake, &board)).into_response()
+    match answers.metrics(&intake).await {
+        Some(text) => (kind, text).into_response(),
+        None => unavailable("others are being answered: come again\n"),
+    }
 }
 
 async fn ready(State((intake, _)): State<Shared>) -> Response {

@@ -179,7 +179,7 @@ mod tests {
         for (line, point) in text.lines().zip(&points) {
             let row: serde_json::Value = serde_json::from_str(line).unwrap();
             let id = row["id"].as_str().unwrap();
-            assert!(id.starts_with("shop/d.\"1\"/1773480360/0/"), "{id}");
+            assert!(id.starts_with("shop/d.\"1\"/1773480360+60/0/"), "{id}");
             assert!(ids.insert(id.to_owned()));
             let behind = line.find(",\"window\"").unwrap();
             assert_eq!(format!("{{{}", &line[behind + 1..]), serde_json::to_string(&point).unwrap());

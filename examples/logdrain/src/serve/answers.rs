@@ -1,0 +1,165 @@
+//! `/metrics` and the page: texts that are built off the threads that answer deliveries, one at a time, in memory that
+//! is counted.
+//!
+//! A text is no longer than its limit, and what it takes is leased from the memory for bodies until the last byte of it
+//! is sent. There are only so many at a time, so that watchers who ask and do not read take no memory from deliveries.
+//! Whoever waits while `/metrics` is built gets what is built next, together with all others who wait. Building takes no
+//! more than a part of one core's time.
+
+use super::board::Board;
+use super::config::MetricsLimits;
+use super::intake::Intake;
+use super::{metrics, page};
+use hyper::body::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+
+/// Texts that are in memory at a time, of each kind.
+const AT_A_TIME: usize = 4;
+/// How long a watcher waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Building takes one part in so many of the time.
+const SHARE: u32 = 5;
+/// The most memory that a text may take of what bodies have: one part in so many.
+const OF_MEMORY: usize = 8;
+/// And so much at least.
+const LEAST: usize = 128 << 10;
+/// The most bytes of a page.
+const PAGE: usize = 2 << 20;
+
+/// What watchers are answered.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    board: Board,
+    limits: MetricsLimits,
+    metrics: Builder,
+    pages: Builder,
+}
+
+/// Builds one kind of text.
+#[derive(Debug)]
+struct Builder {
+    turn: Mutex<Last>,
+    /// Those who wait for their turn.
+    waiting: AtomicU32,
+    alive: Arc<Semaphore>,
+}
+
+/// The last text, kept while somebody waits who may share it.
+#[derive(Debug, Default)]
+struct Last {
+    /// When building it began, and how long it took.
+    time: Option<(Instant, Duration)>,
+    text: Option<Bytes>,
+}
+
+/// A text, with what it holds until it is sent.
+struct Held {
+    text: Vec<u8>,
+    _memory: Option<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl Answers {
+    pub(crate) fn new(board: Board, limits: MetricsLimits) -> Arc<Self> {
+        Arc::new(Self { board, limits, metrics: Builder::new(), pages: Builder::new() })
+    }
+
+    /// The text of `/metrics`; `None` when it cannot be had now.
+    pub(crate) async fn metrics(&self, intake: &Arc<Intake>) -> Option<Bytes> {
+        let limit = self.limits.bytes.min(share_of(intake));
+        let (board, with_rows) = (self.board.clone(), self.limits.rows);
+        let build = move |intake: &Intake| metrics::text(intake, &board.copy(), limit, with_rows);
+        self.metrics.build(intake, limit, true, build).await
+    }
+
+    /// The page, as its address asks for it; `None` when it cannot be had now.
+    pub(crate) async fn page(&self, intake: &Arc<Intake>, query: String) -> Option<Bytes> {
+        let limit = PAGE.min(share_of(intake));
+        let board = self.board.clone();
+        let build = move |intake: &Intake| page::html(intake, &board.copy(), &query, limit);
+        self.pages.build(intake, limit, false, build).await
+    }
+}
+
+fn share_of(intake: &Intake) -> usize {
+    (intake.limits.bodies / OF_MEMORY).max(LEAST)
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self { turn: Mutex::default(), waiting: AtomicU32::new(0), alive: Arc::new(Semaphore::new(AT_A_TIME)) }
+    }
+
+    /// Waits for its turn and builds, or shares what was begun since it came.
+    async fn build(
+        &self,
+        intake: &Arc<Intake>,
+        limit: usize,
+        may_share: bool,
+        work: impl FnOnce(&Intake) -> String + Send + 'static,
+    ) -> Option<Bytes> {
+        let came = Instant::now();
+        let waiting = Waiting::enter(&self.waiting);
+        let built = tokio::time::timeout(PATIENCE, async {
+            let mut last = self.turn.lock().await;
+            let is_new = last.time.is_some_and(|(began, _)| began >= came);
+            if let (true, true, Some(text)) = (may_share, is_new, &last.text) {
+                return Some(text.clone());
+            }
+            last.text = None;
+            if let Some((began, took)) = last.time {
+                tokio::time::sleep_until((began + took * SHARE).into()).await;
+            }
+            let place = self.alive.clone().acquire_owned().await.ok()?;
+            let mut memory = intake.lease(limit.min(intake.limits.bodies))?;
+            let began = Instant::now();
+            let intake = intake.clone();
+            let building = tokio::task::spawn_blocking(move || {
+                let mut text = work(&intake).into_bytes();
+                text.shrink_to_fit();
+                // What it did not become is given back.
+                let unused = limit.saturating_sub(text.len()) / super::intake::UNIT;
+                drop(memory.split(unused));
+                Bytes::from_owner(Held { text, _memory: Some(memory), _place: place })
+            });
+            let text = building.await.ok()?;
+            last.time = Some((began, began.elapsed()));
+            last.text = Some(text.clone());
+            Some(text)
+        })
+        .await;
+        drop(waiting);
+        // Nobody is left who could share it.
+        if self.waiting.load(Ordering::Acquire) == 0
+            && let Ok(mut last) = self.turn.try_lock()
+        {
+            last.text = None;
+        }
+        built.ok().flatten()
+    }
+}
+
+/// Counts one who waits, however the wait ends.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
