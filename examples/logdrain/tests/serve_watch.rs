@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod harness;
 
-use harness::{Delivery, Server, body, now_micros, scratch, time_of, wait_until};
+use harness::{Delivery, Server, body, now_micros, scratch, shown, time_of, wait_until};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
@@ -42,7 +42,8 @@ fn watchers_who_ask_and_do_not_read_take_no_memory_and_no_time_from_deliveries()
     let largest = wait_until("rows of all drains", || {
         let text = server.get("/metrics").body;
         assert!(text.len() <= 4 << 20, "{}", text.len());
-        let all = (0..4).all(|number| text.contains(&format!("logdrain_window{{drain=\"d.{number}\"")));
+        let all = (0..4)
+            .all(|number| text.contains(&format!("logdrain_window{{drain=\"{}\"", shown(&format!("d.{number}")))));
         all.then_some(text)
     });
     assert!(!largest.ends_with("logdrain_metrics_left_out 0\n"), "it is told that something was left out");

@@ -9,6 +9,7 @@
 
 use super::board::{Drain, Shown, Window};
 use super::counters::{Counters, Durations};
+use super::drain_name::DrainName;
 use super::intake::Intake;
 use heroku_metrics::model::{DataPoint, Percentile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,8 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
     page.durations("logdrain_snapshot_seconds", "Snapshots.", &counters.snapshots);
     type Shown = fn(&Drain) -> f64;
+    let drains: Vec<(String, &Drain)> =
+        shown.drains.iter().map(|(key, drain)| (DrainName::of(key).shown().to_string(), drain)).collect();
     let of_drains: [(&str, &str, Shown); 5] = [
         ("logdrain_streams", "Stream families known.", |drain| drain.streams as f64),
         ("logdrain_open_windows", "Windows that are kept.", |drain| drain.open_windows as f64),
@@ -75,12 +78,12 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
     ];
     for (name, help, value) in of_drains {
         page.family(name, "gauge", help);
-        for (key, drain) in &shown.drains {
+        for (key, drain) in &drains {
             page.sample(name, &[("drain", key)], value(drain));
         }
     }
     page.family("logdrain_drain_heard_seconds", "gauge", "When the last delivery came, in Unix time, since the start.");
-    for (key, drain) in &shown.drains {
+    for (key, drain) in &drains {
         if let Some(heard) = drain.heard {
             page.sample("logdrain_drain_heard_seconds", &[("drain", key)], heard.unix_micros() as f64 / 1e6);
         }
@@ -90,22 +93,22 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
         "counter",
         "The books: what came in, what came out, what was refused and why.",
     );
-    for (key, drain) in &shown.drains {
+    for (key, drain) in &drains {
         for entry in drain.ledger.iter().flat_map(|ledger| ledger.entries()).filter(|entry| entry.count() > 0) {
-            let labels = [("drain", &**key), ("stage", entry.stage()), ("entry", &entry.name())];
+            let labels = [("drain", key.as_str()), ("stage", entry.stage()), ("entry", &entry.name())];
             page.sample("logdrain_ledger_total", &labels, entry.count() as f64);
         }
     }
     page.family("logdrain_window_start_seconds", "gauge", "Where the last closed window began.");
-    for (key, drain) in &shown.drains {
+    for (key, drain) in &drains {
         if let Some(start) = drain.window.start {
             page.sample("logdrain_window_start_seconds", &[("drain", key)], start.unix_micros() as f64 / 1e6);
         }
     }
     if with_rows {
         page.family("logdrain_window", "gauge", "The numbers of the last closed window.");
-        let mut waiting = shown.drains.len();
-        for (key, drain) in &shown.drains {
+        let mut waiting = drains.len();
+        for (key, drain) in &drains {
             let share = page.room() / waiting.max(1);
             page.rows(key, &drain.window, share);
             waiting = waiting.saturating_sub(1);

@@ -3,6 +3,7 @@
 //! Everything that stands in it may come from a log line, and passes [`Text`] on its way.
 
 use super::board::{Drain, HISTORY, Line, Shown, Stream};
+use super::drain_name::DrainName;
 use super::intake::Intake;
 use crate::escape::Escaped;
 use crate::number;
@@ -74,7 +75,7 @@ fn write(page: &mut String, intake: &Intake, shown: &Shown, limit: usize) -> fmt
             page.push_str("<p>There is no room for all drains on this page.</p>");
             break;
         }
-        self::drain(page, key, drain)?;
+        self::drain(page, &DrainName::of(key).shown().to_string(), drain)?;
     }
     page.push_str("</body></html>\n");
     Ok(())

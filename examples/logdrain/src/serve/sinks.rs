@@ -9,16 +9,24 @@ pub(crate) mod otlp;
 
 pub(crate) use jsonl::JsonLines;
 
+use super::drain_name::{DrainName, Shown};
 use heroku_metrics::model::DataPoint;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// One row: a window of a stream family, and the drain it is of.
+/// One row: a window of a stream family, and the drain it is of, by its key in the journal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) drain: &'a str,
     pub(crate) point: &'a DataPoint<'a>,
+}
+
+impl<'a> Row<'a> {
+    /// How the drain is called outside: never by its token.
+    pub(crate) fn shown(&self) -> Shown<'a> {
+        DrainName::of(self.drain).shown()
+    }
 }
 
 /// Rows cannot go out, and the program is to end; whatever was not committed comes again at the next start.
@@ -59,6 +67,7 @@ impl fmt::Display for RowId<'_> {
         let digest = digest.finalize();
         let window = point.window();
         let length = window.end().unix_micros() - window.start().unix_micros();
+        let drain = self.0.shown();
         write!(f, "{drain}/{}+{}/{}/", Seconds(window.start().unix_micros()), Seconds(length), point.revision())?;
         digest.iter().take(12).try_for_each(|octet| write!(f, "{octet:02x}"))
     }
@@ -148,8 +157,8 @@ pub(crate) mod tests {
             pipeline.finish(&mut points).unwrap();
             RowId(Row { drain: "d", point: &points[0].as_point() }).to_string()
         };
-        assert!(id(60_000).starts_with("d/1773480360+60/0/"), "{}", id(60_000));
-        assert!(id(30_000).starts_with("d/1773480390+30/0/"), "{}", id(30_000));
-        assert!(id(500).starts_with("d/1773480390.5+0.5/0/"), "{}", id(500));
+        assert!(id(60_000).starts_with("drain-18ac3e73/1773480360+60/0/"), "{}", id(60_000));
+        assert!(id(30_000).starts_with("drain-18ac3e73/1773480390+30/0/"), "{}", id(30_000));
+        assert!(id(500).starts_with("drain-18ac3e73/1773480390.5+0.5/0/"), "{}", id(500));
     }
 }

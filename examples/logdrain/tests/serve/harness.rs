@@ -287,12 +287,22 @@ pub(crate) fn truth<'a>(dir: &Path, drains: impl IntoIterator<Item = (&'a str, V
     rows
 }
 
+/// How a drain is called where people look, by name and token: the token is a password.
+pub(crate) fn shown(key: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    let (name, token) = key.rsplit_once('/').map_or(("", key), |(name, token)| (name, token));
+    let slash = if name.is_empty() { "" } else { "/" };
+    let digest = Sha256::digest(token);
+    format!("{name}{slash}drain-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
+}
+
 /// The rows of a drain, as `replay` and `send --truth` print them.
 pub(crate) fn rows_of(drain: &str, text: &str) -> Rows {
     let mut rows = Rows::new();
+    let drain = shown(drain);
     for line in text.lines() {
         let (key, row) = taken_apart(line);
-        assert!(rows.insert((drain.to_owned(), key), row).is_none(), "twice: {line}");
+        assert!(rows.insert((drain.clone(), key), row).is_none(), "twice: {line}");
     }
     rows
 }

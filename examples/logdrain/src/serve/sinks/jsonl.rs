@@ -171,7 +171,7 @@ mod tests {
         let mut out = open(&dir.join("rows"));
         let points = points();
         for point in &points {
-            out.write(&Row { drain: "shop/d.\"1\"", point: &point.as_point() }).unwrap();
+            out.write(&Row { drain: "sh\"op/d.1", point: &point.as_point() }).unwrap();
         }
         assert!(out.commit().unwrap());
         let text = std::fs::read_to_string(dir.join("rows")).unwrap();
@@ -179,7 +179,7 @@ mod tests {
         for (line, point) in text.lines().zip(&points) {
             let row: serde_json::Value = serde_json::from_str(line).unwrap();
             let id = row["id"].as_str().unwrap();
-            assert!(id.starts_with("shop/d.\"1\"/1773480360+60/0/"), "{id}");
+            assert!(id.starts_with("sh\"op/drain-400e474b/1773480360+60/0/"), "{id}");
             assert!(ids.insert(id.to_owned()));
             let behind = line.find(",\"window\"").unwrap();
             assert_eq!(format!("{{{}", &line[behind + 1..]), serde_json::to_string(&point).unwrap());

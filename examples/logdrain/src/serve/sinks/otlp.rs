@@ -10,6 +10,7 @@
 
 use super::{Row, RowSink, Stopped};
 use crate::serve::counters::Counters;
+use crate::serve::drain_name::DrainName;
 use heroku_metrics::model::{DataPoint, Kind, Percentile};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -97,7 +98,10 @@ impl Otlp {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..InstrumentationScope::default()
         };
-        let resource = Resource { attributes: vec![text("heroku.drain", &self.drain)], ..Resource::default() };
+        let resource = Resource {
+            attributes: vec![text("heroku.drain", &DrainName::of(&self.drain).shown().to_string())],
+            ..Resource::default()
+        };
         let request = ExportMetricsServiceRequest {
             resource_metrics: vec![ResourceMetrics {
                 resource: Some(resource),
