@@ -225,6 +225,9 @@ pub(crate) struct ServeArgs {
     /// Listen on an address that others reach, though credentials or TLS are missing
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Believe this machine's clock at the start, however far it is from the last minute in the store
+    #[arg(long)]
+    pub(crate) believe_clock: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,7 +6,7 @@
 use super::board::Board;
 use super::counters::Counters;
 use super::event::{Entry, Event};
-use super::journal::{JournalReader, Progress, Step, StoreError};
+use super::journal::{Doubts, JournalReader, Progress, Step, StoreError};
 use super::pipeline::Pipelines;
 use super::sinks::{Row, RowSink, Stopped};
 use super::snapshot;
@@ -43,6 +43,7 @@ pub(crate) struct Consumer<R> {
     pub(crate) emitted: u64,
     /// Rows may not have reached the disk.
     pub(crate) is_owing: bool,
+    pub(crate) doubts: Doubts,
 }
 
 impl<R: RowSink> Consumer<R> {
@@ -64,7 +65,10 @@ impl<R: RowSink> Consumer<R> {
                         self.read_up_to(first.seq - 1, &mut due)?;
                     }
                     for entry in &entries {
-                        self.take(entry, &mut due)?;
+                        // What has to wait is read from the disk later.
+                        if !self.take(entry, &mut due)? {
+                            break;
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => self.catch_up(&mut due)?,
@@ -88,7 +92,11 @@ impl<R: RowSink> Consumer<R> {
         while self.pipelines.position() < last {
             let seq = self.pipelines.position() + 1;
             match self.reader.read(seq) {
-                Ok(Step::Event(entry)) => self.take(&entry, due)?,
+                Ok(Step::Event(entry)) => {
+                    if !self.take(&entry, due)? {
+                        return Ok(());
+                    }
+                }
                 Ok(Step::Damaged { seq, why }) => {
                     self.counters.damaged.add(1);
                     tracing::error!(seq, why, "an event of the journal is damaged and is left out");
@@ -112,31 +120,54 @@ impl<R: RowSink> Consumer<R> {
         Ok(())
     }
 
-    /// Takes an event in, once.
-    fn take(&mut self, entry: &Entry, due: &mut Due) -> Result<(), Stopped> {
+    /// Takes an event in, once. `false` when it has to wait: for what is before it, or for the time to be known.
+    fn take(&mut self, entry: &Entry, due: &mut Due) -> Result<bool, Stopped> {
         if entry.seq <= self.pipelines.position() {
-            return Ok(());
+            return Ok(true);
         }
-        if let Event::Delivery(record) = &entry.event {
+        if entry.seq > self.pipelines.position() + 1 {
+            return Ok(false);
+        }
+        let moved;
+        let event = match &entry.event {
+            Event::Doubt { believed, .. } => match self.doubts.time_of(&self.reader, entry.seq, *believed) {
+                Ok(Some(time)) => {
+                    moved = Event::Tick(time);
+                    &moved
+                }
+                Ok(None) => return Ok(false),
+                Err(error) => {
+                    self.wait(&error)?;
+                    return Ok(false);
+                }
+            },
+            event => event,
+        };
+        if let Event::Delivery(record) = event {
             due.octets += record.body.bytes().len() as u64;
         }
         if entry.seq <= self.emitted {
-            return self.pipelines.apply(entry.seq, &entry.event, &mut ());
+            self.pipelines.apply(entry.seq, event, &mut ())?;
+            self.moved(event);
+            return Ok(true);
         }
-        self.pipelines.apply(
-            entry.seq,
-            &entry.event,
-            &mut Counted { rows: &mut self.rows, counters: &self.counters },
-        )?;
-        if matches!(entry.event, Event::Delivery(_)) {
-            return Ok(());
+        self.pipelines.apply(entry.seq, event, &mut Counted { rows: &mut self.rows, counters: &self.counters })?;
+        if matches!(event, Event::Delivery(_)) {
+            return Ok(true);
         }
+        self.moved(event);
         self.is_owing = !self.rows.commit()?;
         if !self.is_owing {
             self.emitted = entry.seq;
             self.progress.emitted.store(entry.seq, Ordering::Release);
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn moved(&self, event: &Event) {
+        if let Event::Tick(time) = event {
+            self.progress.time.moved(*time);
+        }
     }
 
     fn snapshot(&mut self, due: &mut Due) {

@@ -18,6 +18,14 @@ pub(crate) enum Event {
     Delivery(Record),
     /// What time it was: windows close by it.
     Tick(Timestamp),
+    /// The wall clock has jumped, and nobody knows yet whether it is right. Deliveries behind this are counted when the
+    /// next tick has told: each doubt is then a move of the watermark, to what time it turned out to have been.
+    Doubt {
+        /// By the clock that was believed.
+        believed: Timestamp,
+        /// What the wall clock said.
+        wall: Timestamp,
+    },
     Settings(Box<Settings>),
 }
 

@@ -146,6 +146,9 @@ impl Intake {
 
     /// Whether deliveries are being counted and kept.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && self.is_storing() && self.queue().is_some()
+        self.ready.load(Ordering::Acquire)
+            && self.is_storing()
+            && self.queue().is_some()
+            && self.progress.time.trouble().is_none()
     }
 }

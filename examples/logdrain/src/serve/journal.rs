@@ -1,12 +1,18 @@
 //! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
 //! it is durable, and is handed to the pipelines.
 
+mod doubts;
 mod salvage;
 mod store;
+mod time;
+mod window_clock;
 
+pub(crate) use doubts::Doubts;
 pub(crate) use salvage::{marker, salvage};
 pub(crate) use store::{JournalReader, Kept, Offer, Old, Step, Store, StoreError, path};
+pub(crate) use time::Timekeeper;
 
+use super::clock::Standing;
 use super::counters::Counters;
 use super::event::{DeliveryKey, Entry, Event, Record};
 use super::settings::Settings;
@@ -57,6 +63,8 @@ pub(crate) struct Progress {
     pub(crate) behind: AtomicU64,
     /// Whether the disk took the last commit.
     pub(crate) storing: AtomicBool,
+    /// What time it is, and how far the watermark is.
+    pub(crate) time: Standing,
 }
 
 /// The thread that writes.
@@ -71,7 +79,7 @@ pub(crate) struct Writer {
     pub(crate) retention: Duration,
     /// The most octets of a commit.
     pub(crate) group_bytes: usize,
-    pub(crate) clock: WindowClock,
+    pub(crate) time: Timekeeper,
     /// Settings that the disk did not take yet.
     pub(crate) owed: Option<Box<Settings>>,
 }
@@ -85,30 +93,27 @@ impl Writer {
         let mut failing = Failing::default();
         let mut ids_given = Instant::now();
         loop {
-            let wait = self.clock.until_due(now()).min(LOOK_AROUND);
+            let wait = self.time.wait().min(LOOK_AROUND);
             let mut group = Group::default();
             if let Some(settings) = self.owed.take() {
-                group.add(Message::Settings(settings), &mut self.clock);
+                group.add(Message::Settings(settings), &mut self.time);
             }
             let mut over = false;
             match self.queue.recv_timeout(wait) {
                 Ok(message) => {
-                    group.add(message, &mut self.clock);
+                    group.add(message, &mut self.time);
                     while group.len() < GROUP && group.bytes < self.group_bytes {
                         let Ok(message) = self.queue.try_recv() else { break };
-                        group.add(message, &mut self.clock);
+                        group.add(message, &mut self.time);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => over = true,
             }
-            let time = now();
-            let tick = self.clock.is_due(time);
-            if tick {
-                group.offers.push(Offer { key: None, event: Event::Tick(time) });
-                group.answers.push(None);
-            }
-            let mut old = self.old(&group, &failing, time, ids_given.elapsed() > IDS_EVERY);
+            // What time it is stands before the deliveries that came by then: after a sleep they would be of the future.
+            let times = self.time.turn(group.records(), &self.progress.time);
+            group.put_first(times, self.time.believed());
+            let mut old = self.old(&group, &failing, ids_given.elapsed() > IDS_EVERY);
             if group.len() == 0 || failing.is_full {
                 // With nothing to write, or to make room for it.
                 match self.store.give_back(&mut old) {
@@ -117,8 +122,8 @@ impl Writer {
                     _ => {}
                 }
             }
-            if group.len() > 0 && self.commit(group, &mut old, &mut failing)? && tick {
-                self.clock.passed(time);
+            if group.len() > 0 {
+                self.commit(group, &mut old, &mut failing)?;
             }
             if old.ids && old.given == 0 {
                 ids_given = Instant::now();
@@ -132,8 +137,8 @@ impl Writer {
         }
     }
 
-    /// Commits a group and answers it; `false` when the disk did not take it.
-    fn commit(&mut self, group: Group, old: &mut Old, failing: &mut Failing) -> Result<bool, Damaged> {
+    /// Commits a group and answers it, whether or not the disk took it.
+    fn commit(&mut self, group: Group, old: &mut Old, failing: &mut Failing) -> Result<(), Damaged> {
         let Group { offers, answers, settings, has_deliveries, .. } = group;
         let emitted = self.progress.emitted.load(Ordering::Acquire);
         let began = Instant::now();
@@ -152,7 +157,7 @@ impl Writer {
                     let _ = answer.send(Answer::CannotStore);
                 }
                 self.owed = settings;
-                return if error.is_damage() { Err(self.damaged(&error)) } else { Ok(false) };
+                return if error.is_damage() { Err(self.damaged(&error)) } else { Ok(()) };
             }
         };
         // A disk that is full may take a tick, and no delivery.
@@ -166,6 +171,7 @@ impl Writer {
         for (kept, answer) in kept.into_iter().zip(answers) {
             let outcome = match kept {
                 Kept::New(entry) => {
+                    self.time.written(&entry.event, &self.progress.time);
                     entries.push(entry);
                     Answer::Kept
                 }
@@ -180,15 +186,21 @@ impl Writer {
             // When the pipelines are behind, they read the journal themselves; intake does not wait for them.
             let _ = self.pipelines.try_send(entries);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// What may go with this commit: deliveries that are in two snapshots, and twice as many as come, so that the file
     /// does not grow. When there is no room, those that are only kept for later use go, too.
-    fn old(&self, group: &Group, failing: &Failing, time: Timestamp, ids: bool) -> Old {
+    fn old(&self, group: &Group, failing: &Failing, ids: bool) -> Old {
         let retention = if failing.is_full { Duration::ZERO } else { self.retention };
         let behind = self.progress.behind.load(Ordering::Acquire);
-        Old { behind, before: time.earlier(retention), ids, rows: AT_ONCE.max(2 * group.len() as u64), given: 0 }
+        let before = match self.time.older_than(retention) {
+            // With none, age does not matter, and so the clock does not.
+            _ if retention.is_zero() => Timestamp::from_unix_micros(i64::MAX),
+            Some(before) => before,
+            None => Timestamp::from_unix_micros(i64::MIN),
+        };
+        Old { behind, before, ids, rows: AT_ONCE.max(2 * group.len() as u64), given: 0 }
     }
 
     /// Leaves word for the next start.
@@ -215,7 +227,7 @@ struct Group {
 }
 
 impl Group {
-    fn add(&mut self, message: Message, clock: &mut WindowClock) {
+    fn add(&mut self, message: Message, time: &mut Timekeeper) {
         match message {
             Message::Delivery { key, record, answer } => {
                 self.bytes += record.body.bytes().len();
@@ -224,7 +236,7 @@ impl Group {
                 self.answers.push(Some(answer));
             }
             Message::Settings(settings) => {
-                clock.follow(&settings);
+                time.follow(&settings);
                 self.settings = Some(settings.clone());
                 self.offers.push(Offer { key: None, event: Event::Settings(settings) });
                 self.answers.push(None);
@@ -234,6 +246,24 @@ impl Group {
 
     fn len(&self) -> usize {
         self.offers.len()
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        self.offers.iter().filter_map(|offer| match &offer.event {
+            Event::Delivery(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// Puts events before all others, and says by the believed clock when deliveries came.
+    fn put_first(&mut self, events: Vec<Event>, believed: Timestamp) {
+        for offer in &mut self.offers {
+            if let Event::Delivery(record) = &mut offer.event {
+                record.received = believed;
+            }
+        }
+        self.answers.splice(0..0, events.iter().map(|_| None));
+        self.offers.splice(0..0, events.into_iter().map(|event| Offer { key: None, event }));
     }
 }
 
@@ -263,51 +293,11 @@ impl Failing {
     }
 }
 
-/// When the watermark moves: each time it passes the end of a window, and at least once a minute.
-#[derive(Debug)]
-pub(crate) struct WindowClock {
-    period: Duration,
-    lateness: Duration,
-    last: Option<Timestamp>,
-}
-
-impl WindowClock {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let mut clock = Self { period: Duration::ZERO, lateness: Duration::ZERO, last: None };
-        clock.follow(settings);
-        clock
-    }
-
-    fn follow(&mut self, settings: &Settings) {
-        self.period = settings.window().clamp(Duration::from_millis(10), Duration::from_secs(60));
-        self.lateness = settings.lateness();
-    }
-
-    fn number(&self, time: Timestamp) -> i64 {
-        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
-        time.earlier(self.lateness).unix_micros().div_euclid(period)
-    }
-
-    fn is_due(&self, time: Timestamp) -> bool {
-        self.last.is_none_or(|last| self.number(time) > self.number(last))
-    }
-
-    fn until_due(&self, time: Timestamp) -> Duration {
-        if self.is_due(time) {
-            return Duration::ZERO;
-        }
-        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
-        let into = time.earlier(self.lateness).unix_micros().rem_euclid(period);
-        Duration::from_micros(period.abs_diff(into))
-    }
-
-    fn passed(&mut self, time: Timestamp) {
-        self.last = Some(time);
-    }
-}
-
 /// What the host's clock says.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,15 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
             intake.progress.emitted.load(Ordering::Relaxed),
         ),
     ];
+    let time = &intake.progress.time;
+    page.family("logdrain_clock_doubt", "gauge", "1 while this machine's clock is not believed.");
+    page.sample("logdrain_clock_doubt", &[], time.is_in_doubt().into());
+    page.family("logdrain_clock_off_seconds", "gauge", "How far it is ahead of the time that is believed.");
+    page.sample("logdrain_clock_off_seconds", &[], time.off_seconds());
+    if let Some(age) = time.watermark_age() {
+        page.family("logdrain_watermark_age_seconds", "gauge", "How far the last move of the watermark is behind now.");
+        page.sample("logdrain_watermark_age_seconds", &[], age.as_secs_f64());
+    }
     for (name, kind, help, value) in numbers {
         page.family(name, kind, help);
         page.sample(name, &[], value as f64);

@@ -22,6 +22,7 @@
 
 mod answers;
 mod board;
+mod clock;
 mod config;
 mod consumer;
 mod counters;
@@ -45,11 +46,12 @@ use crate::args::ServeArgs;
 use crate::failure::{Failure, Status};
 use answers::Answers;
 use board::Board;
+use clock::Clocks;
 use config::{Config, IntakeLimits};
 use consumer::Consumer;
 use counters::Counters;
 use intake::{Intake, Way};
-use journal::{Message, Progress, WindowClock, Writer};
+use journal::{Message, Progress, Timekeeper, Writer};
 use opening::{Closed, Opened};
 use reload::Running;
 use sinks::{JsonLines, otlp};
@@ -187,6 +189,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         handle.spawn(otlp::send(endpoint, waiting, counters.clone()));
         sink
     });
+    let last = reader.last_time().map_err(in_store)?;
+    let time = Timekeeper::new(Clocks::of_the_machine(), settings, last, pipelines.time(), args.believe_clock);
     let writer = Writer {
         store,
         dir: config.store.clone(),
@@ -197,7 +201,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         retention: *retention,
         // Of the budget, commits that wait for the pipelines hold less than half.
         group_bytes: limits.bodies / 8,
-        clock: WindowClock::new(settings),
+        time,
         owed: None,
     };
     let consumer = Consumer {
@@ -214,6 +218,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         stop: stop.clone(),
         emitted,
         is_owing: false,
+        doubts: journal::Doubts::default(),
     };
     let writer = spawn("journal", &ending, move || writer.run())?;
     let consumer = spawn("pipelines", &ending, move || consumer.run())?;

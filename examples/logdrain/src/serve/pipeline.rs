@@ -118,6 +118,8 @@ impl Pipelines {
                 self.aside.retain(|_, pipeline| pipeline.aggregator().open_windows() > 0);
             }
             Event::Settings(settings) => self.change(settings),
+            // Whoever reads the journal makes a tick of it.
+            Event::Doubt { .. } => {}
         }
         self.position = seq;
         Ok(())

@@ -34,17 +34,25 @@ impl Server {
 
     /// As `start`; when the server ends instead, its exit code and what it said.
     pub(crate) fn try_start(dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
-        Self::start_until("deliveries are taken", dir, arguments)
+        Self::start_until("deliveries are taken", &[], dir, arguments)
+    }
+
+    /// As `start`, by a command in front that becomes the server.
+    pub(crate) fn start_under(under: &[&str], dir: &Path, arguments: &[&str]) -> Self {
+        let started = Self::start_until("deliveries are taken", under, dir, arguments);
+        started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"))
     }
 
     /// A server that listens, though it cannot open its store.
     pub(crate) fn start_closed(dir: &Path, arguments: &[&str]) -> Self {
-        let started = Self::start_until("until the store can be opened", dir, arguments);
+        let started = Self::start_until("until the store can be opened", &[], dir, arguments);
         started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"))
     }
 
-    fn start_until(state: &str, dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_logdrain"));
+    fn start_until(state: &str, under: &[&str], dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
+        let mut words = under.iter().copied().chain([env!("CARGO_BIN_EXE_logdrain")]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         let (store, rows) = (dir.join("store"), dir.join("rows.jsonl"));
         command.arg("serve").args(arguments);
         for (name, value) in [

@@ -67,6 +67,8 @@ async fn numbers(State((intake, answers)): State<Shared>, headers: HeaderMap) ->
 async fn ready(State((intake, _)): State<Shared>) -> Response {
     if intake.is_ready() {
         "ready\n".into_response()
+    } else if let Some(trouble) = intake.progress.time.trouble() {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {trouble}\n")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: the journal is being read, or cannot be written\n")
             .into_response()

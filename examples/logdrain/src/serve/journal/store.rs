@@ -25,7 +25,8 @@ const APPLICATION: i32 = 0x4c44_524e;
 pub(crate) const SCHEMA: i32 = MIGRATIONS.len() as i32;
 
 /// What makes each schema from the one before it; the first makes it from nothing.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL, drain TEXT, msg_count INTEGER,
         crc INTEGER NOT NULL, body BLOB);
@@ -34,7 +35,11 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE drains (drain INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID;
     INSERT INTO meta VALUES ('position', 0), ('emitted', 0);
-"];
+",
+    "
+    -- No other tables: doubts of the clock are events, and meta holds a checksum of itself.
+",
+];
 
 /// The ids that are kept of each drain. A retry comes before any newer batch of its sender.
 const IDS_KEPT: u32 = 4_096;
@@ -42,6 +47,8 @@ const IDS_KEPT: u32 = 4_096;
 const DELIVERY: i64 = 0;
 const TICK: i64 = 1;
 const SETTINGS: i64 = 2;
+/// `at` is the believed time, `msg_count` that of the wall clock.
+const DOUBT: i64 = 3;
 
 /// The connection that writes.
 #[derive(Debug)]
@@ -337,6 +344,12 @@ fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), StoreError> 
             let none = None::<&[u8]>;
             insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
         }
+        Event::Doubt { believed, wall } => {
+            let count = Some(wall.unix_micros());
+            let row = Row { seq, kind: DOUBT, at: believed.unix_micros(), drain: None, count };
+            let none = None::<&[u8]>;
+            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
+        }
         Event::Settings(settings) => {
             let text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
             let row = Row { seq, kind: SETTINGS, at: 0, drain: None, count: None };
@@ -372,18 +385,18 @@ impl Row<'_> {
     }
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
 /// Reads the journal beside the connection that writes it.
 #[derive(Debug)]
 pub(crate) struct JournalReader {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 /// A step of reading.
@@ -492,6 +505,7 @@ fn entry(seq: u64, row: &rusqlite::Row<'_>) -> Result<Entry, String> {
             body: Body::new(body, None),
         }),
         TICK => Event::Tick(at),
+        DOUBT => Event::Doubt { believed: at, wall: Timestamp::from_unix_micros(meta.count.unwrap_or(meta.at)) },
         SETTINGS => Event::Settings(serde_json::from_slice(&body).map_err(|error| error.to_string())?),
         other => return Err(format!("it is of kind {other}, which this version does not know")),
     };

@@ -1,0 +1,104 @@
+//! What time it turned out to have been while the clock was in doubt.
+//!
+//! ```text
+//! ... tick | doubt, deliveries, doubt, deliveries, doubt, tick | deliveries, tick ...
+//!            10:00              10:01              10:02  12:02
+//! ```
+//!
+//! The tick that ends a doubt comes right behind the last sign of it, and the two are of one moment: so each sign was two
+//! hours later than was believed then, and is a move of the watermark to 12:00 and 12:01. Deliveries behind it are read
+//! as they would have been had the clock been right.
+
+use super::store::{JournalReader, Step, StoreError, signed, unsigned};
+use crate::serve::clock::Last;
+use crate::serve::event::{Entry, Event};
+use heroku_metrics::model::Timestamp;
+use rusqlite::OptionalExtension as _;
+
+/// Looks for the ends of doubts, and remembers how far it looked.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    /// Looked through up to here.
+    seen: u64,
+    /// What was believed at the last doubt on the way.
+    believed: i64,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    tick: u64,
+    time: i64,
+    /// What was believed at the last doubt before it.
+    believed: i64,
+}
+
+impl Doubts {
+    /// What time it was at a doubt; `None` while that is not known.
+    pub(crate) fn time_of(
+        &mut self,
+        reader: &JournalReader,
+        seq: u64,
+        believed: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let believed = believed.unix_micros();
+        if self.end.is_none_or(|end| end.tick <= seq) {
+            if self.end.take().is_some() || self.seen < seq {
+                self.seen = seq;
+                self.believed = believed;
+            }
+            match self.look(reader) {
+                // The way to its end is damaged: then it is what was believed.
+                Err(error) if error.is_damage() => return Ok(Some(Timestamp::from_unix_micros(believed))),
+                looked => looked?,
+            }
+        }
+        Ok(self.end.map(|end| {
+            let before = end.believed.saturating_sub(believed).max(0);
+            Timestamp::from_unix_micros(end.time.saturating_sub(before))
+        }))
+    }
+
+    fn look(&mut self, reader: &JournalReader) -> Result<(), StoreError> {
+        while let Some(seq) = reader.next_time_after(self.seen)? {
+            match reader.read(seq)? {
+                Step::Event(Entry { event: Event::Tick(time), .. }) => {
+                    self.end = Some(End { tick: seq, time: time.unix_micros(), believed: self.believed });
+                    return Ok(());
+                }
+                Step::Event(Entry { event: Event::Doubt { believed, .. }, .. }) => {
+                    self.believed = believed.unix_micros();
+                }
+                _ => {}
+            }
+            self.seen = seq;
+        }
+        Ok(())
+    }
+}
+
+impl JournalReader {
+    /// The next event that tells a time: a tick or a doubt.
+    fn next_time_after(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT seq FROM journal WHERE seq > ?1 AND kind IN (1, 3) ORDER BY seq LIMIT 1";
+        let next: Option<i64> = self.db.prepare_cached(sql)?.query_row([signed(seq)], |row| row.get(0)).optional()?;
+        Ok(next.map(unsigned))
+    }
+
+    /// The last word on the time that can be read.
+    pub(crate) fn last_time(&self) -> Result<Option<Last>, StoreError> {
+        let sql = "SELECT seq FROM journal WHERE seq < ?1 AND kind IN (1, 3) ORDER BY seq DESC LIMIT 1";
+        let mut before = i64::MAX;
+        loop {
+            let last: Option<i64> = self.db.prepare_cached(sql)?.query_row([before], |row| row.get(0)).optional()?;
+            let Some(seq) = last.map(unsigned) else { return Ok(None) };
+            match self.read(seq)? {
+                Step::Event(Entry { event: Event::Tick(time), .. }) => return Ok(Some(Last::Tick(time.unix_micros()))),
+                Step::Event(Entry { event: Event::Doubt { believed, wall }, .. }) => {
+                    return Ok(Some(Last::Doubt { believed: believed.unix_micros(), wall: wall.unix_micros() }));
+                }
+                _ => before = signed(seq),
+            }
+        }
+    }
+}

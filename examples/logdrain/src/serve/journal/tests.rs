@@ -1,0 +1,341 @@
+//! Writer, journal and pipelines with clocks that a test sets: what comes out of a clock that jumps.
+
+use super::*;
+use crate::serve::board::Board;
+use crate::serve::clock::{Clocks, Reading};
+use crate::serve::consumer::Consumer;
+use crate::serve::event::Body;
+use crate::serve::pipeline::Pipelines;
+use crate::serve::settings::DrainLimits;
+use crate::serve::sinks::{Row, RowSink, Stopped};
+use crate::serve::snapshot;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Mutex, mpsc};
+use std::thread::JoinHandle;
+
+/// In seconds; the beginning of a minute.
+const NOON: i64 = 1_800_000_000;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+const TWO_YEARS: i64 = 730 * DAY;
+
+fn settings() -> Settings {
+    Settings {
+        window_ms: 60_000,
+        lateness_ms: 60_000,
+        horizon_ms: 3_600_000,
+        extended: false,
+        websockets: true,
+        limits: DrainLimits::within(32 << 20).unwrap(),
+        drains: BTreeMap::new(),
+    }
+}
+
+/// The last revision of each row: (drain, start of the window, name) -> sum.
+type Sums = BTreeMap<(String, i64, String), f64>;
+
+#[derive(Clone, Default)]
+struct Collected(Arc<Mutex<Sums>>);
+
+impl RowSink for Collected {
+    fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
+        let (point, drain) = (row.point, row.drain.to_owned());
+        let key = (drain, point.window().start().unix_seconds(), point.name().to_owned());
+        self.0.lock().unwrap().insert(key, point.stats().sum());
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        Ok(true)
+    }
+}
+
+type Running = (SyncSender<Message>, JoinHandle<Result<(), Damaged>>, JoinHandle<Result<(), Stopped>>);
+
+/// A server without sockets.
+struct Trial {
+    dir: PathBuf,
+    wall: Arc<AtomicI64>,
+    steady: Arc<AtomicI64>,
+    rows: Collected,
+    /// (drain, window) -> what must come out.
+    expected: Sums,
+    running: Option<Running>,
+    progress: Arc<Progress>,
+}
+
+impl Trial {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("logdrain-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(dir.join("snapshots")).unwrap();
+        let mut trial = Self {
+            dir,
+            wall: Arc::new(AtomicI64::new(NOON * 1_000_000)),
+            steady: Arc::default(),
+            rows: Collected::default(),
+            expected: Sums::new(),
+            running: None,
+            progress: Arc::default(),
+        };
+        trial.start();
+        trial
+    }
+
+    fn snapshot(dir: &Path) -> Option<Pipelines> {
+        let (_, newest) = snapshot::list(&dir.join("snapshots")).unwrap().into_iter().next()?;
+        Some(snapshot::read(&newest).unwrap())
+    }
+
+    fn start(&mut self) {
+        let store = Store::open(&self.dir, 16, None).unwrap();
+        let reader = JournalReader::open(&self.dir).unwrap();
+        let pipelines = Self::snapshot(&self.dir).unwrap_or_else(|| Pipelines::new(settings()));
+        let (wall, steady) = (self.wall.clone(), self.steady.clone());
+        let clocks =
+            Clocks::new(move || Reading { wall: wall.load(Ordering::SeqCst), steady: steady.load(Ordering::SeqCst) });
+        let time = Timekeeper::new(clocks, &settings(), reader.last_time().unwrap(), pipelines.time(), false);
+        let (queue, messages) = mpsc::sync_channel(64);
+        let (commits, entries) = mpsc::sync_channel(2);
+        self.progress = Arc::default();
+        self.progress.head.store(store.position(), Ordering::SeqCst);
+        let emitted = store.emitted().unwrap();
+        let writer = Writer {
+            store,
+            dir: self.dir.clone(),
+            queue: messages,
+            pipelines: commits,
+            progress: self.progress.clone(),
+            counters: Arc::default(),
+            retention: Duration::ZERO,
+            group_bytes: 1 << 20,
+            time,
+            owed: None,
+        };
+        let consumer = Consumer {
+            pipelines,
+            rows: self.rows.clone(),
+            board: Board::default(),
+            entries,
+            reader,
+            snapshots: self.dir.join("snapshots"),
+            snapshot_every: Duration::from_secs(3_600),
+            progress: self.progress.clone(),
+            counters: Arc::default(),
+            ready: Arc::default(),
+            stop: Arc::default(),
+            emitted,
+            is_owing: false,
+            doubts: Doubts::default(),
+        };
+        let writer = std::thread::spawn(move || writer.run());
+        let consumer = std::thread::spawn(move || consumer.run());
+        self.running = Some((queue, writer, consumer));
+    }
+
+    fn stop(&mut self) {
+        let (queue, writer, consumer) = self.running.take().unwrap();
+        drop(queue);
+        writer.join().unwrap().unwrap();
+        consumer.join().unwrap().unwrap();
+    }
+
+    /// Time passes on both clocks, all at once: sleep, or nothing to do.
+    fn pass(&self, seconds: i64) {
+        self.wall.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+        self.steady.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    fn jump(&self, seconds: i64) {
+        self.wall.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// So many seconds, in each of which each drain sends a line; `off` is how far its time is from the wall clock's.
+    fn load(&mut self, drains: &[&str], seconds: i64, off: i64) {
+        for _ in 0..seconds {
+            self.pass(1);
+            for drain in drains {
+                let time = self.wall.load(Ordering::SeqCst) + off * 1_000_000;
+                self.send(drain, time);
+            }
+        }
+    }
+
+    fn send(&mut self, drain: &str, micros: i64) {
+        // RFC 3339 of a time that counts from noon of a known day.
+        let at = micros.div_euclid(1_000_000);
+        let line = format!("<190>1 {} host app web.1 - count#n=1", rfc3339(at));
+        let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
+        let record = Record { drain: drain.into(), received: Timestamp::from_unix_micros(0), msg_count: None, body };
+        let (answer, answered) = oneshot::channel();
+        let (queue, ..) = self.running.as_ref().unwrap();
+        queue.send(Message::Delivery { key: None, record, answer }).unwrap();
+        assert_eq!(answered.blocking_recv().unwrap(), Answer::Kept);
+        *self.expected.entry((drain.to_owned(), at.div_euclid(60) * 60, "n".to_owned())).or_default() += 1.0;
+    }
+
+    /// Three more minutes without lines, a second at a time: every window is closed.
+    fn settle(&mut self) {
+        for _ in 0..3 {
+            self.pass(60);
+            let head = self.progress.head.load(Ordering::SeqCst);
+            for _ in 0..100 {
+                if self.progress.head.load(Ordering::SeqCst) > head {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// Everything was counted where it belongs.
+    fn assert_right(mut self) {
+        self.settle();
+        self.stop();
+        let pipelines = Self::snapshot(&self.dir).unwrap();
+        let sent: f64 = self.expected.values().sum();
+        let mut accepted = 0;
+        for (drain, pipeline) in pipelines.drains() {
+            let ledger = pipeline.ledger();
+            let books = ledger.observations();
+            assert_eq!((books.future(), books.late()), (0, 0), "{drain}");
+            accepted += books.accepted();
+        }
+        assert_eq!(accepted as f64, sent);
+        assert_eq!(*self.rows.0.lock().unwrap(), self.expected);
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn rfc3339(unix_seconds: i64) -> String {
+    // Days to a date: the year begins in March, and eras of 400 years are all alike.
+    let (days, second) = (unix_seconds.div_euclid(86_400) + 719_468, unix_seconds.rem_euclid(86_400));
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let (year, date) = (year + era * 400 + i64::from(month <= 2), day_of_year - (153 * shifted + 2) / 5 + 1);
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+}
+
+#[test]
+fn after_two_hours_of_sleep_no_value_of_the_only_drain_is_of_the_future() {
+    let mut trial = Trial::new("sleep");
+    trial.load(&["d.shop"], 90, 0);
+    trial.pass(2 * HOUR);
+    trial.load(&["d.shop"], 30, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn after_two_hours_that_the_steady_clock_missed_no_value_is_of_the_future() {
+    let mut trial = Trial::new("missed-sleep");
+    trial.load(&["d.shop"], 90, 0);
+    trial.jump(2 * HOUR);
+    trial.load(&["d.shop"], 30, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn started_after_26_hours_no_value_of_the_only_drain_is_of_the_future() {
+    let mut trial = Trial::new("26-hours");
+    trial.load(&["d.shop"], 90, 0);
+    trial.settle();
+    trial.stop();
+    trial.jump(26 * HOUR);
+    // Another boot of the machine.
+    trial.steady.store(7_000_000, Ordering::SeqCst);
+    trial.start();
+    trial.load(&["d.shop"], 90, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn two_years_ahead_for_three_seconds_makes_nothing_late() {
+    for drains in [&["d.shop"][..], &["d.shop", "d.blog"]] {
+        let mut trial = Trial::new(&format!("three-seconds-{}", drains.len()));
+        trial.load(drains, 70, 0);
+        trial.jump(TWO_YEARS);
+        trial.load(drains, 3, -TWO_YEARS);
+        trial.jump(-TWO_YEARS);
+        trial.load(drains, 70, 0);
+        trial.assert_right();
+    }
+}
+
+#[test]
+fn two_years_ahead_for_five_minutes_makes_nothing_late() {
+    let drains = ["d.shop", "d.blog"];
+    let mut trial = Trial::new("five-minutes");
+    trial.load(&drains, 30, 0);
+    trial.jump(TWO_YEARS);
+    trial.load(&drains, 300, -TWO_YEARS);
+    assert!(trial.progress.time.is_in_doubt());
+    trial.jump(-TWO_YEARS);
+    trial.load(&drains, 70, 0);
+    assert!(!trial.progress.time.is_in_doubt());
+    trial.assert_right();
+}
+
+#[test]
+fn a_day_backwards_loses_nothing_and_minutes_go_on() {
+    let mut trial = Trial::new("backwards");
+    trial.load(&["d.shop"], 70, 0);
+    trial.jump(-DAY);
+    trial.load(&["d.shop"], 150, DAY);
+    assert!(trial.rows.0.lock().unwrap().len() >= 2, "minutes are closed by the steady clock");
+    trial.jump(DAY);
+    trial.load(&["d.shop"], 30, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn what_waited_for_the_time_is_counted_after_a_restart() {
+    let mut trial = Trial::new("doubt-restart");
+    trial.load(&["d.shop"], 70, 0);
+    trial.jump(5 * HOUR);
+    // Stopped before one drain alone is enough.
+    trial.load(&["d.shop"], 3, 0);
+    trial.stop();
+    assert!(trial.rows.0.lock().unwrap().len() < trial.expected.len());
+    trial.pass(20);
+    trial.start();
+    trial.load(&["d.shop"], 30, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn a_doubt_of_more_than_the_horizon_makes_nothing_late() {
+    let mut trial = Trial::new("long-doubt");
+    trial.load(&["d.shop"], 70, 0);
+    trial.jump(10 * HOUR);
+    // Two senders who contradict each other, for two hours.
+    for _ in 0..240 {
+        trial.pass(29);
+        let wall = trial.wall.load(Ordering::SeqCst);
+        trial.send("d.shop", wall);
+        trial.pass(1);
+        let head = trial.progress.head.load(Ordering::SeqCst);
+        trial.hear_wrong("d.evil", wall - 10 * HOUR * 1_000_000);
+        assert!(trial.progress.head.load(Ordering::SeqCst) > head);
+    }
+    assert!(trial.progress.time.is_in_doubt());
+    trial.load(&["d.shop", "d.blog"], 30, 0);
+    trial.assert_right();
+}
+
+impl Trial {
+    /// A delivery whose time is right in no one's eyes, and that has no value.
+    fn hear_wrong(&mut self, drain: &str, micros: i64) {
+        let line = format!("<190>1 {} host app web.1 - nothing", rfc3339(micros.div_euclid(1_000_000)));
+        let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
+        let record = Record { drain: drain.into(), received: Timestamp::from_unix_micros(0), msg_count: None, body };
+        let (answer, answered) = oneshot::channel();
+        let (queue, ..) = self.running.as_ref().unwrap();
+        queue.send(Message::Delivery { key: None, record, answer }).unwrap();
+        assert_eq!(answered.blocking_recv().unwrap(), Answer::Kept);
+    }
+}
