@@ -144,7 +144,8 @@ impl InputArgs {
 pub(crate) struct ParseArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Add every key=value pair of the line, quotes undone
+    /// Add every key=value pair of the line, quotes undone. A word without a value is null beside at least one that has
+    /// one; a line without any is text and has no pairs
     #[arg(long)]
     pub(crate) pairs: bool,
 }
@@ -204,8 +205,8 @@ pub(crate) struct ServeArgs {
     /// A TOML file with credentials, apps, plans and limits; what is said here goes before what it says
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where deliveries are taken [default: 127.0.0.1:8514]
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where deliveries are taken [default: 127.0.0.1:8514, which is localhost:8514]
+    #[arg(long, value_parser = crate::address::parse, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// The folder of journal and snapshots, made when missing [default: logdrain-data]
     #[arg(long, value_name = "DIR")]

@@ -47,6 +47,40 @@ impl Failure {
         Self::Open { path: path.to_owned(), error }
     }
 
+    /// A file that was to be written.
+    pub(crate) fn create(path: &Path, error: &io::Error) -> Self {
+        let shown = path.display();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::Config(match error.kind() {
+            io::ErrorKind::NotFound => {
+                let folder = folder.display();
+                format!(
+                    "{shown}: the folder {folder} does not exist: make it (mkdir -p {folder}), or name another file"
+                )
+            }
+            io::ErrorKind::NotADirectory => {
+                format!("{shown}: a part of {} is a file and not a folder; name another file", folder.display())
+            }
+            io::ErrorKind::IsADirectory => format!("{shown}: is a folder; name a file in it"),
+            io::ErrorKind::PermissionDenied => {
+                format!("{shown}: may not be written by this user; give it the right to, or name another file")
+            }
+            _ => format!("{shown}: cannot be written: {error}"),
+        })
+    }
+
+    /// The configuration that was named.
+    pub(crate) fn configuration(path: &Path, error: &io::Error) -> Self {
+        let shown = path.display();
+        Self::Config(match error.kind() {
+            io::ErrorKind::NotFound => {
+                format!("{shown}: there is no such configuration; examples/logdrain/logdrain.toml is one to begin with")
+            }
+            io::ErrorKind::PermissionDenied => format!("{shown}: may not be read by this user"),
+            _ => format!("{shown}: cannot be read: {error}"),
+        })
+    }
+
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

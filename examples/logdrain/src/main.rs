@@ -9,6 +9,7 @@
 //!      -> doctor          (what its store looks like)
 //! ```
 
+mod address;
 mod args;
 mod escape;
 mod failure;

@@ -188,10 +188,14 @@ fn text(bytes: &[u8]) -> Value {
     String::from_utf8_lossy(bytes).into()
 }
 
-/// All pairs of the line, quotes undone; a quote that the line's end closes is a refusal too.
+/// All pairs of the line, quotes undone; a quote that the line's end closes is a refusal too. Words alone are no pairs: a
+/// line of them is text.
 fn pairs(found: &mut Found<'_>) -> Value {
     let message = found.message;
     let mut all = Vec::new();
+    if logfmt::pairs(message).all(|pair| pair.value().is_none()) {
+        return all.into();
+    }
     for pair in logfmt::pairs(message) {
         all.push(json!([text(pair.key()), pair.unescaped().map(|value| text(&value))]));
         let custom = [&b"count#"[..], b"measure#", b"sample#", b"tag#"].iter().any(|word| pair.key().starts_with(word));

@@ -131,8 +131,7 @@ fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(path)
-        .map_err(|error| Failure::Config(format!("{}: cannot be written: {error}", path.display())))?;
+    let file = File::create(path).map_err(|error| Failure::create(path, &error))?;
     Ok(Box::new(BufWriter::with_capacity(1 << 18, file)))
 }
 

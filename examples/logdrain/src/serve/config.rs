@@ -92,7 +92,7 @@ impl Config {
     /// The text of the file; none without one.
     pub(crate) fn text(args: &ServeArgs) -> Result<String, Failure> {
         match &args.config {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::open(path, error)),
+            Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::configuration(path, &error)),
             None => Ok(String::new()),
         }
     }
@@ -109,7 +109,8 @@ impl Config {
     fn from_file(args: &ServeArgs, file: File, beside: &Path) -> Result<Self, Wrong> {
         let mut warnings = Vec::new();
         let insecure = args.insecure || file.insecure;
-        let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
+        let listen =
+            args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let limits = limits(&file, &mut warnings)?;
         let (drains, access) = drains(file.drain, beside, &mut warnings)?;
@@ -140,13 +141,13 @@ impl Config {
             None => None,
         };
         let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
-        let tls = file.tls.map(|files| Tls::read(&beside.join(files.certificate), &beside.join(files.key)));
+        let tls = file.tls.map(|files| Tls::read(&located(beside, &files.certificate), &located(beside, &files.key)));
         let tls = tls.transpose().map_err(|why| Wrong(format!("[tls], {why}")))?;
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
         let config = Self {
             listen,
-            syslog: file.syslog,
+            syslog: file.syslog.map(|address| address.0),
             tls,
             otlp,
             store: args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data")),
@@ -382,6 +383,17 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Where systemd puts the files that a unit's `LoadCredential=` names, for the service alone to read.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// A path of the file: from the folder `beside`, or below `${CREDENTIALS_DIRECTORY}`.
+fn located(beside: &Path, path: &Path) -> PathBuf {
+    match (path.strip_prefix(format!("${{{CREDENTIALS}}}")), std::env::var_os(CREDENTIALS)) {
+        (Ok(name), Some(folder)) => Path::new(&folder).join(name),
+        _ => beside.join(path),
+    }
+}
+
 /// A password, as it stands there or in a file of its own.
 fn password(
     text: Option<Secret>,
@@ -394,7 +406,7 @@ fn password(
         (Some(Secret(password)), None) if !password.is_empty() => password,
         (None, Some(path)) => {
             // Nor is the path told: a password may stand in its place.
-            let text = std::fs::read_to_string(beside.join(path))
+            let text = std::fs::read_to_string(located(beside, &path))
                 .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
             let password = text.trim_end_matches(['\r', '\n']);
             if password.is_empty() {

@@ -122,7 +122,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let reopen = Arc::new(AtomicBool::new(false));
     let stop = Arc::new(AtomicBool::new(false));
     let rows = JsonLines::open(config.out.clone(), reopen.clone(), stop.clone())
-        .map_err(|error| Failure::open(config.out.as_deref().unwrap_or(Path::new("-")), error))?;
+        .map_err(|error| Failure::create(config.out.as_deref().unwrap_or(Path::new("-")), &error))?;
     tracing::info!(
         %listen, store = %config.store.display(), out = %config.out.as_deref().unwrap_or(Path::new("-")).display(),
         open = config.access.is_open(), tls = config.tls.is_some(), max_memory_mb = config.max_memory() >> 20, "listening: POST /logs"

@@ -3,9 +3,9 @@
 //! No message repeats anything of the file but its known keys. A password may stand in the place of a value, of a key or
 //! of a path, and messages end up in the system's log.
 
+use crate::address::{Address, NO_ADDRESS};
 use crate::args;
 use serde::{Deserialize, Deserializer};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
-    pub(super) listen: Option<SocketAddr>,
-    pub(super) syslog: Option<SocketAddr>,
+    pub(super) listen: Option<Address>,
+    pub(super) syslog: Option<Address>,
     pub(super) tls: Option<TlsFiles>,
     pub(super) otlp: Option<String>,
     pub(super) store: Option<PathBuf>,
@@ -125,7 +125,7 @@ const OWN: [&str; 7] = [
     "too long",
     "expected a duration such as 60s, 5m or 500ms",
     "expected a size such as 512MB or 1GB",
-    "invalid socket address syntax",
+    NO_ADDRESS,
     "path contains invalid UTF-8 characters",
 ];
 
@@ -311,7 +311,7 @@ mod tests {
             ),
             ("window = \"7x\"", "line 1: window: expected a duration such as 60s, 5m or 500ms"),
             ("# a\nwatcher = \"ops:pw\"", "line 2: watcher: not what belongs here, expected struct Watcher"),
-            ("listen = \"here\"", "line 1: listen: invalid socket address syntax"),
+            ("listen = \"here\"", "line 1: listen: expected an address such as 127.0.0.1:8514, or localhost:8514"),
             (
                 "[[drain]]\nname = \"a\"\nuser = \"u\"\n[[drain]] # two\nname = 1",
                 "line 5: [[drain]] 2: not what belongs here, expected a string",
