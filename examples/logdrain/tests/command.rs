@@ -183,6 +183,19 @@ fn parse_prints_what_the_contract_says() {
 }
 
 #[test]
+fn text_without_a_pair_has_no_pairs() {
+    let pairs = |text: &str| {
+        let line = frame(&format!("<190>1 2026-03-14T09:26:53Z host heroku web.1 - {text}"));
+        rows(&logdrain(&["parse", "--pairs", "-"], line.as_bytes()))[0]["pairs"].clone()
+    };
+    for text in ["State changed from starting to up", "Listening on :3000", "He said \"no", "Build succeeded", ""] {
+        assert_eq!(pairs(text), serde_json::json!([]), "{text}");
+    }
+    assert_eq!(pairs("done in=3 fast"), serde_json::json!([["done", null], ["in", "3"], ["fast", null]]));
+    assert_eq!(pairs("empty= "), serde_json::json!([["empty", ""]]));
+}
+
+#[test]
 fn text_that_is_not_utf8_is_printed_in_base64() {
     let mut line = b"<190>1 2026-03-14T09:26:53Z host app web.1 - caf\xe9".to_vec();
     line.splice(0..0, format!("{} ", line.len()).into_bytes());
@@ -206,6 +219,43 @@ fn files_that_cannot_be_read_say_so() {
             assert!(errors(&output).contains(message), "{command} {name}: {}", errors(&output));
             assert!(errors(&output).contains(arg(path)), "the message names the file");
         }
+    }
+}
+
+#[test]
+fn rows_without_a_folder_say_which_one_is_missing_and_what_to_do() {
+    let folder = scratch("no-folder");
+    std::fs::write(folder.join("file"), "").unwrap();
+    let store = folder.join("store");
+    let missing = folder.join("missing").join("rows.jsonl");
+    let cases = [
+        (missing.clone(), format!("the folder {} does not exist: make it (mkdir -p ", arg(missing.parent().unwrap()))),
+        (folder.clone(), "is a folder; name a file in it".to_owned()),
+        (folder.join("file").join("rows.jsonl"), "is a file and not a folder".to_owned()),
+    ];
+    for (out, said) in cases {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--store", arg(&store), "--out", arg(&out)];
+        for arguments in [&serve[..], &["send", "--write", arg(&out)]] {
+            let output = logdrain(arguments, b"");
+            assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+            assert!(errors(&output).contains(&said) && errors(&output).contains(arg(&out)), "{}", errors(&output));
+            assert!(!errors(&output).contains("standard input"), "{}", errors(&output));
+        }
+    }
+    let output = logdrain(&["serve", "--config", arg(&missing)], b"");
+    assert!(errors(&output).contains("there is no such configuration"), "{}", errors(&output));
+}
+
+#[test]
+fn an_address_that_is_none_says_what_to_write() {
+    for (address, said) in [
+        ("localhost", "a port is missing"),
+        (":8514", "127.0.0.1:8514 for this machine alone"),
+        ("no.such.host.invalid:8514", "is not known as the name of a machine"),
+    ] {
+        let output = logdrain(&["serve", "--listen", address], b"");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors(&output).contains(said), "{}", errors(&output));
     }
 }
 
