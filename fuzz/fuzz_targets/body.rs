@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 #[derive(PartialEq, Debug)]
 enum Item {
-    Frame { offset: u64, wire_len: u64, message_offset: u64, bytes: Vec<u8> },
+    Frame { offset: u64, wire_len: u64, message_offset: u64, bytes: Vec<u8>, repaired: bool },
     Error(FramingError),
 }
 
@@ -44,6 +44,7 @@ fn item(item: Result<RawFrame<'_>, FramingError>) -> Item {
             wire_len: raw.wire_len(),
             message_offset: raw.message_offset(),
             bytes: raw.bytes().to_vec(),
+            repaired: raw.is_repaired(),
         },
         Err(error) => Item::Error(error),
     }
@@ -85,11 +86,13 @@ fn accounted(body: &[u8], walk: &Walk) {
     let (mut frames, mut skipped, mut last) = (0, 0, 0);
     for item in &walk.items {
         match item {
-            Item::Frame { offset, wire_len, message_offset, bytes } => {
+            Item::Frame { offset, wire_len, message_offset, bytes, repaired } => {
                 assert!(*offset >= last && offset + wire_len <= len);
                 assert_eq!(message_offset + bytes.len() as u64, offset + wire_len);
                 assert_eq!(&body[*message_offset as usize..][..bytes.len()], bytes);
                 assert!(body[*offset as usize].is_ascii_digit());
+                let begins_line = *offset == 0 || body[*offset as usize - 1] == b'\n';
+                assert!(!repaired || (begins_line && !bytes[..bytes.len() - 1].contains(&b'\n')), "a line, if repaired");
                 frames += wire_len;
                 last = offset + wire_len;
             }

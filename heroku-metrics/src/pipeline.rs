@@ -167,6 +167,7 @@ impl<S: Sketch> Pipeline<S> {
     /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
     /// for chunk in [&b"55 <190>1 2026-03-14T09:26:53Z host a"[..], b"pp web.1 - count#a=1\n"] {
     ///     reader.push(chunk);
+    ///     reader.flush(); // nothing more is at hand
     ///     while let Some(item) = reader.next_frame() {
     ///         match item {
     ///             Ok(raw) => assert_eq!(pipeline.ingest_frame(raw, &mut ()).observed(), 1),
@@ -356,6 +357,9 @@ impl<S: Sketch> Pipeline<S> {
 
     fn raw_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap, receipt: &mut Receipt) {
         receipt.enter_frame_octets(raw.wire_len());
+        if raw.is_repaired() {
+            receipt.enter_repaired();
+        }
         let parsed = self.dialect.read_with(&mut self.parser, raw);
         self.parsed(parsed, raw.bytes(), tap, receipt);
     }

@@ -85,11 +85,11 @@ fn the_books_print_a_line_a_stage_and_leave_zeros_out() {
     assert_eq!(pipeline.ledger().to_string(), "nothing was read");
     let lines = ["count#a=1", "count#a=-1 sample#b=x tag#k=", "hello"];
     let body: String =
-        lines.map(|line| framed(&format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}"))).concat();
-    pipeline.ingest(&Delivery::new(format!("{body}4 junk and no more").as_bytes()));
+        lines.map(|line| framed(&format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}\n"))).concat();
+    pipeline.ingest(&Delivery::new(format!("{body}4 junk\nand no more").as_bytes()));
     let stages = [
         "deliveries   1 in, 1 new",
-        "octets       204 in, 192 in frames, 12 skipped: bad_length",
+        "octets       207 in, 195 in frames, 1 separators, 11 skipped: bad_length",
         "frames       4 in, 2 custom, 1 text, 1 refused: bad_pri",
         "values       3 in, 1 observed, 1 refused: not_a_number, 1 refused: negative_count, 1 tag refused: bad_tag_value",
         "observations 1 in, 1 accepted",
@@ -136,6 +136,19 @@ fn a_bad_frame_costs_itself_alone() {
     let receipt = pipeline.ingest(&Delivery::new(body.as_bytes()));
     assert_eq!((receipt.frames(), receipt.refused_frames(), receipt.observed()), (5, 2, 3));
     assert_eq!(finish(pipeline)[0].as_point().stats().sum(), 3.0);
+}
+
+#[test]
+fn frames_whose_length_was_put_right_are_counted() {
+    let body = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - größe count#a=1\n".repeat(3);
+    let mut pipeline = pipeline();
+    let receipt = pipeline.ingest(&Delivery::new(body.as_bytes()));
+    assert_eq!((receipt.frames(), receipt.repaired_frames(), receipt.observed()), (3, 3, 3));
+    assert!(receipt.balances(), "{receipt:?}");
+    // Without line ends nothing tells where a message ends, and a cut value is none.
+    let stripped = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1".repeat(3);
+    let receipt = pipeline.ingest(&Delivery::new(stripped.as_bytes()));
+    assert_eq!((receipt.observed(), receipt.skipped_octets()), (0, stripped.len() as u64));
 }
 
 #[test]

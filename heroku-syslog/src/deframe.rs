@@ -186,6 +186,12 @@ fn any_length(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError> 
     })
 }
 
+/// The error of a frame that does not stand: of `used` bytes, of which `len` are its message.
+#[cold]
+pub(crate) const fn length_off(len: usize, used: usize) -> FramingError {
+    FramingError::new(Cause::LengthOff { need: len as u64 }, used as u64)
+}
+
 pub(crate) enum MsgLen {
     /// The number, and the octets of it with the SP.
     Read { len: u64, used: usize },

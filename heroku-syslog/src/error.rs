@@ -256,6 +256,7 @@ impl FramingError {
         match self.cause {
             Cause::TooLong { .. } => FramingErrorKind::TooLong,
             Cause::Truncated { .. } => FramingErrorKind::Truncated,
+            Cause::LengthOff { .. } => FramingErrorKind::LengthOff,
             Cause::NoDigit | Cause::LeadingZero | Cause::NoSpace | Cause::Overflow => FramingErrorKind::BadLength,
         }
     }
@@ -271,7 +272,8 @@ impl FramingError {
         self.start
     }
 
-    /// The octet that is wrong, counted from the start of the body; of a frame that is too long or truncated, its first.
+    /// The byte that is wrong, counted from the start of the body; of a frame that is too long or truncated, its first; of
+    /// one whose length is off, the byte behind its end.
     ///
     /// ```
     /// # use heroku_syslog::{Limits, deframe};
@@ -305,7 +307,7 @@ impl FramingError {
     #[must_use]
     pub const fn need(&self) -> Option<u64> {
         match self.cause {
-            Cause::TooLong { need, .. } | Cause::Truncated { need, .. } => Some(need),
+            Cause::TooLong { need, .. } | Cause::Truncated { need, .. } | Cause::LengthOff { need } => Some(need),
             _ => None,
         }
     }
@@ -347,6 +349,9 @@ pub enum FramingErrorKind {
     TooLong,
     /// The input ends before the frame does.
     Truncated,
+    /// Behind the frame stands neither another one nor a line end nor the end of input: what was read is a part of a
+    /// message, or more than one. Told under [`Recovery::Resync`](crate::Recovery::Resync) alone.
+    LengthOff,
 }
 
 impl FramingErrorKind {
@@ -361,6 +366,7 @@ impl FramingErrorKind {
             Self::BadLength => "bad_length",
             Self::TooLong => "too_long",
             Self::Truncated => "truncated",
+            Self::LengthOff => "length_off",
         }
     }
 }
@@ -379,6 +385,7 @@ pub(crate) enum Cause {
     Overflow,
     TooLong { need: u64, limit: u64 },
     Truncated { need: u64, have: u64 },
+    LengthOff { need: u64 },
 }
 
 impl fmt::Display for Cause {
@@ -386,6 +393,7 @@ impl fmt::Display for Cause {
         f.write_str(match self {
             Self::TooLong { .. } => "frame too long",
             Self::Truncated { .. } => "frame truncated",
+            Self::LengthOff { .. } => "frame length off",
             _ => "bad frame length",
         })
     }
@@ -404,6 +412,9 @@ impl fmt::Display for Place<'_> {
             Cause::Overflow => f.write_str("the number has more than 64 bits"),
             Cause::TooLong { need, limit } => write!(f, "it declares {need} octets, the limit is {limit}"),
             Cause::Truncated { need, have } => write!(f, "it declares {need} octets, {have} are there"),
+            Cause::LengthOff { need } => {
+                write!(f, "it declares {need} bytes, and neither a frame nor a line end stands behind them")
+            }
         }
     }
 }
@@ -440,6 +451,10 @@ mod tests {
                 "frame too long at byte 9: it declares 70000 octets, the limit is 65536",
             ),
             (Cause::Truncated { need: 70, have: 64 }, "frame truncated at byte 9: it declares 70 octets, 64 are there"),
+            (
+                Cause::LengthOff { need: 70 },
+                "frame length off at byte 9: it declares 70 bytes, and neither a frame nor a line end stands behind them",
+            ),
         ] {
             assert_eq!(FramingError::new(cause, 2).shifted(7).to_string(), text);
         }

@@ -1,8 +1,9 @@
-use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, resume, usual_frame};
+use crate::boundary::{Behind, Repair, repair, stands};
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume, usual_frame};
 use crate::dialect::Dialect;
 use crate::error::{FrameError, FramingError};
 use crate::frame::Frame;
-use crate::resync::{Search, search};
+use crate::resync::{Search, Verdict, search};
 use core::iter::FusedIterator;
 
 /// What a reader does behind an unusable length.
@@ -10,20 +11,32 @@ use core::iter::FusedIterator;
 /// ```
 /// use heroku_syslog::{Frames, Recovery};
 ///
-/// let body = b"16 <1>1 - - - - - -oops16 <1>1 - - - - - -";
+/// let body = b"16 <1>1 - - - - - -\noops16 <1>1 - - - - - -";
 /// assert_eq!(Frames::new(body).filter(Result::is_ok).count(), 2);
 /// assert_eq!(Frames::new(body).recovery(Recovery::Stop).filter(Result::is_ok).count(), 1);
+///
+/// // The length is one too small: its sender counted characters. Under `Stop` it is believed.
+/// let body = "56 <190>1 2024-02-03T04:05:06Z host app web.1 - é count#a=1\n";
+/// let read = |recovery| Frames::new(body.as_bytes()).recovery(recovery).next().unwrap().unwrap();
+/// assert!(read(Recovery::Resync).is_repaired() && read(Recovery::Resync).bytes().ends_with(b"count#a=1\n"));
+/// assert!(read(Recovery::Stop).bytes().ends_with(b"count#a="));
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub enum Recovery {
-    /// The walk ends: no later boundary is certain. All the rest is skipped.
+    /// The walk ends: no later boundary is certain. All the rest is skipped. A length that can be read is believed.
     Stop,
     /// Go on at the next place where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands and the declared length ends at the end
     /// of input or at another such place, with at most one LF or CRLF between. What lies in front of it is skipped.
     ///
     /// A frame over [`Limits::max_frame`] but not over [`Limits::max_skip`] is passed over to its end without a search.
     /// When a length that was read turns out to be too large, the search begins behind it.
+    ///
+    /// A length is not believed when what stands behind its frame speaks against it: neither a frame that ends well in its
+    /// turn, nor a line end, nor the end of input. Such a frame is a [`LengthOff`](crate::FramingErrorKind::LengthOff) error
+    /// and gives no values. If it is plain to see, it is *repaired* instead: it begins a line (or the input), its PRI and
+    /// VERSION go on with a date and time, and its line is closed by the end of input, an empty line or another place. The
+    /// search takes such a beginning too, whatever its length says. See [`RawFrame::is_repaired`].
     #[default]
     Resync,
 }
@@ -44,12 +57,18 @@ pub struct RawFrame<'a> {
     bytes: &'a [u8],
     offset: u64,
     wire_len: u64,
+    repaired: bool,
 }
 
 impl<'a> RawFrame<'a> {
     /// A frame of `used` octets, of which `bytes` are the last.
     pub(crate) const fn new(bytes: &'a [u8], offset: u64, used: usize) -> Self {
-        Self { bytes, offset, wire_len: used as u64 }
+        Self { bytes, offset, wire_len: used as u64, repaired: false }
+    }
+
+    pub(crate) const fn repaired(mut self) -> Self {
+        self.repaired = true;
+        self
     }
 
     /// The offset of MSG-LEN's first digit, from the start of the body or stream.
@@ -76,7 +95,7 @@ impl<'a> RawFrame<'a> {
         self.wire_len
     }
 
-    /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included.
+    /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included; of a repaired frame, its line.
     ///
     /// ```
     /// # use heroku_syslog::Frames;
@@ -86,6 +105,22 @@ impl<'a> RawFrame<'a> {
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Whether MSG-LEN was off by a little, so that the frame was read to the end of its line instead. Only under
+    /// [`Recovery::Resync`].
+    ///
+    /// ```
+    /// # use heroku_syslog::Frames;
+    /// let body = b"40 <45>1 2024-02-03T04:05:06Z host heroku web.1 - is up\n16 <1>1 - - - - - -";
+    /// let raw = Frames::new(body).next().unwrap()?;
+    /// assert!(raw.is_repaired());
+    /// assert_eq!((raw.wire_len(), raw.bytes().len()), (56, 53));
+    /// # Ok::<(), heroku_syslog::FramingError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_repaired(&self) -> bool {
+        self.repaired
     }
 
     /// The offset of [`bytes`](Self::bytes), from the start of the body or stream.
@@ -221,7 +256,7 @@ impl<'a> Frames<'a> {
     /// The octets passed over because of framing errors so far: the sum of [`FramingError::skipped`].
     ///
     /// ```
-    /// let mut frames = heroku_syslog::Frames::new(b"2 ab?");
+    /// let mut frames = heroku_syslog::Frames::new(b"2 ab\n?");
     /// assert_eq!(frames.by_ref().count(), 2);
     /// assert_eq!(frames.skipped(), 1);
     /// ```
@@ -248,7 +283,11 @@ impl<'a> Iterator for Frames<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some((bytes, used)) = usual_frame(self.body.get(self.at..)?, self.limits) {
+        let rest = self.body.get(self.at..)?;
+        // A line and a digit behind it: what nearly all frames are, and all of them stand.
+        if let Some((bytes, used)) = usual_frame(rest, self.limits)
+            && let Some([b'\n', b'1'..=b'9']) = rest.get(used - 1..=used)
+        {
             let offset = self.at as u64;
             self.at += used;
             return Some(Ok(RawFrame::new(bytes, offset, used)));
@@ -269,9 +308,14 @@ impl<'a> Frames<'a> {
             let rest = &self.body[self.at..];
             let error = match deframe(rest, self.limits) {
                 Ok(Deframed::Message { bytes, used }) => {
-                    let offset = self.at as u64;
-                    self.at += used;
-                    return (Some(Ok(RawFrame::new(bytes, offset, used))), self);
+                    if self.recovery == Recovery::Stop
+                        || stands(rest, used, self.limits, Behind::Nothing) == Verdict::Yes
+                    {
+                        let offset = self.at as u64;
+                        self.at += used;
+                        return (Some(Ok(RawFrame::new(bytes, offset, used))), self);
+                    }
+                    length_off(bytes.len(), used)
                 }
                 Ok(Deframed::Separator { used }) => {
                     self.at += used;
@@ -282,8 +326,23 @@ impl<'a> Frames<'a> {
                 Ok(Deframed::NeedMore { .. }) => cut_short(rest),
                 Err(error) => error,
             };
-            return (Some(Err(self.lost(error, rest))), self);
+            let item = match self.repaired(rest) {
+                Some(raw) => Ok(raw),
+                None => Err(self.lost(error, rest)),
+            };
+            return (Some(item), self);
         }
+    }
+
+    /// The frame that `rest` begins with, if it is plain to see though its length is off.
+    fn repaired(&mut self, rest: &'a [u8]) -> Option<RawFrame<'a>> {
+        if self.recovery == Recovery::Stop || !begins_line(self.body, self.at) {
+            return None;
+        }
+        let Repair::Line { head, used } = repair(rest, &mut 0, self.limits, Behind::Nothing) else { return None };
+        let offset = self.at as u64;
+        self.at += used;
+        Some(RawFrame::new(&rest[head..used], offset, used).repaired())
     }
 
     /// Passes over what cannot be read, and completes the error about it.
@@ -292,10 +351,12 @@ impl<'a> Frames<'a> {
             Recovery::Stop => rest.len(),
             Recovery::Resync => match resume(rest, self.limits) {
                 Resume::Pass(octets) => usize::try_from(octets).map_or(rest.len(), |octets| octets.min(rest.len())),
-                Resume::Search(from) => match search(&rest[from..], self.limits, true) {
-                    Search::Found(at) => from + at,
-                    Search::Undecided(_) | Search::Nowhere => rest.len(),
-                },
+                Resume::Search(from) => {
+                    match search(&rest[from..], begins_line(self.body, self.at + from), self.limits, true) {
+                        Search::Found(at) => from + at,
+                        Search::Undecided(_) | Search::Nowhere => rest.len(),
+                    }
+                }
             },
         };
         let error = error.shifted(self.at as u64).with_skipped(passed as u64);
@@ -303,6 +364,11 @@ impl<'a> Frames<'a> {
         self.skipped += passed as u64;
         error
     }
+}
+
+/// Whether `at` is the start of the body or stands behind LF.
+fn begins_line(body: &[u8], at: usize) -> bool {
+    body[..at].last().is_none_or(|byte| *byte == b'\n')
 }
 
 impl FusedIterator for Frames<'_> {}

@@ -31,9 +31,9 @@
 //! # Untrusted input
 //!
 //! Any bytes may be given to any function; none panics. Work is linear in the input: a header costs no more than its
-//! own length, a length at most 21 octets, and a search for the next frame meets each octet once, however many false
+//! own length, a length at most 21 octets, what stands behind a frame a few hundred bytes, and a search for the next frame meets each octet once, however many false
 //! beginnings lie in its way. Slices are borrowed, never copied, and nothing recurses. [`FrameReader`] alone holds
-//! bytes: at most a frame of [`Limits::max_frame`] octets, a header more, and the last push. No length makes it
+//! bytes: at most three frames of [`Limits::max_frame`] octets, a header more, and the last push. No length makes it
 //! allocate.
 //!
 //! A search trusts what it finds: text in a message that has the form of frames up to the end of input or up to a
@@ -43,7 +43,10 @@
 //!
 //! # Deviations
 //!
-//! From RFC 6587 (octet counting): LF and CRLF between frames are skipped and counted.
+//! From RFC 6587 (octet counting): LF and CRLF between frames are skipped and counted. The RFC has the length decide where
+//! a frame ends; so does [`Recovery::Stop`]. [`Recovery::Resync`], the default, believes a length only when what stands
+//! behind the frame agrees: lengths in characters and stripped line ends are met in the wild, and would make values of
+//! cut numbers. A frame in front of damage is therefore refused too, unless a line end stands between.
 //!
 //! From RFC 5424:
 //! - [`Dialect::Logplex`] has no STRUCTURED-DATA, as Heroku's HTTPS drains write it.
@@ -66,6 +69,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod boundary;
 mod deframe;
 mod delivery;
 mod dialect;

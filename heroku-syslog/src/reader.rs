@@ -1,7 +1,8 @@
-use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, resume};
+use crate::boundary::{Behind, Repair, repair, stands};
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume};
 use crate::error::FramingError;
 use crate::frames::{RawFrame, Recovery};
-use crate::resync::{Search, search};
+use crate::resync::{Search, Verdict, search};
 use alloc::vec::Vec;
 
 /// Splits a stream of octets into frames as they arrive, for TCP and for bodies in pieces.
@@ -10,9 +11,14 @@ use alloc::vec::Vec;
 /// it answers `None`, and at the end of the stream call [`finish`](Self::finish). However the stream is cut, the items,
 /// offsets and counts are those of [`Frames`](crate::Frames) over the whole of it.
 ///
+/// Under [`Recovery::Resync`] a frame is handed out when what stands behind it is known, as its length is not believed
+/// otherwise: of a frame that ends in LF one byte more, of another the next frame. On a connection that may be silent for
+/// long, call [`flush`](Self::flush) when nothing more is at hand.
+///
 /// What is held is bounded: when frames are taken after each push, at most one frame of [`Limits::max_frame`] octets,
-/// its length, the header of the one behind it (to tell whether framing was found again), and the last push. An
-/// oversize frame, and octets that are skipped, are not held. Each octet is moved a bounded number of times.
+/// its length, the header of the one behind it (to tell whether framing was found again), and the last push; of frames
+/// that do not end in LF up to three. An oversize frame, and octets that are skipped, are not held. Each octet is moved a
+/// bounded number of times.
 ///
 /// At any moment the [`wire_len`](RawFrame::wire_len) of all frames so far, [`separators`](Self::separators),
 /// [`skipped`](Self::skipped) and [`buffered`](Self::buffered) add up to the octets pushed.
@@ -20,7 +26,7 @@ use alloc::vec::Vec;
 /// ```
 /// use heroku_syslog::{Dialect, FrameReader, Limits, Recovery};
 ///
-/// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+/// let mut reader = FrameReader::new(Limits::new(), Recovery::Stop);
 /// let mut messages = Vec::new();
 /// for received in ["5", "3 <45>1 2024-02-03T04:05:06Z host her", "oku web.1 - is up\n16 <1>1 - - "] {
 ///     reader.push(received.as_bytes());
@@ -46,7 +52,11 @@ pub struct FrameReader {
     /// The offset of `buf`'s first octet in the stream.
     base: u64,
     state: State,
-    ended: bool,
+    behind: Behind,
+    /// Whether LF stands in front of what is not read yet, or nothing does.
+    after_line: bool,
+    /// How much of the line of a frame that does not stand is known to hold no LF.
+    searched: usize,
     separators: u64,
     skipped: u64,
 }
@@ -74,6 +84,7 @@ struct Found {
     start: usize,
     used: usize,
     len: usize,
+    repaired: bool,
 }
 
 impl FrameReader {
@@ -92,7 +103,9 @@ impl FrameReader {
             at: 0,
             base: 0,
             state: State::Reading,
-            ended: false,
+            behind: Behind::More,
+            after_line: true,
+            searched: 0,
             separators: 0,
             skipped: 0,
         }
@@ -107,9 +120,10 @@ impl FrameReader {
     /// assert_eq!(reader.buffered(), 3);
     /// ```
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.ended {
+        if self.ended() {
             return;
         }
+        self.behind = Behind::More;
         let mut bytes = bytes;
         if self.buffered() == 0 {
             self.base += self.at as u64;
@@ -125,6 +139,9 @@ impl FrameReader {
                 State::Stopped { .. } => bytes.len(),
                 State::Reading | State::Searching { .. } => 0,
             };
+            if let Some(last) = bytes[..passed].last() {
+                self.after_line = *last == b'\n';
+            }
             bytes = &bytes[passed..];
             self.base += passed as u64;
             self.skipped += passed as u64;
@@ -156,10 +173,11 @@ impl FrameReader {
     /// ```
     pub fn next_frame(&mut self) -> Option<Result<RawFrame<'_>, FramingError>> {
         Some(match self.advance()? {
-            Ok(Found { start, used, len }) => {
+            Ok(Found { start, used, len, repaired }) => {
                 let end = start + used;
                 let offset = self.base + start as u64;
-                Ok(RawFrame::new(&self.buf[end - len..end], offset, used))
+                let raw = RawFrame::new(&self.buf[end - len..end], offset, used);
+                Ok(if repaired { raw.repaired() } else { raw })
             }
             Err(error) => Err(error),
         })
@@ -176,7 +194,31 @@ impl FrameReader {
     /// assert!(reader.next_frame().unwrap().is_err());
     /// ```
     pub fn finish(&mut self) {
-        self.ended = true;
+        self.behind = Behind::Nothing;
+    }
+
+    /// Nothing more is at hand now: [`next_frame`](Self::next_frame) judges by what is there, until the next
+    /// [`push`](Self::push). It gives a frame behind which nothing stands yet, or the beginning of another.
+    ///
+    /// Call it when reading would block. A sender that is cut up at awkward places may so make the reader believe a length
+    /// that the next bytes would have spoken against; all else is as without it.
+    ///
+    /// ```
+    /// # use heroku_syslog::{FrameReader, Limits, Recovery};
+    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    /// reader.push(b"16 <1>1 - - - - - -");
+    /// assert!(reader.next_frame().is_none(), "what comes behind it?");
+    /// reader.flush();
+    /// assert!(reader.next_frame().unwrap().is_ok());
+    /// ```
+    pub fn flush(&mut self) {
+        if !self.ended() {
+            self.behind = Behind::Quiet;
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.behind == Behind::Nothing
     }
 
     /// A framing error that was met and not told yet, with what it has cost so far. Under [`Recovery::Stop`] this is the
@@ -231,7 +273,7 @@ impl FrameReader {
     ///
     /// ```
     /// # use heroku_syslog::{FrameReader, Limits, Recovery};
-    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Stop);
     /// reader.push(b"2 ab2 c");
     /// assert!(reader.next_frame().is_some());
     /// assert_eq!(reader.offset(), 4);
@@ -245,7 +287,7 @@ impl FrameReader {
     ///
     /// ```
     /// # use heroku_syslog::{FrameReader, Limits, Recovery};
-    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    /// let mut reader = FrameReader::new(Limits::new(), Recovery::Stop);
     /// reader.push(b"2 ab2 c");
     /// assert!(reader.next_frame().is_some());
     /// assert_eq!(reader.buffered(), 3);
@@ -260,25 +302,44 @@ impl FrameReader {
         loop {
             let rest = &self.buf[self.at..];
             match self.state {
-                State::Reading => match deframe(rest, self.limits) {
-                    Ok(Deframed::Message { bytes, used }) => {
-                        let found = Found { start: self.at, used, len: bytes.len() };
-                        self.at += used;
-                        return Some(Ok(found));
+                State::Reading => {
+                    let error = match deframe(rest, self.limits) {
+                        Ok(Deframed::Message { bytes, used }) => {
+                            let len = bytes.len();
+                            match self.stands(rest, used) {
+                                Verdict::Yes => {
+                                    let found = Found { start: self.at, used, len, repaired: false };
+                                    self.take(used);
+                                    return Some(Ok(found));
+                                }
+                                Verdict::Open => return None,
+                                Verdict::No => length_off(len, used),
+                            }
+                        }
+                        Ok(Deframed::Separator { used }) => {
+                            self.take(used);
+                            self.separators += used as u64;
+                            continue;
+                        }
+                        Ok(Deframed::NeedMore { .. }) if !self.ended() || rest.is_empty() => return None,
+                        Ok(Deframed::NeedMore { .. }) => cut_short(rest),
+                        Err(error) => error,
+                    };
+                    match self.repair() {
+                        Repair::Line { head, used } => {
+                            let found = Found { start: self.at, used, len: used - head, repaired: true };
+                            self.take(used);
+                            return Some(Ok(found));
+                        }
+                        Repair::Open => return None,
+                        Repair::No => self.lost(error),
                     }
-                    Ok(Deframed::Separator { used }) => {
-                        self.at += used;
-                        self.separators += used as u64;
-                    }
-                    Ok(Deframed::NeedMore { .. }) if !self.ended || rest.is_empty() => return None,
-                    Ok(Deframed::NeedMore { .. }) => self.lost(cut_short(rest)),
-                    Err(error) => self.lost(error),
-                },
+                }
                 State::Passing { error, left } => {
                     let passed = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
                     self.skip(passed);
                     let left = left - passed as u64;
-                    if left > 0 && !self.ended {
+                    if left > 0 && !self.ended() {
                         self.state = State::Passing { error, left };
                         return None;
                     }
@@ -286,7 +347,7 @@ impl FrameReader {
                     return Some(Err(self.complete(error)));
                 }
                 State::Searching { error } => {
-                    match search(rest, self.limits, self.ended) {
+                    match search(rest, self.after_line, self.limits, self.ended()) {
                         Search::Found(at) => self.skip(at),
                         Search::Undecided(at) => {
                             self.skip(at);
@@ -299,7 +360,7 @@ impl FrameReader {
                 }
                 State::Stopped { error } => {
                     self.skip(rest.len());
-                    if !self.ended {
+                    if !self.ended() {
                         return None;
                     }
                     self.state = State::Stopped { error: None };
@@ -307,6 +368,22 @@ impl FrameReader {
                 }
             }
         }
+    }
+
+    /// Whether the frame of `used` bytes that `rest` begins with stands.
+    fn stands(&self, rest: &[u8], used: usize) -> Verdict {
+        match self.recovery {
+            Recovery::Stop => Verdict::Yes,
+            Recovery::Resync => stands(rest, used, self.limits, self.behind),
+        }
+    }
+
+    #[cold]
+    fn repair(&mut self) -> Repair {
+        if self.recovery == Recovery::Stop || !self.after_line {
+            return Repair::No;
+        }
+        repair(&self.buf[self.at..], &mut self.searched, self.limits, self.behind)
     }
 
     #[cold]
@@ -325,8 +402,16 @@ impl FrameReader {
     }
 
     fn skip(&mut self, octets: usize) {
-        self.at += octets;
+        self.take(octets);
         self.skipped += octets as u64;
+    }
+
+    fn take(&mut self, octets: usize) {
+        if let Some(last) = self.buf[self.at..self.at + octets].last() {
+            self.after_line = *last == b'\n';
+            self.searched = 0;
+        }
+        self.at += octets;
     }
 
     /// The error with all octets from its start to here as its cost.

@@ -3,12 +3,14 @@
 //! A *place* is where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands. Reading goes on at the first place whose declared
 //! length (within the limit) ends at the end of input or at another place; one LF or CRLF may lie between. Digits of a
 //! message may run into those of a length (`...=1234595 <10>1`), so that each suffix of the digits is tried, the
-//! longest first.
+//! longest first but for those whose shorter ones lead to another place. A place right behind LF that goes on with a date and time is plain to see, and taken whatever its
+//! length says.
 //!
 //! The work is linear in the input whatever it holds, also where every few octets look like a place: each `<` is met
 //! once, at most 20 digits in front of it are tried, and of those only the few that are within the limit are followed,
 //! to a single spot of which at most 34 octets are looked at. What is decided is never looked at again.
 
+use crate::boundary::{begins_plainly, is_merged};
 use crate::deframe::{Limits, MsgLen, msg_len};
 use crate::error::Problem;
 use crate::header::version;
@@ -26,7 +28,7 @@ pub(crate) enum Search {
 
 /// An answer that more input may be needed for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Verdict {
+pub(crate) enum Verdict {
     Yes,
     No,
     Open,
@@ -35,17 +37,23 @@ enum Verdict {
 /// The most digits a length of 64 bits has.
 const DIGITS: usize = 20;
 
-/// Looks for the next frame in `buf`; `ended` tells that nothing comes behind it.
-pub(crate) fn search(buf: &[u8], limits: Limits, ended: bool) -> Search {
+/// Looks for the next frame in `buf`; `after_line` tells that LF stands in front of it, `ended` that nothing comes behind.
+pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) -> Search {
     let mut from = 0;
     while let Some(bracket) = memchr::memchr(b'<', &buf[from..]).map(|at| from + at) {
         let first = length_in_front(&buf[from..bracket]).map(|len| bracket - len);
         if let Some(first) = first {
             match mark(&buf[bracket..]) {
-                Verdict::No => {}
-                Verdict::Open if ended => {}
-                Verdict::Open => return Search::Undecided(first),
-                Verdict::Yes => {
+                Err(Verdict::Open) if !ended => return Search::Undecided(first),
+                Err(_) => {}
+                Ok(_) => {
+                    if first.checked_sub(1).map_or(after_line, |at| buf[at] == b'\n') {
+                        match plain(buf, first, bracket, limits) {
+                            Verdict::Yes => return Search::Found(first),
+                            Verdict::Open if !ended => return Search::Undecided(first),
+                            Verdict::Open | Verdict::No => {}
+                        }
+                    }
                     for start in first..bracket - 1 {
                         match fits(buf, start, limits, ended) {
                             Verdict::Yes => return Search::Found(start),
@@ -75,6 +83,14 @@ fn unfinished(text: &[u8]) -> usize {
     if count > 0 { digits.len() - count } else { text.len() }
 }
 
+/// Whether the place at `start` goes on with a date and time, and has a length within the limit, be it right or not.
+fn plain(buf: &[u8], start: usize, bracket: usize, limits: Limits) -> Verdict {
+    match msg_len(&buf[start..]) {
+        Ok(MsgLen::Read { len, .. }) if len <= limits.largest_frame() as u64 => begins_plainly(&buf[bracket..]),
+        _ => Verdict::No,
+    }
+}
+
 /// Whether the length at `start` is one, is within the limit, and ends where a frame may end.
 fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
     let Ok(MsgLen::Read { len, used }) = msg_len(&buf[start..]) else { return Verdict::No };
@@ -89,25 +105,29 @@ fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
         Some([b'\n'] | [b'\r', b'\n']) => Verdict::Yes,
         Some([b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] | rest) => place(rest),
     };
-    // What the end of input leaves open is not a place.
-    if ended && verdict == Verdict::Open { Verdict::No } else { verdict }
+    match verdict {
+        // What the end of input leaves open is not a place.
+        Verdict::Open if ended => Verdict::No,
+        Verdict::Yes if is_merged(buf, start, used, limits) => Verdict::No,
+        verdict => verdict,
+    }
 }
 
 /// MSG-LEN SP PRI VERSION SP
 fn place(input: &[u8]) -> Verdict {
     match msg_len(input) {
-        Ok(MsgLen::Read { used, .. }) => mark(&input[used..]),
+        Ok(MsgLen::Read { used, .. }) => mark(&input[used..]).map_or_else(|verdict| verdict, |_| Verdict::Yes),
         Ok(MsgLen::Open) => Verdict::Open,
         Err(_) => Verdict::No,
     }
 }
 
-/// PRI VERSION SP, by the rules of the header
-fn mark(input: &[u8]) -> Verdict {
+/// PRI VERSION SP, by the rules of the header: what is behind it, or `Open` or `No`.
+pub(crate) fn mark(input: &[u8]) -> Result<&[u8], Verdict> {
     match pri(input).and_then(|pri| version(pri.rest)) {
-        Ok(_) => Verdict::Yes,
-        Err(fault) if fault.problem == Problem::Ends => Verdict::Open,
-        Err(_) => Verdict::No,
+        Ok(version) => Ok(version.rest),
+        Err(fault) if fault.problem == Problem::Ends => Err(Verdict::Open),
+        Err(_) => Err(Verdict::No),
     }
 }
 
@@ -116,11 +136,11 @@ mod tests {
     use super::*;
 
     fn ended(text: &str) -> Search {
-        search(text.as_bytes(), Limits::new(), true)
+        search(text.as_bytes(), false, Limits::new(), true)
     }
 
     fn open(text: &str) -> Search {
-        search(text.as_bytes(), Limits::new(), false)
+        search(text.as_bytes(), false, Limits::new(), false)
     }
 
     #[test]

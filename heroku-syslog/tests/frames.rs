@@ -10,6 +10,9 @@ use walks::{Setting, all_agree, whole};
 #[serde(deny_unknown_fields)]
 struct Expect {
     frames: Vec<u64>,
+    /// How many of them were repaired.
+    #[serde(default)]
+    repaired: usize,
     #[serde(default)]
     errors: Vec<(String, u64, u64, u64)>,
     #[serde(default)]
@@ -64,6 +67,9 @@ fn cases() {
         }
         frames.by_ref().for_each(drop);
         assert_eq!(frames.separators(), expect.separators, "{}", case.name);
+        let repaired = |item: &Item| matches!(item, Item::Frame { repaired: true, .. });
+        let repaired = whole(&case.input, resync).items.iter().filter(|item| repaired(item)).count();
+        assert_eq!(repaired, expect.repaired, "{}", case.name);
         let wanted = Found { frames: expect.frames, errors: expect.errors };
         assert_eq!(found(&case.input, resync), wanted, "{}", case.name);
         assert_eq!(found(&case.input, stop), expect.stop.unwrap_or(wanted), "{} under stop", case.name);
@@ -157,7 +163,7 @@ fn what_is_passed_over_is_not_held() {
             assert_eq!(item.expect_err("it is too long").skipped(), 1_000_008);
         }
     }
-    reader.push(b"16 <1>1 - - - - - -");
+    reader.push(b"16 <1>1 - - - - - -\n");
     assert_eq!(reader.next_frame().expect("a frame").expect("which is good").offset(), 1_000_008);
 }
 

@@ -14,6 +14,9 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         4 => "(<1>1 - - - - - -|<45>1 2024-02-03T04:05:06Z host heroku web.1 - up\n|x{0,40})".prop_map(|message: String| {
             format!("{} {message}", message.len()).into_bytes()
         }),
+        // Plain to see, with a length that may be off.
+        3 => ("<45>1 2024-02-03T04:05:06Z - - - - -( a=[0-9]{1,3}|\n[0-9]{0,2} ?)?\r?\n?", prop_oneof![3 => Just(0_isize), 2 => -4_isize..=4])
+            .prop_map(|(message, off)| format!("{} {message}", message.len().saturating_add_signed(off)).into_bytes()),
         2 => "[0-9]{1,3} <[0-9]{1,3}>[0-9]{1,2} ".prop_map(String::into_bytes),
         1 => "(\n|\r\n|\r| |0|<|>|[0-9]{1,22}|[0-9]{1,3} )".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..4),

@@ -13,12 +13,14 @@ pub enum Item {
         offset: u64,
         /// The octets of all three.
         wire_len: u64,
-        /// The declared octets.
+        /// The declared octets; of a repaired frame, its line.
         bytes: Vec<u8>,
+        /// Whether the length was off, and the frame read to the end of its line instead.
+        repaired: bool,
     },
     /// Octets that are no frame.
     Error {
-        /// `bad_length`, `too_long` or `truncated`.
+        /// `bad_length`, `too_long`, `truncated` or `length_off`.
         kind: &'static str,
         /// The first octet that is no frame's.
         start: u64,
@@ -49,7 +51,7 @@ pub struct Rules {
     pub max_frame: u64,
     /// The longest frame that is passed over to its end.
     pub max_skip: u64,
-    /// Whether to look for the next frame behind an error, instead of giving up.
+    /// Whether to look for the next frame behind an error, instead of giving up, and not to believe each length.
     pub resync: bool,
 }
 
@@ -91,19 +93,33 @@ pub fn walk(body: &[u8], rules: Rules) -> Walk {
                     ("too_long", 0, start)
                 } else if (rest.len() - start) as u64 >= declared {
                     let end = start + declared as usize;
-                    let bytes = rest[start..end].to_vec();
-                    walk.items.push(Item::Frame { offset: at as u64, wire_len: end as u64, bytes });
-                    at += end;
-                    continue;
+                    if !rules.resync || stands(body, at + end, rules.max_frame) {
+                        let bytes = rest[start..end].to_vec();
+                        walk.items.push(Item::Frame {
+                            offset: at as u64,
+                            wire_len: end as u64,
+                            bytes,
+                            repaired: false,
+                        });
+                        at += end;
+                        continue;
+                    }
+                    ("length_off", end, start)
                 } else {
                     ("truncated", 0, start)
                 }
             }
         };
+        if let Some(end) = line_of(body, at, rules.max_frame).filter(|_| rules.resync) {
+            let bytes = body[at + search_from..end].to_vec();
+            walk.items.push(Item::Frame { offset: at as u64, wire_len: (end - at) as u64, bytes, repaired: true });
+            at = end;
+            continue;
+        }
         let mut next = body.len();
         if rules.resync {
             for candidate in at + search_from..body.len() {
-                if is_next_frame(body, candidate, rules.max_frame) {
+                if is_plain(body, candidate, rules.max_frame) || is_next_frame(body, candidate, rules.max_frame) {
                     next = candidate;
                     break;
                 }
@@ -139,6 +155,166 @@ fn length(text: &[u8]) -> Result<(u64, usize), usize> {
     Err(text.len())
 }
 
+/// What a frame may look like to the one in front of it.
+#[derive(PartialEq)]
+enum Head {
+    /// The length of a message, and where its frame ends.
+    Message(u64, u64),
+    /// The same of a frame that is no message.
+    Other(u64, u64),
+    /// The body ends in it; `true` where more than a length is there.
+    CutOff(bool),
+    None,
+}
+
+fn head(body: &[u8], at: usize) -> Head {
+    let text = &body[at..];
+    match length(text) {
+        Ok((declared, digits)) => {
+            let message = &text[digits + 1..];
+            let end = (at + digits + 1) as u64 + declared;
+            // PRI VERSION SP, and nine bytes for the other fields.
+            match mark(message) {
+                Some(mark) if declared >= mark as u64 + 9 => Head::Message(declared, end),
+                Some(_) => Head::Other(declared, end),
+                None if is_cut_mark(message) => Head::CutOff(!message.is_empty()),
+                None => Head::Other(declared, end),
+            }
+        }
+        Err(wrong) if wrong == text.len() => Head::CutOff(false),
+        Err(_) => Head::None,
+    }
+}
+
+fn is_line_end(text: &[u8]) -> bool {
+    text.starts_with(b"\n") || text.starts_with(b"\r\n")
+}
+
+/// Whether what stands at `end` tells that a frame ends there.
+fn stands(body: &[u8], end: usize, max_frame: u64) -> bool {
+    if end == body.len() || is_line_end(&body[end..]) {
+        return true;
+    }
+    if body[end - 1] == b'\n' && (b'1'..=b'9').contains(&body[end]) {
+        return true;
+    }
+    let inside = |declared: u64, end: u64| declared <= max_frame && end <= body.len() as u64;
+    match head(body, end) {
+        Head::None => false,
+        Head::CutOff(begun) => begun,
+        Head::Other(declared, next) => inside(declared, next) && ends(body, next as usize, None),
+        Head::Message(declared, next) if inside(declared, next) => {
+            !is_merged(body, end, max_frame) && ends(body, next as usize, Some(max_frame))
+        }
+        Head::Message(declared, _)
+            if declared > max_frame && shorter(body, end, max_frame).all(|next| next + 64 + 9 <= body.len()) =>
+        {
+            !is_merged(body, end, max_frame)
+        }
+        Head::Message(..) => shorter(body, end, max_frame).all(|next| next > body.len()),
+    }
+}
+
+/// Whether a frame may end at `at`; with a limit, one that is no message may lie between, or a start be cut off.
+fn ends(body: &[u8], at: usize, max_frame: Option<u64>) -> bool {
+    if at == body.len() || is_line_end(&body[at..]) {
+        return true;
+    }
+    match (head(body, at), max_frame) {
+        (Head::Message(..), _) => true,
+        (Head::CutOff(_), max_frame) => max_frame.is_some(),
+        (Head::Other(declared, next), Some(max_frame)) => {
+            declared <= max_frame && next <= body.len() as u64 && ends(body, next as usize, None)
+        }
+        _ => false,
+    }
+}
+
+/// The ends of the frames at `at`, with less and less digits of the length.
+fn shorter(body: &[u8], at: usize, max_frame: u64) -> impl Iterator<Item = usize> {
+    let digits = body[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..digits).filter_map(move |without| match head(body, at + without) {
+        Head::Message(declared, next) if declared <= max_frame => usize::try_from(next).ok(),
+        _ => None,
+    })
+}
+
+/// Whether within 64 bytes of the end of such a shorter frame another one begins.
+fn is_merged(body: &[u8], at: usize, max_frame: u64) -> bool {
+    let start = at + body[at..].iter().position(|byte| *byte == b' ').expect("a length ends in SP") + 1;
+    shorter(body, at, max_frame).any(|end| {
+        (start + 2..body.len()).any(|bracket| {
+            (end.saturating_sub(64)..end.saturating_add(64)).contains(&bracket)
+                && body[bracket - 2].is_ascii_digit()
+                && body[bracket - 1] == b' '
+                && mark(&body[bracket..]).is_some()
+        })
+    })
+}
+
+/// Whether a frame is plain to see at `at`: at the start of a line, with a length, PRI, VERSION, date and time.
+fn is_plain(body: &[u8], at: usize, max_frame: u64) -> bool {
+    if at > 0 && body[at - 1] != b'\n' {
+        return false;
+    }
+    let Ok((declared, digits)) = length(&body[at..]) else { return false };
+    let message = &body[at + digits + 1..];
+    let Some(mark) = mark(message) else { return false };
+    let shape: String = message[mark..]
+        .iter()
+        .take(19)
+        .map(|byte| if byte.is_ascii_digit() { '0' } else { char::from(*byte).to_ascii_lowercase() })
+        .collect();
+    declared <= max_frame && shape == "0000-00-00t00:00:00"
+}
+
+/// The end of the line of the frame that is plain to see at `at`, if it is closed and holds no other head.
+fn line_of(body: &[u8], at: usize, max_frame: u64) -> Option<usize> {
+    if !is_plain(body, at, max_frame) {
+        return None;
+    }
+    let (declared, digits) = length(&body[at..]).expect("it is plain");
+    let start = at + digits + 1;
+    let end = match body[start..].iter().position(|byte| *byte == b'\n') {
+        Some(line) => {
+            let end = start + line + 1;
+            let closed = end == body.len()
+                || is_line_end(&body[end..])
+                || is_place(&body[end..])
+                || matches!(head(body, end), Head::CutOff(_));
+            closed.then_some(end)
+        }
+        None => {
+            let beyond = usize::try_from(declared).ok().and_then(|declared| body.get(start + declared));
+            beyond.filter(|byte| !byte.is_ascii_digit()).map(|_| body.len())
+        }
+    };
+    let end = end.filter(|end| (end - start) as u64 <= max_frame)?;
+    let other = body[start..end].windows(3).any(|text| text[0].is_ascii_digit() && text.ends_with(b" <"));
+    (!other).then_some(end)
+}
+
+/// The octets of PRI VERSION SP at the start of a message.
+fn mark(message: &[u8]) -> Option<usize> {
+    let text: Vec<u8> = [b"1 ", message].concat();
+    is_place(&text).then(|| message.iter().position(|byte| *byte == b' ').expect("VERSION ends in SP") + 1)
+}
+
+/// Whether `message` is the front of a PRI VERSION SP, and ends before it does.
+fn is_cut_mark(message: &[u8]) -> bool {
+    let (pri, version) = match message.iter().position(|byte| *byte == b'>') {
+        Some(at) => (&message[..at], &message[at + 1..]),
+        None => (message, &b""[..]),
+    };
+    let closed = pri.len() < message.len();
+    let digits = |text: &[u8]| text.len() <= 3 && text.iter().all(u8::is_ascii_digit);
+    let Some((_, value)) = pri.split_first().filter(|(bracket, _)| **bracket == b'<') else {
+        return message.is_empty();
+    };
+    let number: u32 = String::from_utf8_lossy(value).parse().unwrap_or(0);
+    digits(value) && number <= 191 && (!closed || !value.is_empty()) && digits(version) && !version.starts_with(b"0")
+}
+
 /// Whether reading goes on at `at`: a place, whose declared length ends at the end or at a place.
 fn is_next_frame(body: &[u8], at: usize, max_frame: u64) -> bool {
     if !is_place(&body[at..]) {
@@ -151,7 +327,7 @@ fn is_next_frame(body: &[u8], at: usize, max_frame: u64) -> bool {
     }
     let behind = &body[end as usize..];
     let behind = behind.strip_prefix(b"\r\n").or(behind.strip_prefix(b"\n")).unwrap_or(behind);
-    behind.is_empty() || is_place(behind)
+    (behind.is_empty() || is_place(behind)) && !is_merged(body, at, max_frame)
 }
 
 /// Whether MSG-LEN SP "<" PRIVAL ">" VERSION SP stands at the start of `text`.
@@ -171,7 +347,7 @@ mod tests {
     const RULES: Rules = Rules { max_frame: 100, max_skip: 200, resync: true };
 
     fn frame(offset: u64, wire_len: u64, bytes: &str) -> Item {
-        Item::Frame { offset, wire_len, bytes: bytes.as_bytes().to_vec() }
+        Item::Frame { offset, wire_len, bytes: bytes.as_bytes().to_vec(), repaired: false }
     }
 
     #[test]

@@ -154,8 +154,8 @@ fn frames(source: &mut impl BufRead, recovery: Recovery, items: &mut impl Items)
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // A live pipe that is silent: nothing to read, but time passes.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                items.pause()?;
-                continue;
+                reader.flush();
+                false
             }
             Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
             Err(error) => {

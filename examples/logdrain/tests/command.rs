@@ -152,7 +152,7 @@ fn parse_prints_what_the_contract_says() {
     let body = [
         frame("<40>1 2026-03-14T09:26:53+00:00 host app web.3 - checkout measure#query=0.2s tag#db=main count#bad=x"),
         frame("<999>1 2026-03-14T09:26:53+00:00 host app web.3 - hello"),
-        "x".to_owned(),
+        "\nx".to_owned(),
     ]
     .concat();
     let output = logdrain(&["parse", "--pairs", "-"], body.as_bytes());

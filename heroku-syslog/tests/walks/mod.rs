@@ -25,7 +25,12 @@ fn item(item: Result<RawFrame<'_>, FramingError>) -> Item {
     match item {
         Ok(raw) => {
             assert_eq!(raw.message_offset() + raw.bytes().len() as u64, raw.offset() + raw.wire_len());
-            Item::Frame { offset: raw.offset(), wire_len: raw.wire_len(), bytes: raw.bytes().to_vec() }
+            Item::Frame {
+                offset: raw.offset(),
+                wire_len: raw.wire_len(),
+                bytes: raw.bytes().to_vec(),
+                repaired: raw.is_repaired(),
+            }
         }
         Err(error) => Item::Error {
             kind: error.kind().as_str(),

@@ -45,6 +45,10 @@ pub(super) async fn connection(
             Ok(Ok(len)) if len > 0 => {
                 heard();
                 reader.push(&chunk[..len]);
+                // All that was there: a frame on a quiet connection does not wait for what comes behind it.
+                if len < CHUNK {
+                    reader.flush();
+                }
             }
             Ok(_) => reader.finish(),
             Err(_) if held.is_none() => return,
