@@ -10,6 +10,13 @@ use std::time::Duration;
 /// Turns Heroku log drains into per-minute metric streams.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about = None, max_term_width = 100, arg_required_else_help = true, after_help = "\
+Examples:
+  logdrain replay testdata/demo.logplex
+  heroku logs --num 1500 | logdrain replay -
+  logdrain serve --out minutes.jsonl
+
+Each command says more: logdrain replay --help.
+
 Exit status: 0 done; 1 the input was bad (under --strict, or a file that breaks off); 2 the command could not be carried out.")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -60,8 +67,10 @@ Examples:
   logdrain serve --config /etc/logdrain.toml
 
 Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay
---format jsonl with an \"id\"; try it:
-  curl -H 'Logplex-Frame-Id: 1' --data-binary @testdata/demo.logplex http://127.0.0.1:8514/logs
+--format jsonl with an \"id\". To try it, let it run and send it lines of now from another terminal:
+  logdrain send --to http://127.0.0.1:8514/logs
+http://127.0.0.1:8514/ shows them at once; their rows come when their minute has been over for another one, so within about
+two minutes. A recording gives no rows, as its minutes are over: replay is for those.
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
     /// Check the store of `serve`: its structure, every kept delivery, the snapshots

@@ -7,6 +7,7 @@ use super::board::Board;
 use super::counters::Counters;
 use super::event::{Entry, Event};
 use super::journal::{Doubts, JournalReader, Progress, Step, StoreError};
+use super::lateness::Lateness;
 use super::pipeline::Pipelines;
 use super::sinks::{Row, RowSink, Stopped};
 use super::snapshot;
@@ -58,6 +59,7 @@ impl<R: RowSink> Consumer<R> {
         self.ready.store(true, Ordering::Release);
         tracing::info!(position = self.pipelines.position(), "the journal has been read to its end");
         let mut showing = Showing::default();
+        let mut lateness = Lateness::new(&self.pipelines);
         loop {
             match self.entries.recv_timeout(LOOK_AROUND) {
                 Ok(entries) => {
@@ -77,9 +79,11 @@ impl<R: RowSink> Consumer<R> {
             if due.is_now(self.pipelines.position()) {
                 self.snapshot(&mut due);
             }
+            lateness.look(&self.pipelines, false);
             showing.show(&self.board, &self.pipelines, self.counters.kept.get());
         }
         self.catch_up(&mut due)?;
+        lateness.look(&self.pipelines, true);
         self.snapshot(&mut due);
         Ok(())
     }

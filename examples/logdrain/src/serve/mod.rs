@@ -31,6 +31,7 @@ mod drain_name;
 mod event;
 mod intake;
 mod journal;
+mod lateness;
 mod metrics;
 mod opening;
 mod page;

@@ -14,7 +14,7 @@ use super::sinks::{Row, RowSink, Stopped};
 use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{Pipeline, RestoreError};
+use heroku_metrics::{DialectPolicy, Pipeline, RestoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct Pipelines {
     aside: BTreeMap<(Arc<str>, u64), Pipeline>,
     /// When each drain was heard last, as far as that was since the start.
     heard: BTreeMap<Arc<str>, Timestamp>,
+    /// How old the lines of each drain were when some of their values came too late, the last time.
+    late_by: BTreeMap<Arc<str>, Duration>,
     /// The last move of the watermark.
     time: Option<Timestamp>,
     /// The last event that is in them.
@@ -41,7 +43,15 @@ impl Pipelines {
 
     /// As a snapshot left them.
     pub(crate) const fn at(settings: Settings, position: u64, time: Option<Timestamp>) -> Self {
-        Self { settings, drains: BTreeMap::new(), aside: BTreeMap::new(), heard: BTreeMap::new(), time, position }
+        Self {
+            settings,
+            drains: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            late_by: BTreeMap::new(),
+            time,
+            position,
+        }
     }
 
     /// Takes a pipeline out of a snapshot, by the name that [`states`](Self::states) gave it.
@@ -88,9 +98,18 @@ impl Pipelines {
         self.drains.iter()
     }
 
+    pub(crate) fn drain(&self, drain: &str) -> Option<&Pipeline> {
+        self.drains.get(drain)
+    }
+
     /// When a drain was heard last; `None` when that was not since the start.
     pub(crate) fn heard(&self, drain: &str) -> Option<Timestamp> {
         self.heard.get(drain).copied()
+    }
+
+    /// How old the lines of a drain were when some of their values came too late, the last time.
+    pub(crate) fn late_by(&self, drain: &str) -> Option<Duration> {
+        self.late_by.get(drain).copied()
     }
 
     /// What the pipelines of a drain take that are set aside.
@@ -144,7 +163,13 @@ impl Pipelines {
         self.heard.insert(record.drain.clone(), record.received);
         if let Some(pipeline) = self.drains.get_mut(&record.drain) {
             let delivery = Delivery::new(record.body.bytes());
+            let late = pipeline.aggregator().ledger().late();
             pipeline.ingest(&record.msg_count.into_iter().fold(delivery, Delivery::with_msg_count));
+            if pipeline.aggregator().ledger().late() > late
+                && let Some(time) = first_time(&delivery)
+            {
+                self.late_by.insert(record.drain.clone(), record.received.since(time));
+            }
         }
     }
 
@@ -197,6 +222,13 @@ fn carried(settings: &Settings, drain: &str, pipeline: &mut Pipeline) -> Result<
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time of the first line that has one.
+fn first_time(delivery: &Delivery<'_>) -> Option<Timestamp> {
+    let frames = delivery.frames().filter_map(|raw| DialectPolicy::ByHostname.read(raw.ok()?).ok());
+    let times = frames.filter_map(|frame| frame.timestamp().map(|time| time.unix_micros()));
+    times.map(Timestamp::from_unix_micros).next()
 }
 
 /// A new pipeline knows what time it is, so that lines from the future are refused from the first one on.
