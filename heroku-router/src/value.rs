@@ -35,12 +35,10 @@ pub(crate) fn milliseconds(value: &[u8]) -> Result<f64, FieldRefusalKind> {
         NumberErrorKind::BadUnit => FieldRefusalKind::BadUnit,
         _ => FieldRefusalKind::NotANumber,
     })?;
-    let scale = match time.unit().as_str() {
-        "" | "ms" => 1.0,
-        "s" => 1_000.0,
-        _ => return Err(FieldRefusalKind::BadUnit),
-    };
-    let time = time.number() * scale;
+    if !matches!(time.unit().as_str(), "" | "ms" | "s") {
+        return Err(FieldRefusalKind::BadUnit);
+    }
+    let time = time.regular().number();
     if (0.0..TWO_TO_64).contains(&time) { Ok(time) } else { Err(FieldRefusalKind::OutOfRange) }
 }
 
@@ -58,6 +56,7 @@ mod tests {
             ("2s", Ok(2_000.0)),
             ("1.5ms", Ok(1.5)),
             ("0.0005s", Ok(0.5)),
+            ("1.005s", Ok(1_005.0)),
             ("30001ms", Ok(30_001.0)),
             ("18446744073709549568ms", Ok(18_446_744_073_709_549_568.0)),
             ("18446744073709551616ms", Err(OutOfRange)),

@@ -1,3 +1,4 @@
+mod long;
 mod short;
 
 use crate::{NumberError, NumberErrorKind};
@@ -21,7 +22,8 @@ pub const MAX_UNIT: usize = 16;
 /// unit     = "%" / 1*16( ALPHA / MICRO )             ; MICRO is U+00B5 or U+03BC, in UTF-8
 /// ```
 ///
-/// The number is the double nearest to the decimal text; `-0` is `0.0`. An `e` without digits begins a unit.
+/// The number is the double nearest to the decimal text; `-0` is `0.0`. An `e` without digits begins a unit. So is the number
+/// in the [regular unit](Value::regular): `1.005s` and `1005ms` meet, however many digits there are.
 ///
 /// ```
 /// use logfmt_metrics::number;
@@ -61,13 +63,25 @@ pub(crate) fn short_number<'a>(line: &[u8], rest: &'a [u8]) -> Option<(Value<'st
 #[cold]
 #[inline(never)]
 fn any_number(text: &[u8]) -> Result<Value<'_>, NumberError> {
-    let Decimal { number, len } = decimal(text)?;
+    let Decimal { number, digits, len } = decimal(text)?;
     let unit = unit(&text[len..]).map_err(|at| NumberError::new(NumberErrorKind::BadUnit, len + at))?;
-    Ok(Value::new(number, Unit::new(unit)))
+    let value = Value::new(number, Unit::new(unit));
+    // More digits than a double holds: in the regular unit they are rounded from the text as well, and not once more.
+    Ok(match value.unit().decimal_shift() {
+        Some(places) if digits > SHORT || number.abs() < f64::MIN_POSITIVE => {
+            value.with_regular(long::shifted(&text[..len], places))
+        }
+        _ => value,
+    })
 }
+
+/// So many digits come back from the double nearest to them, but for the smallest doubles, which have fewer.
+const SHORT: usize = 15;
 
 struct Decimal {
     number: f64,
+    /// How many digits there are, leading zeros included, and those of the exponent not.
+    digits: usize,
     /// How many octets of the text it takes.
     len: usize,
 }
@@ -114,12 +128,12 @@ fn decimal(text: &[u8]) -> Result<Decimal, NumberError> {
         let power = exponent - fraction as i64;
         if let Some(scale) = usize::try_from(power.unsigned_abs()).ok().and_then(|power| POWERS.get(power)) {
             let size = if power < 0 { mantissa as f64 / scale } else { mantissa as f64 * scale };
-            return Ok(Decimal { number: signed(size, negative), len });
+            return Ok(Decimal { number: signed(size, negative), digits: count, len });
         }
     }
     let number = by_the_book(&text[start..len]);
     if number.is_finite() {
-        Ok(Decimal { number: signed(number, negative), len })
+        Ok(Decimal { number: signed(number, negative), digits: count, len })
     } else {
         Err(NumberError::new(NumberErrorKind::NotFinite, 0))
     }
@@ -228,6 +242,38 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// A text in seconds, and the same digits in the other units, the point moved.
+        #[test]
+        fn times_of_one_text_meet(
+            sign in "[-+]?", whole in "[0-9]{0,24}", fraction in "[0-9]{0,24}", exponent in -320_i32..300,
+            has_exponent in any::<bool>(),
+        ) {
+            prop_assume!(!whole.is_empty() || !fraction.is_empty());
+            let exponent = if has_exponent { exponent } else { 0 };
+            let regular = |text: &str| number(text.as_bytes()).map(|value| value.regular().number().to_bits());
+            let read = |unit: &str, places: i32| {
+                // Of the digits alone, so that the point may stand in other places.
+                let text = alloc::format!("{sign}{whole}{fraction}e{}{unit}", exponent - fraction.len() as i32 - places);
+                let written = alloc::format!("{sign}{whole}.{fraction}e{}{unit}", exponent - places);
+                let plain = alloc::format!("{sign}{whole}.{fraction}{unit}");
+                let value = regular(&text);
+                assert_eq!(value, regular(&written), "{text} {written}");
+                if exponent == places {
+                    assert_eq!(value, regular(&plain), "{text} {plain}");
+                }
+                value
+            };
+            let wanted = read("ms", 0);
+            prop_assume!(wanted.is_ok());
+            for (unit, places) in [("s", 3), ("us", -3), ("\u{b5}s", -3), ("ns", -6)] {
+                if let Ok(value) = read(unit, places) {
+                    prop_assert_eq!(Ok(value), wanted, "{} {}", unit, places);
+                }
+            }
+        }
+
         #[test]
         fn short_and_long_way_agree(mantissa in 0..=u64::MAX, shift in 0..64, dot in 0_usize..20, exponent in -330_i32..330) {
             let mut text = alloc::format!("{}", mantissa >> shift);

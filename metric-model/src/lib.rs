@@ -31,6 +31,7 @@
 
 extern crate alloc;
 
+mod decimal;
 mod observation;
 mod point;
 #[cfg(feature = "serde")]

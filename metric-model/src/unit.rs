@@ -1,3 +1,4 @@
+use crate::decimal::shift;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
@@ -58,28 +59,52 @@ impl<'a> Unit<'a> {
         self.0.is_empty()
     }
 
-    /// The regular unit and the numerator and denominator of the factor that leads to it.
-    ///
-    /// Two integers rather than one float, so that `1us` is 0.001 ms and not 1 * 0.001 with its rounding.
+    /// The regular unit and what leads to it.
     ///
     /// Data counts by 1024, as Heroku's own quotas do (`memory_quota=512.00MB` is 536,870,912 bytes). `m` and `h` stay
     /// as written: they mean minutes, metres, hours and more.
-    fn factor(self) -> (Unit<'a>, f64, f64) {
+    #[inline]
+    const fn factor(self) -> (Unit<'a>, Factor) {
         const K: f64 = 1024.0;
         // By octets and not as text: the compiler tells them apart by length first, and calls nothing to compare.
         match self.0.as_bytes() {
-            b"ns" => (Unit::MILLISECONDS, 1.0, 1e6),
-            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => (Unit::MILLISECONDS, 1.0, 1e3),
-            b"ms" => (Unit::MILLISECONDS, 1.0, 1.0),
-            b"s" => (Unit::MILLISECONDS, 1e3, 1.0),
-            b"B" | b"bytes" => (Unit::BYTES, 1.0, 1.0),
-            b"kB" | b"KB" | b"KiB" => (Unit::BYTES, K, 1.0),
-            b"MB" | b"MiB" => (Unit::BYTES, K * K, 1.0),
-            b"GB" | b"GiB" => (Unit::BYTES, K * K * K, 1.0),
-            b"TB" | b"TiB" => (Unit::BYTES, K * K * K * K, 1.0),
-            _ => (self, 1.0, 1.0),
+            b"ns" => (Unit::MILLISECONDS, Factor::Shift(-6)),
+            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => (Unit::MILLISECONDS, Factor::Shift(-3)),
+            b"ms" => (Unit::MILLISECONDS, Factor::Times(1.0)),
+            b"s" => (Unit::MILLISECONDS, Factor::Shift(3)),
+            b"B" | b"bytes" => (Unit::BYTES, Factor::Times(1.0)),
+            b"kB" | b"KB" | b"KiB" => (Unit::BYTES, Factor::Times(K)),
+            b"MB" | b"MiB" => (Unit::BYTES, Factor::Times(K * K)),
+            b"GB" | b"GiB" => (Unit::BYTES, Factor::Times(K * K * K)),
+            b"TB" | b"TiB" => (Unit::BYTES, Factor::Times(K * K * K * K)),
+            _ => (self, Factor::Times(1.0)),
         }
     }
+
+    /// By how many places the decimal point moves on the way to the regular unit: 3 for `s`, -3 for `us`, -6 for `ns`.
+    /// `None` where it does not move; the factors of data are powers of two, and move none.
+    ///
+    /// ```
+    /// use metric_model::Unit;
+    /// assert_eq!(Unit::new("s").decimal_shift(), Some(3));
+    /// assert_eq!((Unit::MILLISECONDS.decimal_shift(), Unit::new("kB").decimal_shift()), (None, None));
+    /// ```
+    #[must_use]
+    pub const fn decimal_shift(self) -> Option<i32> {
+        match self.factor() {
+            (_, Factor::Shift(places)) => Some(places),
+            _ => None,
+        }
+    }
+}
+
+/// What leads to the regular unit.
+#[derive(Clone, Copy)]
+enum Factor {
+    /// A power of two: the product is exact.
+    Times(f64),
+    /// A power of ten, by which digits move.
+    Shift(i32),
 }
 
 impl PartialEq for Unit<'_> {
@@ -119,10 +144,26 @@ impl fmt::Display for Unit<'_> {
 /// assert_eq!(size.regular(), Value::new(42_886_758.4, Unit::BYTES));
 /// assert_eq!(Value::new(3.0, Unit::new("h")).regular().unit().as_str(), "h");
 /// ```
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy)]
 pub struct Value<'a> {
     number: f64,
     unit: Unit<'a>,
+    /// The number in the regular unit, where the digits of a text say more of it than `number`; else not a number.
+    regular: f64,
+}
+
+impl PartialEq for Value<'_> {
+    /// Number and unit.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number && self.unit == other.unit
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("number", &self.number).field("unit", &self.unit).finish()
+    }
 }
 
 impl<'a> Value<'a> {
@@ -132,9 +173,25 @@ impl<'a> Value<'a> {
     /// use metric_model::{Unit, Value};
     /// assert_eq!(Value::new(7.0, Unit::PAGES).number(), 7.0);
     /// ```
+    #[inline]
     #[must_use]
     pub const fn new(number: f64, unit: Unit<'a>) -> Self {
-        Self { number, unit }
+        Self { number, unit, regular: f64::NAN }
+    }
+
+    /// The same value, of whose text more digits are known than a double holds: in the regular unit it is `regular`.
+    ///
+    /// For readers of text. A double nearest to `1.00500000000000001` seconds and one nearest to as many milliseconds are
+    /// rounded apart; who has the digits rounds each once.
+    ///
+    /// ```
+    /// use metric_model::{Unit, Value};
+    /// let value = Value::new(1.005, Unit::new("s")).with_regular(1005.0);
+    /// assert_eq!(value.regular(), Value::new(1005.0, Unit::MILLISECONDS));
+    /// ```
+    #[must_use]
+    pub const fn with_regular(self, regular: f64) -> Self {
+        Self { regular, ..self }
     }
 
     /// A plain number.
@@ -173,18 +230,25 @@ impl<'a> Value<'a> {
     /// Time: `ns us µs ms s`. Data, by 1024: `B bytes kB KB KiB MB MiB GB GiB TB TiB`. A finite value stays finite
     /// unless it is within a factor 2^40 of the largest double; callers that refuse infinities test the result.
     ///
+    /// Of a time the decimal digits move, so that `1.005s`, `1005ms` and `1005000us` are one number. The digits are the
+    /// fewest that tell the number from its neighbours: those of any text of up to 15 digits.
+    ///
     /// ```
     /// use metric_model::{Unit, Value};
     ///
-    /// assert_eq!(Value::new(200.0, Unit::new("ms")).regular(), Value::new(0.2, Unit::new("s")).regular());
+    /// assert_eq!(Value::new(1005.0, Unit::new("ms")).regular(), Value::new(1.005, Unit::new("s")).regular());
     /// assert_eq!(Value::new(1.0, Unit::new("us")).regular().number(), 0.001);
     /// ```
     #[inline]
     #[must_use]
     pub fn regular(self) -> Self {
-        let (unit, up, down) = self.unit.factor();
-        let number = if down == 1.0 { self.number * up } else { self.number / down };
-        Self { number, unit }
+        let (unit, factor) = self.unit.factor();
+        let number = match factor {
+            Factor::Times(factor) => self.number * factor,
+            Factor::Shift(_) if !self.regular.is_nan() => self.regular,
+            Factor::Shift(places) => shift(self.number, places),
+        };
+        Self::new(number, unit)
     }
 }
 
