@@ -191,13 +191,14 @@ pub enum RefusalKind {
     BadName,
     /// The metric's name has more than [`MAX_NAME`](crate::MAX_NAME) bytes.
     NameTooLong,
-    /// The metric's name begins with `heroku.`, in any case of its letters: only the platform's lines make those.
+    /// The metric's name is in a native family, as `heroku.router.` and `heroku.dyno.`, in any case of its letters: only the
+    /// platform's lines make those. Other names below `heroku.` are the application's own.
     ReservedName,
     /// The tag's key is empty or holds a control character.
     BadTagKey,
     /// The tag's key has more than [`MAX_TAG_KEY`](crate::MAX_TAG_KEY) bytes.
     TagKeyTooLong,
-    /// The tag's value is empty.
+    /// The tag's value is empty, or holds a double quote without being in quotes.
     BadTagValue,
     /// The tag's value has more than [`MAX_TAG_VALUE`](crate::MAX_TAG_VALUE) bytes, escapes undone.
     TagValueTooLong,
@@ -207,6 +208,10 @@ pub enum RefusalKind {
     NotUtf8,
     /// The value's quote is open: of a directive, or of a pair that swallows what looks like one.
     UnterminatedQuote,
+    /// A metric in a quoted value that is not the line's message: the text may be a client's.
+    Quoted,
+    /// A metric that is not at the start of a word: in a URL, in the value of a pair or a tag.
+    Misplaced,
 }
 
 impl RefusalKind {
@@ -232,6 +237,8 @@ impl RefusalKind {
         Self::TooManyTags,
         Self::NotUtf8,
         Self::UnterminatedQuote,
+        Self::Quoted,
+        Self::Misplaced,
     ];
 
     /// A name for counters and reports: `no_value`, `not_a_number`, `not_finite` and so on.
@@ -257,6 +264,8 @@ impl RefusalKind {
             Self::TooManyTags => "too_many_tags",
             Self::NotUtf8 => "not_utf8",
             Self::UnterminatedQuote => "unterminated_quote",
+            Self::Quoted => "quoted",
+            Self::Misplaced => "misplaced",
         }
     }
 
@@ -269,14 +278,16 @@ impl RefusalKind {
             Self::BadUnit => "not 1 to 16 letters or % in unit of metric value",
             Self::BadName => "empty, or not of A-Za-z0-9_.:/-, in metric name",
             Self::NameTooLong => "more than 255 bytes in metric name",
-            Self::ReservedName => "reserved prefix heroku. in metric name",
+            Self::ReservedName => "a family of the platform in metric name",
             Self::BadTagKey => "empty, or a control character, in tag key",
             Self::TagKeyTooLong => "more than 64 bytes in tag key",
-            Self::BadTagValue => "no text in tag value",
+            Self::BadTagValue => "no text, or a double quote, in tag value",
             Self::TagValueTooLong => "more than 255 bytes in tag value",
             Self::TooManyTags => "more than 50 tags in line: one more",
             Self::NotUtf8 => "not UTF-8 in name, tag key or tag value",
             Self::UnterminatedQuote => "no closing quote in value",
+            Self::Quoted => "metric in a quoted value",
+            Self::Misplaced => "metric that is not at the start of a word",
         }
     }
 }

@@ -53,6 +53,25 @@ pub(crate) fn space(text: &[u8]) -> usize {
     rest.iter().position(|&octet| octet == b' ').map_or(text.len(), |at| from + at)
 }
 
+/// The first SP, or the end of the text; `None` when there is a `#` before.
+#[inline]
+pub(crate) fn space_before_hash(text: &[u8]) -> Option<usize> {
+    let (chunks, _) = text.as_chunks::<16>();
+    let searcher = two(b' ', b'#');
+    let is_space = |at: &usize| text.get(*at) == Some(&b' ');
+    for (nth, chunk) in chunks.iter().enumerate() {
+        if let Some(at) = searcher.as_ref().and_then(|searcher| searcher.find(chunk)) {
+            return Some(16 * nth + at).filter(is_space);
+        }
+    }
+    let from = 16 * chunks.len();
+    let rest = text.get(from..).unwrap_or_default();
+    match rest.iter().position(|&octet| matches!(octet, b' ' | b'#')) {
+        Some(at) => Some(from + at).filter(is_space),
+        None => Some(text.len()),
+    }
+}
+
 /// Whether all octets are of `A-Za-z0-9_.:/-`. Sixteen to 32 are taken as their first and last sixteen, which may overlap.
 #[inline]
 pub(crate) fn are_of_name(octets: &[u8]) -> bool {
@@ -122,6 +141,8 @@ mod tests {
                     let first = |is: fn(u8) -> bool| text.iter().position(|&octet| is(octet));
                     assert_eq!(has_control(&text), first(|octet| octet < b' ').is_some(), "{text:?}");
                     assert_eq!(space(&text), first(|octet| octet == b' ').unwrap_or(len), "{text:?}");
+                    let wanted = if octet == b'#' && place < len { None } else { Some(space(&text)) };
+                    assert_eq!(space_before_hash(&text), wanted, "{text:?}");
                     assert_eq!(are_of_name(&text), first(|octet| !is_of_name(octet)).is_none(), "{text:?}");
                     let found = first(|octet| matches!(octet, b'=' | b' ')).filter(|&at| at < 32);
                     assert_eq!(equals_or_space(&text), found, "{text:?}");

@@ -13,10 +13,12 @@
 //!   answers a typed [`Refusal`] for each one that cannot be used;
 //! * [`samples`] walks lines that consist of `sample#`, as the platform writes them, faster than [`pairs`].
 //!
+//! Lines that may be coloured are read through [`colour`].
+//!
 //! ```
 //! use logfmt_metrics::{Directive, directives};
 //!
-//! let line = b"source=web.1 measure#cart.total=0.2s tag#step=pay at=info count#cart.paid=1,";
+//! let line = b"source=web.1 measure#cart.total=0.2s tag#step=pay at=info count#cart.paid=1,5";
 //! let mut seen = Vec::new();
 //! for found in directives(line) {
 //!     seen.push(match found {
@@ -38,20 +40,55 @@
 //! metrics; of a repeated key the first stands. Values are as written: [`Value::regular`](metric_model::Value::regular)
 //! is the caller's visible step.
 //!
+//! # What is read where
+//!
+//! An application writes its metrics into text, into JSON and into logfmt, and quotes there what its clients sent. What a
+//! client chooses must not make or change a metric of the application; what is not counted is refused, so that it is seen.
+//! So of `count#`, `measure#`, `sample#` with a name behind it, and no letter, digit or `_` in front:
+//!
+//! | where | example | is | because |
+//! |---|---|---|---|
+//! | at the start of a word | `paid count#a=1` | read | the application's own text |
+//! | behind punctuation that begins a word: ``( [ { < ' " ` , ; \|`` | `[count#a=1]`, `done,count#a=1` | read | the same; not in a word with `/ ? = & : %` or the like in front |
+//! | in quotes that have no key | `"count#a=1"` | read | the same; on a line that shows `HTTP/`, [`Quoted`], for web servers quote a client's words so |
+//! | in the string of `msg`, `message` or `event` | `msg="count#a=1"`, `{"msg":"count#a=1"}` | read, escapes undone | the message; of JSON that of the outermost object only, which begins a word |
+//! | in any other string with a key | `q="count#a=1"`, `"ua":"count#a=1"`, `"q"=>"count#a=1"` | [`Quoted`] | the text may be a client's |
+//! | in a string inside of a message | `"msg":"got {\"msg\":\"count#a=1\"}"` | [`Quoted`] | the same |
+//! | in a list, an inner object, or as a key of JSON | `["count#a=1"]`, `{"body":{"msg":"count#a=1"}}` | [`Quoted`] | clients' objects are logged as objects |
+//! | before a quote that nothing opens | `… count#a=1","status":200}` | [`Quoted`] | the rest of a line that was cut in a string |
+//! | behind a quote that nothing closes | `msg="count#a=1` | [`UnterminatedQuote`] | its text has no end |
+//! | anywhere else | `/x?count#a=1`, `note=count#a=1`, `tag#q=count#a=1` | [`Misplaced`] | a path, a value |
+//!
+//! Tags are read where metrics are, and hold for the whole line; elsewhere they are text. A value ends where number and unit
+//! do, if nothing but ``, . ; : ! ? ) ] } > ' " ` `` follows up to the next separator or directive: `1,5` and `1ms/s` are
+//! refused. A bare tag value ends at the separator, in a string at its end; such marks at the end are no part of it, nor are
+//! brackets that it did not open, so a value that ends in one stands in quotes (`tag#a="Yahoo!"`).
+//!
+//! An application that prints what a client sent into its text without quotes lets the client write that text; and of a line
+//! longer than the transport takes in one piece, the pieces behind the first may begin inside of a string, which shows only
+//! where it ends.
+//!
+//! [`Quoted`]: RefusalKind::Quoted
+//! [`Misplaced`]: RefusalKind::Misplaced
+//! [`UnterminatedQuote`]: RefusalKind::UnterminatedQuote
+//!
 //! # Untrusted input
 //!
 //! Any bytes are taken, none make a panic, and nothing is assumed to be UTF-8: only names, tags and units, which leave
 //! as `str`, are checked. Every walk is linear in the line, whatever is in it. There is no limit on the length of a line
 //! or on the number of metrics in it; names, tag keys, tag values, tags and units are limited by [`MAX_NAME`],
-//! [`MAX_TAG_KEY`], [`MAX_TAG_VALUE`], [`MAX_TAGS`] and [`MAX_UNIT`]. Walking never allocates; [`Pair::unescaped`] and
-//! [`Tag::value`] do when there is an escape to undo. A name under `heroku.` is refused, so that an application cannot
-//! forge a metric of the platform. Tag values may hold control characters: escape them where they are shown.
+//! [`MAX_TAG_KEY`], [`MAX_TAG_VALUE`], [`MAX_TAGS`] and [`MAX_UNIT`]. Walking never allocates, but for a long tag value with
+//! escapes of two kinds; [`Pair::unescaped`] and [`Tag::value`] do when there is an escape to undo. A name in a native family
+//! (`heroku.router.`, `heroku.postgres.`, `heroku.dyno.`, `heroku.errors.`, `heroku.redis.`, `heroku.pgbouncer.`,
+//! `heroku.release`) is refused, so that an application cannot forge a metric of the platform; other names below `heroku.` are
+//! its own. Tag values may hold control characters: escape them where they are shown.
 //!
 //! # Accuracy
 //!
 //! A number is the double nearest to its decimal text, as [`str::parse`] has it, whatever its length. What rounds to an
 //! infinity is refused; what rounds to zero is `0.0`, and there is no negative zero. Short texts are read by a fast reader,
-//! others by a plain one; a test shows that the two agree to the last bit.
+//! others by a plain one; a test shows that the two agree to the last bit. In the regular unit the number is the double nearest
+//! to the same digits, their point moved: `1.005s`, `1005ms` and `1005000us` are one number.
 //!
 //! # Deviations
 //!
@@ -60,12 +97,13 @@
 //! * a bare value runs to the next octet up to SP (0x20), so `path=/?a=b` is one pair, and `sql_error_code = 00000`
 //!   is three (`kr/logfmt` and `go-logfmt` end the value at `=`);
 //! * `k=` is an empty value and takes nothing from its neighbour (VRL's lenient mode reads `a= b=1` as one pair);
-//! * a quote opens a value only right behind `=`; single quotes mean nothing; a key is never quoted;
+//! * a quote opens a value only right behind `=`; single quotes mean nothing; a key is never quoted (of pairs, that is:
+//!   [`directives`] knows JSON and single quotes too);
 //! * the escapes `\n \t \r \" \\ \/` are undone, others (`\u00e9`, `\b`) stay as they stand;
 //! * an open quote runs to the end of the line and [says so](Pair::is_terminated), rather than costing the line.
 //!
 //! Of the directives, l2met read a missing value as 1, cut the number at the first octet it did not know (`1.2.3` was
-//! 1.2, `1e5` was 1) and took a count below zero for an error; here the first two are refusals too, and exponents are
+//! 1.2, `1e5` was 1; of `1,` only the mark is cut here) and took a count below zero for an error; here the first two are refusals too, and exponents are
 //! read. `unique#`, `metric#`, `measure.name` and `measure=name val=1` belong to other tools and are text.
 //!
 //! # Features
@@ -75,6 +113,7 @@
 
 extern crate alloc;
 
+pub mod colour;
 mod directive;
 mod error;
 mod lanes;

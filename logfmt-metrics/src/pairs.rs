@@ -348,6 +348,12 @@ pub(crate) fn value_end(line: &[u8], from: usize) -> usize {
     find(line, from, |word| below(word, SEPARATORS))
 }
 
+/// The first separator or `#`.
+#[inline]
+pub(crate) fn value_or_hash_end(line: &[u8], from: usize) -> usize {
+    find(line, from, |word| below(word, SEPARATORS) | below(word ^ every(b'#'), 1))
+}
+
 /// The first `=` or `#`.
 #[inline]
 pub(crate) fn equals_or_hash(line: &[u8], from: usize) -> usize {
@@ -423,6 +429,7 @@ mod tests {
                     let plain = |stop: fn(u8) -> bool| line.iter().position(|&o| stop(o)).unwrap_or(len);
                     assert_eq!(value_end(&line, 0), plain(|o| o <= b' '), "{line:?}");
                     assert_eq!(key_end(&line, 0), plain(|o| o <= b' ' || o == b'='), "{line:?}");
+                    assert_eq!(value_or_hash_end(&line, 0), plain(|o| o <= b' ' || o == b'#'), "{line:?}");
                     assert_eq!(equals_or_hash(&line, 0), plain(|o| o == b'=' || o == b'#'), "{line:?}");
                 }
             }

@@ -12,7 +12,8 @@ use metric_model::Value;
 ///
 /// Unlike [`directives`](crate::directives()) it judges nothing: a sample's name is any octets, perhaps none, and whether
 /// its value can be used is for [`Sample::value`] to say. So it suits who knows the names, as the reader of a line whose
-/// names are in a table.
+/// names are in a table. The line is taken as it stands: where it may hold colour codes, read it through
+/// [`Uncoloured`](crate::colour::Uncoloured).
 ///
 /// ```
 /// use logfmt_metrics::{SampleToken, samples};

@@ -1,11 +1,15 @@
+use super::word::{Before, Word, usual_word, word_before};
 use super::*;
+use crate::Refusal;
+use proptest::prelude::*;
 
 #[test]
 fn usual_words_are_those_words() {
     for text in [b"count#ab", b"measure#", b"sample#a", b"tag#abcd", b"source=a"] {
         let (before, behind) = text.split_at(text.iter().position(|octet| b"#=".contains(octet)).expect("one"));
         assert!(usual_word(*text).is_some());
-        assert_eq!(usual_word(*text), word_before(before, behind[0]).map(|(word, _)| word));
+        assert_eq!(usual_word(*text), Word::of(text).map(|(word, ..)| word));
+        assert_eq!(word_before(before, behind[0]), Some(Before::Alone(0)));
     }
     for text in [b"Count#ab", b"countab#", b"tag=abcd", b"source#a", b"sample=a", b"        "] {
         assert_eq!(usual_word(*text), None);
@@ -38,10 +42,8 @@ fn what_most_lines_have_is_usual() {
             let line = alloc::format!("{directive}{behind}");
             let (found, len) = usual(&line).expect(&line);
             assert_eq!(len, directive.len(), "{line}");
-            let (pair, end) = pair(line.as_bytes(), 0);
-            let mut walk = directives(line.as_bytes());
-            let (word, _) = walk.find().expect("a directive").expect("a word");
-            assert_eq!((walk.read(word, pair), end), (Some(Ok(found)), len), "{line}");
+            let mut walk = Directives::without_quick(line.as_bytes());
+            assert_eq!((walk.next(), walk.at), (Some(Ok(found)), len), "{line}");
         }
     }
 }
@@ -64,6 +66,9 @@ fn what_may_be_refused_is_not_usual() {
         "tag#k v",
         "tag#k=\"v\"",
         "tag#\u{e4}=v",
+        "tag#k=v,",
+        "tag#k=v#",
+        "source=v?count#a=1",
         "source= ",
         "source=\"v\"",
         "unique#a=1",
@@ -75,28 +80,101 @@ fn what_may_be_refused_is_not_usual() {
 
 #[test]
 fn words_are_whole_and_in_lower_case() {
-    for (before, octet, word) in [
-        ("count", b'#', Some(Word::Metric(Kind::Count))),
-        ("measure", b'#', Some(Word::Metric(Kind::Measure))),
-        ("sample", b'#', Some(Word::Metric(Kind::Sample))),
-        ("tag", b'#', Some(Word::Tag)),
-        ("source", b'=', Some(Word::Source)),
-        ("source", b'#', None),
-        ("count", b'=', None),
-        ("tag", b'=', None),
-        ("Count", b'#', None),
-        ("discount", b'#', None),
-        ("resource", b'=', None),
-        ("unique", b'#', None),
-        ("ount", b'#', None),
-        ("", b'#', None),
-        (" ", b'=', None),
+    for (before, octet, is_word) in [
+        ("count", b'#', true),
+        ("measure", b'#', true),
+        ("sample", b'#', true),
+        ("tag", b'#', true),
+        ("source", b'=', true),
+        ("source", b'#', false),
+        ("count", b'=', false),
+        ("tag", b'=', false),
+        ("Count", b'#', false),
+        ("discount", b'#', false),
+        ("resource", b'=', false),
+        ("dis_count", b'#', false),
+        ("unique", b'#', false),
+        ("ount", b'#', false),
+        ("", b'#', false),
+        (" ", b'=', false),
     ] {
-        let start = word.map(|word| (word, 0));
-        assert_eq!(word_before(before.as_bytes(), octet), start, "{before}");
+        let at = |start| is_word.then_some(Before::Alone(start));
+        assert_eq!(word_before(before.as_bytes(), octet), at(0), "{before}");
         let behind = alloc::format!("a\t{before}");
-        assert_eq!(word_before(behind.as_bytes(), octet), word.map(|word| (word, 2)), "{behind}");
-        let length = word.map(|word| if word == Word::Source { before.len() } else { before.len() + 1 });
-        assert_eq!(word.map(Word::len), length, "{before}");
+        assert_eq!(word_before(behind.as_bytes(), octet), at(2), "{behind}");
+        let behind = alloc::format!("a({before}");
+        assert_eq!(word_before(behind.as_bytes(), octet), is_word.then_some(Before::Behind), "{behind}");
+        if let Some((word, len, end)) = Word::of(before.as_bytes()).filter(|_| is_word) {
+            assert_eq!((len, end), (before.len(), octet));
+            assert_eq!(word.len(), if word == Word::Source { before.len() } else { before.len() + 1 }, "{before}");
+        }
+    }
+}
+
+/// What the grammar turns on.
+const PIECES: &[&str] = &[
+    " ",
+    " ",
+    "count#",
+    "count#a=1",
+    " measure#",
+    " sample#a=1ms",
+    " tag#k=v",
+    " tag#",
+    " source=",
+    "source=eu",
+    "heroku.",
+    "heroku.dyno.x=1",
+    "a",
+    "=",
+    "(",
+    "[",
+    "{",
+    "<",
+    ",",
+    ";",
+    "|",
+    ")",
+    "]",
+    "}",
+    ">",
+    ".",
+    ":",
+    "!",
+    "?",
+    "/",
+    "-",
+    "_",
+    "#",
+    "\\",
+    "\\u0023",
+    "-1.5",
+    "1e999",
+    "7",
+    "kB",
+    "\u{b5}s",
+    "\n",
+    "é",
+    "%",
+    "HTTP/",
+];
+
+fn all<'a>(walk: Directives<'a>) -> alloc::vec::Vec<Result<Directive<'a>, Refusal>> {
+    walk.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    /// The fast reader and the walk find the same.
+    #[test]
+    fn fast_is_plain(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..30)) {
+        let line = pieces.concat();
+        prop_assert_eq!(all(directives(line.as_bytes())), all(Directives::without_quick(line.as_bytes())), "{}", line);
+    }
+
+    #[test]
+    fn fast_is_plain_of_any_octets(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+        prop_assert_eq!(all(directives(&line)), all(Directives::without_quick(&line)));
     }
 }

@@ -1,0 +1,302 @@
+//! The walk over a line, octet by octet: what is at the start of a word, in a string, or somewhere else.
+//!
+//! Lines without quotes are begun by the fast reader, [`quick`](super::quick).
+
+use super::escape::{self, Unit};
+use super::strings::{Shut, Text};
+use super::word::{Word, is_of_name, is_of_word};
+use super::{Directive, Escapes};
+use crate::lanes::has_control;
+use crate::{Refusal, RefusalKind};
+use core::{fmt, iter::FusedIterator, str};
+use memchr::memchr2;
+
+/// The iterator that [`directives`](super::directives) returns.
+///
+/// ```
+/// let mut walk = logfmt_metrics::directives(b"count#signups=1");
+/// assert!(walk.next().is_some_and(|found| found.is_ok()));
+/// assert!(walk.next().is_none());
+/// ```
+#[derive(Clone)]
+pub struct Directives<'a> {
+    pub(super) line: &'a [u8],
+    /// The line, where it is UTF-8 without control characters; else nothing.
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) tags: usize,
+    /// Whether all up to here can be read by the fast reader.
+    pub(super) is_quick: bool,
+    pub(super) place: Place,
+    /// The string whose text is read now.
+    pub(super) string: Option<Text>,
+    /// What is not read now, only looked through.
+    pub(super) shut: Option<Shut>,
+    /// Double and single quotes that have no partner further on are not looked for again.
+    pub(super) is_alone: [bool; 2],
+    /// Whether the line shows a request of HTTP, once it is known.
+    pub(super) is_access_log: Option<bool>,
+}
+
+/// Where the walk is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Whether a directive may begin here.
+    pub(super) is_fresh: bool,
+    /// Whether all octets of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
+    pub(super) is_plain: bool,
+    /// Whether the octet before is a letter, digit or `_`.
+    pub(super) is_in_word: bool,
+    /// The octet before.
+    pub(super) before: u8,
+    /// The last octet that is no separator, and the one before that.
+    pub(super) solid: [u8; 2],
+    /// How many braces and brackets are open.
+    pub(super) braces: u32,
+    pub(super) brackets: u32,
+    /// Whether the outermost brace stands at the start of a word, as that of an object does, and not in a URL.
+    pub(super) is_object: bool,
+}
+
+impl Place {
+    /// The start of a text, `line`'s or a string's.
+    pub(super) const START: Self = Self {
+        is_fresh: true,
+        is_plain: true,
+        is_in_word: false,
+        before: b' ',
+        solid: [0; 2],
+        braces: 0,
+        brackets: 0,
+        is_object: false,
+    };
+
+    /// Behind this unit.
+    pub(super) fn pass(&mut self, octet: u8) {
+        self.before = octet;
+        self.is_in_word = is_of_word(octet);
+        if octet <= b' ' {
+            (self.is_fresh, self.is_plain) = (true, true);
+            return;
+        }
+        self.solid = [octet, self.solid[0]];
+        self.is_fresh = is_opening(octet) && self.is_plain;
+        match octet {
+            b'{' => {
+                self.is_object |= self.braces == 0 && self.is_plain;
+                self.braces = self.braces.saturating_add(1);
+            }
+            b'}' => {
+                self.braces = self.braces.saturating_sub(1);
+                self.is_object &= self.braces > 0;
+            }
+            b'[' => self.brackets = self.brackets.saturating_add(1),
+            b']' => self.brackets = self.brackets.saturating_sub(1),
+            b'_' | b'-' | b'.' | b'!' | b')' | b'>' | 0x80.. => {}
+            _ => self.is_plain &= is_opening(octet) || octet.is_ascii_alphanumeric(),
+        }
+    }
+
+    /// Behind something that is read as a whole; what follows at once belongs to another word, or to none.
+    pub(super) fn pass_token(&mut self, is_fresh: bool) {
+        (self.before, self.solid) = (b'a', [b'a', 0]);
+        (self.is_fresh, self.is_plain, self.is_in_word) = (is_fresh, true, !is_fresh);
+    }
+}
+
+/// Behind these a word begins.
+pub(super) const fn is_opening(octet: u8) -> bool {
+    matches!(octet, b'(' | b'[' | b'{' | b'<' | b'\'' | b'"' | b'`' | b',' | b';' | b'|')
+}
+
+impl<'a> Directives<'a> {
+    pub(super) fn new(line: &'a [u8]) -> Self {
+        // Checked once, so that the parts of it need not be. On other lines nothing is usual.
+        let text = if has_control(line) { "" } else { str::from_utf8(line).unwrap_or_default() };
+        let mut walk = Self {
+            line,
+            text,
+            at: 0,
+            tags: 0,
+            is_quick: true,
+            place: Place::START,
+            string: None,
+            shut: None,
+            is_alone: [false; 2],
+            is_access_log: None,
+        };
+        if memchr2(b'"', b'\'', line).is_some() {
+            walk.is_quick = false;
+            walk.shut_end_of_string();
+        }
+        walk
+    }
+
+    /// The walk without the fast reader.
+    #[cfg(test)]
+    pub(super) fn without_quick(line: &'a [u8]) -> Self {
+        Self { is_quick: false, ..Self::new(line) }
+    }
+
+    /// Where the text ends that is read now.
+    pub(super) fn end(&self) -> usize {
+        match (&self.shut, &self.string) {
+            (Some(shut), _) => shut.end,
+            (None, Some(string)) => string.end,
+            (None, None) => self.line.len(),
+        }
+    }
+
+    pub(super) fn has_escapes(&self) -> bool {
+        match (&self.shut, &self.string) {
+            (Some(shut), _) => shut.has_escapes,
+            (None, Some(string)) => string.has_escapes,
+            (None, None) => false,
+        }
+    }
+
+    /// The unit at `at` of the text that is read now.
+    #[inline]
+    pub(super) fn unit(&self, at: usize) -> Option<Unit> {
+        let text = self.line.get(..self.end())?;
+        if self.has_escapes() { escape::escaped(text, at) } else { escape::plain(text, at) }
+    }
+
+    /// The next item of the rest of the line.
+    pub(super) fn careful(&mut self) -> Option<Result<Directive<'a>, Refusal>> {
+        loop {
+            let Some(unit) = self.unit(self.at) else {
+                if self.leave() {
+                    continue;
+                }
+                self.at = self.line.len();
+                return None;
+            };
+            if !self.place.is_in_word
+                && matches!(unit.octet, b'c' | b'm' | b's' | b't')
+                && let Some((word, behind)) = self.word(unit.at)
+            {
+                match self.word_at(word, unit.at, behind) {
+                    Some(item) => return Some(item),
+                    None => continue,
+                }
+            }
+            self.step(unit);
+        }
+    }
+
+    /// The directive's word at `at`, and what is behind its `#` or `=`.
+    fn word(&self, at: usize) -> Option<(Word, usize)> {
+        let (word, len, sign) = Word::of(self.line.get(at..self.end())?)?;
+        let end = self.unit(at + len)?;
+        (end.octet == sign).then_some((word, end.next))
+    }
+
+    /// Whether a directive begins at `at`: used where it is the sign that something else ends.
+    pub(super) fn is_word(&self, at: usize) -> bool {
+        self.word(at).is_some()
+    }
+
+    /// What is to be said of the word at `at`; if nothing, the walk is behind it.
+    fn word_at(&mut self, word: Word, at: usize, behind: usize) -> Option<Result<Directive<'a>, Refusal>> {
+        if self.place.is_fresh
+            && self.shut.is_none()
+            && let Some(item) = self.directive(word, at, behind)
+        {
+            return Some(item);
+        }
+        let is_named = || self.unit(behind).is_some_and(|unit| is_of_name(unit.octet));
+        let refused = match (word, &self.shut) {
+            (Word::Metric(_), Some(shut)) if is_named() => Some(shut.kind),
+            (Word::Metric(_), None) if !self.place.is_fresh && is_named() => Some(RefusalKind::Misplaced),
+            _ => None,
+        };
+        let token = at..if refused.is_some() { self.loose_end(behind) } else { behind };
+        self.at = behind;
+        self.pass(if word == Word::Source { b'=' } else { b'#' });
+        refused.map(|kind| Err(Refusal::new(kind, token)))
+    }
+
+    /// Where the name that begins at `at` ends, and its value if it has one that looks so: what is shown of a metric that is
+    /// not read.
+    fn loose_end(&self, at: usize) -> usize {
+        let behind = |mut at: usize, is_part: fn(u8) -> bool| {
+            while let Some(unit) = self.unit(at).filter(|unit| is_part(unit.octet)) {
+                at = unit.next;
+            }
+            at
+        };
+        let name = behind(at, is_of_name);
+        match self.unit(name) {
+            Some(unit) if unit.octet == b'=' => behind(unit.next, super::value::is_of_number),
+            _ => name,
+        }
+    }
+
+    /// Behind a unit that begins no directive's word.
+    fn step(&mut self, unit: Unit) {
+        if self.shut.is_none() {
+            match unit.octet {
+                quote @ (b'"' | b'\'') => return self.quote(quote, unit),
+                // What it stands before is no quote.
+                b'\\' => {
+                    let behind = self.unit(unit.next).filter(|behind| matches!(behind.octet, b'"' | b'\'' | b'\\'));
+                    self.place.pass(b'\\');
+                    self.at = behind.map_or(unit.next, |behind| behind.next);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        self.pass(unit.octet);
+        self.at = unit.next;
+    }
+
+    /// Behind this octet. What is only looked through opens no braces.
+    fn pass(&mut self, octet: u8) {
+        match self.shut {
+            Some(_) => self.place.is_in_word = is_of_word(octet),
+            None => self.place.pass(octet),
+        }
+    }
+}
+
+impl<'a> Iterator for Directives<'a> {
+    type Item = Result<Directive<'a>, Refusal>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_quick
+            && let Some(found) = self.quick()
+        {
+            return Some(Ok(found));
+        }
+        self.careful()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.line.len() - self.at))
+    }
+}
+
+impl FusedIterator for Directives<'_> {}
+
+impl fmt::Debug for Directives<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directives")
+            .field("len", &self.line.len())
+            .field("at", &self.at)
+            .field("tags", &self.tags)
+            .finish()
+    }
+}
+
+/// Which escapes there are of a value that has its own quotes, or has not, in a text with escapes or without.
+pub(super) const fn escapes(of_quotes: bool, of_string: bool) -> Escapes {
+    match (of_quotes, of_string) {
+        (false, false) => Escapes::None,
+        (true, false) => Escapes::Quotes,
+        (false, true) => Escapes::String,
+        (true, true) => Escapes::Both,
+    }
+}

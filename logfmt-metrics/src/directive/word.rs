@@ -1,0 +1,143 @@
+//! The words that directives begin with, and what may stand in names, keys and values.
+
+use super::{MAX_NAME, MAX_TAG_KEY};
+use crate::RefusalKind;
+use crate::lanes::are_of_name;
+use core::str;
+use metric_model::Kind;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Word {
+    Metric(Kind),
+    Tag,
+    Source,
+}
+
+impl Word {
+    /// How many octets of the key it takes, `#` included.
+    pub(super) const fn len(self) -> usize {
+        match self {
+            Self::Metric(Kind::Count) | Self::Source => 6,
+            Self::Metric(Kind::Measure) => 8,
+            Self::Metric(Kind::Sample) => 7,
+            Self::Tag => 4,
+        }
+    }
+
+    /// The word that a text begins with, without what ends it, and what that must be.
+    #[inline]
+    pub(super) fn of(text: &[u8]) -> Option<(Self, usize, u8)> {
+        let (word, end) = match text.first()? {
+            b'c' if text.starts_with(b"count") => (Self::Metric(Kind::Count), b'#'),
+            b'm' if text.starts_with(b"measure") => (Self::Metric(Kind::Measure), b'#'),
+            b's' if text.starts_with(b"sample") => (Self::Metric(Kind::Sample), b'#'),
+            b's' if text.starts_with(b"source") => (Self::Source, b'='),
+            b't' if text.starts_with(b"tag") => (Self::Tag, b'#'),
+            _ => return None,
+        };
+        let len = if word == Self::Source { word.len() } else { word.len() - 1 };
+        Some((word, len, end))
+    }
+}
+
+/// The word that these octets begin with, each with what ends it.
+#[inline]
+pub(super) const fn usual_word(octets: [u8; 8]) -> Option<Word> {
+    const fn octets_of<const N: usize>(text: &[u8; N]) -> u64 {
+        let (mut octets, mut nth) = (0, N);
+        while nth > 0 {
+            nth -= 1;
+            octets = octets << 8 | text[nth] as u64;
+        }
+        octets
+    }
+    const SAMPLE: u64 = octets_of(b"sample#");
+    const MEASURE: u64 = octets_of(b"measure#");
+    const COUNT: u64 = octets_of(b"count#");
+    const TAG: u64 = octets_of(b"tag#");
+    const SOURCE: u64 = octets_of(b"source=");
+
+    let octets = u64::from_le_bytes(octets);
+    Some(match octets & u64::MAX >> 8 {
+        SAMPLE => Word::Metric(Kind::Sample),
+        SOURCE => Word::Source,
+        _ if octets == MEASURE => Word::Metric(Kind::Measure),
+        _ if octets & u64::MAX >> 16 == COUNT => Word::Metric(Kind::Count),
+        _ if octets & u64::MAX >> 32 == TAG => Word::Tag,
+        _ => return None,
+    })
+}
+
+/// How a directive's word stands that a text ends in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Before {
+    /// Behind a separator, or at the start.
+    Alone(usize),
+    /// Behind something else that is no part of a word.
+    Behind,
+}
+
+/// The directive's word that `before` ends in, given the octet behind it.
+#[inline]
+pub(super) fn word_before(before: &[u8], octet: u8) -> Option<Before> {
+    let text: &[u8] = match (octet, before.last()?) {
+        (b'=', b'e') => b"source",
+        (b'#', b't') => b"count",
+        (b'#', b'g') => b"tag",
+        (b'#', b'e') if before.ends_with(b"sample") => b"sample",
+        (b'#', b'e') => b"measure",
+        _ => return None,
+    };
+    let rest = before.strip_suffix(text)?;
+    match rest.last() {
+        None | Some(0..=b' ') => Some(Before::Alone(rest.len())),
+        Some(&octet) if is_of_word(octet) => None,
+        Some(_) => Some(Before::Behind),
+    }
+}
+
+/// What a metric's word may not stand behind: with it, it is another word.
+pub(super) const fn is_of_word(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || octet == b'_'
+}
+
+/// An octet of a metric's name.
+pub(super) fn is_of_name(octet: u8) -> bool {
+    are_of_name(&[octet])
+}
+
+/// name = 1*255( ALPHA / DIGIT / "_" / "." / ":" / "/" / "-" )
+#[inline]
+pub(super) fn metric_name(name: &[u8]) -> Result<&str, RefusalKind> {
+    if name.len() > MAX_NAME {
+        return Err(RefusalKind::NameTooLong);
+    }
+    let text = str::from_utf8(name).map_err(|_| RefusalKind::NotUtf8)?;
+    if name.is_empty() || !are_of_name(name) {
+        return Err(RefusalKind::BadName);
+    }
+    if is_reserved(name) { Err(RefusalKind::ReservedName) } else { Ok(text) }
+}
+
+/// Whether a name is one of the platform's own metrics, in any case of its letters.
+fn is_reserved(name: &[u8]) -> bool {
+    const FAMILIES: [&[u8]; 7] =
+        [b"router.", b"postgres.", b"dyno.", b"errors.", b"redis.", b"pgbouncer.", b"release."];
+    let starts =
+        |text: &[u8], with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let Some(behind) = name.get(b"heroku.".len()..).filter(|_| starts(name, b"heroku.")) else { return false };
+    behind.eq_ignore_ascii_case(b"release") || FAMILIES.iter().any(|family| starts(behind, family))
+}
+
+/// 1 to 64 bytes of UTF-8 without control characters; what ends a key, a separator or "=", cannot be in it.
+#[inline]
+pub(super) fn tag_key(key: &[u8]) -> Result<&str, RefusalKind> {
+    if key.len() > MAX_TAG_KEY {
+        return Err(RefusalKind::TagKeyTooLong);
+    }
+    let text = str::from_utf8(key).map_err(|_| RefusalKind::NotUtf8)?;
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(RefusalKind::BadTagKey);
+    }
+    Ok(text)
+}
