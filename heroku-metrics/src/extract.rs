@@ -1,6 +1,7 @@
 //! lines -> observations: what a line says, under the names of the native tables or its own.
 
 mod config;
+mod cut;
 mod platform;
 
 use platform::dyno_type;
@@ -11,8 +12,10 @@ use crate::line::Found;
 use crate::native::{self, Family, Native};
 use crate::remember::{Groups, Key};
 use crate::{Class, Families, Line, LineRefusal, Part, Reason, Source};
+use cut::Piece;
 use heroku_router::{Code, PlatformError, RouterLine};
 use heroku_syslog::Frame;
+use logfmt_metrics::colour::{self, Uncoloured};
 use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::StreamMemo;
@@ -99,6 +102,14 @@ impl<O: FnMut(&Observation<'_>), R: FnMut(&LineRefusal)> LineVisitor for (O, R) 
 /// ```
 #[derive(Clone, Debug)]
 pub struct Extractor {
+    reader: Reader,
+    /// The last line that had colour codes, without them.
+    uncoloured: Uncoloured,
+}
+
+/// What reads lines without colour codes.
+#[derive(Clone, Debug)]
+struct Reader {
     config: ExtractorConfig,
     tags: TagSet,
     /// The tags of a request's error: those of the request and two more.
@@ -124,6 +135,10 @@ impl Default for Extractor {
 struct Out<'o, V> {
     line: &'o [u8],
     time: Option<Timestamp>,
+    /// Whether the line is a piece of a longer one.
+    is_piece: bool,
+    /// Where the line had colour codes.
+    codes: Option<&'o Uncoloured>,
     visitor: &'o mut V,
 }
 
@@ -146,6 +161,14 @@ impl<V: LineVisitor> Out<'_, V> {
     }
 
     fn refuse(&mut self, reason: Reason, part: Part, (offset, len): (usize, usize)) {
+        // As it stands in the message.
+        let (offset, len) = match self.codes {
+            Some(codes) => {
+                let range = codes.original(offset..offset + len);
+                (range.start, range.len())
+            }
+            None => (offset, len),
+        };
         self.visitor.refusal(&LineRefusal::new(reason, part, offset, len));
     }
 
@@ -193,13 +216,14 @@ impl Extractor {
     pub(crate) fn with_streams(config: ExtractorConfig, streams: usize) -> Self {
         // A seed that a sender cannot know, so that no one chooses tags that collide.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        Self {
+        let reader = Reader {
             config,
             tags: TagSet::new(),
             errors: TagSet::new(),
             groups: Groups::new(seed, streams),
             orders: [[0; SAMPLES]; 4],
-        }
+        };
+        Self { reader, uncoloured: Uncoloured::new() }
     }
 
     /// What the remembered tag sets take at the most.
@@ -209,21 +233,44 @@ impl Extractor {
 
     /// Reads one frame's line: its observations in order of appearance, its refusals, and what kind of line it is.
     ///
-    /// A refusal costs the value or tag it names and nothing else. Linear in the length of the line.
+    /// A refusal costs the value or tag it names and nothing else, but of a router line that ends before its `status` the
+    /// whole. Linear in the length of the line. Colour codes in the line are passed over: what is handed out of a coloured line
+    /// borrows a copy without them, and refusals tell where their text stands in the message.
     ///
     /// ```
     /// use heroku_metrics::{Class, Extractor, ExtractorConfig};
     /// use heroku_metrics::syslog::{Dialect, Frame};
     ///
-    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#signups=1", Dialect::Logplex)?;
-    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
-    /// assert_eq!(line.class(), Class::Custom);
+    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - \x1b[32mcount#signups=1\x1b[0m", Dialect::Logplex)?;
+    /// let mut extractor = Extractor::new(ExtractorConfig::new());
+    /// assert_eq!(extractor.read(&frame, &mut ()).class(), Class::Custom);
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
-    pub fn read<'a>(&mut self, frame: &Frame<'a>, visitor: &mut impl LineVisitor) -> Line<'a> {
+    pub fn read<'a>(&'a mut self, frame: &Frame<'a>, visitor: &mut impl LineVisitor) -> Line<'a> {
+        let message = frame.message();
+        let is_piece = cut::is_piece(message);
+        // Escape bytes are rare: one look tells that there are none.
+        if colour::maybe(message) {
+            self.uncoloured.read(message);
+            let codes = &self.uncoloured;
+            return self.reader.read(frame, codes.text(), is_piece, Some(codes), visitor);
+        }
+        self.reader.read(frame, message, is_piece, None, visitor)
+    }
+}
+
+impl Reader {
+    #[inline]
+    fn read<'a>(
+        &mut self,
+        frame: &Frame<'a>,
+        line: &'a [u8],
+        is_piece: bool,
+        codes: Option<&Uncoloured>,
+        visitor: &mut impl LineVisitor,
+    ) -> Line<'a> {
         let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
-        let line = frame.message();
-        let mut out = Out { line, time, visitor };
+        let mut out = Out { line, time, is_piece, codes, visitor };
         match Source::of_frame(frame) {
             Source::Router => self.router(line, &mut out),
             Source::Dyno => self.dyno(line, frame.proc_id(), &mut out),
@@ -241,7 +288,19 @@ impl Extractor {
     }
 
     fn router<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
-        let Some(router) = RouterLine::parse(line) else { return Line::of(Class::UnreadRouter) };
+        // Of a piece the last word may go on: it is read without.
+        let torn = if out.is_piece { cut::last_word(line) } else { line.len()..line.len() };
+        let Some(router) = line.get(..torn.start).and_then(RouterLine::parse) else {
+            return Line::of(Class::UnreadRouter);
+        };
+        if router.is_cut() {
+            // Without its status the request would be one of other tags.
+            out.refuse(Reason::Cut, Part::Value, (0, line.len()));
+            return Line { found: Found::Router(router), ..Line::of(Class::Router) };
+        }
+        if !torn.is_empty() {
+            out.refuse(Reason::Cut, Part::Field, (torn.start, torn.len()));
+        }
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let dyno = if self.config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
@@ -311,6 +370,9 @@ impl Extractor {
         line: &[u8],
         out: &mut Out<'_, V>,
     ) {
+        if error.is_cut() {
+            return out.refuse(Reason::Cut, Part::Value, (0, line.len()));
+        }
         self.config.fill(&mut self.tags);
         self.tags.insert("code", error.code().as_str());
         insert_description(&mut self.tags, error.code(), error.description());
@@ -350,15 +412,26 @@ impl Extractor {
             let sample = match token {
                 SampleToken::Sample(sample) => sample,
                 SampleToken::Pair(pair) => {
+                    let range = pair.range();
+                    if out.is_piece && range.end == line.len() && SampleTags::has(&pair) {
+                        out.refuse(Reason::Cut, Part::Tag, (range.start, range.len()));
+                        continue;
+                    }
                     found.take(&pair);
                     continue;
                 }
                 _ => continue,
             };
+            let range = sample.range();
+            let at = (range.start, range.len());
+            let is_last = range.end == line.len();
             let guess = order.get(samples).copied().unwrap_or_default();
             samples += 1;
             let found = family.place(sample.name(), usize::from(guess));
             let Some((number, metric)) = found.filter(|(_, metric)| self.config.native_set.holds(metric)) else {
+                if is_last && (out.is_piece || (sample.text().is_none() && found.is_none())) {
+                    out.refuse(Reason::Cut, Part::Value, at);
+                }
                 ignored += 1;
                 known |= found.is_some();
                 continue;
@@ -366,8 +439,10 @@ impl Extractor {
             if let Some(guess) = order.get_mut(samples - 1) {
                 *guess = number as u8;
             }
-            let range = sample.range();
-            let at = (range.start, range.len());
+            if is_last && (out.is_piece || cut::is_cut(metric, &sample)) {
+                out.refuse(Reason::Cut, Part::Value, at);
+                continue;
+            }
             match sample_value(metric, &sample) {
                 Ok(value) if held < SAMPLES => {
                     values[held] = (number as u8, value, at);
@@ -426,10 +501,20 @@ impl Extractor {
         }
         // Tags hold for all metrics of the line, before and behind them, so they are gathered first.
         self.tags.clear();
-        let mut metrics = 0_u32;
-        for directive in logfmt_metrics::directives(line) {
+        let piece = Piece::of(line, out.is_piece);
+        let mut metrics = u32::from(out.is_piece && out.refuse_torn_word(line));
+        let directives = logfmt_metrics::directives(line);
+        for directive in directives.clone() {
             match directive {
-                Ok(Directive::Metric(_)) => metrics += 1,
+                Ok(Directive::Metric(metric)) => {
+                    metrics += 1;
+                    if piece.is_torn(metric.offset()) {
+                        out.refuse(Reason::Cut, Part::Value, (metric.offset(), line.len() - metric.offset()));
+                    }
+                }
+                Ok(Directive::Tag(tag)) if piece.is_torn(tag.offset()) => {
+                    out.refuse(Reason::Cut, Part::Tag, (tag.offset(), line.len() - tag.offset()));
+                }
                 Ok(Directive::Tag(tag)) => {
                     self.tags.insert(tag.key(), &tag.value());
                 }
@@ -437,15 +522,20 @@ impl Extractor {
                 Err(refusal) => {
                     let part = if is_tag(refusal.kind(), line, refusal.offset()) { Part::Tag } else { Part::Value };
                     metrics += u32::from(part == Part::Value);
-                    out.refuse(Reason::of_metric(refusal.kind()), part, (refusal.offset(), refusal.len()));
+                    let is_torn = piece.is_torn(refusal.offset());
+                    let reason = if is_torn { Reason::Cut } else { Reason::of_metric(refusal.kind()) };
+                    out.refuse(reason, part, (refusal.offset(), refusal.len()));
                 }
             }
         }
         if metrics == 0 {
             return Line::of(Class::Text);
         }
-        for directive in logfmt_metrics::directives(line) {
+        for directive in directives {
             let Ok(Directive::Metric(metric)) = directive else { continue };
+            if piece.is_torn(metric.offset()) {
+                continue;
+            }
             let value = match self.config.units {
                 UnitPolicy::Regular => metric.value().regular(),
                 UnitPolicy::AsWritten => metric.value(),
@@ -516,6 +606,11 @@ struct SampleTags<'a> {
 }
 
 impl<'a> SampleTags<'a> {
+    /// Whether a pair is one of them.
+    fn has(pair: &Pair<'_>) -> bool {
+        matches!(pair.key(), b"source" | b"dyno" | b"addon")
+    }
+
     /// The first of a repeated key stands.
     fn take(&mut self, pair: &Pair<'a>) {
         let place = match pair.key() {

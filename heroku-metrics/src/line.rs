@@ -10,7 +10,8 @@ use heroku_router::{PlatformError, RouterLine};
 /// use heroku_metrics::syslog::{Dialect, Frame};
 ///
 /// let frame = Frame::parse(b"<45>1 2026-03-14T09:26:53Z host heroku web.1 - Error R14 (Memory quota exceeded)", Dialect::Logplex)?;
-/// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+/// let mut extractor = Extractor::new(ExtractorConfig::new());
+/// let line = extractor.read(&frame, &mut ());
 /// assert_eq!(line.class(), Class::PlatformError);
 /// assert_eq!(line.error().and_then(|error| error.description()), Some("Memory quota exceeded"));
 /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
@@ -40,7 +41,8 @@ impl<'a> Line<'a> {
     /// ```
     /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
     /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - hello", Dialect::Logplex)?;
-    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// let mut extractor = Extractor::new(ExtractorConfig::new());
+    /// let line = extractor.read(&frame, &mut ());
     /// assert_eq!(line.class(), Class::Text);
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
@@ -54,7 +56,8 @@ impl<'a> Line<'a> {
     /// ```
     /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
     /// let frame = Frame::parse(b"<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=\"/\" status=200", Dialect::Logplex)?;
-    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// let mut extractor = Extractor::new(ExtractorConfig::new());
+    /// let line = extractor.read(&frame, &mut ());
     /// assert_eq!(line.router().and_then(|router| router.status()), Some(200));
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
@@ -68,7 +71,8 @@ impl<'a> Line<'a> {
     /// ```
     /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
     /// let frame = Frame::parse(b"<172>1 2026-03-14T09:26:53Z host heroku logplex - Error L10 (output buffer overflow): 7 messages dropped since 2026-03-14T09:20:00+00:00.", Dialect::Logplex)?;
-    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// let mut extractor = Extractor::new(ExtractorConfig::new());
+    /// let line = extractor.read(&frame, &mut ());
     /// assert_eq!(line.error().and_then(|error| error.count()), Some(7));
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
@@ -82,7 +86,8 @@ impl<'a> Line<'a> {
     /// ```
     /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
     /// let frame = Frame::parse(b"<134>1 2026-03-14T09:26:53Z host app heroku-redis - source=REDIS sample#hit-rate=0.9", Dialect::Logplex)?;
-    /// let line = Extractor::new(ExtractorConfig::new()).read(&frame, &mut ());
+    /// let mut extractor = Extractor::new(ExtractorConfig::new());
+    /// let line = extractor.read(&frame, &mut ());
     /// assert_eq!(line.ignored_samples(), 1, "Redis is in the extended set");
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```

@@ -101,13 +101,21 @@ fn logfmt_rows() -> Vec<Row> {
         ("measure#a=1m/s", "app: 1 to 16 letters, or `%`; the rest belongs into the name"),
         ("count#a$=1", "app: names are of A-Za-z0-9_.:/-"),
         (&format!("count#{}=1", "a".repeat(256)), "app: shorten the name"),
-        ("count#heroku.router.bytes=1", "app: choose another prefix; native metrics cannot be written by an app"),
+        (
+            "count#heroku.router.bytes=1",
+            "app: choose another prefix than those of the native metrics, as `heroku.router.`; an app cannot write these",
+        ),
         ("tag#=a", "app: give the tag a key"),
         (&format!("tag#{}=a", "k".repeat(65)), "app: shorten the key"),
-        ("tag#a=", "app: give the tag a value, or leave it out"),
+        ("tag#a=", "app: give the tag a value, or leave it out; quote a value that holds a double quote"),
         (&format!("tag#a={}", "v".repeat(256)), "app: shorten the value"),
         (&many_tags, "app: tags are for what values are compared by, not for what happened"),
         ("measure#a=\"1", "app: close the quote"),
+        (
+            "q=\"count#a=1\"",
+            "app: write metrics into the text or the message (`msg`, `message`, `event`); where a client wrote it, nothing is lost",
+        ),
+        ("/x?count#a=1", "app: write a space in front; where a client wrote it, nothing is lost"),
     ] {
         rows.push(row("logfmt_metrics::Refusal", refusal(line).kind(), refusal(line), advice));
     }

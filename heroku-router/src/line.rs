@@ -48,7 +48,8 @@ impl<'a> RouterLine<'a> {
     /// values, or when it has the form of before October 2012, `Error H12 (Request timeout) -> GET host/path …`. So
     /// `at=info` alone is none, nor is the nginx line of 2010; neither is a line of 4 GiB.
     ///
-    /// An application can print the same text: match APP-NAME and PROCID before.
+    /// An application can print the same text: match APP-NAME and PROCID before. The command line of Heroku colours each field
+    /// of such a line: take the codes out before, as `logfmt_metrics::colour::Uncoloured` does.
     ///
     /// ```
     /// use heroku_router::RouterLine;
@@ -464,6 +465,29 @@ impl<'a> RouterLine<'a> {
         match ends {
             Some(ends) => Fields::known(self.line, ends),
             None => Fields::new(self.line, Layout::of(self.line)),
+        }
+    }
+
+    /// Whether the line ends before its time: without a `status`, in the middle of one, or in the digits of `connect` or
+    /// `service`. What it tells may be a part of what was, and its tags are not all of those of the request.
+    ///
+    /// A line of before October 2012 need have no status: it is cut when it has no `bytes`. That a line ends in the digits of
+    /// `bytes` is no sign: until 2016 all did.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let is_cut = |line: &str| RouterLine::parse(line.as_bytes()).is_some_and(|line| line.is_cut());
+    /// assert!(is_cut("at=info method=GET dyno=web.1 connect=1ms service=51"), "of 5123ms, perhaps");
+    /// assert!(is_cut("at=info method=GET connect=1ms service=51ms status=20"));
+    /// assert!(!is_cut("at=info method=GET connect=1ms service=51ms status=200 b"));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        match &self.shape {
+            // It ends behind `bytes`.
+            Shape::Expected(_) => false,
+            Shape::Plain(plain) => plain.is_cut,
         }
     }
 

@@ -97,6 +97,22 @@ impl Table {
         self.open_unknown.is_some() || Name::ALL.into_iter().any(|name| self.refusal_kind(line, name).is_some())
     }
 
+    /// Whether the line ends before its time; see [`RouterLine::is_cut`](crate::RouterLine::is_cut).
+    fn is_cut(&self, line: &[u8]) -> bool {
+        // Before October 2012 some lines have no status, and all end in `bytes`.
+        let last = if Layout::of(line).is_old() { Name::Bytes } else { Name::Status };
+        let is_last = |name| {
+            let slot = self.slot(name);
+            slot != Slot::ABSENT && slot.start as usize + slot.len as usize == line.len()
+        };
+        let digits =
+            |name| line.get(self.slot(name).start as usize..).is_some_and(|text| text.iter().all(u8::is_ascii_digit));
+        !self.is_present(last)
+            || (is_last(Name::Status)
+                && status(line.get(self.slot(Name::Status).start as usize..).unwrap_or_default()).is_err())
+            || [Name::Connect, Name::Service].into_iter().any(|name| is_last(name) && digits(name))
+    }
+
     fn refusal_kind(&self, line: &[u8], name: Name) -> Option<FieldRefusalKind> {
         let value = self.value(line, name)?;
         if self.is_open(name) {
@@ -139,6 +155,7 @@ pub(crate) struct Plain {
     pub(crate) status: Kept,
     pub(crate) bytes: Kept,
     pub(crate) has_refusals: bool,
+    pub(crate) is_cut: bool,
 }
 
 /// A value that is kept.
@@ -163,6 +180,7 @@ impl Plain {
             status: keep_number(Name::Status),
             bytes: keep_number(Name::Bytes),
             has_refusals: table.has_refusals(line),
+            is_cut: table.is_cut(line),
         })
     }
 }

@@ -36,6 +36,7 @@ pub struct PlatformError<'a> {
     text: &'a [u8],
     has_arrow: bool,
     losses: Option<Losses<'a>>,
+    is_cut: bool,
 }
 
 /// `N messages dropped since T.`
@@ -81,10 +82,13 @@ impl<'a> PlatformError<'a> {
         if rest.is_empty() && !announced {
             return None;
         }
+        let is_open = rest.starts_with(b" (") && memchr(b')', rest).is_none();
         let (description, rest) = description(rest);
         let (text, has_arrow) = text(rest);
         let losses = if has_losses(code) { losses(text, trimmed.len() - text.len()) } else { None };
-        Some(Self { code, description, text, has_arrow, losses })
+        let is_lossless = has_losses(code) && losses.is_none() && memmem::find(text, b"since ").is_none();
+        let is_cut = is_open || is_lossless || (description.is_none() && text.is_empty());
+        Some(Self { code, description, text, has_arrow, losses, is_cut })
     }
 
     /// The code.
@@ -187,6 +191,20 @@ impl<'a> PlatformError<'a> {
     #[must_use]
     pub fn refusal(&self) -> Option<FieldRefusal> {
         self.losses?.count.err()
+    }
+
+    /// Whether the line ends before its time: behind the code, in the description, or before it has told since when messages
+    /// were lost. How many were is not known then.
+    ///
+    /// ```
+    /// # use heroku_router::PlatformError;
+    /// let is_cut = |line: &str| PlatformError::parse(line.as_bytes()).is_some_and(|error| error.is_cut());
+    /// assert!(is_cut("Error R14 (Memory quota exc") && is_cut("Error L13: 11"));
+    /// assert!(!is_cut("Error R10 (Boot timeout) -> Web process fai"), "the detail is text");
+    /// ```
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 }
 

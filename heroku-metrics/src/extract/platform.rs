@@ -1,13 +1,13 @@
 //! Lines of the dyno manager, the API and the log system: samples, R codes and L codes, what dynos go through, releases.
 
-use super::{DynoIdentity, Extractor, LineVisitor, Out, SampleTags};
+use super::{DynoIdentity, LineVisitor, Out, Reader, SampleTags};
 use crate::line::Found;
 use crate::native::{self, Native};
 use crate::{Class, Families, Line};
 use heroku_router::{CodeClass, PlatformError};
 use metric_model::{Unit, Value};
 
-impl Extractor {
+impl Reader {
     pub(super) fn dyno<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
@@ -17,7 +17,11 @@ impl Extractor {
         if self.config.one_off_dynos || !proc_id.is_some_and(is_one_off) {
             return self.any_dyno(line, proc_id, out);
         }
-        let read = self.any_dyno(line, proc_id, &mut Out { line, time: out.time, visitor: &mut () });
+        let read = self.any_dyno(
+            line,
+            proc_id,
+            &mut Out { line, time: out.time, is_piece: out.is_piece, codes: None, visitor: &mut () },
+        );
         match read.class() {
             Class::Runtime | Class::PlatformError | Class::DynoEvent => {
                 Line { class: Class::OneOff, ignored_samples: 0, ..read }
@@ -38,7 +42,7 @@ impl Extractor {
                 return Line::of(Class::UnreadError);
             };
             self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
-            if self.config.families.holds(Families::DYNO_ERRORS) {
+            if self.config.families.holds(Families::DYNO_ERRORS) && !error.is_cut() {
                 self.dyno_tags(proc_id);
                 self.tags.insert("code", error.code().as_str());
                 self.event(&native::DYNO_CODES, 1.0, out);

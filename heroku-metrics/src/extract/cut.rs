@@ -1,0 +1,139 @@
+//! Lines that end before their time: what there is of the last value may be a part of it.
+
+use super::{LineVisitor, Out};
+use crate::native::Native;
+use crate::{Part, Reason};
+use logfmt_metrics::{Directive, Refusal, RefusalKind, Sample};
+use std::ops::Range;
+
+/// A message of so many bytes is a piece of a longer one: Logplex splits them so, and marks neither end.
+const PIECE: usize = 10_000;
+
+/// Whether a message is a piece that goes on in another frame.
+#[inline]
+pub(super) const fn is_piece(message: &[u8]) -> bool {
+    message.len() == PIECE
+}
+
+/// The last word of a line, when it touches the end.
+pub(super) fn last_word(line: &[u8]) -> Range<usize> {
+    let start = line.iter().rposition(|octet| *octet <= b' ').map_or(0, |separator| separator + 1);
+    start..line.len()
+}
+
+/// The fields of the platform's samples that have a unit on all lines.
+fn has_unit(metric: &Native) -> bool {
+    matches!(metric.written().as_str(), "MB" | "kB" | "pages") || matches!(metric.field(), "db_size" | "memory-redis")
+}
+
+/// The fields without a unit that whole lines end in.
+fn is_last(metric: &Native) -> bool {
+    matches!(
+        metric.field(),
+        "load_avg_1m"
+            | "load_avg_5m"
+            | "load_avg_15m"
+            | "wal-percentage-used"
+            | "memory-percentage-used"
+            | "follower-lag-commits"
+            | "hit-rate"
+            | "evicted-keys"
+            | "avg_sent"
+    )
+}
+
+/// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two places
+/// though it always has them, or it is of a field that no whole line ends in.
+#[cold]
+pub(super) fn is_cut(metric: &Native, sample: &Sample<'_>) -> bool {
+    let text = sample.text().unwrap_or_default();
+    let unit = metric.written().as_str().as_bytes();
+    if has_unit(metric) {
+        let digits = text.iter().take_while(|octet| octet.is_ascii_digit() || **octet == b'.').count();
+        let written = text.get(digits..).unwrap_or_default();
+        return written.len() < unit.len() && unit.starts_with(written);
+    }
+    if metric.field().starts_with("load_avg_") {
+        let places = text.iter().rev().take_while(|octet| octet.is_ascii_digit()).count();
+        let is_begun = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'.');
+        return is_begun && (places < 2 || !text.contains(&b'.'));
+    }
+    // One that has a unit of its own is of another hand.
+    let is_number = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'.');
+    is_number && (text.is_empty() || text.ends_with(b".") || !is_last(metric))
+}
+
+/// What is left of a piece's directives: nothing of its last word that goes on.
+pub(super) struct Piece {
+    last_word: Range<usize>,
+    /// Where the item begins that touches the end; that of the line when there is none.
+    torn: usize,
+}
+
+impl Piece {
+    /// Of a line, or of one that is whole.
+    pub(super) fn of(line: &[u8], is_piece: bool) -> Self {
+        let end = line.len();
+        if !is_piece {
+            return Self { last_word: end..end, torn: end };
+        }
+        let mut piece = Self { last_word: last_word(line), torn: end };
+        for found in logfmt_metrics::directives(line) {
+            let at = match &found {
+                Ok(Directive::Metric(metric)) => metric.offset(),
+                Ok(Directive::Tag(tag)) => tag.offset(),
+                Ok(_) => continue,
+                Err(refusal) => refusal.offset(),
+            };
+            if piece.is_torn_at(line, at, &found) {
+                piece.torn = piece.torn.min(at);
+            }
+        }
+        piece
+    }
+
+    fn is_torn_at(&self, line: &[u8], at: usize, found: &Result<Directive<'_>, Refusal>) -> bool {
+        let rest = line.get(at..).unwrap_or_default();
+        let goes_on = |is_part: fn(u8) -> bool| rest.iter().all(|octet| is_part(*octet));
+        match found {
+            Ok(Directive::Metric(metric)) => {
+                let name = metric.kind().as_str().len() + 1 + metric.name().len();
+                at >= self.last_word.start
+                    && rest.get(name..).is_some_and(|rest| rest.iter().all(|octet| is_of_value(*octet)))
+            }
+            // What could stand behind a tag could be a part of it, but for the quote that ends the string.
+            Ok(Directive::Tag(_)) => at >= self.last_word.start && goes_on(|octet| octet != b'"'),
+            Err(refusal) => match refusal.kind() {
+                RefusalKind::UnterminatedQuote => true,
+                RefusalKind::Quoted | RefusalKind::Misplaced => false,
+                _ => refusal.range().end == line.len(),
+            },
+            Ok(_) => false,
+        }
+    }
+
+    /// Whether the item that begins here is one that may go on.
+    pub(super) const fn is_torn(&self, at: usize) -> bool {
+        at >= self.torn
+    }
+}
+
+/// What a value may go on with, and so may be the end of.
+fn is_of_value(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'=' | b'"' | b'.' | b'+' | b'-' | b'%' | 0x80..)
+}
+
+impl<V: LineVisitor> Out<'_, V> {
+    /// Refuses a metric's word that a piece ends in: its name and value are in the next one.
+    pub(super) fn refuse_torn_word(&mut self, line: &[u8]) -> bool {
+        let words: [&[u8]; 3] = [b"count#", b"measure#", b"sample#"];
+        let Some(word) = words.into_iter().find(|word| line.ends_with(word)) else { return false };
+        let start = line.len() - word.len();
+        let is_whole = start.checked_sub(1).and_then(|before| line.get(before));
+        if is_whole.is_some_and(|octet| octet.is_ascii_alphanumeric() || *octet == b'_') {
+            return false;
+        }
+        self.refuse(Reason::Cut, Part::Value, (start, word.len()));
+        true
+    }
+}
