@@ -50,6 +50,14 @@
 //! too; an L line without a number (L14, L15, L20) counts 1; `Error R13` of a one-off dyno, documented once under
 //! `app[run.3]`, is text there, since an app can print it. Units are made regular ([`UnitPolicy`]). A frame without a
 //! timestamp gives no observation: it belongs to no minute.
+//!
+//! # What is not read
+//!
+//! Runtime lines of 2013 (`measure=memory_total val=766.50 units=MB`): they are counted as unread ([`Receipt`]). Data
+//! services other than Postgres, Key-Value Store and its pools write as the app, so that their samples are custom metrics
+//! under the names on the line. Units with a slash and Go's durations (`1m2.5s`) are refused as `bad_unit`; `unique#`,
+//! `gauge#` and `metric#` are text. Custom metrics are read from APP-NAME `app` alone unless [`CustomFrom`] says otherwise.
+//! What [`Families`] holds is text unless it is asked for.
 
 mod classify;
 mod deliveries;

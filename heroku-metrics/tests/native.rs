@@ -183,7 +183,7 @@ fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
     assert_eq!(point("heroku.dyno.mem.share").tags().to_string(), "dyno=web,source=web");
     assert_eq!(point("heroku.dyno.exit").stats().sum(), 1.0);
     assert_eq!(point("heroku.errors.runtime").stats().sum(), 1.0);
-    assert!(books.contains("frames       9 in, 7 native, 2 one-off dyno\n"), "{books}");
+    assert!(books.contains("frames       9 in, 7 native, 2 one off\n"), "{books}");
 }
 
 #[test]

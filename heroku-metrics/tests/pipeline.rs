@@ -119,7 +119,7 @@ fn lines_that_could_not_be_read_have_lines_of_their_own_in_the_books() {
                   2 unread: error, 1 passed over";
     assert_eq!(books.lines().find(|line| line.starts_with("frames")), Some(frames));
     // All classes have a place, and only one.
-    let parts = ["native", "custom", "text", "filtered", "passed over", "one-off dyno"];
+    let parts = ["native", "custom", "text", "filtered", "passed over", "one off"];
     let ledger = pipeline.ledger();
     let parts = ledger.entries().filter(|entry| {
         let in_group = entry.reason().is_some_and(|(group, _)| ["unread", "refused"].contains(&group));

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::reading::{Reading, ReadingArgs};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet};
@@ -107,6 +108,8 @@ pub(crate) struct InputArgs {
     /// Collect Redis, PgBouncer and the further Postgres fields too
     #[arg(long)]
     pub(crate) extended: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -141,7 +144,7 @@ impl InputArgs {
 
     pub(crate) fn extractor(&self) -> ExtractorConfig {
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
-        let config = ExtractorConfig::new().native_set(set);
+        let config = self.reading.over(Reading::default()).apply(ExtractorConfig::new().native_set(set));
         match &self.app {
             Some(name) => config.app_name(name.as_str()),
             None => config,
@@ -232,6 +235,8 @@ pub(crate) struct ServeArgs {
     /// Collect Redis, PgBouncer and the further Postgres fields too
     #[arg(long)]
     pub(crate) extended: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// Listen on an address that others reach, though credentials or TLS are missing
     #[arg(long)]
     pub(crate) insecure: bool,

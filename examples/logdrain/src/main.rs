@@ -20,6 +20,7 @@ mod live;
 mod number;
 mod parse;
 mod plan;
+mod reading;
 mod replay;
 mod report;
 mod send;

@@ -14,13 +14,13 @@ use minute_aggregator::Outcome;
 /// ```text
 /// deliveries = new + duplicate
 /// octets = in frames + separators + skipped (by reason)
-/// frames = native + custom + text + unread (by kind) + passed over + one-off dyno + filtered + refused (by reason)
+/// frames = native + custom + text + unread (by kind) + passed over + one off + filtered + refused (by reason)
 /// values = observed + not in the plan + refused (by reason)
 /// ```
 ///
 /// *Unread* are lines of the platform in a shape that is not known: a number here says that a format has changed. *Passed
 /// over* are lines of other senders than the app with `count# measure# sample#` on them, which
-/// [`CustomFrom`](crate::CustomFrom) leaves out. *One-off dyno* are native lines of
+/// [`CustomFrom`](crate::CustomFrom) leaves out. *One off* are native lines of
 /// `run.1234` and the like that [`one_off_dynos`](crate::ExtractorConfig::one_off_dynos) leaves out. *Repaired* frames, whose length was off by a little, are counted
 /// beside: they are in `native`, `custom` and so on as well.
 ///
@@ -86,7 +86,7 @@ const SELDOM: [(&str, &str); 7] = [
     ("unread", "database"),
     ("unread", "error"),
     ("", "passed over"),
-    ("", "one-off dyno"),
+    ("", "one off"),
     ("", "repaired"),
 ];
 const UNREAD_ROUTER: usize = 0;

@@ -14,6 +14,7 @@ use super::sinks::otlp::Endpoint;
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::plan;
+use crate::reading::Reading;
 use file::{Drain, File, Secret, Span, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -127,6 +128,12 @@ impl Config {
             horizon_ms: millis(span(None, file.horizon, 3_600)),
             extended: args.extended || file.extended,
             websockets: file.websockets.unwrap_or(true),
+            reading: args.reading.over(Reading {
+                families: file.families,
+                dyno_identity: file.dyno_identity,
+                one_off: file.one_off.unwrap_or(true),
+                custom_from: file.custom_from,
+            }),
             limits: DrainLimits::within(limits.drain)
                 .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?,
             drains,
@@ -462,6 +469,17 @@ mod tests {
                 && file.otlp.is_some()
                 && file.store_limit.is_some()
         );
+    }
+
+    #[test]
+    fn what_is_read_beyond_the_defaults_is_of_the_settings() {
+        let text = "families = [\"dyno.state\", \"release\"]\ndyno_identity = \"type\"\none_off = false\ncustom_from = \"any\"";
+        let settings = load(text).unwrap().settings;
+        let told = serde_json::to_string(&settings.reading).unwrap();
+        let wanted =
+            r#"{"families":["dyno.state","release"],"dyno_identity":"type","one_off":false,"custom_from":"any"}"#;
+        assert_eq!(told, wanted);
+        assert_eq!(load("").unwrap().settings.reading, Reading::default());
     }
 
     #[test]

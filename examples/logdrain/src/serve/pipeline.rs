@@ -302,6 +302,7 @@ mod tests {
             horizon_ms: 3_600_000,
             extended: false,
             websockets: true,
+            reading: crate::reading::Reading::default(),
             limits: DrainLimits::within(64 << 20).unwrap(),
             drains: BTreeMap::new(),
         }

@@ -2,6 +2,7 @@
 //! reads each delivery as it was read the first time.
 
 use super::drain_name::DrainName;
+use crate::reading::Reading;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Limits;
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan};
@@ -19,6 +20,9 @@ pub(crate) struct Settings {
     pub(crate) horizon_ms: u64,
     pub(crate) extended: bool,
     pub(crate) websockets: bool,
+    /// Missing in stores of older programs.
+    #[serde(default)]
+    pub(crate) reading: Reading,
     pub(crate) limits: DrainLimits,
     /// By the name of the drain in the configuration.
     pub(crate) drains: BTreeMap<String, DrainSettings>,
@@ -93,6 +97,7 @@ impl Settings {
         let own = self.drains.get(DrainName::of(drain).configured());
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
         let extractor = ExtractorConfig::new().native_set(set).websocket_latency(self.websockets);
+        let extractor = self.reading.apply(extractor);
         let extractor = match own.and_then(|own| own.app.as_deref()) {
             Some(app) => extractor.app_name(app),
             None => extractor,
@@ -138,6 +143,8 @@ mod tests {
             horizon_ms: 3_600_000,
             extended: true,
             websockets: true,
+            reading: serde_json::from_str(r#"{"families":["release"],"dyno_identity":"type","one_off":false}"#)
+                .unwrap(),
             limits: DrainLimits::within(64 << 20).unwrap(),
             drains: BTreeMap::from([(
                 "shop".to_owned(),
@@ -146,5 +153,16 @@ mod tests {
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    }
+
+    /// As a program without families wrote them to its journal.
+    #[test]
+    fn settings_of_an_older_store_are_read_with_defaults() {
+        let text = r#"{"window_ms":60000,"lateness_ms":60000,"horizon_ms":3600000,"extended":false,"websockets":true,
+            "limits":{"streams":1000,"key_bytes":100000,"window_bytes":4000000},
+            "drains":{"shop":{"app":"shop","plan":null}}}"#;
+        let settings: Settings = serde_json::from_str(text).unwrap();
+        assert_eq!(settings.reading, Reading::default());
+        assert_eq!(settings.drains["shop"].app.as_deref(), Some("shop"));
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::address::{Address, NO_ADDRESS};
 use crate::args;
+use crate::reading::{CustomFrom, DynoIdentity, Families, NO_FAMILY};
 use serde::{Deserialize, Deserializer};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ pub(super) struct File {
     pub(super) snapshot_every: Option<Span>,
     pub(super) store_limit: Option<Size>,
     pub(super) extended: bool,
+    pub(super) families: Families,
+    pub(super) dyno_identity: DynoIdentity,
+    pub(super) one_off: Option<bool>,
+    pub(super) custom_from: CustomFrom,
     pub(super) websockets: Option<bool>,
     pub(super) body_limit: Option<Size>,
     pub(super) memory: Option<Size>,
@@ -119,7 +124,8 @@ impl<'de> Deserialize<'de> for Size {
 }
 
 /// Messages that hold nothing of the file: our own ones, and those of addresses and paths.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
+    NO_FAMILY,
     NO_TEXT,
     NO_SIZE,
     "too long",
@@ -130,7 +136,7 @@ const OWN: [&str; 7] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 36] = [
     "listen",
     "syslog",
     "tls",
@@ -144,6 +150,10 @@ const KEYS: [&str; 32] = [
     "snapshot_every",
     "store_limit",
     "extended",
+    "families",
+    "dyno_identity",
+    "one_off",
+    "custom_from",
     "websockets",
     "body_limit",
     "memory",
@@ -241,7 +251,7 @@ fn told(message: &str) -> String {
         message.to_owned()
     } else if message.starts_with("unknown field `") {
         format!("a key that is not known here, {expected}")
-    } else if message.starts_with("invalid ") && !expected.is_empty() {
+    } else if ["invalid ", "unknown variant `"].iter().any(|start| message.starts_with(start)) && !expected.is_empty() {
         format!("not what belongs here, {expected}")
     } else {
         "cannot be read as what belongs here".to_owned()
@@ -282,6 +292,14 @@ mod tests {
             "max_drains = \"S3CRET\"",
             "max_drains = -4711",
             "extended = \"S3CRET\"",
+            "families = \"S3CRET\"",
+            "families = [\"S3CRET\"]",
+            "families = [[\"S3CRET\"]]",
+            "dyno_identity = \"S3CRET\"",
+            "dyno_identity = \"S3CRET`, expected S3CRET\"",
+            "dyno_identity = { S3CRET = 1 }",
+            "one_off = \"S3CRET\"",
+            "custom_from = [\"S3CRET\"]",
             "[tls]\nS3CRET = \"x\"",
             "[tls]\ncertificate = [\"S3CRET\"]",
             "[watcher]\nuser = \"ops\"\npasword = \"S3CRET\"",
@@ -312,6 +330,11 @@ mod tests {
             ("window = \"7x\"", "line 1: window: expected a duration such as 60s, 5m or 500ms"),
             ("# a\nwatcher = \"ops:pw\"", "line 2: watcher: not what belongs here, expected struct Watcher"),
             ("listen = \"here\"", "line 1: listen: expected an address such as 127.0.0.1:8514, or localhost:8514"),
+            (
+                "families = [\"dyno.moods\"]",
+                "line 1: families: expected a list of dyno.state, dyno.exit, release, dyno.errors, dyno.mem.share, dyno.mem.process, or all",
+            ),
+            ("custom_from = \"me\"", "line 1: custom_from: not what belongs here, expected `app` or `any`"),
             (
                 "[[drain]]\nname = \"a\"\nuser = \"u\"\n[[drain]] # two\nname = 1",
                 "line 5: [[drain]] 2: not what belongs here, expected a string",

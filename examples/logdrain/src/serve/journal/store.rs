@@ -37,7 +37,8 @@ const MIGRATIONS: [&str; 2] = [
     INSERT INTO meta VALUES ('position', 0), ('emitted', 0);
 ",
     "
-    -- No other tables: doubts of the clock are events, and meta holds a checksum of itself.
+    -- No other tables: doubts of the clock are events, meta holds a checksum of itself, and settings and snapshots hold
+    -- more than a program of the schema before would understand.
 ",
 ];
 

@@ -28,6 +28,7 @@ fn settings() -> Settings {
         horizon_ms: 3_600_000,
         extended: false,
         websockets: true,
+        reading: crate::reading::Reading::default(),
         limits: DrainLimits::within(32 << 20).unwrap(),
         drains: BTreeMap::new(),
     }
