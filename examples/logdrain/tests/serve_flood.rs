@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use harness::{Delivery, Server, now_micros, raw, request, scratch, time_of, wait_until};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -186,37 +186,67 @@ fn kept(server: &Server) -> u64 {
     number(&metrics.body, "logdrain_deliveries_total{outcome=\"kept\"} ")
 }
 
+/// Wrong answers are held back, the longer the more of them there are, so that they do not all come while this runs:
+/// what was guessed opened nothing all the same, and the owner was let in at once.
 #[test]
-fn ten_thousand_guesses_open_nothing() {
+fn ten_thousand_guesses_open_nothing_and_are_slowed_while_the_owner_gets_in() {
     let (_dir, server) = locked();
-    let guess = |address: SocketAddr, from: u32, to: u32| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        for first in (from..to).step_by(50) {
-            let mut requests = String::new();
-            for number in first..first + 50 {
-                let pair = STANDARD.encode(format!("shop:s3cre{number}"));
-                requests.push_str(&format!(
-                    "POST /logs HTTP/1.1\r\nHost: a\r\nLogplex-Drain-Token: d.1\r\nAuthorization: Basic {pair}\r\n\
-                     Content-Length: 0\r\n\r\n"
-                ));
-            }
-            stream.write_all(requests.as_bytes()).unwrap();
-            let (mut text, mut chunk) = (String::new(), [0; 16 * 1024]);
-            while text.matches("HTTP/1.1 ").count() < 50 || !text.ends_with("not theirs\n") {
-                let len = stream.read(&mut chunk).unwrap();
-                assert!(len > 0, "closed after {text}");
-                text.push_str(std::str::from_utf8(&chunk[..len]).unwrap());
-            }
-            assert_eq!(text.matches("HTTP/1.1 401").count(), 50, "{text}");
-        }
-    };
+    let address = server.address;
+    let over = AtomicBool::new(false);
+    let answered = AtomicU64::new(0);
+    let owner = format!("Basic {}", STANDARD.encode("ops:w4tch"));
+    let drain = format!("Basic {}", STANDARD.encode("shop:s3cret"));
+    let mut slowest = Duration::ZERO;
     std::thread::scope(|threads| {
-        for part in 0..4 {
-            threads.spawn(move || guess(server.address, part * 2_500, (part + 1) * 2_500));
+        for thread in 0..40 {
+            let (over, answered) = (&over, &answered);
+            threads.spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+                let mut requests = String::new();
+                for number in 0..250 {
+                    let pair = STANDARD.encode(format!("shop:s3cre{thread}-{number}"));
+                    requests.push_str(&format!(
+                        "POST /logs HTTP/1.1\r\nHost: a\r\nLogplex-Drain-Token: d.1\r\nAuthorization: Basic {pair}\r\n\
+                         Content-Length: 0\r\n\r\n"
+                    ));
+                }
+                let mut sent = stream.try_clone().unwrap();
+                let sender = std::thread::spawn(move || drop(sent.write_all(requests.as_bytes())));
+                let (mut text, mut chunk) = (String::new(), [0; 16 * 1024]);
+                while !over.load(Ordering::SeqCst) {
+                    match stream.read(&mut chunk) {
+                        Ok(0) => break,
+                        Ok(len) => text.push_str(std::str::from_utf8(&chunk[..len]).unwrap()),
+                        Err(_) => {}
+                    }
+                }
+                drop(stream.shutdown(std::net::Shutdown::Both));
+                sender.join().unwrap();
+                let all = text.matches("HTTP/1.1 ").count();
+                assert_eq!(text.matches("HTTP/1.1 401").count(), all, "{text}");
+                answered.fetch_add(all as u64, Ordering::SeqCst);
+            });
         }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(4) {
+            let asked = Instant::now();
+            let page = request(address, "GET", "/", &[("Authorization", &owner)], b"").unwrap();
+            let headers = [("Authorization", drain.as_str()), ("Logplex-Drain-Token", "d.1")];
+            let kept = request(address, "POST", "/logs", &headers, b"").unwrap();
+            assert_eq!((page.status, kept.status), (200, 204));
+            slowest = slowest.max(asked.elapsed());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        over.store(true, Ordering::SeqCst);
     });
-    assert_eq!(kept(&server), 0);
+    let answered = answered.load(Ordering::SeqCst);
+    // Of ten thousand that were sent: 40 connections, each of which waits for two seconds soon.
+    assert!((20..400).contains(&answered), "{answered} answers");
+    assert!(slowest < Duration::from_secs(1), "the owner waited for {slowest:?}");
+    let metrics = request(address, "GET", "/metrics", &[("Authorization", &owner)], b"").unwrap().body;
+    assert!(number(&metrics, "logdrain_refused_total{reason=\"credentials\"} ") >= answered, "{metrics}");
+    assert_eq!(number(&metrics, "logdrain_deliveries_total{outcome=\"kept\"} "), 1, "one body, which came often");
     assert_eq!(server.stop().0, Some(0));
 }
 

@@ -273,8 +273,8 @@ impl Config {
 
 /// The most bytes of a request's head.
 pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
-/// What is there of answers at a time.
-pub(crate) const ANSWERS: usize = 16 << 20;
+/// What answers are made of while they are built; their texts count as bodies do.
+const ANSWERS: usize = 16 << 20;
 /// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
 /// first bytes; the state of the task.
 const PLAIN: usize = 3 * HEAD_LIMIT;

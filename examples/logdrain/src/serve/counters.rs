@@ -70,10 +70,16 @@ pub(crate) enum Refused {
     Stopping,
     /// 400: a drain token that Logplex would not send
     Token,
+    /// 404 or 405: a delivery to another path
+    OtherPath,
+    /// 403: from a page in a browser, where anyone may send
+    Browser,
+    /// 429: too many wrong credentials of that address are being answered
+    Guessing,
 }
 
 impl Refused {
-    pub(crate) const ALL: [(Self, &str); 10] = [
+    pub(crate) const ALL: [(Self, &str); 13] = [
         (Self::Credentials, "credentials"),
         (Self::TooLarge, "too_large"),
         (Self::Memory, "memory"),
@@ -84,6 +90,9 @@ impl Refused {
         (Self::TooManyDrains, "too_many_drains"),
         (Self::Stopping, "stopping"),
         (Self::Token, "token"),
+        (Self::OtherPath, "other_path"),
+        (Self::Browser, "browser"),
+        (Self::Guessing, "guessing"),
     ];
 }
 

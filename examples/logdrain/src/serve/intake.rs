@@ -1,14 +1,20 @@
 //! Intake: connections, credentials, bodies, and a queue to the journal. Everything here has a bound, and what does not
 //! fit is answered with 503 and a time to come again.
 
+mod accepting;
+mod answer;
 mod body;
 mod connections;
 mod credentials;
+mod guesses;
 mod http;
+mod notices;
+mod paced;
 mod syslog;
 mod tls;
 
-pub(crate) use connections::{Connections, Way, accept};
+pub(crate) use accepting::{Way, accept};
+pub(crate) use connections::Connections;
 pub(crate) use credentials::Access;
 pub(crate) use http::router;
 pub(crate) use tls::Tls;
@@ -17,11 +23,17 @@ use super::config::IntakeLimits;
 use super::counters::{Counters, Refused};
 use super::journal::{Message, Progress};
 use super::settings::Settings;
+use guesses::Guesses;
+use notices::Notice;
+use paced::Paced;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::server::TlsStream;
 
 /// What every request needs.
 #[derive(Debug)]
@@ -31,8 +43,17 @@ pub(crate) struct Intake {
     tls: RwLock<Option<Tls>>,
     /// What the journal was told last.
     settings: Mutex<Settings>,
-    /// Memory for bodies, in units of [`UNIT`] octets.
+    /// Memory for bodies, in units of [`UNIT`] bytes.
     budget: Arc<Semaphore>,
+    /// Memory for syslog frames of which the end has not come: whoever sends beginnings takes nothing from others.
+    frames: Arc<Semaphore>,
+    unzip_queue: Semaphore,
+    unzipping: Semaphore,
+    guesses: Guesses,
+    wrong_credentials: Notice,
+    other_path: Notice,
+    from_browser: Notice,
+    not_accepted: Notice,
     /// There when the store is open.
     queue: RwLock<Option<SyncSender<Message>>>,
     closed: AtomicBool,
@@ -44,10 +65,25 @@ pub(crate) struct Intake {
 }
 
 /// A connection, encrypted or not.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Whether the other side has said that nothing more will come.
+    fn is_hung_up(&self) -> bool;
+}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl Stream for Paced {
+    fn is_hung_up(&self) -> bool {
+        Self::is_hung_up(self)
+    }
+}
 
+impl Stream for TlsStream<Paced> {
+    fn is_hung_up(&self) -> bool {
+        self.get_ref().0.is_hung_up()
+    }
+}
+
+/// How often it is looked whether something is to be told.
+const LOOK: Duration = Duration::from_secs(5);
 /// What the budget is counted in; a body takes whole units.
 pub(crate) const UNIT: usize = 1_024;
 
@@ -67,7 +103,17 @@ impl Intake {
             access: RwLock::new(Arc::new(access)),
             tls: RwLock::new(tls),
             settings: Mutex::new(settings),
-            budget: Arc::new(Semaphore::new(limits.bodies / UNIT)),
+            budget: Arc::new(Semaphore::new((limits.bodies - limits.frames) / UNIT)),
+            frames: Arc::new(Semaphore::new(limits.frames / UNIT)),
+            unzip_queue: Semaphore::new(body::UNZIP_QUEUE),
+            unzipping: Semaphore::new(body::UNZIP_TURNS),
+            guesses: Guesses::default(),
+            wrong_credentials: Notice::new("requests with wrong credentials, or a token that is not theirs"),
+            other_path: Notice::new(
+                "deliveries to another path than /logs: Logplex drops them; look at the drain's URL",
+            ),
+            from_browser: Notice::new("requests from pages in a browser, which are not let in without credentials"),
+            not_accepted: Notice::new("connections could not be accepted, and one was closed to make room for each"),
             queue: RwLock::new(None),
             closed: AtomicBool::new(false),
             progress,
@@ -128,9 +174,25 @@ impl Intake {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Octets that bodies may still take.
+    /// Bytes that bodies and frames may still take.
     pub(crate) fn free_memory(&self) -> usize {
-        self.budget.available_permits() * UNIT
+        (self.budget.available_permits() + self.frames.available_permits()) * UNIT
+    }
+
+    /// Counts credentials that were wrong, and tells of them.
+    fn refuse_credentials(&self, peer: IpAddr) {
+        self.counters.refuse(Refused::Credentials);
+        self.wrong_credentials.add(Some(peer), None);
+    }
+
+    /// Tells what there is to tell once a minute, for ever.
+    pub(crate) async fn tell(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            for notice in [&self.wrong_credentials, &self.other_path, &self.from_browser, &self.not_accepted] {
+                notice.look();
+            }
+        }
     }
 
     /// A share of the memory for bodies, for as long as it is held; `None` when there is not so much.

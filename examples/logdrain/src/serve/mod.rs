@@ -159,6 +159,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         reopen,
     };
     runtime.spawn(signals(running, ending.clone()));
+    let telling = intake.clone();
+    runtime.spawn(async move { telling.tell().await });
     let close = move || {
         let _ = close.send(true);
         let both = async {

@@ -3,9 +3,9 @@
 use super::{Intake, UNIT};
 use crate::serve::counters::Refused;
 use crate::serve::event::Body;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use hyper::body::Body as HttpBody;
-use std::io::Read as _;
+use std::io::{self, BufRead as _, Read as _};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,15 @@ const PASSED_OVER: usize = 1 << 20;
 const PASSED_WITHIN: Duration = Duration::from_millis(300);
 
 /// A buffer that may not grow beyond a length, nor beyond what the budget has left.
-pub(super) struct Room<'a> {
-    intake: &'a Intake,
+pub(super) struct Room {
+    intake: Arc<Intake>,
     bytes: Vec<u8>,
     lease: Option<OwnedSemaphorePermit>,
 }
 
-impl<'a> Room<'a> {
-    pub(super) const fn new(intake: &'a Intake) -> Self {
-        Self { intake, bytes: Vec::new(), lease: None }
+impl Room {
+    pub(super) fn new(intake: &Arc<Intake>) -> Self {
+        Self { intake: intake.clone(), bytes: Vec::new(), lease: None }
     }
 
     /// Makes room for `more` octets behind what is there.
@@ -70,7 +70,7 @@ impl<'a> Room<'a> {
 ///
 /// # Errors
 /// When it is too large, does not come in time or breaks off, or when there is no memory for it.
-pub(super) async fn read<B>(body: B, intake: &Intake, deadline: Instant) -> Result<Body, Refused>
+pub(super) async fn read<B>(body: B, intake: &Arc<Intake>, deadline: Instant) -> Result<Body, Refused>
 where
     B: HttpBody,
     B::Data: AsRef<[u8]>,
@@ -105,25 +105,133 @@ where
 /// Undoes gzip. What is no gzip, or breaks off, is kept as it came: a batch must not be refused for its content, since
 /// Logplex would drop it; the pipeline's books say what could not be read.
 ///
+/// It is done in turns, each a short one: who sends what takes long to undo waits for others between them.
+///
 /// # Errors
-/// When it becomes too large, or when there is no memory for it.
-pub(super) async fn gunzip(body: Body, intake: &Arc<Intake>) -> Result<Body, Refused> {
-    let intake = intake.clone();
-    let work = move || {
-        let mut room = Room::new(&intake);
-        let mut from = MultiGzDecoder::new(body.bytes());
-        let mut chunk = [0; 16 * 1024];
+/// When it becomes too large, is not done in time, has more members than any sender makes, or when there is no memory
+/// for it.
+pub(super) async fn gunzip(body: Body, intake: &Arc<Intake>, deadline: Instant) -> Result<Body, Refused> {
+    let Ok(_place) = intake.unzip_queue.try_acquire() else { return Err(Refused::Queue) };
+    let mut turn = Unzip::new(body, intake);
+    loop {
+        let Ok(Ok(permit)) = timeout_at(deadline, intake.unzipping.acquire()).await else {
+            return Err(Refused::SlowBody);
+        };
+        let done = tokio::task::spawn_blocking(move || turn.go_on()).await;
+        drop(permit);
+        match done {
+            Ok(Turn::Done(outcome)) => return outcome,
+            Ok(Turn::More(next)) if Instant::now() < deadline => turn = next,
+            Ok(Turn::More(_)) | Err(_) => return Err(Refused::SlowBody),
+        }
+    }
+}
+
+/// How long a turn takes.
+const TURN: Duration = Duration::from_millis(10);
+/// What is read between two looks at the clock.
+const SLICE: usize = 16 * 1024;
+/// Members of a body. Logplex makes one.
+const MEMBERS: usize = 16;
+/// Bodies that are undone at a time, turn by turn.
+pub(super) const UNZIP_QUEUE: usize = 256;
+/// Turns that are taken at a time, on threads of their own.
+pub(super) const UNZIP_TURNS: usize = 3;
+
+/// A body that is being undone.
+struct Unzip {
+    from: Option<GzDecoder<Sliced>>,
+    body: Arc<Body>,
+    room: Room,
+    members: usize,
+}
+
+enum Turn {
+    More(Unzip),
+    Done(Result<Body, Refused>),
+}
+
+impl Unzip {
+    fn new(body: Body, intake: &Arc<Intake>) -> Self {
+        let body = Arc::new(body);
+        let from = GzDecoder::new(Sliced { body: body.clone(), at: 0, until: std::time::Instant::now() });
+        Self { from: Some(from), body, room: Room::new(intake), members: 1 }
+    }
+
+    fn go_on(mut self) -> Turn {
+        let until = std::time::Instant::now() + TURN;
+        let Some(mut from) = self.from.take() else { return Turn::Done(Err(Refused::SlowBody)) };
+        from.get_mut().until = until;
+        let mut chunk = [0; SLICE];
         loop {
             match from.read(&mut chunk) {
-                Ok(0) => return Ok(room.into_body()),
-                Ok(len) => room.extend(&chunk[..len])?,
+                Ok(0) => {
+                    let rest = from.into_inner();
+                    if rest.is_empty() {
+                        return Turn::Done(Ok(self.room.into_body()));
+                    }
+                    self.members += 1;
+                    if self.members > MEMBERS {
+                        return Turn::Done(Err(Refused::TooLarge));
+                    }
+                    from = GzDecoder::new(rest);
+                }
+                Ok(len) => {
+                    if let Err(why) = self.room.extend(&chunk[..len]) {
+                        return Turn::Done(Err(why));
+                    }
+                }
+                // The time of this turn is over.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.from = Some(from);
+                    return Turn::More(self);
+                }
                 Err(_) => break,
             }
+            if std::time::Instant::now() >= until {
+                self.from = Some(from);
+                return Turn::More(self);
+            }
         }
-        drop(room);
-        Ok(body)
-    };
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Refused::SlowBody))
+        drop(from);
+        // Nobody else has it by now.
+        Turn::Done(Arc::into_inner(self.body).ok_or(Refused::SlowBody))
+    }
+}
+
+/// A body in slices, and no more of them than there is time for.
+struct Sliced {
+    body: Arc<Body>,
+    at: usize,
+    until: std::time::Instant,
+}
+
+impl Sliced {
+    fn is_empty(&self) -> bool {
+        self.at >= self.body.bytes().len()
+    }
+}
+
+impl io::Read for Sliced {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = self.fill_buf()?.read(into)?;
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl io::BufRead for Sliced {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let rest = self.body.bytes().get(self.at..).unwrap_or_default();
+        if !rest.is_empty() && std::time::Instant::now() >= self.until {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(&rest[..rest.len().min(SLICE)])
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.at += len;
+    }
 }
 
 /// Reads on for a moment what is still to come of a body that was refused: a sender that is answered while it writes may

@@ -1,29 +1,22 @@
-//! Connections: as many as configured. When another comes, the one that has been idle longest goes, so that idle ones
-//! keep no healthy sender out.
+//! Connections: as many as configured. When another comes and there is no place, one has to go, and which one is what
+//! keeps healthy senders in:
+//!
+//! 1. one that never had a good request, or whose request has not come along for a second: the oldest of the drain or
+//!    address that has most of those;
+//! 2. one that is idle: the longest idle of the drain or address that has most connections;
+//! 3. one whose request came just now, when its drain or address has more connections than the newcomer's.
 
-use super::{Intake, Stream, syslog};
-use crate::serve::config::HEAD_LIMIT;
+use super::guesses::network;
 use crate::serve::counters::Counters;
-use axum::Router;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::collections::HashMap;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::Notify;
 
-const MAX_HEADERS: usize = 64;
-/// How long an encrypted connection may take to come about.
-const HANDSHAKE: Duration = Duration::from_secs(3);
-/// After an error of `accept`.
-const AGAIN: Duration = Duration::from_millis(20);
+/// A request that has been at hand for so many milliseconds does not come along.
+const STUCK: u64 = 1_000;
 
 /// The connections that are open.
 #[derive(Debug)]
@@ -35,13 +28,67 @@ pub(crate) struct Connections {
 }
 
 /// What is known of one connection.
-#[derive(Debug, Default)]
-struct Peer {
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(super) address: IpAddr,
+    /// It came to an address that nobody else reaches.
+    pub(super) is_local: bool,
+    number: u64,
+    /// When it came, when its request came, and when it last became idle: in milliseconds.
+    since: u64,
+    request_since: AtomicU64,
+    idle_since: AtomicU64,
     /// Requests at hand.
     requests: AtomicU32,
-    /// When it last became idle, in milliseconds.
-    idle_since: AtomicU64,
-    go: Notify,
+    /// It has sent something that was kept, or was shown something.
+    is_good: AtomicBool,
+    group: Mutex<Group>,
+    pub(super) go: Notify,
+}
+
+/// Who shares places: a drain with credentials, wherever it comes from; else who comes from one address.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Group {
+    Address(IpAddr),
+    Drain(Arc<str>),
+}
+
+impl Peer {
+    /// Something good came of it.
+    pub(super) fn was_good(&self) {
+        self.is_good.store(true, Ordering::Release);
+    }
+
+    /// It has shown that it is of this drain.
+    pub(super) fn is_of(&self, drain: &str) {
+        let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(&*group, Group::Drain(own) if **own == *drain) {
+            *group = Group::Drain(drain.into());
+        }
+    }
+
+    fn group(&self) -> Group {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How soon it may go, and since when it deserves to.
+    fn rank(&self, now: u64) -> (Rank, u64) {
+        let has_request = self.requests.load(Ordering::Acquire) > 0;
+        let request_since = self.request_since.load(Ordering::Acquire);
+        match (self.is_good.load(Ordering::Acquire), has_request) {
+            (false, _) => (Rank::First, self.since),
+            (true, true) if now.saturating_sub(request_since) > STUCK => (Rank::First, request_since),
+            (true, true) => (Rank::Last, request_since),
+            (true, false) => (Rank::Idle, self.idle_since.load(Ordering::Acquire)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    First,
+    Idle,
+    Last,
 }
 
 impl Connections {
@@ -50,146 +97,181 @@ impl Connections {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.open().len()
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Peer>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Enters a new connection; `None` when there is no room, and none of the others is idle.
-    fn enter(&self, counters: &Counters) -> Option<(u64, Arc<Peer>)> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= self.most && !evict(&mut open, counters) {
+    /// Enters a new connection; `None` when there is no room for it.
+    pub(super) fn enter(&self, address: IpAddr, is_local: bool, counters: &Counters) -> Option<Arc<Peer>> {
+        self.enter_at(self.now(), address, is_local, counters)
+    }
+
+    fn enter_at(&self, now: u64, address: IpAddr, is_local: bool, counters: &Counters) -> Option<Arc<Peer>> {
+        let group = Group::Address(network(address));
+        let mut open = self.open();
+        if open.len() >= self.most && !evict(&mut open, now, Some(&group), counters) {
             return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let peer = Arc::new(Peer { idle_since: AtomicU64::new(self.now()), ..Peer::default() });
+        let peer = Arc::new(Peer {
+            address,
+            is_local,
+            number,
+            since: now,
+            request_since: AtomicU64::new(now),
+            idle_since: AtomicU64::new(now),
+            requests: AtomicU32::new(0),
+            is_good: AtomicBool::new(false),
+            group: Mutex::new(group),
+            go: Notify::new(),
+        });
         open.insert(number, peer.clone());
-        Some((number, peer))
+        Some(peer)
     }
 
-    /// Closes the connection that is idle longest.
-    fn make_room(&self, counters: &Counters) {
-        evict(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner), counters);
+    /// Closes the connection that has to go first.
+    pub(super) fn make_room(&self, counters: &Counters) {
+        let now = self.now();
+        evict(&mut self.open(), now, None, counters);
     }
 
-    fn leave(&self, number: u64) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    pub(super) fn leave(&self, peer: &Peer) {
+        self.open().remove(&peer.number);
+    }
+
+    /// A request has come.
+    pub(super) fn begin(&self, peer: &Peer) {
+        peer.request_since.store(self.now(), Ordering::Release);
+        peer.requests.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It was answered.
+    pub(super) fn end(&self, peer: &Peer) {
+        peer.idle_since.store(self.now(), Ordering::Release);
+        peer.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Something has come without being a request.
+    pub(super) fn heard(&self, peer: &Peer) {
+        peer.idle_since.store(self.now(), Ordering::Release);
     }
 }
 
-fn evict(open: &mut HashMap<u64, Arc<Peer>>, counters: &Counters) -> bool {
-    let idle = open.iter().filter(|(_, peer)| peer.requests.load(Ordering::Acquire) == 0);
-    let oldest = idle.min_by_key(|(_, peer)| peer.idle_since.load(Ordering::Acquire)).map(|(number, _)| *number);
-    let Some(peer) = oldest.and_then(|oldest| open.remove(&oldest)) else { return false };
+fn evict(open: &mut HashMap<u64, Arc<Peer>>, now: u64, newcomer: Option<&Group>, counters: &Counters) -> bool {
+    let ranks: Vec<_> = open.values().map(|peer| (peer.rank(now), peer.group(), peer.number)).collect();
+    let Some(first) = ranks.iter().map(|((rank, _), ..)| *rank).min() else { return false };
+    // Of those that never were good, their own number says who takes places; of others, all that they have.
+    let counted = |rank: Rank| first != Rank::First || rank == Rank::First;
+    let mut sizes: HashMap<&Group, usize> = HashMap::new();
+    for ((rank, _), group, _) in &ranks {
+        if counted(*rank) {
+            *sizes.entry(group).or_default() += 1;
+        }
+    }
+    let largest = ranks.iter().filter(|((rank, _), ..)| *rank == first).map(|(_, group, _)| group);
+    let Some(largest) = largest.max_by_key(|group| sizes.get(group)) else { return false };
+    let size = |group: Option<&Group>| group.and_then(|group| sizes.get(group)).copied().unwrap_or(0);
+    if first == Rank::Last && size(Some(largest)) <= size(newcomer) + 1 {
+        return false;
+    }
+    let of_largest = ranks.iter().filter(|((rank, _), group, _)| *rank == first && group == largest);
+    let Some((.., number)) = of_largest.min_by_key(|((_, since), _, number)| (*since, *number)) else { return false };
+    let Some(peer) = open.remove(number) else { return false };
     peer.go.notify_one();
     counters.evicted.add(1);
     true
 }
 
-/// What is spoken on a listener.
-#[derive(Clone, Debug)]
-pub(crate) enum Way {
-    Http(Router),
-    Syslog,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Accepts connections until `stop` says so, and then waits for those that have a request at hand.
-pub(crate) async fn accept(listener: TcpListener, way: Way, intake: Arc<Intake>, mut stop: watch::Receiver<bool>) {
-    let tasks = Tasks::default();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // The system allows fewer open files than there are connections allowed, mostly.
-                tracing::warn!(%error, "a connection could not be accepted; the one that is idle longest is closed");
-                intake.connections.make_room(&intake.counters);
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-        };
-        intake.counters.connections.add(1);
-        let Some((number, peer)) = intake.connections.enter(&intake.counters) else { continue };
-        let (way, intake, stop, task) = (way.clone(), intake.clone(), stop.clone(), tasks.enter());
-        tokio::spawn(async move {
-            connection(stream, way, &intake, &peer, stop).await;
-            intake.connections.leave(number);
-            drop(task);
-        });
+    struct Table {
+        connections: Connections,
+        counters: Counters,
     }
-    drop(listener);
-    tasks.all_done().await;
-}
 
-async fn connection(stream: TcpStream, way: Way, intake: &Arc<Intake>, peer: &Peer, stop: watch::Receiver<bool>) {
-    // Answers are small and waited for.
-    let _ = stream.set_nodelay(true);
-    let Some(tls) = intake.tls() else { return speak(stream, way, intake, peer, stop).await };
-    match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, way, intake, peer, stop).await,
-        _ => intake.counters.handshakes_failed.add(1),
-    }
-}
+    impl Table {
+        fn new(most: usize) -> Self {
+            Self { connections: Connections::new(most), counters: Counters::default() }
+        }
 
-async fn speak(stream: impl Stream, way: Way, intake: &Arc<Intake>, peer: &Peer, stop: watch::Receiver<bool>) {
-    match way {
-        Way::Http(router) => requests(stream, router, intake, peer, stop).await,
-        Way::Syslog => {
-            let heard = || peer.idle_since.store(intake.connections.now(), Ordering::Release);
-            tokio::select! {
-                () = syslog::connection(stream, intake, heard, stop) => (),
-                () = peer.go.notified() => (),
-            }
+        fn enter(&self, now: u64, last: u8) -> Option<Arc<Peer>> {
+            self.connections.enter_at(now, IpAddr::from([192, 0, 2, last]), false, &self.counters)
+        }
+
+        fn has(&self, peer: &Peer) -> bool {
+            self.connections.open().contains_key(&peer.number)
         }
     }
-}
 
-/// Serves one connection: until it ends, is idle for too long, has to go, or the server stops.
-async fn requests(stream: impl Stream, router: Router, intake: &Intake, peer: &Peer, mut stop: watch::Receiver<bool>) {
-    let (connections, idle) = (&intake.connections, intake.limits.idle);
-    let service = TowerToHyperService::new(router);
-    let service = service_fn(|request: Request<Incoming>| {
-        peer.requests.fetch_add(1, Ordering::AcqRel);
-        let answer = service.call(request);
-        async {
-            let answer = answer.await;
-            peer.idle_since.store(connections.now(), Ordering::Release);
-            peer.requests.fetch_sub(1, Ordering::AcqRel);
-            answer
+    /// A kept connection of a drain, idle since then.
+    fn good(table: &Table, now: u64, drain: &str) -> Arc<Peer> {
+        let peer = table.enter(now, 1).unwrap();
+        peer.is_of(drain);
+        peer.was_good();
+        peer
+    }
+
+    #[test]
+    fn heads_without_bodies_put_no_good_sender_out() {
+        let table = Table::new(20);
+        let kept: Vec<_> = (0..5).map(|now| good(&table, now, "shop")).collect();
+        for now in 100..1_000 {
+            let bad = table.enter(now, 1).unwrap();
+            bad.requests.store(1, Ordering::Release);
+            assert!(table.has(&bad));
         }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(idle).max_headers(MAX_HEADERS).max_buf_size(HEAD_LIMIT);
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        // A connection that breaks is the sender's affair: it sends again.
-        _ = connection.as_mut() => return,
-        () = peer.go.notified() => return,
-        _ = stop.wait_for(|stop| *stop) => (),
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-}
-
-/// Counts what runs, and tells when the last one is done.
-#[derive(Default)]
-struct Tasks {
-    running: Arc<watch::Sender<()>>,
-}
-
-struct Task(#[allow(dead_code, reason = "held for its end")] watch::Receiver<()>);
-
-impl Tasks {
-    fn enter(&self) -> Task {
-        Task(self.running.subscribe())
+        assert!(kept.iter().all(|peer| table.has(peer)), "idle ones are kept");
+        // A new one of the same address has a while until its turn comes.
+        let new = table.enter(1_000, 1).unwrap();
+        for now in 1_001..1_014 {
+            table.enter(now, 1).unwrap().requests.store(1, Ordering::Release);
+        }
+        assert!(table.has(&new));
+        assert_eq!(table.connections.len(), 20);
     }
 
-    async fn all_done(&self) {
-        self.running.closed().await;
+    #[test]
+    fn a_tenant_with_credentials_takes_its_own_places() {
+        let table = Table::new(10);
+        let shop = good(&table, 0, "shop");
+        for now in 1..50 {
+            let peer = good(&table, now, "blog");
+            peer.request_since.store(now, Ordering::Release);
+            peer.requests.store(1, Ordering::Release);
+            assert!(table.has(&shop));
+        }
+        // The newcomer gets in as well, though all of the others came just now.
+        assert!(table.enter(50, 2).is_some() && table.has(&shop));
+        let idle = good(&table, 60, "blog");
+        assert!(table.has(&idle) && table.has(&shop));
+    }
+
+    #[test]
+    fn who_has_most_gives_a_place_first() {
+        let table = Table::new(6);
+        let few = table.enter(0, 7).unwrap();
+        let many: Vec<_> = (1..6).map(|now| table.enter(now, 8).unwrap()).collect();
+        let new = table.enter(10, 9).unwrap();
+        assert!(table.has(&few) && table.has(&new) && !table.has(&many[0]) && table.has(&many[1]));
+    }
+
+    #[test]
+    fn there_is_no_place_when_everybody_is_at_work() {
+        let table = Table::new(2);
+        for drain in ["shop", "blog"] {
+            let peer = good(&table, 0, drain);
+            peer.requests.store(1, Ordering::Release);
+        }
+        assert!(table.enter(10, 3).is_none());
+        assert!(table.enter(STUCK + 1, 3).is_some(), "a request that does not come along gives its place");
     }
 }

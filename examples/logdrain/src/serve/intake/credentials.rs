@@ -1,5 +1,6 @@
 //! Who may send, and which pipeline reads what they send.
 
+use super::guesses;
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::{NO_TOKEN, is_token};
 use base64::Engine as _;
@@ -131,6 +132,18 @@ impl Access {
             Err(Refused::Credentials)
         }
     }
+}
+
+/// What these credentials are called where they must not be kept: all of them, and their user.
+pub(super) fn called(authorization: Option<&[u8]>) -> (guesses::Digest, Option<guesses::Digest>) {
+    let short = |bytes: &[u8]| {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(bytes)[..16]);
+        digest
+    };
+    let given = authorization.and_then(basic);
+    let user = given.as_deref().and_then(|given| given.split(|byte| *byte == b':').next());
+    (short(given.as_deref().unwrap_or_default()), user.map(short))
 }
 
 fn digest(user: &str, password: &str) -> [u8; 32] {

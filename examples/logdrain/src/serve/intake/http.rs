@@ -3,19 +3,25 @@
 //! Logplex drops a batch at any 4xx but 429 and tries again at anything else, so a 4xx is said only where trying again
 //! cannot help: wrong credentials, a body above the limit, another path or method.
 
-use super::{Intake, body};
+use super::connections::Peer;
+use super::credentials::called;
+use super::{Intake, answer, body};
 use crate::serve::answers::Answers;
 use crate::serve::counters::Refused;
+use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Body, DeliveryKey, Record};
 use crate::serve::journal::{self, Answer, Message};
 use crate::serve::page;
-use axum::Router;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use heroku_metrics::syslog::{Delivery, DeliveryHeader, DeliveryId};
+use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
 use tokio::sync::oneshot;
@@ -33,14 +39,46 @@ pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .route("/", get(status))
+        .fallback(other)
+        .method_not_allowed_fallback(other)
         .with_state((intake, answers))
 }
 
-async fn status(State((intake, answers)): State<Shared>, query: RawQuery, headers: HeaderMap) -> Response {
-    if !intake.access().may_watch(headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)) {
-        return refusal(Refused::Credentials);
+/// What is at no path of ours. A drain's URL with a slash too many is a drain's URL; any other delivery is dropped by
+/// Logplex, so that somebody should hear of it.
+async fn other(State(shared): State<Shared>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
+    let is_delivery = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    let path = request.uri().path();
+    let is_logs = path.trim_matches('/') == "logs";
+    if is_logs && request.method() == Method::POST {
+        return logs(State(shared), Extension(peer), request).await;
     }
-    let headers = [
+    let (intake, _) = shared;
+    if is_delivery {
+        intake.counters.refuse(Refused::OtherPath);
+        intake.other_path.add(Some(peer.address), None);
+    }
+    match path {
+        _ if is_logs => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], "deliveries come by POST\n").into_response()
+        }
+        "/" | "/metrics" | "/healthz" | "/readyz" => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "deliveries go to /logs\n").into_response()
+        }
+        _ => (StatusCode::NOT_FOUND, "deliveries go to /logs\n").into_response(),
+    }
+}
+
+async fn status(
+    State((intake, answers)): State<Shared>,
+    Extension(peer): Extension<Arc<Peer>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(why) = may_read(&intake, &peer, &headers).await {
+        return refusal(why);
+    }
+    let kind = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, page::POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -48,20 +86,94 @@ async fn status(State((intake, answers)): State<Shared>, query: RawQuery, header
         (header::CACHE_CONTROL, "no-store"),
     ];
     match answers.page(&intake, query.0.unwrap_or_default()).await {
-        Some(page) => (headers, page).into_response(),
+        Some(page) => (kind, answer::in_pieces(page)).into_response(),
         None => unavailable("others are being answered: come again\n"),
     }
 }
 
-async fn numbers(State((intake, answers)): State<Shared>, headers: HeaderMap) -> Response {
-    if !intake.access().may_watch(headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)) {
-        return refusal(Refused::Credentials);
+async fn numbers(
+    State((intake, answers)): State<Shared>,
+    Extension(peer): Extension<Arc<Peer>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(why) = may_read(&intake, &peer, &headers).await {
+        return refusal(why);
     }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     match answers.metrics(&intake).await {
-        Some(text) => (kind, text).into_response(),
+        Some(text) => (kind, answer::in_pieces(text)).into_response(),
         None => unavailable("others are being answered: come again\n"),
     }
+}
+
+/// Whether the page and `/metrics` may be shown.
+async fn may_read(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Refused> {
+    let access = intake.access();
+    // A page elsewhere can have its name lead here, and read what the browser's owner may read.
+    if peer.is_local && access.is_readable() && !is_loopback(headers.get(header::HOST)) {
+        intake.counters.refuse(Refused::Browser);
+        intake.from_browser.add(Some(peer.address), None);
+        return Err(Refused::Browser);
+    }
+    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    guarded(intake, peer, authorization, || access.may_watch(authorization).then_some(()).ok_or(Refused::Credentials))
+        .await?;
+    peer.was_good();
+    Ok(())
+}
+
+/// Tries credentials. Wrong ones are counted, told of, and answered later and later.
+async fn guarded<T>(
+    intake: &Intake,
+    peer: &Peer,
+    authorization: Option<&[u8]>,
+    check: impl FnOnce() -> Result<T, Refused>,
+) -> Result<T, Refused> {
+    let (all, user) = called(authorization);
+    if !intake.guesses.may_try(peer.address, &all) {
+        intake.counters.refuse(Refused::Guessing);
+        return Err(Refused::Guessing);
+    }
+    match check() {
+        Err(Refused::Credentials) => {
+            intake.refuse_credentials(peer.address);
+            let wait = intake.guesses.wrong(peer.address, user);
+            tokio::time::sleep(wait.time).await;
+            Err(Refused::Credentials)
+        }
+        outcome => {
+            intake.guesses.good(peer.address, &all);
+            outcome
+        }
+    }
+}
+
+/// Whether a `Host` is a name that only this machine has: what a page elsewhere calls itself never is.
+fn is_loopback(host: Option<&HeaderValue>) -> bool {
+    let Some(host) = host.and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let name = host.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a page in a browser sent it: one elsewhere may send to this machine, and with a form it may do so unasked.
+fn is_from_browser(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = text(header::CONTENT_TYPE);
+    let is = |form: &[u8]| {
+        kind.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form))
+            && kind.get(form.len()).is_none_or(|next| matches!(next, b';' | b' ' | b'\t' | b','))
+    };
+    // curl says that it sends a form, too, and who it is.
+    let agent = text(header::USER_AGENT);
+    let is_tool = !agent.is_empty() && !agent.windows(7).any(|part| part.eq_ignore_ascii_case(b"mozilla"));
+    headers.contains_key(header::ORIGIN)
+        || headers.contains_key("sec-fetch-site")
+        || is(b"text/plain")
+        || is(b"multipart/form-data")
+        || (is(b"application/x-www-form-urlencoded") && !is_tool)
 }
 
 async fn ready(State((intake, _)): State<Shared>) -> Response {
@@ -75,36 +187,57 @@ async fn ready(State((intake, _)): State<Shared>) -> Response {
     }
 }
 
-async fn logs(State((intake, _)): State<Shared>, request: Request) -> Response {
+async fn logs(State((intake, _)): State<Shared>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
     let began = Instant::now();
     let deadline = began + intake.limits.answer_within;
-    let response = match take(&intake, request, deadline).await {
+    let has_body = !request.body().is_end_stream();
+    let response = match take(&intake, &peer, request, deadline).await {
         Ok(answer) => {
             let counted = if answer == Answer::Duplicate { &intake.counters.duplicates } else { &intake.counters.kept };
             counted.add(1);
+            peer.was_good();
             StatusCode::NO_CONTENT.into_response()
         }
         Err(why) => {
-            intake.counters.refuse(why);
-            refusal(why)
+            // Those two are counted where they are met.
+            if !matches!(why, Refused::Credentials | Refused::Guessing) {
+                intake.counters.refuse(why);
+            }
+            let is_unread =
+                has_body && matches!(why, Refused::Credentials | Refused::Guessing | Refused::Token | Refused::Browser);
+            // The body is not waited for, so nothing can follow it.
+            if is_unread { (close(), refusal(why)).into_response() } else { refusal(why) }
         }
     };
-    intake.counters.answers.record(began.elapsed());
+    // Who guesses is made to wait, and says nothing of how fast answers are.
+    if response.status() != StatusCode::UNAUTHORIZED {
+        intake.counters.answers.record(began.elapsed());
+    }
     response
 }
 
 /// Takes one delivery as far as the disk.
-async fn take(intake: &Arc<Intake>, request: Request, deadline: Instant) -> Result<Answer, Refused> {
+async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Instant) -> Result<Answer, Refused> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
     let delivery = described(headers);
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     // What is left of the body is not read: the connection ends with the answer, unless the body is there already.
-    let drain = intake.access().drain_key(authorization, delivery.drain_token())?;
+    let access = intake.access();
+    if access.is_open() && is_from_browser(headers) {
+        intake.from_browser.add(Some(peer.address), None);
+        return Err(Refused::Browser);
+    }
+    let key = || access.drain_key(authorization, delivery.drain_token());
+    let drain = guarded(intake, peer, authorization, key).await?;
+    if !access.is_open() {
+        peer.is_of(DrainName::of(&drain).configured());
+    }
     let Some(queue) = intake.queue() else { return Err(Refused::CannotStore) };
     // Half of the time for the body: the disk needs some, too.
-    let body = body::read(body, intake, deadline - intake.limits.answer_within / 4).await?;
-    let body = if is_gzip(headers) { body::gunzip(body, intake).await? } else { body };
+    let for_body = deadline - intake.limits.answer_within / 4;
+    let body = body::read(body, intake, for_body).await?;
+    let body = if is_gzip(headers) { body::gunzip(body, intake, for_body).await? } else { body };
     let key = Some(key_of(&drain, &delivery, &body));
     let octets = body.bytes().len() as u64;
     let record = Record { drain, received: journal::now(), msg_count: delivery.msg_count(), body };
@@ -174,6 +307,18 @@ fn refusal(why: Refused) -> Response {
             (StatusCode::BAD_REQUEST, "the drain token is none that Logplex sends: 64 bytes at most, without a slash\n")
                 .into_response()
         }
+        Refused::OtherPath => (StatusCode::NOT_FOUND, "deliveries go to /logs\n").into_response(),
+        Refused::Browser => (
+            StatusCode::FORBIDDEN,
+            "without credentials this server is not for pages in a browser: ask it by a loopback name, and send as \
+             application/logplex-1\n",
+        )
+            .into_response(),
+        Refused::Guessing => {
+            let again = [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))];
+            let why = "too many wrong credentials come from that address\n";
+            (close(), (StatusCode::TOO_MANY_REQUESTS, again, why)).into_response()
+        }
         Refused::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, close(), "the body is above the limit\n").into_response(),
         Refused::Memory | Refused::Queue => unavailable("more comes in than can be taken now\n"),
         Refused::SlowBody => (close(), unavailable("the body did not come in time\n")).into_response(),
@@ -191,4 +336,54 @@ fn close() -> [(header::HeaderName, HeaderValue); 1] {
 fn unavailable(why: &'static str) -> Response {
     let again = [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))];
     (StatusCode::SERVICE_UNAVAILABLE, again, why).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for (host, is) in [
+            ("localhost", true),
+            ("LOCALHOST:8514", true),
+            ("127.0.0.1:8514", true),
+            ("127.9.9.9", true),
+            ("[::1]:8514", true),
+            ("[::1]", true),
+            ("evil.example", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("192.0.2.1", false),
+            ("[2001:db8::1]", false),
+            ("localhost@evil.example", false),
+            ("", false),
+        ] {
+            assert_eq!(is_loopback(Some(&HeaderValue::from_str(host).unwrap())), is, "{host}");
+        }
+        assert!(!is_loopback(None));
+    }
+
+    #[test]
+    fn what_pages_send_is_told_from_what_senders_send() {
+        for (headers, is) in [
+            (&[("origin", "https://evil.example")][..], true),
+            (&[("origin", "null")], true),
+            (&[("content-type", "text/plain")], true),
+            (&[("content-type", "Text/Plain;charset=UTF-8")], true),
+            (&[("content-type", "multipart/form-data; boundary=x")], true),
+            (&[("content-type", "application/x-www-form-urlencoded")], true),
+            (&[("content-type", "application/x-www-form-urlencoded"), ("user-agent", "Mozilla/5.0 (X11)")], true),
+            (&[("content-type", "application/x-www-form-urlencoded"), ("user-agent", "curl/8.5.0")], false),
+            (&[("content-type", "application/logplex-1"), ("user-agent", "Logplex/v72")], false),
+            (&[("content-type", "text/plainer")], false),
+            (&[], false),
+        ] {
+            let mut all = HeaderMap::new();
+            for (name, value) in headers {
+                all.insert(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_from_browser(&all), is, "{headers:?}");
+        }
+    }
 }

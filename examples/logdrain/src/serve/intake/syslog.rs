@@ -4,10 +4,16 @@
 //! anyone may send); TLS is what keeps others out. Frames are gathered for a moment and kept as a delivery; what a
 //! connection held when either side fails is lost or sent twice, as the protocol has it. When the journal cannot take
 //! more, the connection is not read, and the sender waits.
+//!
+//! Memory: a frame that is still coming counts against a part of the budget that is for such frames, and frames that were
+//! gathered against the rest. Whoever must wait for memory hands on first what it has gathered, and waits for as long as
+//! an answer may take, while the sender is there; then it gives up with everything it holds.
 
 use super::body::Room;
-use super::{Intake, Stream};
+use super::connections::Peer;
+use super::{Intake, Stream, UNIT};
 use crate::serve::counters::Refused;
+use crate::serve::drain_name::DrainName;
 use crate::serve::event::Record;
 use crate::serve::journal::{self, Answer, Message};
 use heroku_metrics::syslog::{Dialect, Frame, FrameReader, Limits, RawFrame, Recovery};
@@ -15,120 +21,263 @@ use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long frames are gathered.
 const GATHERED: Duration = Duration::from_millis(200);
-/// And how many octets of them.
+/// And how many bytes of them.
 const ENOUGH: usize = 64 * 1024;
+/// Between two looks whether there is memory, or a place in the queue.
 const AGAIN: Duration = Duration::from_millis(50);
+/// What a sender that has gone is still waited for.
+const GRACE: Duration = Duration::from_millis(200);
 const CHUNK: usize = 16 * 1024;
+/// What a reader takes for short frames, and for the longest: the frame, the one behind its start, and a chunk.
+const SHORT: usize = 2 * CHUNK;
+const LONG: usize = 64 * 1024 + 2 * CHUNK;
+
+/// It is over: memory did not come, or the sender or the server went.
+struct Over;
 
 /// Reads one connection to its end.
 pub(super) async fn connection(
-    mut stream: impl Stream,
+    stream: impl Stream,
     intake: &Arc<Intake>,
-    heard: impl Fn(),
+    peer: &Peer,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
+    let mut sender = Sender { stream, intake, peer, stop: stop.clone(), gone: None };
+    let mut coming = Coming::new();
     let mut chunk = [0; CHUNK];
-    let mut held: Option<Held<'_>> = None;
+    let mut held: Option<Held> = None;
     loop {
-        let due = held.as_ref().map_or_else(|| Instant::now() + intake.limits.idle, |held| held.since + GATHERED);
+        let due = held.as_ref().map(|held| held.since + GATHERED);
+        let due = due.into_iter().chain(coming.since.map(|since| since + intake.limits.answer_within)).min();
+        let due = due.unwrap_or_else(|| Instant::now() + intake.limits.idle);
         let read = tokio::select! {
-            read = timeout_at(due, stream.read(&mut chunk)) => read,
+            read = timeout_at(due, sender.stream.read(&mut chunk)) => read,
             _ = stop.wait_for(|stop| *stop) => Ok(Ok(0)),
         };
         match read {
             Ok(Ok(len)) if len > 0 => {
-                heard();
-                reader.push(&chunk[..len]);
+                intake.connections.heard(peer);
+                if !coming.make_room(len, &mut held, &mut sender).await {
+                    return intake.counters.refuse(Refused::Memory);
+                }
+                coming.reader.push(&chunk[..len]);
                 // All that was there: a frame on a quiet connection does not wait for what comes behind it.
                 if len < CHUNK {
-                    reader.flush();
+                    coming.reader.flush();
                 }
             }
-            Ok(_) => reader.finish(),
-            Err(_) if held.is_none() => return,
+            Ok(_) => coming.reader.finish(),
+            Err(_) if held.is_none() && coming.since.is_none() => return,
             Err(_) => {}
         }
         let is_over = matches!(read, Ok(Ok(0) | Err(_)));
-        while let Some(item) = reader.next_frame() {
+        while let Some(item) = coming.reader.next_frame() {
             match item {
-                Ok(raw) => enter(raw, &mut held, intake).await,
+                Ok(raw) => {
+                    coming.since = None;
+                    if enter(raw, &mut held, &mut sender).await.is_err() {
+                        // What came with it is lost with it.
+                        let rest = std::iter::from_fn(|| coming.reader.next_frame().map(|item| item.is_ok()));
+                        return (0..=rest.filter(|is_frame| *is_frame).count())
+                            .for_each(|_| intake.counters.refuse(Refused::Memory));
+                    }
+                }
                 Err(error) => intake.counters.syslog_skipped.add(error.skipped()),
             }
         }
-        let is_due = |held: &Held<'_>| is_over || held.room.len() >= ENOUGH || held.since.elapsed() >= GATHERED;
-        if let Some(full) = held.take_if(|held| is_due(held)) {
-            full.keep(intake).await;
+        coming.settle();
+        let is_due = |held: &Held| is_over || held.room.len() >= ENOUGH || held.since.elapsed() >= GATHERED;
+        let is_late = !is_over && coming.is_late(intake.limits.answer_within);
+        if let Some(full) = held.take_if(|held| is_late || is_due(held)) {
+            full.keep(&mut sender).await;
         }
-        if is_over {
+        if is_late {
+            intake.counters.refuse(Refused::SlowBody);
+        }
+        if is_over || is_late {
             return;
+        }
+    }
+}
+
+/// The other side, and what there is to watch while waiting.
+struct Sender<'a, S> {
+    stream: S,
+    intake: &'a Arc<Intake>,
+    peer: &'a Peer,
+    stop: watch::Receiver<bool>,
+    /// When it was seen to have gone.
+    gone: Option<Instant>,
+}
+
+impl<S: Stream> Sender<'_, S> {
+    /// Waits a moment; `false` when it is no use to wait on, or until then.
+    async fn waits(&mut self, until: Instant) -> bool {
+        sleep(AGAIN).await;
+        let now = Instant::now();
+        if self.stream.is_hung_up() {
+            self.gone.get_or_insert(now);
+        }
+        now < until && !self.has_left(GRACE) && !*self.stop.borrow() && !self.intake.is_closed()
+    }
+
+    fn has_left(&self, grace: Duration) -> bool {
+        self.gone.is_some_and(|gone| gone.elapsed() >= grace)
+    }
+
+    fn patience(&self) -> Instant {
+        Instant::now() + self.intake.limits.answer_within
+    }
+}
+
+/// What has come of frames that are not there as a whole.
+struct Coming {
+    reader: FrameReader,
+    lease: Option<OwnedSemaphorePermit>,
+    /// Since when the end of a frame has been waited for.
+    since: Option<Instant>,
+}
+
+impl Coming {
+    fn new() -> Self {
+        Self { reader: FrameReader::new(Limits::new(), Recovery::Resync), lease: None, since: None }
+    }
+
+    fn is_late(&self, within: Duration) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= within)
+    }
+
+    /// Makes room for so many bytes behind those that are there; `false` when there is none.
+    async fn make_room<S: Stream>(&mut self, len: usize, held: &mut Option<Held>, sender: &mut Sender<'_, S>) -> bool {
+        let needed = if self.reader.buffered() + len > SHORT { LONG } else { SHORT };
+        let has = self.lease.as_ref().map_or(0, |lease| lease.num_permits() * UNIT);
+        let Some(more) = needed.checked_sub(has).filter(|more| *more > 0) else { return true };
+        let until = sender.patience();
+        loop {
+            let units = u32::try_from(more.div_ceil(UNIT)).unwrap_or(u32::MAX);
+            if let Ok(lease) = sender.intake.frames.clone().try_acquire_many_owned(units) {
+                match &mut self.lease {
+                    Some(own) => own.merge(lease),
+                    None => self.lease = Some(lease),
+                }
+                return true;
+            }
+            match held.take() {
+                Some(full) => full.keep(sender).await,
+                None if sender.waits(until).await => {}
+                None => return false,
+            }
+        }
+    }
+
+    /// Gives back what is not needed any more.
+    fn settle(&mut self) {
+        if self.reader.buffered() > 0 {
+            self.since.get_or_insert_with(Instant::now);
+        } else if self.reader.pending_error().is_none() {
+            *self = Self::new();
+        } else {
+            self.since = None;
         }
     }
 }
 
 /// Frames of one drain.
-struct Held<'a> {
+struct Held {
     drain: Arc<str>,
-    room: Room<'a>,
+    room: Room,
     since: Instant,
 }
 
-async fn enter<'a>(raw: RawFrame<'_>, held: &mut Option<Held<'a>>, intake: &'a Arc<Intake>) {
+async fn enter<S: Stream>(raw: RawFrame<'_>, held: &mut Option<Held>, sender: &mut Sender<'_, S>) -> Result<(), Over> {
+    let intake = sender.intake;
     let frame = Frame::parse(raw.bytes(), Dialect::Rfc5424);
     let token = frame.ok().and_then(|frame| frame.hostname());
-    let Some(drain) = intake.access().syslog_key(token) else {
-        intake.counters.refuse(Refused::Credentials);
-        return;
+    let access = intake.access();
+    let Some(drain) = access.syslog_key(token) else {
+        intake.refuse_credentials(sender.peer.address);
+        return Ok(());
     };
-    if let Some(other) = held.take_if(|held| held.drain != drain) {
-        other.keep(intake).await;
+    if !access.is_open() {
+        sender.peer.is_of(DrainName::of(&drain).configured());
     }
-    let held = held.get_or_insert_with(|| Held { drain, room: Room::new(intake), since: Instant::now() });
+    if let Some(other) = held.take_if(|held| held.drain != drain) {
+        other.keep(sender).await;
+    }
     let length = format!("{} ", raw.bytes().len());
-    // With no memory for it now, the sender waits; a frame is far below what a body may have.
-    while held.room.reserve(length.len() + raw.bytes().len()).is_err() {
-        sleep(AGAIN).await;
-        if intake.is_closed() {
-            return;
+    let until = sender.patience();
+    loop {
+        let own =
+            held.get_or_insert_with(|| Held { drain: drain.clone(), room: Room::new(intake), since: Instant::now() });
+        match own.room.reserve(length.len() + raw.bytes().len()) {
+            Ok(()) => {
+                let _ = own.room.extend(length.as_bytes());
+                let _ = own.room.extend(raw.bytes());
+                return Ok(());
+            }
+            // Nothing waits while it holds something that others may be waiting for.
+            Err(_) if own.room.len() > 0 => {
+                if let Some(full) = held.take() {
+                    full.keep(sender).await;
+                }
+            }
+            Err(Refused::TooLarge) => {
+                *held = None;
+                intake.counters.refuse(Refused::TooLarge);
+                return Ok(());
+            }
+            Err(_) => {
+                *held = None;
+                if !sender.waits(until).await {
+                    return Err(Over);
+                }
+            }
         }
     }
-    let _ = held.room.extend(length.as_bytes());
-    let _ = held.room.extend(raw.bytes());
 }
 
-impl Held<'_> {
-    /// Hands it to the journal, and again until the disk has it or the server ends.
-    async fn keep(self, intake: &Arc<Intake>) {
-        let octets = self.room.len() as u64;
+impl Held {
+    /// Hands it to the journal, and again until there is room in the queue, as long as the sender is there.
+    async fn keep<S: Stream>(self, sender: &mut Sender<'_, S>) {
+        let intake = sender.intake;
+        let bytes = self.room.len() as u64;
         let record =
             Record { drain: self.drain, received: journal::now(), msg_count: None, body: self.room.into_body() };
-        let (answer, mut answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let mut message = Message::Delivery { key: None, record, answer };
+        let patience = sender.patience();
         loop {
-            let Some(queue) = intake.queue() else {
-                sleep(AGAIN).await;
-                if intake.is_closed() {
-                    return;
-                }
-                continue;
+            let why = match intake.queue() {
+                None => Refused::CannotStore,
+                Some(queue) => match queue.try_send(message) {
+                    Ok(()) => break,
+                    Err(TrySendError::Disconnected(_)) => return intake.counters.refuse(Refused::Stopping),
+                    Err(TrySendError::Full(back)) => {
+                        message = back;
+                        Refused::Queue
+                    }
+                },
             };
-            match queue.try_send(message) {
-                Ok(()) => break,
-                Err(TrySendError::Full(back)) => message = back,
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-            drop(queue);
             sleep(AGAIN).await;
+            if sender.stream.is_hung_up() {
+                sender.gone.get_or_insert_with(Instant::now);
+            }
+            // What a sender left behind is kept a while, since nobody will send it again.
+            let is_left = sender.gone.is_some() && Instant::now() >= patience;
+            if is_left || intake.is_closed() {
+                return intake.counters.refuse(why);
+            }
         }
-        match (&mut answered).await {
+        match answered.await {
             Ok(Answer::Kept | Answer::Duplicate) => {
+                sender.peer.was_good();
                 intake.counters.kept.add(1);
-                intake.counters.octets.add(octets);
+                intake.counters.octets.add(bytes);
             }
             // There is nobody to be told.
             Ok(Answer::CannotStore) => intake.counters.refuse(Refused::CannotStore),
