@@ -1,8 +1,8 @@
 //! `/metrics` and the page: texts that are built off the threads that answer deliveries, one at a time, in memory that
 //! is counted.
 //!
-//! A text is no longer than its limit, and what it takes is leased from the memory for bodies until the last byte of it
-//! is sent. There are only so many at a time, so that watchers who ask and do not read take no memory from deliveries.
+//! A text is no longer than its limit, and what it takes is leased from memory of its own until the last byte of it is
+//! sent: `/metrics` is there also when bodies take all that they may. There are only so many at a time, so that watchers who ask and do not read take no memory from deliveries.
 //! Whoever waits while `/metrics` is built gets what is built next, together with all others who wait. Building takes no
 //! more than a part of one core's time.
 
@@ -22,7 +22,7 @@ const AT_A_TIME: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Building takes one part in so many of the time.
 const SHARE: u32 = 5;
-/// The most memory that a text may take of what bodies have: one part in so many.
+/// The most bytes of a text: one part in so many of what bodies have.
 const OF_MEMORY: usize = 8;
 /// And so much at least.
 const LEAST: usize = 128 << 10;
@@ -75,7 +75,7 @@ impl Answers {
 
     /// The text of `/metrics`; `None` when it cannot be had now.
     pub(crate) async fn metrics(&self, intake: &Arc<Intake>) -> Option<Bytes> {
-        let limit = self.limits.bytes.min(share_of(intake));
+        let limit = self.limits.bytes.min(share_of(intake.limits.bodies));
         let (board, with_rows) = (self.board.clone(), self.limits.rows);
         let build = move |intake: &Intake| metrics::text(intake, &board.copy(), limit, with_rows);
         self.metrics.build(intake, limit, true, build).await
@@ -83,15 +83,21 @@ impl Answers {
 
     /// The page, as its address asks for it; `None` when it cannot be had now.
     pub(crate) async fn page(&self, intake: &Arc<Intake>, query: String) -> Option<Bytes> {
-        let limit = PAGE.min(share_of(intake));
+        let limit = PAGE.min(share_of(intake.limits.bodies));
         let board = self.board.clone();
         let build = move |intake: &Intake| page::html(intake, &board.copy(), &query, limit);
         self.pages.build(intake, limit, false, build).await
     }
 }
 
-fn share_of(intake: &Intake) -> usize {
-    (intake.limits.bodies / OF_MEMORY).max(LEAST)
+fn share_of(bodies: usize) -> usize {
+    (bodies / OF_MEMORY).max(LEAST)
+}
+
+/// The most bytes that all texts take at a time, where bodies may take so many.
+pub(crate) fn most(limits: MetricsLimits, bodies: usize) -> usize {
+    let share = share_of(bodies);
+    AT_A_TIME * (limits.bytes.min(share) + PAGE.min(share)).next_multiple_of(super::intake::UNIT)
 }
 
 impl Builder {
@@ -120,7 +126,7 @@ impl Builder {
                 tokio::time::sleep_until((began + took * SHARE).into()).await;
             }
             let place = self.alive.clone().acquire_owned().await.ok()?;
-            let mut memory = intake.lease(limit.min(intake.limits.bodies))?;
+            let mut memory = intake.lease(limit)?;
             let began = Instant::now();
             let intake = intake.clone();
             let building = tokio::task::spawn_blocking(move || {

@@ -6,6 +6,7 @@ mod machine;
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
+use super::answers;
 use super::board::DRAIN_BYTES;
 use super::drain_name;
 use super::intake::{Access, Tls};
@@ -65,6 +66,8 @@ pub(crate) struct IntakeLimits {
     pub(crate) bodies: usize,
     /// The part of it that is for syslog frames of which the end has not come.
     pub(crate) frames: usize,
+    /// The texts of `/metrics` and the page.
+    pub(crate) answers: usize,
     pub(crate) connections: usize,
     pub(crate) drains: usize,
     /// What each drain's pipeline may take.
@@ -113,7 +116,7 @@ impl Config {
         let listen =
             args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
-        let limits = limits(&file, &mut warnings)?;
+        let mut limits = limits(&file, &mut warnings)?;
         let (drains, access) = drains(file.drain, beside, &mut warnings)?;
         let metrics = MetricsLimits {
             rows: file.metrics_rows.unwrap_or(true),
@@ -122,6 +125,7 @@ impl Config {
         if metrics.bytes < LEAST_METRICS {
             return Err(Wrong::new("metrics_limit must be at least 128kB"));
         }
+        limits.answers = answers::most(metrics, limits.bodies);
         let settings = Settings {
             window_ms: millis(span(args.window, file.window, 60)),
             lateness_ms: millis(span(args.lateness, file.lateness, 60)),
@@ -231,10 +235,13 @@ impl Config {
         let pipelines = self.limits.drain.saturating_add(DRAIN_BYTES).saturating_mul(self.limits.drains);
         // A snapshot is written one drain at a time, and is no larger than the state it is of.
         let snapshot = self.limits.drain;
+        // `/metrics` and the page are built from copies of what is shown.
+        let copies = DRAIN_BYTES.saturating_mul(2 * self.limits.drains);
         pipelines
             .saturating_add(snapshot)
             .saturating_add(self.limits.bodies)
-            .saturating_add(ANSWERS)
+            .saturating_add(self.limits.answers)
+            .saturating_add(copies)
             .saturating_add(connection.saturating_mul(self.limits.connections))
     }
 
@@ -273,8 +280,6 @@ impl Config {
 
 /// The most bytes of a request's head.
 pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
-/// What answers are made of while they are built; their texts count as bodies do.
-const ANSWERS: usize = 16 << 20;
 /// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
 /// first bytes; the state of the task.
 const PLAIN: usize = 3 * HEAD_LIMIT;
@@ -301,6 +306,7 @@ fn limits(file: &File, warnings: &mut Vec<String>) -> Result<IntakeLimits, Wrong
         body: file.body_limit.map_or(8 << 20, |size| size.0),
         bodies,
         frames: if file.syslog.is_some() { bodies / 4 } else { 0 },
+        answers: 0,
         connections: file.max_connections.unwrap_or(4_096),
         drains: file.max_drains.unwrap_or(16),
         drain: file.drain_memory.map_or(256 << 20, |size| size.0),
@@ -560,6 +566,7 @@ mod tests {
         let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
         assert_eq!(bound(2) - bound(1), PLAIN);
         let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
-        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + 2 * DRAIN_BYTES + ANSWERS + 10 * PLAIN);
+        let answers = 4 * ((4 << 20) + (2 << 20));
+        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + 6 * DRAIN_BYTES + answers + 10 * PLAIN);
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Intake {
     budget: Arc<Semaphore>,
     /// Memory for syslog frames of which the end has not come: whoever sends beginnings takes nothing from others.
     frames: Arc<Semaphore>,
+    /// Memory for `/metrics` and the page.
+    answers: Arc<Semaphore>,
     unzip_queue: Semaphore,
     unzipping: Semaphore,
     guesses: Guesses,
@@ -105,6 +107,7 @@ impl Intake {
             settings: Mutex::new(settings),
             budget: Arc::new(Semaphore::new((limits.bodies - limits.frames) / UNIT)),
             frames: Arc::new(Semaphore::new(limits.frames / UNIT)),
+            answers: Arc::new(Semaphore::new(limits.answers / UNIT)),
             unzip_queue: Semaphore::new(body::UNZIP_QUEUE),
             unzipping: Semaphore::new(body::UNZIP_TURNS),
             guesses: Guesses::default(),
@@ -195,10 +198,10 @@ impl Intake {
         }
     }
 
-    /// A share of the memory for bodies, for as long as it is held; `None` when there is not so much.
-    pub(crate) fn lease(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(octets.div_ceil(UNIT)).ok()?;
-        self.budget.clone().try_acquire_many_owned(units).ok()
+    /// A share of the memory for answers, for as long as it is held; `None` when there is not so much.
+    pub(crate) fn lease(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+        self.answers.clone().try_acquire_many_owned(units).ok()
     }
 
     /// Whether the disk took what came last.

@@ -3,8 +3,8 @@
 //!
 //! 1. one that never had a good request, or whose request has not come along for a second: the oldest of the drain or
 //!    address that has most of those;
-//! 2. one that is idle: the longest idle of the drain or address that has most connections;
-//! 3. one whose request came just now, when its drain or address has more connections than the newcomer's.
+//! 2. else one of the drain or address that has most connections: the longest idle, or the one at work longest;
+//! 3. where nobody has more than the others, the longest idle of all. One at work does not go for an equal.
 
 use super::guesses::network;
 use crate::serve::counters::Counters;
@@ -166,23 +166,24 @@ impl Connections {
 
 fn evict(open: &mut HashMap<u64, Arc<Peer>>, now: u64, newcomer: Option<&Group>, counters: &Counters) -> bool {
     let ranks: Vec<_> = open.values().map(|peer| (peer.rank(now), peer.group(), peer.number)).collect();
-    let Some(first) = ranks.iter().map(|((rank, _), ..)| *rank).min() else { return false };
+    let has_first = ranks.iter().any(|((rank, _), ..)| *rank == Rank::First);
     // Of those that never were good, their own number says who takes places; of others, all that they have.
-    let counted = |rank: Rank| first != Rank::First || rank == Rank::First;
+    let counted = |rank: Rank| !has_first || rank == Rank::First;
     let mut sizes: HashMap<&Group, usize> = HashMap::new();
-    for ((rank, _), group, _) in &ranks {
-        if counted(*rank) {
-            *sizes.entry(group).or_default() += 1;
-        }
+    for (.., group, _) in ranks.iter().filter(|((rank, _), ..)| counted(*rank)) {
+        *sizes.entry(group).or_default() += 1;
     }
-    let largest = ranks.iter().filter(|((rank, _), ..)| *rank == first).map(|(_, group, _)| group);
-    let Some(largest) = largest.max_by_key(|group| sizes.get(group)) else { return false };
-    let size = |group: Option<&Group>| group.and_then(|group| sizes.get(group)).copied().unwrap_or(0);
-    if first == Rank::Last && size(Some(largest)) <= size(newcomer) + 1 {
+    let Some((largest, size)) = sizes.iter().max_by_key(|(_, size)| **size) else { return false };
+    let has_more = *size > newcomer.and_then(|group| sizes.get(group)).copied().unwrap_or(0) + 1;
+    let may_go = |rank: Rank, group: &Group| match rank {
+        Rank::First => group == *largest,
+        Rank::Idle => !has_first && (group == *largest || !has_more),
+        Rank::Last => !has_first && group == *largest && has_more,
+    };
+    let candidates = ranks.iter().filter(|((rank, _), group, _)| may_go(*rank, group));
+    let Some((.., number)) = candidates.min_by_key(|((rank, since), _, number)| (*rank, *since, *number)) else {
         return false;
-    }
-    let of_largest = ranks.iter().filter(|((rank, _), group, _)| *rank == first && group == largest);
-    let Some((.., number)) = of_largest.min_by_key(|((_, since), _, number)| (*since, *number)) else { return false };
+    };
     let Some(peer) = open.remove(number) else { return false };
     peer.go.notify_one();
     counters.evicted.add(1);
