@@ -112,7 +112,7 @@ where
 /// for it.
 pub(super) async fn gunzip(body: Body, intake: &Arc<Intake>, deadline: Instant) -> Result<Body, Refused> {
     let Ok(_place) = intake.unzip_queue.try_acquire() else { return Err(Refused::Queue) };
-    let mut turn = Unzip::new(body, intake);
+    let mut turn = Box::new(Unzip::new(body, intake));
     loop {
         let Ok(Ok(permit)) = timeout_at(deadline, intake.unzipping.acquire()).await else {
             return Err(Refused::SlowBody);
@@ -147,7 +147,7 @@ struct Unzip {
 }
 
 enum Turn {
-    More(Unzip),
+    More(Box<Unzip>),
     Done(Result<Body, Refused>),
 }
 
@@ -184,13 +184,13 @@ impl Unzip {
                 // The time of this turn is over.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.from = Some(from);
-                    return Turn::More(self);
+                    return Turn::More(Box::new(self));
                 }
                 Err(_) => break,
             }
             if std::time::Instant::now() >= until {
                 self.from = Some(from);
-                return Turn::More(self);
+                return Turn::More(Box::new(self));
             }
         }
         drop(from);

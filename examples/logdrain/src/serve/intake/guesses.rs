@@ -100,7 +100,7 @@ impl Guesses {
 
 impl Level {
     fn after(&self, now: Instant) -> f64 {
-        (self.wrong - now.duration_since(self.at).as_secs_f64() * FORGOTTEN).max(0.0).min(100.0)
+        (self.wrong - now.duration_since(self.at).as_secs_f64() * FORGOTTEN).clamp(0.0, 100.0)
     }
 }
 
