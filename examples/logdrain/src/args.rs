@@ -84,6 +84,17 @@ It changes nothing, and may be run beside a server. What it finds damaged costs 
 that meets a journal it cannot use sets it aside at its next start and takes over what can be read.
 Exit status: 0 all is well; 1 something is damaged; 2 there is no store that could be looked at.")]
     Doctor(DoctorArgs),
+    /// List the drains that have a place in `serve`, or take one's place away
+    #[command(after_help = "\
+Examples:
+  logdrain drains list --store /var/lib/logdrain
+  logdrain drains drop shop/drain-0f3a52c1 --store /var/lib/logdrain
+
+It speaks to the running server by operator.sock in the store's folder; without a server it works on the store itself. A
+drain is called as in rows and on the page. When one is dropped, its open windows are written, rows that are out stay, and
+its deliveries are refused until those windows are past their horizon.
+Exit status: 0 done; 2 it could not be done.")]
+    Drains(DrainsArgs),
 }
 
 /// What is read, and how.
@@ -250,6 +261,27 @@ pub(crate) struct DoctorArgs {
     /// The folder of the store
     #[arg(value_name = "DIR", default_value = "logdrain-data")]
     pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DrainsArgs {
+    #[command(subcommand)]
+    pub(crate) action: DrainsAction,
+    /// The folder of the store
+    #[arg(long, global = true, value_name = "DIR", default_value = "logdrain-data")]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DrainsAction {
+    /// Print every drain: its name, when it was heard last, whether it lost its place
+    List,
+    /// Take a drain's place away, so that another may have it
+    Drop {
+        /// As `list` prints it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -7,6 +7,7 @@
 //! args -> send (lines as Logplex delivers them, and the truth about them)
 //! args -> serve           (a drain: intake, journal, pipelines, sinks)
 //!      -> doctor          (what its store looks like)
+//!      -> drains          (who has a place in it)
 //! ```
 
 mod address;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => serve::doctor(&args),
+        Command::Drains(args) => serve::drains(&args),
     };
     match outcome {
         Ok(status) => status.into(),

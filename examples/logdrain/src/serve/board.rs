@@ -145,6 +145,8 @@ impl Board {
             }
         }
         let mut shown = self.look();
+        // Who lost its place is shown no more.
+        shown.drains.retain(|key, _| pipelines.has(key));
         shown.forget_silent(pipelines.settings());
         shown.samples.push_back((Instant::now(), deliveries, lines));
         if shown.samples.len() > SAMPLES {

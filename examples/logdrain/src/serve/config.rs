@@ -118,6 +118,19 @@ impl Config {
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let mut limits = limits(&file, &mut warnings)?;
         let (drains, access) = drains(file.drain, beside, &mut warnings)?;
+        let places: usize = drains.values().map(DrainSettings::places).fold(0, usize::saturating_add);
+        match file.max_drains {
+            None => limits.drains = limits.drains.max(places),
+            Some(most) if most < places => {
+                return Err(Wrong(format!(
+                    "max_drains is {most}, and the drains of the configuration need {places} places"
+                )));
+            }
+            Some(_) => {}
+        }
+        if limits.drains > MOST_DRAINS {
+            return Err(Wrong(format!("the drains of the configuration need more than {MOST_DRAINS} places")));
+        }
         let metrics = MetricsLimits {
             rows: file.metrics_rows.unwrap_or(true),
             bytes: file.metrics_limit.map_or(4 << 20, |size| size.0),
@@ -386,8 +399,16 @@ fn drains(
                 )));
             }
         }
+        let named = u32::try_from(drain.tokens.len()).unwrap_or(u32::MAX);
+        let places = match drain.max_tokens {
+            Some(most) if most == 0 || most < named => {
+                return Err(Wrong(format!("{section}, max_tokens: at least one for each token that it names")));
+            }
+            Some(most) => Some(most),
+            None => (named > 1).then_some(named),
+        };
         access.push((drain.name.clone(), drain.user, password, drain.tokens));
-        settings.insert(drain.name, DrainSettings { app: drain.app, plan });
+        settings.insert(drain.name, DrainSettings { app: drain.app, plan, places });
     }
     Ok((settings, access))
 }

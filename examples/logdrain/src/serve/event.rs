@@ -27,6 +27,11 @@ pub(crate) enum Event {
         wall: Timestamp,
     },
     Settings(Box<Settings>),
+    /// A drain lost its place: what it has is written, and it is known no more.
+    Dropped {
+        drain: Arc<str>,
+        time: Timestamp,
+    },
 }
 
 /// One delivery as it is kept.

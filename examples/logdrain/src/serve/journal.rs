@@ -14,6 +14,7 @@ pub(crate) use time::Timekeeper;
 
 use super::clock::Standing;
 use super::counters::Counters;
+use super::drain_name::DrainName;
 use super::event::{DeliveryKey, Entry, Event, Record};
 use super::settings::Settings;
 use heroku_metrics::model::Timestamp;
@@ -36,8 +37,30 @@ const LOOK_AROUND: Duration = Duration::from_millis(500);
 /// Something for the thread that writes.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Delivery { key: Option<DeliveryKey>, record: Record, answer: oneshot::Sender<Answer> },
+    Delivery {
+        key: Option<DeliveryKey>,
+        record: Record,
+        answer: oneshot::Sender<Answer>,
+    },
     Settings(Box<Settings>),
+    /// Which drains have a place.
+    Drains(oneshot::Sender<Vec<Listed>>),
+    /// An operator takes a drain's place away.
+    Drop {
+        drain: Arc<str>,
+        answer: oneshot::Sender<Answer>,
+    },
+}
+
+/// A drain that has a place, or lost it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Listed {
+    /// Its key: never to be shown.
+    pub(crate) drain: Arc<str>,
+    /// When its last delivery came, as far as that is known.
+    pub(crate) heard: Option<Timestamp>,
+    /// It lost its place, and is refused until then.
+    pub(crate) refused_until: Option<Timestamp>,
 }
 
 /// What became of a delivery.
@@ -50,6 +73,8 @@ pub(crate) enum Answer {
     /// The disk does not take it.
     CannotStore,
     TooManyDrains,
+    /// There is no such drain to be dropped.
+    Unknown,
 }
 
 /// Where the journal stands; what the threads tell each other without waiting.
@@ -101,10 +126,10 @@ impl Writer {
             let mut over = false;
             match self.queue.recv_timeout(wait) {
                 Ok(message) => {
-                    group.add(message, &mut self.time);
+                    self.add(message, &mut group);
                     while group.len() < GROUP && group.bytes < self.group_bytes {
                         let Ok(message) = self.queue.try_recv() else { break };
-                        group.add(message, &mut self.time);
+                        self.add(message, &mut group);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -134,6 +159,14 @@ impl Writer {
                 }
                 return Ok(());
             }
+        }
+    }
+
+    /// Answers what can be answered at once; the rest goes with the next commit.
+    fn add(&mut self, message: Message, group: &mut Group) {
+        match message {
+            Message::Drains(answer) => drop(answer.send(listed(&self.store))),
+            message => group.add(message, &mut self.time),
         }
     }
 
@@ -175,6 +208,12 @@ impl Writer {
                     entries.push(entry);
                     Answer::Kept
                 }
+                Kept::NewInstead { dropped, entry } => {
+                    told(&dropped, &entry);
+                    entries.extend([dropped, entry]);
+                    Answer::Kept
+                }
+                Kept::Unknown => Answer::Unknown,
                 Kept::Duplicate => Answer::Duplicate,
                 Kept::TooManyDrains => Answer::TooManyDrains,
             };
@@ -211,6 +250,30 @@ impl Writer {
     }
 }
 
+/// The drains of a store, those with a place first.
+pub(crate) fn listed(store: &Store) -> Vec<Listed> {
+    let here = store.drains().map(|(drain, heard)| Listed { drain: drain.clone(), heard, refused_until: None });
+    let mut all: Vec<_> = here.collect();
+    all.sort_by(|a, b| a.drain.cmp(&b.drain));
+    all.extend(store.refused().map(|(drain, until)| Listed {
+        drain: drain.clone(),
+        heard: None,
+        refused_until: Some(until),
+    }));
+    all
+}
+
+/// Says whose place went to whom.
+fn told(dropped: &Entry, entry: &Entry) {
+    if let (Event::Dropped { drain: old, .. }, Event::Delivery(record)) = (&dropped.event, &entry.event) {
+        tracing::warn!(
+            old = %DrainName::of(old).shown(), new = %DrainName::of(&record.drain).shown(),
+            "a new drain took the place of another one, which is refused until its windows are past their horizon; if \
+             both are meant, raise max_tokens of their [[drain]], or max_drains"
+        );
+    }
+}
+
 /// The journal's file is broken.
 #[derive(Debug)]
 pub(crate) struct Damaged;
@@ -241,6 +304,12 @@ impl Group {
                 self.offers.push(Offer { key: None, event: Event::Settings(settings) });
                 self.answers.push(None);
             }
+            Message::Drop { drain, answer } => {
+                self.offers.push(Offer { key: None, event: Event::Dropped { drain, time: now() } });
+                self.answers.push(Some(answer));
+            }
+            // These are answered without the disk.
+            Message::Drains(_) => {}
         }
     }
 
@@ -258,8 +327,10 @@ impl Group {
     /// Puts events before all others, and says by the believed clock when deliveries came.
     fn put_first(&mut self, events: Vec<Event>, believed: Timestamp) {
         for offer in &mut self.offers {
-            if let Event::Delivery(record) = &mut offer.event {
-                record.received = believed;
+            match &mut offer.event {
+                Event::Delivery(record) => record.received = believed,
+                Event::Dropped { time, .. } => *time = believed,
+                _ => {}
             }
         }
         self.answers.splice(0..0, events.iter().map(|_| None));

@@ -28,20 +28,24 @@ mod consumer;
 mod counters;
 mod doctor;
 mod drain_name;
+mod drains;
 mod event;
 mod intake;
 mod journal;
 mod lateness;
 mod metrics;
 mod opening;
+mod operator;
 mod page;
 mod pipeline;
+mod places;
 mod reload;
 mod settings;
 mod sinks;
 mod snapshot;
 
 pub(crate) use doctor::run as doctor;
+pub(crate) use drains::run as drains;
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Status};
@@ -226,6 +230,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let writer = spawn("journal", &ending, move || writer.run())?;
     let consumer = spawn("pipelines", &ending, move || consumer.run())?;
     intake.open(queue);
+    #[cfg(unix)]
+    let door = operator::Door::open(&config.store, intake.clone(), &handle);
     tracing::info!("the store is open: deliveries are taken");
 
     match endings.recv() {
@@ -233,6 +239,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         Ok(Ending::ThreadEnded) => tracing::error!("a thread has ended: stopping"),
     }
     stop.store(true, Ordering::Release);
+    #[cfg(unix)]
+    drop(door);
     close();
     intake.close();
     let outcome = match (writer.join(), consumer.join()) {

@@ -117,7 +117,7 @@ fn recover(
 }
 
 /// One program for one store: the lock ends with the process, however that ends.
-fn lock(dir: &Path) -> Result<rusqlite::Connection, Closed> {
+pub(crate) fn lock(dir: &Path) -> Result<rusqlite::Connection, Closed> {
     let path = dir.join("lock");
     let take = || {
         let lock = rusqlite::Connection::open(&path)?;

@@ -102,6 +102,10 @@ impl Pipelines {
         self.drains.get(drain)
     }
 
+    pub(crate) fn has(&self, drain: &str) -> bool {
+        self.drains.contains_key(drain)
+    }
+
     /// When a drain was heard last; `None` when that was not since the start.
     pub(crate) fn heard(&self, drain: &str) -> Option<Timestamp> {
         self.heard.get(drain).copied()
@@ -139,8 +143,20 @@ impl Pipelines {
             Event::Settings(settings) => self.change(settings),
             // Whoever reads the journal makes a tick of it.
             Event::Doubt { .. } => {}
+            Event::Dropped { drain, .. } => self.finish(drain, rows)?,
         }
         self.position = seq;
+        Ok(())
+    }
+
+    /// Writes the open windows of a drain, and forgets it.
+    fn finish(&mut self, drain: &Arc<str>, rows: &mut impl RowSink) -> Result<(), Stopped> {
+        let lengths: Vec<_> = self.aside.keys().filter(|(of, _)| of == drain).cloned().collect();
+        let aside: Vec<_> = lengths.iter().filter_map(|key| self.aside.remove(key)).collect();
+        self.heard.remove(drain);
+        for mut pipeline in self.drains.remove(drain).into_iter().chain(aside) {
+            pipeline.finish(&mut OfDrain { drain, rows })?;
+        }
         Ok(())
     }
 

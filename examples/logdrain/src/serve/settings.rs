@@ -41,6 +41,15 @@ pub(crate) struct DrainSettings {
     /// The `app_name` tag of native metrics.
     pub(crate) app: Option<String>,
     pub(crate) plan: Option<Plan>,
+    /// How many drains it may be at a time, each with a token of its own; one when it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) places: Option<u32>,
+}
+
+impl DrainSettings {
+    pub(crate) fn places(&self) -> usize {
+        self.places.map_or(1, |places| usize::try_from(places).unwrap_or(usize::MAX))
+    }
 }
 
 impl DrainLimits {
@@ -148,7 +157,7 @@ mod tests {
             limits: DrainLimits::within(64 << 20).unwrap(),
             drains: BTreeMap::from([(
                 "shop".to_owned(),
-                DrainSettings { app: Some("shop".to_owned()), plan: Some(Plan::gold()) },
+                DrainSettings { app: Some("shop".to_owned()), plan: Some(Plan::gold()), places: Some(2) },
             )]),
         };
         let text = serde_json::to_string(&settings).unwrap();

@@ -74,6 +74,8 @@ pub(super) struct Drain {
     /// The drain tokens that may come with these credentials; any when left out.
     #[serde(default)]
     pub(super) tokens: Vec<String>,
+    /// How many drains it may be at a time, each with a token of its own.
+    pub(super) max_tokens: Option<u32>,
     pub(super) app: Option<String>,
     /// `development`, `gold`, or a file.
     pub(super) plan: Option<String>,
@@ -136,7 +138,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 36] = [
+const KEYS: [&str; 37] = [
     "listen",
     "syslog",
     "tls",
@@ -173,6 +175,7 @@ const KEYS: [&str; 36] = [
     "password",
     "password_file",
     "tokens",
+    "max_tokens",
 ];
 
 /// Reads the text of a file.

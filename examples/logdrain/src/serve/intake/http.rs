@@ -255,7 +255,7 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
         }
         Ok(Ok(Answer::Duplicate)) => Ok(Answer::Duplicate),
         Ok(Ok(Answer::CannotStore)) => Err(Refused::CannotStore),
-        Ok(Ok(Answer::TooManyDrains)) => Err(Refused::TooManyDrains),
+        Ok(Ok(Answer::TooManyDrains | Answer::Unknown)) => Err(Refused::TooManyDrains),
         // The thread that writes has gone.
         Ok(Err(_)) => Err(Refused::Stopping),
         // It may be kept all the same: its retry is a duplicate then.

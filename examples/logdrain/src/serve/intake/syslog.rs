@@ -281,7 +281,7 @@ impl Held {
             }
             // There is nobody to be told.
             Ok(Answer::CannotStore) => intake.counters.refuse(Refused::CannotStore),
-            Ok(Answer::TooManyDrains) => intake.counters.refuse(Refused::TooManyDrains),
+            Ok(Answer::TooManyDrains | Answer::Unknown) => intake.counters.refuse(Refused::TooManyDrains),
             Err(_) => intake.counters.refuse(Refused::Stopping),
         }
     }

@@ -10,10 +10,11 @@
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
 
 use crate::serve::event::{Body, DeliveryKey, Entry, Event, Record};
+use crate::serve::places::{Places, Verdict};
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,13 +51,14 @@ const TICK: i64 = 1;
 const SETTINGS: i64 = 2;
 /// `at` is the believed time, `msg_count` that of the wall clock.
 const DOUBT: i64 = 3;
+const DROPPED: i64 = 4;
 
 /// The connection that writes.
 #[derive(Debug)]
 pub(crate) struct Store {
     db: Connection,
     drains: HashMap<Arc<str>, i64>,
-    max_drains: usize,
+    places: Places,
     position: u64,
 }
 
@@ -86,9 +88,16 @@ pub(crate) struct Old {
 #[derive(Debug)]
 pub(crate) enum Kept {
     New(Entry),
+    /// With the event that makes room for its drain.
+    NewInstead {
+        dropped: Entry,
+        entry: Entry,
+    },
     Duplicate,
     /// It is of a drain that there is no room for.
     TooManyDrains,
+    /// There is no such drain to be dropped.
+    Unknown,
 }
 
 pub(crate) fn path(dir: &Path) -> PathBuf {
@@ -139,7 +148,7 @@ impl Store {
             let pages = i64::try_from(limit).unwrap_or(i64::MAX) / page.max(1);
             let _: i64 = db.pragma_update_and_check(None, "max_page_count", pages.max(16), |row| row.get(0))?;
         }
-        let mut store = Self { db, drains: HashMap::new(), max_drains, position: 0 };
+        let mut store = Self { db, drains: HashMap::new(), places: Places::new(max_drains), position: 0 };
         // What the log holds goes into the file, which is then as long as its head says, unless it was cut off.
         store.settle()?;
         let count = |pragma| store.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
@@ -156,6 +165,10 @@ impl Store {
     pub(crate) fn recall(&mut self) -> Result<(), StoreError> {
         self.position = meta(&self.db, "position")?;
         self.drains.clear();
+        if let Some(settings) = self.settings()? {
+            self.places.follow(&settings);
+        }
+        self.places.set_ended(self.ended()?);
         let mut rows = self.db.prepare("SELECT key, drain FROM drains")?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
@@ -174,6 +187,32 @@ impl Store {
         meta(&self.db, "emitted")
     }
 
+    /// The drains that have a place, with when they were heard since the start.
+    pub(crate) fn drains(&self) -> impl Iterator<Item = (&Arc<str>, Option<Timestamp>)> {
+        self.drains.keys().map(|drain| (drain, self.places.heard(drain)))
+    }
+
+    /// Drains that lost their place and are refused, and until when.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
+        self.places.ended().iter().map(|(drain, until)| (drain, *until))
+    }
+
+    /// When the last delivery of a drain came that is kept.
+    pub(crate) fn last_delivery(&self, drain: &str) -> Result<Option<Timestamp>, StoreError> {
+        let last: Option<i64> =
+            self.db
+                .query_row("SELECT max(at) FROM journal WHERE drain = ?1 AND kind = 0", [drain], |row| row.get(0))?;
+        Ok(last.map(Timestamp::from_unix_micros))
+    }
+
+    fn ended(&self) -> Result<BTreeMap<Arc<str>, Timestamp>, StoreError> {
+        let text: Option<String> =
+            self.db.query_row("SELECT value FROM meta WHERE key = 'ended'", [], |row| row.get(0)).optional()?;
+        let ended: BTreeMap<String, i64> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let ended = ended.into_iter();
+        Ok(ended.map(|(drain, until)| (drain.into(), Timestamp::from_unix_micros(until))).collect())
+    }
+
     /// The settings that hold at the end of the journal.
     pub(crate) fn settings(&self) -> Result<Option<Settings>, StoreError> {
         let text: Option<String> =
@@ -184,27 +223,54 @@ impl Store {
     /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
     /// and what is old goes.
     pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
-        let mut added = HashMap::new();
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
         let step = self.db.transaction()?;
         for offer in offers {
-            let seq = position + 1;
-            if let Event::Delivery(record) = &offer.event {
-                let room = self.drains.len() + added.len() < self.max_drains;
-                let known = self.drains.get(&record.drain).or_else(|| added.get(&record.drain)).copied();
-                let drain = match known {
-                    Some(drain) => drain,
-                    None if room => {
-                        let drain = add_drain(&step, &record.drain, record.received)?;
-                        added.insert(record.drain.clone(), drain);
-                        drain
-                    }
-                    None => {
-                        kept.push(Kept::TooManyDrains);
+            let mut seq = position + 1;
+            let mut instead = None;
+            match &offer.event {
+                Event::Tick(time) => self.places.tick(*time),
+                Event::Doubt { .. } => self.places.doubt(),
+                Event::Settings(settings) => self.places.follow(settings),
+                Event::Dropped { drain, time } => {
+                    if self.drains.remove(drain).is_none() {
+                        kept.push(Kept::Unknown);
                         continue;
                     }
+                    self.places.end(drain, *time);
+                    drop_drain(&step, drain, &self.places)?;
+                }
+                _ => {}
+            }
+            if let Event::Delivery(record) = &offer.event {
+                let drain = match self.drains.get(&record.drain).copied() {
+                    Some(drain) => drain,
+                    None => {
+                        // What fails from here on is read again from the disk before the next transaction.
+                        match self.places.for_new(&record.drain, record.received, self.drains.keys()) {
+                            Verdict::Free => {}
+                            Verdict::InsteadOf(other) => {
+                                self.drains.remove(&other);
+                                self.places.end(&other, record.received);
+                                let event = Event::Dropped { drain: other.clone(), time: record.received };
+                                insert(&step, seq, &event)?;
+                                drop_drain(&step, &other, &self.places)?;
+                                instead = Some(Entry { seq, event });
+                                position = seq;
+                                seq += 1;
+                            }
+                            Verdict::Full => {
+                                kept.push(Kept::TooManyDrains);
+                                continue;
+                            }
+                        }
+                        let drain = add_drain(&step, &record.drain, record.received)?;
+                        self.drains.insert(record.drain.clone(), drain);
+                        drain
+                    }
                 };
+                self.places.hear(&record.drain, record.received);
                 if let Some(key) = offer.key
                     && !enter_id(&step, key, drain, seq)?
                 {
@@ -214,7 +280,11 @@ impl Store {
             }
             insert(&step, seq, &offer.event)?;
             position = seq;
-            kept.push(Kept::New(Entry { seq, event: offer.event }));
+            let entry = Entry { seq, event: offer.event };
+            kept.push(match instead {
+                Some(dropped) => Kept::NewInstead { dropped, entry },
+                None => Kept::New(entry),
+            });
         }
         let mut set = step.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?;
         set.execute(params!["position", signed(position)])?;
@@ -223,7 +293,6 @@ impl Store {
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         self.position = position;
-        self.drains.extend(added);
         Ok(kept)
     }
 
@@ -233,8 +302,16 @@ impl Store {
         if self.db.is_autocommit() {
             self.db.execute_batch("BEGIN")?;
         }
-        if let Event::Delivery(record) = &entry.event {
-            self.drain_of(&record.drain, record.received)?;
+        match &entry.event {
+            Event::Delivery(record) => drop(self.drain_of(&record.drain, record.received)?),
+            Event::Settings(settings) => self.places.follow(settings),
+            Event::Tick(time) => self.places.tick(*time),
+            Event::Doubt { .. } => self.places.doubt(),
+            Event::Dropped { drain, time } => {
+                self.drains.remove(drain);
+                self.places.end(drain, *time);
+                drop_drain(&self.db, drain, &self.places)?;
+            }
         }
         insert(&self.db, entry.seq, &entry.event)?;
         self.position = self.position.max(entry.seq);
@@ -325,6 +402,17 @@ fn add_drain(step: &Connection, key: &str, since: Timestamp) -> Result<i64, Stor
     Ok(step.last_insert_rowid())
 }
 
+/// Forgets a drain with its ids; whoever lost a place is written with it.
+fn drop_drain(step: &Connection, key: &str, places: &Places) -> Result<(), StoreError> {
+    step.execute("DELETE FROM ids WHERE drain IN (SELECT drain FROM drains WHERE key = ?1)", [key])?;
+    step.execute("DELETE FROM drains WHERE key = ?1", [key])?;
+    let ended: BTreeMap<&str, i64> =
+        places.ended().iter().map(|(drain, until)| (&**drain, until.unix_micros())).collect();
+    let text = serde_json::to_string(&ended).map_err(|error| StoreError::Settings(error.to_string()))?;
+    step.execute("INSERT OR REPLACE INTO meta VALUES ('ended', ?1)", [&text])?;
+    Ok(())
+}
+
 /// `false` when it is there already.
 fn enter_id(step: &Connection, key: DeliveryKey, drain: i64, seq: u64) -> Result<bool, StoreError> {
     let mut insert = step.prepare_cached("INSERT OR IGNORE INTO ids VALUES (?1, ?2, ?3)")?;
@@ -348,6 +436,11 @@ fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), StoreError> 
         Event::Doubt { believed, wall } => {
             let count = Some(wall.unix_micros());
             let row = Row { seq, kind: DOUBT, at: believed.unix_micros(), drain: None, count };
+            let none = None::<&[u8]>;
+            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
+        }
+        Event::Dropped { drain, time } => {
+            let row = Row { seq, kind: DROPPED, at: time.unix_micros(), drain: Some(drain), count: None };
             let none = None::<&[u8]>;
             insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
         }
@@ -507,6 +600,7 @@ fn entry(seq: u64, row: &rusqlite::Row<'_>) -> Result<Entry, String> {
         }),
         TICK => Event::Tick(at),
         DOUBT => Event::Doubt { believed: at, wall: Timestamp::from_unix_micros(meta.count.unwrap_or(meta.at)) },
+        DROPPED => Event::Dropped { drain: meta.drain.unwrap_or_default().into(), time: at },
         SETTINGS => Event::Settings(serde_json::from_slice(&body).map_err(|error| error.to_string())?),
         other => return Err(format!("it is of kind {other}, which this version does not know")),
     };

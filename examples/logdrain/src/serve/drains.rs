@@ -1,0 +1,120 @@
+//! `logdrain drains`: lists and drops drains, by the door of the running server; without one, on the store itself.
+
+use super::event::Event;
+use super::journal::{self, Kept, Listed, Offer, Old, Store};
+use super::opening::{self, Closed};
+use super::operator::{Line, Reply, Request, meant};
+use crate::args::{DrainsAction, DrainsArgs};
+use crate::escape::Escaped;
+use crate::failure::{Failure, Status};
+use heroku_metrics::model::Timestamp;
+use std::path::Path;
+
+pub(crate) fn run(args: &DrainsArgs) -> Result<Status, Failure> {
+    let request = match &args.action {
+        DrainsAction::List => Request::List,
+        DrainsAction::Drop { name } => Request::Drop { drain: name.clone() },
+    };
+    let dir = &args.store;
+    if !journal::path(dir).exists() {
+        return Err(Failure::Config(format!(
+            "{}: holds no journal; name the folder that `serve --store` was given",
+            dir.display()
+        )));
+    }
+    let reply = match ask(dir, &request)? {
+        Some(reply) => reply,
+        None => alone(dir, &request)?,
+    };
+    match reply {
+        Reply::Drains(drains) => drains.iter().for_each(print),
+        Reply::Done(name) => println!("{} has no place any more", Escaped(&name)),
+        Reply::Error(why) => return Err(Failure::Config(why)),
+    }
+    Ok(Status::Done)
+}
+
+fn print(line: &Line) {
+    let Line { drain, heard, refused_until } = line;
+    let state = match (refused_until, heard) {
+        (Some(until), _) => format!("lost its place, is refused until {until}"),
+        (None, Some(heard)) => format!("heard {heard}"),
+        (None, None) => "not heard since the start".to_owned(),
+    };
+    println!("{}  {}", Escaped(drain), Escaped(&state));
+}
+
+/// Asks the running server; `None` when there is none.
+#[cfg(unix)]
+fn ask(dir: &Path, request: &Request) -> Result<Option<Reply>, Failure> {
+    use std::io::{ErrorKind, Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+    /// The longest answer: some thousand drains.
+    const ANSWER: u64 = 16 << 20;
+    let path = super::operator::path(dir);
+    let mut stream = match UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error) => return Err(Failure::open(&path, error)),
+    };
+    let mut speak = || {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(10)))?;
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        stream.write_all(&line)?;
+        let mut answer = Vec::new();
+        (&stream).take(ANSWER).read_to_end(&mut answer)?;
+        Ok(serde_json::from_slice(&answer)?)
+    };
+    let answer: std::io::Result<Reply> = speak();
+    answer.map(Some).map_err(|error| {
+        Failure::Config(format!("{}: the server does not answer ({error}): try again", path.display()))
+    })
+}
+
+#[cfg(not(unix))]
+fn ask(_: &Path, _: &Request) -> Result<Option<Reply>, Failure> {
+    Ok(None)
+}
+
+/// Does it without a server: the next start finds the event in its journal.
+fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
+    let in_store = |error: journal::StoreError| Failure::Config(format!("{}: {error}", dir.display()));
+    let _lock = opening::lock(dir).map_err(|closed| match closed {
+        Closed::ForNow(why) | Closed::ForGood(why) => Failure::Config(why),
+    })?;
+    if journal::marker(dir).exists() {
+        return Err(Failure::Config(format!(
+            "{}: a server met damage here; start it first, so that it takes over what can be read",
+            dir.display()
+        )));
+    }
+    let mut store = Store::open(dir, usize::MAX, None).map_err(in_store)?;
+    let mut drains: Vec<Listed> = journal::listed(&store);
+    for listed in drains.iter_mut().filter(|listed| listed.refused_until.is_none()) {
+        listed.heard = store.last_delivery(&listed.drain).map_err(in_store)?;
+    }
+    let reply = match request {
+        Request::List => Reply::Drains(drains.iter().map(Line::from).collect()),
+        Request::Drop { drain } => match meant(drain, &drains) {
+            Ok(listed) => {
+                let event = Event::Dropped { drain: listed.drain.clone(), time: journal::now() };
+                let emitted = store.emitted().map_err(in_store)?;
+                let kept = store.append(vec![Offer { key: None, event }], emitted, &mut nothing_old());
+                match kept.map_err(in_store)?.first() {
+                    Some(Kept::New(_)) => Reply::Done(Line::from(listed).drain),
+                    _ => Reply::Error("it has no place".to_owned()),
+                }
+            }
+            Err(why) => Reply::Error(why),
+        },
+    };
+    store.settle().map_err(in_store)?;
+    Ok(reply)
+}
+
+fn nothing_old() -> Old {
+    Old { behind: 0, before: Timestamp::from_unix_micros(i64::MIN), ids: false, rows: 0, given: 0 }
+}
