@@ -1,4 +1,6 @@
-//! Bytes of a snapshot: how numbers and text are written, read back with every length checked, and summed.
+//! Bytes of snapshots and rows: how numbers and text are written, read back with every length checked, and summed.
+
+mod short;
 
 use metric_model::{TagSet, Timestamp};
 
@@ -99,6 +101,12 @@ impl<'a> Reader<'a> {
         self.bytes = rest;
         self.at += count;
         Some(taken)
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        self.at += self.bytes.len();
+        core::mem::take(&mut self.bytes)
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

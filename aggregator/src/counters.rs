@@ -263,28 +263,74 @@ impl Counters {
             for _ in 0..filled {
                 let place = usize::try_from(input.number()?).ok()?.checked_add(next).filter(|place| *place < BLOCK)?;
                 let count = input.number()?;
-                let bucket = Bucket::from_block(number, place);
-                let answer = bucket.answer(precision);
-                // A bucket must be the one of its own answer, else no value can have fallen into it; and its block that of
-                // this number, of which bits may be too high for any bucket.
-                let is_sound = answer.is_finite() && Bucket::of(answer, precision) == bucket;
-                if count == 0 || !is_sound || bucket.block() != (number, place) {
-                    return None;
-                }
-                read.count = read.count.checked_add(count)?;
-                read.add(bucket, count);
+                read.count.checked_add(count)?;
+                read.take(number, place, count)?;
                 next = place + 1;
             }
         }
+        read.checked()
+    }
+
+    /// Least and greatest value; then how many counters are filled, and each of them in the order of the blocks: how many
+    /// come between, with a bit for a count of more than 1, and that.
+    pub(crate) fn pack(&self, out: &mut Writer) {
+        out.short(self.min, &[]);
+        out.short(self.max, &[self.min]);
+        out.count(self.filled().count());
+        let mut next = 0;
+        for (bucket, count) in self.filled() {
+            let (number, place) = bucket.block();
+            let at = u64::from(number) * BLOCK as u64 + place as u64;
+            out.number((at - next) << 1 | u64::from(count > 1));
+            if count > 1 {
+                out.number(count - 2);
+            }
+            next = at + 1;
+        }
+    }
+
+    pub(crate) fn unpack(input: &mut Reader<'_>, precision: Precision) -> Option<Self> {
+        let min = input.short(&[])?;
+        let mut read = Self { min, max: input.short(&[min])?, ..Self::new(precision) };
+        let mut next = 0_u64;
+        for _ in 0..input.count()? {
+            let gap = input.number()?;
+            let at = next.checked_add(gap >> 1)?;
+            let more = if gap & 1 == 1 { input.number()?.checked_add(1)? } else { 0 };
+            let (number, place) = (u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
+            read.take(number, place, more.checked_add(1)?)?;
+            next = at + 1;
+        }
+        read.checked()
+    }
+
+    /// Takes in a counter that was read, when there can be such a one.
+    fn take(&mut self, number: u32, place: usize, count: u64) -> Option<()> {
+        let bucket = Bucket::from_block(number, place);
+        let answer = bucket.answer(self.precision);
+        // A bucket must be the one of its own answer, else no value can have fallen into it; and its block that of this
+        // number, of which bits may be too high for any bucket.
+        let is_sound = answer.is_finite() && Bucket::of(answer, self.precision) == bucket;
+        if count == 0 || !is_sound || bucket.block() != (number, place) {
+            return None;
+        }
+        // Sums of counts stop at the greatest number.
+        self.count = self.count.saturating_add(count);
+        self.add(bucket, count);
+        Some(())
+    }
+
+    /// All that was read, when the least and the greatest value fit it.
+    fn checked(self) -> Option<Self> {
+        let (precision, min, max) = (self.precision, self.min, self.max);
         // The least and the greatest value are in the outer buckets; an answer between them is in order then.
-        let mut buckets = read.ascending().map(|(bucket, _)| bucket);
+        let mut buckets = self.ascending().map(|(bucket, _)| bucket);
         let least = buckets.next()?;
         let greatest = buckets.last().unwrap_or(least);
-        let ends = [(read.min, least), (read.max, greatest)];
         let is_end = |(value, bucket): (f64, Bucket)| {
             Bucket::of(value, precision) == bucket && value.to_bits() != (-0.0_f64).to_bits()
         };
-        (read.min <= read.max && ends.into_iter().all(is_end)).then_some(read)
+        (min <= max && [(min, least), (max, greatest)].into_iter().all(is_end)).then_some(self)
     }
 
     /// Octets on the heap, at most. By the contents alone and not by what a list has in reserve, so that equal

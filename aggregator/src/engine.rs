@@ -1,4 +1,6 @@
 mod closing;
+mod memory;
+mod summary;
 
 use crate::key::{StreamMemo, Streams};
 use crate::staging::Staging;
@@ -257,7 +259,31 @@ impl<S: Sketch> Aggregator<S> {
     #[inline]
     fn take(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Result<Outcome, Outcome> {
         let value = admissible(seen).map_err(Outcome::Refused)?;
+        let number = self.come_to(seen.time())?;
+        let admitted = match memo {
+            Some(memo) => self.streams.resolve_again(seen, memo, number, &self.config),
+            None => self.streams.resolve(seen, number, &self.config),
+        };
+        let admitted = admitted.map_err(Outcome::Refused)?;
+        if Sum::is_clamped(value) {
+            self.ledger.enter_clamped();
+        }
+        if self.closed_below.is_some_and(|closed| number < closed) {
+            self.ledger.enter_revising();
+        }
         let time = seen.time();
+        self.open(number, time);
+        if self.staging.is_full(self.streams.len(), self.ledger.observed()) {
+            self.fold();
+        }
+        self.staging.push_in(number, value, time.unix_micros(), admitted.stream, self.ledger.observed());
+        self.steady_from_here();
+        Ok(if admitted.folded { Outcome::Folded } else { Outcome::Accepted })
+    }
+
+    /// The number of the window of an instant, when that is neither too far ahead nor too late, and there is room.
+    #[inline]
+    fn come_to(&mut self, time: Timestamp) -> Result<i64, Outcome> {
         if let Some(now) = self.now {
             let bound = now.later(self.config.future());
             if time > bound {
@@ -276,24 +302,7 @@ impl<S: Sketch> Aggregator<S> {
         if !self.has_room() {
             return Err(Outcome::Refused(Refusal::WindowsFull));
         }
-        let admitted = match memo {
-            Some(memo) => self.streams.resolve_again(seen, memo, number, &self.config),
-            None => self.streams.resolve(seen, number, &self.config),
-        };
-        let admitted = admitted.map_err(Outcome::Refused)?;
-        if Sum::is_clamped(value) {
-            self.ledger.enter_clamped();
-        }
-        if self.closed_below.is_some_and(|closed| number < closed) {
-            self.ledger.enter_revising();
-        }
-        self.open(number, time);
-        if self.staging.is_full(self.streams.len(), self.ledger.observed()) {
-            self.fold();
-        }
-        self.staging.push_in(number, value, time.unix_micros(), admitted.stream, self.ledger.observed());
-        self.steady_from_here();
-        Ok(if admitted.folded { Outcome::Folded } else { Outcome::Accepted })
+        Ok(number)
     }
 
     /// Works out what the next observations need not be asked.
@@ -498,20 +507,6 @@ impl<S: Sketch> Aggregator<S> {
     pub fn streams(&self) -> usize {
         self.streams.len()
     }
-
-    /// Octets in use, at most but for the allocator's own; never more than
-    /// [`AggregatorConfig::max_memory`]. For hosts that close windows early rather than refuse.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert!(engine.memory() < 4_096);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.streams.bytes() + self.window_bytes + self.staging.bytes()
-    }
 }
 
 /// The number as it is counted: -0 is 0.
@@ -530,30 +525,6 @@ fn admissible(seen: &Observation<'_>) -> Result<f64, Refusal> {
         return Ok(value);
     }
     Err(if value.is_finite() { Refusal::NegativeCount } else { Refusal::NotFinite })
-}
-
-impl AggregatorConfig {
-    /// The most octets an aggregator of this configuration ever has on the heap, computed before it starts.
-    ///
-    /// The sum of what `max_streams`, `max_key_bytes` and `max_window_bytes` allow, with what lists and tables have in
-    /// reserve and need while they grow: an upper bound that input cannot exceed, not an estimate of common use. Not
-    /// counted: the allocator's own, the bytes of a snapshot, what a [`merge`](Aggregator::merge) or a
-    /// [`restore`](Aggregator::restore) brings in beyond the configuration, and the heap of a sketch of your own that
-    /// does not tell.
-    ///
-    /// ```
-    /// use minute_aggregator::AggregatorConfig;
-    /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
-    /// assert!(small.max_memory() < 12_000_000);
-    /// ```
-    #[must_use]
-    pub fn max_memory(&self) -> usize {
-        // A list that grows has its old and its new place for a moment: half as much again.
-        let windows = self.window_byte_limit().saturating_add(self.window_byte_limit() / 2);
-        // The first node of the map of windows has room for eleven.
-        let fixed = Staging::max_bytes(self.stream_limit()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
-        size_of::<Aggregator>().saturating_add(Streams::max_bytes(self)).saturating_add(windows).saturating_add(fixed)
-    }
 }
 
 impl<S> fmt::Debug for Aggregator<S> {

@@ -2,6 +2,7 @@
 
 mod look_up;
 mod order;
+mod reports;
 mod state;
 
 use look_up::{Recent, together};
@@ -10,7 +11,6 @@ use order::{by_metric, by_tags};
 pub(crate) use state::{kind_byte, kind_of};
 
 use crate::config::Distribution;
-use crate::explain::{Explanation, Standing, StreamReport};
 use crate::intern::Interned;
 use crate::sorted::Sorted;
 use crate::turned_away::TurnedAway;
@@ -511,41 +511,17 @@ impl Streams {
         self.key_of(self.streams.get(id)?)
     }
 
+    /// The key, and what the stream keeps in a window.
+    #[inline]
+    pub(crate) fn key_and_form(&self, id: u32) -> Option<(Key<'_>, Form)> {
+        let stream = self.streams.get(id)?;
+        Some((self.key_of(stream)?, self.metrics.get(stream.metric)?.form))
+    }
+
     fn key_of(&self, stream: &Stream) -> Option<Key<'_>> {
         let metric = self.metrics.get(stream.metric)?;
         let tags = &self.tags.get(stream.tags)?.set;
         Some(Key { name: &metric.name, kind: metric.kind, unit: Unit::new(&metric.unit), tags })
-    }
-
-    /// `staged` are the streams of observations that are not folded.
-    pub(crate) fn explain<'a>(
-        &'a self,
-        staged: impl Iterator<Item = u32>,
-        config: &'a AggregatorConfig,
-    ) -> Explanation<'a> {
-        let quota = config.stream_quota();
-        let mut more = vec![0_u64; self.streams.id_bound()];
-        staged.for_each(|id| {
-            if let Some(count) = more.get_mut(id as usize) {
-                *count += 1;
-            }
-        });
-        let known = self.streams.iter().filter_map(|(id, stream)| {
-            let key = self.key_of(stream)?;
-            let cost = self.metrics.get(stream.metric)?.cost;
-            let standing = match stream.role {
-                Role::Placed if quota.is_some() && cost == 0 => Standing::Exempt,
-                Role::Placed => Standing::Admitted,
-                Role::Overflow => Standing::Overflow,
-                Role::Idle => Standing::Idle,
-            };
-            let taken = if standing == Standing::Admitted { cost } else { 0 };
-            let observations = stream.observations.saturating_add(more.get(id as usize).copied().unwrap_or_default());
-            Some(StreamReport::new(key, standing, taken, stream.first_seen, observations))
-        });
-        let mut rows: Vec<_> = known.chain(self.turned_away.reports(config)).collect();
-        rows.sort_unstable_by(StreamReport::in_order);
-        Explanation::new(rows, self.places_used, quota, self.turned_away.unlisted())
     }
 
     /// Octets in use, at most.

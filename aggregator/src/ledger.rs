@@ -34,8 +34,12 @@ pub struct ObservationLedger {
     revising: u64,
 }
 
+/// What version 1 of the snapshots holds.
+const REFUSALS_OF_VERSION_1: usize = 6;
+const LINES_OF_VERSION_1: usize = 5 + REFUSALS_OF_VERSION_1 + 2;
+
 impl ObservationLedger {
-    /// All observations that were offered.
+    /// All observations that were offered; a [summary](crate::Aggregator::summary) is one of them.
     ///
     /// ```
     /// assert_eq!(minute_aggregator::ObservationLedger::default().observed(), 0);
@@ -155,10 +159,11 @@ impl ObservationLedger {
         self.accepted = self.accepted.saturating_add(count);
     }
 
-    /// All lines, in a fixed order.
+    /// All lines, in a fixed order; those of version 1 of the snapshots first.
     fn lines_mut(&mut self) -> impl Iterator<Item = &mut u64> {
         let first = [&mut self.observed, &mut self.accepted, &mut self.folded, &mut self.late, &mut self.future];
-        first.into_iter().chain(&mut self.refused).chain([&mut self.clamped, &mut self.revising])
+        let (refused, later) = self.refused.split_at_mut(REFUSALS_OF_VERSION_1);
+        first.into_iter().chain(refused).chain([&mut self.clamped, &mut self.revising]).chain(later)
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -168,14 +173,22 @@ impl ObservationLedger {
         }
     }
 
-    pub(crate) fn encode(&self, out: &mut Writer) {
-        self.clone().lines_mut().for_each(|line| out.number(*line));
+    /// Whether a line is filled that version 1 of the snapshots does not have.
+    pub(crate) fn needs_version_2(&self) -> bool {
+        self.refused.iter().skip(REFUSALS_OF_VERSION_1).any(|count| *count > 0)
+    }
+
+    /// All lines, or those of version 1.
+    pub(crate) fn encode(&self, version_1: bool, out: &mut Writer) {
+        let lines = if version_1 { LINES_OF_VERSION_1 } else { usize::MAX };
+        self.clone().lines_mut().take(lines).for_each(|line| out.number(*line));
     }
 
     /// Books that do not balance are none.
-    pub(crate) fn decode(input: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn decode(version_1: bool, input: &mut Reader<'_>) -> Option<Self> {
         let mut ledger = Self::default();
-        for line in ledger.lines_mut() {
+        let lines = if version_1 { LINES_OF_VERSION_1 } else { usize::MAX };
+        for line in ledger.lines_mut().take(lines) {
             *line = input.number()?;
         }
         ledger.balances().then_some(ledger)
@@ -198,6 +211,7 @@ const fn place(reason: Refusal) -> usize {
         Refusal::TooManyStreams => 3,
         Refusal::OverQuota => 4,
         Refusal::WindowsFull => 5,
+        Refusal::BadSummary => 6,
     }
 }
 
@@ -221,8 +235,8 @@ mod tests {
             }
             assert_eq!(ledger.refused_as(reason), number as u64 + 1);
         }
-        assert_eq!((ledger.accepted(), ledger.late(), ledger.future(), ledger.refused()), (1, 1, 1, 21));
-        assert_eq!((ledger.folded(), ledger.observed()), (1, 25));
+        assert_eq!((ledger.accepted(), ledger.late(), ledger.future(), ledger.refused()), (1, 1, 1, 28));
+        assert_eq!((ledger.folded(), ledger.observed()), (1, 32));
         assert!(ledger.balances());
     }
 }

@@ -67,6 +67,48 @@
 //! the crash. [`merge`](Aggregator::merge) adds up the states of several nodes, exactly. For several threads, see
 //! [`shard`].
 //!
+//! # Rows kept and added up
+//!
+//! A data point is a few numbers, and two of them cannot be added up: percentiles have no sum. So whoever keeps minutes, to
+//! make hours of them or one total of several nodes, takes [`Row`]s instead, through a [`RowSink`]: the point, and all that it
+//! was told from. A [`RowBuf`] is a row that is kept, in memory or as [bytes](RowBuf::to_bytes): some 30 besides its key,
+//! 120 to 180 for a measure of 100 values. [`RowBuf::merge`] is exact, and has no order. All that close windows take a
+//! `RowSink`, and each [`Sink`](metric_model::Sink) is one.
+//!
+//! ```
+//! use core::{convert::Infallible, time::Duration};
+//! use metric_model::{Observation, Percentile, TagSet, Timestamp, Value, Window};
+//! use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, Row, RowBuf};
+//!
+//! // Two nodes, a minute each, of one query.
+//! let none = TagSet::new();
+//! let mut kept: Vec<Vec<u8>> = Vec::new();
+//! for (node, start) in [(1.0, 0), (2.0, 60)] {
+//!     let mut engine = Aggregator::new(AggregatorConfig::new())?;
+//!     for n in 0..50 {
+//!         let time = Timestamp::from_unix_seconds(start + n);
+//!         let _ = engine.observe(&Observation::measure("query", Value::plain(n as f64 * node), &none, time));
+//!     }
+//!     engine.finish(&mut EachRow(|row: &Row<'_>| {
+//!         kept.push(row.to_row_buf().to_bytes());
+//!         Ok::<(), Infallible>(())
+//!     }))?;
+//! }
+//!
+//! // Their hour.
+//! let hour = Window::containing(Timestamp::from_unix_seconds(0), Duration::from_secs(3_600));
+//! let mut all: RowBuf = RowBuf::from_bytes(&kept[0])?.with_window(hour)?;
+//! all.merge(&RowBuf::from_bytes(&kept[1])?.with_window(hour)?)?;
+//! let stats = *all.point().stats();
+//! assert_eq!((stats.observations(), stats.sum(), stats.last()), (100, 3_675.0, Some(98.0)));
+//! assert_eq!(stats.percentiles().unwrap().get(Percentile::P50), 32.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What others have summed already enters by [`summary`](Aggregator::summary): number, sum, least, greatest and last, as exact
+//! as values. Percentiles cannot be told from it, so that points and rows with a part of it have none, and
+//! [say so](metric_model::Stats::is_summed).
+//!
 //! # Untrusted input
 //!
 //! No input panics, and memory is bounded by the configuration alone: [`AggregatorConfig::max_memory`] computes the
@@ -132,6 +174,7 @@ mod counters;
 mod engine;
 mod error;
 mod explain;
+mod gauge;
 #[cfg(feature = "hdrhistogram")]
 mod hdr;
 mod intern;
@@ -140,6 +183,7 @@ mod ledger;
 mod minute_sketch;
 mod outcome;
 mod quota;
+mod row;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shard;
@@ -163,6 +207,7 @@ pub use ledger::ObservationLedger;
 pub use minute_sketch::MinuteSketch;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
+pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink};
 pub use shard::{output_order, shard};
 pub use sketch::{Persist, Sketch};
 pub use snapshot::{MergeError, RestoreError, RestoreErrorKind};

@@ -1,6 +1,7 @@
-use crate::codec::{Reader, Writer};
+mod bytes;
+
 use crate::counters::Counters;
-use crate::{Persist, Precision, Sketch};
+use crate::{Precision, Sketch};
 use core::fmt;
 use metric_model::{Percentile, Percentiles};
 
@@ -349,50 +350,6 @@ impl PartialEq for MinuteSketch {
     }
 }
 
-/// Two octets for the form and the precision; then the values, sorted, or the counts. 10,000 latencies take about 1 KB.
-impl Persist for MinuteSketch {
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer::default();
-        writer.byte(self.precision.to_byte());
-        match &self.form {
-            Form::Counters(counters) => {
-                writer.flag(true);
-                counters.encode(&mut writer);
-            }
-            Form::Few { .. } | Form::List(_) => {
-                writer.flag(false);
-                self.sorted_values().into_iter().for_each(|value| writer.double(value));
-            }
-        }
-        out.append(&mut writer.into_bytes());
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut input = Reader::new(bytes, 0);
-        let mut sketch = Self::with_precision(Precision::from_byte(input.byte()?)?);
-        if input.flag()? {
-            let counters = Counters::decode(&mut input, sketch.precision)?;
-            // Which form answers depends on the number of values alone.
-            if counters.count() <= Self::EXACT as u64 {
-                return None;
-            }
-            sketch.form = Form::Counters(Box::new(counters));
-            return input.is_empty().then_some(sketch);
-        }
-        let mut before = f64::NEG_INFINITY;
-        while !input.is_empty() {
-            // As `encode` writes them: ascending, and 0 in one spelling.
-            let value = input.double()?;
-            if value < before || value.to_bits() == (-0.0_f64).to_bits() {
-                return None;
-            }
-            sketch.record(value);
-            before = value;
-        }
-        (sketch.count() <= Self::EXACT as u64).then_some(sketch)
-    }
-}
-
 impl fmt::Debug for MinuteSketch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MinuteSketch")
@@ -407,6 +364,7 @@ impl fmt::Debug for MinuteSketch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Persist;
     use proptest::prelude::*;
 
     fn of(values: &[f64], precision: Precision) -> MinuteSketch {

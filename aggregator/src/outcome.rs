@@ -56,21 +56,24 @@ pub enum Refusal {
     OverQuota,
     /// The windows hold `max_window_bytes` already: one must close first.
     WindowsFull,
+    /// A summary that no values have: none of them, no range where there should be one, or the last outside of it.
+    BadSummary,
 }
 
 impl Refusal {
     /// All of them, in the order of the ledger.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NotFinite,
         Self::NegativeCount,
         Self::KeyTooLong,
         Self::TooManyStreams,
         Self::OverQuota,
         Self::WindowsFull,
+        Self::BadSummary,
     ];
 
     /// A short name for reports: `not_finite`, `negative_count`, `key_too_long`, `too_many_streams`,
-    /// `over_quota`, `windows_full`.
+    /// `over_quota`, `windows_full`, `bad_summary`.
     ///
     /// ```
     /// assert_eq!(minute_aggregator::Refusal::NotFinite.as_str(), "not_finite");
@@ -84,6 +87,7 @@ impl Refusal {
             Self::TooManyStreams => "too_many_streams",
             Self::OverQuota => "over_quota",
             Self::WindowsFull => "windows_full",
+            Self::BadSummary => "bad_summary",
         }
     }
 }
@@ -97,6 +101,7 @@ impl fmt::Display for Refusal {
             Self::TooManyStreams => "too many streams",
             Self::OverQuota => "quota used up, overflow streams too",
             Self::WindowsFull => "open windows fill their memory",
+            Self::BadSummary => "summary that no values have",
         })
     }
 }
@@ -108,8 +113,15 @@ mod tests {
     #[test]
     fn names_are_the_texts_of_the_ledger() {
         let names = Refusal::ALL.map(Refusal::as_str);
-        let expected =
-            ["not_finite", "negative_count", "key_too_long", "too_many_streams", "over_quota", "windows_full"];
+        let expected = [
+            "not_finite",
+            "negative_count",
+            "key_too_long",
+            "too_many_streams",
+            "over_quota",
+            "windows_full",
+            "bad_summary",
+        ];
         assert_eq!(names, expected);
         let texts = Refusal::ALL.map(|refusal| refusal.to_string());
         assert_eq!(
@@ -120,7 +132,8 @@ mod tests {
                 "name, unit and tags are too long",
                 "too many streams",
                 "quota used up, overflow streams too",
-                "open windows fill their memory"
+                "open windows fill their memory",
+                "summary that no values have"
             ]
         );
     }

@@ -123,7 +123,8 @@ mod tests {
             serde_json::to_string(engine.ledger()).unwrap(),
             concat!(
                 r#"{"observed":1,"accepted":1,"folded":0,"late":0,"future":0,"refused":{"not_finite":0,"#,
-                r#""negative_count":0,"key_too_long":0,"too_many_streams":0,"over_quota":0,"windows_full":0},"#,
+                r#""negative_count":0,"key_too_long":0,"too_many_streams":0,"over_quota":0,"windows_full":0,"#,
+                r#""bad_summary":0},"#,
                 r#""revising":0,"clamped":0}"#
             )
         );

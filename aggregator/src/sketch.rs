@@ -1,5 +1,5 @@
 use crate::Precision;
-use metric_model::Percentiles;
+use metric_model::{Percentiles, Stats};
 
 /// A mergeable summary of the values of one measure in one window, which answers percentiles.
 ///
@@ -113,4 +113,24 @@ pub trait Persist: Sketch {
     /// Reads what `encode` wrote; `None` for anything else. The octets are untrusted.
     #[must_use]
     fn decode(bytes: &[u8]) -> Option<Self>;
+
+    /// As [`encode`](Self::encode), for a [row](crate::RowBuf::to_bytes): there are many of those, so that it is worth some
+    /// work to be short. By default what `encode` writes.
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+    }
+
+    /// Reads what [`pack`](Self::pack) wrote; `None` for anything else. The bytes are untrusted. By default as `decode`.
+    #[must_use]
+    fn unpack(bytes: &[u8]) -> Option<Self> {
+        Self::decode(bytes)
+    }
+
+    /// Whether it can be the sketch of what is kept beside it: made with this precision, of as many values, with their least and
+    /// greatest. Asked of untrusted bytes; by default yes.
+    #[must_use]
+    fn is_of(&self, precision: Precision, stats: &Stats) -> bool {
+        let _ = (precision, stats);
+        true
+    }
 }

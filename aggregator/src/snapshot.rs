@@ -4,6 +4,9 @@
 //! snapshot = "MINAGG" version:u16 length:u64 content checksum:u64      ; little-endian; length of content; CRC-64/XZ
 //! content  = window-length position clocks ledger streams windows      ; numbers in LEB128, all lists sorted
 //! ```
+//!
+//! Version 2 has the lines of the books about summaries, and a mark with each distribution. It is written only where there is
+//! something of that to say: else the bytes are those of version 1.
 
 use crate::codec::{Reader, Writer, checksum};
 use crate::engine::Aggregator;
@@ -14,7 +17,9 @@ use core::fmt;
 use metric_model::Timestamp;
 
 const MAGIC: &[u8; 6] = b"MINAGG";
-const VERSION: u16 = 1;
+/// Without summaries, and with them.
+const VERSION_1: u16 = 1;
+const VERSION_2: u16 = 2;
 const HEADER: usize = MAGIC.len() + size_of::<u16>() + size_of::<u64>();
 const CHECKSUM: usize = size_of::<u64>();
 
@@ -171,7 +176,8 @@ impl<S: Persist> Aggregator<S> {
         let order = self.streams.in_order();
         let mut out = Writer::default();
         out.raw(MAGIC);
-        out.raw(&VERSION.to_le_bytes());
+        let marks = self.has_summaries();
+        out.raw(&if marks { VERSION_2 } else { VERSION_1 }.to_le_bytes());
         out.raw(&[0; 8]);
         out.signed(self.length());
         out.bytes(position);
@@ -180,12 +186,12 @@ impl<S: Persist> Aggregator<S> {
         }
         out.optional(self.closed_below);
         out.optional(self.gone_below);
-        self.ledger.encode(&mut out);
+        self.ledger.encode(!marks, &mut out);
         self.streams.encode(&order, &mut out);
         out.count(self.windows.len());
         for (number, window) in &self.windows {
             out.signed(*number);
-            window.encode(&order, &self.streams, &mut out);
+            window.encode(&order, &self.streams, marks, &mut out);
         }
         let mut bytes = out.into_bytes();
         let length = (bytes.len() - HEADER) as u64;
@@ -216,24 +222,30 @@ impl<S: Persist> Aggregator<S> {
     pub fn restore_with_sketch(config: AggregatorConfig, bytes: &[u8]) -> Result<(Self, Vec<u8>), RestoreError> {
         let fail = |kind, offset| RestoreError { kind, offset };
         let mut engine = Self::with_sketch(config).map_err(|error| fail(RestoreErrorKind::Config(error), 0))?;
-        let content = content(bytes)?;
+        let (version, content) = content(bytes)?;
         let mut input = Reader::new(content, HEADER);
         if input.signed() != Some(engine.length()) {
             return Err(fail(RestoreErrorKind::WindowLength, HEADER));
         }
-        match engine.read(&mut input) {
+        match engine.read(version, &mut input) {
             Some(position) if input.is_empty() => Ok((engine, position)),
             _ => Err(fail(RestoreErrorKind::Content, input.offset())),
         }
     }
 
-    fn read(&mut self, input: &mut Reader<'_>) -> Option<Vec<u8>> {
+    /// Whether there is anything that only version 2 can hold.
+    fn has_summaries(&self) -> bool {
+        self.ledger.needs_version_2() || self.windows.values().any(OpenWindow::has_summed)
+    }
+
+    fn read(&mut self, version: u16, input: &mut Reader<'_>) -> Option<Vec<u8>> {
+        let marks = version == VERSION_2;
         let position = input.bytes()?.to_vec();
         self.now = input.optional()?.map(Timestamp::from_unix_micros);
         self.latest = input.optional()?.map(Timestamp::from_unix_micros);
         self.closed_below = input.optional()?;
         self.gone_below = input.optional()?;
-        self.ledger = ObservationLedger::decode(input)?;
+        self.ledger = ObservationLedger::decode(!marks, input)?;
         self.streams = Streams::decode(input, &self.config)?;
         let order = self.streams.in_order();
         for _ in 0..input.count()? {
@@ -243,12 +255,14 @@ impl<S: Persist> Aggregator<S> {
                 return None;
             }
             let serial = self.next_serial();
-            self.windows.insert(number, OpenWindow::decode(input, window, serial, &order, &mut self.streams)?);
+            self.windows.insert(number, OpenWindow::decode(input, window, serial, &order, marks, &mut self.streams)?);
         }
         self.streams.sweep();
         self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();
         self.forget_recent();
-        (self.gone_below <= self.closed_below).then_some(position)
+        // One state, one spelling.
+        let is_sound = self.gone_below <= self.closed_below && self.has_summaries() == marks;
+        is_sound.then_some(position)
     }
 }
 
@@ -270,8 +284,8 @@ impl Aggregator {
     }
 }
 
-/// What stands between the header and a checksum that matches.
-fn content(bytes: &[u8]) -> Result<&[u8], RestoreError> {
+/// The version, and what stands between the header and a checksum that matches.
+fn content(bytes: &[u8]) -> Result<(u16, &[u8]), RestoreError> {
     let fail = |kind, offset| RestoreError { kind, offset };
     if !bytes.starts_with(MAGIC) {
         return Err(fail(RestoreErrorKind::NotASnapshot, 0));
@@ -279,9 +293,9 @@ fn content(bytes: &[u8]) -> Result<&[u8], RestoreError> {
     let truncated = fail(RestoreErrorKind::Truncated, bytes.len());
     let mut header = Reader::new(bytes, 0);
     let (Some(_), Some(version)) = (header.raw(MAGIC.len()), header.raw(2)) else { return Err(truncated) };
-    if version != VERSION.to_le_bytes() {
+    let Some(version) = [VERSION_1, VERSION_2].into_iter().find(|known| version == known.to_le_bytes()) else {
         return Err(fail(RestoreErrorKind::Version, MAGIC.len()));
-    }
+    };
     let length = header.raw(8).and_then(|bytes| bytes.try_into().ok()).ok_or(truncated)?;
     let length = usize::try_from(u64::from_le_bytes(length)).map_err(|_| truncated)?;
     let content = header.raw(length).ok_or(truncated)?;
@@ -294,7 +308,7 @@ fn content(bytes: &[u8]) -> Result<&[u8], RestoreError> {
     if checksum(summed).to_le_bytes() != sum {
         return Err(fail(RestoreErrorKind::Checksum, sum_at));
     }
-    Ok(content)
+    Ok((version, content))
 }
 
 impl<S: Sketch> Aggregator<S> {
@@ -416,7 +430,7 @@ mod tests {
 
     /// A snapshot whose checksum is right, whatever the content.
     fn sealed(content: &[u8]) -> Vec<u8> {
-        let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes(), &(content.len() as u64).to_le_bytes(), content].concat();
+        let mut bytes = [&MAGIC[..], &VERSION_1.to_le_bytes(), &(content.len() as u64).to_le_bytes(), content].concat();
         bytes.extend(checksum(&bytes).to_le_bytes());
         bytes
     }

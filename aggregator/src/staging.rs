@@ -5,8 +5,9 @@
 //! cell is fetched once for all of them, and the next ones are on their way meanwhile.
 
 use crate::Sketch;
+use crate::gauge::Term;
 use crate::key::{Form, Place, Streams};
-use crate::window::{OpenWindow, Term};
+use crate::window::OpenWindow;
 use core::time::Duration;
 use std::collections::BTreeMap;
 

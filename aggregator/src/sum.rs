@@ -29,6 +29,30 @@ impl Sum {
         self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
     }
 
+    /// That of one value.
+    pub(crate) fn of(value: f64) -> Self {
+        let mut sum = Self::default();
+        sum.add(value);
+        sum
+    }
+
+    /// The sum in whole units of which so many are one, 1 or 1,000, when it is a number of those below 2^59.
+    pub(crate) fn in_units(self, units_in_one: u32) -> Option<i64> {
+        let unit = ONE / i128::from(units_in_one);
+        let low = self.low() as i128;
+        if i128::from(self.carry) != low >> 127 || low % unit != 0 {
+            return None;
+        }
+        i64::try_from(low / unit).ok().filter(|units| units.unsigned_abs() < 1 << 59)
+    }
+
+    /// The reverse of [`in_units`](Self::in_units), for units below 2^62.
+    pub(crate) fn from_units(units: i64, units_in_one: u32) -> Self {
+        // 110 bits at most.
+        let low = i128::from(units).wrapping_mul(ONE / i128::from(units_in_one.max(1)));
+        Self { low: [low as u64, (low >> 64) as u64], carry: (low >> 127) as i64 }
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.add_parts(other.low(), other.carry);
     }

@@ -4,13 +4,13 @@ mod cell;
 mod state;
 mod writing;
 
-pub(crate) use cell::Term;
 use cell::{Cell, Owner};
 use writing::Due;
 pub(crate) use writing::Writing;
 
 use crate::Sketch;
 use crate::chunks::Chunks;
+use crate::gauge::{Gauge, Term};
 use crate::key::{Form, Place};
 use crate::table::{self, Table};
 use metric_model::Window;
@@ -100,6 +100,23 @@ impl<S: Sketch> OpenWindow<S> {
         cell.add(terms);
         self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
         is_new.then_some(at)
+    }
+
+    /// Adds what others have summed of one stream; else as [`add`](Self::add).
+    pub(crate) fn add_summary(&mut self, stream: u32, form: Form, place: Place, summary: &Gauge) -> Option<u32> {
+        self.changed = true;
+        let known = self.known(stream, place);
+        let (at, is_new) = known.map_or_else(|| (self.push(Cell::new(stream, form)), true), |at| (at, false));
+        let cell = self.cells.get_mut(at as usize)?;
+        let before = if is_new { 0 } else { cell.bytes() };
+        cell.add_summary(summary);
+        self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
+        is_new.then_some(at)
+    }
+
+    /// Whether any cell holds what others have summed, so that it has no percentiles.
+    pub(crate) fn has_summed(&self) -> bool {
+        self.cells.iter().any(|cell| cell.summed().is_some())
     }
 
     /// The place of a stream's cell, if it has one.

@@ -207,7 +207,7 @@ fn memory() {
         .max_window_bytes(4 << 20);
     flood(plan.clone(), false, Refusal::WindowsFull);
     flood(plan, true, Refusal::OverQuota);
-    let no_plan = AggregatorConfig::new().max_streams(5_000).max_key_bytes(4 << 20).max_window_bytes(1 << 20);
+    let no_plan = AggregatorConfig::new().max_streams(5_000).max_key_bytes(4 << 20).max_window_bytes(1 << 19);
     flood(no_plan.clone(), false, Refusal::WindowsFull);
     flood(no_plan, true, Refusal::TooManyStreams);
 }

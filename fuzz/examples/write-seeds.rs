@@ -2,10 +2,12 @@
 //!
 //! They are what real state looks like. The fuzzer breaks it.
 
-use family_fuzz::content;
+use core::convert::Infallible;
+use family_fuzz::{content, row_content};
 use heroku_metrics::syslog::{Delivery, Frames};
 use heroku_metrics::{Pipeline, PipelineConfig};
-use minute_aggregator::{Aggregator, AggregatorConfig, MinuteSketch, Persist, Precision, Sketch};
+use metric_model::{Kind, Observation, Stats, Summary, TagSet, Timestamp, Unit, Value};
+use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, MinuteSketch, Persist, Precision, Row, RowBuf, Sketch};
 use std::io::Result;
 use std::path::Path;
 use testkit::random::Random;
@@ -23,6 +25,14 @@ fn main() -> Result<()> {
         pipeline.ingest(&Delivery::new(body(frames)).with_frame_id(&id).with_drain_token("d.1"));
         let bytes = pipeline.snapshot(b"here");
         write("restore", name, content(&bytes))?;
+        if frames > 0 {
+            let mut rows: Vec<RowBuf> = Vec::new();
+            let Ok(()) =
+                pipeline.finish(&mut EachRow(|row: &Row<'_>| Ok::<(), Infallible>(rows.push(row.to_row_buf()))));
+            for row in rows.iter().step_by(1 + rows.len() / 4) {
+                write("row", &format!("{}-{name}", row.name()), row_content(&row.to_bytes()))?;
+            }
+        }
         write("resume", name, &[&[1][..], content(&bytes)].concat())?;
         // The position of the pipeline's aggregator is the pipeline's own state.
         let (_, state) = Aggregator::restore(AggregatorConfig::new(), &bytes).expect("our own snapshot");
@@ -40,7 +50,25 @@ fn main() -> Result<()> {
         }
     }
 
-    for target in ["programs", "merge", "sketch"] {
+    // Many values, and what others have summed among them: of that no line of the demo says anything.
+    for (name, count, summed) in [("list", 40, false), ("counters", 200, false), ("summed", 40, true)] {
+        let mut engine = Aggregator::new(AggregatorConfig::new()).expect("the defaults agree");
+        let (mut random, none, time) = (Random::new(count), TagSet::new(), Timestamp::from_unix_seconds(7));
+        for _ in 0..count {
+            let value = Value::plain(random.latency(300) as f64 / 8.0 - 2.0);
+            let _ = engine.observe(&Observation::measure("query", value, &none, time));
+        }
+        if summed {
+            let stats = Stats::sample(12, 540.0, 20.0, 110.0, 31.0);
+            let _ = engine.summary(&Summary::new(Kind::Measure, "query", Unit::NONE, &none, time, stats));
+            write("restore", name, content(&engine.snapshot(b"here")))?;
+        }
+        let mut rows: Vec<RowBuf> = Vec::new();
+        let Ok(()) = engine.finish(&mut EachRow(|row: &Row<'_>| Ok::<(), Infallible>(rows.push(row.to_row_buf()))));
+        write("row", name, row_content(&rows[0].to_bytes()))?;
+    }
+
+    for target in ["programs", "merge", "sketch", "row"] {
         for (seed, len) in [(1, 40), (2, 200), (3, 800), (4, 2_000)] {
             let mut random = Random::new(seed);
             let bytes: Vec<u8> = (0..len).map(|_| random.bits() as u8).collect();

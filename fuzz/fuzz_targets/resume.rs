@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let config = || PipelineConfig::new().seen_deliveries(3, 4_096);
     // Half of the time the state of the pipeline alone, inside an aggregator that is right: else the fuzzer spends its
     // time on what `restore` tests.
-    let snapshot = if draw.flag() { sealed(draw.rest()) } else { around(draw.rest()) };
+    let snapshot = if draw.flag() { sealed(1, draw.rest()) } else { around(draw.rest()) };
     let Ok((mut pipeline, position)) = Pipeline::restore(config(), &snapshot).map_err(|error| {
         assert!(!error.to_string().is_empty());
     }) else {

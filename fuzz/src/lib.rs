@@ -76,8 +76,10 @@ impl<'a> Draw<'a> {
 
 /// A snapshot of an aggregator around this content, with the length and the checksum that make it one: without them no
 /// mutation of a snapshot would ever get as far as the decoder.
-pub fn sealed(content: &[u8]) -> Vec<u8> {
-    let mut bytes = [b"MINAGG\x01\0", &(content.len() as u64).to_le_bytes()[..], content].concat();
+///
+/// Version 2 is the one of aggregators that hold what others have summed.
+pub fn sealed(version: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = [b"MINAGG", &[version, 0][..], &(content.len() as u64).to_le_bytes()[..], content].concat();
     bytes.extend(crc64(&bytes).to_le_bytes());
     bytes
 }
@@ -85,6 +87,26 @@ pub fn sealed(content: &[u8]) -> Vec<u8> {
 /// The content of a snapshot: the reverse of [`sealed`].
 pub fn content(snapshot: &[u8]) -> &[u8] {
     &snapshot[16..snapshot.len() - 8]
+}
+
+/// A row around this content, with the length and the checksum that make it one.
+pub fn sealed_row(content: &[u8]) -> Vec<u8> {
+    let mut bytes = b"MR\x01".to_vec();
+    let mut length = content.len();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(content);
+    bytes.extend(crc64(&bytes).to_le_bytes());
+    bytes
+}
+
+/// The content of a row: the reverse of [`sealed_row`].
+pub fn row_content(row: &[u8]) -> &[u8] {
+    let length = row[3..].iter().position(|byte| byte & 0x80 == 0).unwrap_or_default() + 1;
+    &row[3 + length..row.len() - 8]
 }
 
 /// CRC-64/XZ, bit by bit.

@@ -8,9 +8,9 @@ use crate::ledger::{Ledger, Receipt};
 use crate::{DialectPolicy, Extractor, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict};
 use heroku_router::CodeClass;
 use heroku_syslog::{Delivery, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery};
-use metric_model::{Observation, Sink, Timestamp};
+use metric_model::{Observation, Timestamp};
 use minute_aggregator::{
-    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, Sketch, StreamMemo,
+    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, RowSink, Sketch, StreamMemo,
 };
 
 /// Deliveries in, data points out: parsers and aggregator joined, for one drain or one quota scope.
@@ -283,7 +283,7 @@ impl<S: Sketch> Pipeline<S> {
     /// assert_eq!(minutes.len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
+    pub fn advance<K: RowSink<S>>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
         self.aggregator.advance(now, sink)
     }
 
@@ -299,7 +299,7 @@ impl<S: Sketch> Pipeline<S> {
     /// assert!(minutes.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn finish<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+    pub fn finish<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
         self.aggregator.finish(sink)
     }
 

@@ -3,11 +3,12 @@
 //! `HEROKU_METRICS_WRITE=1` writes the table anew.
 #![allow(missing_docs)]
 
+use core::convert::Infallible;
 use core::fmt::{Debug, Display};
 use core::time::Duration;
-use heroku_metrics::aggregator::{Aggregator, AggregatorConfig};
+use heroku_metrics::aggregator::{self, Aggregator, AggregatorConfig, EachRow, MinuteSketch, RowBuf};
 use heroku_metrics::logfmt::{NumberError, Refusal, directives, number};
-use heroku_metrics::model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
+use heroku_metrics::model::{Kind, Observation, TagSet, Timestamp, Unit, Value, Window};
 use heroku_metrics::router::RouterLine;
 use heroku_metrics::syslog::{self, Dialect, Frame, FrameError, Frames, FramingError, Limits, rendered};
 use heroku_metrics::{Pipeline, PipelineConfig};
@@ -209,6 +210,71 @@ fn aggregator_rows() -> Vec<Row> {
     rows
 }
 
+/// The row of one value, a second in.
+fn minute(kind: Kind, name: &str, unit: &str, tag: &str, second: i64, config: AggregatorConfig) -> RowBuf {
+    let mut engine = Aggregator::new(config).unwrap();
+    let tags = TagSet::from_iter([("tag", tag)]);
+    let value = Value::new(1.0, Unit::new(unit));
+    let _ = engine.observe(&Observation::new(kind, name, value, &tags, Timestamp::from_unix_seconds(second)));
+    let mut rows = Vec::new();
+    engine
+        .finish(&mut EachRow(|row: &aggregator::Row<'_>| {
+            rows.push(row.to_row_buf());
+            Ok::<(), Infallible>(())
+        }))
+        .unwrap();
+    rows.remove(0)
+}
+
+fn kept_row_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let plain = AggregatorConfig::new;
+    let one = minute(Kind::Measure, "a", "ms", "x", 1, plain());
+    let bytes = one.to_bytes();
+    let changed = |at: usize, to: u8| {
+        let mut bytes = bytes.clone();
+        bytes[at] = to;
+        bytes
+    };
+    let senseless = {
+        // Of a kind that there is not; the checksum is made right.
+        let mut bytes = changed(4, 99);
+        let end = bytes.len() - 8;
+        let sum = crc64(&bytes[..end]);
+        bytes[end..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    };
+    for (bytes, advice) in [
+        (b"hello, world".to_vec(), "give the bytes that `RowBuf::to_bytes` gave"),
+        (changed(2, 200), "read it with the version that wrote it"),
+        (bytes[..20].to_vec(), "the row was cut while written: the others are whole"),
+        ([&bytes[..], b"more"].concat(), "give the bytes of one row: keep their length"),
+        (changed(20, 0x55), "the row is damaged: leave it out, or take it from another copy"),
+        (senseless, "the row was forged: leave it out"),
+    ] {
+        let error = RowBuf::<MinuteSketch>::from_bytes(&bytes).unwrap_err();
+        rows.push(row("minute_aggregator::RowError", error.kind(), error, advice));
+    }
+    for (other, advice) in [
+        (minute(Kind::Measure, "b", "ms", "x", 1, plain()), "add up rows of one metric"),
+        (minute(Kind::Sample, "a", "ms", "x", 1, plain()), "add up rows of one kind"),
+        (minute(Kind::Measure, "a", "s", "x", 1, plain()), "add up rows of one unit"),
+        (minute(Kind::Measure, "a", "ms", "y", 1, plain()), "give both the tags of the total: `with_tags`"),
+        (minute(Kind::Measure, "a", "ms", "x", 61, plain()), "put both into the longer window: `with_window`"),
+        (
+            minute(Kind::Measure, "a", "ms", "x", 1, plain().without_percentiles("a")),
+            "give all nodes the same precisions",
+        ),
+    ] {
+        let error = one.clone().merge(&other).unwrap_err();
+        rows.push(row("minute_aggregator::RowMergeError", error, error, advice));
+    }
+    let second = Window::containing(Timestamp::from_unix_seconds(1), Duration::from_secs(1));
+    let error = one.with_window(second).unwrap_err();
+    rows.push(row("minute_aggregator::RowMergeError", error, error, "give a window that holds the whole minute"));
+    rows
+}
+
 fn pipeline_rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
@@ -238,7 +304,10 @@ fn crc64(bytes: &[u8]) -> u64 {
 }
 
 fn all() -> Vec<Row> {
-    [syslog_rows(), logfmt_rows(), router_rows(), aggregator_rows(), pipeline_rows()].into_iter().flatten().collect()
+    [syslog_rows(), logfmt_rows(), router_rows(), aggregator_rows(), kept_row_rows(), pipeline_rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn table(rows: &[Row]) -> String {
@@ -271,7 +340,12 @@ fn the_table_is_what_the_errors_say() {
 #[test]
 fn every_error_says_where() {
     for Row { of, kind, text, .. } in all() {
-        let whole = ["minute_aggregator::ConfigError", "minute_aggregator::MergeError", "heroku_metrics::RestoreError"];
+        let whole = [
+            "minute_aggregator::ConfigError",
+            "minute_aggregator::MergeError",
+            "minute_aggregator::RowMergeError",
+            "heroku_metrics::RestoreError",
+        ];
         let told = text.contains(" at byte ") || whole.contains(&of) || kind.starts_with("Config(");
         assert!(told, "{of}, {kind}: {text}");
         assert!(!text.ends_with('.') && text.len() <= 120, "{text}");
@@ -293,6 +367,8 @@ fn no_kind_is_missing() {
         ("ConfigErrorKind", "minute-aggregator"),
         ("RestoreErrorKind", "minute-aggregator"),
         ("MergeError", "minute-aggregator"),
+        ("RowErrorKind", "minute-aggregator"),
+        ("RowMergeError", "minute-aggregator"),
     ] {
         let api = std::fs::read_to_string(folder.join(list).with_extension("txt")).unwrap();
         let variant = format!("pub {}::{of}::", list.replace('-', "_"));

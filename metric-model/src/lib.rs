@@ -37,13 +37,17 @@ mod point;
 #[cfg(feature = "serde")]
 mod serialize;
 mod sink;
+mod stats;
+mod summary;
 mod tags;
 mod timestamp;
 mod unit;
 
 pub use observation::{Kind, Observation};
-pub use point::{DataPoint, DataPointBuf, Percentile, Percentiles, Stats, StreamName, Streams};
+pub use point::{DataPoint, DataPointBuf, StreamName, Streams};
 pub use sink::Sink;
+pub use stats::{Percentile, Percentiles, Stats};
+pub use summary::Summary;
 pub use tags::{TagSet, Tags};
 pub use timestamp::{Timestamp, Window};
 pub use unit::{Unit, Value};

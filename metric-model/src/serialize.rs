@@ -31,6 +31,7 @@ impl Serialize for DataPoint<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stats = self.stats();
         let fields = 9 + if self.kind() == Kind::Count { 0 } else { 4 } + stats.percentiles().map_or(0, |_| 4);
+        let fields = fields + usize::from(stats.is_summed());
         let mut row = serializer.serialize_struct("DataPoint", fields)?;
         row.serialize_field("window", &format_args!("{}", self.window().start()))?;
         row.serialize_field("window_unix", &self.window().start().unix_seconds())?;
@@ -50,6 +51,10 @@ impl Serialize for DataPoint<'_> {
             for which in Percentile::ALL {
                 row.serialize_field(&which.suffix()[1..], &Number(percentiles.get(which)))?;
             }
+        }
+        // Only where it is so: rows of values look as they always did.
+        if stats.is_summed() {
+            row.serialize_field("summed", &true)?;
         }
         row.serialize_field("revision", &self.revision())?;
         row.end()

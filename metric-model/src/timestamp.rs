@@ -137,7 +137,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// A half-open stretch of event time `[start, end)`, aligned to the clock.
+/// A half-open stretch of event time `[start, end)`; one that [`containing`](Self::containing) gives is aligned to the
+/// clock.
 ///
 /// ```
 /// use core::time::Duration;
@@ -170,6 +171,32 @@ impl Window {
         let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX).max(1);
         let start = time.0.saturating_sub(time.0.rem_euclid(length));
         Self { start: Timestamp(start), end: Timestamp(start.saturating_add(length)) }
+    }
+
+    /// A stretch that need not be aligned, as of a report over several windows; `None` when it ends before it starts.
+    ///
+    /// ```
+    /// use metric_model::{Timestamp, Window};
+    /// let [nine, ten] = [9, 10].map(|hour| Timestamp::from_unix_seconds(hour * 3_600));
+    /// assert_eq!(Window::between(nine, ten).map(Window::end), Some(ten));
+    /// assert_eq!(Window::between(ten, nine), None);
+    /// ```
+    #[must_use]
+    pub const fn between(start: Timestamp, end: Timestamp) -> Option<Self> {
+        if start.0 <= end.0 { Some(Self { start, end }) } else { None }
+    }
+
+    /// Whether all of another stretch lies in this one.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use metric_model::{Timestamp, Window};
+    /// let [minute, hour] = [60, 3_600].map(|long| Window::containing(Timestamp::from_unix_seconds(90), Duration::from_secs(long)));
+    /// assert!(hour.holds(minute) && !minute.holds(hour));
+    /// ```
+    #[must_use]
+    pub const fn holds(self, other: Self) -> bool {
+        self.start.0 <= other.start.0 && other.end.0 <= self.end.0
     }
 
     /// The first instant inside.

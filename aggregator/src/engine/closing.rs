@@ -2,8 +2,9 @@
 
 use super::Aggregator;
 use crate::Sketch;
+use crate::row::RowSink;
 use crate::window::Writing;
-use metric_model::{Sink, Timestamp};
+use metric_model::Timestamp;
 
 impl<S: Sketch> Aggregator<S> {
     /// Says what time it is: closes every window whose end plus the allowed lateness is not after `now`, oldest first,
@@ -34,7 +35,7 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!(sum, 2.0);
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
-    pub fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
+    pub fn advance<K: RowSink<S>>(&mut self, now: Timestamp, sink: &mut K) -> Result<(), K::Error> {
         self.set_now(now);
         self.write_closed(sink)
     }
@@ -70,7 +71,12 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!((points.len(), engine.open_windows()), (10_000, 0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn advance_some<K: Sink>(&mut self, now: Timestamp, points: usize, sink: &mut K) -> Result<bool, K::Error> {
+    pub fn advance_some<K: RowSink<S>>(
+        &mut self,
+        now: Timestamp,
+        points: usize,
+        sink: &mut K,
+    ) -> Result<bool, K::Error> {
         self.set_now(now);
         self.write_some(points.max(1), sink)
     }
@@ -104,7 +110,7 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!((points.len(), engine.open_windows()), (1, 0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn finish<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+    pub fn finish<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
         if let Some((number, _)) = self.windows.last_key_value() {
             let end = number.saturating_add(1);
             self.close_below(end, end);
@@ -134,7 +140,7 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!((points.len(), engine.open_windows()), (1, 2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn close_oldest<K: Sink>(&mut self, sink: &mut K) -> Result<bool, K::Error> {
+    pub fn close_oldest<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<bool, K::Error> {
         let Some((number, _)) = self.windows.first_key_value() else { return Ok(false) };
         let end = number.saturating_add(1);
         self.close_below(end, end);
@@ -148,13 +154,13 @@ impl<S: Sketch> Aggregator<S> {
         self.steady = 0..0;
     }
 
-    fn write_closed<K: Sink>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+    fn write_closed<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
         while self.write_some(usize::MAX, sink)? {}
         Ok(())
     }
 
     /// Writes a part of what is due; when nothing is left at all, only the streams still take memory.
-    fn write_some<K: Sink>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
+    fn write_some<K: RowSink<S>>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
         let more = self.do_some(most, sink)?;
         if !more && self.windows.is_empty() {
             self.staging.give_back();
@@ -164,7 +170,7 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// Does a part of what is due, worth about as much as writing so many points; answers whether there is more.
-    fn do_some<K: Sink>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
+    fn do_some<K: RowSink<S>>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
         let (Some(closed), Some(gone)) = (self.closed_below, self.gone_below) else { return Ok(false) };
         let has_closed = |engine: &Self| engine.windows.first_key_value().is_some_and(|(number, _)| *number < closed);
         if has_closed(self) && !self.staging.is_empty() {

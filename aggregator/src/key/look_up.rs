@@ -8,7 +8,7 @@
 use super::{Admitted, Key, Role, StreamMemo, Streams};
 use crate::{AggregatorConfig, Refusal};
 use core::hash::{BuildHasher, Hasher};
-use metric_model::{Observation, TagSet};
+use metric_model::{Observation, TagSet, Timestamp};
 
 /// The tag set and the stream that were found last.
 #[derive(Clone, Copy, Default, Debug)]
@@ -28,10 +28,21 @@ impl Streams {
         window: i64,
         config: &AggregatorConfig,
     ) -> Result<Admitted, Refusal> {
-        let key = Key::of(seen);
-        match self.look_up(&key) {
+        self.resolve_key(&Key::of(seen), seen.time(), window, config)
+    }
+
+    /// The same, of a key at an instant.
+    #[inline]
+    pub(crate) fn resolve_key(
+        &mut self,
+        key: &Key<'_>,
+        time: Timestamp,
+        window: i64,
+        config: &AggregatorConfig,
+    ) -> Result<Admitted, Refusal> {
+        match self.look_up(key) {
             Some(stream) if self.has_place(stream) => Ok(Admitted { stream, folded: false }),
-            known => self.admit(known, &key, seen.time(), window, config),
+            known => self.admit(known, key, time, window, config),
         }
     }
 

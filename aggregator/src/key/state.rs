@@ -47,7 +47,7 @@ impl Streams {
             let name = input.text()?;
             let kind = kind_of(input.byte()?)?;
             let unit = Unit::new(input.text()?);
-            let form = Form::from_byte(input.byte()?)?;
+            let form = Form::from_byte(input.byte()?).filter(|form| form.fits(kind))?;
             let metric = Key { name, kind, unit, tags: &TagSet::new() };
             if streams.find_metric(streams.hash_metric(&metric), &metric).is_some() {
                 return None;
@@ -129,6 +129,23 @@ impl Streams {
 }
 
 impl Form {
+    /// Whether a metric of this kind may keep that.
+    pub(crate) fn fits(self, kind: Kind) -> bool {
+        match self {
+            Self::Total => kind == Kind::Count,
+            Self::Gauge => kind != Kind::Count,
+            Self::Distribution(_) => kind == Kind::Measure,
+        }
+    }
+
+    /// The precision of the percentiles, if it has them.
+    pub(crate) const fn precision(self) -> Option<Precision> {
+        match self {
+            Self::Distribution(precision) => Some(precision),
+            Self::Total | Self::Gauge => None,
+        }
+    }
+
     fn to_byte(self) -> u8 {
         match self {
             Self::Total => 0,

@@ -6,9 +6,9 @@
 //! Only what has many values has a gauge and a sketch, apart from the cell.
 
 use crate::Sketch;
+use crate::gauge::{Gauge, Term, Total};
 use crate::key::Form;
-use crate::sum::Sum;
-use metric_model::Stats;
+use crate::row::State;
 
 /// A cell, whose it is, and what was written of it.
 #[derive(Clone, Debug)]
@@ -26,14 +26,6 @@ pub(super) struct Owner {
     pub(super) stream: u32,
     /// Twice the number of times that it was written, and one more when it changed since.
     pub(super) written: u32,
-}
-
-/// One observation on its way into a cell.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Term {
-    pub(crate) value: f64,
-    pub(crate) time: i64,
-    pub(crate) position: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +49,8 @@ enum Body<S> {
     },
     Gauge(Box<Gauge>),
     Distribution(Box<Distribution<S>>),
+    /// Of a measure of which some values came as a sum of others: no sketch can tell its percentiles.
+    Summed(Box<Gauge>),
 }
 
 /// So many values stand in the cell.
@@ -79,20 +73,6 @@ struct Kept<'a> {
     /// The index of the last value.
     latest: u8,
     last: Last,
-}
-
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Total {
-    pub(super) sum: Sum,
-    pub(super) count: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gauge {
-    pub(super) total: Total,
-    pub(super) min: f64,
-    pub(super) max: f64,
-    pub(super) last: Term,
 }
 
 #[derive(Clone, Debug)]
@@ -131,75 +111,6 @@ impl Owner {
     }
 }
 
-impl Term {
-    /// By event time, then position in the input; two nodes may have given one position twice, so that the value
-    /// decides last.
-    fn is_before(&self, other: &Self) -> bool {
-        let times = (self.time, self.position).cmp(&(other.time, other.position));
-        times.then(self.value.total_cmp(&other.value)).is_lt()
-    }
-}
-
-impl Total {
-    fn add(&mut self, value: f64) {
-        self.sum.add(value);
-        self.count = self.count.saturating_add(1);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.sum.merge(other.sum);
-        self.count = self.count.saturating_add(other.count);
-    }
-}
-
-impl Gauge {
-    fn new() -> Self {
-        let first = Term { value: 0.0, time: i64::MIN, position: 0 };
-        Self { total: Total::default(), min: f64::INFINITY, max: f64::NEG_INFINITY, last: first }
-    }
-
-    fn of(kept: Kept<'_>) -> Self {
-        let mut gauge = Self::new();
-        for value in kept.values {
-            gauge.add_value(*value);
-        }
-        gauge.last = kept.last().unwrap_or(gauge.last);
-        gauge
-    }
-
-    #[inline]
-    fn add(&mut self, term: &Term) {
-        if term.time > self.last.time || self.total.count == 0 || self.last.is_before(term) {
-            self.last = *term;
-        }
-        self.add_value(term.value);
-    }
-
-    #[inline]
-    fn add_value(&mut self, value: f64) {
-        self.total.add(value);
-        if value < self.min {
-            self.min = value;
-        }
-        if value > self.max {
-            self.max = value;
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        if self.total.count == 0 || self.last.is_before(&other.last) {
-            self.last = other.last;
-        }
-        self.total.merge(&other.total);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-    }
-
-    fn stats(&self) -> Stats {
-        Stats::sample(self.total.count, self.total.sum.value(), self.min, self.max, self.last.value)
-    }
-}
-
 impl Last {
     /// Takes note of a term that is about to be the next of the values. `latest` is the index of the last one so far.
     #[inline]
@@ -220,6 +131,10 @@ impl Kept<'_> {
     /// The last value; `None` when there are none.
     fn last(&self) -> Option<Term> {
         self.values.get(usize::from(self.latest)).map(|value| self.last.term(*value))
+    }
+
+    fn gauge(&self) -> Gauge {
+        Gauge::of(self.values, self.last())
     }
 }
 
@@ -270,6 +185,10 @@ impl<S: Sketch> Cell<S> {
         Self { owner, body: Body::Gauge(Box::new(gauge)) }
     }
 
+    pub(super) fn of_summed(owner: Owner, gauge: Gauge) -> Self {
+        Self { owner, body: Body::Summed(Box::new(gauge)) }
+    }
+
     /// With the values of the sketch where it has kept them, as they would have come in.
     pub(super) fn of_distribution(owner: Owner, form: Form, gauge: Gauge, sketch: S) -> Option<Self> {
         let kept = sketch.kept().filter(|kept| kept.len() as u64 == gauge.total.count && !kept.is_empty());
@@ -292,7 +211,7 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn bytes(&self) -> usize {
         match &self.body {
             Body::Total(_) => 0,
-            Body::Few { form: Form::Gauge, .. } | Body::Gauge(_) => size_of::<Gauge>(),
+            Body::Few { form: Form::Gauge, .. } | Body::Gauge(_) | Body::Summed(_) => size_of::<Gauge>(),
             Body::Few { .. } => 0,
             Body::List { values, .. } => values.capacity() * size_of::<f64>(),
             Body::Distribution(distribution) => distribution.bytes(),
@@ -310,7 +229,7 @@ impl<S: Sketch> Cell<S> {
         // What a cell is changes twice at most, so each kind of cell has a short loop of its own.
         match &mut self.body {
             Body::Total(total) => terms.for_each(|term| total.add(term.value)),
-            Body::Gauge(gauge) => terms.for_each(|term| gauge.add(&term)),
+            Body::Gauge(gauge) | Body::Summed(gauge) => terms.for_each(|term| gauge.add(&term)),
             Body::Distribution(distribution) => terms.for_each(|term| distribution.add(&term)),
             Body::Few { .. } | Body::List { .. } => terms.for_each(|term| self.add_kept(&term)),
         }
@@ -332,7 +251,7 @@ impl<S: Sketch> Cell<S> {
                 values.push(term.value);
             }
             Body::Total(total) => total.add(term.value),
-            Body::Gauge(gauge) => gauge.add(term),
+            Body::Gauge(gauge) | Body::Summed(gauge) => gauge.add(term),
             Body::Distribution(distribution) => distribution.add(term),
             Body::Few { .. } | Body::List { .. } => {
                 self.grow();
@@ -369,7 +288,7 @@ impl<S: Sketch> Cell<S> {
     /// Works out what was left for later: from here on there are a gauge and a sketch.
     fn set_apart(&mut self) {
         let Some(kept) = self.kept() else { return };
-        let gauge = Gauge::of(kept);
+        let gauge = kept.gauge();
         self.body = match kept.form {
             Form::Distribution(_) => {
                 let sketch = sketch(kept.form, kept.values);
@@ -389,14 +308,14 @@ impl<S: Sketch> Cell<S> {
             Body::List { form, latest, last, values } => {
                 Some(Kept { form: *form, values, latest: *latest, last: *last })
             }
-            Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
+            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) | Body::Distribution(_) => None,
         }
     }
 
     fn last_mut(&mut self) -> Option<(&mut u8, &mut Last)> {
         match &mut self.body {
             Body::Few { latest, last, .. } | Body::List { latest, last, .. } => Some((latest, last)),
-            Body::Total(_) | Body::Gauge(_) | Body::Distribution(_) => None,
+            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) | Body::Distribution(_) => None,
         }
     }
 
@@ -411,7 +330,7 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn gauge(&self) -> Option<Gauge> {
         match &self.body {
             Body::Gauge(gauge) => Some(**gauge),
-            Body::Few { form: Form::Gauge, .. } => self.kept().map(Gauge::of),
+            Body::Few { form: Form::Gauge, .. } => self.kept().map(|kept| kept.gauge()),
             _ => None,
         }
     }
@@ -420,10 +339,10 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn with_distribution<T>(&self, look: impl FnOnce(&Gauge, &S) -> T) -> Option<T> {
         match &self.body {
             Body::Distribution(found) => Some(look(&found.gauge, &found.sketch)),
-            Body::Total(_) | Body::Gauge(_) => None,
+            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) => None,
             Body::Few { .. } | Body::List { .. } => {
                 let kept = self.kept().filter(|kept| matches!(kept.form, Form::Distribution(_)))?;
-                Some(look(&Gauge::of(kept), &sketch(kept.form, kept.values)))
+                Some(look(&kept.gauge(), &sketch(kept.form, kept.values)))
             }
         }
     }
@@ -433,7 +352,7 @@ impl<S: Sketch> Cell<S> {
         let position = match &mut self.body {
             Body::Total(_) => return,
             Body::Few { last, .. } | Body::List { last, .. } => &mut last.position,
-            Body::Gauge(gauge) => &mut gauge.last.position,
+            Body::Gauge(gauge) | Body::Summed(gauge) => &mut gauge.last.position,
             Body::Distribution(distribution) => &mut distribution.gauge.last.position,
         };
         *position = position.saturating_add(after);
@@ -455,6 +374,9 @@ impl<S: Sketch> Cell<S> {
             }
         }
         self.set_apart();
+        if other.summed().is_some() {
+            self.give_up_sketch();
+        }
         match &mut self.body {
             Body::Total(total) => {
                 if let Some(theirs) = other.total() {
@@ -463,6 +385,11 @@ impl<S: Sketch> Cell<S> {
             }
             Body::Gauge(gauge) => {
                 if let Some(theirs) = other.gauge() {
+                    gauge.merge(&theirs);
+                }
+            }
+            Body::Summed(gauge) => {
+                if let Some(theirs) = other.any_gauge() {
                     gauge.merge(&theirs);
                 }
             }
@@ -476,19 +403,54 @@ impl<S: Sketch> Cell<S> {
         }
     }
 
-    pub(super) fn stats(&self) -> Stats {
+    /// Takes in what others have summed.
+    pub(super) fn add_summary(&mut self, summary: &Gauge) {
+        self.owner.set_changed();
+        self.set_apart();
+        self.give_up_sketch();
+        match &mut self.body {
+            Body::Total(total) => total.merge(&summary.total),
+            Body::Gauge(gauge) | Body::Summed(gauge) => gauge.merge(summary),
+            Body::Few { .. } | Body::List { .. } | Body::Distribution(_) => {}
+        }
+    }
+
+    /// From here on no percentiles are told, whatever else comes.
+    fn give_up_sketch(&mut self) {
+        if let Body::Distribution(found) = &self.body {
+            self.body = Body::Summed(Box::new(found.gauge));
+        }
+    }
+
+    pub(super) fn summed(&self) -> Option<&Gauge> {
+        match &self.body {
+            Body::Summed(gauge) => Some(gauge),
+            _ => None,
+        }
+    }
+
+    /// The gauge of whatever has one, worked out if need be.
+    pub(super) fn any_gauge(&self) -> Option<Gauge> {
+        match &self.body {
+            Body::Gauge(gauge) | Body::Summed(gauge) => Some(**gauge),
+            Body::Distribution(found) => Some(found.gauge),
+            Body::Few { .. } | Body::List { .. } => self.kept().map(|kept| kept.gauge()),
+            Body::Total(_) => None,
+        }
+    }
+
+    /// All that it holds, for a row.
+    #[inline]
+    pub(super) fn state(&self) -> State<'_, S> {
         if let Some(kept) = self.kept() {
-            let stats = Gauge::of(kept).stats();
-            return match kept.form {
-                Form::Distribution(precision) => with(stats, S::percentiles_of(kept.values, precision)),
-                Form::Gauge | Form::Total => stats,
-            };
+            return State::Values(kept.values, kept.last());
         }
         match &self.body {
-            Body::Total(total) => Stats::count(total.count, total.sum.value()),
-            Body::Gauge(gauge) => gauge.stats(),
-            Body::Distribution(found) => with(found.gauge.stats(), found.sketch.percentiles()),
-            Body::Few { .. } | Body::List { .. } => Stats::count(0, 0.0),
+            Body::Total(total) => State::Total(total),
+            Body::Gauge(gauge) => State::Gauge(gauge),
+            Body::Summed(gauge) => State::Summed(gauge),
+            Body::Distribution(found) => State::Distribution(&found.gauge, &found.sketch),
+            Body::Few { .. } | Body::List { .. } => State::Values(&[], None),
         }
     }
 
@@ -498,15 +460,8 @@ impl<S: Sketch> Cell<S> {
         match &self.body {
             Body::Total(_) | Body::Few { .. } => 0,
             Body::List { values, .. } => values.last().map_or(0, |value| value.to_bits()),
-            Body::Gauge(gauge) => gauge.total.count,
+            Body::Gauge(gauge) | Body::Summed(gauge) => gauge.total.count,
             Body::Distribution(found) => found.gauge.total.count ^ found.sketch.heap_bytes() as u64,
         }
-    }
-}
-
-fn with(stats: Stats, percentiles: Option<metric_model::Percentiles>) -> Stats {
-    match percentiles {
-        Some(percentiles) => stats.with_percentiles(percentiles),
-        None => stats,
     }
 }

@@ -1,10 +1,9 @@
 //! A window in a snapshot, and the sum of two aggregators' windows.
 
-use super::cell::{Gauge, Total};
-use super::{Cell, OpenWindow, Owner, Term};
+use super::{Cell, OpenWindow, Owner};
 use crate::codec::{Reader, Writer};
+use crate::gauge::{Gauge, Total};
 use crate::key::{Form, InOrder, Streams};
-use crate::sum::Sum;
 use crate::{Persist, Sketch};
 use metric_model::Window;
 
@@ -13,8 +12,9 @@ const LISTS: [fn(Form) -> bool; 3] =
     [|form| form == Form::Total, |form| form == Form::Gauge, |form| matches!(form, Form::Distribution(_))];
 
 impl<S: Persist> OpenWindow<S> {
-    /// Writes the cells in the order of output, each with its stream's place in that order.
-    pub(crate) fn encode(&self, order: &InOrder, streams: &Streams, out: &mut Writer) {
+    /// Writes the cells in the order of output, each with its stream's place in that order; `marks` says whether
+    /// distributions are told from what others have summed.
+    pub(crate) fn encode(&self, order: &InOrder, streams: &Streams, marks: bool, out: &mut Writer) {
         for is_of_list in LISTS {
             let of_list = self.cells.iter().filter(|cell| streams.form(cell.owner.stream).is_some_and(is_of_list));
             let mut cells: Vec<_> = of_list.map(|cell| (order.place(cell.owner.stream), cell)).collect();
@@ -23,7 +23,7 @@ impl<S: Persist> OpenWindow<S> {
             for (place, cell) in cells {
                 out.number(u64::from(place));
                 out.number(u64::from(cell.owner.written));
-                cell.encode(out);
+                cell.encode(marks, out);
             }
         }
     }
@@ -33,6 +33,7 @@ impl<S: Persist> OpenWindow<S> {
         window: Window,
         serial: u32,
         order: &InOrder,
+        marks: bool,
         streams: &mut Streams,
     ) -> Option<Self> {
         let mut read = Self::new(window, serial);
@@ -47,7 +48,7 @@ impl<S: Persist> OpenWindow<S> {
                     return None;
                 }
                 before = Some(place);
-                let cell = Cell::decode(input, Owner { stream, written }, form)?;
+                let cell = Cell::decode(input, Owner { stream, written }, form, window, marks)?;
                 // No cell is kept that was neither written nor is to be.
                 if !cell.owner.is_changed() && cell.owner.revision() == 0 {
                     return None;
@@ -91,72 +92,41 @@ impl<S: Sketch> OpenWindow<S> {
 }
 
 impl<S: Persist> Cell<S> {
-    fn encode(&self, out: &mut Writer) {
+    fn encode(&self, marks: bool, out: &mut Writer) {
         if let Some(total) = self.total() {
-            total.encode(out);
-        } else if let Some(gauge) = self.gauge() {
-            gauge.encode(out);
-        } else {
-            self.with_distribution(|gauge, sketch| {
-                gauge.encode(out);
-                let mut bytes = Vec::new();
-                sketch.encode(&mut bytes);
-                out.bytes(&bytes);
-            });
+            return total.encode(out);
         }
+        if let Some(gauge) = self.gauge() {
+            return gauge.encode(out);
+        }
+        let summed = self.summed();
+        if marks {
+            out.flag(summed.is_some());
+        }
+        if let Some(gauge) = summed {
+            return gauge.encode(out);
+        }
+        self.with_distribution(|gauge, sketch| {
+            gauge.encode(out);
+            let mut bytes = Vec::new();
+            sketch.encode(&mut bytes);
+            out.bytes(&bytes);
+        });
     }
 
-    fn decode(input: &mut Reader<'_>, owner: Owner, form: Form) -> Option<Self> {
+    fn decode(input: &mut Reader<'_>, owner: Owner, form: Form, window: Window, marks: bool) -> Option<Self> {
+        let gauge = |input: &mut Reader<'_>| Gauge::decode(input).filter(|gauge| gauge.ends_in(window));
         match form {
             Form::Total => Some(Self::of_total(owner, Total::decode(input)?)),
-            Form::Gauge => Some(Self::of_gauge(owner, Gauge::decode(input)?)),
-            Form::Distribution(_) => {
-                let gauge = Gauge::decode(input)?;
-                Self::of_distribution(owner, form, gauge, S::decode(input.bytes()?)?)
+            Form::Gauge => Some(Self::of_gauge(owner, gauge(input)?)),
+            Form::Distribution(_) if marks && input.flag()? => Some(Self::of_summed(owner, gauge(input)?)),
+            Form::Distribution(precision) => {
+                let gauge = gauge(input)?;
+                let sketch = S::decode(input.bytes()?)?;
+                // What is restored must make rows that can be read again.
+                let is_its_own = sketch.is_of(precision, &gauge.stats());
+                if is_its_own { Self::of_distribution(owner, form, gauge, sketch) } else { None }
             }
         }
-    }
-}
-
-impl Total {
-    fn encode(&self, out: &mut Writer) {
-        out.number(self.count);
-        let [low, high, carry] = self.sum.to_words();
-        // Nearly all sums fit into 128 bits: the carry is then the sign.
-        let sign = (high as i64 >> 63) as u64;
-        out.flag(carry != sign);
-        out.raw(&low.to_le_bytes());
-        out.signed(high as i64);
-        if carry != sign {
-            out.signed(carry as i64);
-        }
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Option<Self> {
-        let count = input.number()?;
-        let wide = input.flag()?;
-        let low = u64::from_le_bytes(input.raw(8)?.try_into().ok()?);
-        let high = input.signed()?;
-        let carry = if wide { input.signed()? } else { high >> 63 };
-        let told = !wide || carry != high >> 63;
-        (count > 0 && told).then_some(Self { sum: Sum::from_words([low, high as u64, carry as u64]), count })
-    }
-}
-
-impl Gauge {
-    fn encode(&self, out: &mut Writer) {
-        self.total.encode(out);
-        out.double(self.min);
-        out.double(self.max);
-        out.double(self.last.value);
-        out.signed(self.last.time);
-        out.number(self.last.position);
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Option<Self> {
-        let total = Total::decode(input)?;
-        let (min, max) = (input.double()?, input.double()?);
-        let last = Term { value: input.double()?, time: input.signed()?, position: input.number()? };
-        (min <= last.value && last.value <= max).then_some(Self { total, min, max, last })
     }
 }

@@ -2,8 +2,8 @@
 
 use super::OpenWindow;
 use crate::Sketch;
-use crate::key::{Key, Streams};
-use metric_model::{DataPoint, Sink};
+use crate::key::Streams;
+use crate::row::{Row, RowSink};
 
 /// How far the writing of a window has come.
 ///
@@ -82,7 +82,7 @@ impl<S: Sketch> OpenWindow<S> {
     /// when all are written. When the sink refuses a point, nothing counts as written.
     ///
     /// The streams are in order.
-    pub(crate) fn write_some<K: Sink>(
+    pub(crate) fn write_some<K: RowSink<S>>(
         &mut self,
         writing: &mut Writing,
         most: usize,
@@ -129,11 +129,10 @@ impl<S: Sketch> OpenWindow<S> {
         cell.touch() ^ streams.key(cell.owner.stream).map_or(0, |key| key.tags.text_len() as u64)
     }
 
-    fn write_cell<K: Sink>(&mut self, due: Due, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
+    fn write_cell<K: RowSink<S>>(&mut self, due: Due, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
         let Some(cell) = self.cells.get_mut(due.cell as usize) else { return Ok(()) };
-        if let Some(Key { name, kind, unit, tags }) = streams.key(cell.owner.stream) {
-            let point = DataPoint::new(self.window, kind, name, unit, tags, cell.stats());
-            sink.write(&point.with_revision(cell.owner.revision()))?;
+        if let Some((key, form)) = streams.key_and_form(cell.owner.stream) {
+            sink.row(&Row::new(self.window, key, form, cell.owner.revision(), cell.state()))?;
         }
         cell.owner.set_written();
         Ok(())
