@@ -86,7 +86,7 @@ impl Reader {
         };
         if let Some(rest) = asked(Families::DYNO_STATE, "State changed from ") {
             let is_state = |text: &str| {
-                (1..=32).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_')
+                (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
             };
             let Some((from, to)) = rest.split_once(" to ").filter(|(from, to)| is_state(from) && is_state(to)) else {
                 return Some(Class::UnreadRuntime);
@@ -111,9 +111,9 @@ impl Reader {
             return Some(Class::DynoEvent);
         }
         if let Some(rest) = asked(Families::MEM_PROCESS, "Process running mem=") {
-            let Some(octets) = memory(rest) else { return Some(Class::UnreadRuntime) };
+            let Some(bytes) = memory(rest) else { return Some(Class::UnreadRuntime) };
             self.dyno_tags(proc_id);
-            self.event(&native::PROCESS, octets, out);
+            self.event(&native::PROCESS, bytes, out);
             return Some(Class::DynoEvent);
         }
         None
@@ -163,19 +163,19 @@ impl Reader {
 /// Whether a line of a dyno that holds no sample we know looks as if it held some: it begins with a pair, as no sentence
 /// does, or there is a `sample#` on it. In 2013 it was `source=web.1 measure=load_avg_1m val=0.10`.
 fn is_like_samples(line: &[u8]) -> bool {
-    let first = line.split(|octet| *octet <= b' ').next().unwrap_or_default();
-    first.iter().position(|octet| *octet == b'=').is_some_and(|place| place > 0)
+    let first = line.split(|byte| *byte <= b' ').next().unwrap_or_default();
+    first.iter().position(|byte| *byte == b'=').is_some_and(|place| place > 0)
         || line.windows(7).any(|window| window == b"sample#")
 }
 
 /// `Release v83 created by user@example.com`
 fn is_release(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"Release v") else { return false };
-    let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && rest.get(digits..).is_some_and(|rest| rest.starts_with(b" created by "))
 }
 
-/// `1038M(202.8%)` in octets. Its M is the MB of the other lines.
+/// `1038M(202.8%)` in bytes. Its M is the MB of the other lines.
 fn memory(text: &str) -> Option<f64> {
     let written = text.split_once('(').map_or(text, |(written, _)| written);
     let value = logfmt_metrics::number(written.trim_ascii_end().as_bytes()).ok()?;
@@ -203,7 +203,7 @@ fn type_of(name: &str) -> &str {
 
 /// `web` of `web.1`; a name without a number is its own type.
 pub(super) fn dyno_type(name: &[u8]) -> &[u8] {
-    let Some(dot) = name.iter().rposition(|octet| *octet == b'.').filter(|dot| *dot > 0) else { return name };
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else { return name };
     let (kind, number) = name.split_at(dot);
     if number.len() > 1 && number[1..].iter().all(u8::is_ascii_digit) { kind } else { name }
 }

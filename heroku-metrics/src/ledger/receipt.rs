@@ -61,7 +61,7 @@ pub struct Receipt {
     seldom: [u64; SELDOM.len()],
 }
 
-/// Why octets were skipped, by the names of [`FramingErrorKind`](heroku_syslog::FramingErrorKind). `other` is one of a newer
+/// Why bytes were skipped, by the names of [`FramingErrorKind`](heroku_syslog::FramingErrorKind). `other` is one of a newer
 /// version of the crate: nothing is lost from the books on that account. Snapshots keep the order: new ones go to the end.
 const FRAMING: [&str; 5] = ["bad_length", "too_long", "truncated", "length_off", OTHER];
 
