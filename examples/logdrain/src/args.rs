@@ -74,6 +74,15 @@ http://127.0.0.1:8514/ shows them at once; their rows come when their minute has
 two minutes. A recording gives no rows, as its minutes are over: replay is for those.
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
+    /// Ask a server on this machine whether it is ready: for containers and scripts
+    #[command(after_help = "\
+Examples:
+  logdrain health
+  logdrain health --config /etc/logdrain.toml
+
+It asks for /readyz at the address, and with TLS, as `serve` is told to listen; the certificate is not checked.
+Exit status: 0 ready; 1 not ready, or no answer; 2 the configuration cannot be read.")]
+    Health(HealthArgs),
     /// Check the store of `serve`: its structure, every kept delivery, the snapshots
     #[command(after_help = "\
 Examples:
@@ -254,6 +263,19 @@ pub(crate) struct ServeArgs {
     /// Believe this machine's clock at the start, however far it is from the last minute in the store
     #[arg(long)]
     pub(crate) believe_clock: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HealthArgs {
+    /// The configuration of the server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where it listens [default: as the configuration says, else 127.0.0.1:8514]
+    #[arg(long, value_parser = crate::address::parse, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// How long its answer may take
+    #[arg(long, value_parser = duration, default_value = "3s", value_name = "DURATION")]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,12 +8,14 @@
 //! args -> serve           (a drain: intake, journal, pipelines, sinks)
 //!      -> doctor          (what its store looks like)
 //!      -> drains          (who has a place in it)
+//!      -> health          (whether it is ready)
 //! ```
 
 mod address;
 mod args;
 mod escape;
 mod failure;
+mod health;
 mod input;
 mod interrupt;
 mod json;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Doctor(args) => serve::doctor(&args),
         Command::Drains(args) => serve::drains(&args),
     };

@@ -118,6 +118,7 @@ fn examples_of_serve_and_doctor_run() {
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
         assert_eq!(wait_until("its end", || child.try_wait().unwrap()).code(), Some(0), "{line}: {}", said());
     }
+    assert!(!examples(&["health"]).is_empty());
     for line in examples(&["doctor"]) {
         succeeds(&dir, &replaced(&line));
     }

@@ -34,6 +34,7 @@ mod intake;
 mod journal;
 mod lateness;
 mod metrics;
+mod notify;
 mod opening;
 mod operator;
 mod page;
@@ -61,6 +62,7 @@ use opening::{Closed, Opened};
 use reload::Running;
 use sinks::{JsonLines, otlp};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -165,6 +167,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     runtime.spawn(signals(running, ending.clone()));
     let telling = intake.clone();
     runtime.spawn(async move { telling.tell().await });
+    runtime.spawn(notify::stay_alive());
+    // Before the store is open: a disk that does not work is waited for, and is no failure to start.
+    notify::tell(notify::READY);
     let close = move || {
         let _ = close.send(true);
         let both = async {
@@ -238,6 +243,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         Ok(Ending::Asked) | Err(_) => tracing::info!("asked to stop: requests at hand are answered"),
         Ok(Ending::ThreadEnded) => tracing::error!("a thread has ended: stopping"),
     }
+    notify::tell(notify::STOPPING);
     stop.store(true, Ordering::Release);
     #[cfg(unix)]
     drop(door);
@@ -258,6 +264,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     };
     drop(lock);
     outcome
+}
+
+/// Where a server with these arguments listens for deliveries, and whether that is encrypted.
+pub(crate) fn listens_on(args: &ServeArgs) -> Result<(SocketAddr, bool), Failure> {
+    let config = Config::from_text(args, &Config::text(args)?)?;
+    Ok((config.listen, config.tls.is_some()))
 }
 
 /// Opens the store, and tries again while the disk does not let it; deliveries are answered with 503 meanwhile. `None`

@@ -2,12 +2,21 @@
 
 /// The bytes of memory that there are for this process, as far as the system says.
 pub(super) fn memory() -> Option<usize> {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
-    });
+    let total = total();
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     [total, group].into_iter().flatten().min()
+}
+
+/// Asked of the kernel: a unit with `ProcSubset=pid` has no `/proc/meminfo`.
+#[cfg(target_os = "linux")]
+fn total() -> Option<usize> {
+    let info = rustix::system::sysinfo();
+    usize::try_from(info.totalram).ok()?.checked_mul(usize::try_from(info.mem_unit).ok()?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn total() -> Option<usize> {
+    None
 }
 
 /// Asks the system for so many open files, and answers how many there may be; `None` where nobody knows.
