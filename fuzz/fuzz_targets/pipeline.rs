@@ -1,17 +1,28 @@
-//! A body through everything: the books balance, and the same octets give the same points.
+//! A body through everything, read as by default and with all that can be asked for: the books balance, and the same
+//! bytes give the same points.
 #![no_main]
 
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig};
+use heroku_metrics::{
+    CustomFrom, DialectPolicy, DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    assert_eq!(points(body), points(body));
+    let all = ExtractorConfig::new()
+        .native_set(NativeSet::Extended)
+        .families(Families::ALL)
+        .dyno_identity(DynoIdentity::Type)
+        .one_off_dynos(false)
+        .custom_from(CustomFrom::AnyApp);
+    for config in [ExtractorConfig::new(), all] {
+        assert_eq!(points(body, config.clone()), points(body, config));
+    }
 });
 
-fn points(body: &[u8]) -> Vec<DataPointBuf> {
-    let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname);
+fn points(body: &[u8], config: ExtractorConfig) -> Vec<DataPointBuf> {
+    let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname).extractor(config);
     let mut pipeline = Pipeline::new(config).expect("the defaults agree");
     let receipt = pipeline.ingest(&Delivery::new(body));
     assert!(receipt.balances(), "{receipt:?}");
