@@ -204,6 +204,32 @@ fn a_snapshot_without_summaries_is_of_version_1_and_one_with_them_of_version_2()
     }
 }
 
+/// A snapshot as version 2 wrote it: whoever changes the format keeps reading this one.
+#[test]
+fn a_snapshot_of_version_2_is_read() {
+    let mut fresh = engine(AggregatorConfig::new());
+    for n in 0..100 {
+        let _ = see(&mut fresh, Kind::Measure, n, n as f64 * 1.7);
+        if n % 40 == 7 {
+            let _ = sum_up(&mut fresh, Kind::Measure, n, SIX);
+        }
+    }
+    let _ = sum_up(&mut fresh, Kind::Count, 0, Stats::count(0, 0.0));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/snapshot-v2.bin");
+    if std::env::var_os("HEROKU_METRICS_WRITE").is_some() {
+        std::fs::write(path, fresh.snapshot(b"some position")).unwrap();
+    }
+    let bytes = std::fs::read(path).unwrap();
+    let (mut read, position) = Aggregator::restore(AggregatorConfig::new(), &bytes).unwrap();
+    assert_eq!((position.as_slice(), read.ledger()), (&b"some position"[..], fresh.ledger()));
+    for engine in [&mut read, &mut fresh] {
+        let _ = see(engine, Kind::Measure, 61, 3.0);
+    }
+    let points = points(read);
+    assert_eq!(points, self::points(fresh));
+    assert!(points.iter().all(|point| point.as_point().stats().is_summed()) && points.len() == 2);
+}
+
 #[test]
 fn the_mark_goes_through_rows_and_their_bytes() {
     let row = |fill: fn(&mut Aggregator)| {

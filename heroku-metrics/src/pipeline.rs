@@ -266,7 +266,8 @@ impl<S: Sketch> Pipeline<S> {
         self.aggregator.observe(observation)
     }
 
-    /// Says what time it is: closes the windows that are over, with their lateness, and writes their points.
+    /// Says what time it is: closes the windows that are over, with their lateness, and writes their points, or to a
+    /// [`RowSink`] whole rows, which can be kept and added up.
     ///
     /// # Errors
     /// What the sink answers; the window stays and is written again the next time.

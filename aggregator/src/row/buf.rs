@@ -170,6 +170,25 @@ impl<S: Sketch> RowBuf<S> {
     ///
     /// # Errors
     /// When the two are not of one window, name, kind, unit, tag set and precision. Nothing is changed then.
+    ///
+    /// ```
+    /// use core::convert::Infallible;
+    /// use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, Row, RowBuf, RowMergeError};
+    ///
+    /// let none = TagSet::new();
+    /// let mut rows: Vec<RowBuf> = Vec::new();
+    /// for (node, second) in [(0.1, 0), (0.2, 0), (0.3, 60)] {
+    ///     let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    ///     let _ = engine.observe(&Observation::count("paid", Value::plain(node), &none, Timestamp::from_unix_seconds(second)));
+    ///     engine.finish(&mut EachRow(|row: &Row<'_>| Ok::<(), Infallible>(rows.push(row.to_row_buf()))))?;
+    /// }
+    /// let mut all = rows[0].clone();
+    /// all.merge(&rows[1])?;
+    /// assert_eq!(all.point().stats().sum(), 0.3);
+    /// assert_eq!(all.merge(&rows[2]), Err(RowMergeError::Window));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), RowMergeError> {
         for (is_same, error) in [
             (self.name == other.name, RowMergeError::Name),

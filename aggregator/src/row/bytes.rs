@@ -79,7 +79,7 @@ impl<S: Persist> RowBuf<S> {
     ///
     /// # Errors
     /// When the bytes are no row, or not one alone, or damaged: every truncation and damage of any single byte is found. Any
-    /// bytes are safe to offer; memory is at most a small multiple of their number.
+    /// bytes are safe to offer; a forged sketch takes at most some hundred times as many in memory.
     ///
     /// ```
     /// use minute_aggregator::{MinuteSketch, RowBuf, RowErrorKind};

@@ -15,6 +15,12 @@ pub struct RowError {
 }
 
 /// What a [`RowError`] is about.
+///
+/// ```
+/// use minute_aggregator::{MinuteSketch, RowBuf, RowErrorKind};
+/// let error = RowBuf::<MinuteSketch>::from_bytes(b"MR\x02").unwrap_err();
+/// assert_eq!(error.kind(), RowErrorKind::Version);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RowErrorKind {
