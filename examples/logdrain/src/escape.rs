@@ -105,7 +105,8 @@ impl fmt::Display for Escaped<'_> {
             let reads_as_escape = c == '\\' && self.0[place..].starts_with("\\u{");
             // A mark at the start would stand on what is printed before this text.
             let stands_alone = place == 0 && c.width() == Some(0);
-            if watch.is_hostile(c) || c.is_control() || is_in(UNSEEN, c) || reads_as_escape || stands_alone {
+            if watch.is_hostile(c) || c.is_control() || (c > '~' && is_in(UNSEEN, c)) || reads_as_escape || stands_alone
+            {
                 write!(f, "{}", c.escape_unicode())?;
             } else {
                 f.write_char(c)?;

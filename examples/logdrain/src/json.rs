@@ -5,7 +5,7 @@
 
 use crate::escape::Watch;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use serde_json::ser::{Formatter, Serializer};
 use std::io;
 
 /// Writes `value`.
@@ -13,7 +13,7 @@ use std::io;
 /// # Errors
 /// Those of `out`.
 pub(crate) fn write(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Visible(CompactFormatter))).map_err(io::Error::from)
+    value.serialize(&mut Serializer::with_formatter(out, Visible)).map_err(io::Error::from)
 }
 
 /// Writes `value` and a line end.
@@ -25,8 +25,9 @@ pub(crate) fn line(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize 
     out.write_all(b"\n")
 }
 
-struct Visible(CompactFormatter);
+struct Visible;
 
+// All else is compact by itself.
 impl Formatter for Visible {
     // The serializer escapes quotes, backslashes and ASCII controls itself; what is between them comes here.
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
@@ -47,10 +48,6 @@ impl Formatter for Visible {
             }
         }
         out.write_all(&fragment.as_bytes()[written..])
-    }
-
-    fn write_null<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.write_null(out)
     }
 }
 

@@ -52,7 +52,9 @@ fn main() -> ExitCode {
         // The reader of our output has left: `logdrain replay FILE | head` is no failure.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            failure::say(format_args!("logdrain: {failure}"));
+            // Names of files may be as hostile as text of logs.
+            let lines: Vec<_> = failure.to_string().lines().map(|line| escape::Escaped(line).to_string()).collect();
+            failure::say(format_args!("logdrain: {}", lines.join("\n")));
             failure.status().into()
         }
     }

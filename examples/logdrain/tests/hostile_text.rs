@@ -1,5 +1,9 @@
 //! Text of lines that would harm whoever looks at it on a terminal.
 
+#[path = "serve/harness.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod harness;
+
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -100,4 +104,42 @@ fn marks_do_not_spill_over_rows() {
         let text = logdrain(arguments, &body);
         assert_eq!(text.matches('\u{301}').count(), 3, "{text}");
     }
+}
+
+#[test]
+fn rows_of_a_server_hold_no_character_that_a_terminal_obeys_or_hides() {
+    let dir = harness::scratch("hostile-text");
+    let server = harness::Server::start(&dir, &[]);
+    let time = harness::time_of(harness::now_micros());
+    let body = body().replace("2026-03-14T09:26:53Z", &time);
+    // The lengths of the frames were those of the shorter time.
+    let grown = time.len() - "2026-03-14T09:26:53Z".len();
+    let body: String = body
+        .split_inclusive("🚀\n")
+        .map(|frame| frame.split_once(' ').unwrap())
+        .map(|(len, line)| format!("{} {line}", len.parse::<usize>().unwrap() + grown))
+        .collect();
+    let delivery = harness::Delivery { id: "1".to_owned(), token: "d.1".to_owned(), body: body.into_bytes() };
+    assert_eq!(delivery.send(server.address).unwrap(), 204);
+    let path = dir.join("rows.jsonl");
+    let text = harness::wait_until("rows", || {
+        std::fs::read_to_string(&path).ok().filter(|text| text.lines().count() >= HOSTILE.len())
+    });
+    assert!(HOSTILE.iter().all(|c| !text.contains(*c)), "{text}");
+    let mut values: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["tags"]["k"].as_str().unwrap().to_owned())
+        .collect();
+    values.sort_unstable();
+    let mut expected: Vec<_> = HOSTILE.iter().map(|c| format!("x{c}y")).collect();
+    expected.sort_unstable();
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn names_of_files_are_escaped_in_messages() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_logdrain")).args(["parse", "no\u{9b}31m\u{202e}file"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no\\u{9b}31m\\u{202e}file: no such file"), "{said}");
 }
