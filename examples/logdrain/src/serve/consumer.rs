@@ -25,6 +25,13 @@ const LOOK_AROUND: Duration = Duration::from_millis(200);
 /// Between two tries to read a disk that fails.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// So much time is left for counting when the program is to end.
+const COUNTED_AT_THE_END: Duration = Duration::from_secs(3);
+/// Damaged events that are told one by one.
+const NAMED: u32 = 20;
+/// With so many one after the other, the way to them is damaged rather than they.
+const HOPELESS: u32 = 1_000;
+
 #[derive(Debug)]
 pub(crate) struct Consumer<R> {
     pub(crate) pipelines: Pipelines,
@@ -45,6 +52,8 @@ pub(crate) struct Consumer<R> {
     /// Rows may not have reached the disk.
     pub(crate) is_owing: bool,
     pub(crate) doubts: Doubts,
+    /// When the end was first noticed.
+    pub(crate) asked: Option<Instant>,
 }
 
 impl<R: RowSink> Consumer<R> {
@@ -93,26 +102,63 @@ impl<R: RowSink> Consumer<R> {
     }
 
     fn read_up_to(&mut self, last: u64, due: &mut Due) -> Result<(), Stopped> {
+        let mut left_out = LeftOut::default();
         while self.pipelines.position() < last {
+            if self.is_time_up() {
+                tracing::warn!(
+                    behind = last - self.pipelines.position(),
+                    "stopped before everything was counted: the next start goes on"
+                );
+                break;
+            }
             let seq = self.pipelines.position() + 1;
             match self.reader.read(seq) {
                 Ok(Step::Event(entry)) => {
+                    left_out.in_a_row = 0;
                     if !self.take(&entry, due)? {
-                        return Ok(());
+                        break;
                     }
                 }
                 Ok(Step::Damaged { seq, why }) => {
                     self.counters.damaged.add(1);
-                    tracing::error!(seq, why, "an event of the journal is damaged and is left out");
+                    left_out.tell(seq, &why);
                     self.pipelines.pass_over(seq);
+                    if left_out.in_a_row >= HOPELESS {
+                        return Err(self.give_up(&why));
+                    }
                 }
+                Ok(Step::Missing) => match self.reader.next_after(seq) {
+                    Ok(next) => {
+                        let to = next.map_or(last, |next| next - 1).min(last);
+                        self.counters.damaged.add(to - self.pipelines.position());
+                        tracing::error!(from = seq, to, "events of the journal are missing and are left out");
+                        self.pipelines.pass_over(to);
+                    }
+                    Err(error) if error.is_damage() => return Err(self.give_up(&error)),
+                    Err(error) => self.wait(&error)?,
+                },
                 Err(error) => self.wait(&error)?,
             }
             if due.is_now(self.pipelines.position()) {
                 self.snapshot(due);
             }
         }
+        left_out.tell_rest();
         Ok(())
+    }
+
+    /// Whether the program is to end, and has been for a while: what is left is counted after the next start.
+    fn is_time_up(&mut self) -> bool {
+        self.stop.load(Ordering::Acquire) && self.asked.get_or_insert_with(Instant::now).elapsed() > COUNTED_AT_THE_END
+    }
+
+    /// Leaves word for the next start, which looks for what can be read.
+    fn give_up(&self, why: &dyn std::fmt::Display) -> Stopped {
+        tracing::error!(%why, "the journal cannot be read on");
+        if let Some(dir) = self.snapshots.parent() {
+            let _ = std::fs::write(super::journal::marker(dir), format!("{why}\n"));
+        }
+        Stopped
     }
 
     fn wait(&self, error: &StoreError) -> Result<(), Stopped> {
@@ -192,6 +238,33 @@ impl<R: RowSink> Consumer<R> {
             octets: 0,
             position: self.pipelines.position(),
         };
+    }
+}
+
+/// Tells of damaged events, each, but not of thousands.
+#[derive(Default)]
+struct LeftOut {
+    in_a_row: u32,
+    told: u32,
+    rest: Option<(u64, u64)>,
+}
+
+impl LeftOut {
+    fn tell(&mut self, seq: u64, why: &str) {
+        self.in_a_row += 1;
+        self.told += 1;
+        if self.told <= NAMED {
+            tracing::error!(seq, why, "an event of the journal is damaged and is left out");
+        } else {
+            let (first, _) = self.rest.unwrap_or((seq, seq));
+            self.rest = Some((first, seq));
+        }
+    }
+
+    fn tell_rest(&self) {
+        if let Some((from, to)) = self.rest {
+            tracing::error!(more = self.told - NAMED, from, to, "more events of the journal are damaged and left out");
+        }
     }
 }
 

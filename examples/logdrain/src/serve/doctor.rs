@@ -2,8 +2,9 @@
 
 use super::drain_name::DrainName;
 use super::event::{Entry, Event};
-use super::journal::{JournalReader, Step, StoreError, marker};
-use super::{opening, snapshot};
+use super::journal::{self, APPLICATION, JournalReader, SCHEMA, Step, StoreError, marker};
+use super::opening;
+use super::snapshot::{self, Unusable};
 use crate::args::DoctorArgs;
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
@@ -22,19 +23,24 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
     if !dir.is_dir() {
         return Err(missing("is no folder"));
     }
-    if !super::journal::path(dir).exists() {
+    if !journal::path(dir).exists() {
         return Err(missing("holds no journal"));
     }
     println!("store      {}{}", dir.display(), if opening::is_in_use(dir) { ", in use" } else { "" });
     let mut wrong = 0;
-    match JournalReader::open(dir) {
-        Ok(reader) => wrong += journal(dir, &reader),
-        Err(error) => {
-            println!("journal    cannot be read: {error}");
-            wrong += 1;
+    let newest = snapshots(&dir.join("snapshots"), &mut wrong);
+    if std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0) {
+        println!("journal    is empty, and so it was not left: the next start sets it aside and begins a new one");
+        wrong += 1;
+    } else {
+        match JournalReader::open(dir) {
+            Ok(reader) => wrong += of_journal(dir, &reader, newest),
+            Err(error) => {
+                println!("journal    cannot be read: {error}");
+                wrong += 1;
+            }
         }
     }
-    wrong += snapshots(&dir.join("snapshots"));
     if marker(dir).exists() {
         println!(
             "marked     a server met damage: its next start sets the journal aside and takes over what can be read"
@@ -45,19 +51,44 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
     Ok(if wrong == 0 { Status::Done } else { Status::BadInput })
 }
 
-fn journal(dir: &Path, reader: &JournalReader) -> u64 {
-    let size = std::fs::metadata(super::journal::path(dir)).map_or(0, |meta| meta.len());
+/// Counts what is wrong with the journal, beside a snapshot of this event.
+fn of_journal(dir: &Path, reader: &JournalReader, snapshot: u64) -> u64 {
+    let size = std::fs::metadata(journal::path(dir)).map_or(0, |meta| meta.len());
     let mut wrong = 0;
-    match (reader.schema(), reader.positions()) {
-        (Ok(schema), Ok((position, emitted))) => println!(
-            "journal    schema {schema}, {}, {position} events written, rows out up to event {emitted}",
-            number::human(size as f64, "bytes")
-        ),
+    let (schema, application) = match (reader.schema(), reader.application()) {
+        (Ok(schema), Ok(application)) => (schema, application),
         (Err(error), _) | (_, Err(error)) => {
             println!("journal    cannot be read: {error}");
             return 1;
         }
+    };
+    if application != APPLICATION {
+        println!("journal    is a database of something else: the server refuses it");
+        return 1;
     }
+    if schema > SCHEMA {
+        println!(
+            "journal    was written by a later version (schema {schema}, this one knows {SCHEMA}): this one refuses it"
+        );
+        return 1;
+    }
+    let position = match reader.standing() {
+        Ok((position, emitted, faults)) => {
+            println!(
+                "journal    schema {schema}, {}, {position} events written, rows out up to event {emitted}",
+                number::human(size as f64, "bytes")
+            );
+            for fault in &faults {
+                println!("journal    {fault}: the next start reckons it again from the events");
+            }
+            wrong += faults.len() as u64;
+            position
+        }
+        Err(error) => {
+            println!("journal    cannot be read: {error}");
+            return 1;
+        }
+    };
     match reader.check() {
         Ok(found) if found.is_empty() => println!("structure  sound"),
         Ok(found) => {
@@ -69,17 +100,38 @@ fn journal(dir: &Path, reader: &JournalReader) -> u64 {
             println!("structure  cannot be checked: {error}");
         }
     }
+    if snapshot > position {
+        println!("journal    ends at event {position}, and a snapshot is of event {snapshot}: it has lost its end");
+        wrong += 1;
+    }
     match events(reader) {
-        Ok(damaged) => wrong + damaged,
+        Ok((damaged, kept)) => {
+            wrong += damaged;
+            // A few numbers at most are behind the last event: those were said to be there.
+            let (first, last) = kept.unwrap_or((position + 1, position));
+            if first > snapshot + 1 {
+                println!(
+                    "events     {} to {} are in no snapshot, and are kept no more: their minutes are incomplete",
+                    snapshot + 1,
+                    first - 1
+                );
+                wrong += 1;
+            }
+            if kept.is_some() && last < position && snapshot < position {
+                println!("events     {} to {position} are missing", last + 1);
+                wrong += 1;
+            }
+        }
         Err(error) => {
             println!("events     cannot be read any further: {error}");
-            wrong + 1
+            wrong += 1;
         }
     }
+    wrong
 }
 
-/// Reads every event that is kept; answers how many are damaged.
-fn events(reader: &JournalReader) -> Result<u64, StoreError> {
+/// Reads every event that is kept; answers how many are damaged, and the first and the last.
+fn events(reader: &JournalReader) -> Result<(u64, Option<(u64, u64)>), StoreError> {
     let mut drains: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let (mut count, mut damaged, mut first, mut last) = (0_u64, 0_u64, None, 0);
     while let Some(seq) = reader.next_after(last)? {
@@ -97,7 +149,7 @@ fn events(reader: &JournalReader) -> Result<u64, StoreError> {
                 *deliveries += 1;
                 *octets += record.body.bytes().len() as u64;
             }
-            Step::Event(_) => {}
+            Step::Event(_) | Step::Missing => {}
             Step::Damaged { seq, why } => {
                 damaged += 1;
                 if damaged <= NAMED as u64 {
@@ -117,31 +169,39 @@ fn events(reader: &JournalReader) -> Result<u64, StoreError> {
             number::human(octets as f64, "bytes")
         );
     }
-    Ok(damaged)
+    Ok((damaged, first.map(|first| (first, last))))
 }
 
-fn snapshots(dir: &Path) -> u64 {
+/// Reads the snapshots; answers the position of the newest that is sound.
+fn snapshots(dir: &Path, wrong: &mut u64) -> u64 {
     let found = match snapshot::list(dir) {
         Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             println!("snapshots  cannot be listed: {error}");
-            return 1;
+            *wrong += 1;
+            return 0;
         }
     };
     if found.is_empty() {
         println!("snapshots  none yet");
     }
-    let mut wrong = 0;
+    let mut newest = 0;
     for (position, path) in found {
         match snapshot::read(&path) {
             Ok(pipelines) => {
                 println!("snapshot   up to event {position}: sound, {} drains", pipelines.drains().len());
+                newest = newest.max(pipelines.position());
+            }
+            Err(error @ Unusable::Newer(_)) => {
+                *wrong += 1;
+                println!("snapshot   up to event {position}: {error}, and refuses the store");
             }
             Err(error) => {
-                wrong += 1;
+                *wrong += 1;
                 println!("snapshot   up to event {position}: damaged: {error}");
             }
         }
     }
-    wrong
+    newest
 }

@@ -1,15 +1,24 @@
 //! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
 //! it is durable, and is handed to the pipelines.
 
+mod carve;
 mod doubts;
+mod failure;
+mod head;
+mod meta;
+mod reader;
+mod row;
 mod salvage;
 mod store;
 mod time;
 mod window_clock;
 
 pub(crate) use doubts::Doubts;
+pub(crate) use failure::StoreError;
+pub(crate) use meta::LAST_NUMBER;
+pub(crate) use reader::{JournalReader, Step};
 pub(crate) use salvage::{marker, salvage};
-pub(crate) use store::{JournalReader, Kept, Offer, Old, Step, Store, StoreError, path};
+pub(crate) use store::{APPLICATION, Kept, Offer, Old, SCHEMA, Store, path};
 pub(crate) use time::Timekeeper;
 
 use super::clock::Standing;

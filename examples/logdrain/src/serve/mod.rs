@@ -182,7 +182,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         runtime.shutdown_timeout(Duration::from_millis(100));
     };
 
-    let Some(Opened { store, reader, pipelines, snapshots, lock }) = open(&config, &endings)? else {
+    let Some(Opened { store, reader, pipelines, last, snapshots, lock }) = open(&config, &endings)? else {
         close();
         return Ok(Status::Done);
     };
@@ -193,7 +193,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     progress.storing.store(true, Ordering::Release);
     let (queue, messages) = mpsc::sync_channel(QUEUE);
     let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
-    if store.settings().map_err(in_store)?.as_ref() != Some(settings) {
+    if store.settings().as_ref() != Some(settings) {
         let _ = queue.try_send(Message::Settings(Box::new(settings.clone())));
     }
     let collector = config.otlp.clone().map(|endpoint| {
@@ -201,7 +201,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         handle.spawn(otlp::send(endpoint, waiting, counters.clone()));
         sink
     });
-    let last = reader.last_time().map_err(in_store)?;
     let time = Timekeeper::new(Clocks::of_the_machine(), settings, last, pipelines.time(), args.believe_clock);
     let writer = Writer {
         store,
@@ -231,6 +230,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         emitted,
         is_owing: false,
         doubts: journal::Doubts::default(),
+        asked: None,
     };
     let writer = spawn("journal", &ending, move || writer.run())?;
     let consumer = spawn("pipelines", &ending, move || consumer.run())?;
@@ -254,10 +254,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
             tracing::info!("everything is stored and counted");
             Ok(Status::Done)
         }
-        (Ok(Ok(())), Ok(Err(_))) => Err(Failure::Config(
+        (Ok(Ok(())), Ok(Err(_))) if !journal::marker(&config.store).exists() => Err(Failure::Config(
             "rows could not be written; what they are made of is stored, and the next start writes them".to_owned(),
         )),
-        (Ok(Err(_)), _) => Err(Failure::Config(
+        (Ok(Err(_)), _) | (_, Ok(Err(_))) => Err(Failure::Config(
             "the journal is damaged; the next start sets it aside and takes over what can be read".to_owned(),
         )),
         _ => Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned())),

@@ -1,9 +1,10 @@
 //! The start: what stands on the disk, put together again.
 
+use super::clock::Last;
 use super::config::Config;
 use super::journal::{self, JournalReader, Store, StoreError};
 use super::pipeline::Pipelines;
-use super::snapshot;
+use super::snapshot::{self, Unusable};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) reader: JournalReader,
     pub(crate) pipelines: Pipelines,
+    /// The last word of the journal on the time.
+    pub(crate) last: Option<Last>,
     pub(crate) snapshots: PathBuf,
     /// Held as long as the store is used.
     pub(crate) lock: rusqlite::Connection,
@@ -34,21 +37,40 @@ pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
     let snapshots = dir.join("snapshots");
     let files = |error: io::Error| Closed::ForNow(format!("{}: {error}", snapshots.display()));
     std::fs::create_dir_all(&snapshots).map_err(files)?;
+    let was_there = dir.join("lock").exists();
     let lock = lock(dir)?;
-    if journal::marker(dir).exists() {
-        salvage(config)?;
+    let is_hollow = was_there && std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0);
+    if is_hollow {
+        tracing::error!("the journal is empty, and was not: what it held is gone");
     }
-    let (mut store, reader) = match journal(config) {
+    if is_hollow || journal::marker(dir).exists() {
+        salvage(config, &snapshots)?;
+    }
+    let opened = match parts(config, &snapshots) {
         Err(error) if error.is_damage() => {
             tracing::error!(%error, "the journal cannot be used as it is");
-            salvage(config)?;
-            journal(config)
+            salvage(config, &snapshots)?;
+            parts(config, &snapshots)
         }
         opened => opened,
-    }
-    .map_err(|error| closed(dir, &error))?;
-    let pipelines = recover(&snapshots, &mut store, &reader, config).map_err(|error| closed(dir, &error))?;
-    Ok(Opened { store, reader, pipelines, snapshots, lock })
+    };
+    let Parts { store, reader, pipelines, last } = opened.map_err(|error| closed(dir, &error))?;
+    Ok(Opened { store, reader, pipelines, last, snapshots, lock })
+}
+
+struct Parts {
+    store: Store,
+    reader: JournalReader,
+    pipelines: Pipelines,
+    last: Option<Last>,
+}
+
+/// Everything that a start reads, so that damage shows before anything is taken.
+fn parts(config: &Config, snapshots: &Path) -> Result<Parts, StoreError> {
+    let (mut store, reader) = journal(config)?;
+    let pipelines = recover(snapshots, &mut store, &reader, config)?;
+    let last = reader.last_time()?;
+    Ok(Parts { store, reader, pipelines, last })
 }
 
 fn journal(config: &Config) -> Result<(Store, JournalReader), StoreError> {
@@ -62,12 +84,15 @@ fn closed(dir: &Path, error: &StoreError) -> Closed {
     if error.is_final() { Closed::ForGood(text) } else { Closed::ForNow(text) }
 }
 
-fn salvage(config: &Config) -> Result<(), Closed> {
+fn salvage(config: &Config, snapshots: &Path) -> Result<(), Closed> {
     let dir = &config.store;
-    let salvaged = journal::salvage(dir, config.limits.drains)
+    let sound = snapshot::list(snapshots).unwrap_or_default().into_iter();
+    let behind = sound.filter(|(_, path)| snapshot::check(path).is_ok()).map(|(position, _)| position).next();
+    let salvaged = journal::salvage(dir, config.limits.drains, behind.unwrap_or(0))
         .map_err(|error| Closed::ForNow(format!("{}: nothing could be salvaged: {error}", dir.display())))?;
     tracing::error!(
-        aside = %salvaged.aside.display(), events = salvaged.events, lost = ?salvaged.lost,
+        aside = %salvaged.aside.display(), events = salvaged.events, missing = salvaged.missing, lost = ?salvaged.lost,
+        is_end_known = salvaged.is_end_known,
         "the journal was damaged: what could be read is in a new one, and the old one is kept aside"
     );
     Ok(())
@@ -81,19 +106,29 @@ fn recover(
     config: &Config,
 ) -> Result<Pipelines, StoreError> {
     let first = reader.next_after(0)?;
-    let usable = snapshot::list(snapshots).unwrap_or_default().into_iter().find_map(|(_, path)| {
-        let read = snapshot::read(&path);
-        read.inspect_err(|error| {
-            tracing::error!(
-                path = %path.display(), %error,
-                "a snapshot is damaged; an older one, or the journal, stands in for it"
-            );
-        })
-        .ok()
-    });
+    let mut usable = None;
+    for (_, path) in snapshot::list(snapshots).unwrap_or_default() {
+        // The newest is read, the others looked at: only sound ones count as kept.
+        let read = if usable.is_none() {
+            snapshot::read(&path).map(|pipelines| usable = Some(pipelines))
+        } else {
+            snapshot::check(&path)
+        };
+        let Err(error) = read else { continue };
+        if let Unusable::Newer(_) = error {
+            return Err(StoreError::NewerSnapshot(path, error.to_string()));
+        }
+        tracing::error!(
+            path = %path.display(), %error,
+            "a snapshot is damaged; an older one, or the journal, stands in for it"
+        );
+        if let Unusable::Damaged(_) = error {
+            let _ = snapshot::set_aside(&path);
+        }
+    }
     let mut pipelines = match usable {
         Some(pipelines) => pipelines,
-        None => Pipelines::new(store.settings()?.unwrap_or_else(|| config.settings.clone())),
+        None => Pipelines::new(store.settings().unwrap_or_else(|| config.settings.clone())),
     };
     if pipelines.position() > store.position() {
         tracing::error!(

@@ -10,6 +10,7 @@
 //! A file is written beside, synced and then renamed; the last two are kept. When the newer is damaged, the older and
 //! the journal behind it give the same state.
 
+use super::journal::LAST_NUMBER;
 use super::pipeline::Pipelines;
 use heroku_metrics::model::Timestamp;
 use std::fmt;
@@ -26,18 +27,38 @@ const LONGEST: u64 = 1 << 36;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug)]
-pub(crate) struct Unusable(String);
+pub(crate) enum Unusable {
+    /// A later program wrote it, in a format that this one does not know.
+    Newer(u16),
+    /// It is not what was written.
+    Damaged(String),
+    /// The disk did not give it.
+    Unread(io::Error),
+}
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Newer(version) => write!(f, "it is of version {version}, this program reads {VERSION}"),
+            Self::Damaged(why) => f.write_str(why),
+            Self::Unread(error) => error.fmt(f),
+        }
     }
 }
 
 impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
-        Self(error.to_string())
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Damaged("it is cut off".to_owned())
+        } else {
+            Self::Unread(error)
+        }
     }
+}
+
+/// Puts a damaged snapshot out of the way, so that it is not counted as one of those that are kept.
+pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
+    fs::rename(path, path.with_extension("damaged"))
 }
 
 /// The snapshots of a store, newest first.
@@ -91,18 +112,25 @@ pub(crate) fn read(path: &Path) -> Result<Pipelines, Unusable> {
     let mut file = BufReader::new(File::open(path)?);
     let magic: [u8; 6] = take(&mut file)?;
     let version = u16::from_le_bytes(take(&mut file)?);
-    if magic != *MAGIC || version != VERSION {
-        return Err(Unusable(format!("it is of version {version}, this program reads {VERSION}")));
+    if magic != *MAGIC {
+        return Err(Unusable::Damaged("it does not begin like a snapshot".to_owned()));
+    }
+    if version != VERSION {
+        return Err(Unusable::Newer(version));
     }
     let position = u64::from_le_bytes(take(&mut file)?);
+    if position > LAST_NUMBER {
+        return Err(Unusable::Damaged(format!("its position, {position}, makes no sense")));
+    }
     let time = i64::from_le_bytes(take(&mut file)?);
     let time = (time != i64::MIN).then_some(Timestamp::from_unix_micros(time));
-    let settings = serde_json::from_slice(&take_piece(&mut file)?).map_err(|error| Unusable(error.to_string()))?;
+    let settings =
+        serde_json::from_slice(&take_piece(&mut file)?).map_err(|error| Unusable::Damaged(error.to_string()))?;
     let mut pipelines = Pipelines::at(settings, position, time);
     for _ in 0..u32::from_le_bytes(take(&mut file)?) {
-        let key = String::from_utf8(take_piece(&mut file)?).map_err(|error| Unusable(error.to_string()))?;
+        let key = String::from_utf8(take_piece(&mut file)?).map_err(|error| Unusable::Damaged(error.to_string()))?;
         let state = take_piece(&mut file)?;
-        pipelines.restore(&key, &state).map_err(|error| Unusable(format!("drain {key:?}: {error}")))?;
+        pipelines.restore(&key, &state).map_err(|error| Unusable::Damaged(format!("drain {key:?}: {error}")))?;
     }
     Ok(pipelines)
 }
@@ -110,7 +138,7 @@ pub(crate) fn read(path: &Path) -> Result<Pipelines, Unusable> {
 /// Whether a file is as it was written.
 pub(crate) fn check(path: &Path) -> Result<(), Unusable> {
     let len = fs::metadata(path)?.len();
-    let Some(content) = len.checked_sub(4) else { return Err(Unusable("it is cut off".to_owned())) };
+    let Some(content) = len.checked_sub(4) else { return Err(Unusable::Damaged("it is cut off".to_owned())) };
     let mut file = BufReader::new(File::open(path)?);
     let mut crc = crc32fast::Hasher::new();
     let mut chunk = vec![0; 256 * 1024];
@@ -124,7 +152,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Unusable> {
     if u32::from_le_bytes(take(&mut file)?) == crc.finalize() {
         Ok(())
     } else {
-        Err(Unusable("its checksum does not match".to_owned()))
+        Err(Unusable::Damaged("its checksum does not match".to_owned()))
     }
 }
 
@@ -164,9 +192,9 @@ fn take<const N: usize>(file: &mut impl Read) -> io::Result<[u8; N]> {
 fn take_piece(file: &mut impl Read) -> Result<Vec<u8>, Unusable> {
     let len = u64::from_le_bytes(take(file)?);
     if len > LONGEST {
-        return Err(Unusable("a length in it makes no sense".to_owned()));
+        return Err(Unusable::Damaged("a length in it makes no sense".to_owned()));
     }
     let mut octets = Vec::new();
     file.take(len).read_to_end(&mut octets)?;
-    if octets.len() as u64 == len { Ok(octets) } else { Err(Unusable("it is cut off".to_owned())) }
+    if octets.len() as u64 == len { Ok(octets) } else { Err(Unusable::Damaged("it is cut off".to_owned())) }
 }

@@ -9,7 +9,9 @@
 //! hours later than was believed then, and is a move of the watermark to 12:00 and 12:01. Deliveries behind it are read
 //! as they would have been had the clock been right.
 
-use super::store::{JournalReader, Step, StoreError, signed, unsigned};
+use super::failure::StoreError;
+use super::reader::{JournalReader, Step};
+use super::row::{signed, unsigned};
 use crate::serve::clock::Last;
 use crate::serve::event::{Entry, Event};
 use heroku_metrics::model::Timestamp;

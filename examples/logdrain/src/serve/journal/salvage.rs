@@ -1,9 +1,20 @@
 //! A damaged journal is set aside, and what can still be read of it goes into a new one.
+//!
+//! The file is read page by page, past its own tables of contents: every event that lies on a page that can be read is
+//! taken over, and is known to be right by its checksum.
 
-use super::store::{self, JournalReader, Step, Store, StoreError};
+use super::carve::{Found, Pages, Value, sizes};
+use super::failure::StoreError;
+use super::meta::{LAST_NUMBER, Meta};
+use super::row::{Columns, unsigned};
+use super::store::{self, Store};
+use crate::serve::event::{DeliveryKey, Event};
+use heroku_metrics::model::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Left by a server that met damage, for the next start.
@@ -16,37 +27,53 @@ pub(crate) fn marker(dir: &Path) -> PathBuf {
 pub(crate) struct Salvaged {
     pub(crate) aside: PathBuf,
     pub(crate) events: u64,
-    /// Numbers that could not be read, first and last of each stretch.
+    /// Numbers that could not be read, first and last of each stretch, behind what a snapshot holds.
     pub(crate) lost: Vec<(u64, u64)>,
+    /// How many those are.
+    pub(crate) missing: u64,
+    /// Whether it is known where the journal ended; otherwise there may have been more.
+    pub(crate) is_end_known: bool,
 }
 
-/// Events that fail one after the other before the rest is given up.
-const PATIENCE: u32 = 100_000;
+/// Stretches that are named one by one.
+const NAMED: usize = 10;
 /// What SQLite keeps beside a file.
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
-/// Makes a new journal of what can be read, and moves the old one out of the way. Nothing is deleted.
-pub(crate) fn salvage(dir: &Path, max_drains: usize) -> Result<Salvaged, Failed> {
+/// Makes a new journal of what can be read, and moves the old one out of the way. Nothing is deleted. Events up to
+/// `snapshot` are not missed.
+pub(crate) fn salvage(dir: &Path, max_drains: usize, snapshot: u64) -> Result<Salvaged, Failed> {
     let fresh = dir.join("salvage");
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
     fs::create_dir(&fresh)?;
-    let mut salvaged = Salvaged { aside: aside(dir), events: 0, lost: Vec::new() };
     let mut store = Store::open(&fresh, max_drains, None)?;
-    // A file whose very head is damaged opens, but nothing can be read from it.
-    if let Ok(reader) = JournalReader::open(dir) {
-        copy(&reader, &mut store, &mut salvaged)?;
+    let old = store::path(dir);
+    let wal = with_suffix(&old, "-wal");
+    let mut taken = Taken::default();
+    // A wrong page size finds little, and nothing that is not right: each event has a checksum.
+    let (likely, others) = sizes(&old);
+    for sizes in [likely, others] {
+        if taken.events.is_empty() {
+            for size in sizes {
+                if let Ok(mut pages) = Pages::open(&old, &wal, size) {
+                    pages.each(|found| taken.take(found, &mut store))?;
+                }
+            }
+        }
     }
+    let mut salvaged = taken.finish(&mut store, snapshot)?;
     store.settle()?;
     drop(store);
+    salvaged.aside = aside(dir);
     for suffix in BESIDE {
-        let from = with_suffix(&store::path(dir), suffix);
+        let from = with_suffix(&old, suffix);
         if from.exists() {
             fs::rename(from, with_suffix(&salvaged.aside, suffix))?;
         }
     }
-    fs::rename(store::path(&fresh), store::path(dir))?;
+    fs::rename(store::path(&fresh), &old)?;
     fs::remove_dir_all(&fresh)?;
     let marker = marker(dir);
     if marker.exists() {
@@ -55,45 +82,158 @@ pub(crate) fn salvage(dir: &Path, max_drains: usize) -> Result<Salvaged, Failed>
     Ok(salvaged)
 }
 
-fn copy(reader: &JournalReader, store: &mut Store, salvaged: &mut Salvaged) -> Result<(), StoreError> {
-    let mut at = 0;
-    let mut failed = 0;
-    while failed < PATIENCE {
-        let next = match reader.next_after(at) {
-            Ok(Some(next)) => next,
-            Ok(None) => break,
-            // The way to the next number is damaged; it may be found by its own.
-            Err(_) => at + 1,
-        };
-        at = next;
-        match reader.read(next) {
-            Ok(Step::Event(entry)) => {
-                failed = 0;
-                store.take_over(&entry)?;
-                salvaged.events += 1;
-            }
-            Ok(Step::Damaged { .. }) | Err(_) => {
-                failed += 1;
-                match salvaged.lost.last_mut() {
-                    Some((_, last)) if *last + 1 == next => *last = next,
-                    _ => salvaged.lost.push((next, next)),
-                }
+/// What was found so far.
+#[derive(Default)]
+struct Taken {
+    events: BTreeSet<u64>,
+    meta: Meta,
+    /// Of each delivery, whose it was.
+    drains: BTreeMap<i64, String>,
+    ids: HashMap<DeliveryKey, (i64, u64)>,
+    /// The last settings.
+    settings: Option<(u64, String)>,
+    /// Of each drain, its last delivery, and when it lost its place.
+    heard: HashMap<Arc<str>, u64>,
+    dropped: HashMap<Arc<str>, (u64, Timestamp)>,
+}
+
+impl Taken {
+    fn take(&mut self, found: Found, store: &mut Store) -> Result<(), StoreError> {
+        match found {
+            Found::Row(number, values) => self.row(unsigned(number), values, store),
+            Found::Entry(values) => {
+                self.entry(values);
+                Ok(())
             }
         }
     }
-    // A stretch that nothing follows was never there.
-    if failed >= PATIENCE
-        && let Some((first, last)) = salvaged.lost.last_mut()
-    {
-        *last = *first;
+
+    fn row(&mut self, seq: u64, values: Vec<Value>, store: &mut Store) -> Result<(), StoreError> {
+        match <[Value; 7]>::try_from(values) {
+            Ok(values) => {
+                let Some(Ok(entry)) = columns(values).map(|columns| columns.entry(seq)) else { return Ok(()) };
+                if seq == 0 || seq > LAST_NUMBER || self.events.contains(&seq) {
+                    return Ok(());
+                }
+                match &entry.event {
+                    Event::Settings(settings) if self.settings.as_ref().is_none_or(|(last, _)| *last < seq) => {
+                        self.settings = serde_json::to_string(settings).ok().map(|text| (seq, text));
+                    }
+                    Event::Delivery(record) => {
+                        let last = self.heard.entry(record.drain.clone()).or_default();
+                        *last = seq.max(*last);
+                    }
+                    Event::Dropped { drain, time } => {
+                        let last = self.dropped.entry(drain.clone()).or_insert((seq, *time));
+                        *last = (seq, *time).max(*last);
+                    }
+                    _ => {}
+                }
+                store.take_over(&entry)?;
+                self.events.insert(seq);
+            }
+            Err(values) => {
+                if let [Value::Null, Value::Text(key), Value::Integer(_)] = &values[..]
+                    && let Ok(key) = String::from_utf8(key.clone())
+                {
+                    self.drains.insert(i64::try_from(seq).unwrap_or(0), key);
+                }
+            }
+        }
+        Ok(())
     }
-    reader.ids(|key, drain, seq| store.take_over_id(key, drain, seq))?;
-    store.finish_taking_over()
+
+    fn entry(&mut self, values: Vec<Value>) {
+        let mut id = |id: &[u8], drain: i64, seq: i64| {
+            if let (Ok(id), true) = (<[u8; 16]>::try_from(id), (1..=LAST_NUMBER as i64).contains(&seq)) {
+                self.ids.insert(DeliveryKey(id), (drain, unsigned(seq)));
+            }
+        };
+        match &values[..] {
+            [Value::Blob(key), Value::Integer(drain), Value::Integer(seq)] => id(key, *drain, *seq),
+            [Value::Integer(drain), Value::Integer(seq), Value::Blob(key)] => id(key, *drain, *seq),
+            [Value::Text(key), value] => {
+                let value = match value {
+                    Value::Integer(number) => rusqlite::types::Value::Integer(*number),
+                    Value::Text(text) => rusqlite::types::Value::Text(String::from_utf8_lossy(text).into_owned()),
+                    _ => return,
+                };
+                self.meta.enter(&String::from_utf8_lossy(key), value);
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self, store: &mut Store, snapshot: u64) -> Result<Salvaged, StoreError> {
+        for (key, (drain, seq)) in &self.ids {
+            // Whose id it is does not matter to the id itself: that holds its drain.
+            let drain = self.drains.get(drain).map_or("", String::as_str);
+            if !drain.is_empty() {
+                store.take_over_id(*key, drain, *seq)?;
+            }
+        }
+        let is_sound = self.meta.is_sound();
+        let (position, emitted) = match (is_sound, self.meta.position, self.meta.emitted) {
+            (true, Some(position), Some(emitted)) => (position, emitted),
+            _ => (0, 0),
+        };
+        let settings = self.meta.settings.filter(|_| is_sound).or(self.settings.map(|(_, text)| text));
+        store.finish_taking_over(position, emitted, settings)?;
+        for (drain, (seq, time)) in &self.dropped {
+            if self.heard.get(drain).is_none_or(|heard| heard < seq) {
+                store.take_over_drop(drain, *time)?;
+            }
+        }
+        let mut lost: Vec<(u64, u64)> = Vec::new();
+        let mut last = snapshot;
+        if snapshot == 0 {
+            last = self.events.first().map_or(0, |first| first - 1);
+        }
+        for seq in self.events.range(last + 1..).copied().chain([store.position() + 1]) {
+            if seq > last + 1 {
+                lost.push((last + 1, seq - 1));
+            }
+            last = seq;
+        }
+        let missing = lost.iter().map(|(first, last)| last - first + 1).sum();
+        lost.truncate(NAMED);
+        Ok(Salvaged { aside: PathBuf::new(), events: self.events.len() as u64, lost, missing, is_end_known: is_sound })
+    }
 }
 
+fn columns(values: [Value; 7]) -> Option<Columns> {
+    let [Value::Null, Value::Integer(kind), Value::Integer(at), drain, count, Value::Integer(crc), body] = values
+    else {
+        return None;
+    };
+    let drain = match drain {
+        Value::Null => None,
+        Value::Text(text) => Some(String::from_utf8(text).ok()?),
+        _ => return None,
+    };
+    let count = match count {
+        Value::Null => None,
+        Value::Integer(count) => Some(count),
+        _ => return None,
+    };
+    let body = match body {
+        Value::Null => Vec::new(),
+        Value::Blob(body) => body,
+        _ => return None,
+    };
+    Some(Columns { kind, at, drain, count, crc, body })
+}
+
+/// A name that nothing has.
 fn aside(dir: &Path) -> PathBuf {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    dir.join(format!("journal.damaged-{seconds}.db"))
+    let mut seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    loop {
+        let path = dir.join(format!("journal.damaged-{seconds}.db"));
+        if !BESIDE.iter().any(|suffix| with_suffix(&path, suffix).exists()) {
+            return path;
+        }
+        seconds += 1;
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -9,11 +9,15 @@
 //!
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
 
-use crate::serve::event::{Body, DeliveryKey, Entry, Event, Record};
+use super::failure::StoreError;
+use super::head;
+use super::meta::{self, Meta};
+use super::row::{Columns, insert, signed, unsigned};
+use crate::serve::event::{DeliveryKey, Entry, Event};
 use crate::serve::places::{Places, Verdict};
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// `application_id` of our files: "LDRN".
-const APPLICATION: i32 = 0x4c44_524e;
+pub(crate) const APPLICATION: i32 = 0x4c44_524e;
 /// The layout that this program writes. [`MIGRATIONS`] leads to it from every older one.
 pub(crate) const SCHEMA: i32 = MIGRATIONS.len() as i32;
 
@@ -46,13 +50,6 @@ const MIGRATIONS: [&str; 2] = [
 /// The ids that are kept of each drain. A retry comes before any newer batch of its sender.
 const IDS_KEPT: u32 = 4_096;
 
-const DELIVERY: i64 = 0;
-const TICK: i64 = 1;
-const SETTINGS: i64 = 2;
-/// `at` is the believed time, `msg_count` that of the wall clock.
-const DOUBT: i64 = 3;
-const DROPPED: i64 = 4;
-
 /// The connection that writes.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -60,6 +57,8 @@ pub(crate) struct Store {
     drains: HashMap<Arc<str>, i64>,
     places: Places,
     position: u64,
+    /// The settings at the end of the journal, as they stand in `meta`.
+    settings: Option<String>,
 }
 
 /// Something that is to be kept.
@@ -109,6 +108,7 @@ impl Store {
     /// With a limit, its file grows no larger than so many octets.
     pub(crate) fn open(dir: &Path, max_drains: usize, limit: Option<usize>) -> Result<Self, StoreError> {
         let file = path(dir);
+        head::check(&file)?;
         let mut db = Connection::open(&file)?;
         db.busy_timeout(Duration::from_secs(2))?;
         let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -119,9 +119,11 @@ impl Store {
                 return Err(StoreError::NotOurs(file));
             }
             // Large pages: a body of 100 kB is a chain of few.
-            db.pragma_update(None, "page_size", 16_384)?;
+            db.pragma_update(None, "page_size", super::carve::OURS as i64)?;
         } else if application != APPLICATION {
             return Err(StoreError::NotOurs(file));
+        } else if schema < 1 {
+            return Err(StoreError::Broken(format!("it is said to be of schema {schema}")));
         }
         if schema > SCHEMA {
             return Err(StoreError::Newer { file, schema });
@@ -148,7 +150,8 @@ impl Store {
             let pages = i64::try_from(limit).unwrap_or(i64::MAX) / page.max(1);
             let _: i64 = db.pragma_update_and_check(None, "max_page_count", pages.max(16), |row| row.get(0))?;
         }
-        let mut store = Self { db, drains: HashMap::new(), places: Places::new(max_drains), position: 0 };
+        let mut store =
+            Self { db, drains: HashMap::new(), places: Places::new(max_drains), position: 0, settings: None };
         // What the log holds goes into the file, which is then as long as its head says, unless it was cut off.
         store.settle()?;
         let count = |pragma| store.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
@@ -163,18 +166,51 @@ impl Store {
     /// Reads what is known of the journal's state from the disk: at the start, and after a transaction that failed, of
     /// which nobody can say whether it is there.
     pub(crate) fn recall(&mut self) -> Result<(), StoreError> {
-        self.position = meta(&self.db, "position")?;
+        let meta = Meta::read(&self.db)?;
+        let faults = meta.faults(&self.db)?;
+        self.position = meta.position.unwrap_or(0);
+        self.settings = meta.settings;
         self.drains.clear();
-        if let Some(settings) = self.settings()? {
+        if let Some(settings) = self.settings() {
             self.places.follow(&settings);
         }
         self.places.set_ended(self.ended()?);
-        let mut rows = self.db.prepare("SELECT key, drain FROM drains")?;
-        let mut rows = rows.query([])?;
+        let mut known = self.db.prepare("SELECT key, drain FROM drains")?;
+        let mut rows = known.query([])?;
         while let Some(row) = rows.next()? {
             self.drains.insert(row.get::<_, String>(0)?.into(), row.get(1)?);
         }
+        drop(rows);
+        drop(known);
+        if !faults.is_empty() {
+            self.put_right(&faults)?;
+        }
         Ok(())
+    }
+
+    /// Where the journal stands follows from what it holds, and rows that come twice have the same id.
+    fn put_right(&mut self, faults: &[String]) -> Result<(), StoreError> {
+        let last = meta::last_number(&self.db)?;
+        if last > meta::LAST_NUMBER || (last > self.position && !self.is_sound(last)?) {
+            return Err(StoreError::Broken(format!(
+                "event {last} is not what it was, and its number may not be either"
+            )));
+        }
+        self.position = last.max(meta::last_of_ids(&self.db)?.min(meta::LAST_NUMBER));
+        // Damaged text is no settings; the configuration's are entered anew then.
+        self.settings = self.settings.take().filter(|text| serde_json::from_str::<Settings>(text).is_ok());
+        Meta::write(&self.db, self.position, 0, self.settings.as_deref())?;
+        tracing::error!(
+            faults = %faults.join("; "), position = self.position,
+            "the journal's record of where it stands was damaged, and follows from its events now; rows may come twice"
+        );
+        Ok(())
+    }
+
+    fn is_sound(&self, seq: u64) -> Result<bool, StoreError> {
+        let sql = "SELECT kind, at, drain, msg_count, crc, body FROM journal WHERE seq = ?1";
+        let sound = |row: &rusqlite::Row<'_>| Ok(Columns::of(row).and_then(|columns| columns.entry(seq)).is_ok());
+        Ok(self.db.query_row(sql, [signed(seq)], sound)?)
     }
 
     /// The number of the last event.
@@ -184,7 +220,7 @@ impl Store {
 
     /// The last event whose rows are known to be out.
     pub(crate) fn emitted(&self) -> Result<u64, StoreError> {
-        meta(&self.db, "emitted")
+        Ok(Meta::read(&self.db)?.emitted.unwrap_or(0))
     }
 
     /// The drains that have a place, with when they were heard since the start.
@@ -214,10 +250,8 @@ impl Store {
     }
 
     /// The settings that hold at the end of the journal.
-    pub(crate) fn settings(&self) -> Result<Option<Settings>, StoreError> {
-        let text: Option<String> =
-            self.db.query_row("SELECT value FROM meta WHERE key = 'settings'", [], |row| row.get(0)).optional()?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    pub(crate) fn settings(&self) -> Option<Settings> {
+        self.settings.as_deref().and_then(|text| serde_json::from_str(text).ok())
     }
 
     /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
@@ -225,6 +259,7 @@ impl Store {
     pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
+        let mut settings = None;
         let step = self.db.transaction()?;
         for offer in offers {
             let mut seq = position + 1;
@@ -279,6 +314,9 @@ impl Store {
                 }
             }
             insert(&step, seq, &offer.event)?;
+            if let Event::Settings(new) = &offer.event {
+                settings = Some(text_of(new)?);
+            }
             position = seq;
             let entry = Entry { seq, event: offer.event };
             kept.push(match instead {
@@ -286,13 +324,12 @@ impl Store {
                 None => Kept::New(entry),
             });
         }
-        let mut set = step.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?;
-        set.execute(params!["position", signed(position)])?;
-        set.execute(params!["emitted", signed(emitted)])?;
-        drop(set);
+        let settings = settings.or_else(|| self.settings.clone());
+        Meta::write(&step, position, emitted.min(position), settings.as_deref())?;
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         self.position = position;
+        self.settings = settings;
         Ok(kept)
     }
 
@@ -302,16 +339,9 @@ impl Store {
         if self.db.is_autocommit() {
             self.db.execute_batch("BEGIN")?;
         }
-        match &entry.event {
-            Event::Delivery(record) => drop(self.drain_of(&record.drain, record.received)?),
-            Event::Settings(settings) => self.places.follow(settings),
-            Event::Tick(time) => self.places.tick(*time),
-            Event::Doubt { .. } => self.places.doubt(),
-            Event::Dropped { drain, time } => {
-                self.drains.remove(drain);
-                self.places.end(drain, *time);
-                drop_drain(&self.db, drain, &self.places)?;
-            }
+        // Events come in any order here: what follows from others than deliveries comes when all are there.
+        if let Event::Delivery(record) = &entry.event {
+            self.drain_of(&record.drain, record.received)?;
         }
         insert(&self.db, entry.seq, &entry.event)?;
         self.position = self.position.max(entry.seq);
@@ -323,12 +353,34 @@ impl Store {
 
     /// Enters the id of a delivery that another journal had taken.
     pub(crate) fn take_over_id(&mut self, key: DeliveryKey, drain: &str, seq: u64) -> Result<(), StoreError> {
+        if self.db.is_autocommit() {
+            self.db.execute_batch("BEGIN")?;
+        }
+        self.position = self.position.max(seq);
         let drain = self.drain_of(&drain.into(), Timestamp::from_unix_micros(0))?;
         enter_id(&self.db, key, drain, seq).map(|_| ())
     }
 
-    pub(crate) fn finish_taking_over(&mut self) -> Result<(), StoreError> {
-        self.db.execute("UPDATE meta SET value = ?1 WHERE key = 'position'", [signed(self.position)])?;
+    /// A drain had lost its place in the other journal, and sent nothing since.
+    pub(crate) fn take_over_drop(&mut self, drain: &str, time: Timestamp) -> Result<(), StoreError> {
+        self.drains.remove(drain);
+        self.places.end(&drain.into(), time);
+        drop_drain(&self.db, drain, &self.places)
+    }
+
+    /// With where the other journal stood, as far as that is known: no number is used twice.
+    pub(crate) fn finish_taking_over(
+        &mut self,
+        position: u64,
+        emitted: u64,
+        settings: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.position = self.position.max(position);
+        self.settings = settings;
+        if let Some(settings) = self.settings() {
+            self.places.follow(&settings);
+        }
+        Meta::write(&self.db, self.position, emitted.min(self.position), self.settings.as_deref())?;
         if !self.db.is_autocommit() {
             self.db.execute_batch("COMMIT")?;
         }
@@ -346,7 +398,7 @@ impl Store {
 
     /// Goes on behind a position that the journal once had: no number is used twice.
     pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), StoreError> {
-        self.db.execute("UPDATE meta SET value = ?1 WHERE key = 'position'", [signed(position)])?;
+        Meta::write(&self.db, position, self.emitted()?, self.settings.as_deref())?;
         self.position = position;
         Ok(())
     }
@@ -391,9 +443,8 @@ fn give_back<'a>(step: &Connection, drains: impl Iterator<Item = &'a i64>, old: 
     Ok(())
 }
 
-fn meta(db: &Connection, key: &str) -> Result<u64, StoreError> {
-    let value: i64 = db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))?;
-    Ok(unsigned(value))
+fn text_of(settings: &Settings) -> Result<String, StoreError> {
+    serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))
 }
 
 fn add_drain(step: &Connection, key: &str, since: Timestamp) -> Result<i64, StoreError> {
@@ -417,267 +468,4 @@ fn drop_drain(step: &Connection, key: &str, places: &Places) -> Result<(), Store
 fn enter_id(step: &Connection, key: DeliveryKey, drain: i64, seq: u64) -> Result<bool, StoreError> {
     let mut insert = step.prepare_cached("INSERT OR IGNORE INTO ids VALUES (?1, ?2, ?3)")?;
     Ok(insert.execute(params![key.0, drain, signed(seq)])? == 1)
-}
-
-fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), StoreError> {
-    let mut insert = step.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    match event {
-        Event::Delivery(record) => {
-            let count = record.msg_count.and_then(|count| i64::try_from(count).ok());
-            let row = Row { seq, kind: DELIVERY, at: record.received.unix_micros(), drain: Some(&record.drain), count };
-            let body = record.body.bytes();
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(body), body])?;
-        }
-        Event::Tick(time) => {
-            let row = Row { seq, kind: TICK, at: time.unix_micros(), drain: None, count: None };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
-        }
-        Event::Doubt { believed, wall } => {
-            let count = Some(wall.unix_micros());
-            let row = Row { seq, kind: DOUBT, at: believed.unix_micros(), drain: None, count };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
-        }
-        Event::Dropped { drain, time } => {
-            let row = Row { seq, kind: DROPPED, at: time.unix_micros(), drain: Some(drain), count: None };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
-        }
-        Event::Settings(settings) => {
-            let text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
-            let row = Row { seq, kind: SETTINGS, at: 0, drain: None, count: None };
-            let crc = row.crc(text.as_bytes());
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, crc, text.as_bytes()])?;
-            step.execute("INSERT OR REPLACE INTO meta VALUES ('settings', ?1)", [&text])?;
-        }
-    }
-    Ok(())
-}
-
-/// What stands beside a body, for the checksum over all of it.
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    seq: u64,
-    kind: i64,
-    at: i64,
-    drain: Option<&'a str>,
-    count: Option<i64>,
-}
-
-impl Row<'_> {
-    fn crc(self, body: &[u8]) -> i64 {
-        let mut crc = crc32fast::Hasher::new();
-        for number in [signed(self.seq), self.kind, self.at, self.count.unwrap_or(-1)] {
-            crc.update(&number.to_le_bytes());
-        }
-        let drain = self.drain.unwrap_or_default().as_bytes();
-        crc.update(&(drain.len() as u64).to_le_bytes());
-        crc.update(drain);
-        crc.update(body);
-        i64::from(crc.finalize())
-    }
-}
-
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-/// Reads the journal beside the connection that writes it.
-#[derive(Debug)]
-pub(crate) struct JournalReader {
-    pub(super) db: Connection,
-}
-
-/// A step of reading.
-#[derive(Debug)]
-pub(crate) enum Step {
-    Event(Entry),
-    /// This event is there, but not as it was written, or it is missing.
-    Damaged {
-        seq: u64,
-        why: String,
-    },
-}
-
-impl JournalReader {
-    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path(dir), flags)?;
-        db.busy_timeout(Duration::from_secs(2))?;
-        Ok(Self { db })
-    }
-
-    /// The number of the first event behind this one that is kept.
-    pub(crate) fn next_after(&self, seq: u64) -> Result<Option<u64>, StoreError> {
-        let mut next = self.db.prepare_cached("SELECT seq FROM journal WHERE seq > ?1 ORDER BY seq LIMIT 1")?;
-        let next: Option<i64> = next.query_row([signed(seq)], |row| row.get(0)).optional()?;
-        Ok(next.map(unsigned))
-    }
-
-    /// The last event that was written, and the last whose rows are out.
-    pub(crate) fn positions(&self) -> Result<(u64, u64), StoreError> {
-        Ok((meta(&self.db, "position")?, meta(&self.db, "emitted")?))
-    }
-
-    /// The ids that are known, with drain and event, as far as they can be read.
-    pub(crate) fn ids(
-        &self,
-        mut take: impl FnMut(DeliveryKey, &str, u64) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let Ok(mut all) = self.db.prepare("SELECT id, key, seq FROM ids JOIN drains USING (drain)") else {
-            return Ok(());
-        };
-        let Ok(mut rows) = all.query([]) else { return Ok(()) };
-        while let Ok(Some(row)) = rows.next() {
-            if let (Ok(id), Ok(drain), Ok(seq)) = (row.get(0), row.get::<_, String>(1), row.get(2)) {
-                take(DeliveryKey(id), &drain, unsigned(seq))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What SQLite's own check finds wrong; nothing when all is well.
-    pub(crate) fn check(&self) -> Result<Vec<String>, StoreError> {
-        let mut check = self.db.prepare("PRAGMA integrity_check(20)")?;
-        let found = check.query_map([], |row| row.get::<_, String>(0))?;
-        let found: Vec<String> = found.collect::<Result<_, _>>()?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
-    }
-
-    /// The layout of the file.
-    pub(crate) fn schema(&self) -> Result<i32, StoreError> {
-        Ok(self.db.pragma_query_value(None, "user_version", |row| row.get(0))?)
-    }
-
-    /// What stands under a number. Numbers are looked up one by one, so that damage costs one event.
-    pub(crate) fn read(&self, seq: u64) -> Result<Step, StoreError> {
-        match self.look_up(seq) {
-            Ok(Some(Ok(entry))) => Ok(Step::Event(entry)),
-            Ok(Some(Err(why))) => Ok(Step::Damaged { seq, why }),
-            Ok(None) => Ok(Step::Damaged { seq, why: "it is missing".to_owned() }),
-            Err(StoreError::Sqlite(error)) if is_damage(&error) => Ok(Step::Damaged { seq, why: error.to_string() }),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn look_up(&self, seq: u64) -> Result<Option<Result<Entry, String>>, StoreError> {
-        let mut find =
-            self.db.prepare_cached("SELECT kind, at, drain, msg_count, crc, body FROM journal WHERE seq = ?1")?;
-        let mut rows = find.query([signed(seq)])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        Ok(Some(entry(seq, row)))
-    }
-}
-
-/// Values are read as what they should be: a flipped octet may have changed the type of any.
-fn entry(seq: u64, row: &rusqlite::Row<'_>) -> Result<Entry, String> {
-    let text = |error: rusqlite::Error| error.to_string();
-    let drain: Option<String> = row.get(2).map_err(text)?;
-    let body: Option<Vec<u8>> = row.get(5).map_err(text)?;
-    let body = body.unwrap_or_default();
-    let meta = Row {
-        seq,
-        kind: row.get(0).map_err(text)?,
-        at: row.get(1).map_err(text)?,
-        drain: drain.as_deref(),
-        count: row.get(3).map_err(text)?,
-    };
-    if row.get::<_, i64>(4).map_err(text)? != meta.crc(&body) {
-        return Err("its checksum does not match".to_owned());
-    }
-    let at = Timestamp::from_unix_micros(meta.at);
-    let event = match meta.kind {
-        DELIVERY => Event::Delivery(Record {
-            drain: meta.drain.unwrap_or_default().into(),
-            received: at,
-            msg_count: meta.count.map(unsigned),
-            body: Body::new(body, None),
-        }),
-        TICK => Event::Tick(at),
-        DOUBT => Event::Doubt { believed: at, wall: Timestamp::from_unix_micros(meta.count.unwrap_or(meta.at)) },
-        DROPPED => Event::Dropped { drain: meta.drain.unwrap_or_default().into(), time: at },
-        SETTINGS => Event::Settings(serde_json::from_slice(&body).map_err(|error| error.to_string())?),
-        other => return Err(format!("it is of kind {other}, which this version does not know")),
-    };
-    Ok(Entry { seq, event })
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-}
-
-/// Why the journal cannot be written or read.
-#[derive(Debug)]
-pub(crate) enum StoreError {
-    Sqlite(rusqlite::Error),
-    NotOurs(PathBuf),
-    Newer { file: PathBuf, schema: i32 },
-    NoWal(String),
-    Settings(String),
-    CutOff(PathBuf),
-}
-
-impl StoreError {
-    /// Whether the file itself is broken.
-    pub(crate) fn is_damage(&self) -> bool {
-        match self {
-            Self::Sqlite(error) => is_damage(error),
-            Self::CutOff(_) => true,
-            _ => false,
-        }
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
-    }
-
-    /// Whether trying again cannot help.
-    pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::NotOurs(_) | Self::Newer { .. } | Self::NoWal(_))
-    }
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use rusqlite::ErrorCode as Code;
-        match self {
-            Self::Sqlite(error) => match error.sqlite_error_code() {
-                Some(Code::DiskFull) => f.write_str("the disk is full: make room, or lower the retention"),
-                Some(Code::ReadOnly) => {
-                    f.write_str("the store cannot be written: its disk or its files are read-only, or of another user")
-                }
-                Some(Code::SystemIoFailure) => {
-                    write!(f, "the disk reports an error ({error}): look at the system's log")
-                }
-                Some(Code::CannotOpen) => write!(f, "the store cannot be opened ({error}): look at its folder"),
-                Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
-                    write!(f, "the store is damaged ({error}): `logdrain doctor` says where")
-                }
-                _ => write!(f, "{error}"),
-            },
-            Self::NotOurs(file) => write!(f, "{}: is a database of something else", file.display()),
-            Self::Newer { file, schema } => write!(
-                f,
-                "{}: was written by a later version (schema {schema}, this one knows {SCHEMA}); use that one",
-                file.display()
-            ),
-            Self::NoWal(mode) => {
-                write!(f, "the store cannot keep a write-ahead log here (it offers {mode}): use a local disk")
-            }
-            Self::CutOff(file) => write!(f, "{}: is cut off: it is shorter than it says", file.display()),
-            Self::Settings(why) => write!(f, "the settings cannot be written: {why}"),
-        }
-    }
 }

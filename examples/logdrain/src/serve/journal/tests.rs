@@ -130,6 +130,7 @@ impl Trial {
             emitted,
             is_owing: false,
             doubts: Doubts::default(),
+            asked: None,
         };
         let writer = std::thread::spawn(move || writer.run());
         let consumer = std::thread::spawn(move || consumer.run());

@@ -2,6 +2,7 @@
 
 use super::window_clock::WindowClock;
 use crate::serve::clock::{Clocks, Judge, Last, News, Standing, frame_times};
+use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Event, Record};
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
@@ -91,7 +92,7 @@ impl Timekeeper {
                 continue;
             }
             // A drain in the configuration is one witness, however many tokens it sends.
-            let who = record.drain.split_once('/').map_or(&*record.drain, |(name, _)| name);
+            let who = DrainName::of(&record.drain).configured();
             let news = self.judge.hear(who, frame_times(record.body.bytes()));
             say(news, true);
         }

@@ -10,12 +10,14 @@ pub(crate) struct WindowClock {
     period: Duration,
     lateness: Duration,
     last: Option<Timestamp>,
+    /// Nothing has moved since the start: rows that are owed do not wait for the next window.
+    is_new: bool,
 }
 
 impl WindowClock {
     /// With the last tick, if there was one: none comes twice, and none goes back.
     pub(crate) fn new(settings: &Settings, last: Option<Timestamp>) -> Self {
-        let mut clock = Self { period: Duration::ZERO, lateness: Duration::ZERO, last };
+        let mut clock = Self { period: Duration::ZERO, lateness: Duration::ZERO, last, is_new: true };
         clock.follow(settings);
         clock
     }
@@ -31,7 +33,7 @@ impl WindowClock {
     }
 
     pub(super) fn is_due(&self, time: Timestamp) -> bool {
-        self.last.is_none_or(|last| self.number(time) > self.number(last))
+        self.is_new || self.last.is_none_or(|last| self.number(time) > self.number(last))
     }
 
     pub(super) fn until_due(&self, time: Timestamp) -> Duration {
@@ -50,5 +52,6 @@ impl WindowClock {
 
     pub(super) fn passed(&mut self, time: Timestamp) {
         self.last = Some(time);
+        self.is_new = false;
     }
 }

@@ -1,0 +1,117 @@
+//! Where the journal stands: numbers that everything else hangs on, and so a checksum over them.
+
+use super::failure::StoreError;
+use super::row::{signed, unsigned};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+/// Beyond this a number is damage: nobody writes so many events.
+pub(crate) const LAST_NUMBER: u64 = 1 << 62;
+
+/// What table `meta` says; `None` is what cannot be read.
+#[derive(Debug, Default)]
+pub(super) struct Meta {
+    pub(super) position: Option<u64>,
+    pub(super) emitted: Option<u64>,
+    pub(super) settings: Option<String>,
+    /// Stores of the first schema have none before their first commit.
+    crc: Option<i64>,
+}
+
+impl Meta {
+    pub(super) fn read(db: &Connection) -> Result<Self, StoreError> {
+        let mut meta = Self::default();
+        let mut rows = db.prepare_cached("SELECT key, value FROM meta")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            // A flipped bit may have changed the type of any value, and the key.
+            let (Value::Text(key), value) = (row.get(0)?, row.get(1)?) else { continue };
+            meta.enter(&key, value);
+        }
+        Ok(meta)
+    }
+
+    pub(super) fn enter(&mut self, key: &str, value: Value) {
+        let number = |value| match value {
+            Value::Integer(number) => u64::try_from(number).ok(),
+            _ => None,
+        };
+        match (key, value) {
+            ("position", value) => self.position = number(value),
+            ("emitted", value) => self.emitted = number(value),
+            ("settings", Value::Text(text)) => self.settings = Some(text),
+            ("crc", Value::Integer(crc)) => self.crc = Some(crc),
+            _ => {}
+        }
+    }
+
+    /// Enters where the journal stands.
+    pub(super) fn write(
+        step: &Connection,
+        position: u64,
+        emitted: u64,
+        settings: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut set = step.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
+        set.execute(params!["position", signed(position)])?;
+        set.execute(params!["emitted", signed(emitted)])?;
+        if let Some(text) = settings {
+            set.execute(params!["settings", text])?;
+        }
+        set.execute(params!["crc", crc(position, emitted, settings)])?;
+        Ok(())
+    }
+
+    /// Whether the checksum is there and right.
+    pub(super) fn is_sound(&self) -> bool {
+        match (self.position, self.emitted, self.crc) {
+            (Some(position), Some(emitted), Some(found)) => found == crc(position, emitted, self.settings.as_deref()),
+            _ => false,
+        }
+    }
+
+    /// What cannot be right, each as a sentence.
+    pub(super) fn faults(&self, db: &Connection) -> Result<Vec<String>, StoreError> {
+        let mut faults = Vec::new();
+        let (Some(position), Some(emitted)) = (self.position, self.emitted) else {
+            return Ok(vec!["where the journal stands cannot be read".to_owned()]);
+        };
+        if self.crc.is_some() && !self.is_sound() {
+            faults.push("the checksum over where the journal stands does not match".to_owned());
+        }
+        if position > LAST_NUMBER {
+            faults.push(format!("the journal is said to end at event {position}, which makes no sense"));
+        }
+        if emitted > position {
+            faults.push(format!("rows are said to be out up to event {emitted}, the journal to end at {position}"));
+        }
+        let last = last_number(db)?;
+        if last > position {
+            faults.push(format!("the journal is said to end at event {position}, and holds event {last}"));
+        }
+        Ok(faults)
+    }
+}
+
+/// The last event that is there.
+pub(super) fn last_number(db: &Connection) -> Result<u64, StoreError> {
+    let last: Option<i64> = db.prepare_cached("SELECT max(seq) FROM journal")?.query_row([], |row| row.get(0))?;
+    Ok(last.map_or(0, unsigned))
+}
+
+/// The last event that an id is of, also when the event itself is kept no more.
+pub(super) fn last_of_ids(db: &Connection) -> Result<u64, StoreError> {
+    let last: Option<i64> =
+        db.query_row("SELECT max((SELECT max(seq) FROM ids WHERE drain = drains.drain)) FROM drains", [], |row| {
+            row.get(0)
+        })?;
+    Ok(last.map_or(0, unsigned))
+}
+
+fn crc(position: u64, emitted: u64, settings: Option<&str>) -> i64 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&position.to_le_bytes());
+    crc.update(&emitted.to_le_bytes());
+    crc.update(settings.unwrap_or_default().as_bytes());
+    i64::from(crc.finalize())
+}
