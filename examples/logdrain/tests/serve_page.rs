@@ -32,8 +32,7 @@ fn a_browser_shows_the_page_and_runs_nothing() {
             "<190>1 {} host app web.1 - measure#db.query=7ms count#orders=1 tag#who=\"{quoted}\"\n",
             time_of(now_micros())
         );
-        // A token is visible ASCII: an attack without spaces fits.
-        let token = format!("d.{}", attack.replace([' ', '"'], ""));
+        let token = format!("d.{number}");
         let body = format!("{} {line}", line.len()).into_bytes();
         assert_eq!(Delivery { id: number.to_string(), token, body }.send(server.address).unwrap(), 204);
     }
@@ -59,15 +58,72 @@ fn a_browser_shows_the_page_and_runs_nothing() {
     };
     let dom = run(&["--dump-dom"]);
     assert!(dom.contains("<title>logdrain</title>") && !dom.contains("<title>owned"), "{dom}");
-    for tag in ["<script", "<img", "<svg onload", "<a ", "<iframe"] {
+    for tag in ["<script", "<img", "<svg onload", "<iframe"] {
         assert!(!dom.contains(tag), "{tag} became an element: {dom}");
     }
+    // Links lead to the page itself.
+    let links = dom.matches("<a ").count();
+    assert_eq!(dom.matches("<a href=\"?").count() + dom.matches("<a href=\"#").count(), links);
+    for heading in ["drain", "last delivery", "last windows", "metric", "tags"] {
+        assert!(dom.contains(&format!("<th>{heading}</th>")), "{heading}: {dom}");
+    }
+    for health in
+        ["disk free", "rows behind the journal", "last snapshot", "late values", "watermark", "memory", "journal"]
+    {
+        assert!(dom.contains(&format!("<span>{health}</span>")), "{health}: {dom}");
+    }
+    assert!(dom.contains(concat!("version ", env!("CARGO_PKG_VERSION"), ", up ")), "{dom}");
     assert!(dom.contains("&lt;img src=x onerror=document.title='owned'&gt;"), "it is there as text: {dom}");
     assert_eq!(dom.matches("<section class=\"drain\">").count(), attacks.len() + 1);
     assert!(dom.contains("<b id=\"state\">ready</b>") && dom.matches("<polyline").count() > attacks.len());
     assert!(dom.contains("heroku.router.service.response_time") && dom.contains("Streams that cost most"));
-    let picture = dir.join("page.png");
-    run(&[&format!("--screenshot={}", picture.display())]);
-    assert!(std::fs::metadata(picture).unwrap().len() > 10_000);
+    for (name, size, scheme) in [
+        ("wide", "1400,1600", "light"),
+        ("wide-dark", "1400,1600", "dark"),
+        ("narrow", "500,2400", "light"),
+        ("narrow-dark", "500,2400", "dark"),
+    ] {
+        let picture = dir.join(format!("page-{name}.png"));
+        let dark = if scheme == "dark" {
+            "--blink-settings=preferredColorScheme=0"
+        } else {
+            "--blink-settings=preferredColorScheme=1"
+        };
+        run(&[&format!("--screenshot={}", picture.display()), &format!("--window-size={size}"), dark]);
+        assert!(std::fs::metadata(picture).unwrap().len() > 10_000);
+    }
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn what_was_closed_on_the_page_stays_closed_and_many_drains_have_an_index() {
+    let dir = scratch("page-index");
+    let server = Server::start(&dir, &[]);
+    let send = |number: usize| {
+        let sent = Delivery { id: "1".to_owned(), token: format!("d.{number}"), body: body(number as u64, 8) };
+        assert_eq!(sent.send(server.address).unwrap(), 204);
+    };
+    send(0);
+    let page = wait_until("the books", || Some(server.get("/").body).filter(|page| page.contains("▾ Books")));
+    assert!(page.contains("http-equiv=refresh") && !page.contains("<h2>Drains</h2>"), "{page}");
+    let link =
+        page.split("<a href=\"").find(|rest| rest.contains("▾ Books")).unwrap().split(['"', '#']).next().unwrap();
+    for _ in 0..2 {
+        let page = server.get(&format!("/{link}")).body;
+        assert!(page.contains("▸ Books") && !page.contains("class=books"), "{page}");
+    }
+    let still = server.get("/?still").body;
+    assert!(!still.contains("http-equiv=refresh") && still.contains("class=books"), "{still}");
+    (1..12).for_each(send);
+    let index = wait_until("the index", || {
+        Some(server.get("/").body).filter(|page| page.matches("href=\"?drain=").count() == 12)
+    });
+    assert!(!index.contains("<section class=drain>") && index.contains("<h2>Drains</h2>"), "{index}");
+    let link = index.split("href=\"").find(|rest| rest.starts_with("?drain=")).unwrap().split('"').next().unwrap();
+    assert_eq!(server.get(&format!("/{link}")).body.matches("<section class=drain>").count(), 1);
+    for nonsense in ["/?drain=x&shut=%00.%3Cscript%3E", "/?", "/?drain=d00000000&still=1"] {
+        let page = server.get(nonsense).body;
+        assert!(page.contains("<h2>Drains</h2>") && !page.contains("<script"), "{page}");
+    }
     assert_eq!(server.stop().0, Some(0));
 }

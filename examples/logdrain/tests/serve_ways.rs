@@ -196,3 +196,76 @@ fn a_collector_gets_rows_when_it_can_take_them() {
     assert!(server.get("/metrics").body.contains("logdrain_otlp_sent_rows_total"));
     assert_eq!(server.stop().0, Some(0));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_whose_rows_nobody_reads_ends_within_seconds_and_loses_none() {
+    use harness::Delivery;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let dir = scratch("unread");
+    let fifo = dir.join("rows.fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let server = Server::start(&dir, &["--out", fifo.to_str().unwrap()]);
+    // More rows than the pipe holds.
+    let mut lines = Vec::new();
+    for number in 0..400 {
+        let time = time_of(now_micros());
+        let line = format!("<190>1 {time} host app web.1 - measure#db.query.{number}=7ms count#orders.{number}=1\n");
+        lines.extend_from_slice(format!("{} {line}", line.len()).as_bytes());
+    }
+    let sent = Delivery { id: "1".to_owned(), token: "d.1".to_owned(), body: lines.clone() };
+    assert_eq!(sent.send(server.address).unwrap(), 204);
+    std::thread::sleep(Duration::from_secs(4));
+    let began = Instant::now();
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(2), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(log.contains("nobody reads the rows"), "{log}");
+    // Standard output that is a full pipe is the same.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--window", "1s", "--lateness", "1s", "--store"])
+        .arg(dir.join("store"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let code = wait_until("the end", || child.try_wait().unwrap()).code();
+    assert_eq!(code, Some(2));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let server = Server::start(&dir, &[]);
+    wait_for_rows(&dir.join("rows.jsonl"), &truth(&dir, [("d.1", lines)]));
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+#[cfg(unix)]
+fn rows_are_in_the_new_file_at_once_when_the_old_one_was_moved_though_the_configuration_is_refused() {
+    let dir = scratch("rotated");
+    let path = config(&dir, "");
+    let server = Server::start(&dir, &["--config", &path]);
+    let rows = dir.join("rows.jsonl");
+    let deliver = |id: &str, number: u64| {
+        let body = body(number, 8);
+        let sent = harness::Delivery { id: id.to_owned(), token: "d.1".to_owned(), body: body.clone() };
+        assert_eq!(sent.send(server.address).unwrap(), 204);
+        body
+    };
+    let first = deliver("1", 1);
+    wait_for_rows(&rows, &truth(&dir, [("d.1", first)]));
+    let moved = dir.join("rows.1");
+    fs::rename(&rows, &moved).unwrap();
+    let len = fs::metadata(&moved).unwrap().len();
+    config(&dir, "no such key = 1");
+    server.signal("HUP");
+    let second = deliver("2", 2);
+    wait_for_rows(&rows, &truth(&dir, [("d.1", second)]));
+    assert_eq!(fs::metadata(&moved).unwrap().len(), len, "nothing was written to the file that was moved");
+    fs::remove_file(&rows).unwrap();
+    let third = deliver("3", 3);
+    wait_for_rows(&rows, &truth(&dir, [("d.1", third)]));
+    assert_eq!(server.stop().0, Some(0));
+}

@@ -9,6 +9,7 @@
 use super::board::Board;
 use super::config::MetricsLimits;
 use super::intake::Intake;
+use super::page::House;
 use super::{metrics, page};
 use hyper::body::Bytes;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ const PAGE: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct Answers {
     board: Board,
+    house: Arc<House>,
     limits: MetricsLimits,
     metrics: Builder,
     pages: Builder,
@@ -69,8 +71,8 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Answers {
-    pub(crate) fn new(board: Board, limits: MetricsLimits) -> Arc<Self> {
-        Arc::new(Self { board, limits, metrics: Builder::new(), pages: Builder::new() })
+    pub(crate) fn new(board: Board, house: House, limits: MetricsLimits) -> Arc<Self> {
+        Arc::new(Self { board, house: Arc::new(house), limits, metrics: Builder::new(), pages: Builder::new() })
     }
 
     /// The text of `/metrics`; `None` when it cannot be had now.
@@ -84,8 +86,8 @@ impl Answers {
     /// The page, as its address asks for it; `None` when it cannot be had now.
     pub(crate) async fn page(&self, intake: &Arc<Intake>, query: String) -> Option<Bytes> {
         let limit = PAGE.min(share_of(intake.limits.bodies));
-        let board = self.board.clone();
-        let build = move |intake: &Intake| page::html(intake, &board.copy(), &query, limit);
+        let (board, house) = (self.board.clone(), self.house.clone());
+        let build = move |intake: &Intake| page::html(intake, &board.copy(), &house, &query, limit);
         self.pages.build(intake, limit, false, build).await
     }
 }

@@ -11,7 +11,7 @@ use super::board::DRAIN_BYTES;
 use super::drain_name;
 use super::intake::{Access, Tls};
 use super::settings::{DrainLimits, DrainSettings, Settings};
-use super::sinks::otlp::Endpoint;
+use super::sinks::otlp::{self, Endpoint};
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::plan;
@@ -255,6 +255,7 @@ impl Config {
             .saturating_add(self.limits.bodies)
             .saturating_add(self.limits.answers)
             .saturating_add(copies)
+            .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
             .saturating_add(connection.saturating_mul(self.limits.connections))
     }
 

@@ -227,8 +227,15 @@ impl<R: RowSink> Consumer<R> {
         }
         let began = Instant::now();
         match snapshot::write(&self.snapshots, &mut self.pipelines) {
-            Ok(needed) => self.progress.behind.store(needed, Ordering::Release),
-            Err(error) => tracing::warn!(%error, "no snapshot could be written; the next start will take longer"),
+            Ok(needed) => {
+                self.progress.behind.store(needed, Ordering::Release);
+                let now = u64::try_from(super::journal::now().unix_seconds()).unwrap_or(0);
+                self.counters.snapshot_at.store(now, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.counters.snapshots_failed.add(1);
+                tracing::warn!(%error, "no snapshot could be written; the next start will take longer");
+            }
         }
         let took = began.elapsed();
         self.counters.snapshots.record(took);

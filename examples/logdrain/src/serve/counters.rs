@@ -123,6 +123,9 @@ pub(crate) struct Counters {
     pub(crate) otlp_dropped: Counter,
     pub(crate) otlp_revisions: Counter,
     pub(crate) snapshots: Durations,
+    pub(crate) snapshots_failed: Counter,
+    /// When the last one was written, in Unix seconds; 0 before the first.
+    pub(crate) snapshot_at: AtomicU64,
 }
 
 impl Counters {

@@ -43,6 +43,12 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
         ("logdrain_evicted_total", "counter", "Idle connections closed to make room.", counters.evicted.get()),
         ("logdrain_connections", "gauge", "Connections open.", intake.connections.len() as u64),
         ("logdrain_commits_failed_total", "counter", "Commits that the disk refused.", counters.commits_failed.get()),
+        (
+            "logdrain_snapshots_failed_total",
+            "counter",
+            "Snapshots that could not be written.",
+            counters.snapshots_failed.get(),
+        ),
         ("logdrain_damaged_events_total", "counter", "Events that could not be read again.", counters.damaged.get()),
         ("logdrain_rows_total", "counter", "Rows written.", counters.rows.get()),
         ("logdrain_otlp_sent_rows_total", "counter", "Rows that the collector took.", counters.otlp_sent.get()),

@@ -68,7 +68,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -149,10 +149,16 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         Arc::clone(&ready),
     ));
 
+    let house = page::House {
+        store: config.store.clone(),
+        store_limit: config.store_limit,
+        max_memory: config.max_memory(),
+        began: Instant::now(),
+    };
     let handle = runtime.handle().clone();
     let (ending, endings) = mpsc::channel();
     let (close, closing) = watch::channel(false);
-    let http = Way::Http(intake::router(intake.clone(), Answers::new(board.clone(), config.metrics)));
+    let http = Way::Http(intake::router(intake.clone(), Answers::new(board.clone(), house, config.metrics)));
     let accepting = runtime.spawn(intake::accept(listener, http, intake.clone(), closing.clone()));
     let gathering =
         syslog.map(|listener| runtime.spawn(intake::accept(listener, Way::Syslog, intake.clone(), closing)));

@@ -1,163 +1,173 @@
 //! The status page at `/`: one document without scripts, images or anything from elsewhere. It reloads itself.
 //!
+//! What is open and what is not stands in the page's address, so that a reload changes nothing of it: `?drain=ID` shows one
+//! drain alone, `shut=` names the sections that were closed, `still` stops the reloading.
+//!
 //! Everything that stands in it may come from a log line, and passes [`Text`] on its way.
 
-use super::board::{Drain, HISTORY, Line, Shown, Stream};
+mod drain;
+mod health;
+
+pub(crate) use health::House;
+
+use super::board::{Drain, Shown};
 use super::drain_name::DrainName;
 use super::intake::Intake;
 use crate::escape::Escaped;
 use crate::number;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};
 
 /// What a browser may do with the page: show it.
 pub(crate) const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem;max-width:70rem;color:#1a1a2e;background:#fff}\
-h1{font-size:1.2rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem;overflow-wrap:anywhere}table{border-collapse:collapse}\
-td,th{padding:.1rem .8rem .1rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}td.n,th.n{text-align:right;\
-font-variant-numeric:tabular-nums}.all{display:flex;flex-wrap:wrap;gap:.3rem 2rem}.all b{display:block;font-size:1.3rem}\
-.bad{color:#b00020}svg{vertical-align:middle}polyline{fill:none;stroke:#3b5bdb;stroke-width:1.5}summary{cursor:pointer}\
-@media(prefers-color-scheme:dark){body{color:#e6e6ef;background:#14141f}polyline{stroke:#91a7ff}.bad{color:#ff8a80}}";
+const STYLE: &str = include_str!("page/style.css");
 
-/// Rows of the last window that are listed.
-const ROWS: usize = 60;
+/// With more drains than these, each is on a page of its own.
+const TOGETHER: usize = 8;
+/// The most that an address says.
+const SHUT: usize = 200;
 
-/// The page as it is now.
-pub(crate) fn html(intake: &Intake, shown: &Shown, _query: &str, limit: usize) -> String {
+/// The page as it is now, as its address asks for it, in not much more than `limit` bytes.
+pub(crate) fn html(intake: &Intake, shown: &Shown, house: &House, query: &str, limit: usize) -> String {
     let mut page = String::with_capacity(32 * 1024);
     // Writing into a string does not fail.
-    let _ = write(&mut page, intake, shown, limit);
+    let _ = write(&mut page, intake, shown, house, &View::of(query), limit);
     page
 }
 
-fn write(page: &mut String, intake: &Intake, shown: &Shown, limit: usize) -> fmt::Result {
-    let counters = &intake.counters;
+fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &House, view: &View, limit: usize) -> fmt::Result {
+    let reload = if view.is_still { "" } else { "<meta http-equiv=refresh content=5>" };
+    let drains: Vec<(String, String, &Drain)> =
+        shown.drains.iter().map(|(key, drain)| (id_of(key), DrainName::of(key).shown().to_string(), drain)).collect();
     write!(
         page,
-        "<!doctype html><html lang=en><head><meta charset=utf-8><meta http-equiv=refresh content=5>\
-         <meta name=viewport content=\"width=device-width\"><title>logdrain</title><style>{STYLE}</style></head><body>\
-         <h1>logdrain</h1><div class=all>"
+        "<!doctype html><html lang=en><head><meta charset=utf-8>{reload}<meta name=viewport content=\"width=device-width\">\
+         <title>logdrain</title><style>{STYLE}</style></head><body><header><h1>logdrain</h1>\
+         <span class=dim>version {}, up {}</span><span class=sp></span>",
+        env!("CARGO_PKG_VERSION"),
+        health::span(house.began.elapsed().as_secs())
     )?;
-    let (deliveries, lines) = shown.rates();
-    let state = match (intake.is_ready(), intake.is_storing()) {
-        (true, _) => "ready",
-        (false, true) => "reading its journal",
-        (false, false) => "cannot store",
-    };
-    let class = if intake.is_ready() { "" } else { " class=bad" };
-    write!(page, "<span{class}><b id=state>{state}</b>state</span>")?;
-    let refused: u64 = counters.refused().map(|(_, count)| count).sum();
-    for (name, value) in [
-        ("deliveries/s", number::human(deliveries, "")),
-        ("lines/s", number::human(lines, "")),
-        ("deliveries", number::human(counters.kept.get() as f64, "")),
-        ("duplicates", number::human(counters.duplicates.get() as f64, "")),
-        ("refused requests", number::human(refused as f64, "")),
-        ("connections", intake.connections.len().to_string()),
-        ("drains", shown.drains.len().to_string()),
-    ] {
-        write!(page, "<span><b>{value}</b>{name}</span>")?;
+    let (turn, said) = if view.is_still { (false, "reload every 5 s") } else { (true, "stop reloading") };
+    write!(page, "<a href=\"{}\">{said}</a></header>", View { is_still: turn, ..view.clone() }.link())?;
+    health::write(page, intake, shown, house)?;
+    if drains.is_empty() {
+        return page.write_str("<p class=panel>No drain has sent anything yet.</p></body></html>\n");
     }
-    page.push_str("</div>");
-    if refused > 0 {
-        page.push_str("<p>Refused:");
-        for (reason, count) in counters.refused().filter(|(_, count)| *count > 0) {
-            write!(page, " {count} {reason}")?;
+    let alone = drains.iter().find(|(id, ..)| view.drain.as_ref() == Some(id));
+    let together = drains.len() <= TOGETHER;
+    if drains.len() > 1 {
+        index(page, &drains, view, together)?;
+    }
+    for (id, name, drain) in &drains {
+        match alone {
+            Some((only, ..)) if only != id => continue,
+            None if !together => break,
+            _ => {}
         }
-        page.push_str("</p>");
-    }
-    if shown.drains.is_empty() {
-        page.push_str("<p>No drain has sent anything yet.</p>");
-    }
-    for (key, drain) in &shown.drains {
-        if page.len() > limit {
-            page.push_str("<p>There is no room for all drains on this page.</p>");
+        if page.len() > limit / 2 {
+            page.push_str("<p class=panel>The other drains find no room here: choose one above.</p>");
             break;
         }
-        self::drain(page, &DrainName::of(key).shown().to_string(), drain)?;
+        drain::write(page, id, name, drain, view)?;
     }
-    page.push_str("</body></html>\n");
-    Ok(())
+    page.write_str("</body></html>\n")
 }
 
-fn drain(page: &mut String, key: &str, drain: &Drain) -> fmt::Result {
-    write!(page, "<section class=drain><h2>{}</h2>", Text(key))?;
-    match drain.quota_limit {
-        Some(limit) => write!(page, "<p>{} of {limit} metric streams of the quota", drain.quota_used)?,
-        None => write!(page, "<p>{} stream families, no quota", drain.streams)?,
+/// All drains at a glance, each with the way to it.
+fn index(page: &mut String, drains: &[(String, String, &Drain)], view: &View, together: bool) -> fmt::Result {
+    let all = View { drain: None, ..view.clone() };
+    page.push_str("<section class=panel><h2>Drains</h2>");
+    if view.drain.is_some() {
+        write!(page, "<p><a href=\"{}\">all drains</a></p>", all.link())?;
     }
-    write!(page, ", {} open windows, {}</p>", drain.open_windows, number::human(drain.memory as f64, "bytes"))?;
-    if !drain.lines.is_empty() {
-        page.push_str("<table>");
-        for (name, line) in &drain.lines {
-            let last = line.0.back().map_or(0.0, |(_, value)| *value);
-            write!(
-                page,
-                "<tr><td>{}</td><td>{}</td><td class=n>{}</td></tr>",
-                Text(name),
-                Spark(line),
-                number::human(last, "")
-            )?;
-        }
-        page.push_str("</table>");
-    }
-    if let Some(ledger) = &drain.ledger {
+    page.push_str(
+        "<div class=scroll><table><tr><th>drain</th><th>last delivery</th><th class=n>lines</th><th class=n>late</th>\
+         <th class=n>streams</th><th class=n>windows open</th><th class=n>memory</th></tr>",
+    );
+    for (id, name, drain) in drains {
+        let link = match together && view.drain.is_none() {
+            true => format!("#{id}"),
+            false => View { drain: Some(id.clone()), ..view.clone() }.link(),
+        };
+        let lines = drain.ledger.as_ref().map_or(0, |ledger| ledger.total().frames());
+        let (late, _) = health::late(drain);
         write!(
             page,
-            "<details open><summary>Books</summary><pre class=books>{}</pre></details>",
-            Text(&ledger.to_string())
+            "<tr><td><a href=\"{link}\">{}</a></td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>\
+             <td class=n>{}</td><td class=n>{}</td></tr>",
+            Text(name),
+            health::ago(drain),
+            number::human(lines as f64, ""),
+            number::human(late as f64, ""),
+            number::human(drain.streams as f64, ""),
+            drain.open_windows,
+            number::human(drain.memory as f64, "bytes")
         )?;
     }
-    if !drain.top.is_empty() {
-        page.push_str(
-            "<details open><summary>Streams that cost most</summary><table><tr><th>metric</th><th>tags</th><th>place</th>\
-             <th class=n>cost</th><th class=n>values</th></tr>",
-        );
-        for Stream { name, tags, standing, cost, observations } in drain.top.iter() {
-            write!(
-                page,
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td class=n>{cost}</td><td class=n>{observations}</td></tr>",
-                Text(name),
-                Text(tags),
-                standing.as_str()
-            )?;
-        }
-        page.push_str("</table></details>");
-    }
-    if let Some(start) = drain.window.start {
-        write!(
-            page,
-            "<details open><summary>Last closed window: {start}</summary><table class=window><tr><th>metric</th><th>tags</th>\
-             <th class=n>n</th><th class=n>sum</th><th class=n>mean</th><th class=n>p95</th><th class=n>max</th></tr>"
-        )?;
-        for row in drain.window.rows.iter().take(ROWS) {
-            let point = row.as_point();
-            let stats = point.stats();
-            let unit = point.unit();
-            let number = |value: Option<f64>| value.map_or(String::new(), |value| number::human(value, unit.as_str()));
-            let tags: Vec<String> = point.tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let p95 = stats.percentiles().map(|all| all.get(heroku_metrics::model::Percentile::P95));
-            write!(
-                page,
-                "<tr><td>{}</td><td>{}</td><td class=n>{}</td>",
-                Text(point.name()),
-                Text(&tags.join(" ")),
-                stats.observations()
-            )?;
-            for value in [Some(stats.sum()), stats.mean(), p95, stats.max()] {
-                write!(page, "<td class=n>{}</td>", Text(&number(value)))?;
+    page.write_str("</table></div></section>")
+}
+
+/// What the address of the page asks for.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+struct View {
+    /// One drain alone, by its id.
+    drain: Option<String>,
+    /// Sections that are closed: a drain's id and a letter.
+    shut: BTreeSet<String>,
+    is_still: bool,
+}
+
+impl View {
+    /// Reads the part of an address behind its `?`. What is not understood is passed over.
+    fn of(query: &str) -> Self {
+        let is_id = |id: &str| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let mut view = Self::default();
+        for part in query.split('&') {
+            match part.split_once('=').unwrap_or((part, "")) {
+                ("drain", id) if is_id(id) => view.drain = Some(id.to_owned()),
+                ("shut", all) => {
+                    view.shut = all.split('.').filter(|id| is_id(id)).take(SHUT).map(str::to_owned).collect()
+                }
+                ("still", _) => view.is_still = true,
+                _ => {}
             }
-            page.push_str("</tr>");
         }
-        let more = drain.window.more + drain.window.rows.len().saturating_sub(ROWS) as u64;
-        if more > 0 {
-            write!(page, "<tr><td>and {more} more</td></tr>")?;
-        }
-        page.push_str("</table></details>");
+        view
     }
-    page.push_str("</section>");
-    Ok(())
+
+    /// An address within the page, with nothing in it but letters, digits and `?=&.`.
+    fn link(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.drain.iter().map(|id| format!("drain={id}")));
+        if !self.shut.is_empty() {
+            let shut: Vec<&str> = self.shut.iter().map(String::as_str).collect();
+            parts.push(format!("shut={}", shut.join(".")));
+        }
+        parts.extend(self.is_still.then(|| "still".to_owned()));
+        format!("?{}", parts.join("&amp;"))
+    }
+
+    /// The same with a section turned over.
+    fn turned(&self, section: &str) -> Self {
+        let mut view = self.clone();
+        if !view.shut.remove(section) {
+            view.shut.insert(section.to_owned());
+        }
+        view
+    }
+}
+
+/// What a drain is called in addresses: nothing of its token can be found from it.
+fn id_of(key: &str) -> String {
+    let digest = Sha256::digest(format!("page {key}"));
+    let mut id = "d".to_owned();
+    for byte in digest.iter().take(4) {
+        let _ = write!(id, "{byte:02x}");
+    }
+    id
 }
 
 /// Text as HTML shows it: no markup, no control characters.
@@ -184,29 +194,20 @@ impl Display for Text<'_> {
     }
 }
 
-/// A line of the last windows.
-struct Spark<'a>(&'a Line);
-
-impl Display for Spark<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WIDTH: f64 = 180.0;
-        const HEIGHT: f64 = 24.0;
-        let points = &self.0.0;
-        let most = points.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
-        write!(f, "<svg width={WIDTH} height={HEIGHT} role=img aria-label=\"last windows\"><polyline points=\"")?;
-        let empty = HISTORY.saturating_sub(points.len());
-        for (place, (_, value)) in points.iter().enumerate() {
-            let x = (empty + place) as f64 * WIDTH / (HISTORY - 1) as f64;
-            let y = HEIGHT - 1.0 - (value / most).clamp(0.0, 1.0) * (HEIGHT - 2.0);
-            write!(f, "{x:.1},{y:.1} ")?;
-        }
-        f.write_str("\"/></svg>")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_closed_stands_in_the_address_and_nothing_else_does() {
+        let view = View::of("drain=d0123abcd&shut=0123abcdb.d0123abcb.<script>&still&x=<b>&drain=<i>");
+        assert_eq!(view.drain.as_deref(), Some("d0123abcd"));
+        assert_eq!(view.link(), "?drain=d0123abcd&amp;shut=0123abcdb.d0123abcb&amp;still");
+        let open = view.turned("0123abcdb").turned("d0123abcb");
+        assert_eq!(open.link(), "?drain=d0123abcd&amp;still");
+        assert_eq!(View::of("").link(), "?");
+        assert!(View::of(&format!("shut={}", "0123abcdb.".repeat(1_000))).link().len() < 3_000);
+    }
 
     #[test]
     fn text_is_never_markup() {

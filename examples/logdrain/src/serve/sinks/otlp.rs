@@ -5,7 +5,7 @@
 //! what nobody measured; a summary says what is known. Resource: `heroku.drain`; attributes: the row's tags.
 //!
 //! Rows are sent from a queue of their own and sent again until the collector takes them; intake and the other sinks
-//! never wait for it. When the queue is full, its newest rows are dropped and counted. Revisions are not sent, but
+//! never wait for it. When the queue is full, by requests or by bytes, its newest rows are dropped and counted. Revisions are not sent, but
 //! counted: a delta that comes twice would be added twice.
 
 use super::{Row, RowSink, Stopped};
@@ -28,12 +28,20 @@ use prost::Message as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Rows of a request.
 const ROWS: usize = 500;
-/// Requests that wait.
+/// And the bytes after which another one is begun, reckoned before it is encoded.
+const REQUEST: usize = 256 << 10;
+/// Requests that wait, and the bytes that they and the one on its way take.
 const WAITING: usize = 64;
+const QUEUE: usize = 16 << 20;
+/// What the bytes are counted in.
+const UNIT: usize = 1_024;
+/// The most bytes that rows take on their way to a collector: those that wait, and a request that is put together.
+pub(crate) const MEMORY: usize = QUEUE + 8 * REQUEST;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,20 +79,32 @@ impl Endpoint {
     }
 }
 
+/// A request that waits, with its share of the memory.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    body: Bytes,
+    rows: usize,
+    _room: OwnedSemaphorePermit,
+}
+
 /// Gathers rows into requests.
 #[derive(Debug)]
 pub(crate) struct Otlp {
     drain: String,
     metrics: Vec<Metric>,
-    queue: Sender<(Bytes, usize)>,
+    /// What they take, about.
+    bytes: usize,
+    queue: Sender<Waiting>,
+    room: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
 
 impl Otlp {
     /// The sink, and what [`send`] takes.
-    pub(crate) fn new(counters: Arc<Counters>) -> (Self, Receiver<(Bytes, usize)>) {
+    pub(crate) fn new(counters: Arc<Counters>) -> (Self, Receiver<Waiting>) {
         let (queue, waiting) = channel(WAITING);
-        (Self { drain: String::new(), metrics: Vec::new(), queue, counters }, waiting)
+        let room = Arc::new(Semaphore::new(QUEUE / UNIT));
+        (Self { drain: String::new(), metrics: Vec::new(), bytes: 0, queue, room, counters }, waiting)
     }
 
     fn hand_over(&mut self) {
@@ -92,6 +112,7 @@ impl Otlp {
             return;
         }
         let metrics = std::mem::take(&mut self.metrics);
+        self.bytes = 0;
         let rows = metrics.len();
         let scope = InstrumentationScope {
             name: "logdrain".to_owned(),
@@ -109,9 +130,13 @@ impl Otlp {
                 schema_url: String::new(),
             }],
         };
-        match self.queue.try_send((request.encode_to_vec().into(), rows)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => self.counters.otlp_dropped.add(rows as u64),
+        let units = u32::try_from(request.encoded_len().div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let room = self.room.clone().try_acquire_many_owned(units);
+        let sent = room.map(|room| {
+            self.queue.try_send(Waiting { body: request.encode_to_vec().into(), rows, _room: room }).is_ok()
+        });
+        if !sent.unwrap_or(false) {
+            self.counters.otlp_dropped.add(rows as u64);
         }
     }
 }
@@ -122,10 +147,11 @@ impl RowSink for Otlp {
             self.counters.otlp_revisions.add(1);
             return Ok(());
         }
-        if self.drain != row.drain || self.metrics.len() >= ROWS {
+        if self.drain != row.drain || self.metrics.len() >= ROWS || self.bytes >= REQUEST {
             self.hand_over();
             row.drain.clone_into(&mut self.drain);
         }
+        self.bytes += bytes_of(row.point);
         self.metrics.push(metric_of(row.point));
         Ok(())
     }
@@ -134,6 +160,14 @@ impl RowSink for Otlp {
         self.hand_over();
         Ok(true)
     }
+}
+
+/// What a row takes in a request, about.
+fn bytes_of(point: &DataPoint<'_>) -> usize {
+    const NUMBERS: usize = 256;
+    const TAG: usize = 96;
+    let tags: usize = point.tags().iter().map(|(key, value)| key.len() + value.len() + TAG).sum();
+    NUMBERS + point.name().len() + tags
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
@@ -196,9 +230,9 @@ fn unit(ours: &str) -> String {
 }
 
 /// Sends what comes, one request after the other, each until it is taken or refused for good.
-pub(crate) async fn send(endpoint: Endpoint, mut waiting: Receiver<(Bytes, usize)>, counters: Arc<Counters>) {
+pub(crate) async fn send(endpoint: Endpoint, mut waiting: Receiver<Waiting>, counters: Arc<Counters>) {
     let mut is_failing = false;
-    while let Some((body, rows)) = waiting.recv().await {
+    while let Some(Waiting { body, rows, _room }) = waiting.recv().await {
         let mut pause = FIRST_PAUSE;
         loop {
             let outcome = tokio::time::timeout(PATIENCE, post(&endpoint, body.clone())).await;
@@ -262,9 +296,9 @@ mod tests {
             sink.write(&Row { drain: "shop/d.1", point: &point.as_point() }).unwrap();
         }
         assert!(sink.commit().unwrap());
-        let (bytes, rows) = waiting.try_recv().unwrap();
+        let Waiting { body, rows, .. } = waiting.try_recv().unwrap();
         assert_eq!(rows, 3);
-        let request = ExportMetricsServiceRequest::decode(bytes).unwrap();
+        let request = ExportMetricsServiceRequest::decode(body).unwrap();
         let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
         let of = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap();
         let Some(metric::Data::Summary(summary)) = &of("q").data else { panic!("{:?}", of("q")) };
@@ -276,6 +310,30 @@ mod tests {
         let Some(metric::Data::Sum(sum)) = &of("n").data else { panic!("{:?}", of("n")) };
         assert_eq!(sum.data_points[0].value, Some(number_data_point::Value::AsDouble(2.0)));
         assert!(matches!(&of("s").data, Some(metric::Data::Gauge(_))) && of("s").unit == "By");
+    }
+
+    #[test]
+    fn rows_that_wait_for_a_collector_are_bounded_in_bytes_and_the_others_are_counted() {
+        let tags: String = (0..40).map(|n| format!(" tag#{}{n}={}", "k".repeat(50), "v".repeat(200))).collect();
+        let points = crate::serve::sinks::tests::points(&[&format!("measure#q=200ms{tags}")]);
+        let counters: Arc<Counters> = Arc::default();
+        let (mut sink, mut waiting) = Otlp::new(counters.clone());
+        for _ in 0..5_000 {
+            sink.write(&Row { drain: "shop/d.1", point: &points[0].as_point() }).unwrap();
+        }
+        sink.commit().unwrap();
+        let (mut bytes, mut rows, mut held) = (0, 0, Vec::new());
+        while let Ok(request) = waiting.try_recv() {
+            bytes += request.body.len();
+            rows += request.rows as u64;
+            assert!(request.body.len() <= 2 * REQUEST);
+            held.push(request);
+        }
+        assert!(bytes <= QUEUE && bytes > QUEUE / 2, "{bytes}");
+        assert_eq!(rows + counters.otlp_dropped.get(), 5_000);
+        // What is sent makes room.
+        drop(held);
+        assert_eq!(sink.room.available_permits(), QUEUE / UNIT);
     }
 
     #[test]

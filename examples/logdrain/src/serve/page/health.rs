@@ -1,0 +1,199 @@
+//! How the server does, at the top of the page: what an operator looks at first.
+
+use super::Text;
+use crate::number;
+use crate::serve::board::{Drain, Shown};
+use crate::serve::intake::Intake;
+use crate::serve::journal;
+use heroku_metrics::model::Timestamp;
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// A watermark that is older than this is told in another colour.
+const OLD: Duration = Duration::from_secs(300);
+/// Rows that are so many events behind are.
+const BEHIND: u64 = 100_000;
+
+/// Where the server keeps what, and what it said at its start.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) store: PathBuf,
+    pub(crate) store_limit: Option<usize>,
+    pub(crate) max_memory: usize,
+    pub(crate) began: Instant,
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Is {
+    Fine,
+    Odd,
+    Bad,
+}
+
+impl Is {
+    const fn if_bad(bad: bool) -> Self {
+        if bad { Self::Bad } else { Self::Fine }
+    }
+
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Fine => "tile",
+            Self::Odd => "\"tile warn\"",
+            Self::Bad => "\"tile bad\"",
+        }
+    }
+}
+
+pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &House) -> fmt::Result {
+    let counters = &intake.counters;
+    let count = |number: u64| number::human(number as f64, "");
+    let bytes = |number: u64| number::human(number as f64, "bytes");
+    let mut tiles = String::new();
+    let mut tile = |is: Is, name: &str, value: &str, more: &str| {
+        write!(
+            tiles,
+            "<div class={}><span>{name}</span><b>{}</b><small>{}</small></div>",
+            is.class(),
+            Text(value),
+            Text(more)
+        )
+    };
+    let state = match (intake.is_ready(), intake.is_storing()) {
+        (true, _) => "ready",
+        (false, true) => "reading its journal",
+        (false, false) => "cannot store",
+    };
+    let class = if intake.is_ready() { "\"tile ok\"" } else { "\"tile bad\"" };
+    let (deliveries, lines) = shown.rates();
+    let connections = count(intake.connections.len() as u64);
+    tile(Is::Fine, "lines/s", &number::human(lines, ""), &format!("{} deliveries/s", number::human(deliveries, "")))?;
+    let (kept, duplicates) = (counters.kept.get(), counters.duplicates.get());
+    tile(Is::Fine, "deliveries", &count(kept), &format!("{} duplicates", count(duplicates)))?;
+    let refused: Vec<(&str, u64)> = counters.refused().filter(|(_, count)| *count > 0).collect();
+    let sum: u64 = refused.iter().map(|(_, count)| count).sum();
+    let reasons: Vec<String> = refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    tile(if sum > 0 { Is::Odd } else { Is::Fine }, "refused requests", &count(sum), &reasons.join(", "))?;
+    let (late, observed) = shown.drains.values().map(late).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    let share = if observed == 0 { 0.0 } else { late as f64 * 100.0 / observed as f64 };
+    tile(
+        if share > 1.0 { Is::Odd } else { Is::Fine },
+        "late values",
+        &number::human(share, "%"),
+        &format!("{} of {}", count(late), count(observed)),
+    )?;
+    let age = intake.progress.time.watermark_age();
+    tile(
+        if age.is_some_and(|age| age > OLD) { Is::Bad } else { Is::Fine },
+        "watermark",
+        &age.map_or("none yet".to_owned(), |age| format!("{} old", span(age.as_secs()))),
+        if intake.progress.time.is_in_doubt() { "the clock is in doubt" } else { "the clock is believed" },
+    )?;
+    let (head, emitted) =
+        (intake.progress.head.load(Ordering::Relaxed), intake.progress.emitted.load(Ordering::Relaxed));
+    let behind = head.saturating_sub(emitted);
+    tile(
+        if behind > BEHIND { Is::Odd } else { Is::Fine },
+        "rows behind the journal",
+        &format!("{} events", count(behind)),
+        &format!("{} rows written", count(counters.rows.get())),
+    )?;
+    let failed = counters.snapshots_failed.get();
+    let last = counters.snapshot_at.load(Ordering::Relaxed);
+    tile(
+        Is::if_bad(failed > 0),
+        "last snapshot",
+        &if last == 0 { "none yet".to_owned() } else { format!("{} ago", span(unix_now().saturating_sub(last))) },
+        &format!("{} failed", count(failed)),
+    )?;
+    let file = journal::path(&house.store);
+    let of_file = |suffix: &str| {
+        let mut name = file.clone().into_os_string();
+        name.push(suffix);
+        std::fs::metadata(name).map_or(0, |meta| meta.len())
+    };
+    let size = of_file("") + of_file("-wal");
+    let limit = house.store_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
+    let is_full = house.store_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
+    tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit)?;
+    if let Some((free, all)) = disk(&house.store) {
+        tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all)))?;
+    }
+    let bound = house.max_memory as u64;
+    let used = memory();
+    tile(
+        if used.is_some_and(|used| used > bound.saturating_add(64 << 20)) { Is::Odd } else { Is::Fine },
+        "memory",
+        &used.map_or("unknown".to_owned(), bytes),
+        &format!("bound {}, {} free for bodies", bytes(bound), bytes(intake.free_memory() as u64)),
+    )?;
+    let disk_errors = counters.commits_failed.get() + counters.damaged.get();
+    tile(
+        Is::if_bad(disk_errors > 0),
+        "disk errors",
+        &count(disk_errors),
+        &format!("{} damaged events", count(counters.damaged.get())),
+    )?;
+    write!(
+        page,
+        "<div class=tiles><div class={class}><span>state</span><b id=state>{state}</b><small>connections: {connections}</small>\
+         </div>{tiles}</div>"
+    )
+}
+
+/// Values of a drain that came too late, and all that came.
+pub(super) fn late(drain: &Drain) -> (u64, u64) {
+    drain.ledger.as_ref().map_or((0, 0), |ledger| (ledger.observations().late(), ledger.observations().observed()))
+}
+
+/// How long ago a drain was heard last.
+pub(super) fn ago(drain: &Drain) -> String {
+    match drain.heard {
+        Some(time) => {
+            let seconds = unix_now().saturating_sub(u64::try_from(time.unix_seconds()).unwrap_or(0));
+            format!("{} ago", span(seconds))
+        }
+        None => "not since the start".to_owned(),
+    }
+}
+
+/// The same, with the time.
+pub(super) fn heard(drain: &Drain) -> String {
+    let time = drain.heard.map(|time| Timestamp::from_unix_seconds(time.unix_seconds()));
+    time.map_or_else(|| ago(drain), |time| format!("{} ({time})", ago(drain)))
+}
+
+/// Seconds in the largest unit that fits: `12 s`, `3 min`, `5 h`, `2 d`.
+pub(super) fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+fn unix_now() -> u64 {
+    u64::try_from(journal::now().unix_seconds()).unwrap_or(0)
+}
+
+/// What is free on the disk of a folder, and what it has.
+#[cfg(unix)]
+fn disk(dir: &std::path::Path) -> Option<(u64, u64)> {
+    let of = rustix::fs::statvfs(dir).ok()?;
+    Some((of.f_bavail.saturating_mul(of.f_frsize), of.f_blocks.saturating_mul(of.f_frsize)))
+}
+
+#[cfg(not(unix))]
+fn disk(_: &std::path::Path) -> Option<(u64, u64)> {
+    None
+}
+
+/// What the process has in memory now.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kb| kb * 1_024)
+}
