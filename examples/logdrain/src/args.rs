@@ -42,9 +42,9 @@ Examples:
   logdrain replay --format jsonl monday.gz tuesday.gz | jq 'select(.name == \"database.query\")'
   logdrain replay --flat --app shop --extended body.logplex
 
-The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own
-time passes. At the end the books go to standard error: what came in, what came out, what was refused and why. Ctrl-C is
-how a --follow of `heroku logs --tail` ends: rows of minutes still open say \"partial\":true (a table says it at the
+The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own \
+time passes. At the end the books go to standard error: what came in, what came out, what was refused and why. Ctrl-C is \
+how a --follow of `heroku logs --tail` ends: rows of minutes still open say \"partial\":true (a table says it at the \
 minute), and the exit status is 0.")]
     Replay(ReplayArgs),
     /// Tell what is eating the quota: metrics and streams by what they cost, and what found no place
@@ -54,7 +54,7 @@ Examples:
   heroku logs --num 1500 | logdrain top -
   logdrain top --format jsonl monday.gz | jq 'select(.state == \"folded\")'
 
-A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked
+A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked \
 overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
@@ -67,10 +67,10 @@ Examples:
   logdrain serve --store /var/lib/logdrain --out /var/log/logdrain/minutes.jsonl
   logdrain serve --config /etc/logdrain.toml
 
-Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay
+Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay \
 --format jsonl with an \"id\". To try it, let it run and send it lines of now from another terminal:
   logdrain send --to http://127.0.0.1:8514/logs
-http://127.0.0.1:8514/ shows them at once; their rows come when their minute has been over for another one, so within about
+The page at http://127.0.0.1:8514/ shows them at once; their rows come when their minute has been over for another one, so within about \
 two minutes. A recording gives no rows, as its minutes are over: replay is for those.
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
@@ -89,7 +89,7 @@ Examples:
   logdrain doctor
   logdrain doctor /var/lib/logdrain
 
-It changes nothing, and may be run beside a server. What it finds damaged costs what it names and nothing else; a server
+It changes nothing, and may be run beside a server. What it finds damaged costs what it names and nothing else; a server \
 that meets a journal it cannot use sets it aside at its next start and takes over what can be read.
 Exit status: 0 all is well; 1 something is damaged; 2 there is no store that could be looked at.")]
     Doctor(DoctorArgs),
@@ -99,8 +99,8 @@ Examples:
   logdrain drains list --store /var/lib/logdrain
   logdrain drains drop shop/drain-0f3a52c1 --store /var/lib/logdrain
 
-It speaks to the running server by operator.sock in the store's folder; without a server it works on the store itself. A
-drain is called as in rows and on the page. When one is dropped, its open windows are written, rows that are out stay, and
+It speaks to the running server by operator.sock in the store's folder; without a server it works on the store itself. A \
+drain is called as in rows and on the page. When one is dropped, its open windows are written, rows that are out stay, and \
 its deliveries are refused until those windows are past their horizon.
 Exit status: 0 done; 2 it could not be done.")]
     Drains(DrainsArgs),

@@ -70,6 +70,21 @@ fn succeeds(dir: &Path, line: &str) -> String {
 }
 
 #[test]
+fn help_texts_fill_their_lines() {
+    for command in ["parse", "replay", "top", "send", "serve", "health", "doctor", "drains"] {
+        let text = help(&[command]);
+        let (_, tail) = text.split_once("Examples:\n").unwrap();
+        let lines: Vec<_> = tail.lines().collect();
+        for pair in lines.windows(2) {
+            let goes_on = pair[1].starts_with(|c: char| c.is_ascii_lowercase() || c == '-');
+            let room = 100 - pair[0].len().min(100);
+            let first = pair[1].split(' ').next().unwrap_or_default();
+            assert!(!goes_on || first.len() >= room, "{command}: a line is broken too early: {pair:#?}");
+        }
+    }
+}
+
+#[test]
 fn examples_of_commands_that_read_run() {
     let dir = workplace("examples-read");
     for command in ["parse", "replay", "top"] {
@@ -119,6 +134,8 @@ fn examples_of_serve_and_doctor_run() {
         assert_eq!(wait_until("its end", || child.try_wait().unwrap()).code(), Some(0), "{line}: {}", said());
     }
     assert!(!examples(&["health"]).is_empty());
+    assert!(!examples(&["drains"]).is_empty());
+    succeeds(&dir, &replaced(&examples(&["drains"])[0]));
     for line in examples(&["doctor"]) {
         succeeds(&dir, &replaced(&line));
     }

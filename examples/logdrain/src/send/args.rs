@@ -97,9 +97,9 @@ Examples:
 
 Scenarios; one delivery in four is odd, with bare, gzip and repeat all of them:
 {}
-The truth is that of the deliveries that were acknowledged. One that is answered with a 4xx is lost,
-as with Logplex, and the next delivery tells so in an L10 frame, which counts as
-heroku.errors.logging. One that runs out of tries after a time-out may or may not have been stored:
+The truth is that of the deliveries that were acknowledged. One that is answered with a 4xx is lost, \
+as with Logplex, and the next delivery tells so in an L10 frame, which counts as \
+heroku.errors.logging. One that runs out of tries after a time-out may or may not have been stored: \
 the truth is then not exact, the summary says so, and the exit status is 1.",
         Scenario::list().lines().map(|line| format!("  {line}\n")).collect::<String>()
     )
