@@ -11,6 +11,19 @@
 //!      -> health          (whether it is ready)
 //! ```
 
+// The standard library's own panic when nobody reads: `logdrain doctor | head -1` is no failure.
+macro_rules! println {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($said)*);
+    }};
+}
+macro_rules! eprintln {
+    ($($said:tt)*) => {
+        $crate::failure::say(format_args!($($said)*))
+    };
+}
+
 mod address;
 mod args;
 mod escape;
