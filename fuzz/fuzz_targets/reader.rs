@@ -58,7 +58,7 @@ fuzz_target!(|input: &[u8]| {
 fn take(reader: &mut FrameReader, found: &mut Vec<Item>, wire: &mut u64) -> bool {
     let Some(next) = reader.next_frame() else { return false };
     let next = item(next);
-    *wire += next.as_ref().map_or(0, | *wire_len);
+    *wire += next.as_ref().map_or(0, |(_, wire_len, ..)| *wire_len);
     found.push(next);
     true
 }

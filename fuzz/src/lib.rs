@@ -115,3 +115,61 @@ fn crc64(bytes: &[u8]) -> u64 {
         (0..8).fold(sum ^ u64::from(*octet), |sum, _| (sum >> 1) ^ ((sum & 1) * 0xC96C_5795_D787_0F42))
     })
 }
+
+/// APP-NAME and PROCID of those who write lines that are read.
+pub const SENDERS: [&str; 7] = [
+    "app web.1",
+    "heroku router",
+    "heroku web.1",
+    "app heroku-postgres",
+    "app heroku-redis",
+    "app heroku-pgbouncer",
+    "heroku logplex",
+];
+
+/// What an extractor says of a line: its kind, its values, its refusals.
+#[derive(Debug, Default, PartialEq)]
+pub struct Said {
+    /// What kind of line it is.
+    pub class: String,
+    /// Name, value and tags of each observation.
+    pub rows: Vec<(String, String)>,
+    /// Reason of each refusal.
+    pub refused: Vec<String>,
+}
+
+impl heroku_metrics::LineVisitor for Said {
+    fn observation(&mut self, seen: &heroku_metrics::model::Observation<'_>) {
+        let tags: Vec<_> = seen.tags().into_iter().collect();
+        let value = seen.value();
+        self.rows
+            .push((format!("{} {:?} {}", seen.name(), value.number().to_bits(), value.unit()), format!("{tags:?}")));
+    }
+
+    fn refusal(&mut self, refusal: &heroku_metrics::LineRefusal) {
+        self.refused.push(refusal.reason().to_string());
+    }
+}
+
+/// What an extractor says of the line, which `sender` wrote; `None` when it makes no frame.
+pub fn said(sender: &str, line: &[u8]) -> Option<Said> {
+    use heroku_metrics::syslog::{Dialect, Frame};
+    let frame = [b"<190>1 2026-03-14T09:26:53Z host ", sender.as_bytes(), b" - ", line].concat();
+    let frame = Frame::parse(&frame, Dialect::Logplex).ok()?;
+    let config = heroku_metrics::ExtractorConfig::new().native_set(heroku_metrics::NativeSet::Extended);
+    let (mut said, mut extractor) = (Said::default(), heroku_metrics::Extractor::new(config));
+    let class = extractor.read(&frame, &mut said).class().as_str().to_owned();
+    said.class = class;
+    Some(said)
+}
+
+/// Where the metrics' words of a line stand that have a name behind them and are no end of another word.
+pub fn metric_words(line: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    (0..line.len()).filter(|&at| {
+        let rest = &line[at..];
+        let word = [&b"count#"[..], b"measure#", b"sample#"].into_iter().find(|word| rest.starts_with(word));
+        let name = word.and_then(|word| rest.get(word.len()));
+        let is_named = name.is_some_and(|&octet| octet.is_ascii_alphanumeric() || b"_.:/-".contains(&octet));
+        is_named && !at.checked_sub(1).is_some_and(|at| line[at].is_ascii_alphanumeric() || line[at] == b'_')
+    })
+}

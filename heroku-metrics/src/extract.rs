@@ -247,42 +247,53 @@ impl Extractor {
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
     pub fn read<'a>(&'a mut self, frame: &Frame<'a>, visitor: &mut impl LineVisitor) -> Line<'a> {
+        let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
         let message = frame.message();
         let is_piece = cut::is_piece(message);
+        let source = Source::of_frame(frame);
+        let is_read = match source {
+            Source::Router => match RouterLine::parse(message).filter(|line| !is_piece && line.is_free_of_colour()) {
+                Some(router) => {
+                    let mut out = Out { line: message, time, is_piece, codes: None, visitor };
+                    return self.reader.request(router, &mut out);
+                }
+                None => true,
+            },
+            Source::App => logfmt_metrics::maybe_metrics(message),
+            _ => true,
+        };
         // Escape bytes are rare: one look tells that there are none.
-        if colour::maybe(message) {
+        if is_read && colour::maybe(message) {
             self.uncoloured.read(message);
             let codes = &self.uncoloured;
-            return self.reader.read(frame, codes.text(), is_piece, Some(codes), visitor);
+            let mut out = Out { line: codes.text(), time, is_piece, codes: Some(codes), visitor };
+            return self.reader.read(source, frame.proc_id(), codes.text(), &mut out);
         }
-        self.reader.read(frame, message, is_piece, None, visitor)
+        let mut out = Out { line: message, time, is_piece, codes: None, visitor };
+        self.reader.read(source, frame.proc_id(), message, &mut out)
     }
 }
 
 impl Reader {
-    #[inline]
-    fn read<'a>(
+    fn read<'a, V: LineVisitor>(
         &mut self,
-        frame: &Frame<'a>,
+        source: Source,
+        proc_id: Option<&'a str>,
         line: &'a [u8],
-        is_piece: bool,
-        codes: Option<&Uncoloured>,
-        visitor: &mut impl LineVisitor,
+        out: &mut Out<'_, V>,
     ) -> Line<'a> {
-        let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
-        let mut out = Out { line, time, is_piece, codes, visitor };
-        match Source::of_frame(frame) {
-            Source::Router => self.router(line, &mut out),
-            Source::Dyno => self.dyno(line, frame.proc_id(), &mut out),
-            Source::Logplex => self.logging(line, &mut out).unwrap_or(Line::of(Class::UnreadError)),
-            Source::LogShuttle => self.shuttle(line, &mut out),
-            Source::Postgres => self.database(line, Class::Postgres, (&native::POSTGRES, 1), &mut out),
-            Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), &mut out),
-            Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), &mut out),
-            Source::App => self.custom(line, &mut out),
-            Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.custom(line, &mut out),
+        match source {
+            Source::Router => self.router(line, out),
+            Source::Dyno => self.dyno(line, proc_id, out),
+            Source::Logplex => self.logging(line, out).unwrap_or(Line::of(Class::UnreadError)),
+            Source::LogShuttle => self.shuttle(line, out),
+            Source::Postgres => self.database(line, Class::Postgres, (&native::POSTGRES, 1), out),
+            Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), out),
+            Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), out),
+            Source::App => self.custom(line, out),
+            Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.custom(line, out),
             Source::Sender => sender(line),
-            Source::Api => self.api(line, &mut out),
+            Source::Api => self.api(line, out),
             Source::Other => Line::of(Class::Text),
         }
     }
@@ -301,6 +312,11 @@ impl Reader {
         if !torn.is_empty() {
             out.refuse(Reason::Cut, Part::Field, (torn.start, torn.len()));
         }
+        self.request(router, out)
+    }
+
+    #[inline]
+    fn request<'a, V: LineVisitor>(&mut self, router: RouterLine<'a>, out: &mut Out<'_, V>) -> Line<'a> {
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let dyno = if self.config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
@@ -322,7 +338,7 @@ impl Reader {
                 (&*tags, &mut unknown[..])
             }
         };
-        let whole = (0, line.len());
+        let whole = (0, out.line.len());
         // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
         let service = router.service_ms().filter(|_| status != Some(101) || websocket_latency);
         let values = [Some(1.0), service, router.connect_ms(), router.bytes().map(|size| size as f64)];

@@ -103,6 +103,14 @@ impl Expected {
         })
     }
 
+    /// Whether the line reads the same without colour codes: whether there is none but in what the client said, or the error
+    /// in words. One that ends in front of the last quote could hide that it opens something.
+    #[inline]
+    pub(crate) fn is_free_of_colour(&self, line: &[u8]) -> bool {
+        let before_quote = line.get((self.quote as usize).wrapping_sub(1));
+        self.code.is_none() && !matches!(before_quote, Some(b'm' | b'K'))
+    }
+
     #[inline]
     pub(crate) fn method<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         line.get(self.method as usize..self.front_end()).filter(|method| !method.is_empty())

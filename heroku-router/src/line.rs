@@ -468,6 +468,23 @@ impl<'a> RouterLine<'a> {
         }
     }
 
+    /// Whether it is seen at once that colour codes, should there be some, change none of the numbers and none of `method` and
+    /// `dyno`: of most lines without a code. `false` is no judgement.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = br#"at=info method=GET path="/" host=h fwd="192.0.2.7" dyno=web.1 connect=0ms service=1ms status=200 bytes=9"#;
+    /// assert!(RouterLine::parse(line).is_some_and(|line| line.is_free_of_colour()));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_free_of_colour(&self) -> bool {
+        match &self.shape {
+            Shape::Expected(expected) => expected.is_free_of_colour(self.line),
+            Shape::Plain(_) => false,
+        }
+    }
+
     /// Whether the line ends before its time: without a `status`, in the middle of one, or in the digits of `connect` or
     /// `service`. What it tells may be a part of what was, and its tags are not all of those of the request.
     ///

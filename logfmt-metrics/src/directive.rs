@@ -9,7 +9,7 @@ pub use walk::Directives;
 
 use crate::pairs::unescape;
 use alloc::{borrow::Cow, string::String};
-use memchr::memchr2;
+use memchr::{memchr, memmem};
 use metric_model::{Kind, Value};
 
 /// The most bytes of a metric's name: the limit of the Librato and AppOptics measurement API, the only one published.
@@ -48,8 +48,8 @@ pub const MAX_TAG_VALUE: usize = 255;
 /// ```
 pub const MAX_TAGS: usize = 50;
 
-/// Whether the line can hold a metric: whether there is a `#` in it, or the `\u0023` that JSON may write for one. One pass of
-/// memchr.
+/// Whether the line can hold a metric: whether there is a `#` in it, or the `\u0023` that JSON may write for one. Two
+/// passes of memchr at the most.
 ///
 /// `false` means that [`directives`] would find neither a metric nor anything to refuse but a `source=`, so that the line
 /// need not be read further.
@@ -64,15 +64,13 @@ pub const MAX_TAGS: usize = 50;
 #[inline]
 #[must_use]
 pub fn maybe_metrics(line: &[u8]) -> bool {
-    let mut rest = line;
-    while let Some(at) = memchr2(b'#', b'\\', rest) {
-        let found = rest.get(at..).unwrap_or_default();
-        if found.starts_with(b"#") || found.starts_with(br"\u0023") {
-            return true;
-        }
-        rest = found.get(1..).unwrap_or_default();
-    }
-    false
+    memchr(b'#', line).is_some() || memchr(b'\\', line).is_some_and(|at| has_escaped_hash(line, at))
+}
+
+/// Whether there is a `\u0023` from `at` on.
+#[cold]
+fn has_escaped_hash(line: &[u8], at: usize) -> bool {
+    line.get(at..).is_some_and(|rest| memmem::find(rest, br"\u0023").is_some())
 }
 
 /// Finds the metric directives of a line, in order. Never fails, never copies.
@@ -106,6 +104,7 @@ pub fn maybe_metrics(line: &[u8]) -> bool {
 /// assert!(matches!(found[3], Ok(Directive::Metric(metric)) if metric.name() == "q" && metric.value().number() == 3.0));
 /// assert_eq!(found.len(), 4);
 /// ```
+#[inline]
 #[must_use]
 pub fn directives(line: &[u8]) -> Directives<'_> {
     Directives::new(line)

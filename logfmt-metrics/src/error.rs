@@ -194,7 +194,7 @@ pub enum RefusalKind {
     /// The metric's name is in a native family, as `heroku.router.` and `heroku.dyno.`, in any case of its letters: only the
     /// platform's lines make those. Other names below `heroku.` are the application's own.
     ReservedName,
-    /// The tag's key is empty or holds a control character.
+    /// The tag's key is empty, or holds a control character or a metric's word.
     BadTagKey,
     /// The tag's key has more than [`MAX_TAG_KEY`](crate::MAX_TAG_KEY) bytes.
     TagKeyTooLong,

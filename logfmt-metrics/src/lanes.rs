@@ -1,9 +1,9 @@
 //! Sixteen octets at a time, on lines that are known to hold no control characters.
 
 #[cfg(not(target_arch = "x86_64"))]
-use memchr::arch::all::memchr::Two;
+use memchr::arch::all::memchr::{Three, Two};
 #[cfg(target_arch = "x86_64")]
-use memchr::arch::x86_64::sse2::memchr::Two;
+use memchr::arch::x86_64::sse2::memchr::{Three, Two};
 
 /// Whether there is an octet below SP, so that another separator than SP may be met.
 ///
@@ -53,11 +53,11 @@ pub(crate) fn space(text: &[u8]) -> usize {
     rest.iter().position(|&octet| octet == b' ').map_or(text.len(), |at| from + at)
 }
 
-/// The first SP, or the end of the text; `None` when there is a `#` before.
+/// The first SP, or the end of the text; `None` when there is a `#` or a double quote before.
 #[inline]
 pub(crate) fn space_before_hash(text: &[u8]) -> Option<usize> {
     let (chunks, _) = text.as_chunks::<16>();
-    let searcher = two(b' ', b'#');
+    let searcher = three(b' ', b'#', b'"');
     let is_space = |at: &usize| text.get(*at) == Some(&b' ');
     for (nth, chunk) in chunks.iter().enumerate() {
         if let Some(at) = searcher.as_ref().and_then(|searcher| searcher.find(chunk)) {
@@ -66,7 +66,7 @@ pub(crate) fn space_before_hash(text: &[u8]) -> Option<usize> {
     }
     let from = 16 * chunks.len();
     let rest = text.get(from..).unwrap_or_default();
-    match rest.iter().position(|&octet| matches!(octet, b' ' | b'#')) {
+    match rest.iter().position(|&octet| matches!(octet, b' ' | b'#' | b'"')) {
         Some(at) => Some(from + at).filter(is_space),
         None => Some(text.len()),
     }
@@ -109,6 +109,18 @@ fn two(first: u8, second: u8) -> Option<Two> {
     Two::new(first, second)
 }
 
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn three(first: u8, second: u8, third: u8) -> Option<Three> {
+    Three::new(first, second, third)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn three(first: u8, second: u8, third: u8) -> Option<Three> {
+    Some(Three::new(first, second, third))
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn two(first: u8, second: u8) -> Option<Two> {
@@ -132,8 +144,10 @@ mod tests {
     fn lanes_agree_with_octet_by_octet() {
         for len in 0..70 {
             for place in 0..=len {
-                for octet in [b'\0', 0x1f, b' ', b'!', b'=', b'#', b'-', b'_', b'`', b'{', b'@', b'[', 0x7f, 0x80, 0xff]
-                {
+                for octet in [
+                    b'\0', 0x1f, b' ', b'!', b'"', b'\'', b'&', b'=', b'#', b'-', b'_', b'`', b'{', b'@', b'[', 0x7f,
+                    0x80, 0xff,
+                ] {
                     let mut text = alloc::vec![b'x'; len];
                     if let Some(slot) = text.get_mut(place) {
                         *slot = octet;
@@ -141,7 +155,7 @@ mod tests {
                     let first = |is: fn(u8) -> bool| text.iter().position(|&octet| is(octet));
                     assert_eq!(has_control(&text), first(|octet| octet < b' ').is_some(), "{text:?}");
                     assert_eq!(space(&text), first(|octet| octet == b' ').unwrap_or(len), "{text:?}");
-                    let wanted = if octet == b'#' && place < len { None } else { Some(space(&text)) };
+                    let wanted = if matches!(octet, b'#' | b'"') && place < len { None } else { Some(space(&text)) };
                     assert_eq!(space_before_hash(&text), wanted, "{text:?}");
                     assert_eq!(are_of_name(&text), first(|octet| !is_of_name(octet)).is_none(), "{text:?}");
                     let found = first(|octet| matches!(octet, b'=' | b' ')).filter(|&at| at < 32);

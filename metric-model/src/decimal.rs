@@ -6,7 +6,7 @@ use core::str;
 /// The double nearest to the shortest decimal text of `number`, its point moved by `places` to the right.
 ///
 /// To multiply would round twice: 1.005 is a little below, and so is 1000 times that, where 1005 is a double.
-#[inline]
+#[inline(never)]
 pub(crate) fn shift(number: f64, places: i32) -> f64 {
     // Whole numbers are their own digits, and a product or quotient of two exact doubles is rounded once.
     if number.abs() < EXACT && number as i64 as f64 == number {

@@ -8,7 +8,7 @@ use heroku_metrics::model::{DataPointBuf, Observation, TagSet, Timestamp, Value}
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Delivery, Dialect, Frame, FrameReader, Frames, Limits, Recovery, rendered};
 use heroku_metrics::{Pipeline, PipelineConfig, Plan};
-use logfmt_metrics::{directives, number, pairs};
+use logfmt_metrics::{colour::Uncoloured, directives, number, pairs};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -41,6 +41,29 @@ const CASES: &[Case] = &[
     case("directives/one-tag-again", 16 << 10, |n| storm(b"tag#k=v ", n), walk_directives),
     case("directives/metrics", 16 << 10, |n| storm(b"count#a=1 measure#b=2ms ", n), walk_directives),
     case("directives/refused", 16 << 10, |n| storm(b"measure#a=ms count#b=-1 tag#= ", n), walk_directives),
+    case("directives/in-a-url", 16 << 10, |n| [b"/x?", storm(b"count#a=1&", n).as_slice()].concat(), walk_directives),
+    case(
+        "directives/in-a-string",
+        16 << 10,
+        |n| [b"{\"q\":\"", storm(b"count#a=1,", n).as_slice()].concat(),
+        walk_directives,
+    ),
+    case(
+        "directives/in-a-message",
+        16 << 10,
+        |n| [b"msg=\"", storm(b"\\ncount#a=1", n).as_slice(), b"\""].concat(),
+        walk_directives,
+    ),
+    case("directives/single-quotes", 16 << 10, |n| storm(b"='a\"b\" 'c", n), walk_directives),
+    case("directives/backslashes", 16 << 10, |n| [b"msg='", storm(b"\\\\\\'", n).as_slice()].concat(), walk_directives),
+    case("directives/marks", 16 << 10, |n| [b"count#a=1", storm(b",;", n).as_slice()].concat(), walk_directives),
+    case("directives/braces", 16 << 10, |n| storm(b"{\"msg\":\"#\",", n), walk_directives),
+    case(
+        "colours/codes",
+        16 << 10,
+        |n| storm(b"\x1b[1;2m\x1b[1;\x1b", n),
+        |line| Uncoloured::new().read(line).len() as u64,
+    ),
     case("numbers/digits", 8 << 10, |n| storm(b"7", n), |line| u64::from(number(line).is_ok())),
     case("numbers/zeros", 8 << 10, |n| [b"0.", storm(b"0", n).as_slice(), b"1"].concat(), read_number),
     case("numbers/exponent", 8 << 10, |n| [b"1e", storm(b"0", n).as_slice(), b"1"].concat(), read_number),

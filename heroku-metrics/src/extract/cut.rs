@@ -44,8 +44,15 @@ fn is_last(metric: &Native) -> bool {
 
 /// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two places
 /// though it always has them, or it is of a field that no whole line ends in.
-#[cold]
+#[inline]
 pub(super) fn is_cut(metric: &Native, sample: &Sample<'_>) -> bool {
+    // Mostly there is a unit, and the whole of it.
+    let is_whole = !metric.written().is_none() && sample.value().is_ok_and(|value| value.unit() == metric.written());
+    !is_whole && is_cut_by_text(metric, sample)
+}
+
+#[inline(never)]
+fn is_cut_by_text(metric: &Native, sample: &Sample<'_>) -> bool {
     let text = sample.text().unwrap_or_default();
     let unit = metric.written().as_str().as_bytes();
     if has_unit(metric) {

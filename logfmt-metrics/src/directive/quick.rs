@@ -1,7 +1,7 @@
 //! The fast reader of lines without quotes: it jumps from one `=` or `#` to the next, and takes the directives that are as
 //! most are. At the first that is not, it leaves the rest of the line to the walk.
 
-use super::walk::{Directives, Place};
+use super::walk::Directives;
 use super::word::{Before, Word, usual_word, word_before};
 use super::{Directive, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag};
 use crate::lanes::{are_of_name, equals_or_space, space_before_hash};
@@ -27,15 +27,13 @@ impl<'a> Directives<'a> {
         found
     }
 
-    /// The walk goes on by itself from `at`, the start of a word.
-    fn leave_quick(&mut self, at: usize) {
-        (self.is_quick, self.at, self.place) = (false, at, Place::START);
-    }
-
     /// Where the next directive begins.
     #[inline(never)]
     fn find(&mut self) -> Option<usize> {
         let line = self.line;
+        if self.at >= line.len() {
+            return None;
+        }
         let mut from = self.at;
         loop {
             let place = equals_or_hash(line, from);

@@ -155,6 +155,7 @@ impl Directives<'_> {
 
     /// A line may be the rest of one that was cut in a string: the first quote closes what opened before. What stands before
     /// it could be a client's. (Behind a single quote the double one may be a part of what that opens.)
+    #[inline(never)]
     pub(super) fn shut_end_of_string(&mut self) {
         let mut at = 0;
         let single = memchr(b'\'', self.line).unwrap_or(self.line.len());

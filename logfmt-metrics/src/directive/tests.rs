@@ -113,6 +113,10 @@ fn words_are_whole_and_in_lower_case() {
 
 /// What the grammar turns on.
 const PIECES: &[&str] = &[
+    "\"",
+    "=\"",
+    "'",
+    "\", ",
     " ",
     " ",
     "count#",

@@ -25,7 +25,7 @@ pub struct Directives<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     pub(super) tags: usize,
-    /// Whether all up to here can be read by the fast reader.
+    /// Whether the fast reader reads on.
     pub(super) is_quick: bool,
     pub(super) place: Place,
     /// The string whose text is read now.
@@ -110,6 +110,7 @@ pub(super) const fn is_opening(octet: u8) -> bool {
 }
 
 impl<'a> Directives<'a> {
+    #[inline]
     pub(super) fn new(line: &'a [u8]) -> Self {
         // Checked once, so that the parts of it need not be. On other lines nothing is usual.
         let text = if has_control(line) { "" } else { str::from_utf8(line).unwrap_or_default() };
@@ -125,17 +126,28 @@ impl<'a> Directives<'a> {
             is_alone: [false; 2],
             is_access_log: None,
         };
+        // What quotes open must be known, and what a first one closes.
         if memchr2(b'"', b'\'', line).is_some() {
-            walk.is_quick = false;
-            walk.shut_end_of_string();
+            walk.leave_quick(0);
         }
         walk
+    }
+
+    /// The fast reader ends, and the walk goes on from `at`, the start of a word or a separator.
+    #[cold]
+    pub(super) fn leave_quick(&mut self, at: usize) {
+        (self.is_quick, self.at, self.place) = (false, at, Place::START);
+        if at == 0 {
+            self.shut_end_of_string();
+        }
     }
 
     /// The walk without the fast reader.
     #[cfg(test)]
     pub(super) fn without_quick(line: &'a [u8]) -> Self {
-        Self { is_quick: false, ..Self::new(line) }
+        let mut walk = Self::new(line);
+        walk.leave_quick(0);
+        walk
     }
 
     /// Where the text ends that is read now.
@@ -163,6 +175,7 @@ impl<'a> Directives<'a> {
     }
 
     /// The next item of the rest of the line.
+    #[inline(never)]
     pub(super) fn careful(&mut self) -> Option<Result<Directive<'a>, Refusal>> {
         loop {
             let Some(unit) = self.unit(self.at) else {
@@ -266,10 +279,11 @@ impl<'a> Iterator for Directives<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_quick
-            && let Some(found) = self.quick()
-        {
-            return Some(Ok(found));
+        if self.is_quick {
+            let found = self.quick();
+            if found.is_some() || self.is_quick {
+                return found.map(Ok);
+            }
         }
         self.careful()
     }

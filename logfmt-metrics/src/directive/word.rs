@@ -129,14 +129,17 @@ fn is_reserved(name: &[u8]) -> bool {
     behind.eq_ignore_ascii_case(b"release") || FAMILIES.iter().any(|family| starts(behind, family))
 }
 
-/// 1 to 64 bytes of UTF-8 without control characters; what ends a key, a separator or "=", cannot be in it.
+/// 1 to 64 bytes of UTF-8 without control characters or a metric's word; what ends a key, a separator or "=", cannot be in it.
 #[inline]
 pub(super) fn tag_key(key: &[u8]) -> Result<&str, RefusalKind> {
     if key.len() > MAX_TAG_KEY {
         return Err(RefusalKind::TagKeyTooLong);
     }
     let text = str::from_utf8(key).map_err(|_| RefusalKind::NotUtf8)?;
-    if text.is_empty() || text.chars().any(char::is_control) {
+    // A metric's word in it would be one that is neither counted nor refused.
+    let is_word = |text: &str| ["count", "measure", "sample"].iter().any(|word| text.ends_with(word));
+    let holds_word = text.split('#').rev().skip(1).any(is_word);
+    if text.is_empty() || holds_word || text.chars().any(char::is_control) {
         return Err(RefusalKind::BadTagKey);
     }
     Ok(text)
