@@ -192,3 +192,45 @@ fn too_few_open_files_are_noticed_at_the_start() {
     some.wait().unwrap();
     assert!(said.contains("there will be 60 connections at most"), "{said}");
 }
+
+#[test]
+fn the_app_in_a_drains_url_is_its_name_where_the_configuration_has_none() {
+    let drains = "[[drain]]\nname = \"shop\"\nuser = \"shop\"\npassword = \"shop-s3cret-1\"\n\
+                  [[drain]]\nname = \"blog\"\nuser = \"blog\"\npassword = \"blog-s3cret-1\"\napp = \"configured\"\n\
+                  [watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n";
+    let (dir, server) = start("url-app", drains);
+    let send = |server: &Server, name: &str, query: &str, id: &str| {
+        let authorization = basic(&format!("{name}:{name}-s3cret-1"));
+        let headers = [("Authorization", authorization.as_str()), ("Logplex-Frame-Id", id)];
+        request(server.address, "POST", &format!("/logs{query}"), &headers, &body(4, 8)).unwrap().status
+    };
+    assert_eq!(send(&server, "shop", "?app=my-shop&x=1", "1"), 204);
+    assert_eq!(send(&server, "blog", "?app=my-blog", "1"), 204);
+    for (number, query) in ["?app=a%20b", "?", "?&&", "?app=", "?y"].into_iter().enumerate() {
+        assert_eq!(send(&server, "shop", query, &format!("u{number}")), 204, "{query}");
+    }
+    // A name that changes all the time makes no pipeline anew each time.
+    for number in 0..5 {
+        assert_eq!(send(&server, "shop", &format!("?app=other-{number}"), &format!("o{number}")), 204);
+    }
+    let rows = dir.join("rows.jsonl");
+    let names = |text: &str| {
+        let names = text.split("\"app_name\":\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let expected = ["configured", "my-shop"].map(str::to_owned).into();
+    wait_until("rows", || (names(&fs::read_to_string(&rows).unwrap_or_default()) == expected).then_some(()));
+    let metrics = metrics(&server, "ops:ops-s3cret-12");
+    assert!(metrics.contains("logdrain_unknown_parameter_total 4\n"), "{metrics}");
+    assert_eq!(server.stop().0, Some(0));
+    // After a restart it is called so still, without being told again.
+    fs::remove_file(&rows).unwrap();
+    let server = Server::start(&dir, &["--config", dir.join("config.toml").to_str().unwrap()]);
+    assert_eq!(send(&server, "shop", "", "2"), 204);
+    wait_until("rows", || {
+        let names = names(&fs::read_to_string(&rows).unwrap_or_default());
+        assert!(!names.iter().any(|name| name.starts_with("other")), "{names:?}");
+        names.contains("my-shop").then_some(())
+    });
+    server.kill();
+}

@@ -278,3 +278,21 @@ fn a_head_that_never_ends_is_cut_off() {
     assert!(raw(server.address, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").is_ok());
     assert_eq!(server.stop().0, Some(0));
 }
+
+#[test]
+fn a_frame_that_ends_where_a_read_ends_is_kept_while_its_sender_is_quiet() {
+    let (_dir, server) = start("quiet", "syslog = \"127.0.0.1:0\"\n");
+    let mut stream = TcpStream::connect(syslog_address(&server)).unwrap();
+    for total in [16 * 1024, 32 * 1024, 300] {
+        let before = metric(&server, "logdrain_received_bytes_total");
+        let len = total - format!("{total} ").len();
+        let frame = frame("d.1", len);
+        assert_eq!(frame.len(), total);
+        stream.write_all(&frame).unwrap();
+        wait_until("the frame", || {
+            (metric(&server, "logdrain_received_bytes_total") == before + total as u64).then_some(())
+        });
+    }
+    assert_eq!(refused(&server, "slow_body"), 0);
+    assert_eq!(server.stop().0, Some(0));
+}

@@ -269,6 +269,7 @@ mod tests {
 
     fn pipelines() -> Pipelines {
         Pipelines::new(Settings {
+            apps: BTreeMap::new(),
             window_ms: 60_000,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,

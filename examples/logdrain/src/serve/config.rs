@@ -154,6 +154,7 @@ impl Config {
             limits: DrainLimits::within(limits.drain)
                 .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?,
             drains,
+            apps: BTreeMap::new(),
         };
         if settings.window().is_zero() || !DAY.as_millis().is_multiple_of(settings.window().as_millis()) {
             return Err(Wrong::new("--window: the length of a window divides a day"));
@@ -274,6 +275,7 @@ impl Config {
             ("horizon", own.horizon_ms != others.horizon_ms),
             ("extended", own.extended != others.extended),
             ("websockets", own.websockets != others.websockets),
+            ("families, dyno_identity, one_off or custom_from", own.reading != others.reading),
             ("retention", self.retention != other.retention),
             ("snapshot_every", self.snapshot_every != other.snapshot_every),
             ("store_limit", self.store_limit != other.store_limit),

@@ -110,6 +110,8 @@ pub(crate) struct Counters {
     pub(crate) handshakes_failed: Counter,
     /// Octets of syslog connections in which no frame could be found.
     pub(crate) syslog_skipped: Counter,
+    /// Parameters of a drain's URL that mean nothing here.
+    pub(crate) unknown_parameters: Counter,
     /// Connections that had to go because there were too many.
     pub(crate) evicted: Counter,
     pub(crate) answers: Durations,

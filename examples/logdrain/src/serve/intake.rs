@@ -10,6 +10,7 @@ mod guesses;
 mod http;
 mod notices;
 mod paced;
+mod parameters;
 mod syslog;
 mod tls;
 
@@ -26,6 +27,7 @@ use super::settings::Settings;
 use guesses::Guesses;
 use notices::Notice;
 use paced::Paced;
+use parameters::Heard;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -41,8 +43,8 @@ pub(crate) struct Intake {
     pub(crate) limits: IntakeLimits,
     access: RwLock<Arc<Access>>,
     tls: RwLock<Option<Tls>>,
-    /// What the journal was told last.
-    settings: Mutex<Settings>,
+    /// The settings that the journal was told last, and what drains say of themselves.
+    told: Mutex<(Settings, Heard)>,
     /// Memory for bodies, in units of [`UNIT`] bytes.
     budget: Arc<Semaphore>,
     /// Memory for syslog frames of which the end has not come: whoever sends beginnings takes nothing from others.
@@ -104,7 +106,7 @@ impl Intake {
             limits,
             access: RwLock::new(Arc::new(access)),
             tls: RwLock::new(tls),
-            settings: Mutex::new(settings),
+            told: Mutex::new((settings, Heard::default())),
             budget: Arc::new(Semaphore::new((limits.bodies - limits.frames) / UNIT)),
             frames: Arc::new(Semaphore::new(limits.frames / UNIT)),
             answers: Arc::new(Semaphore::new(limits.answers / UNIT)),
@@ -158,13 +160,26 @@ impl Intake {
     /// # Errors
     /// When the journal takes nothing now. Nothing has changed then.
     pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (settings, _) = &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = settings.clone();
         change(&mut changed);
+        self.tell_settings(settings, changed)
+    }
+
+    fn tell_settings(&self, settings: &mut Settings, changed: Settings) -> Result<(), Refused> {
         let queue = self.queue().ok_or(Refused::CannotStore)?;
         queue.try_send(Message::Settings(Box::new(changed.clone()))).map_err(|_| Refused::Queue)?;
         *settings = changed;
         Ok(())
+    }
+
+    /// The settings of this start, with what drains had said of themselves before it.
+    pub(crate) fn settings_after(&self, stored: Option<&Settings>) -> Settings {
+        let (settings, _) = &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stored) = stored {
+            settings.apps.clone_from(&stored.apps);
+        }
+        settings.clone()
     }
 
     /// Nothing is taken any more.

@@ -26,7 +26,7 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
     page.family("logdrain_deliveries_total", "counter", "Deliveries answered with 204.");
     page.sample("logdrain_deliveries_total", &[("outcome", "kept")], counters.kept.get() as f64);
     page.sample("logdrain_deliveries_total", &[("outcome", "duplicate")], counters.duplicates.get() as f64);
-    page.family("logdrain_refused_total", "counter", "Requests answered with 401, 413 or 503, by reason.");
+    page.family("logdrain_refused_total", "counter", "Requests refused, by reason.");
     for (reason, count) in counters.refused() {
         page.sample("logdrain_refused_total", &[("reason", reason)], count as f64);
     }
@@ -42,6 +42,12 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
         ("logdrain_syslog_skipped_bytes_total", "counter", "Octets without frames.", counters.syslog_skipped.get()),
         ("logdrain_evicted_total", "counter", "Idle connections closed to make room.", counters.evicted.get()),
         ("logdrain_connections", "gauge", "Connections open.", intake.connections.len() as u64),
+        (
+            "logdrain_unknown_parameter_total",
+            "counter",
+            "Parameters of drains' URLs that mean nothing here.",
+            counters.unknown_parameters.get(),
+        ),
         ("logdrain_commits_failed_total", "counter", "Commits that the disk refused.", counters.commits_failed.get()),
         (
             "logdrain_snapshots_failed_total",

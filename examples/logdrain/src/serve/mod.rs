@@ -199,8 +199,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     progress.storing.store(true, Ordering::Release);
     let (queue, messages) = mpsc::sync_channel(QUEUE);
     let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
-    if store.settings().as_ref() != Some(settings) {
-        let _ = queue.try_send(Message::Settings(Box::new(settings.clone())));
+    let stored = store.settings();
+    let now = intake.settings_after(stored.as_ref());
+    if stored.as_ref() != Some(&now) {
+        let _ = queue.try_send(Message::Settings(Box::new(now)));
     }
     let collector = config.otlp.clone().map(|endpoint| {
         let (sink, waiting) = otlp::Otlp::new(counters.clone());

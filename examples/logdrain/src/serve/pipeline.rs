@@ -313,6 +313,7 @@ mod tests {
 
     fn settings(window_ms: u64) -> Settings {
         Settings {
+            apps: BTreeMap::new(),
             window_ms,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,

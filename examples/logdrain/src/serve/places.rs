@@ -200,6 +200,7 @@ mod tests {
                 ((*name).to_owned(), DrainSettings { places: Some(*places), ..DrainSettings::default() })
             });
             self.places.follow(&Settings {
+                apps: BTreeMap::new(),
                 window_ms: 60_000,
                 lateness_ms: 60_000,
                 horizon_ms: 3_600_000,

@@ -26,6 +26,9 @@ pub(crate) struct Settings {
     pub(crate) limits: DrainLimits,
     /// By the name of the drain in the configuration.
     pub(crate) drains: BTreeMap<String, DrainSettings>,
+    /// What a drain calls its app in its URL, by its key in the journal. Missing in stores of older programs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) apps: BTreeMap<String, String>,
 }
 
 /// What one drain may take of the memory.
@@ -94,9 +97,20 @@ impl Settings {
 
     /// Whether a drain is read as by the other settings.
     pub(crate) fn is_same_for(&self, other: &Self, drain: &str) -> bool {
-        let common = |settings: &Self| Self { drains: BTreeMap::new(), ..settings.clone() };
+        let common = |settings: &Self| Self { drains: BTreeMap::new(), apps: BTreeMap::new(), ..settings.clone() };
         let name = DrainName::of(drain).configured();
-        common(self) == common(other) && self.drains.get(name) == other.drains.get(name)
+        let own = |settings: &Self| (settings.drains.get(name).cloned(), settings.app(drain).map(str::to_owned));
+        common(self) == common(other) && own(self) == own(other)
+    }
+
+    /// The app's name in the configuration.
+    pub(crate) fn configured_app(&self, drain: &str) -> Option<&str> {
+        self.drains.get(DrainName::of(drain).configured())?.app.as_deref()
+    }
+
+    /// The app's name in the configuration, or else in the drain's URL.
+    fn app(&self, drain: &str) -> Option<&str> {
+        self.configured_app(drain).or_else(|| self.apps.get(drain).map(String::as_str))
     }
 
     /// How a drain is read. Its key begins with its name in the configuration.
@@ -107,7 +121,7 @@ impl Settings {
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
         let extractor = ExtractorConfig::new().native_set(set).websocket_latency(self.websockets);
         let extractor = self.reading.apply(extractor);
-        let extractor = match own.and_then(|own| own.app.as_deref()) {
+        let extractor = match self.app(drain) {
             Some(app) => extractor.app_name(app),
             None => extractor,
         };
@@ -147,6 +161,7 @@ mod tests {
     #[test]
     fn settings_survive_the_journal() {
         let settings = Settings {
+            apps: BTreeMap::from([("d.1".to_owned(), "shop".to_owned())]),
             window_ms: 60_000,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,
@@ -173,5 +188,29 @@ mod tests {
         let settings: Settings = serde_json::from_str(text).unwrap();
         assert_eq!(settings.reading, Reading::default());
         assert_eq!(settings.drains["shop"].app.as_deref(), Some("shop"));
+    }
+
+    #[test]
+    fn the_name_in_the_configuration_goes_before_that_in_the_url() {
+        let named = DrainSettings { app: Some("configured".to_owned()), ..DrainSettings::default() };
+        let settings = Settings {
+            window_ms: 60_000,
+            lateness_ms: 60_000,
+            horizon_ms: 3_600_000,
+            extended: false,
+            websockets: true,
+            reading: Reading::default(),
+            limits: DrainLimits::within(64 << 20).unwrap(),
+            drains: BTreeMap::from([("shop".to_owned(), named), ("blog".to_owned(), DrainSettings::default())]),
+            apps: BTreeMap::from(["shop/d.1", "blog/d.2"].map(|key| (key.to_owned(), "called".to_owned()))),
+        };
+        assert_eq!(settings.app("shop/d.1"), Some("configured"));
+        assert_eq!((settings.app("blog/d.2"), settings.app("blog/d.3")), (Some("called"), None));
+        let other = Settings { apps: BTreeMap::new(), ..settings.clone() };
+        assert!(settings.is_same_for(&other, "shop/d.1") && settings.is_same_for(&other, "blog/d.3"));
+        assert!(!settings.is_same_for(&other, "blog/d.2"));
+        // A store of an older program says nothing of it.
+        let text = serde_json::to_string(&other).unwrap();
+        assert!(!text.contains("apps") && serde_json::from_str::<Settings>(&text).unwrap() == other);
     }
 }

@@ -4,7 +4,7 @@
 //! with many wrong answers on their way is not listened to any more for a moment, unless with credentials that were good
 //! from there before: behind a proxy everybody has one address.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub(crate) struct Guesses {
 #[derive(Debug, Default)]
 struct Known {
     levels: HashMap<Who, Level>,
-    good: VecDeque<(IpAddr, Digest)>,
+    good: HashSet<(IpAddr, Digest)>,
 }
 
 impl Guesses {
@@ -61,14 +61,15 @@ impl Guesses {
     pub(crate) fn good(&self, address: IpAddr, credentials: &Digest) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let pair = (network(address), *credentials);
-        // Only addresses that guess, too, are ever looked up here.
+        // Only where somebody guesses are they ever looked up.
         if known.levels.is_empty() || known.good.contains(&pair) {
             return;
         }
-        if known.good.len() >= KNOWN / 16 {
-            known.good.pop_front();
+        if known.good.len() >= KNOWN {
+            // Who sends is entered anew with the next request.
+            known.good.clear();
         }
-        known.good.push_back(pair);
+        known.good.insert(pair);
     }
 
     /// They were wrong: how long the answer is to wait.

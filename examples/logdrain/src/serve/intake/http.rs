@@ -5,6 +5,7 @@
 
 use super::connections::Peer;
 use super::credentials::called;
+use super::parameters::Parameters;
 use super::{Intake, answer, body};
 use crate::serve::answers::Answers;
 use crate::serve::counters::Refused;
@@ -137,8 +138,11 @@ async fn guarded<T>(
     match check() {
         Err(Refused::Credentials) => {
             intake.refuse_credentials(peer.address);
-            let wait = intake.guesses.wrong(peer.address, user);
-            tokio::time::sleep(wait.time).await;
+            // A browser asks without any at first: that is no guess.
+            if authorization.is_some() {
+                let wait = intake.guesses.wrong(peer.address, user);
+                tokio::time::sleep(wait.time).await;
+            }
             Err(Refused::Credentials)
         }
         outcome => {
@@ -230,6 +234,8 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
     }
     let key = || access.drain_key(authorization, delivery.drain_token());
     let drain = guarded(intake, peer, authorization, key).await?;
+    let parameters = Parameters::read(head.uri.query().unwrap_or_default());
+    intake.counters.unknown_parameters.add(parameters.unknown);
     if !access.is_open() {
         peer.is_of(DrainName::of(&drain).configured());
     }
@@ -238,6 +244,9 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
     let for_body = deadline - intake.limits.answer_within / 4;
     let body = body::read(body, intake, for_body).await?;
     let body = if is_gzip(headers) { body::gunzip(body, intake, for_body).await? } else { body };
+    if let Some(app) = parameters.app {
+        intake.call_app(&drain, &app)?;
+    }
     let key = Some(key_of(&drain, &delivery, &body));
     let octets = body.bytes().len() as u64;
     let record = Record { drain, received: journal::now(), msg_count: delivery.msg_count(), body };

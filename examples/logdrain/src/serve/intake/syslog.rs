@@ -53,8 +53,8 @@ pub(super) async fn connection(
     let mut held: Option<Held> = None;
     loop {
         let due = held.as_ref().map(|held| held.since + GATHERED);
-        let due = due.into_iter().chain(coming.since.map(|since| since + intake.limits.answer_within)).min();
-        let due = due.unwrap_or_else(|| Instant::now() + intake.limits.idle);
+        let soon = coming.since.map(|_| Instant::now() + GATHERED);
+        let due = due.into_iter().chain(soon).min().unwrap_or_else(|| Instant::now() + intake.limits.idle);
         let read = tokio::select! {
             read = timeout_at(due, sender.stream.read(&mut chunk)) => read,
             _ = stop.wait_for(|stop| *stop) => Ok(Ok(0)),
@@ -73,7 +73,7 @@ pub(super) async fn connection(
             }
             Ok(_) => coming.reader.finish(),
             Err(_) if held.is_none() && coming.since.is_none() => return,
-            Err(_) => {}
+            Err(_) => coming.reader.flush(),
         }
         let is_over = matches!(read, Ok(Ok(0) | Err(_)));
         while let Some(item) = coming.reader.next_frame() {

@@ -23,6 +23,7 @@ const TWO_YEARS: i64 = 730 * DAY;
 
 fn settings() -> Settings {
     Settings {
+        apps: BTreeMap::new(),
         window_ms: 60_000,
         lateness_ms: 60_000,
         horizon_ms: 3_600_000,
