@@ -11,11 +11,11 @@ FROM rust:1.88-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p logdrain
+RUN cargo build --profile dist --locked -p logdrain
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10514 --create-home --home-dir /data logdrain
-COPY --from=build /src/target/release/logdrain /usr/local/bin/logdrain
+COPY --from=build /src/target/dist/logdrain /usr/local/bin/logdrain
 USER logdrain
 WORKDIR /data
 VOLUME /data

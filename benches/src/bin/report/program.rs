@@ -16,7 +16,7 @@ pub(crate) fn goals(options: &Options, goals: &mut Vec<Goal>) -> Result<(), Stri
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("logdrain");
     if !program.exists() {
-        println!("C1 needs logdrain: cargo build --release -p logdrain");
+        println!("C1 needs logdrain: cargo build --profile dist -p logdrain");
         return Ok(());
     }
     let long = options.long.then(|| Bodies::of(Traffic::new(1).bytes(256 << 20).scale(20)));
