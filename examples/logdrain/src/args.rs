@@ -176,8 +176,8 @@ impl InputArgs {
 pub(crate) struct ParseArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Add every key=value pair of the line, quotes undone. A word without a value is null beside at least one that has
-    /// one; a line without any is text and has no pairs
+    /// Add every key=value pair of the line, quotes undone. A word without a value is a key with null; a sentence of the
+    /// platform, which has no value at all, has no pairs
     #[arg(long)]
     pub(crate) pairs: bool,
 }

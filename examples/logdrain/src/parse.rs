@@ -10,7 +10,7 @@ use heroku_metrics::logfmt::{self, Directive};
 use heroku_metrics::model::Observation;
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Frame, FrameError, FramingError, RawFrame};
-use heroku_metrics::{Class, DialectPolicy, Extractor, LineRefusal, LineVisitor};
+use heroku_metrics::{Class, DialectPolicy, Extractor, LineRefusal, LineVisitor, Source};
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Stdout, Write};
 
@@ -104,7 +104,7 @@ impl Printer {
         let line = self.extractor.read(frame, &mut found);
         row.insert("class".into(), line.class().as_str().into());
         if self.pairs {
-            row.insert("pairs".into(), pairs(&mut found));
+            row.insert("pairs".into(), pairs(Source::of_frame(frame), &mut found));
         }
         if let Some(router) = line.router() {
             row.insert("router".into(), router_fields(router));
@@ -188,12 +188,13 @@ fn text(bytes: &[u8]) -> Value {
     String::from_utf8_lossy(bytes).into()
 }
 
-/// All pairs of the line, quotes undone; a quote that the line's end closes is a refusal too. Words alone are no pairs: a
-/// line of them is text.
-fn pairs(found: &mut Found<'_>) -> Value {
+/// All pairs of the line, quotes undone; a quote that the line's end closes is a refusal too. Words alone are keys without a
+/// value in an app's logfmt; the platform's sentences are text.
+fn pairs(source: Source, found: &mut Found<'_>) -> Value {
     let message = found.message;
     let mut all = Vec::new();
-    if logfmt::pairs(message).all(|pair| pair.value().is_none()) {
+    let is_apps = matches!(source, Source::App | Source::Sender);
+    if !is_apps && logfmt::pairs(message).all(|pair| pair.value().is_none()) {
         return all.into();
     }
     for pair in logfmt::pairs(message) {

@@ -183,16 +183,25 @@ fn parse_prints_what_the_contract_says() {
 }
 
 #[test]
-fn text_without_a_pair_has_no_pairs() {
-    let pairs = |text: &str| {
-        let line = frame(&format!("<190>1 2026-03-14T09:26:53Z host heroku web.1 - {text}"));
+fn sentences_of_the_platform_have_no_pairs() {
+    let of = |source: &str, text: &str| {
+        let line = frame(&format!("<190>1 2026-03-14T09:26:53Z host {source} - {text}"));
         rows(&logdrain(&["parse", "--pairs", "-"], line.as_bytes()))[0]["pairs"].clone()
     };
-    for text in ["State changed from starting to up", "Listening on :3000", "He said \"no", "Build succeeded", ""] {
-        assert_eq!(pairs(text), serde_json::json!([]), "{text}");
+    for text in ["State changed from starting to up", "Idling", "He said \"no", ""] {
+        assert_eq!(of("heroku web.1", text), serde_json::json!([]), "{text}");
     }
-    assert_eq!(pairs("done in=3 fast"), serde_json::json!([["done", null], ["in", "3"], ["fast", null]]));
-    assert_eq!(pairs("empty= "), serde_json::json!([["empty", ""]]));
+    assert_eq!(of("app api", "Build succeeded"), serde_json::json!([]));
+    for source in ["heroku web.1", "app web.1"] {
+        let expected = serde_json::json!([["done", null], ["in", "3"], ["fast", null]]);
+        assert_eq!(of(source, "done in=3 fast"), expected, "{source}");
+        assert_eq!(of(source, "empty= "), serde_json::json!([["empty", ""]]), "{source}");
+    }
+    assert_eq!(
+        of("app web.1", "cache warm"),
+        serde_json::json!([["cache", null], ["warm", null]]),
+        "logfmt of the app's own"
+    );
 }
 
 #[test]
