@@ -1,6 +1,7 @@
 //! Rows as JSON lines, to a file or standard output: those of `logdrain replay --format jsonl`, each with an `"id"`.
 
 use super::{Row, RowId, RowSink, Stopped};
+use crate::json;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -134,9 +135,9 @@ impl RowSink for JsonLines {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         self.buffer.extend_from_slice(ROW);
         // Neither can fail: text and numbers, into memory.
-        let _ = serde_json::to_writer(&mut self.buffer, &RowId(*row));
+        let _ = json::write(&mut self.buffer, &RowId(*row));
         let middle = self.buffer.len();
-        let _ = serde_json::to_writer(&mut self.buffer, row.point);
+        let _ = json::write(&mut self.buffer, row.point);
         if let Some(brace) = self.buffer.get_mut(middle) {
             *brace = b',';
         }
