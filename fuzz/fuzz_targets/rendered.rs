@@ -1,11 +1,23 @@
-//! Text of `heroku logs`: lines and separators add up to the text, and each line reads the same alone.
+//! Text of `heroku logs` and copies of it: lines and separators add up to the text, and each line reads the same alone.
 #![no_main]
 
-use heroku_syslog::rendered::{Lines, parse_line};
+use heroku_syslog::rendered::{Form, Lines, parse_line, parse_line_as};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
-    let mut lines = Lines::new(text);
+    for form in [Form::Printed, Form::Copied, Form::Exported] {
+        read(text, form);
+    }
+    // A copy is what was printed, or more.
+    for line in text.split(|&octet| octet == b'\n') {
+        if let Ok(frame) = parse_line(line) {
+            assert_eq!(parse_line_as(line, Form::Copied), Ok(frame));
+        }
+    }
+});
+
+fn read(text: &[u8], form: Form) {
+    let mut lines = Lines::new(text).form(form);
     let (mut octets, mut last) = (0, 0);
     while let Some(item) = lines.next() {
         let (offset, len) = match &item {
@@ -20,7 +32,7 @@ fuzz_target!(|text: &[u8]| {
         match item {
             Ok(line) => {
                 let frame = line.frame();
-                assert_eq!(parse_line(octets_of_line), Ok(frame));
+                assert_eq!(parse_line_as(octets_of_line, form), Ok(frame));
                 assert!(frame.pri().is_none() && frame.hostname().is_none());
                 assert!(!frame.message().contains(&b'\n'));
                 assert!(
@@ -31,7 +43,7 @@ fuzz_target!(|text: &[u8]| {
             Err(error) => {
                 let within = error.error().offset() - offset;
                 assert!(within <= len, "{error}");
-                assert_eq!(parse_line(octets_of_line).map_err(|error| error.kind()), Err(error.error().kind()));
+                assert_eq!(parse_line_as(octets_of_line, form).map_err(|error| error.kind()), Err(error.error().kind()));
             }
         }
         octets += len;
@@ -39,4 +51,4 @@ fuzz_target!(|text: &[u8]| {
         assert_eq!(lines.offset(), last);
     }
     assert_eq!(octets + lines.separators(), text.len() as u64);
-});
+}

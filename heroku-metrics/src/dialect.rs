@@ -1,4 +1,4 @@
-//! Which of the two header layouts a frame is read in.
+//! Which of the header layouts a frame is read in.
 
 use heroku_syslog::{Dialect, Frame, FrameError, FrameParser, RawFrame};
 
@@ -43,6 +43,25 @@ impl DialectPolicy {
         match self {
             Self::Fixed(dialect) => raw.parse(dialect),
             Self::ByHostname => raw.parse_by(dialect_of),
+        }
+    }
+
+    /// Reads one message that has no length, a line of a syslog file, say, as [`read`](Self::read) does.
+    ///
+    /// ```
+    /// use heroku_metrics::DialectPolicy;
+    ///
+    /// let line = b"<190>1 2026-03-14T09:26:53Z d.4f2a app web.1 - - hello";
+    /// assert_eq!(DialectPolicy::ByHostname.read_message(line)?.message(), b"hello");
+    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`FrameError`] with offsets counted from the start of `message`.
+    pub fn read_message(self, message: &[u8]) -> Result<Frame<'_>, FrameError> {
+        match self {
+            Self::Fixed(dialect) => Frame::parse(message, dialect),
+            Self::ByHostname => Frame::parse_by(message, dialect_of),
         }
     }
 

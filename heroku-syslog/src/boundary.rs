@@ -5,9 +5,9 @@
 //! [`Recovery::Resync`](crate::Recovery::Resync) a frame *stands* when behind it there is
 //!
 //! - the end of input, or LF or CRLF;
-//! - a digit 1 to 9, where the frame's last byte is LF: a line was read to its end;
-//! - the start of a message, MSG-LEN SP PRI VERSION SP, whose length has room for a header, and whose own end is at the end
-//!   of input, a line end, another start, or one more frame that ends at one of these. A digit that was taken off a start
+//! - a digit (or one of `:;<=>?`), where the frame's last byte is LF: a line was read to its end;
+//! - the start of a message, MSG-LEN SP PRI VERSION SP, whose length has room for a header, and which is a line in its turn,
+//!   or ends at the end of input, a line end, another start, or one more frame that does. A digit that was taken off a start
 //!   leaves one that looks as good, `62 <190>1 ` of `162 <190>1 `, and only its end shows it. Digits of a message that run
 //!   into those of a length, `...=12` and `62 <190>1 `, are told by another start near the end of the shorter frame; a start
 //!   that the end of input cuts off is not believed when a shorter frame would be all there;
@@ -19,7 +19,7 @@
 //! MSG-LEN SP PRI VERSION SP and a date and time, and its line is closed by the end of input, an empty line or another
 //! start. It is then *repaired*: it is that line, and its length is not believed.
 
-use crate::deframe::{Limits, MsgLen, msg_len};
+use crate::deframe::{Limits, MsgLen, msg_len, usual_line};
 use crate::resync::{Verdict, mark};
 
 /// What comes behind the bytes at hand.
@@ -36,17 +36,20 @@ pub(crate) enum Behind {
 /// TIMESTAMP, HOSTNAME, APP-NAME, PROCID and MSGID, each of one byte, and the SP between them.
 const LEAST_HEADER: u64 = 9;
 
+/// MSG-LEN SP, how long both are, and the number.
+#[derive(Clone, Copy)]
+struct Length {
+    head: usize,
+    len: u64,
+}
+
 /// What stands where a frame may begin.
 enum Start {
-    /// MSG-LEN SP PRI VERSION SP, with room for a header.
-    Message {
-        head: usize,
-        len: u64,
-    },
+    /// MSG-LEN SP PRI VERSION SP, with room for a header: the last three take so many bytes.
+    Message(Length, u64),
     /// MSG-LEN SP and something else; `marked` where it is PRI VERSION SP all the same.
     Other {
-        head: usize,
-        len: u64,
+        length: Length,
         marked: bool,
     },
     /// The bytes end before it can be told; `begun` where they end behind MSG-LEN SP and one more byte.
@@ -57,30 +60,37 @@ enum Start {
 }
 
 fn start(text: &[u8]) -> Start {
-    let (len, head) = match msg_len(text) {
-        Ok(MsgLen::Read { len, used }) => (len, used),
+    let length = match msg_len(text) {
+        Ok(MsgLen::Read { len, used }) => Length { head: used, len },
         Ok(MsgLen::Open) => return Start::Open { begun: false },
         Err(_) => return Start::No,
     };
-    let rest = &text[head..];
+    let rest = &text[length.head..];
     match mark(rest) {
-        Ok(behind) if (rest.len() - behind.len()) as u64 + LEAST_HEADER <= len => Start::Message { head, len },
-        Ok(_) => Start::Other { head, len, marked: true },
+        Ok(behind) => match (rest.len() - behind.len()) as u64 {
+            marked if marked + LEAST_HEADER <= length.len => Start::Message(length, marked),
+            _ => Start::Other { length, marked: true },
+        },
         Err(Verdict::Open) => Start::Open { begun: !rest.is_empty() },
-        Err(_) => Start::Other { head, len, marked: false },
+        Err(_) => Start::Other { length, marked: false },
     }
 }
 
 /// The end of a frame at `at` whose length is within the limit.
-fn end_of(at: usize, head: usize, len: u64, limits: Limits) -> Option<usize> {
-    usize::try_from(len).ok().filter(|len| *len <= limits.largest_frame()).map(|len| at + head + len)
+fn end_of(at: usize, length: Length, limits: Limits) -> Option<usize> {
+    usize::try_from(length.len).ok().filter(|len| *len <= limits.largest_frame()).map(|len| at + length.head + len)
+}
+
+/// Whether LF ends a frame at `end`, and a digit (or one of `:;<=>?`) stands behind it.
+fn is_line(buf: &[u8], end: usize) -> bool {
+    matches!(buf.get(end - 1..=end), Some([b'\n', b'0'..=b'?']))
 }
 
 /// Whether a frame that ends at `end` of `buf` stands.
 #[inline]
 pub(crate) fn stands(buf: &[u8], end: usize, limits: Limits, behind: Behind) -> Verdict {
     match &buf[end..] {
-        [b'1'..=b'9', ..] if buf[..end].ends_with(b"\n") => Verdict::Yes,
+        _ if is_line(buf, end) => Verdict::Yes,
         [b'\n', ..] | [b'\r', b'\n', ..] => Verdict::Yes,
         [] if behind == Behind::More => Verdict::Open,
         [] => Verdict::Yes,
@@ -91,27 +101,38 @@ pub(crate) fn stands(buf: &[u8], end: usize, limits: Limits, behind: Behind) -> 
 /// Whether a frame begins at `at` that shows that the one in front ends there.
 #[cold]
 fn follower(buf: &[u8], at: usize, limits: Limits, behind: Behind) -> Verdict {
+    // What mostly is there, told at less cost.
+    if let Some((message, _)) = usual_line(&buf[at..], limits)
+        && mark(message).is_ok_and(|rest| rest.len() as u64 >= LEAST_HEADER)
+    {
+        return Verdict::Yes;
+    }
     match start(&buf[at..]) {
-        Start::Message { head, len } => match end_of(at, head, len, limits) {
+        Start::Message(length, marked) => match end_of(at, length, limits) {
+            Some(end) if is_line(buf, end) => Verdict::Yes,
             Some(end) if end <= buf.len() => {
-                if is_merged(buf, at, head, limits) {
+                if is_merged(buf, at, length, marked, limits) {
                     Verdict::No
                 } else {
                     ends(buf, end, Some(limits), behind)
                 }
             }
             // What is too long is passed over, not held.
-            None if shorter(buf, at, head, limits).all(|end| end + NEAR + LONGEST_MARK <= buf.len()) => {
-                if is_merged(buf, at, head, limits) { Verdict::No } else { Verdict::Yes }
+            None if shorter(at, length, marked, limits).all(|end| end + NEAR + LONGEST_MARK <= buf.len()) => {
+                if is_merged(buf, at, length, marked, limits) {
+                    Verdict::No
+                } else {
+                    Verdict::Yes
+                }
             }
             _ if behind == Behind::More => Verdict::Open,
             // Digits in front may be those of a message.
-            _ if shorter(buf, at, head, limits).all(|end| end > buf.len()) => Verdict::Yes,
+            _ if shorter(at, length, marked, limits).all(|end| end > buf.len()) => Verdict::Yes,
             // The rest of it may be on its way.
             _ if behind == Behind::Quiet => Verdict::Open,
             _ => Verdict::No,
         },
-        Start::Other { head, len, .. } => other(buf, at, head, len, limits, behind),
+        Start::Other { length, .. } => other(buf, at, length, limits, behind),
         Start::Open { begun } => match behind {
             Behind::More => Verdict::Open,
             _ if begun => Verdict::Yes,
@@ -125,8 +146,8 @@ fn follower(buf: &[u8], at: usize, limits: Limits, behind: Behind) -> Verdict {
 }
 
 /// Whether a frame that is no message, at `at`, ends well.
-fn other(buf: &[u8], at: usize, head: usize, len: u64, limits: Limits, behind: Behind) -> Verdict {
-    match end_of(at, head, len, limits) {
+fn other(buf: &[u8], at: usize, length: Length, limits: Limits, behind: Behind) -> Verdict {
+    match end_of(at, length, limits) {
         Some(end) if end <= buf.len() => ends(buf, end, None, behind),
         Some(_) if behind != Behind::Nothing => Verdict::Open,
         _ => Verdict::No,
@@ -143,11 +164,11 @@ fn ends(buf: &[u8], at: usize, limits: Option<Limits>, behind: Behind) -> Verdic
         text => text,
     };
     match (start(text), limits) {
-        (Start::Message { .. }, _) => Verdict::Yes,
+        (Start::Message(..), _) => Verdict::Yes,
         (Start::Open { .. }, _) if behind == Behind::More => Verdict::Open,
         (Start::Open { .. }, Some(_)) => Verdict::Yes,
         (Start::Open { .. }, None) if behind == Behind::Quiet => Verdict::Open,
-        (Start::Other { head, len, .. }, Some(limits)) => other(buf, at, head, len, limits, behind),
+        (Start::Other { length, .. }, Some(limits)) => other(buf, at, length, limits, behind),
         _ => Verdict::No,
     }
 }
@@ -158,23 +179,37 @@ const NEAR: usize = 64;
 /// `<191>999 `
 const LONGEST_MARK: usize = 9;
 
-/// The starts whose lengths are the last digits of the length at `at`, within the limit, and where their frames end.
-fn shorter(buf: &[u8], at: usize, head: usize, limits: Limits) -> impl Iterator<Item = usize> {
-    (at + 1..at + head - 1).filter_map(move |at| match start(&buf[at..]) {
-        Start::Message { head, len } => end_of(at, head, len, limits),
-        _ => None,
+/// Where the frames end whose lengths are the last digits of the length at `at`, have room for a header, and are within
+/// the limit.
+fn shorter(at: usize, length: Length, marked: u64, limits: Limits) -> impl Iterator<Item = usize> {
+    let mut tens = 1_u64;
+    (1..length.head - 1).filter_map(move |digits| {
+        let least = tens;
+        tens *= 10; // of 20 digits at most, and the last round is without the first
+        let len = length.len % tens;
+        // No length begins with a zero.
+        if len < least || len < marked + LEAST_HEADER {
+            return None;
+        }
+        end_of(at + length.head - 1 - digits, Length { head: digits + 1, len }, limits)
     })
+}
+
+/// Whether the start at `at`, which a search found or not, has first digits that are those of a message.
+pub(crate) fn is_merged_start(buf: &[u8], at: usize, limits: Limits) -> bool {
+    matches!(start(&buf[at..]), Start::Message(length, marked) if is_merged(buf, at, length, marked, limits))
 }
 
 /// Whether the first digits of the length at `at` are those of a message in front of it: then the other digits lead to
 /// within some bytes of another start.
-pub(crate) fn is_merged(buf: &[u8], at: usize, head: usize, limits: Limits) -> bool {
-    shorter(buf, at, head, limits).any(|end| {
-        let from = end.saturating_sub(NEAR).max(at + head);
+fn is_merged(buf: &[u8], at: usize, length: Length, marked: u64, limits: Limits) -> bool {
+    let message = at + length.head;
+    shorter(at, length, marked, limits).any(|end| {
+        let from = end.saturating_sub(NEAR).max(message);
         let to = buf.len().min(end + NEAR);
         memchr::memchr_iter(b'<', buf.get(from..to).unwrap_or_default()).any(|bracket| {
             let bracket = from + bracket;
-            matches!(buf[at + head..bracket], [.., digit, b' '] if digit.is_ascii_digit())
+            matches!(buf[message..bracket], [.., digit, b' '] if digit.is_ascii_digit())
                 && mark(&buf[bracket..]).is_ok()
         })
     })
@@ -197,7 +232,7 @@ pub(crate) enum Repair {
 pub(crate) fn repair(rest: &[u8], searched: &mut usize, limits: Limits, behind: Behind) -> Repair {
     let Ok(MsgLen::Read { len, used: head }) = msg_len(rest) else { return Repair::No };
     let message = &rest[head..];
-    let Some(declared) = end_of(0, head, len, limits) else { return Repair::No };
+    let Some(declared) = end_of(0, Length { head, len }, limits) else { return Repair::No };
     match begins_plainly(message) {
         Verdict::Yes => {}
         Verdict::Open if behind != Behind::Nothing => return Repair::Open,
@@ -230,7 +265,7 @@ fn closes(text: &[u8], behind: Behind) -> Verdict {
         [b'\n', ..] | [b'\r', b'\n', ..] => Verdict::Yes,
         [] | [b'\r'] if behind != Behind::Nothing => Verdict::Open,
         _ => match start(text) {
-            Start::Message { .. } | Start::Other { marked: true, .. } => Verdict::Yes,
+            Start::Message(..) | Start::Other { marked: true, .. } => Verdict::Yes,
             Start::Open { .. } if behind == Behind::Nothing => Verdict::Yes,
             Start::Open { .. } => Verdict::Open,
             Start::Other { .. } | Start::No => Verdict::No,

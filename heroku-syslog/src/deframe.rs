@@ -1,4 +1,5 @@
 use crate::error::{Cause, FramingError};
+use core::num::NonZero;
 
 /// How large a frame may be, and how far a reader follows a length that is larger.
 ///
@@ -133,13 +134,29 @@ pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError>
 /// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
 pub(crate) fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
-    let (len, used) =
-        three_digits(*buf.first_chunk()?).map_or_else(|| two_or_four_digits(buf), |len| Some((len, 4)))?;
-    let (len, used) = (usize::from(len), usize::from(used));
-    if len > limits.max_frame {
-        return None;
-    }
+    let (len, used) = usual_length(buf, limits)?;
     Some((buf.get(used..used + len)?, used + len))
+}
+
+/// A frame with such a MSG-LEN that ends in LF and has a digit behind it (or one of `:;<=>?`, which are as good: LF alone
+/// tells that the message is whole).
+#[inline(always)]
+pub(crate) fn usual_line(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
+    let (len, head) = usual_length(buf, limits)?;
+    let end = head + len;
+    // Both are compared at once.
+    let ends = u16::from_le_bytes(*buf.get(end - 1..end + 1)?.first_chunk()?);
+    (ends & 0xf0ff == 0x300a).then(|| (&buf[head..end], end))
+}
+
+/// MSG-LEN, and the octets of it with the SP. That they are some saves a look at whether a frame has any.
+#[inline(always)]
+fn usual_length(buf: &[u8], limits: Limits) -> Option<(usize, usize)> {
+    const FOUR: NonZero<u8> = NonZero::new(4).unwrap();
+    let (len, used) =
+        three_digits(*buf.first_chunk()?).map_or_else(|| two_or_four_digits(buf), |len| Some((len, FOUR)))?;
+    let (len, used) = (usize::from(len), usize::from(used.get()));
+    (len <= limits.max_frame).then_some((len, used))
 }
 
 /// Three digits and a SP as a number from 100 on.
@@ -155,12 +172,14 @@ fn three_digits(text: [u8; 4]) -> Option<u16> {
 
 /// The same of two or four digits, with the octets they take.
 #[inline(never)]
-fn two_or_four_digits(buf: &[u8]) -> Option<(u16, u8)> {
+fn two_or_four_digits(buf: &[u8]) -> Option<(u16, NonZero<u8>)> {
+    const THREE: NonZero<u8> = NonZero::new(3).unwrap();
+    const FIVE: NonZero<u8> = NonZero::new(5).unwrap();
     let digit = |octet: u8| u16::from(octet & 15);
     match *buf {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), THREE)),
         [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b' ', ..] => {
-            Some((digit(a) * 1_000 + digit(b) * 100 + digit(c) * 10 + digit(d), 5))
+            Some((digit(a) * 1_000 + digit(b) * 100 + digit(c) * 10 + digit(d), FIVE))
         }
         _ => None,
     }

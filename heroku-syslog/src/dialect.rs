@@ -1,4 +1,4 @@
-/// Which of two header layouts a drain writes. It is an argument, never a guess.
+/// Which of the header layouts a drain writes. It is an argument, never a guess.
 ///
 /// The same octets mean different things: `... web.1 - [GIN] 200` is a message that begins with `[GIN]` in one
 /// dialect, and structured data with the message `200` in the other.
@@ -18,6 +18,15 @@ pub enum Dialect {
     Logplex,
     /// Syslog (TCP, TLS) drains and log-shuttle: RFC 5424 as it stands, STRUCTURED-DATA or its NILVALUE present.
     Rfc5424,
+    /// Headers that are moved by one field, as old drains and some senders write them: HOSTNAME is missing
+    /// (`<158>1 TIME heroku router - - at=info`), or APP-NAME stands in its place and the drain token in that of PROCID
+    /// (`<40>1 TIME heroku web.3 d.5ca1ab1e-… - Starting`, drains of 2012).
+    ///
+    /// A header is moved when its first name is `heroku` or `app`, its second one a process of Heroku (`router`, `web.1`,
+    /// `heroku-postgres`), and its third one the NILVALUE or a drain token. The frame then has no HOSTNAME, and the token,
+    /// which is a password, is in none of its fields. Where HOSTNAME is missing, a STRUCTURED-DATA of `-` is passed over.
+    /// Any other header is read as [`Logplex`](Self::Logplex) writes it.
+    Moved,
 }
 
 impl Dialect {
@@ -26,7 +35,8 @@ impl Dialect {
     /// `host` is what HTTPS drains write. `shuttle` is what log-shuttle writes, and a drain token, `d.` and a UUID, is
     /// what syslog drains write. Of a token only its shape is looked at: `d.` and then letters, digits and hyphens.
     /// `…@heroku.com` (`runtime.12345@heroku.com`) is written on the way into Logplex, where messages are RFC 5424.
-    /// Any other HOSTNAME says nothing: `None`.
+    /// `heroku` and `app` are no host's names: either the header is [`Moved`](Self::Moved), or log-shuttle wrote it about
+    /// itself. Any other HOSTNAME says nothing: `None`.
     ///
     /// ```
     /// use heroku_syslog::Dialect;
@@ -41,10 +51,36 @@ impl Dialect {
         match hostname {
             b"host" => Some(Self::Logplex),
             b"shuttle" => Some(Self::Rfc5424),
+            b"heroku" | b"app" => Some(Self::Moved),
             _ if hostname.ends_with(b"@heroku.com") => Some(Self::Rfc5424),
             [b'd', b'.', token @ ..] if is_token(token) => Some(Self::Rfc5424),
             _ => None,
         }
+    }
+}
+
+/// Whether `hostname`, `app_name` and `proc_id` are those of a header that is moved by one field.
+pub(crate) fn is_moved(hostname: Option<&[u8]>, app_name: Option<&[u8]>, proc_id: Option<&[u8]>) -> bool {
+    matches!(hostname, Some(b"heroku" | b"app"))
+        && app_name.is_some_and(is_process)
+        && match proc_id {
+            None => true,
+            Some([b'd', b'.', token @ ..]) => is_token(token),
+            Some(_) => false,
+        }
+}
+
+/// A PROCID that Heroku writes: `router`, `web.1`, `heroku-postgres`, `postgres.1262692`.
+fn is_process(name: &[u8]) -> bool {
+    match name {
+        b"router" | b"api" | b"logplex" | b"heroku-postgres" | b"heroku-redis" | b"heroku-pgbouncer" => true,
+        _ => name.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
+            let (process, number) = (&name[..dot], &name[dot + 1..]);
+            !process.is_empty()
+                && process.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+                && !number.is_empty()
+                && number.iter().all(u8::is_ascii_digit)
+        }),
     }
 }
 
@@ -57,10 +93,45 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_header_is_moved_when_nothing_else_can_be_meant() {
+        let moved = |host: &str, app: &str, process: &str| {
+            let field = |text: &'static str| Some(text.as_bytes()).filter(|text| *text != b"-");
+            let [host, app, process] = [host, app, process].map(|text| field(alloc::string::String::from(text).leak()));
+            is_moved(host, app, process)
+        };
+        for (app, process) in [
+            ("router", "-"),
+            ("web.1", "-"),
+            ("web.1", "d.5ca1ab1e-0000-4000-8000-00000000beef"),
+            ("heroku-postgres", "-"),
+            ("worker_in_seconds.12", "-"),
+            ("api", "-"),
+        ] {
+            assert!(moved("heroku", app, process) && moved("app", app, process), "{app} {process}");
+            assert!(!moved("host", app, process) && !moved("shop", app, process));
+        }
+        for (app, process) in [
+            ("app", "web.1"),
+            ("token", "log-shuttle"),
+            ("web.1", "web.1"),
+            ("web", "-"),
+            ("web.x", "-"),
+            (".1", "-"),
+            ("app", "-"),
+            ("-", "-"),
+            ("web.1", "d."),
+        ] {
+            assert!(!moved("heroku", app, process), "{app} {process}");
+        }
+    }
+
+    #[test]
     fn only_known_shapes_tell_the_dialect() {
-        for hostname in ["", "Host", "host.", "d", "d.", "d.a.b", "d.example.com", "d.a_b", "shuttle1", "heroku", "-"] {
+        for hostname in ["", "Host", "host.", "d", "d.", "d.a.b", "d.example.com", "d.a_b", "shuttle1", "heroku1", "-"]
+        {
             assert_eq!(Dialect::for_hostname(hostname.as_bytes()), None, "{hostname}");
         }
+        assert_eq!(Dialect::for_hostname(b"heroku"), Some(Dialect::Moved));
         assert_eq!(Dialect::for_hostname(b"d.0"), Some(Dialect::Rfc5424));
         assert_eq!(Dialect::for_hostname(b"node.7@heroku.com"), Some(Dialect::Rfc5424));
     }

@@ -1,6 +1,6 @@
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, is_moved};
 use crate::error::{Fault, FrameError, Part};
-use crate::header::{Fields, Parsed, Span, header, missing, not_utf8};
+use crate::header::{Fields, Parsed, Span, header, header_without_msg_id, missing, not_utf8};
 use crate::pri::Pri;
 use crate::structured_data::{StructuredData, structured_data};
 use crate::timestamp::Timestamp;
@@ -412,21 +412,86 @@ pub(crate) fn syslog_message<'a>(
     dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
 ) -> Result<Frame<'a>, Fault> {
     // The usual header ends in front of a SP, so that a line end behind it makes no difference.
-    let (fields, len) = match usual(bytes, minute) {
-        Some(header) => header,
-        None => any_header(without_line_end(bytes))?,
-    };
-    let input = without_line_end(bytes);
-    let (structured_data, len) = match dialect(bytes, fields.hostname) {
-        Dialect::Logplex => (None, len),
-        Dialect::Rfc5424 => match input.get(len..) {
-            Some([b' ', b'-', b' ', ..]) => (None, len + 2),
-            _ => data_or_message(input, len)?,
-        },
+    let (fields, structured_data, len) = match usual(bytes, minute) {
+        Some((fields, len)) => behind_header(bytes, fields, len, dialect)?,
+        None => any_message(bytes, dialect)?,
     };
     // Behind MSGID or STRUCTURED-DATA stands a SP, or nothing.
+    let input = without_line_end(bytes);
     let message_offset = input.len().min(len + 1);
     Ok(Frame { bytes, fields, structured_data, message: &input[message_offset..], message_offset })
+}
+
+/// What is in front of the message: the fields, STRUCTURED-DATA, and how many bytes they take.
+type Front<'a> = (Fields, Option<StructuredData<'a>>, usize);
+
+/// All that is in front of the message, behind a header of `len` bytes.
+#[inline(always)]
+fn behind_header<'a>(
+    bytes: &'a [u8],
+    fields: Fields,
+    len: usize,
+    dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
+) -> Result<Front<'a>, Fault> {
+    match dialect(bytes, fields.hostname) {
+        Dialect::Logplex => Ok((fields, None, len)),
+        Dialect::Rfc5424 => {
+            let input = without_line_end(bytes);
+            let (structured_data, len) = match input.get(len..) {
+                Some([b' ', b'-', b' ', ..]) => (None, len + 2),
+                _ => data_or_message(input, len)?,
+            };
+            Ok((fields, structured_data, len))
+        }
+        Dialect::Moved => Ok(moved(bytes, fields).unwrap_or((fields, None, len))),
+    }
+}
+
+/// The same in any shape.
+#[cold]
+#[inline(never)]
+fn any_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(&'a [u8], Span) -> Dialect) -> Result<Front<'a>, Fault> {
+    let input = without_line_end(bytes);
+    let fault = match any_header(input) {
+        Ok((fields, len)) => return behind_header(bytes, fields, len, dialect),
+        Err(fault) => fault,
+    };
+    // A header of which MSGID alone is wrong is none, unless it is moved: then there is a message, or nothing, in its place.
+    if fault.part == Part::MsgId
+        && let Ok(fields) = header_without_msg_id(input)
+        && dialect(bytes, fields.hostname) == Dialect::Moved
+    {
+        return moved(bytes, fields).ok_or(fault);
+    }
+    Err(fault)
+}
+
+/// A header that is moved by one field; what was read as MSGID is the first word of the message, or the NILVALUE of
+/// STRUCTURED-DATA or of MSGID.
+#[cold]
+#[inline(never)]
+fn moved(bytes: &[u8], fields: Fields) -> Option<Front<'_>> {
+    let input = without_line_end(bytes);
+    let [hostname, app_name, proc_id] =
+        [fields.hostname, fields.app_name, fields.proc_id].map(|field| field.bytes_of(input));
+    if !is_moved(hostname, app_name, proc_id) {
+        return None;
+    }
+    let behind = fields.proc_id.end();
+    let len = match input.get(behind..) {
+        Some(b" -" | [b' ', b'-', b' ', ..]) => behind + 2,
+        _ => behind,
+    };
+    let router = (hostname, app_name) == (Some(b"heroku"), Some(b"router"));
+    let fields = Fields {
+        hostname: Span::default(),
+        app_name: fields.hostname,
+        proc_id: fields.app_name,
+        msg_id: Span::default(),
+        router,
+        ..fields
+    };
+    Some((fields, None, len))
 }
 
 /// STRUCTURED-DATA, where it is there, behind the header of `len` octets, and how long they are together.

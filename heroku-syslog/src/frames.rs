@@ -1,5 +1,5 @@
 use crate::boundary::{Behind, Repair, repair, stands};
-use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume, usual_frame};
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume, usual_line};
 use crate::dialect::Dialect;
 use crate::error::{FrameError, FramingError};
 use crate::frame::Frame;
@@ -56,18 +56,20 @@ pub enum Recovery {
 pub struct RawFrame<'a> {
     bytes: &'a [u8],
     offset: u64,
+    /// [`REPAIRED`] is one bit of it: a field of its own would cost each frame.
     wire_len: u64,
-    repaired: bool,
 }
+
+const REPAIRED: u64 = 1 << 63;
 
 impl<'a> RawFrame<'a> {
     /// A frame of `used` octets, of which `bytes` are the last.
     pub(crate) const fn new(bytes: &'a [u8], offset: u64, used: usize) -> Self {
-        Self { bytes, offset, wire_len: used as u64, repaired: false }
+        Self { bytes, offset, wire_len: used as u64 }
     }
 
     pub(crate) const fn repaired(mut self) -> Self {
-        self.repaired = true;
+        self.wire_len |= REPAIRED;
         self
     }
 
@@ -92,7 +94,7 @@ impl<'a> RawFrame<'a> {
     /// ```
     #[must_use]
     pub const fn wire_len(&self) -> u64 {
-        self.wire_len
+        self.wire_len & !REPAIRED
     }
 
     /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included; of a repaired frame, its line.
@@ -120,7 +122,7 @@ impl<'a> RawFrame<'a> {
     /// ```
     #[must_use]
     pub const fn is_repaired(&self) -> bool {
-        self.repaired
+        self.wire_len & REPAIRED != 0
     }
 
     /// The offset of [`bytes`](Self::bytes), from the start of the body or stream.
@@ -132,7 +134,7 @@ impl<'a> RawFrame<'a> {
     /// ```
     #[must_use]
     pub const fn message_offset(&self) -> u64 {
-        self.offset + (self.wire_len - self.bytes.len() as u64)
+        self.offset + (self.wire_len() - self.bytes.len() as u64)
     }
 
     /// Reads the frame. It takes the view, which is `Copy`, by value.
@@ -283,11 +285,8 @@ impl<'a> Iterator for Frames<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.body.get(self.at..)?;
-        // A line and a digit behind it: what nearly all frames are, and all of them stand.
-        if let Some((bytes, used)) = usual_frame(rest, self.limits)
-            && let Some([b'\n', b'1'..=b'9']) = rest.get(used - 1..=used)
-        {
+        // What nearly all frames are, and all of them stand.
+        if let Some((bytes, used)) = usual_line(self.body.get(self.at..)?, self.limits) {
             let offset = self.at as u64;
             self.at += used;
             return Some(Ok(RawFrame::new(bytes, offset, used)));

@@ -106,6 +106,30 @@ pub(crate) fn header(input: &[u8]) -> Result<Parsed<'_, Fields>, Fault> {
     Ok(Parsed { value, rest })
 }
 
+/// The header of which MSGID cannot be read: all in front of it, which is text.
+pub(crate) fn header_without_msg_id(input: &[u8]) -> Result<Fields, Fault> {
+    let Parsed { value: pri, rest } = pri(input)?;
+    let Parsed { value: version, rest: time } = version(rest)?;
+    let Parsed { value: timestamp, rest: behind_time } = timestamp(time)?;
+    let (host, behind_host) = field(behind_time, Part::Hostname)?;
+    let (app, behind_app) = field(behind_host, Part::AppName)?;
+    let (process, behind_process) = field(behind_app, Part::ProcId)?;
+    let fields = Fields {
+        pri: Some(pri),
+        version,
+        timestamp,
+        timestamp_text: Span::between(input, time, behind_time),
+        hostname: Span::between(input, host, behind_host),
+        app_name: Span::between(input, app, behind_app),
+        proc_id: Span::between(input, process, behind_process),
+        ..Fields::default()
+    };
+    match core::str::from_utf8(&input[..input.len() - behind_process.len()]) {
+        Ok(_) => Ok(fields),
+        Err(error) => Err(not_utf8(&fields, input, error.valid_up_to())),
+    }
+}
+
 /// VERSION = NONZERO-DIGIT 0*2DIGIT, and the SP behind it      ; RFC 5424, 6
 pub(crate) fn version(input: &[u8]) -> Result<Parsed<'_, u16>, Fault> {
     let bad = |rest| unexpected(FrameErrorKind::BadVersion, Part::Version, rest);

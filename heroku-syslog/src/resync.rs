@@ -10,7 +10,7 @@
 //! once, at most 20 digits in front of it are tried, and of those only the few that are within the limit are followed,
 //! to a single spot of which at most 34 octets are looked at. What is decided is never looked at again.
 
-use crate::boundary::{begins_plainly, is_merged};
+use crate::boundary::{begins_plainly, is_merged_start};
 use crate::deframe::{Limits, MsgLen, msg_len};
 use crate::error::Problem;
 use crate::header::version;
@@ -108,7 +108,7 @@ fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
     match verdict {
         // What the end of input leaves open is not a place.
         Verdict::Open if ended => Verdict::No,
-        Verdict::Yes if is_merged(buf, start, used, limits) => Verdict::No,
+        Verdict::Yes if is_merged_start(buf, start, limits) => Verdict::No,
         verdict => verdict,
     }
 }

@@ -79,11 +79,25 @@ pub(crate) fn timestamp(input: &[u8]) -> Result<Parsed<'_, Option<Timestamp>>, F
 /// FULL-TIME    = 2DIGIT ":" 2DIGIT ":" 2DIGIT ["." 1*9DIGIT] TIME-OFFSET
 /// ```
 pub(crate) fn date_time(input: &[u8]) -> Result<Parsed<'_, Timestamp>, Fault> {
+    in_writing(input, Writing::Rfc3339)
+}
+
+/// How a date and time are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Rfc3339,
+    /// With a space in place of `T` too, and without an offset, which is UTC then.
+    Loose,
+}
+
+pub(crate) fn in_writing(input: &[u8], writing: Writing) -> Result<Parsed<'_, Timestamp>, Fault> {
     let Some((fixed, rest)) = input.split_first_chunk::<19>() else { return Err(off_pattern(input)) };
-    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T' | b't', h1, h2, b':', mi1, mi2, b':', s1, s2] = *fixed
-    else {
+    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, between, h1, h2, b':', mi1, mi2, b':', s1, s2] = *fixed else {
         return Err(off_pattern(input));
     };
+    if !(matches!(between, b'T' | b't') || (between == b' ' && writing == Writing::Loose)) {
+        return Err(off_pattern(input));
+    }
     if ![y1, y2, y3, y4, mo1, mo2, d1, d2, h1, h2, mi1, mi2, s1, s2].iter().all(u8::is_ascii_digit) {
         return Err(off_pattern(input));
     }
@@ -101,7 +115,10 @@ pub(crate) fn date_time(input: &[u8]) -> Result<Parsed<'_, Timestamp>, Fault> {
         return Err(out_of_range(FrameErrorKind::BadTimestamp, Part::Timestamp, &input[*at..]));
     }
     let Parsed { value: micros, rest } = fraction(rest)?;
-    let Parsed { value: offset_minutes, rest } = offset(rest)?;
+    let Parsed { value: offset_minutes, rest } = match rest {
+        [b' ' | 0x1b, ..] if writing == Writing::Loose => Parsed { value: 0, rest },
+        rest => offset(rest)?,
+    };
     let micros = if second == 60 { 0 } else { micros };
     // At most 3.7 million days, so that every product stays far inside 64 bits.
     let in_day = i64::from(hour * 3_600 + minute * 60 + second);

@@ -145,3 +145,72 @@ fn debug_escapes_what_a_terminal_would_act_on() {
     assert!(shown.is_ascii() && !shown.contains('\u{1b}'), "{shown}");
     assert!(shown.contains(r#"message: "\x1b[31m\xff""#), "{shown}");
 }
+
+/// Headers without HOSTNAME, and those of the drains of 2012: APP-NAME and PROCID are what they are elsewhere.
+#[test]
+fn headers_that_are_moved_by_one_field() {
+    const TOKEN: &str = "d.5ca1ab1e-0000-4000-8000-00000000beef";
+    let time = "2012-11-30T06:45:26+00:00";
+    for (line, app_name, proc_id, message) in [
+        (format!("<158>1 {time} heroku router - - sock=client at=info"), "heroku", "router", "sock=client at=info"),
+        (format!("<158>1 {time} heroku router - at=info method=GET"), "heroku", "router", "at=info method=GET"),
+        (format!("<45>1 {time} heroku web.1 - - source=web.1\n"), "heroku", "web.1", "source=web.1"),
+        (format!("<45>1 {time} heroku web.1 - Idling"), "heroku", "web.1", "Idling"),
+        (format!("<45>1 {time} heroku web.1 -"), "heroku", "web.1", ""),
+        (format!("<45>1 {time} heroku web.1 - -\r\n"), "heroku", "web.1", ""),
+        (format!("<45>1 {time} heroku web.1 - - \n"), "heroku", "web.1", ""),
+        (
+            format!("<190>1 {time} app web.1 - {{\"a_key_that_is_longer_than_any\":1}}"),
+            "app",
+            "web.1",
+            "{\"a_key_that_is_longer_than_any\":1}",
+        ),
+        (format!("<134>1 {time} app heroku-postgres - - source=DATABASE"), "app", "heroku-postgres", "source=DATABASE"),
+        (format!("<40>1 {time} heroku web.3 {TOKEN} - Starting process"), "heroku", "web.3", "Starting process"),
+        (format!("<40>1 {time} app web.3 {TOKEN} - \n"), "app", "web.3", ""),
+        (format!("<40>1 {time} heroku router {TOKEN} -"), "heroku", "router", ""),
+    ] {
+        let frame = Frame::parse(line.as_bytes(), Dialect::Moved).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!((frame.app_name(), frame.proc_id()), (Some(app_name), Some(proc_id)), "{line}");
+        assert_eq!((frame.hostname(), frame.msg_id()), (None, None), "the token is a password: {line}");
+        assert_eq!(String::from_utf8_lossy(frame.message()), message, "{line}");
+        assert_eq!(frame.is_router(), (app_name, proc_id) == ("heroku", "router"), "{line}");
+        assert!(!format!("{frame:?}").contains(TOKEN));
+        assert_eq!(frame.to_frame_buf().as_frame(), frame);
+    }
+    // What could be meant as it stands is read as it stands.
+    for line in [
+        format!("<190>1 {time} heroku app log-shuttle - Error L12"),
+        format!("<190>1 {time} host heroku router - at=info"),
+        format!("<190>1 {time} heroku web - - hi"),
+        format!("<190>1 {time} heroku web.1 web.2 - hi"),
+    ] {
+        let logplex = Frame::parse(line.as_bytes(), Dialect::Logplex);
+        assert_eq!(Frame::parse(line.as_bytes(), Dialect::Moved), logplex, "{line}");
+    }
+    for line in
+        [format!("<190>1 {time} shop web.1 -"), format!("<190>1 {time} heroku"), format!("<190>1 {time} heroku web.1")]
+    {
+        assert_eq!(
+            Frame::parse(line.as_bytes(), Dialect::Moved),
+            Frame::parse(line.as_bytes(), Dialect::Logplex),
+            "{line}"
+        );
+    }
+}
+
+/// An empty message is written in as many ways as there are ends of a header.
+#[test]
+fn an_empty_message_in_all_its_forms() {
+    let header = "<190>1 2022-12-05T20:26:20.860136+00:00";
+    for end in ["", "\n", "\r\n", " ", " \n", " \r\n"] {
+        for (line, dialect) in [
+            (format!("{header} host app worker.2 -{end}"), Dialect::Logplex),
+            (format!("{header} d.5ca1ab1e app worker.2 - -{end}"), Dialect::Rfc5424),
+            (format!("{header} app worker.2 - -{end}"), Dialect::Moved),
+        ] {
+            let frame = Frame::parse(line.as_bytes(), dialect).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+            assert_eq!((frame.message(), frame.proc_id()), (&b""[..], Some("worker.2")), "{line:?}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What `heroku logs` prints: the cases of `testdata/rendered.toml`.
 
-use heroku_syslog::rendered::{Lines, parse_line};
+use heroku_syslog::rendered::{Form, Lines, parse_line_as};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,6 +10,8 @@ struct Expect {
     errors: Vec<(u64, u64, String, String, u64)>,
     #[serde(default)]
     separators: u64,
+    /// `copied` or `exported`; else as printed.
+    form: Option<String>,
 }
 
 #[test]
@@ -17,7 +19,12 @@ fn cases() {
     for case in testkit::cases("rendered") {
         let expect: Expect = case.expect();
         let (mut lines, mut errors, mut octets) = (Vec::new(), Vec::new(), 0);
-        let mut reader = Lines::new(&case.input);
+        let form = match expect.form.as_deref() {
+            None => Form::Printed,
+            Some("copied") => Form::Copied,
+            Some(_) => Form::Exported,
+        };
+        let mut reader = Lines::new(&case.input).form(form);
         for item in &mut reader {
             match item {
                 Ok(line) => {
@@ -42,7 +49,7 @@ fn cases() {
                     let bytes = &case.input[start..start + line.len() as usize];
                     assert_eq!(frame.bytes(), bytes, "{}", case.name);
                     assert!(bytes[frame.message_offset()..].starts_with(frame.message()), "{}", case.name);
-                    assert_eq!(parse_line(bytes), Ok(frame), "{}", case.name);
+                    assert_eq!(parse_line_as(bytes, form), Ok(frame), "{}", case.name);
                     assert_eq!(frame.to_frame_buf().as_frame(), frame, "{}", case.name);
                     let router = (frame.app_name(), frame.proc_id()) == (Some("heroku"), Some("router"));
                     assert_eq!(frame.is_router(), router, "{}", case.name);

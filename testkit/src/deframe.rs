@@ -190,12 +190,17 @@ fn is_line_end(text: &[u8]) -> bool {
     text.starts_with(b"\n") || text.starts_with(b"\r\n")
 }
 
+/// Whether LF ends a frame at `end`, and a byte from `0` to `?` stands behind it.
+fn is_line(body: &[u8], end: usize) -> bool {
+    body[end - 1] == b'\n' && body.get(end).is_some_and(|byte| (b'0'..=b'?').contains(byte))
+}
+
 /// Whether what stands at `end` tells that a frame ends there.
 fn stands(body: &[u8], end: usize, max_frame: u64) -> bool {
     if end == body.len() || is_line_end(&body[end..]) {
         return true;
     }
-    if body[end - 1] == b'\n' && (b'1'..=b'9').contains(&body[end]) {
+    if is_line(body, end) {
         return true;
     }
     let inside = |declared: u64, end: u64| declared <= max_frame && end <= body.len() as u64;
@@ -203,6 +208,7 @@ fn stands(body: &[u8], end: usize, max_frame: u64) -> bool {
         Head::None => false,
         Head::CutOff(begun) => begun,
         Head::Other(declared, next) => inside(declared, next) && ends(body, next as usize, None),
+        Head::Message(declared, next) if inside(declared, next) && is_line(body, next as usize) => true,
         Head::Message(declared, next) if inside(declared, next) => {
             !is_merged(body, end, max_frame) && ends(body, next as usize, Some(max_frame))
         }

@@ -18,7 +18,7 @@ Examples:
 
 Each command says more: logdrain replay --help.
 
-Exit status: 0 done; 1 the input was bad (under --strict, or a file that breaks off); 2 the command could not be carried out.")]
+Exit status: 0 done; 1 the input was bad (under --strict, a file that breaks off, or of which nothing could be read); 2 the command could not be carried out.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -31,7 +31,11 @@ pub(crate) enum Command {
 Examples:
   logdrain parse testdata/demo.logplex
   heroku logs --num 1500 | logdrain parse -
-  logdrain parse --pairs body.gz | jq 'select(.class == \"router\") | .router.service_ms'")]
+  logdrain parse --pairs body.gz | jq 'select(.class == \"router\") | .router.service_ms'
+  pbpaste | logdrain parse --input copied -
+
+--input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines and exports apart by their first \
+lines. A text of which nothing can be read ends with status 1, and is named.")]
     Parse(ParseArgs),
     /// Turn recorded logs into minute streams: a table on a terminal, JSON lines otherwise
     #[command(after_help = "\
@@ -45,7 +49,10 @@ Examples:
 The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own \
 time passes. At the end the books go to standard error: what came in, what came out, what was refused and why. Ctrl-C is \
 how a --follow of `heroku logs --tail` ends: rows of minutes still open say \"partial\":true (a table says it at the \
-minute), and the exit status is 0.")]
+minute), and the exit status is 0.
+
+--input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines and exports apart by their first \
+lines. A text of which nothing can be read ends with status 1, and is named.")]
     Replay(ReplayArgs),
     /// Tell what is eating the quota: metrics and streams by what they cost, and what found no place
     #[command(after_help = "\
@@ -112,11 +119,11 @@ pub(crate) struct InputArgs {
     /// Files to read, one after the other; - is standard input, gzip is read through
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// What the files hold: drain bodies, or what `heroku logs` prints
+    /// What the files hold
     #[arg(long, value_enum, default_value_t = InputKind::Auto, value_name = "KIND")]
     pub(crate) input: InputKind,
-    /// Whether frames carry structured data: an HTTPS drain writes none (logplex), a syslog drain does (rfc5424);
-    /// auto tells by each frame's HOSTNAME
+    /// Whether frames carry structured data: an HTTPS drain writes none (logplex), a syslog drain does (rfc5424); HOSTNAME
+    /// missing, or the drains of 2012 (moved); auto tells by each frame's HOSTNAME
     #[arg(long, value_enum, default_value_t = DialectArg::Auto, value_name = "DIALECT")]
     pub(crate) dialect: DialectArg,
     /// Stop at the first length that cannot be read, and exit with 1 if anything was bad
@@ -134,12 +141,18 @@ pub(crate) struct InputArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum InputKind {
-    /// A file that begins with digits, a space and `<` is a body
+    /// A body, or what most of the first lines are
     Auto,
-    /// Octet-counted frames
+    /// Octet-counted frames, as drains send them
     Body,
-    /// `TIMESTAMP app[process]: text`
+    /// `TIME app[web.1]: text`, as `heroku logs` prints it
     Rendered,
+    /// The same as people paste it: indented, quoted (`> `), with a space in the time or without an offset (UTC)
+    Copied,
+    /// `<158>1 TIME HOSTNAME heroku router - text`, one message a line, with or without a length
+    Syslog,
+    /// `TIME heroku web.1 - - text`, an export of Logentries
+    Logentries,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -147,6 +160,7 @@ pub(crate) enum DialectArg {
     Auto,
     Logplex,
     Rfc5424,
+    Moved,
 }
 
 impl InputArgs {
@@ -155,6 +169,7 @@ impl InputArgs {
             DialectArg::Auto => DialectPolicy::ByHostname,
             DialectArg::Logplex => DialectPolicy::Fixed(Dialect::Logplex),
             DialectArg::Rfc5424 => DialectPolicy::Fixed(Dialect::Rfc5424),
+            DialectArg::Moved => DialectPolicy::Fixed(Dialect::Moved),
         }
     }
 

@@ -3,9 +3,11 @@
 use crate::args::{InputArgs, InputKind};
 use crate::escape::Escaped;
 use crate::failure::{Failure, say};
+use crate::layout::{self, Survey};
 use crate::live::{Live, is_end_asked_for};
 use flate2::bufread::MultiGzDecoder;
-use heroku_metrics::syslog::{Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, Recovery, rendered};
+use heroku_metrics::DialectPolicy;
+use heroku_metrics::syslog::{Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, rendered};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -25,8 +27,10 @@ pub(crate) trait Items {
     fn pause(&mut self) -> Result<(), Failure>;
 }
 
-/// A line of rendered text with its place in the input.
+/// A line of text with its place in the input.
 pub(crate) struct RenderedLine<'a> {
+    /// Counted from 1, with the empty ones.
+    pub(crate) number: u64,
     pub(crate) offset: u64,
     pub(crate) bytes: &'a [u8],
     pub(crate) wire_len: u64,
@@ -40,8 +44,17 @@ pub(crate) enum End {
     Complete,
     /// Before it: the message is on standard error already.
     BrokeOff,
+    /// At its end, and nothing in it could be read: the message is on standard error already.
+    Unread,
     /// A signal asked for it. What had not ended by then, a line or a frame, is not counted.
     Asked,
+}
+
+impl End {
+    /// Whether the input was bad.
+    pub(crate) const fn is_bad(self) -> bool {
+        matches!(self, Self::BrokeOff | Self::Unread)
+    }
 }
 
 /// Large enough that the system call does not count, small enough to stay in the cache.
@@ -56,19 +69,56 @@ const MAX_LINE: usize = MAX_FRAME;
 pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl Items) -> Result<End, Failure> {
     let (source, bar) = open(path, live)?;
     let mut source = BufReader::with_capacity(CHUNK, source);
-    let kind = match detect(path, args.input, &mut source) {
-        Ok(kind) => kind?,
+    let head = match head(args, &mut source) {
+        Ok(head) => head,
         Err(error) => return Ok(ended(path, &error)),
     };
+    let kind = match args.input {
+        InputKind::Auto => match detect(path, &head, args.policy())? {
+            Some(kind) => kind,
+            None => return Ok(End::Unread),
+        },
+        asked => asked,
+    };
+    let mut survey = Survey::default();
+    let mut source = head.as_slice().chain(source);
     let read = match kind {
-        InputKind::Rendered => lines(&mut source, items)?,
-        _ => frames(&mut source, args.recovery(), items)?,
+        InputKind::Body | InputKind::Auto => frames(&mut source, args, &head, &mut survey, items)?,
+        _ => lines(&mut source, (kind, args.policy()), &mut survey, items)?,
     };
     bar.finish_and_clear();
-    Ok(match read {
-        Ok(()) => End::Complete,
-        Err(error) => ended(path, &error),
-    })
+    if let Err(error) = read {
+        return Ok(ended(path, &error));
+    }
+    if let Some(why) = survey.nothing_read() {
+        say(format_args!("logdrain: {}: {why}", path.display()));
+        return Ok(End::Unread);
+    }
+    if let Some(hint) = survey.hint() {
+        say(format_args!("logdrain: {}: {hint}", path.display()));
+    }
+    Ok(End::Complete)
+}
+
+/// The front of a source, to tell what it is: as much as it takes to find a line that can be read.
+fn head(args: &InputArgs, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while head.len() < layout::HEAD {
+        let chunk = match source.fill_buf() {
+            Ok([]) => break,
+            Ok(chunk) => chunk,
+            // A silent pipe, or a signal that is not for us.
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => continue,
+            Err(error) => return Err(error),
+        };
+        let len = chunk.len();
+        head.extend_from_slice(chunk);
+        source.consume(len);
+        if args.input != InputKind::Auto || layout::kind(&head, args.policy()).is_some() {
+            break;
+        }
+    }
+    Ok(head)
 }
 
 fn ended(path: &Path, error: &io::Error) -> End {
@@ -117,29 +167,39 @@ fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure
     Ok((if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) }, bar))
 }
 
-/// Tells a body from rendered text by its first octets.
-fn detect(path: &Path, asked: InputKind, source: &mut impl BufRead) -> io::Result<Result<InputKind, Failure>> {
-    if asked != InputKind::Auto {
-        return Ok(Ok(asked));
+/// Tells what a file is by its front; `None` when that was said to be nothing that can be read.
+fn detect(path: &Path, head: &[u8], policy: DialectPolicy) -> Result<Option<InputKind>, Failure> {
+    if let Some(name) = layout::utf16(head) {
+        say(format_args!(
+            "logdrain: {}: this is {name} text, as PowerShell writes it with `>`, and not read; convert it: iconv -f {name} -t \
+             UTF-8 FILE, or in PowerShell: Get-Content FILE | Set-Content -Encoding utf8 NEW",
+            path.display()
+        ));
+        return Ok(None);
     }
-    let start = first_octets(source)?;
-    let digits = start.iter().take_while(|octet| octet.is_ascii_digit()).count();
-    if start.is_empty() || (digits > 0 && start[digits..].starts_with(b" <")) {
-        return Ok(Ok(InputKind::Body));
+    if let Some(kind) = layout::kind(head, policy) {
+        return Ok(Some(kind));
     }
-    // Text whose lines are mostly not of the form is still worth counting; something that is not text is a mistake.
-    let head = &start[..start.len().min(4096)];
-    let text = head.iter().all(|octet| !matches!(octet, 0..=6 | 0x0e..=0x1a))
-        && std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    if text {
-        return Ok(Ok(InputKind::Rendered));
+    if head.is_empty() {
+        return Ok(Some(InputKind::Body));
+    }
+    // Text of which the first lines cannot be read is still worth counting; something that is not text is a mistake.
+    if layout::is_text(head) {
+        return Ok(Some(InputKind::Rendered));
     }
     let begins = head.iter().take(16).map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ");
-    Ok(Err(Failure::NotALog { path: path.to_owned(), begins: Escaped(&begins).to_string() }))
+    Err(Failure::NotALog { path: path.to_owned(), begins: Escaped(&begins).to_string() })
 }
 
-fn frames(source: &mut impl BufRead, recovery: Recovery, items: &mut impl Items) -> Result<io::Result<()>, Failure> {
-    let mut reader = FrameReader::new(Limits::new().max_frame(MAX_FRAME).max_skip(16 * MAX_FRAME), recovery);
+fn frames(
+    source: &mut impl BufRead,
+    args: &InputArgs,
+    head: &[u8],
+    survey: &mut Survey,
+    items: &mut impl Items,
+) -> Result<io::Result<()>, Failure> {
+    let limits = Limits::new().max_frame(MAX_FRAME).max_skip(16 * MAX_FRAME);
+    let mut reader = FrameReader::new(limits, args.recovery());
     let mut separators = 0;
     let mut outcome = Ok(());
     loop {
@@ -168,22 +228,37 @@ fn frames(source: &mut impl BufRead, recovery: Recovery, items: &mut impl Items)
         }
         while let Some(item) = reader.next_frame() {
             match item {
-                Ok(raw) => items.frame(raw)?,
+                Ok(raw) => {
+                    // One that could be read is enough to know.
+                    if survey.read == 0 && args.policy().read(raw).is_ok() {
+                        survey.enter(raw.bytes(), 0, true);
+                    }
+                    items.frame(raw)?;
+                }
                 Err(error) => items.lost_framing(&error)?,
             }
         }
         items.separators(reader.separators() - separators);
         separators = reader.separators();
         if ended {
+            if survey.read == 0 {
+                layout::lines(head).for_each(|(number, line)| survey.enter(line, number, false));
+            }
             return Ok(outcome);
         }
         items.pause()?;
     }
 }
 
-fn lines(source: &mut impl BufRead, items: &mut impl Items) -> Result<io::Result<()>, Failure> {
+fn lines(
+    source: &mut impl BufRead,
+    (kind, policy): (InputKind, DialectPolicy),
+    survey: &mut Survey,
+    items: &mut impl Items,
+) -> Result<io::Result<()>, Failure> {
     let mut held = Vec::new();
     let mut offset = 0;
+    let mut number = 0;
     loop {
         held.clear();
         let mut taken = 0;
@@ -200,7 +275,8 @@ fn lines(source: &mut impl BufRead, items: &mut impl Items) -> Result<io::Result
                 }
                 Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
                 Err(error) => {
-                    hand_over(&held, offset, items)?;
+                    number += 1;
+                    hand_over(&held, (number, offset), (kind, policy), survey, items)?;
                     return Ok(Err(error));
                 }
             };
@@ -215,18 +291,27 @@ fn lines(source: &mut impl BufRead, items: &mut impl Items) -> Result<io::Result
         if taken == 0 {
             return Ok(Ok(()));
         }
-        hand_over(&held, offset, items)?;
+        number += 1;
+        hand_over(&held, (number, offset), (kind, policy), survey, items)?;
         offset += taken as u64;
         items.pause()?;
     }
 }
 
-fn hand_over(held: &[u8], offset: u64, items: &mut impl Items) -> Result<(), Failure> {
+fn hand_over(
+    held: &[u8],
+    (number, offset): (u64, u64),
+    (kind, policy): (InputKind, DialectPolicy),
+    survey: &mut Survey,
+    items: &mut impl Items,
+) -> Result<(), Failure> {
     let line = held.strip_suffix(b"\n").unwrap_or(held);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
+    if rendered::is_empty(line) {
         items.separators(held.len() as u64);
         return Ok(());
     }
-    items.line(RenderedLine { offset, bytes: line, wire_len: held.len() as u64, parsed: rendered::parse_line(line) })
+    let parsed = layout::line_of(kind, line, policy);
+    survey.enter(line, number, parsed.is_ok());
+    items.line(RenderedLine { number, offset, bytes: line, wire_len: held.len() as u64, parsed })
 }

@@ -32,6 +32,7 @@ mod health;
 mod input;
 mod interrupt;
 mod json;
+mod layout;
 mod live;
 mod number;
 mod parse;

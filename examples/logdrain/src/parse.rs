@@ -2,7 +2,7 @@
 
 use crate::args::ParseArgs;
 use crate::failure::{Failure, Status};
-use crate::input::{self, End, Items, RenderedLine};
+use crate::input::{self, Items, RenderedLine};
 use crate::number;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ParseArgs) -> Result<Status, Failure> {
     };
     let mut status = Status::Done;
     for path in &args.input.files {
-        if input::read(path, &args.input, false, &mut printer)? == End::BrokeOff {
+        if input::read(path, &args.input, false, &mut printer)?.is_bad() {
             status = Status::BadInput;
         }
     }
@@ -34,6 +34,9 @@ pub(crate) fn run(args: &ParseArgs) -> Result<Status, Failure> {
     }
     Ok(status)
 }
+
+/// How many bytes of a line that could not be read are shown.
+const SHOWN: usize = 200;
 
 struct Printer {
     out: BufWriter<Stdout>,
@@ -45,7 +48,7 @@ struct Printer {
 
 impl Items for Printer {
     fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
-        self.parsed(self.dialect.read(raw), (raw.offset(), raw.message_offset(), raw.bytes().len()))
+        self.parsed(self.dialect.read(raw), (raw.offset(), raw.message_offset(), raw.bytes().len()), None)
     }
 
     fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {
@@ -58,7 +61,7 @@ impl Items for Printer {
 
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
         let parsed = line.parsed.map_err(|error| error.shifted(line.offset));
-        self.parsed(parsed, (line.offset, line.offset, line.bytes.len()))
+        self.parsed(parsed, (line.offset, line.offset, line.bytes.len()), Some((line.number, line.bytes)))
     }
 
     fn separators(&mut self, _: u64) {}
@@ -73,11 +76,12 @@ impl Printer {
         Ok(crate::json::line(&mut self.out, value)?)
     }
 
-    /// `offset` of the frame, `start` of its message and the message's length, in the input.
+    /// `line`: its number and bytes, where the input is text. `offset` of the frame, `start` of its message and the message's length, in the input.
     fn parsed(
         &mut self,
         parsed: Result<Frame<'_>, FrameError>,
         (offset, start, len): (u64, u64, usize),
+        line: Option<(u64, &[u8])>,
     ) -> Result<(), Failure> {
         let mut row = Map::new();
         row.insert("offset".into(), offset.into());
@@ -86,7 +90,13 @@ impl Printer {
             Ok(frame) => self.describe(&frame, start, &mut row),
             Err(error) => {
                 self.bad = true;
-                let what = json!({"kind": error.kind().as_str(), "message": error.to_string(), "at": error.offset()});
+                let mut what =
+                    json!({"kind": error.kind().as_str(), "message": error.to_string(), "at": error.offset()});
+                // In a text, a number is what an editor goes to.
+                if let Some((number, bytes)) = line {
+                    what["line"] = number.into();
+                    what["text"] = text(&bytes[..bytes.len().min(SHOWN)]);
+                }
                 row.insert("frame_error".into(), what);
             }
         }

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     for path in &args.input.files {
         match input::read(path, &args.input, args.follow, &mut replay)? {
             End::Complete => {}
-            End::BrokeOff => status = Status::BadInput,
+            End::BrokeOff | End::Unread => status = Status::BadInput,
             End::Asked => break,
         }
     }
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     replay.pipeline.finish(&mut replay.rows)?;
     replay.rows.end()?;
     let ledger = replay.pipeline.ledger();
-    if args.ledger == LedgerFormat::Text && ledger.total().octets() == 0 {
+    if args.ledger == LedgerFormat::Text && ledger.total().octets() == 0 && status == Status::Done {
         say(format_args!("logdrain: the input is empty"));
     }
     report::ledger(&ledger, args.ledger);

@@ -3,7 +3,7 @@
 use crate::args::{Format, TopArgs};
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
-use crate::input::{self, End, Items, RenderedLine};
+use crate::input::{self, Items, RenderedLine};
 use crate::number::human;
 use crate::sheet::{Column, Row, Sheet, wrap};
 use crate::{plan, replay, table};
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     let mut counting = Counting { pipeline };
     let mut status = Status::Done;
     for path in &args.input.files {
-        if input::read(path, &args.input, false, &mut counting)? == End::BrokeOff {
+        if input::read(path, &args.input, false, &mut counting)?.is_bad() {
             status = Status::BadInput;
         }
     }

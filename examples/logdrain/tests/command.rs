@@ -381,7 +381,7 @@ fn top_tells_what_eats_the_quota() {
     assert_eq!(admitted.len(), 60, "a measure takes five of 300");
     assert_eq!(admitted.iter().map(|row| row["cost"].as_u64().unwrap()).sum::<u64>(), 300);
     assert_eq!(rows[0]["first_seen"], "2026-03-14T09:26:53Z");
-    assert_eq!(logdrain(&["top", "--input", "body", "-"], b"4 junk").status.code(), Some(0));
+    assert_eq!(logdrain(&["top", "--input", "body", "-"], b"4 junk").status.code(), Some(1), "nothing could be read");
     assert_eq!(logdrain(&["top", "--input", "body", "--strict", "-"], b"4 junk").status.code(), Some(1));
 }
 
