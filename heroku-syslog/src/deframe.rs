@@ -1,5 +1,4 @@
 use crate::error::{Cause, FramingError};
-use core::num::NonZero;
 
 /// How large a frame may be, and how far a reader follows a length that is larger.
 ///
@@ -134,29 +133,30 @@ pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError>
 /// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
 pub(crate) fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
-    let (len, used) = usual_length(buf, limits)?;
-    Some((buf.get(used..used + len)?, used + len))
+    let (len, digits) = usual_length(buf, limits)?;
+    let used = digits + 1 + len;
+    Some((buf.get(digits + 1..used)?, used))
 }
 
 /// A frame with such a MSG-LEN that ends in LF and has a digit behind it (or one of `:;<=>?`, which are as good: LF alone
 /// tells that the message is whole).
 #[inline(always)]
 pub(crate) fn usual_line(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
-    let (len, head) = usual_length(buf, limits)?;
-    let end = head + len;
+    let (len, digits) = usual_length(buf, limits)?;
+    // Counted from the digits, so that what is looked at is seen to be neither empty nor outside.
+    let last = digits + len;
+    let ends = u16::from_le_bytes(*buf.get(last..last + 2)?.first_chunk()?);
     // Both are compared at once.
-    let ends = u16::from_le_bytes(*buf.get(end - 1..end + 1)?.first_chunk()?);
-    (ends & 0xf0ff == 0x300a).then(|| (&buf[head..end], end))
+    (ends & 0xf0ff == 0x300a).then(|| (&buf[digits + 1..last + 1], last + 1))
 }
 
-/// MSG-LEN, and the octets of it with the SP. That they are some saves a look at whether a frame has any.
+/// MSG-LEN and its digits.
 #[inline(always)]
 fn usual_length(buf: &[u8], limits: Limits) -> Option<(usize, usize)> {
-    const FOUR: NonZero<u8> = NonZero::new(4).unwrap();
-    let (len, used) =
-        three_digits(*buf.first_chunk()?).map_or_else(|| two_or_four_digits(buf), |len| Some((len, FOUR)))?;
-    let (len, used) = (usize::from(len), usize::from(used.get()));
-    (len <= limits.max_frame).then_some((len, used))
+    let (len, digits) =
+        three_digits(*buf.first_chunk()?).map_or_else(|| two_or_four_digits(buf), |len| Some((len, 3)))?;
+    let (len, digits) = (usize::from(len), usize::from(digits));
+    (len <= limits.max_frame).then_some((len, digits))
 }
 
 /// Three digits and a SP as a number from 100 on.
@@ -170,16 +170,14 @@ fn three_digits(text: [u8; 4]) -> Option<u16> {
     fine.then_some(hundreds * 100 + tens * 10 + ones)
 }
 
-/// The same of two or four digits, with the octets they take.
+/// The same of two or four digits, and how many they are.
 #[inline(never)]
-fn two_or_four_digits(buf: &[u8]) -> Option<(u16, NonZero<u8>)> {
-    const THREE: NonZero<u8> = NonZero::new(3).unwrap();
-    const FIVE: NonZero<u8> = NonZero::new(5).unwrap();
+fn two_or_four_digits(buf: &[u8]) -> Option<(u16, u8)> {
     let digit = |octet: u8| u16::from(octet & 15);
     match *buf {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), THREE)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), 2)),
         [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b' ', ..] => {
-            Some((digit(a) * 1_000 + digit(b) * 100 + digit(c) * 10 + digit(d), FIVE))
+            Some((digit(a) * 1_000 + digit(b) * 100 + digit(c) * 10 + digit(d), 4))
         }
         _ => None,
     }

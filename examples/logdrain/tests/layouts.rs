@@ -82,10 +82,15 @@ fn bodies_with_a_byte_order_mark_or_moved_headers_are_read() {
             format!("<158>1 {time} heroku router - - at=info method=GET status=200 service=5ms"),
             "heroku.router.http.requests",
         ),
-        (format!("<45>1 {time} heroku web.1 - - source=web.1 sample#load_avg_1m=0.5"), "heroku.dyno.load.load1"),
         (
             format!(
-                "<45>1 {time} heroku web.1 d.5ca1ab1e-0000-4000-8000-00000000beef - source=web.1 sample#load_avg_1m=0.5"
+                "<45>1 {time} heroku web.1 - - source=web.1 dyno=heroku.1.5ca1ab1e sample#load_avg_1m=0.50 sample#load_avg_5m=0.40 sample#load_avg_15m=0.30"
+            ),
+            "heroku.dyno.load.load1",
+        ),
+        (
+            format!(
+                "<45>1 {time} heroku web.1 d.5ca1ab1e-0000-4000-8000-00000000beef - source=web.1 dyno=heroku.1.5ca1ab1e sample#load_avg_1m=0.50 sample#load_avg_5m=0.40 sample#load_avg_15m=0.30"
             ),
             "heroku.dyno.load.load1",
         ),
