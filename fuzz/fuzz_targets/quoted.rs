@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
         2 => [b"ua=", &text[..], br#" msg="count#own=1""#].concat(),
         3 => [b"ua=", &text[..], b" count#own=1"].concat(),
         4 => [br#""GET / HTTP/1.1" 200 "#, &text[..], b" count#own=1"].concat(),
-        _ => [br#"{"a":{"msg":"#, &[b'"'], &escaped(client, b'"'), br#""},"msg":"count#own=1"}"#].concat(),
+        _ => [&br#"{"a":{"msg":""#[..], &escaped(client, b'"'), br#""},"msg":"count#own=1"}"#].concat(),
     };
     let counted: Vec<_> = directives(&line)
         .filter_map(|found| match found {
