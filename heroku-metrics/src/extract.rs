@@ -304,7 +304,8 @@ impl Reader {
         let Some(router) = line.get(..torn.start).and_then(RouterLine::parse) else {
             return Line::of(Class::UnreadRouter);
         };
-        if router.is_cut() {
+        let is_cut = line.get(torn.start..).is_some_and(|word| word.starts_with(b"status="));
+        if is_cut || router.is_cut() {
             // Without its status the request would be one of other tags.
             out.refuse(Reason::Cut, Part::Value, (0, line.len()));
             return Line { found: Found::Router(router), ..Line::of(Class::Router) };
