@@ -229,11 +229,13 @@ impl<R: RowSink> Consumer<R> {
         match snapshot::write(&self.snapshots, &mut self.pipelines) {
             Ok(needed) => {
                 self.progress.behind.store(needed, Ordering::Release);
+                self.progress.snapshots_failing.store(0, Ordering::Release);
                 let now = u64::try_from(super::journal::now().unix_seconds()).unwrap_or(0);
                 self.counters.snapshot_at.store(now, Ordering::Relaxed);
             }
             Err(error) => {
                 self.counters.snapshots_failed.add(1);
+                self.progress.snapshots_failing.fetch_add(1, Ordering::AcqRel);
                 tracing::warn!(%error, "no snapshot could be written; the next start will take longer");
             }
         }

@@ -125,6 +125,7 @@ pub(crate) struct Counters {
     pub(crate) otlp_dropped: Counter,
     pub(crate) otlp_revisions: Counter,
     pub(crate) snapshots: Durations,
+    /// Snapshots that could not be written.
     pub(crate) snapshots_failed: Counter,
     /// When the last one was written, in Unix seconds; 0 before the first.
     pub(crate) snapshot_at: AtomicU64,

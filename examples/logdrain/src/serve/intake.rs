@@ -229,6 +229,6 @@ impl Intake {
         self.ready.load(Ordering::Acquire)
             && self.is_storing()
             && self.queue().is_some()
-            && self.progress.time.trouble().is_none()
+            && self.progress.trouble().is_none()
     }
 }

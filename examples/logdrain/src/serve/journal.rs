@@ -6,6 +6,7 @@ mod doubts;
 mod failure;
 mod head;
 mod meta;
+mod place;
 mod reader;
 mod row;
 mod salvage;
@@ -38,6 +39,10 @@ use tokio::sync::oneshot;
 const GROUP: usize = 1_024;
 /// Old events that go with a commit, at least.
 const AT_ONCE: u64 = 64;
+/// Unused pages that are given back at a time while there is nothing to do,
+const AT_ONCE_PAGES: u32 = 64;
+/// and at the end.
+const AT_THE_END_PAGES: u32 = 16_384;
 /// How often ids are looked through for old ones.
 const IDS_EVERY: Duration = Duration::from_secs(1);
 /// How long the thread waits for something to do before it looks around.
@@ -99,6 +104,20 @@ pub(crate) struct Progress {
     pub(crate) storing: AtomicBool,
     /// What time it is, and how far the watermark is.
     pub(crate) time: Standing,
+    /// Snapshots that could not be written, one after the other.
+    pub(crate) snapshots_failing: AtomicU64,
+}
+
+impl Progress {
+    /// What keeps deliveries from being counted as they should, if anything does.
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
+        /// A few may find a disk that is full for a moment.
+        const MANY: u64 = 3;
+        if self.snapshots_failing.load(Ordering::Acquire) >= MANY {
+            return Some("snapshots cannot be written, and the journal grows without end");
+        }
+        self.time.trouble()
+    }
 }
 
 /// The thread that writes.
@@ -155,6 +174,12 @@ impl Writer {
                     // What the disk refuses will be told when something is to be kept.
                     _ => {}
                 }
+                if let Err(error) = self.store.check_place() {
+                    failing.note(&error);
+                    self.progress.storing.store(false, Ordering::Release);
+                } else if failing.since.is_none() {
+                    let _ = self.store.shrink(AT_ONCE_PAGES);
+                }
             }
             if group.len() > 0 {
                 self.commit(group, &mut old, &mut failing)?;
@@ -163,6 +188,7 @@ impl Writer {
                 ids_given = Instant::now();
             }
             if over {
+                let _ = self.store.shrink(AT_THE_END_PAGES);
                 if let Err(error) = self.store.settle() {
                     tracing::warn!(%error, "the write-ahead log could not be folded in; it will be at the next start");
                 }

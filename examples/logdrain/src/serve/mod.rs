@@ -40,6 +40,7 @@ mod operator;
 mod page;
 mod pipeline;
 mod places;
+mod private;
 mod reload;
 mod settings;
 mod sinks;
@@ -99,6 +100,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_target(false)
         .init();
+    private::make_private();
     let text = Config::text(args)?;
     let config = Config::from_text(args, &text)?;
     config.may_start().map_err(Failure::Config)?;

@@ -4,10 +4,15 @@ use super::clock::Last;
 use super::config::Config;
 use super::journal::{self, JournalReader, Store, StoreError};
 use super::pipeline::Pipelines;
+use super::private::take_from_others;
 use super::snapshot::{self, Unusable};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long another program is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A store that was opened, and the pipelines as its snapshots left them.
 #[derive(Debug)]
@@ -19,7 +24,7 @@ pub(crate) struct Opened {
     pub(crate) last: Option<Last>,
     pub(crate) snapshots: PathBuf,
     /// Held as long as the store is used.
-    pub(crate) lock: rusqlite::Connection,
+    pub(crate) lock: Lock,
 }
 
 /// Why a store was not opened.
@@ -35,8 +40,11 @@ pub(crate) enum Closed {
 pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
     let dir = &config.store;
     let snapshots = dir.join("snapshots");
-    let files = |error: io::Error| Closed::ForNow(format!("{}: {error}", snapshots.display()));
-    std::fs::create_dir_all(&snapshots).map_err(files)?;
+    std::fs::create_dir_all(&snapshots).map_err(|error| unmade(&snapshots, &error))?;
+    take_from_others(dir);
+    if let Some(path) = [journal::path(dir), dir.join("lock")].into_iter().find(|path| path.is_dir()) {
+        return Err(Closed::ForGood(format!("{}: is a folder where the store has a file", path.display())));
+    }
     let was_there = dir.join("lock").exists();
     let lock = lock(dir)?;
     let is_hollow = was_there && std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0);
@@ -151,26 +159,103 @@ fn recover(
     Ok(pipelines)
 }
 
-/// One program for one store: the lock ends with the process, however that ends.
-pub(crate) fn lock(dir: &Path) -> Result<rusqlite::Connection, Closed> {
+/// Why the folder cannot be made. Where a file, a loop of links or a file system without folders of ours is in the way,
+/// trying again does not help.
+fn unmade(path: &Path, error: &io::Error) -> Closed {
+    let text = format!("{}: {error}", path.display());
+    // A link whose end is not there yet may be of a disk that is mounted later.
+    let may_come = path.ancestors().any(|path| {
+        path.is_symlink() && std::fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    });
+    let is_final = match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => !may_come,
+        _ => is_loop(error),
+    };
+    if is_final {
+        Closed::ForGood(format!("{text}: no store can be made there; name another folder with --store"))
+    } else {
+        Closed::ForNow(text)
+    }
+}
+
+#[cfg(unix)]
+fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: &io::Error) -> bool {
+    false
+}
+
+/// One program for one store: what is locked is released when the process ends, however that ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// What earlier versions look at.
+    _file: rusqlite::Connection,
+    /// The folder itself, which no one can delete by mistake without deleting the store.
+    _folder: Option<File>,
+}
+
+pub(crate) fn lock(dir: &Path) -> Result<Lock, Closed> {
+    let taken = || Closed::ForGood(format!("{}: another logdrain serves this store", dir.display()));
+    let began = Instant::now();
+    let folder = loop {
+        match lock_folder(dir) {
+            Folder::Locked(folder) => break Some(folder),
+            Folder::Unsupported => break None,
+            // `doctor` may look at it just now.
+            Folder::Taken if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
+            Folder::Taken => return Err(taken()),
+        }
+    };
     let path = dir.join("lock");
     let take = || {
         let lock = rusqlite::Connection::open(&path)?;
-        lock.busy_timeout(Duration::from_secs(2))?;
+        lock.busy_timeout(PATIENCE)?;
         lock.execute_batch("PRAGMA journal_mode = memory; BEGIN EXCLUSIVE")?;
         Ok(lock)
     };
-    take().map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy) => {
-            Closed::ForGood(format!("{}: another logdrain serves this store", dir.display()))
-        }
+    let file = take().map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy) => taken(),
         _ => closed(dir, &StoreError::from(error)),
-    })
+    })?;
+    Ok(Lock { _file: file, _folder: folder })
+}
+
+enum Folder {
+    Locked(File),
+    Taken,
+    /// On this file system folders cannot be locked.
+    Unsupported,
+}
+
+#[cfg(unix)]
+fn lock_folder(dir: &Path) -> Folder {
+    use rustix::fs::{FlockOperation, flock};
+    let Ok(folder) = File::open(dir) else { return Folder::Unsupported };
+    match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Folder::Locked(folder),
+        Err(rustix::io::Errno::WOULDBLOCK) => Folder::Taken,
+        Err(_) => Folder::Unsupported,
+    }
+}
+
+#[cfg(not(unix))]
+fn lock_folder(_: &Path) -> Folder {
+    Folder::Unsupported
 }
 
 /// Whether a server uses the store now.
 pub(crate) fn is_in_use(dir: &Path) -> bool {
+    if matches!(lock_folder(dir), Folder::Taken) {
+        return true;
+    }
     let path = dir.join("lock");
+    // A disk that is full or read-only is no server.
+    let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
     path.exists()
-        && rusqlite::Connection::open(&path).is_ok_and(|lock| lock.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err())
+        && rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|lock| lock.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+            .is_err_and(|error| is_busy(&error))
 }

@@ -183,7 +183,7 @@ fn is_from_browser(headers: &HeaderMap) -> bool {
 async fn ready(State((intake, _)): State<Shared>) -> Response {
     if intake.is_ready() {
         "ready\n".into_response()
-    } else if let Some(trouble) = intake.progress.time.trouble() {
+    } else if let Some(trouble) = intake.progress.trouble() {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {trouble}\n")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: the journal is being read, or cannot be written\n")

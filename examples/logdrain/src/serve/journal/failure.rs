@@ -21,6 +21,10 @@ pub(crate) enum StoreError {
     NoWal(String),
     Settings(String),
     CutOff(PathBuf),
+    /// The file that is written is not the one that a start would find.
+    Gone(PathBuf),
+    /// The limit that was set is reached.
+    LimitReached,
     /// What it holds contradicts itself.
     Broken(String),
 }
@@ -36,7 +40,11 @@ impl StoreError {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::LimitReached => true,
+            _ => false,
+        }
     }
 
     /// Whether trying again cannot help.
@@ -82,6 +90,16 @@ impl std::fmt::Display for StoreError {
                 write!(f, "the store cannot keep a write-ahead log here (it offers {mode}): use a local disk")
             }
             Self::CutOff(file) => write!(f, "{}: is cut off: it is shorter than it says", file.display()),
+            Self::Gone(file) => write!(
+                f,
+                "{}: was deleted or replaced while it was in use, and what is kept in it now would be lost: put it back, or \
+                 start again",
+                file.display()
+            ),
+            Self::LimitReached => f.write_str(
+                "store_limit is reached by the write-ahead file, which somebody's long look at the store keeps from being \
+                 folded in: end that, or raise the limit",
+            ),
             Self::Broken(why) => write!(f, "the store is damaged ({why}): `logdrain doctor` says where"),
             Self::Settings(why) => write!(f, "the settings cannot be written: {why}"),
         }

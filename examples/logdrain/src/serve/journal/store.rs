@@ -12,6 +12,7 @@
 use super::failure::StoreError;
 use super::head;
 use super::meta::{self, Meta};
+use super::place::Place;
 use super::row::{Columns, insert, signed, unsigned};
 use crate::serve::event::{DeliveryKey, Entry, Event};
 use crate::serve::places::{Places, Verdict};
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `application_id` of our files: "LDRN".
 pub(crate) const APPLICATION: i32 = 0x4c44_524e;
@@ -50,6 +51,17 @@ const MIGRATIONS: [&str; 2] = [
 /// The ids that are kept of each drain. A retry comes before any newer batch of its sender.
 const IDS_KEPT: u32 = 4_096;
 
+/// How long another connection is waited for.
+const BUSY: Duration = Duration::from_secs(2);
+/// The length of the write-ahead file that is kept after it was folded in.
+const WAL_USUAL: i64 = 64 << 20;
+/// Of a limit, one part in so many is for the write-ahead file.
+const WAL_SHARE: u64 = 4;
+/// Without a limit, what is longer than this is told.
+const WAL_TOLD: u64 = 512 << 20;
+/// Pages that are kept for what comes next.
+const SPARE_PAGES: u64 = 64;
+
 /// The connection that writes.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -59,6 +71,11 @@ pub(crate) struct Store {
     position: u64,
     /// The settings at the end of the journal, as they stand in `meta`.
     settings: Option<String>,
+    place: Place,
+    /// The most bytes of the write-ahead file.
+    wal_limit: Option<u64>,
+    /// When it was last tried to make that file short.
+    folded: Option<Instant>,
 }
 
 /// Something that is to be kept.
@@ -110,7 +127,7 @@ impl Store {
         let file = path(dir);
         head::check(&file)?;
         let mut db = Connection::open(&file)?;
-        db.busy_timeout(Duration::from_secs(2))?;
+        db.busy_timeout(BUSY)?;
         let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let schema: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if (application, schema) == (0, 0) {
@@ -120,6 +137,8 @@ impl Store {
             }
             // Large pages: a body of 100 kB is a chain of few.
             db.pragma_update(None, "page_size", super::carve::OURS as i64)?;
+            // Pages that are given back can be given to the system.
+            db.pragma_update(None, "auto_vacuum", 2)?;
         } else if application != APPLICATION {
             return Err(StoreError::NotOurs(file));
         } else if schema < 1 {
@@ -135,7 +154,8 @@ impl Store {
         // Every commit is on the disk before it is answered.
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "wal_autocheckpoint", 1_000)?;
-        db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        let wal_limit = limit.map_or(WAL_USUAL, |limit| WAL_USUAL.min(limit as i64 / WAL_SHARE as i64));
+        db.pragma_update(None, "journal_size_limit", wal_limit)?;
         if schema < SCHEMA {
             let step = db.transaction()?;
             for migration in &MIGRATIONS[usize::try_from(schema).unwrap_or(0)..] {
@@ -147,13 +167,26 @@ impl Store {
         }
         if let Some(limit) = limit {
             let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
-            let pages = i64::try_from(limit).unwrap_or(i64::MAX) / page.max(1);
+            // Main file and write-ahead file together stay within the limit.
+            let main = limit - limit / WAL_SHARE as usize;
+            let pages = i64::try_from(main).unwrap_or(i64::MAX) / page.max(1);
+            let often = (wal_limit / 2 / page.max(1)).clamp(16, 1_000);
+            db.pragma_update(None, "wal_autocheckpoint", often)?;
             let _: i64 = db.pragma_update_and_check(None, "max_page_count", pages.max(16), |row| row.get(0))?;
         }
-        let mut store =
-            Self { db, drains: HashMap::new(), places: Places::new(max_drains), position: 0, settings: None };
+        let mut store = Self {
+            db,
+            drains: HashMap::new(),
+            places: Places::new(max_drains),
+            position: 0,
+            settings: None,
+            place: Place::of(&file),
+            wal_limit: limit.map(|limit| limit as u64 / WAL_SHARE),
+            folded: None,
+        };
         // What the log holds goes into the file, which is then as long as its head says, unless it was cut off.
         store.settle()?;
+        store.place = Place::of(&file);
         let count = |pragma| store.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
         let said = count("page_count")? * count("page_size")?;
         if fs::metadata(&file).is_ok_and(|meta| meta.len() < said) {
@@ -257,6 +290,8 @@ impl Store {
     /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
     /// and what is old goes.
     pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
+        self.place.check()?;
+        self.fold()?;
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
         let mut settings = None;
@@ -328,6 +363,8 @@ impl Store {
         Meta::write(&step, position, emitted.min(position), settings.as_deref())?;
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
+        // What went into a file that nobody will find is not kept.
+        self.place.check()?;
         self.position = position;
         self.settings = settings;
         Ok(kept)
@@ -408,6 +445,48 @@ impl Store {
         let step = self.db.transaction()?;
         give_back(&step, self.drains.values(), old)?;
         Ok(step.commit()?)
+    }
+
+    /// Whether the files are where a start would look for them.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        self.place.check()
+    }
+
+    /// Keeps the write-ahead file short. A reader that stays keeps it from being folded in.
+    fn fold(&mut self) -> Result<(), StoreError> {
+        let limit = self.wal_limit.unwrap_or(WAL_TOLD);
+        if self.place.wal() <= limit {
+            return Ok(());
+        }
+        if self.folded.is_none_or(|tried| tried.elapsed() > Duration::from_millis(500)) {
+            self.folded = Some(Instant::now());
+            self.db.busy_timeout(Duration::ZERO)?;
+            let folded = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+            self.db.busy_timeout(BUSY)?;
+            if folded.is_ok_and(|busy| busy == 0) {
+                return Ok(());
+            }
+            tracing::warn!(
+                bytes = self.place.wal(),
+                "the write-ahead file grows: somebody's long look at the store keeps it from being folded in"
+            );
+        }
+        if self.wal_limit.is_some() && self.place.wal() > limit { Err(StoreError::LimitReached) } else { Ok(()) }
+    }
+
+    /// Gives pages that are not used back to the system, some at a time, when they are many.
+    pub(crate) fn shrink(&self, pages: u32) -> Result<(), StoreError> {
+        let count = |pragma| self.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
+        let (free, all) = (count("freelist_count")?, count("page_count")?);
+        if free > SPARE_PAGES && free > all / 4 {
+            let mut step = self.db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut rows = step.query([])?;
+            while rows.next()?.is_some() {}
+            drop(rows);
+            // The file becomes shorter when the write-ahead file is folded in.
+            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// Brings everything into the main file: at the end, and nothing is lost when it fails.
