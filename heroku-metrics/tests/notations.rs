@@ -174,10 +174,10 @@ fn what_touches_the_end_of_a_piece_is_cut() {
         ("count#a=1 tag#k=\"pro pl", &["a 1 "], &["cut"]),
         ("count#a=1 measu", &["a 1 "], &[]),
         ("count#a=1 measure#q=12ms ", &["a 1 ", "q 12ms "], &[]),
-        ("count#a=1 (measure#q=12ms)", &["a 1 ", "q 12ms "], &[]),
-        ("count#a=1;count#b=1", &["a 1 "], &["cut"]),
-        (r#"{"msg":"count#a=1 tag#market=fr"}"#, &["a 1 market=fr"], &[]),
-        (r#"{"msg":"count#a=1 tag#market=f"#, &[], &["cut"]),
+        ("count#a=1 measure#q=12ms).", &["a 1 ", "q 12ms "], &[]),
+        ("count#a=1;count#b=1", &[], &["cut", "cut"]),
+        (r#"msg="count#a=1 tag#market=fr"."#, &["a 1 market=fr"], &[]),
+        (r#"msg="count#a=1 tag#market=f"#, &[], &["cut"]),
         ("done", &[], &[]),
     ] {
         let found = said(APP, &piece(line));

@@ -35,8 +35,8 @@ impl Dialect {
     /// `host` is what HTTPS drains write. `shuttle` is what log-shuttle writes, and a drain token, `d.` and a UUID, is
     /// what syslog drains write. Of a token only its shape is looked at: `d.` and then letters, digits and hyphens.
     /// `…@heroku.com` (`runtime.12345@heroku.com`) is written on the way into Logplex, where messages are RFC 5424.
-    /// `heroku` and `app` are no host's names: either the header is [`Moved`](Self::Moved), or log-shuttle wrote it about
-    /// itself. Any other HOSTNAME says nothing: `None`.
+    /// `heroku` is no host's name: either the header is [`Moved`](Self::Moved), or log-shuttle wrote it about itself. Any
+    /// other HOSTNAME says nothing: `None`. That holds for `app`, too, which a host may be called.
     ///
     /// ```
     /// use heroku_syslog::Dialect;
@@ -51,7 +51,7 @@ impl Dialect {
         match hostname {
             b"host" => Some(Self::Logplex),
             b"shuttle" => Some(Self::Rfc5424),
-            b"heroku" | b"app" => Some(Self::Moved),
+            b"heroku" => Some(Self::Moved),
             _ if hostname.ends_with(b"@heroku.com") => Some(Self::Rfc5424),
             [b'd', b'.', token @ ..] if is_token(token) => Some(Self::Rfc5424),
             _ => None,
@@ -132,6 +132,7 @@ mod tests {
             assert_eq!(Dialect::for_hostname(hostname.as_bytes()), None, "{hostname}");
         }
         assert_eq!(Dialect::for_hostname(b"heroku"), Some(Dialect::Moved));
+        assert_eq!(Dialect::for_hostname(b"app"), None);
         assert_eq!(Dialect::for_hostname(b"d.0"), Some(Dialect::Rfc5424));
         assert_eq!(Dialect::for_hostname(b"node.7@heroku.com"), Some(Dialect::Rfc5424));
     }

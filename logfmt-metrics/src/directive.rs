@@ -87,7 +87,7 @@ fn has_escaped_hash(line: &[u8], at: usize) -> bool {
 /// with a name behind it, that is no end of a longer word (`discount#5`), is one or the other; what stands where a client's
 /// text may stand is refused, never counted. The [table](crate#what-is-read-where) says what is read where.
 ///
-/// Words that only look similar are text, not refusals: a lone `count#` or `tag#`, a `tag#` that is not at the start of a
+/// Words that only look similar are text, not refusals: a lone `count#` or `tag#`, a `tag#` in the middle of a
 /// word, an empty `source=` (the platform writes those), `unique#a=1`, `measure.a=1`.
 ///
 /// The line is taken as it stands: where it may hold colour codes, read it through
@@ -96,7 +96,7 @@ fn has_escaped_hash(line: &[u8], at: usize) -> bool {
 /// ```
 /// use logfmt_metrics::{Directive, RefusalKind, directives};
 ///
-/// let line = br#"request="GET /?q=count#a=1" count#orders=1, tag#plan="pro plus" (measure#q=3ms)."#;
+/// let line = br#"request="GET /?q=count#a=1" count#orders=1, tag#plan="pro plus" measure#q=3ms."#;
 /// let found: Vec<_> = directives(line).collect();
 /// assert!(matches!(found[0], Err(refusal) if refusal.kind() == RefusalKind::Quoted), "a client wrote it");
 /// assert!(matches!(found[1], Ok(Directive::Metric(metric)) if metric.name() == "orders" && metric.offset() == 28));

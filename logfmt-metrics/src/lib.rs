@@ -49,18 +49,18 @@
 //! | where | example | is | because |
 //! |---|---|---|---|
 //! | at the start of a word | `paid count#a=1` | read | the application's own text |
-//! | behind punctuation that begins a word: ``( [ { < ' " ` , ; \|`` | `[count#a=1]`, `done,count#a=1` | read | the same; not in a word with `/ ? = & : %` or the like in front |
-//! | in quotes that have no key | `"count#a=1"` | read | the same; on a line that shows `HTTP/`, [`Quoted`], for web servers quote a client's words so |
-//! | in the string of `msg`, `message` or `event` | `msg="count#a=1"`, `{"msg":"count#a=1"}` | read, escapes undone | the message; of JSON that of the outermost object only, which begins a word |
+//! | behind punctuation that begins a word: ``( [ { < ' " ` , ; \|`` | `[count#a=1]`, `done,count#a=1` | [`Misplaced`], tags too | a word of metrics begins behind a separator, as l2met has it |
+//! | in quotes that have no key | `"paid count#a=1"` | read | the same; on a line that shows `HTTP/`, [`Quoted`], for web servers quote a client's words so |
+//! | in the string of `msg`, `message` or `event` | `msg="count#a=1"`, `{"msg":"count#a=1"}` | read, escapes undone | the message; of JSON that of the outermost object only, which begins the line |
 //! | in any other string with a key | `q="count#a=1"`, `"ua":"count#a=1"`, `"q"=>"count#a=1"` | [`Quoted`] | the text may be a client's |
 //! | in a string inside of a message | `"msg":"got {\"msg\":\"count#a=1\"}"` | [`Quoted`] | the same |
-//! | in a list, an inner object, or as a key of JSON | `["count#a=1"]`, `{"body":{"msg":"count#a=1"}}` | [`Quoted`] | clients' objects are logged as objects |
+//! | in a list, an inner object, an object behind text, or as a key of JSON | `["count#a=1"]`, `{"body":{"msg":"count#a=1"}}`, `body: {"msg":"count#a=1"}` | [`Quoted`] | clients' objects are logged so |
 //! | before a quote that nothing opens | `… count#a=1","status":200}` | [`Quoted`] | the rest of a line that was cut in a string |
 //! | behind a quote that nothing closes | `msg="count#a=1` | [`UnterminatedQuote`] | its text has no end |
 //! | anywhere else | `/x?count#a=1`, `note=count#a=1`, `tag#q=count#a=1` | [`Misplaced`] | a path, a value |
 //!
 //! Tags are read where metrics are, and hold for the whole line; elsewhere they are text. A value ends where number and unit
-//! do, if nothing but ``, . ; : ! ? ) ] } > ' " ` `` follows up to the next separator or directive: `1,5` and `1ms/s` are
+//! do, if nothing but ``, . ; : ! ? ) ] } > ' " ` `` follows up to the next separator: `1,5` and `1ms/s` are
 //! refused. A bare tag value ends at the separator, in a string at its end; such marks at the end are no part of it, nor are
 //! brackets that it did not open, so a value that ends in one stands in quotes (`tag#a="Yahoo!"`).
 //!

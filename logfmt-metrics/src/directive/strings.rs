@@ -38,10 +38,10 @@ impl Directives<'_> {
         let place = self.place;
         let is_value = matches!(place.solid, [b':' | b'=', _] | [b'>', b'=']);
         self.at = unit.next;
-        if !place.is_fresh && !is_value && !is_opening(place.before) {
+        if !place.is_fresh && !place.is_opened && !is_value && !is_opening(place.before) {
             // As in `don't` and `5"`.
             self.place.pass(quote);
-            (self.place.is_fresh, self.place.is_plain) = (false, false);
+            (self.place.is_fresh, self.place.is_opened, self.place.is_plain) = (false, false, false);
             return;
         }
         let is_bare = !is_value && !self.is_access_log();
@@ -56,7 +56,7 @@ impl Directives<'_> {
             return self.shut(unit.next, self.end(), self.end(), RefusalKind::UnterminatedQuote);
         };
         let is_message = is_value && self.string.is_none() && self.is_message(unit.at);
-        let is_own = is_bare && place.is_fresh && place.braces == 0 && place.brackets == 0;
+        let is_own = is_bare && (place.is_fresh || place.is_opened) && place.braces == 0 && place.brackets == 0;
         if !is_message && !is_own {
             return self.shut(unit.next, close.at, close.next, RefusalKind::Quoted);
         }
@@ -64,6 +64,8 @@ impl Directives<'_> {
         let (end, behind, is_alone) = (close.at, close.next, self.is_alone);
         self.string = Some(Text { end, behind, has_escapes, place, is_alone });
         (self.place, self.is_alone) = (Place::START, [false; 2]);
+        // In quotes without a key the quote stands in front of the first word as any punctuation does.
+        (self.place.is_fresh, self.place.is_opened) = (is_message, !is_message);
     }
 
     /// Looks through a text, or passes it when there can be nothing in it.

@@ -1,6 +1,6 @@
 //! Names, values and tags of the directives that the walk finds.
 
-use super::walk::{Directives, escapes, is_opening};
+use super::walk::{Directives, escapes};
 use super::word::{Word, metric_name, tag_key};
 use super::{Directive, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag, escape, unquoted};
 use crate::pairs::unescaped_len;
@@ -140,33 +140,21 @@ impl<'a> Directives<'a> {
     }
 
     /// Where the number and unit at `from` end, and whether what follows is no part of them: nothing but trailing marks up to
-    /// the next separator or directive.
+    /// the next separator.
     fn number_end(&self, from: usize) -> (usize, bool) {
         let mut end = from;
-        let mut behind_dots = from;
         let mut unit = self.unit(from);
         while let Some(part) = unit.filter(|unit| is_of_number(unit.octet)) {
-            behind_dots = part.next;
             if part.octet != b'.' {
                 end = part.next;
             }
             unit = self.unit(part.next);
         }
-        let mut is_behind = behind_dots > end;
         while let Some(mark) = unit.filter(|unit| unit.octet > b' ') {
-            if is_behind && self.is_word(mark.at) {
-                return (end, true);
-            }
-            if !is_trailing(mark.octet) && !is_opening(mark.octet) {
+            if !is_trailing(mark.octet) {
                 return (end, false);
             }
-            // What opens must be followed by a directive: `1(x)` is no number.
-            let behind = self.unit(mark.next);
-            if !is_trailing(mark.octet) && !behind.is_some_and(|behind| self.is_word(behind.at)) {
-                return (end, false);
-            }
-            is_behind = true;
-            unit = behind;
+            unit = self.unit(mark.next);
         }
         (end, true)
     }

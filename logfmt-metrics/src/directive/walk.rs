@@ -43,6 +43,8 @@ pub struct Directives<'a> {
 pub(super) struct Place {
     /// Whether a directive may begin here.
     pub(super) is_fresh: bool,
+    /// Whether punctuation that begins a word is all that keeps one from beginning here.
+    pub(super) is_opened: bool,
     /// Whether all octets of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
     pub(super) is_plain: bool,
     /// Whether the octet before is a letter, digit or `_`.
@@ -54,7 +56,8 @@ pub(super) struct Place {
     /// How many braces and brackets are open.
     pub(super) braces: u32,
     pub(super) brackets: u32,
-    /// Whether the outermost brace stands at the start of a word, as that of an object does, and not in a URL.
+    /// Whether the outermost brace is the first of the line: then the line is the application's object, and no text with a
+    /// client's in it.
     pub(super) is_object: bool,
 }
 
@@ -62,6 +65,7 @@ impl Place {
     /// The start of a text, `line`'s or a string's.
     pub(super) const START: Self = Self {
         is_fresh: true,
+        is_opened: false,
         is_plain: true,
         is_in_word: false,
         before: b' ',
@@ -76,14 +80,15 @@ impl Place {
         self.before = octet;
         self.is_in_word = is_of_word(octet);
         if octet <= b' ' {
-            (self.is_fresh, self.is_plain) = (true, true);
+            (self.is_fresh, self.is_plain, self.is_opened) = (true, true, false);
             return;
         }
+        let is_first = self.solid == [0; 2];
         self.solid = [octet, self.solid[0]];
-        self.is_fresh = is_opening(octet) && self.is_plain;
+        (self.is_fresh, self.is_opened) = (false, is_opening(octet) && self.is_plain);
         match octet {
             b'{' => {
-                self.is_object |= self.braces == 0 && self.is_plain;
+                self.is_object |= is_first;
                 self.braces = self.braces.saturating_add(1);
             }
             b'}' => {
@@ -101,10 +106,11 @@ impl Place {
     pub(super) fn pass_token(&mut self, is_fresh: bool) {
         (self.before, self.solid) = (b'a', [b'a', 0]);
         (self.is_fresh, self.is_plain, self.is_in_word) = (is_fresh, true, !is_fresh);
+        self.is_opened = false;
     }
 }
 
-/// Behind these a word begins.
+/// Behind these a word of prose begins, but no directive.
 pub(super) const fn is_opening(octet: u8) -> bool {
     matches!(octet, b'(' | b'[' | b'{' | b'<' | b'\'' | b'"' | b'`' | b',' | b';' | b'|')
 }
@@ -205,11 +211,6 @@ impl<'a> Directives<'a> {
         (end.octet == sign).then_some((word, end.next))
     }
 
-    /// Whether a directive begins at `at`: used where it is the sign that something else ends.
-    pub(super) fn is_word(&self, at: usize) -> bool {
-        self.word(at).is_some()
-    }
-
     /// What is to be said of the word at `at`; if nothing, the walk is behind it.
     fn word_at(&mut self, word: Word, at: usize, behind: usize) -> Option<Result<Directive<'a>, Refusal>> {
         if self.place.is_fresh
@@ -222,6 +223,8 @@ impl<'a> Directives<'a> {
         let refused = match (word, &self.shut) {
             (Word::Metric(_), Some(shut)) if is_named() => Some(shut.kind),
             (Word::Metric(_), None) if !self.place.is_fresh && is_named() => Some(RefusalKind::Misplaced),
+            // Without its tag the metric beside it would be counted in another stream.
+            (Word::Tag, None) if self.place.is_opened && is_named() => Some(RefusalKind::Misplaced),
             _ => None,
         };
         let token = at..if refused.is_some() { self.loose_end(behind) } else { behind };
