@@ -128,52 +128,65 @@ pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError>
 }
 
 /// A frame with a MSG-LEN of two to four digits, which almost all have, and the octets of all of it.
-///
-/// The place of each frame follows from the length of the one in front, so a walk takes as long as these steps do one
-/// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
-pub(crate) fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
-    let (len, digits) = usual_length(buf, limits)?;
+fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
+    let (len, digits) = match three_digits(*buf.first_chunk()?) {
+        Some(len) => (len as usize, 3),
+        None => two_or_four_digits(buf)?,
+    };
     let used = digits + 1 + len;
+    if len > limits.max_frame {
+        return None;
+    }
     Some((buf.get(digits + 1..used)?, used))
 }
 
 /// A frame with such a MSG-LEN that ends in LF and has a digit behind it (or one of `:;<=>?`, which are as good: LF alone
-/// tells that the message is whole).
+/// tells that the message is whole), and what is behind the frame.
+///
+/// The place of each frame follows from the length of the one in front, so a walk takes as long as these steps do one
+/// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
-pub(crate) fn usual_line(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
-    let (len, digits) = usual_length(buf, limits)?;
-    // Counted from the digits, so that what is looked at is seen to be neither empty nor outside.
-    let last = digits + len;
-    let ends = u16::from_le_bytes(*buf.get(last..last + 2)?.first_chunk()?);
-    // Both are compared at once.
-    (ends & 0xf0ff == 0x300a).then(|| (&buf[digits + 1..last + 1], last + 1))
+pub(crate) fn usual_line(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = buf.split_first_chunk()?;
+    match three_digits(*head) {
+        Some(len) => line(rest, len as usize, limits),
+        None => line_of_two_or_four_digits(buf, limits),
+    }
 }
 
-/// MSG-LEN and its digits.
+/// Kept out of line, so that the number of digits is a constant in what is in line.
+#[inline(never)]
+fn line_of_two_or_four_digits(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8])> {
+    let (len, digits) = two_or_four_digits(buf)?;
+    line(&buf[digits + 1..], len, limits)
+}
+
+/// The message of the first `len` bytes, and what is behind it, where it ends as [`usual_line`] says.
 #[inline(always)]
-fn usual_length(buf: &[u8], limits: Limits) -> Option<(usize, usize)> {
-    let (len, digits) =
-        three_digits(*buf.first_chunk()?).map_or_else(|| two_or_four_digits(buf), |len| Some((len, 3)))?;
-    let (len, digits) = (usize::from(len), usize::from(digits));
-    (len <= limits.max_frame).then_some((len, digits))
+fn line(buf: &[u8], len: usize, limits: Limits) -> Option<(&[u8], &[u8])> {
+    // No length here is 0.
+    let ends = u16::from_le_bytes(*buf.get(len.wrapping_sub(1)..len + 1)?.first_chunk()?);
+    // Both are compared at once.
+    (len <= limits.max_frame && ends & 0xf0ff == 0x300a).then(|| buf.split_at(len))
 }
 
 /// Three digits and a SP as a number from 100 on.
 #[inline(always)]
-fn three_digits(text: [u8; 4]) -> Option<u16> {
-    // Behind the exclusive or a digit is its number and the SP is zero. What is added shows digits beyond 9 in the upper
-    // four bits; it carries into the next octet only where they are set anyway.
-    let digits = u32::from_le_bytes(text) ^ u32::from_le_bytes(*b"000 ");
-    let [hundreds, tens, ones, _] = digits.to_le_bytes().map(u16::from);
-    let fine = (digits | digits.wrapping_add(0x0006_0606)) & 0xfff0_f0f0 == 0 && hundreds > 0;
-    fine.then_some(hundreds * 100 + tens * 10 + ones)
+fn three_digits(text: [u8; 4]) -> Option<u32> {
+    // Of a digit its number is left, of the first one less, and of the SP nothing. What is too small shows in the upper
+    // four bits, and what is added shows what is beyond 9 there. Only a byte that is wrong takes from the next one, or
+    // carries into it.
+    let digits = u32::from_le_bytes(text).wrapping_sub(u32::from_le_bytes(*b"100 "));
+    let fine = (digits | digits.wrapping_add(0x0006_0607)) & 0xfff0_f0f0 == 0;
+    let [hundreds, tens, ..] = digits.to_le_bytes().map(u32::from);
+    fine.then_some(hundreds * 100 + tens * 10 + (digits >> 16) + 100)
 }
 
 /// The same of two or four digits, and how many they are.
-#[inline(never)]
-fn two_or_four_digits(buf: &[u8]) -> Option<(u16, u8)> {
-    let digit = |octet: u8| u16::from(octet & 15);
+#[inline]
+fn two_or_four_digits(buf: &[u8]) -> Option<(usize, usize)> {
+    let digit = |octet: u8| usize::from(octet & 15);
     match *buf {
         [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), 2)),
         [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b' ', ..] => {
@@ -344,6 +357,47 @@ mod tests {
             }
         }
         assert!(usual > 3_000, "{usual}");
+    }
+
+    /// Each byte with each other one in its neighbour's place, since one may take from the next.
+    #[test]
+    fn three_digits_are_read_as_by_the_grammar() {
+        for good in [*b"100 ", *b"159 ", *b"999 "] {
+            for places in [(0, 1), (1, 2), (2, 3), (0, 2), (0, 3), (1, 3)] {
+                for (one, other) in (0..=255).flat_map(|one| (0..=255).map(move |other| (one, other))) {
+                    let mut text = good;
+                    (text[places.0], text[places.1]) = (one, other);
+                    let by_grammar = match msg_len(&text) {
+                        Ok(MsgLen::Read { len, used: 4 }) => Some(len),
+                        _ => None,
+                    };
+                    assert_eq!(three_digits(text).map(u64::from), by_grammar, "{}", text.escape_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_lines_are_usual_frames_that_end_in_lf_in_front_of_a_digit() {
+        for len in [10, 11, 99, 100, 101, 999, 1_000, 1_001] {
+            let mut body = alloc::format!("{len} ").into_bytes();
+            let end = body.len() + len;
+            body.resize(end + 2, b'x');
+            for (last, behind) in (0..=255).flat_map(|last| (0..=255).map(move |behind| (last, behind))) {
+                if last != b'\n' && behind % 16 != 0 {
+                    continue;
+                }
+                (body[end - 1], body[end]) = (last, behind);
+                for (limit, most) in [(len - 1, end + 2), (len, end - 1), (len, end), (len, end + 1), (len, end + 2)] {
+                    let (buf, limits) = (&body[..most], Limits::new().max_frame(limit));
+                    let ends_well = last == b'\n' && most > end && matches!(behind, b'0'..=b'?');
+                    let frame = usual_frame(buf, limits).filter(|_| ends_well);
+                    assert_eq!(frame.is_some(), ends_well && limit == len, "{len}");
+                    let line = usual_line(buf, limits).map(|(bytes, behind)| (bytes, buf.len() - behind.len()));
+                    assert_eq!(line, frame, "{len} {last} {behind} {limit} {most}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -199,7 +199,8 @@ impl<'a> RawFrame<'a> {
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     body: &'a [u8],
-    at: usize,
+    /// The end of `body` that is left. Kept as bytes and not as an offset, so that each frame is looked up with one check.
+    rest: &'a [u8],
     limits: Limits,
     recovery: Recovery,
     separators: u64,
@@ -214,7 +215,7 @@ impl<'a> Frames<'a> {
     /// ```
     #[must_use]
     pub const fn new(body: &'a [u8]) -> Self {
-        Self { body, at: 0, limits: Limits::new(), recovery: Recovery::Resync, separators: 0, skipped: 0 }
+        Self { body, rest: body, limits: Limits::new(), recovery: Recovery::Resync, separators: 0, skipped: 0 }
     }
 
     /// With other limits.
@@ -276,7 +277,11 @@ impl<'a> Frames<'a> {
     /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
-        self.at as u64
+        self.at() as u64
+    }
+
+    const fn at(&self) -> usize {
+        self.body.len() - self.rest.len()
     }
 }
 
@@ -286,14 +291,15 @@ impl<'a> Iterator for Frames<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         // What nearly all frames are, and all of them stand.
-        if let Some((bytes, used)) = usual_line(self.body.get(self.at..)?, self.limits) {
-            let offset = self.at as u64;
-            self.at += used;
-            return Some(Ok(RawFrame::new(bytes, offset, used)));
+        if let Some((bytes, behind)) = usual_line(self.rest, self.limits) {
+            let raw = RawFrame::new(bytes, self.offset(), self.rest.len() - behind.len());
+            self.rest = behind;
+            return Some(Ok(raw));
         }
         // The rest works on a copy, so that the place of the next frame, which all else waits for, can stay in a register.
         let (item, walk) = self.clone().any_item();
-        *self = walk;
+        // Limits are not handed back: it is to be seen that they stay as they are.
+        (self.rest, self.separators, self.skipped) = (walk.rest, walk.separators, walk.skipped);
         item
     }
 }
@@ -304,20 +310,20 @@ impl<'a> Frames<'a> {
     #[inline(never)]
     fn any_item(mut self) -> (Option<Result<RawFrame<'a>, FramingError>>, Self) {
         loop {
-            let rest = &self.body[self.at..];
+            let rest = self.rest;
             let error = match deframe(rest, self.limits) {
                 Ok(Deframed::Message { bytes, used }) => {
                     if self.recovery == Recovery::Stop
                         || stands(rest, used, self.limits, Behind::Nothing) == Verdict::Yes
                     {
-                        let offset = self.at as u64;
-                        self.at += used;
-                        return (Some(Ok(RawFrame::new(bytes, offset, used))), self);
+                        let raw = RawFrame::new(bytes, self.offset(), used);
+                        self.rest = &rest[used..];
+                        return (Some(Ok(raw)), self);
                     }
                     length_off(bytes.len(), used)
                 }
                 Ok(Deframed::Separator { used }) => {
-                    self.at += used;
+                    self.rest = &rest[used..];
                     self.separators += used as u64;
                     continue;
                 }
@@ -335,13 +341,13 @@ impl<'a> Frames<'a> {
 
     /// The frame that `rest` begins with, if it is plain to see though its length is off.
     fn repaired(&mut self, rest: &'a [u8]) -> Option<RawFrame<'a>> {
-        if self.recovery == Recovery::Stop || !begins_line(self.body, self.at) {
+        if self.recovery == Recovery::Stop || !begins_line(self.body, self.at()) {
             return None;
         }
         let Repair::Line { head, used } = repair(rest, &mut 0, self.limits, Behind::Nothing) else { return None };
-        let offset = self.at as u64;
-        self.at += used;
-        Some(RawFrame::new(&rest[head..used], offset, used).repaired())
+        let raw = RawFrame::new(&rest[head..used], self.offset(), used).repaired();
+        self.rest = &rest[used..];
+        Some(raw)
     }
 
     /// Passes over what cannot be read, and completes the error about it.
@@ -351,15 +357,15 @@ impl<'a> Frames<'a> {
             Recovery::Resync => match resume(rest, self.limits) {
                 Resume::Pass(octets) => usize::try_from(octets).map_or(rest.len(), |octets| octets.min(rest.len())),
                 Resume::Search(from) => {
-                    match search(&rest[from..], begins_line(self.body, self.at + from), self.limits, true) {
+                    match search(&rest[from..], begins_line(self.body, self.at() + from), self.limits, true) {
                         Search::Found(at) => from + at,
                         Search::Undecided(_) | Search::Nowhere => rest.len(),
                     }
                 }
             },
         };
-        let error = error.shifted(self.at as u64).with_skipped(passed as u64);
-        self.at += passed;
+        let error = error.shifted(self.offset()).with_skipped(passed as u64);
+        self.rest = &rest[passed..];
         self.skipped += passed as u64;
         error
     }
