@@ -1,9 +1,9 @@
 //! What is collected on request, as its users ask for it on the command line.
 
+mod program;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
 
 const TEXT: &str = "\
 2026-03-14T09:26:01+00:00 heroku[web.1]: State changed from starting to up
@@ -17,23 +17,13 @@ const TEXT: &str = "\
 2026-03-14T09:26:09+00:00 t.1234[web.1]: count#orders=2
 ";
 
-fn logdrain(arguments: &[&str]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command line that is refused leaves the text unread.
-    let _ = child.stdin.take().unwrap().write_all(TEXT.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
 /// The sums of all rows by metric and tags, and the frames of the books.
 fn replay(arguments: &[&str]) -> (BTreeMap<String, f64>, Value) {
-    let output = logdrain(&[&["replay", "--ledger", "json", "--format", "jsonl"], arguments, &["-"]].concat());
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let output = program::logdrain(
+        &[&["replay", "--ledger", "json", "--format", "jsonl"], arguments, &["-"]].concat(),
+        TEXT.as_bytes(),
+    );
+    let errors = program::errors(&output);
     assert!(output.status.success(), "{errors}");
     let books: Value = serde_json::from_str(errors.lines().last().unwrap()).unwrap();
     assert_eq!(books["balanced"], true);
@@ -83,8 +73,8 @@ fn custom_metrics_of_other_senders_are_read_where_asked() {
 
 #[test]
 fn a_family_that_there_is_not_is_refused_with_those_that_there_are() {
-    let output = logdrain(&["replay", "--families", "dyno.moods", "-"]);
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let output = program::logdrain(&["replay", "--families", "dyno.moods", "-"], TEXT.as_bytes());
+    let errors = program::errors(&output);
     assert_eq!(output.status.code(), Some(2));
     assert!(errors.contains("expected a list of dyno.state, dyno.exit, release"), "{errors}");
 }

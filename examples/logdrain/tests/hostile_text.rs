@@ -3,10 +3,11 @@
 #[path = "serve/harness.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
 mod harness;
+mod program;
 
+use program::{errors, logdrain};
 use serde_json::Value;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// C1 controls, DEL, overrides of the direction, invisible characters, tag characters, and a pile of marks.
 const HOSTILE: &[char] = &[
@@ -33,17 +34,10 @@ const HOSTILE: &[char] = &[
     '\u{e007f}',
 ];
 
-fn logdrain(arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+/// What it prints on its standard output.
+fn printed(arguments: &[&str], input: &str) -> String {
+    let output = logdrain(arguments, input.as_bytes());
+    assert!(output.status.success(), "{}", errors(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -66,7 +60,7 @@ fn json_holds_no_character_that_a_terminal_obeys_or_hides_and_reads_back_the_sam
         &["replay", "--flat", "-"],
         &["top", "--format", "jsonl", "-"],
     ] {
-        let text = logdrain(arguments, &body());
+        let text = printed(arguments, &body());
         for c in HOSTILE {
             assert!(!text.contains(*c), "{arguments:?}: {:?} stands there as it is", c);
         }
@@ -76,7 +70,7 @@ fn json_holds_no_character_that_a_terminal_obeys_or_hides_and_reads_back_the_sam
             assert_eq!(serde_json::from_str::<Value>(&value.to_string()).unwrap(), value);
         }
     }
-    let parsed = logdrain(&["parse", "-"], &body());
+    let parsed = printed(&["parse", "-"], &body());
     for (line, c) in parsed.lines().zip(HOSTILE) {
         let value: Value = serde_json::from_str(line).unwrap();
         let message = value["msg"].as_str().unwrap();
@@ -88,7 +82,7 @@ fn json_holds_no_character_that_a_terminal_obeys_or_hides_and_reads_back_the_sam
 #[test]
 fn tables_show_what_a_terminal_obeys_or_hides_as_escapes() {
     for arguments in [&["replay", "--format", "table", "-"][..], &["top", "--format", "table", "--rows", "99", "-"]] {
-        let text = logdrain(arguments, &body());
+        let text = printed(arguments, &body());
         for c in HOSTILE {
             assert!(!text.contains(*c), "{arguments:?}: {:?} stands there as it is", c);
         }
@@ -101,7 +95,7 @@ fn marks_do_not_spill_over_rows() {
     let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - count#n=1 tag#k=a{}", "\u{301}".repeat(60));
     let body = format!("{} {line}", line.len());
     for arguments in [&["replay", "--format", "table", "-"][..], &["replay", "--format", "jsonl", "-"]] {
-        let text = logdrain(arguments, &body);
+        let text = printed(arguments, &body);
         assert_eq!(text.matches('\u{301}').count(), 3, "{text}");
     }
 }

@@ -1,29 +1,12 @@
 //! What people have at hand: copies, exports, files of editors and shells, and texts that are no log of Heroku's. What can
 //! be read is read, and what cannot is named.
 
+mod program;
+
+use program::{errors, logdrain};
 use serde_json::Value;
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
-
-fn logdrain(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use std::process::{Command, Stdio};
 
 /// Name and sum of each row.
 fn sums(arguments: &[&str], input: &[u8]) -> Vec<(String, f64)> {
