@@ -12,14 +12,16 @@ use std::alloc::System;
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = family_benches::timing::HEAP;
 
-/// Lines with values, tags and fields that are refused, and a frame without a header.
+/// Lines in colours and of JSON, with values, tags and fields that are refused, and a frame without a header.
 fn refused() -> Vec<u8> {
     let mut body = Vec::new();
     let long = "v".repeat(300);
     let tag = format!("measure#cart.total=7 tag#note={long}");
     for (app_name, proc_id, message) in [
-        ("app", "web.1", "measure#checkout=soon count#orders=-4 sample#heroku.forged=1 count#orders=2"),
+        ("app", "web.1", "measure#checkout=soon count#orders=-4 sample#heroku.dyno.forged=1 count#orders=2"),
         ("app", "web.1", tag.as_str()),
+        ("app", "web.1", "\u{1b}[32mcount#orders=1\u{1b}[0m \u{1b}[35mtag#market=fr\u{1b}[0m"),
+        ("app", "web.1", "{\"msg\":\"done count#orders=1 tag#market=fr\",\"agent\":\"count#orders=1\"}"),
         ("heroku", "router", "at=info method=GET path=\"/\" dyno=web.1 connect=xms service=1ms status=200 bytes=12"),
     ] {
         let frame = format!("<190>1 2026-03-14T09:00:07.000000+00:00 host {app_name} {proc_id} - {message}\n");
