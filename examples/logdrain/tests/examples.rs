@@ -76,7 +76,8 @@ fn help_texts_fill_their_lines() {
         let (_, tail) = text.split_once("Examples:\n").unwrap();
         let lines: Vec<_> = tail.lines().collect();
         for pair in lines.windows(2) {
-            let goes_on = pair[1].starts_with(|c: char| c.is_ascii_lowercase() || c == '-');
+            // Behind an empty line a paragraph begins.
+            let goes_on = !pair[0].is_empty() && pair[1].starts_with(|c: char| c.is_ascii_lowercase() || c == '-');
             let room = 100 - pair[0].len().min(100);
             let first = pair[1].split(' ').next().unwrap_or_default();
             assert!(!goes_on || first.len() >= room, "{command}: a line is broken too early: {pair:#?}");

@@ -438,7 +438,7 @@ fn contradictions_say_what_to_do() {
     for (line, part) in [
         ("send --lines 5", "--to URL or --write FILE"),
         ("send --write - --truth -", "name one"),
-        ("send --write nowhere/body", "nowhere/body: cannot be written"),
+        ("send --write nowhere/body", "nowhere/body: the folder nowhere does not exist"),
         ("send --write body --token d.1 --token d.2", "one drain"),
         ("send --to http://127.0.0.1:1/ --token d\u{e9}", "visible ASCII"),
         ("send --to http://127.0.0.1:1/ --write body", "cannot be used with"),
