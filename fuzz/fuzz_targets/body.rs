@@ -92,7 +92,10 @@ fn accounted(body: &[u8], walk: &Walk) {
                 assert_eq!(&body[*message_offset as usize..][..bytes.len()], bytes);
                 assert!(body[*offset as usize].is_ascii_digit());
                 let begins_line = *offset == 0 || body[*offset as usize - 1] == b'\n';
-                assert!(!repaired || (begins_line && !bytes[..bytes.len() - 1].contains(&b'\n')), "a line, if repaired");
+                assert!(
+                    !repaired || (begins_line && !bytes[..bytes.len() - 1].contains(&b'\n')),
+                    "a line, if repaired"
+                );
                 frames += wire_len;
                 last = offset + wire_len;
             }

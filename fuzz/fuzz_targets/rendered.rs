@@ -43,7 +43,10 @@ fn read(text: &[u8], form: Form) {
             Err(error) => {
                 let within = error.error().offset() - offset;
                 assert!(within <= len, "{error}");
-                assert_eq!(parse_line_as(octets_of_line, form).map_err(|error| error.kind()), Err(error.error().kind()));
+                assert_eq!(
+                    parse_line_as(octets_of_line, form).map_err(|error| error.kind()),
+                    Err(error.error().kind())
+                );
             }
         }
         octets += len;
