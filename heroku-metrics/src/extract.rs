@@ -3,20 +3,22 @@
 mod config;
 mod cut;
 mod platform;
+mod samples;
 
 use platform::dyno_type;
+use samples::{PGBOUNCER, POSTGRES, REDIS};
 
 pub use config::{CustomFrom, DynoIdentity, ExtractorConfig, UnitPolicy};
 
 use crate::line::Found;
-use crate::native::{self, Family, Native};
+use crate::native::{self, Native};
 use crate::remember::{Groups, Key};
-use crate::{Class, Families, Line, LineRefusal, Part, Reason, Source};
+use crate::{Class, Line, LineRefusal, Part, Reason, Source};
 use cut::Piece;
 use heroku_router::{Code, PlatformError, RouterLine};
 use heroku_syslog::Frame;
 use logfmt_metrics::colour::{self, Uncoloured};
-use logfmt_metrics::{Directive, Pair, RefusalKind, Sample, SampleToken};
+use logfmt_metrics::{Directive, Directives, RefusalKind};
 use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::StreamMemo;
 
@@ -117,6 +119,9 @@ struct Reader {
     groups: Groups,
     /// In which order the samples of each family stood on its last line.
     orders: [[u8; SAMPLES]; 4],
+    /// The values of a line's samples: which metric of the family, the number, and where it stands. Here, and not made anew
+    /// for each line.
+    values: [(u8, f64, (usize, usize)); SAMPLES],
 }
 
 /// Samples of one line that are read in one go; a longer line is read like the others, only not as fast.
@@ -222,6 +227,7 @@ impl Extractor {
             errors: TagSet::new(),
             groups: Groups::new(seed, streams),
             orders: [[0; SAMPLES]; 4],
+            values: [(0, 0.0, (0, 0)); SAMPLES],
         };
         Self { reader, uncoloured: Uncoloured::new() }
     }
@@ -251,26 +257,63 @@ impl Extractor {
         let message = frame.message();
         let is_piece = cut::is_piece(message);
         let source = Source::of_frame(frame);
-        let is_read = match source {
-            Source::Router => match RouterLine::parse(message).filter(|line| !is_piece && line.is_free_of_colour()) {
-                Some(router) => {
-                    let mut out = Out { line: message, time, is_piece, codes: None, visitor };
+        let mut out = Out { line: message, time, is_piece, codes: None, visitor: &mut *visitor };
+        // Each way in sees at little cost, mostly by what it looks for anyway, that the line has no colour codes.
+        match source {
+            Source::Router => {
+                if let Some(router) = RouterLine::parse(message)
+                    && !is_piece
+                    && (router.is_free_of_colour() || !(router.is_cut() || colour::maybe(message)))
+                {
                     return self.reader.request(router, &mut out);
                 }
-                None => true,
-            },
-            Source::App => logfmt_metrics::maybe_metrics(message),
-            _ => true,
-        };
-        // Escape bytes are rare: one look tells that there are none.
-        if is_read && colour::maybe(message) {
+            }
+            Source::App => {
+                if !logfmt_metrics::maybe_metrics(message) {
+                    return Line::of(Class::Text);
+                }
+                let directives = logfmt_metrics::directives(message);
+                if !directives.may_be_coloured() {
+                    return self.reader.custom(message, directives, &mut out);
+                }
+            }
+            Source::Dyno => {
+                let samples = logfmt_metrics::samples(message);
+                if !samples.may_be_coloured() {
+                    return self.reader.dyno(message, samples, frame.proc_id(), &mut out);
+                }
+            }
+            Source::Postgres => {
+                let samples = logfmt_metrics::samples(message);
+                if !samples.may_be_coloured() {
+                    return self.reader.database(message, samples, POSTGRES, &mut out);
+                }
+            }
+            _ => {}
+        }
+        // Not by the frame, which else would have to lie in memory for all lines.
+        self.read_seldom(source, frame.proc_id(), message, time, visitor)
+    }
+
+    /// Reads a line as few are: one with colour codes, one of a source that writes little.
+    #[inline(never)]
+    fn read_seldom<'a>(
+        &'a mut self,
+        source: Source,
+        proc_id: Option<&'a str>,
+        message: &'a [u8],
+        time: Option<Timestamp>,
+        visitor: &mut impl LineVisitor,
+    ) -> Line<'a> {
+        let is_piece = cut::is_piece(message);
+        if colour::maybe(message) {
             self.uncoloured.read(message);
             let codes = &self.uncoloured;
             let mut out = Out { line: codes.text(), time, is_piece, codes: Some(codes), visitor };
-            return self.reader.read(source, frame.proc_id(), codes.text(), &mut out);
+            return self.reader.read(source, proc_id, codes.text(), &mut out);
         }
         let mut out = Out { line: message, time, is_piece, codes: None, visitor };
-        self.reader.read(source, frame.proc_id(), message, &mut out)
+        self.reader.read(source, proc_id, message, &mut out)
     }
 }
 
@@ -282,16 +325,17 @@ impl Reader {
         line: &'a [u8],
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
+        let samples = || logfmt_metrics::samples(line);
         match source {
             Source::Router => self.router(line, out),
-            Source::Dyno => self.dyno(line, proc_id, out),
+            Source::Dyno => self.dyno(line, samples(), proc_id, out),
             Source::Logplex => self.logging(line, out).unwrap_or(Line::of(Class::UnreadError)),
             Source::LogShuttle => self.shuttle(line, out),
-            Source::Postgres => self.database(line, Class::Postgres, (&native::POSTGRES, 1), out),
-            Source::Redis => self.database(line, Class::Redis, (&native::REDIS, 2), out),
-            Source::PgBouncer => self.database(line, Class::PgBouncer, (&native::PGBOUNCER, 3), out),
-            Source::App => self.custom(line, out),
-            Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.custom(line, out),
+            Source::Postgres => self.database(line, samples(), POSTGRES, out),
+            Source::Redis => self.database(line, samples(), REDIS, out),
+            Source::PgBouncer => self.database(line, samples(), PGBOUNCER, out),
+            Source::App => self.any_custom(line, out),
+            Source::Sender if self.config.custom_from == CustomFrom::AnyApp => self.any_custom(line, out),
             Source::Sender => sender(line),
             Source::Api => self.api(line, out),
             Source::Other => Line::of(Class::Text),
@@ -316,7 +360,8 @@ impl Reader {
         self.request(router, out)
     }
 
-    #[inline]
+    /// In place where most lines pass: what is then handed out need not be copied.
+    #[inline(always)]
     fn request<'a, V: LineVisitor>(&mut self, router: RouterLine<'a>, out: &mut Out<'_, V>) -> Line<'a> {
         let websocket_latency = self.config.websocket_latency;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
@@ -396,132 +441,26 @@ impl Reader {
         out.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), &self.tags, (0, line.len()));
     }
 
-    fn database<'a, V: LineVisitor>(
-        &mut self,
-        line: &'a [u8],
-        class: Class,
-        family: (&'static Family, usize),
-        out: &mut Out<'_, V>,
-    ) -> Line<'a> {
-        let place = |found: &SampleTags<'a>| [("database", found.source), ("addon", found.addon)];
-        self.samples(line, [class, Class::UnreadDatabase], family, place, out)
-    }
-
-    /// A line of `sample#` pairs, under the names of the family and the tags that `place` makes of the line's own; of the
-    /// second class when none of them can be read.
-    fn samples<'a, V: LineVisitor>(
-        &mut self,
-        line: &'a [u8],
-        [class, unread]: [Class; 2],
-        (family, order): (&'static Family, usize),
-        place: impl Fn(&SampleTags<'a>) -> [(&'static str, Option<&'a [u8]>); 2],
-        out: &mut Out<'_, V>,
-    ) -> Line<'a> {
-        if !logfmt_metrics::maybe_metrics(line) {
-            return Line::of(unread);
-        }
-        // Tags may stand anywhere in the line, so that values wait until its end.
-        let mut found = SampleTags::default();
-        let mut values = [(0_u8, 0.0, (0, 0)); SAMPLES];
-        let (mut held, mut samples, mut ignored, mut known) = (0, 0_usize, 0, false);
-        let order = &mut self.orders[order];
-        for token in logfmt_metrics::samples(line) {
-            let sample = match token {
-                SampleToken::Sample(sample) => sample,
-                SampleToken::Pair(pair) => {
-                    let range = pair.range();
-                    if out.is_piece && range.end == line.len() && SampleTags::has(&pair) {
-                        out.refuse(Reason::Cut, Part::Tag, (range.start, range.len()));
-                        continue;
-                    }
-                    found.take(&pair);
-                    continue;
-                }
-                _ => continue,
-            };
-            let range = sample.range();
-            let at = (range.start, range.len());
-            let is_last = range.end == line.len();
-            let guess = order.get(samples).copied().unwrap_or_default();
-            samples += 1;
-            let found = family.place(sample.name(), usize::from(guess));
-            let Some((number, metric)) = found.filter(|(_, metric)| self.config.native_set.holds(metric)) else {
-                if is_last && (out.is_piece || (sample.text().is_none() && found.is_none())) {
-                    out.refuse(Reason::Cut, Part::Value, at);
-                }
-                ignored += 1;
-                known |= found.is_some();
-                continue;
-            };
-            if let Some(guess) = order.get_mut(samples - 1) {
-                *guess = number as u8;
-            }
-            if is_last && (out.is_piece || cut::is_cut(metric, &sample)) {
-                out.refuse(Reason::Cut, Part::Value, at);
-                continue;
-            }
-            match sample_value(metric, &sample) {
-                Ok(value) if held < SAMPLES => {
-                    values[held] = (number as u8, value, at);
-                    held += 1;
-                }
-                // More samples on one line than any family has: somebody else wrote it.
-                Ok(_) => ignored += 1,
-                Err(reason) => out.refuse(reason, Part::Value, at),
-            }
-        }
-        if held == 0 {
-            return Line { ignored_samples: ignored, ..Line::of(if known { class } else { unread }) };
-        }
-        let own = place(&found);
-        let Self { config, groups, tags, .. } = self;
-        let mut make = || {
-            let mut tags = config.tags();
-            for (key, value) in own {
-                if let Some(value) = value {
-                    out.tag(&mut tags, key, value);
-                }
-            }
-            tags
-        };
-        let key = Key::new(class as u8, 0, [own[0].1, own[1].1]);
-        let is_clean = || own.iter().all(|(_, value)| value.is_none_or(<[u8]>::is_ascii));
-        let metrics = family.metrics();
-        let place = key
-            .and_then(|key| groups.find(&key).or_else(|| is_clean().then(|| groups.add(&key, make(), metrics.len()))));
-        let mut unknown;
-        let (tags, memos) = match place {
-            Some(place) => groups.at(place),
-            None => {
-                (*tags, unknown) = (make(), [StreamMemo::new(); SAMPLES]);
-                (&*tags, &mut unknown[..])
-            }
-        };
-        for (number, value, at) in &values[..held] {
-            let number = usize::from(*number);
-            if let (Some(metric), Some(memo)) = (metrics.get(number), memos.get_mut(number)) {
-                out.native(metric, *value, tags, memo, *at);
-            }
-        }
-        if class == Class::Runtime
-            && config.families.holds(Families::MEM_SHARE)
-            && let Some((share, at)) = memory_share(metrics, &values[..held])
-        {
-            out.value(native::SHARE.kind(), native::SHARE.name(), Value::new(share, native::SHARE.unit()), tags, at);
-        }
-        Line { ignored_samples: ignored, ..Line::of(class) }
-    }
-
-    fn custom<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
+    fn any_custom<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
         if !logfmt_metrics::maybe_metrics(line) {
             return Line::of(Class::Text);
         }
+        self.custom(line, logfmt_metrics::directives(line), out)
+    }
+
+    fn custom<'a, V: LineVisitor>(
+        &mut self,
+        line: &'a [u8],
+        mut directives: Directives<'a>,
+        out: &mut Out<'_, V>,
+    ) -> Line<'a> {
         // Tags hold for all metrics of the line, before and behind them, so they are gathered first.
         self.tags.clear();
         let piece = Piece::of(line, out.is_piece);
         let mut metrics = u32::from(out.is_piece && out.refuse_torn_word(line));
-        let directives = logfmt_metrics::directives(line);
-        for directive in directives.clone() {
+        // By reference: the walk is large.
+        let mut again = directives.clone();
+        for directive in directives.by_ref() {
             match directive {
                 Ok(Directive::Metric(metric)) => {
                     metrics += 1;
@@ -548,7 +487,7 @@ impl Reader {
         if metrics == 0 {
             return Line::of(Class::Text);
         }
-        for directive in directives {
+        for directive in again.by_ref() {
             let Ok(Directive::Metric(metric)) = directive else { continue };
             if piece.is_torn(metric.offset()) {
                 continue;
@@ -588,56 +527,6 @@ fn is_tag(kind: RefusalKind, line: &[u8], offset: usize) -> bool {
             | RefusalKind::TagValueTooLong
             | RefusalKind::TooManyTags
     ) || line.get(offset..).is_some_and(|token| token.starts_with(b"tag#") || token.starts_with(b"source="))
-}
-
-/// `memory_total` over `memory_quota`, and where the former stands; `None` unless both are there and it makes sense.
-fn memory_share(metrics: &[Native], values: &[(u8, f64, (usize, usize))]) -> Option<(f64, (usize, usize))> {
-    let of = |field| {
-        let is_it = |value: &&(u8, f64, _)| metrics.get(usize::from(value.0)).is_some_and(|m| m.field() == field);
-        values.iter().find(is_it)
-    };
-    let ((_, total, at), (_, quota, _)) = (of("memory_total")?, of("memory_quota")?);
-    let share = total / quota;
-    (share.is_finite() && *quota > 0.0).then_some((share, *at))
-}
-
-/// The number of a native sample, in the metric's regular unit.
-///
-/// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own.
-fn sample_value(metric: &Native, sample: &Sample<'_>) -> Result<f64, Reason> {
-    let written = sample.value().map_err(|error| Reason::of_number(error.kind()))?;
-    let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
-    let regular = written.regular();
-    if regular.unit() != metric.unit() {
-        return Err(Reason::BadUnit);
-    }
-    if regular.number().is_finite() { Ok(regular.number()) } else { Err(Reason::NotFinite) }
-}
-
-/// The tags of a line with samples, as they stand on it; empty values are absent.
-#[derive(Default)]
-struct SampleTags<'a> {
-    source: Option<&'a [u8]>,
-    dyno: Option<&'a [u8]>,
-    addon: Option<&'a [u8]>,
-}
-
-impl<'a> SampleTags<'a> {
-    /// Whether a pair is one of them.
-    fn has(pair: &Pair<'_>) -> bool {
-        matches!(pair.key(), b"source" | b"dyno" | b"addon")
-    }
-
-    /// The first of a repeated key stands.
-    fn take(&mut self, pair: &Pair<'a>) {
-        let place = match pair.key() {
-            b"source" => &mut self.source,
-            b"dyno" => &mut self.dyno,
-            b"addon" => &mut self.addon,
-            _ => return,
-        };
-        *place = place.or(pair.value().filter(|value| !value.is_empty()));
-    }
 }
 
 /// The description on the line, else the title of the table.

@@ -166,6 +166,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn walks_know_as_well_whether_there_may_be_codes() {
+        let long = [b"count#a=1 sample#b=2 \"q\" ".as_slice(), &[b'x'; 40]].concat();
+        for place in 0..=long.len() {
+            for octet in [b"\x1b".as_slice(), b"\t", b"\xff", b"", b"x"] {
+                let line = [&long[..place], octet, &long[place..]].concat();
+                for line in [&line[..], &line[place..], octet] {
+                    assert_eq!(crate::directives(line).may_be_coloured(), maybe(line), "{}", line.escape_ascii());
+                    assert_eq!(crate::samples(line).may_be_coloured(), maybe(line), "{}", line.escape_ascii());
+                }
+            }
+        }
+    }
+
     /// Each octet of the text is found again in the line.
     #[test]
     fn offsets_lead_back() {

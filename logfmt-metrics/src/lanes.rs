@@ -20,6 +20,39 @@ pub(crate) fn has_control(line: &[u8]) -> bool {
     least.iter().fold(u8::MAX, |least, &octet| least.min(octet)) < b' '
 }
 
+/// Whether there is an octet below SP, and whether there is a quote, `"` or `'`. Most lines have neither, which one pass
+/// tells.
+#[inline]
+pub(crate) fn has_control_or_quote(line: &[u8]) -> (bool, bool) {
+    match has_control_before_quote(line) {
+        Some(has_control) => (has_control, false),
+        None => (has_control(line), true),
+    }
+}
+
+/// Whether there is an octet below SP; `None` when there is a quote.
+#[inline]
+fn has_control_before_quote(line: &[u8]) -> Option<bool> {
+    let Some(last) = line.last_chunk::<16>() else {
+        let has_quote = line.iter().any(|&octet| matches!(octet, b'"' | b'\''));
+        return if has_quote { None } else { Some(has_control(line)) };
+    };
+    let quotes = two(b'"', b'\'')?;
+    let mut least = *last;
+    for octets in line.as_chunks::<16>().0 {
+        if quotes.find(octets).is_some() {
+            return None;
+        }
+        for (least, octet) in least.iter_mut().zip(octets) {
+            *least = (*least).min(*octet);
+        }
+    }
+    if quotes.find(last).is_some() {
+        return None;
+    }
+    Some(least.iter().fold(u8::MAX, |least, &octet| least.min(octet)) < b' ')
+}
+
 /// The first `=` or SP of the first 32 octets; `None` is no judgement.
 ///
 /// The searcher is told of each sixteen at once: of an array of that length nothing is left of it but the comparison.
@@ -72,11 +105,16 @@ pub(crate) fn space_before_hash(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether all octets are of `A-Za-z0-9_.:/-`. Sixteen to 32 are taken as their first and last sixteen, which may overlap.
+/// Whether all octets are of `A-Za-z0-9_.:/-`. Sixteen to 32 are taken as their first and last sixteen, which may overlap,
+/// eight to fifteen as their first and last eight.
 #[inline]
 pub(crate) fn are_of_name(octets: &[u8]) -> bool {
     match (octets.first_chunk::<16>(), octets.last_chunk::<16>()) {
-        (Some(first), Some(last)) if octets.len() <= 32 => sixteen(first) & sixteen(last),
+        (Some(first), Some(last)) if octets.len() <= 32 => return are(first) & are(last),
+        _ => {}
+    }
+    match (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
+        (Some(first), Some(last)) if octets.len() <= 16 => are(first) & are(last),
         // Names are mostly good, so look at all octets rather than branch at each.
         _ => octets.iter().fold(true, |good, &octet| good & NAME[usize::from(octet)]),
     }
@@ -99,7 +137,7 @@ const fn is_of_name(octet: u8) -> bool {
 
 /// No early end, neither here nor for one octet: the compiler makes one vector of it.
 #[inline(always)]
-fn sixteen(octets: &[u8; 16]) -> bool {
+fn are<const N: usize>(octets: &[u8; N]) -> bool {
     octets.iter().fold(true, |good, &octet| good & is_of_name(octet))
 }
 
@@ -154,6 +192,8 @@ mod tests {
                     }
                     let first = |is: fn(u8) -> bool| text.iter().position(|&octet| is(octet));
                     assert_eq!(has_control(&text), first(|octet| octet < b' ').is_some(), "{text:?}");
+                    let has_quote = first(|octet| matches!(octet, b'"' | b'\'')).is_some();
+                    assert_eq!(has_control_or_quote(&text), (has_control(&text), has_quote), "{text:?}");
                     assert_eq!(space(&text), first(|octet| octet == b' ').unwrap_or(len), "{text:?}");
                     let wanted = if matches!(octet, b'#' | b'"') && place < len { None } else { Some(space(&text)) };
                     assert_eq!(space_before_hash(&text), wanted, "{text:?}");

@@ -52,6 +52,22 @@ pub struct Samples<'a> {
     is_simple: bool,
 }
 
+impl Samples<'_> {
+    /// Whether there may be [colour codes](crate::colour) in the line. The same as [`colour::maybe`](crate::colour::maybe), but
+    /// at no cost where the walk has seen already that the line holds no control character.
+    ///
+    /// ```
+    /// use logfmt_metrics::samples;
+    /// assert!(samples(b"\x1b[1msample#load_avg_1m=0.50\x1b[0m").may_be_coloured());
+    /// assert!(!samples(b"sample#load_avg_1m=0.50\tsample#load_avg_5m=0.50").may_be_coloured());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn may_be_coloured(&self) -> bool {
+        !self.is_simple && crate::colour::maybe(self.line)
+    }
+}
+
 /// What stands on a line of samples.
 ///
 /// ```

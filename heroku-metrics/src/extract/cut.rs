@@ -48,7 +48,14 @@ fn is_last(metric: &Native) -> bool {
 pub(super) fn is_cut(metric: &Native, sample: &Sample<'_>) -> bool {
     // Mostly there is a unit, and the whole of it.
     let is_whole = !metric.written().is_none() && sample.value().is_ok_and(|value| value.unit() == metric.written());
-    !is_whole && is_cut_by_text(metric, sample)
+    // Or the two places that the load has.
+    let is_load = || metric.field().starts_with("load_avg_") && has_two_places(sample.text().unwrap_or_default());
+    !(is_whole || is_load()) && is_cut_by_text(metric, sample)
+}
+
+#[inline]
+const fn has_two_places(text: &[u8]) -> bool {
+    matches!(text, [.., b'.', b'0'..=b'9', b'0'..=b'9'])
 }
 
 #[inline(never)]
@@ -79,11 +86,15 @@ pub(super) struct Piece {
 
 impl Piece {
     /// Of a line, or of one that is whole.
+    #[inline]
     pub(super) fn of(line: &[u8], is_piece: bool) -> Self {
         let end = line.len();
-        if !is_piece {
-            return Self { last_word: end..end, torn: end };
-        }
+        if is_piece { Self::of_piece(line) } else { Self { last_word: end..end, torn: end } }
+    }
+
+    #[cold]
+    fn of_piece(line: &[u8]) -> Self {
+        let end = line.len();
         let mut piece = Self { last_word: last_word(line), torn: end };
         for found in logfmt_metrics::directives(line) {
             let at = match &found {

@@ -1,24 +1,28 @@
 //! Lines of the dyno manager, the API and the log system: samples, R codes and L codes, what dynos go through, releases.
 
-use super::{DynoIdentity, LineVisitor, Out, Reader, SampleTags};
+use super::samples::{RUNTIME, SampleTags};
+use super::{DynoIdentity, LineVisitor, Out, Reader};
 use crate::line::Found;
 use crate::native::{self, Native};
 use crate::{Class, Families, Line};
 use heroku_router::{CodeClass, PlatformError};
+use logfmt_metrics::Samples;
 use metric_model::{Unit, Value};
 
 impl Reader {
     pub(super) fn dyno<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
+        tokens: Samples<'a>,
         proc_id: Option<&'a str>,
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
         if self.config.one_off_dynos || !proc_id.is_some_and(is_one_off) {
-            return self.any_dyno(line, proc_id, out);
+            return self.any_dyno(line, tokens, proc_id, out);
         }
         let read = self.any_dyno(
             line,
+            tokens,
             proc_id,
             &mut Out { line, time: out.time, is_piece: out.is_piece, codes: None, visitor: &mut () },
         );
@@ -33,6 +37,7 @@ impl Reader {
     fn any_dyno<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
+        tokens: Samples<'a>,
         proc_id: Option<&'a str>,
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
@@ -68,7 +73,7 @@ impl Reader {
             };
             [("source", source), ("dyno", dyno)]
         };
-        let read = self.samples(line, [Class::Runtime, Class::UnreadRuntime], (&native::RUNTIME, 0), place, out);
+        let read = self.samples(line, tokens, RUNTIME, place, out);
         if read.class() == Class::UnreadRuntime && !is_like_samples(line) { Line::of(Class::Text) } else { read }
     }
 

@@ -31,6 +31,8 @@ pub struct Native {
     kind: Kind,
     unit: Unit<'static>,
     written: Unit<'static>,
+    /// By how much the number as it is written is multiplied; nothing where its digits move instead.
+    times: Option<f64>,
     percentiles: bool,
     extended: bool,
     opt_in: bool,
@@ -38,7 +40,17 @@ pub struct Native {
 
 /// A sample whose plain number is in `unit`.
 const fn sample(field: &'static str, name: &'static str, unit: Unit<'static>) -> Native {
-    Native { field, name, kind: Kind::Sample, unit, written: unit, percentiles: false, extended: false, opt_in: false }
+    Native {
+        field,
+        name,
+        kind: Kind::Sample,
+        unit,
+        written: unit,
+        times: Some(1.0),
+        percentiles: false,
+        extended: false,
+        opt_in: false,
+    }
 }
 
 /// A sample that the add-on's page does not list.
@@ -62,7 +74,12 @@ const fn opt_in(metric: Native) -> Native {
 impl Native {
     /// What a plain number on the line is in, where that is not the regular unit.
     const fn written_in(self, written: Unit<'static>) -> Self {
-        Self { written, ..self }
+        let times = match written.as_str().as_bytes() {
+            b"kB" => Some(1024.0),
+            b"MB" => Some(1024.0 * 1024.0),
+            _ => None,
+        };
+        Self { written, times, ..self }
     }
 
     const fn without_percentiles(self) -> Self {
@@ -122,6 +139,12 @@ impl Native {
     /// The unit of a number that stands on the line without one.
     pub(crate) const fn written(&self) -> Unit<'static> {
         self.written
+    }
+
+    /// What leads from the number in the unit that is written to the one in the metric's own, where it is a factor.
+    #[inline]
+    pub(crate) const fn times(&self) -> Option<f64> {
+        self.times
     }
 
     /// Whether it has `.p50 .p95 .p99 .p999` streams.
@@ -348,6 +371,22 @@ mod tests {
             for metric in family.metrics {
                 assert!(metric.name.starts_with(family.prefix), "{}", metric.name);
                 assert!(seen.insert(metric.name), "{} stands twice", metric.name);
+            }
+        }
+    }
+
+    /// The short way to a metric's unit is the long one, and multiplies by powers of two alone, so that it rounds as that does.
+    #[test]
+    fn factors_lead_to_the_unit_that_the_value_itself_leads_to() {
+        for metric in FAMILIES.iter().flat_map(|family| family.metrics) {
+            let regular = Value::new(1.0, metric.written).regular();
+            assert_eq!(regular.unit(), metric.unit, "{}", metric.name);
+            match metric.times {
+                Some(times) => {
+                    assert_eq!(regular.number().to_bits(), times.to_bits(), "{}", metric.name);
+                    assert!((times as u64).is_power_of_two(), "{}", metric.name);
+                }
+                None => assert!(metric.written.decimal_shift().is_some(), "{}", metric.name),
             }
         }
     }

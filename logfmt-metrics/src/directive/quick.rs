@@ -10,6 +10,21 @@ use crate::pairs::{equals_or_hash, value_or_hash_end};
 use metric_model::Kind;
 
 impl<'a> Directives<'a> {
+    /// Whether there may be [colour codes](crate::colour) in the line. The same as [`colour::maybe`](crate::colour::maybe), but
+    /// at no cost where the walk has seen already that the line holds no control character.
+    ///
+    /// ```
+    /// use logfmt_metrics::directives;
+    /// assert!(directives(b"paid \x1b[32mcount#orders=1\x1b[0m").may_be_coloured());
+    /// assert!(!directives(b"paid\tcount#orders=1").may_be_coloured());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn may_be_coloured(&self) -> bool {
+        // What has text holds no control character.
+        self.text.is_empty() && crate::colour::maybe(self.line)
+    }
+
     /// The next directive; `None` when the line has none further on, or when [`careful`](Self::careful) is to go on from
     /// where the walk is then.
     #[inline]

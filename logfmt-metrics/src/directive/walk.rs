@@ -6,10 +6,9 @@ use super::escape::{self, Unit};
 use super::strings::{Shut, Text};
 use super::word::{Word, is_of_name, is_of_word};
 use super::{Directive, Escapes};
-use crate::lanes::has_control;
+use crate::lanes::has_control_or_quote;
 use crate::{Refusal, RefusalKind};
 use core::{fmt, iter::FusedIterator, str};
-use memchr::memchr2;
 
 /// The iterator that [`directives`](super::directives) returns.
 ///
@@ -119,7 +118,8 @@ impl<'a> Directives<'a> {
     #[inline]
     pub(super) fn new(line: &'a [u8]) -> Self {
         // Checked once, so that the parts of it need not be. On other lines nothing is usual.
-        let text = if has_control(line) { "" } else { str::from_utf8(line).unwrap_or_default() };
+        let (has_control, has_quote) = has_control_or_quote(line);
+        let text = if has_control { "" } else { str::from_utf8(line).unwrap_or_default() };
         let mut walk = Self {
             line,
             text,
@@ -133,7 +133,7 @@ impl<'a> Directives<'a> {
             is_access_log: None,
         };
         // What quotes open must be known, and what a first one closes.
-        if memchr2(b'"', b'\'', line).is_some() {
+        if has_quote {
             walk.leave_quick(0);
         }
         walk
