@@ -83,9 +83,9 @@ fn has_escaped_hash(line: &[u8], at: usize) -> bool {
 /// tag    = "tag#" key "=" text / "source=" text                   ; key 1 to 64, text 1 to 255 bytes of UTF-8
 /// ```
 ///
-/// Each item is a directive that can be used or the [`Refusal`](crate::Refusal) of one that cannot. Every `count#`, `measure#` and `sample#`
-/// with a name behind it, that is no end of a longer word (`discount#5`), is one or the other; what stands where a client's
-/// text may stand is refused, never counted. The [table](crate#what-is-read-where) says what is read where.
+/// Each item is a directive that can be used or the [`Refusal`](crate::Refusal) of one that cannot. Every `count#`,
+/// `measure#` and `sample#` with a name behind it, that is no end of a longer word (`discount#5`), is one or the other; what
+/// stands where a client's text may stand is refused, never counted. The [table](crate#what-is-read-where) says what is read where.
 ///
 /// Words that only look similar are text, not refusals: a lone `count#` or `tag#`, a `tag#` in the middle of a
 /// word, an empty `source=` (the platform writes those), `unique#a=1`, `measure.a=1`.

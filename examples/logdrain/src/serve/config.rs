@@ -106,7 +106,12 @@ impl Config {
         let beside = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let name = args.config.as_deref().unwrap_or(Path::new("-")).display();
         let file = file::parse(text).map_err(|why| Failure::Config(format!("{name}: {why}")))?;
-        Self::from_file(args, file, beside).map_err(|why| Failure::Config(why.0))
+        let holds_passwords = file.holds_passwords();
+        let mut config = Self::from_file(args, file, beside).map_err(|why| Failure::Config(why.0))?;
+        if holds_passwords && args.config.as_deref().is_some_and(machine::is_read_by_all) {
+            config.warnings.push(format!("{name}: {}", machine::READ_BY_ALL));
+        }
+        Ok(config)
     }
 
     /// Paths in the file are from the folder `beside`.
@@ -443,7 +448,11 @@ fn password(
         (Some(Secret(password)), None) if !password.is_empty() => password,
         (None, Some(path)) => {
             // Nor is the path told: a password may stand in its place.
-            let text = std::fs::read_to_string(located(beside, &path))
+            let path = located(beside, &path);
+            if machine::is_read_by_all(&path) {
+                warnings.push(format!("{section}, password_file: {}", machine::READ_BY_ALL));
+            }
+            let text = std::fs::read_to_string(path)
                 .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
             let password = text.trim_end_matches(['\r', '\n']);
             if password.is_empty() {

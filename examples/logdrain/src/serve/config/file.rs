@@ -178,6 +178,14 @@ const KEYS: [&str; 37] = [
     "max_tokens",
 ];
 
+impl File {
+    /// Whether there is a password in the file itself.
+    pub(super) fn holds_passwords(&self) -> bool {
+        self.drain.iter().any(|drain| drain.password.is_some())
+            || self.watcher.as_ref().is_some_and(|watcher| watcher.password.is_some())
+    }
+}
+
 /// Reads the text of a file.
 ///
 /// # Errors
