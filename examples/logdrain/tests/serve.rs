@@ -41,6 +41,33 @@ fn a_delivery_counts_once_also_after_a_restart() {
     drop(server);
 }
 
+/// What the documentation says of deliveries that nobody gave an id.
+#[test]
+fn equal_bodies_without_an_id_are_one_delivery_and_request_ids_make_them_two() {
+    let dir = scratch("without-id");
+    let server = Server::start(&dir, &[]);
+    let (same, other) = (body(1, 10), body(2, 10));
+    let post = |headers: &[(&str, &str)], body: &[u8]| {
+        assert_eq!(request(server.address, "POST", "/logs", headers, body).unwrap().status, 204);
+    };
+    let counted = || {
+        let text = server.get("/metrics").body;
+        ["kept", "duplicate"].map(|outcome| {
+            let series = format!("logdrain_deliveries_total{{outcome=\"{outcome}\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&series)?.parse::<u32>().ok()).unwrap()
+        })
+    };
+    for body in [&same, &same, &other, &same] {
+        post(&[], body);
+    }
+    assert_eq!(counted(), [2, 2]);
+    // A proxy that names each request makes two of a batch and its retry.
+    for id in ["r1", "r2", "r2"] {
+        post(&[("X-Request-Id", id)], &same);
+    }
+    assert_eq!(counted(), [4, 3]);
+}
+
 #[test]
 fn a_start_behind_a_kill_writes_what_was_owed() {
     let dir = scratch("owed");

@@ -193,6 +193,30 @@ fn too_few_open_files_are_noticed_at_the_start() {
     assert!(said.contains("there will be 60 connections at most"), "{said}");
 }
 
+/// The system takes open files away from a server that has them: there is one line in the log, however often it tries.
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_that_cannot_be_accepted_are_told_of_once_a_minute() {
+    let server = Server::start(&scratch("not-accepted"), &[]);
+    let pid = server.pid();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let limit = |soft: usize| {
+        let (pid, limit) = (format!("--pid={pid}"), format!("--nofile={soft}:"));
+        assert!(Command::new("prlimit").args([pid, limit]).status().unwrap().success());
+    };
+    limit(open + 3);
+    let held: Vec<_> = (0..40).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    wait_until("a word", || server.log().contains("could not be accepted").then_some(()));
+    // It tries fifty times a second.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(server.log().matches("could not be accepted").count(), 1, "{}", server.log());
+    drop(held);
+    limit(1_024);
+    wait_until("an answer", || {
+        (request(server.address, "GET", "/healthz", &[], b"").ok()?.status == 200).then_some(())
+    });
+}
+
 #[test]
 fn the_app_in_a_drains_url_is_its_name_where_the_configuration_has_none() {
     let drains = "[[drain]]\nname = \"shop\"\nuser = \"shop\"\npassword = \"shop-s3cret-1\"\n\
