@@ -136,6 +136,29 @@ mod tests {
     }
 
     #[test]
+    fn whole_units_are_told_up_to_their_bound_on_either_side_of_zero() {
+        let bound = (1_i64 << 59) as f64;
+        for (value, units_in_one, units) in [
+            (5.0, 1, Some(5)),
+            (-5.0, 1, Some(-5)),
+            (-0.005, 1_000, Some(-5)),
+            (0.5, 1, None),
+            (-0.0005, 1_000, None),
+            (bound - 128.0, 1, Some((1 << 59) - 128)),
+            (-bound + 128.0, 1, Some(128 - (1 << 59))),
+            (bound, 1, None),
+            (-bound, 1, None),
+            (1e22, 1, None),
+            (-1e22, 1, None),
+        ] {
+            assert_eq!(Sum::of(value).in_units(units_in_one), units, "{value}");
+            if let Some(units) = units {
+                assert_eq!(Sum::from_units(units, units_in_one), Sum::of(value), "{value}");
+            }
+        }
+    }
+
+    #[test]
     fn decimals_add_up_as_on_paper() {
         assert_eq!(sum(&[0.1, 0.2]), 0.3);
         assert_eq!(sum(&[0.1; 10]), 1.0);
