@@ -1,4 +1,5 @@
-use crate::{ConfigError, ConfigErrorKind, StreamQuota};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::quota::StreamQuota;
 use core::time::Duration;
 use metric_model::Kind;
 

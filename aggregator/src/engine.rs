@@ -1,14 +1,20 @@
 mod closing;
 mod memory;
+pub(crate) mod snapshot;
 mod summary;
 
-use crate::key::{StreamMemo, Streams};
-use crate::staging::Staging;
+use crate::config::AggregatorConfig;
+use crate::error::ConfigError;
+use crate::explain::Explanation;
+use crate::ledger::ObservationLedger;
+use crate::outcome::{Outcome, Refusal};
+use crate::quota::StreamQuota;
+use crate::sketch::Sketch;
+use crate::sketch::minute::MinuteSketch;
+use crate::streams::{StreamMemo, Streams};
 use crate::sum::Sum;
+use crate::window::staging::Staging;
 use crate::window::{OpenWindow, Writing};
-use crate::{
-    AggregatorConfig, ConfigError, Explanation, MinuteSketch, ObservationLedger, Outcome, Refusal, Sketch, StreamQuota,
-};
 use core::fmt;
 use core::ops::Range;
 use core::time::Duration;

@@ -1,5 +1,5 @@
-use crate::key::Key;
-use crate::{CountingRule, StreamQuota};
+use crate::quota::{CountingRule, StreamQuota};
+use crate::stream_key::Key;
 use core::cmp::Ordering;
 use metric_model::{Kind, TagSet, Timestamp, Unit};
 

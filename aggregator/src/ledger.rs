@@ -1,5 +1,5 @@
 use crate::codec::{Reader, Writer};
-use crate::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal};
 
 /// Where every observation went. The books balance at any moment:
 ///

@@ -166,21 +166,14 @@
 //! * `serde` adds `Serialize` and `Deserialize` for [`StreamQuota`], and `Serialize` for [`ObservationLedger`] and
 //!   [`StreamReport`].
 
-mod buckets;
-mod chunks;
 mod codec;
 mod config;
-mod counters;
 mod engine;
 mod error;
 mod explain;
 mod gauge;
-#[cfg(feature = "hdrhistogram")]
-mod hdr;
-mod intern;
-mod key;
 mod ledger;
-mod minute_sketch;
+mod lists;
 mod outcome;
 mod quota;
 mod row;
@@ -188,26 +181,23 @@ mod row;
 mod serialize;
 mod shard;
 mod sketch;
-mod snapshot;
-mod sorted;
-mod staging;
+mod stream_key;
+mod streams;
 mod sum;
-mod table;
-mod turned_away;
 mod window;
 
 pub use config::{AggregatorConfig, LatePolicy, Precision};
 pub use engine::Aggregator;
+pub use engine::snapshot::{MergeError, RestoreError, RestoreErrorKind};
 pub use error::{ConfigError, ConfigErrorKind};
 pub use explain::{Explanation, Standing, StreamReport};
-#[cfg(feature = "hdrhistogram")]
-pub use hdr::HdrSketch;
-pub use key::StreamMemo;
 pub use ledger::ObservationLedger;
-pub use minute_sketch::MinuteSketch;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
 pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink};
 pub use shard::{output_order, shard};
+#[cfg(feature = "hdrhistogram")]
+pub use sketch::hdr::HdrSketch;
+pub use sketch::minute::MinuteSketch;
 pub use sketch::{Persist, Sketch};
-pub use snapshot::{MergeError, RestoreError, RestoreErrorKind};
+pub use streams::StreamMemo;

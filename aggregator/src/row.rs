@@ -9,8 +9,10 @@ pub use buf::RowBuf;
 pub use error::{RowError, RowErrorKind, RowMergeError};
 pub(crate) use state::State;
 
-use crate::key::{Form, Key};
-use crate::{MinuteSketch, Precision, Sketch};
+use crate::config::Precision;
+use crate::sketch::Sketch;
+use crate::sketch::minute::MinuteSketch;
+use crate::stream_key::{Form, Key};
 use core::fmt;
 use metric_model::{DataPoint, Kind, Sink, TagSet, Unit, Window};
 

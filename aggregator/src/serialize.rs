@@ -1,6 +1,9 @@
 //! Plans in, reports out: the shapes of `serde`.
 
-use crate::{CountingRule, ObservationLedger, Refusal, StreamQuota, StreamReport};
+use crate::explain::StreamReport;
+use crate::ledger::ObservationLedger;
+use crate::outcome::Refusal;
+use crate::quota::{CountingRule, StreamQuota};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
@@ -97,7 +100,8 @@ impl Serialize for StreamReport<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Aggregator, AggregatorConfig};
+    use crate::config::AggregatorConfig;
+    use crate::engine::Aggregator;
     use metric_model::{Observation, TagSet, Timestamp, Value};
 
     #[test]

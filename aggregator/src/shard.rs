@@ -1,4 +1,4 @@
-use crate::key::Key;
+use crate::stream_key::Key;
 use core::cmp::Ordering;
 use core::hash::BuildHasher;
 use foldhash::fast::FixedState;

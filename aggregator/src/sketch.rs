@@ -1,4 +1,12 @@
-use crate::Precision;
+//! Summaries of the values of a window that answer percentiles: what one must be able to do, and the two there are.
+
+mod buckets;
+mod counters;
+#[cfg(feature = "hdrhistogram")]
+pub(crate) mod hdr;
+pub(crate) mod minute;
+
+use crate::config::Precision;
 use metric_model::{Percentiles, Stats};
 
 /// A mergeable summary of the values of one measure in one window, which answers percentiles.

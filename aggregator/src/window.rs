@@ -1,6 +1,7 @@
 //! What one window holds: a cell for each stream that was seen in it.
 
 mod cell;
+pub(crate) mod staging;
 mod state;
 mod writing;
 
@@ -8,11 +9,12 @@ use cell::{Cell, Owner};
 use writing::Due;
 pub(crate) use writing::Writing;
 
-use crate::Sketch;
-use crate::chunks::Chunks;
 use crate::gauge::{Gauge, Term};
-use crate::key::{Form, Place};
-use crate::table::{self, Table};
+use crate::lists::chunks::Chunks;
+use crate::lists::table::{self, Table};
+use crate::sketch::Sketch;
+use crate::stream_key::Form;
+use crate::streams::Place;
 use metric_model::Window;
 
 /// A window that is open, or kept for revision. Its streams are sparse: a replay may hold thousands of windows that saw

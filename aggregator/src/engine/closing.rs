@@ -1,8 +1,8 @@
 //! Closing windows: all that is due at once, or a few points at a time.
 
 use super::Aggregator;
-use crate::Sketch;
 use crate::row::RowSink;
+use crate::sketch::Sketch;
 use crate::window::Writing;
 use metric_model::Timestamp;
 

@@ -1,10 +1,12 @@
 //! What it takes in memory, and the most that it can take.
 
 use super::Aggregator;
-use crate::key::Streams;
-use crate::staging::Staging;
+use crate::config::AggregatorConfig;
+use crate::sketch::Sketch;
+use crate::sketch::minute::MinuteSketch;
+use crate::streams::Streams;
 use crate::window::OpenWindow;
-use crate::{AggregatorConfig, MinuteSketch, Sketch};
+use crate::window::staging::Staging;
 
 impl<S: Sketch> Aggregator<S> {
     /// Octets in use, at most but for the allocator's own; never more than

@@ -2,9 +2,10 @@
 
 use super::Aggregator;
 use crate::gauge::{Gauge, Term, Total};
-use crate::key::Key;
+use crate::outcome::{Outcome, Refusal};
+use crate::sketch::Sketch;
+use crate::stream_key::Key;
 use crate::sum::Sum;
-use crate::{Outcome, Refusal, Sketch};
 use metric_model::{Kind, Summary};
 
 impl<S: Sketch> Aggregator<S> {

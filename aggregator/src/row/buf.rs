@@ -1,7 +1,9 @@
 use super::RowMergeError;
 use super::state::Held;
-use crate::key::{Form, Key};
-use crate::{MinuteSketch, Precision, Sketch};
+use crate::config::Precision;
+use crate::sketch::Sketch;
+use crate::sketch::minute::MinuteSketch;
+use crate::stream_key::{Form, Key};
 use metric_model::{DataPoint, Kind, TagSet, Timestamp, Unit, Window};
 
 /// A [`Row`](super::Row) that owns what it holds: to be kept, sent, and added up with others.

@@ -14,10 +14,11 @@
 use super::state::Held;
 use super::{RowBuf, RowError, RowErrorKind};
 use crate::codec::{Reader, Writer, checksum};
+use crate::config::Precision;
 use crate::gauge::{Gauge, Term, Total};
-use crate::key::{Form, Key};
+use crate::sketch::Persist;
+use crate::stream_key::{Form, Key};
 use crate::sum::Sum;
-use crate::{Persist, Precision};
 use metric_model::{Kind, Timestamp, Unit, Window};
 
 const MAGIC: &[u8; 2] = b"MR";
@@ -181,7 +182,10 @@ fn read_gauge(window: Window, input: &mut Reader<'_>) -> Option<Gauge> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Aggregator, AggregatorConfig, EachRow, MinuteSketch, Row};
+    use crate::config::AggregatorConfig;
+    use crate::engine::Aggregator;
+    use crate::row::{EachRow, Row};
+    use crate::sketch::minute::MinuteSketch;
     use core::convert::Infallible;
     use metric_model::{Observation, TagSet, Value};
 

@@ -1,8 +1,8 @@
 //! What a row holds, borrowed and owned.
 
-use crate::Sketch;
 use crate::gauge::{Gauge, Term, Total};
-use crate::key::Form;
+use crate::sketch::Sketch;
+use crate::stream_key::Form;
 use metric_model::{Percentiles, Stats};
 
 /// The state of a cell, as it stands there.

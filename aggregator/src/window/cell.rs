@@ -5,10 +5,10 @@
 //! worked out when it is written. A measure goes on with a list, as long as its sketch would do nothing but keep the values.
 //! Only what has many values has a gauge and a sketch, apart from the cell.
 
-use crate::Sketch;
 use crate::gauge::{Gauge, Term, Total};
-use crate::key::Form;
 use crate::row::State;
+use crate::sketch::Sketch;
+use crate::stream_key::Form;
 
 /// A cell, whose it is, and what was written of it.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Cell<S> {
 }
 
 /// What the layout above is for.
-const _: () = assert!(size_of::<Cell<crate::MinuteSketch>>() == 64);
+const _: () = assert!(size_of::<Cell<crate::sketch::minute::MinuteSketch>>() == 64);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {

@@ -3,8 +3,9 @@
 use super::{Cell, OpenWindow, Owner};
 use crate::codec::{Reader, Writer};
 use crate::gauge::{Gauge, Total};
-use crate::key::{Form, InOrder, Streams};
-use crate::{Persist, Sketch};
+use crate::sketch::{Persist, Sketch};
+use crate::stream_key::Form;
+use crate::streams::{InOrder, Streams};
 use metric_model::Window;
 
 /// A window has three lists of cells: those of counts, those without percentiles, and those with.

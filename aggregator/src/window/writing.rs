@@ -1,9 +1,9 @@
 //! Writing a window, a few points at a time.
 
 use super::OpenWindow;
-use crate::Sketch;
-use crate::key::Streams;
 use crate::row::{Row, RowSink};
+use crate::sketch::Sketch;
+use crate::streams::Streams;
 
 /// How far the writing of a window has come.
 ///

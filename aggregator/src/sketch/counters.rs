@@ -1,8 +1,8 @@
 //! Counts by bucket, in blocks that exist only where values fell, as wide as their largest count asks.
 
-use crate::Precision;
-use crate::buckets::{BLOCK, Bucket};
 use crate::codec::{Reader, Writer};
+use crate::config::Precision;
+use crate::sketch::buckets::{BLOCK, Bucket};
 
 /// The counted form of a sketch.
 #[derive(Clone, PartialEq, Debug)]

@@ -2,8 +2,9 @@
 
 use super::{Form, MinuteSketch};
 use crate::codec::{Reader, Writer};
-use crate::counters::Counters;
-use crate::{Persist, Precision, Sketch};
+use crate::config::Precision;
+use crate::sketch::counters::Counters;
+use crate::sketch::{Persist, Sketch};
 use metric_model::Stats;
 
 /// Two octets for the form and the precision; then the values, sorted, or the counts. 10,000 latencies take about 1 KB.

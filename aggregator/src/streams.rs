@@ -1,23 +1,25 @@
 //! The streams that are known: each name, unit and tag set once, and a number for each combination.
 
-mod look_up;
+mod find;
 mod order;
 mod reports;
 mod state;
+mod unplaced;
 
-use look_up::{Recent, together};
+use find::{Recent, together};
 pub(crate) use order::InOrder;
 use order::{by_metric, by_tags};
-pub(crate) use state::{kind_byte, kind_of};
+use unplaced::TurnedAway;
 
+use crate::config::AggregatorConfig;
 use crate::config::Distribution;
-use crate::intern::Interned;
-use crate::sorted::Sorted;
-use crate::turned_away::TurnedAway;
-use crate::{AggregatorConfig, Precision, Refusal};
+use crate::lists::intern::Interned;
+use crate::lists::sorted::Sorted;
+use crate::outcome::Refusal;
+use crate::stream_key::{Form, Key, tag_bytes};
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
-use metric_model::{Kind, Observation, TagSet, Timestamp, Unit};
+use metric_model::{Kind, TagSet, Timestamp, Unit};
 use std::collections::BTreeMap;
 
 /// All known streams. A stream is name, kind, unit and tags.
@@ -174,43 +176,11 @@ enum Role {
     Placed,
 }
 
-/// What a stream keeps in a window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
-    Total,
-    Gauge,
-    Distribution(Precision),
-}
-
 /// Where an observation goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admitted {
     pub(crate) stream: u32,
     pub(crate) folded: bool,
-}
-
-/// The parts of a stream's key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Key<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) kind: Kind,
-    pub(crate) unit: Unit<'a>,
-    pub(crate) tags: &'a TagSet,
-}
-
-impl<'a> Key<'a> {
-    pub(crate) fn of(seen: &Observation<'a>) -> Self {
-        Self { name: seen.name(), kind: seen.kind(), unit: seen.value().unit(), tags: seen.tags() }
-    }
-
-    /// What it counts towards the octets of all keys: its text, and where each tag ends.
-    pub(crate) fn bytes(&self) -> usize {
-        self.name.len() + self.unit.as_str().len() + tag_bytes(self.tags)
-    }
-
-    pub(crate) fn text_len(&self) -> usize {
-        self.name.len() + self.unit.as_str().len() + self.tags.text_len()
-    }
 }
 
 impl Default for Streams {
@@ -544,11 +514,6 @@ const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
     + Interned::<Stream>::BYTES_AN_ITEM
     + 2 * Sorted::BYTES_AN_ID
     + 160;
-
-/// The text of a tag set, and where each tag ends.
-fn tag_bytes(tags: &TagSet) -> usize {
-    tags.text_len() + 8 * tags.len()
-}
 
 impl Metric {
     fn new(key: &Key<'_>, form: Form, config: &AggregatorConfig) -> Self {

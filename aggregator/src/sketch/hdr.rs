@@ -1,4 +1,6 @@
-use crate::{MinuteSketch, Persist, Precision, Sketch};
+use crate::config::Precision;
+use crate::sketch::minute::MinuteSketch;
+use crate::sketch::{Persist, Sketch};
 use core::fmt;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};

@@ -1,10 +1,10 @@
 //! Who found no place: the memory behind `explain`.
 
-use crate::AggregatorConfig;
 use crate::codec::{Reader, Writer};
+use crate::config::AggregatorConfig;
 use crate::explain::{Standing, StreamReport};
-use crate::key::{Key, kind_byte, kind_of};
-use crate::table::{self, Table};
+use crate::lists::table::{self, Table};
+use crate::stream_key::{Key, kind_byte, kind_of};
 use metric_model::{Kind, TagSet, Timestamp, Unit};
 use std::collections::BTreeMap;
 

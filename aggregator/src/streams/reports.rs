@@ -1,7 +1,7 @@
 //! Who has a place, and who found none.
 
 use super::{Role, Streams};
-use crate::AggregatorConfig;
+use crate::config::AggregatorConfig;
 use crate::explain::{Explanation, Standing, StreamReport};
 
 impl Streams {

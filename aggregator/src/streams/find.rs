@@ -5,8 +5,10 @@
 //! set, once found, the first stream. Guesses are verified as what a table finds is. When they are right, as they
 //! mostly are, three of four look-ups of a router line neither hash the tags nor wait for a slot of the table.
 
-use super::{Admitted, Key, Role, StreamMemo, Streams};
-use crate::{AggregatorConfig, Refusal};
+use super::{Admitted, Role, StreamMemo, Streams};
+use crate::config::AggregatorConfig;
+use crate::outcome::Refusal;
+use crate::stream_key::Key;
 use core::hash::{BuildHasher, Hasher};
 use metric_model::{Observation, TagSet, Timestamp};
 

@@ -1,7 +1,8 @@
 mod bytes;
 
-use crate::counters::Counters;
-use crate::{Precision, Sketch};
+use crate::config::Precision;
+use crate::sketch::Sketch;
+use crate::sketch::counters::Counters;
 use core::fmt;
 use metric_model::{Percentile, Percentiles};
 
@@ -364,7 +365,7 @@ impl fmt::Debug for MinuteSketch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Persist;
+    use crate::sketch::Persist;
     use proptest::prelude::*;
 
     fn of(values: &[f64], precision: Precision) -> MinuteSketch {

@@ -4,9 +4,10 @@
 //! cache: observations are appended to a list, and when that is full they are folded stream by stream, so that each
 //! cell is fetched once for all of them, and the next ones are on their way meanwhile.
 
-use crate::Sketch;
 use crate::gauge::Term;
-use crate::key::{Form, Place, Streams};
+use crate::sketch::Sketch;
+use crate::stream_key::Form;
+use crate::streams::{Place, Streams};
 use crate::window::OpenWindow;
 use core::time::Duration;
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! The known streams in a snapshot, and the union of two aggregators' streams.
 
-use super::{Form, InOrder, Key, Role, Stream, Streams};
+use super::unplaced::TurnedAway;
+use super::{InOrder, Role, Stream, Streams};
 use crate::codec::{Reader, Writer};
-use crate::turned_away::TurnedAway;
-use crate::{AggregatorConfig, Precision};
-use metric_model::{Kind, TagSet, Unit};
+use crate::config::AggregatorConfig;
+use crate::stream_key::{Form, Key, kind_byte, kind_of};
+use metric_model::{TagSet, Unit};
 use std::collections::BTreeMap;
 
 impl Streams {
@@ -128,41 +129,6 @@ impl Streams {
     }
 }
 
-impl Form {
-    /// Whether a metric of this kind may keep that.
-    pub(crate) fn fits(self, kind: Kind) -> bool {
-        match self {
-            Self::Total => kind == Kind::Count,
-            Self::Gauge => kind != Kind::Count,
-            Self::Distribution(_) => kind == Kind::Measure,
-        }
-    }
-
-    /// The precision of the percentiles, if it has them.
-    pub(crate) const fn precision(self) -> Option<Precision> {
-        match self {
-            Self::Distribution(precision) => Some(precision),
-            Self::Total | Self::Gauge => None,
-        }
-    }
-
-    fn to_byte(self) -> u8 {
-        match self {
-            Self::Total => 0,
-            Self::Gauge => 1,
-            Self::Distribution(precision) => 2 + precision.to_byte(),
-        }
-    }
-
-    fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0 => Some(Self::Total),
-            1 => Some(Self::Gauge),
-            _ => Precision::from_byte(byte - 2).map(Self::Distribution),
-        }
-    }
-}
-
 impl Role {
     fn to_byte(self) -> u8 {
         match self {
@@ -175,16 +141,4 @@ impl Role {
     fn from_byte(byte: u8) -> Option<Self> {
         [Self::Idle, Self::Overflow, Self::Placed].get(usize::from(byte)).copied()
     }
-}
-
-pub(crate) fn kind_byte(kind: Kind) -> u8 {
-    match kind {
-        Kind::Count => 0,
-        Kind::Measure => 1,
-        Kind::Sample => 2,
-    }
-}
-
-pub(crate) fn kind_of(byte: u8) -> Option<Kind> {
-    [Kind::Count, Kind::Measure, Kind::Sample].get(usize::from(byte)).copied()
 }

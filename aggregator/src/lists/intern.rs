@@ -1,7 +1,7 @@
 //! Things that are kept once and known by a number.
 
-use crate::chunks::Chunks;
-use crate::table::{self, MAX_IDS, Table};
+use crate::lists::chunks::Chunks;
+use crate::lists::table::{self, MAX_IDS, Table};
 
 /// Items by id, found by hash; the id of an item that is removed is given to the next one.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! binary form: sign, exponent and k bits of mantissa, which are 2^k buckets of one width in each octave. With k = 7
 //! these are the boundaries of an HDR histogram of two significant digits, with k = 10 those of three.
 
-use crate::Precision;
+use crate::config::Precision;
 
 /// A bucket of magnitudes: negative values mirror the positive ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

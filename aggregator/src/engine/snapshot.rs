@@ -9,10 +9,13 @@
 //! something of that to say: else the bytes are those of version 1.
 
 use crate::codec::{Reader, Writer, checksum};
+use crate::config::AggregatorConfig;
 use crate::engine::Aggregator;
-use crate::key::Streams;
+use crate::error::ConfigError;
+use crate::ledger::ObservationLedger;
+use crate::sketch::{Persist, Sketch};
+use crate::streams::Streams;
 use crate::window::OpenWindow;
-use crate::{AggregatorConfig, ConfigError, ObservationLedger, Persist, Sketch};
 use core::fmt;
 use metric_model::Timestamp;
 
@@ -408,7 +411,7 @@ impl<S: Sketch> Aggregator<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ConfigErrorKind;
+    use crate::error::ConfigErrorKind;
 
     #[test]
     fn every_text() {

@@ -1,7 +1,7 @@
 //! The order of output: by name, kind and unit, then by tags. Kept from one window to the next, since streams mostly stay.
 
 use super::{Metric, Streams, Tags};
-use crate::intern::Interned;
+use crate::lists::intern::Interned;
 use core::cmp::Ordering;
 use metric_model::TagSet;
 

@@ -1,0 +1,6 @@
+//! Lists and tables that grow without moving what is in them, and give memory back.
+
+pub(crate) mod chunks;
+pub(crate) mod intern;
+pub(crate) mod sorted;
+pub(crate) mod table;
