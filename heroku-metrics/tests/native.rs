@@ -192,5 +192,5 @@ fn the_table_in_the_readme_is_current() {
     let start = "<!-- native metrics: printed by heroku_metrics::native::markdown() -->\n\n";
     let (_, rest) = readme.split_once(start).expect("the marker before the table");
     let (table, _) = rest.split_once("<!-- end of native metrics -->").expect("the marker behind the table");
-    assert_eq!(table, native::markdown(), "print the table with: cargo run -p embed --bin metric_table");
+    assert_eq!(table, native::markdown(), "print the table with: cargo run -p examples --bin metric_table");
 }

@@ -74,7 +74,7 @@ impl Failure {
         let shown = path.display();
         Self::Config(match error.kind() {
             io::ErrorKind::NotFound => {
-                format!("{shown}: there is no such configuration; examples/logdrain/logdrain.toml is one to begin with")
+                format!("{shown}: there is no such configuration; logdrain/logdrain.toml is one to begin with")
             }
             io::ErrorKind::PermissionDenied => format!("{shown}: may not be read by this user"),
             _ => format!("{shown}: cannot be read: {error}"),

@@ -87,7 +87,7 @@ fn started_a_day_after_its_last_tick_the_server_refuses_no_value() {
 /// Each store in `testdata/stores` was written by the version that it is named after, from four deliveries of two drains.
 #[test]
 fn a_store_of_each_earlier_version_is_read() {
-    let stores = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/stores");
+    let stores = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/stores");
     for store in std::fs::read_dir(stores).unwrap().map(|entry| entry.unwrap().path()) {
         if !store.is_dir() {
             continue;

@@ -9,8 +9,8 @@ use harness::{PATIENCE, Server, scratch};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 
-const UNIT: &str = include_str!("../../../deploy/logdrain.service");
-const DOCKERFILE: &str = include_str!("../../../Dockerfile");
+const UNIT: &str = include_str!("../../deploy/logdrain.service");
+const DOCKERFILE: &str = include_str!("../../Dockerfile");
 
 /// The values of a setting in a section of the unit.
 fn setting<'a>(section: &str, key: &str) -> Vec<&'a str> {

@@ -1,6 +1,6 @@
 //! A sink of one's own: StatsD-like text with the tags behind `|#`, one datagram's worth at a time.
 //!
-//! `cargo run -p embed --bin custom_sink testdata/demo.logplex`
+//! `cargo run -p examples --bin custom_sink testdata/demo.logplex`
 
 use heroku_metrics::model::{DataPoint, Kind, Sink};
 use heroku_metrics::{DialectPolicy, ExtractorConfig, Pipeline, PipelineConfig, syslog::Delivery};

@@ -1,6 +1,6 @@
 //! Ten lines: the body of a drain request in, minute streams out.
 //!
-//! `cargo run -p embed --bin hello testdata/demo.logplex`
+//! `cargo run -p examples --bin hello testdata/demo.logplex`
 
 use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, model::DataPoint, syslog::Delivery};
 

@@ -1,7 +1,7 @@
 //! Several cores: a body is cut into runs of frames, one for each thread with a pipeline of its own, and the parts are
 //! appended in the order of the input. The rows are those of one thread, to the last byte.
 //!
-//! `cargo run -p embed --bin shards testdata/demo.logplex`
+//! `cargo run -p examples --bin shards testdata/demo.logplex`
 //!
 //! Where the cuts are does not matter, so they are made where each thread gets as many octets, whatever is in them: a
 //! router's lines all have one PROCID, and would keep one thread busy. Nothing is copied. A service that gets many

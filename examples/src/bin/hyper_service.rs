@@ -1,6 +1,6 @@
 //! A drain inside somebody's service: hyper takes the requests, one pipeline an app, a timer closes the minutes.
 //!
-//! `cargo run -p embed --bin hyper_service testdata/demo.logplex` starts the service on a free loopback port, sends it
+//! `cargo run -p examples --bin hyper_service testdata/demo.logplex` starts the service on a free loopback port, sends it
 //! the file as Heroku would, twice with one id, and prints the minutes.
 
 use heroku_metrics::model::{DataPoint, Timestamp};

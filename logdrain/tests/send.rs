@@ -1,7 +1,7 @@
 //! `logdrain send` against the library: what it says is in its deliveries is what is found in them.
 
 /// The documented receiver, as it stands.
-#[path = "../../embed/src/bin/hyper_service.rs"]
+#[path = "../../examples/src/bin/hyper_service.rs"]
 #[allow(dead_code, reason = "its main is not called here")]
 mod hyper_service;
 mod receiver;

@@ -1,6 +1,6 @@
 //! A sketch of one's own: whole milliseconds only, two octets of state for each that was seen, exact.
 //!
-//! `cargo run -p embed --bin custom_sketch testdata/demo.logplex` prints the response times of each minute as the
+//! `cargo run -p examples --bin custom_sketch testdata/demo.logplex` prints the response times of each minute as the
 //! default sketch and as this one answer them.
 
 use heroku_metrics::aggregator::Sketch;

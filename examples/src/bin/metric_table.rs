@@ -1,6 +1,6 @@
 //! Prints the table of native metrics, as the README shows it.
 //!
-//! `cargo run -p embed --bin metric_table`
+//! `cargo run -p examples --bin metric_table`
 
 fn main() {
     print!("{}", heroku_metrics::native::markdown());
