@@ -92,26 +92,17 @@
 
 extern crate alloc;
 
-#[cfg(test)]
-mod agreement;
-mod client;
 mod code;
 mod error;
-mod expected;
-mod fields;
-mod layout;
 mod line;
-mod name;
-mod plain;
 mod platform;
 mod value;
-mod word;
 
-pub use client::Client;
 pub use code::{Code, CodeClass, Severity};
 pub use error::{FieldRefusal, FieldRefusalKind};
-pub use fields::{Field, Fields};
 pub use line::RouterLine;
+pub use line::client::Client;
+pub use line::fields::{Field, Fields};
 pub use platform::{MemoryHint, PlatformError};
 
 #[cfg(doctest)]

@@ -1,10 +1,22 @@
-use crate::client::Client;
-use crate::expected::{Expected, Middle};
-use crate::layout::{Layout, Zone};
-use crate::name::Name;
-use crate::plain::{Plain, Table};
-use crate::value::{code, flag, milliseconds, status};
-use crate::{Code, FieldRefusal, FieldRefusalKind, Fields, platform};
+pub(crate) mod client;
+mod fast;
+pub(crate) mod fields;
+mod layout;
+mod name;
+mod plain;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use crate::code::Code;
+use crate::error::{FieldRefusal, FieldRefusalKind};
+use crate::line::client::Client;
+use crate::line::fast::{Fast, Middle};
+use crate::line::fields::Fields;
+use crate::line::layout::{Layout, Zone};
+use crate::line::name::Name;
+use crate::line::plain::{Plain, Table};
+use crate::value::{code, flag, milliseconds, number, status};
 use core::fmt;
 
 /// A line of the router: one request, finished or failed.
@@ -37,7 +49,7 @@ pub struct RouterLine<'a> {
 /// By which reader the line was read.
 #[derive(Clone, Copy)]
 enum Shape {
-    Expected(Expected),
+    Fast(Fast),
     Plain(Plain),
 }
 
@@ -65,8 +77,8 @@ impl<'a> RouterLine<'a> {
         if line.len() >= u32::MAX as usize {
             return None;
         }
-        let shape = match Expected::of(line) {
-            Some(expected) => Shape::Expected(expected),
+        let shape = match Fast::of(line) {
+            Some(fast) => Shape::Fast(fast),
             None => Shape::Plain(Plain::of(line)?),
         };
         Some(Self { line, shape })
@@ -79,8 +91,8 @@ impl<'a> RouterLine<'a> {
     }
 
     #[cfg(test)]
-    pub(crate) fn is_expected(&self) -> bool {
-        matches!(self.shape, Shape::Expected(_))
+    pub(crate) fn is_fast(&self) -> bool {
+        matches!(self.shape, Shape::Fast(_))
     }
 
     /// The line that was read.
@@ -103,10 +115,7 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn at(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.at(self.line).or_else(|| expected.value(self.line, Name::At)),
-            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::At),
-        }
+        self.value(Name::At)
     }
 
     /// The error code as written: also one that is no code, such as `H999`.
@@ -120,10 +129,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn code_text(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.code_text(self.line),
-            Shape::Plain(plain) => plain.code.value(self.line),
-        }
+        self.value(Name::Code)
     }
 
     /// The error code; the `blank-app` of 2013 is H81.
@@ -136,10 +142,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn code(&self) -> Option<Code> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.code,
-            Shape::Plain(plain) => plain.code.value(self.line).and_then(code),
-        }
+        self.read(Name::Code, |fast| fast.code, code)
     }
 
     /// The error in words, as the router puts them.
@@ -152,10 +155,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn desc(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.desc(self.line),
-            Shape::Plain(plain) => plain.desc.value(self.line),
-        }
+        self.value(Name::Desc)
     }
 
     /// Why, on H26: `bad chunk`, `bad header`, `unsupported expect header value`.
@@ -191,10 +191,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn method(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.method(self.line),
-            Shape::Plain(plain) => plain.method.value(self.line),
-        }
+        self.value(Name::Method)
     }
 
     /// The path with its query: percent-decoded by Router 2.0, as the client sent it before; about 8 KiB at most.
@@ -274,10 +271,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn dyno(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.dyno(self.line),
-            Shape::Plain(plain) => plain.dyno.value(self.line),
-        }
+        self.value(Name::Dyno)
     }
 
     /// `http` or `https` on lines of the legacy router (the scheme of the URL), `http1.1` or `http2.0` on those of
@@ -290,12 +284,7 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn protocol(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => {
-                expected.protocol(self.line).or_else(|| expected.value(self.line, Name::Protocol))
-            }
-            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::Protocol),
-        }
+        self.value(Name::Protocol)
     }
 
     /// `tls1.2`, `tls1.3`, `unknown` and older: with Router 2.0, and in Private Spaces before.
@@ -308,10 +297,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn tls_version(&self) -> Option<&'a [u8]> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.tls_version(self.line),
-            Shape::Plain(_) => Table::of(self.line).value(self.line, Name::TlsVersion),
-        }
+        self.value(Name::TlsVersion)
     }
 
     /// The User-Agent of the client, on H31.
@@ -335,7 +321,7 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn tls(&self) -> Option<bool> {
-        self.read(Name::Tls, flag)
+        self.read(Name::Tls, |fast| fast.tls(self.line), flag)
     }
 
     /// Milliseconds until the dyno took the connection; 5,000 at most by Heroku's rule. Written `1ms`, `1` or `2s`.
@@ -347,10 +333,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn connect_ms(&self) -> Option<f64> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.connect_ms(),
-            Shape::Plain(plain) => plain.connect.value(self.line).and_then(|value| milliseconds(value).ok()),
-        }
+        self.read(Name::Connect, Fast::connect_ms, milliseconds)
     }
 
     /// Milliseconds from the connection to the last octet of the answer; of a WebSocket (status 101), its whole life.
@@ -363,10 +346,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn service_ms(&self) -> Option<f64> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.service_ms(),
-            Shape::Plain(plain) => plain.service.value(self.line).and_then(|value| milliseconds(value).ok()),
-        }
+        self.read(Name::Service, Fast::service_ms, milliseconds)
     }
 
     /// Milliseconds in the router's queue, until March 2013.
@@ -377,7 +357,7 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn wait_ms(&self) -> Option<f64> {
-        self.read(Name::Wait, milliseconds)
+        self.read(Name::Wait, |_| None, milliseconds)
     }
 
     /// Requests in the router's queue, until March 2013.
@@ -388,7 +368,7 @@ impl<'a> RouterLine<'a> {
     /// ```
     #[must_use]
     pub fn queue(&self) -> Option<u64> {
-        self.read(Name::Queue, platform::number)
+        self.read(Name::Queue, |_| None, number)
     }
 
     /// The HTTP status, 100..=999; 499 when the client went away. Empty on H24. An H18 can say 200: the dyno had
@@ -401,10 +381,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.status(),
-            Shape::Plain(plain) => plain.status.value(self.line).and_then(|value| status(value).ok()),
-        }
+        self.read(Name::Status, Fast::status, status)
     }
 
     /// Octets of the answer; on errors, those of the platform's error page.
@@ -416,10 +393,7 @@ impl<'a> RouterLine<'a> {
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.bytes(),
-            Shape::Plain(plain) => plain.bytes.value(self.line).and_then(|value| platform::number(value).ok()),
-        }
+        self.read(Name::Bytes, Fast::bytes, number)
     }
 
     /// What the client sent, found in one go: cheaper than two of [`path`](Self::path), [`host`](Self::host),
@@ -459,7 +433,7 @@ impl<'a> RouterLine<'a> {
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         let ends = match &self.shape {
-            Shape::Expected(expected) => expected.ends(self.line),
+            Shape::Fast(fast) => fast.ends(self.line),
             Shape::Plain(_) => None,
         };
         match ends {
@@ -480,7 +454,7 @@ impl<'a> RouterLine<'a> {
     #[must_use]
     pub fn is_free_of_colour(&self) -> bool {
         match &self.shape {
-            Shape::Expected(expected) => expected.is_free_of_colour(self.line),
+            Shape::Fast(fast) => fast.is_free_of_colour(self.line),
             Shape::Plain(_) => false,
         }
     }
@@ -503,7 +477,7 @@ impl<'a> RouterLine<'a> {
     pub fn is_cut(&self) -> bool {
         match &self.shape {
             // It ends behind `bytes`.
-            Shape::Expected(_) => false,
+            Shape::Fast(_) => false,
             Shape::Plain(plain) => plain.is_cut,
         }
     }
@@ -521,9 +495,7 @@ impl<'a> RouterLine<'a> {
         let name = name.as_ref();
         match (Name::of(name, false), &self.shape) {
             (None, _) => self.fields().any(|field| field.name() == name && field.value().is_some()),
-            (Some(name), Shape::Expected(expected)) if name.place() != Zone::Middle => {
-                expected.is_present(self.line, name)
-            }
+            (Some(name), Shape::Fast(fast)) if name.zone() != Zone::Middle => fast.is_present(self.line, name),
             (Some(name), _) => Table::of(self.line).is_present(name),
         }
     }
@@ -544,17 +516,32 @@ impl<'a> RouterLine<'a> {
     pub fn refusals(&self) -> impl Iterator<Item = FieldRefusal> + Clone + use<'a> {
         let has_refusals = match &self.shape {
             // Each of its fields was read.
-            Shape::Expected(_) => false,
+            Shape::Fast(_) => false,
             Shape::Plain(plain) => plain.has_refusals,
         };
         Refusals { line: self.line, nth: if has_refusals { 0 } else { Refusals::END } }
     }
 
-    /// The value of a field; an empty one is absent.
+    /// The value of a field but the client's; an empty one is absent.
+    #[inline(always)]
     fn value(&self, name: Name) -> Option<&'a [u8]> {
         match &self.shape {
-            Shape::Expected(expected) => expected.value(self.line, name),
-            Shape::Plain(_) => Table::of(self.line).value(self.line, name),
+            Shape::Fast(fast) => fast.value(self.line, name),
+            Shape::Plain(plain) => plain.value(self.line, name),
+        }
+    }
+
+    /// What the fast reader has read, or what `rule` makes of the value.
+    #[inline(always)]
+    fn read<T>(
+        &self,
+        name: Name,
+        fast: impl FnOnce(&Fast) -> Option<T>,
+        rule: fn(&[u8]) -> Result<T, FieldRefusalKind>,
+    ) -> Option<T> {
+        match &self.shape {
+            Shape::Fast(line) => fast(line),
+            Shape::Plain(plain) => plain.read(self.line, name, rule),
         }
     }
 
@@ -571,15 +558,8 @@ impl<'a> RouterLine<'a> {
     #[inline]
     fn middle(&self) -> Option<Middle> {
         match &self.shape {
-            Shape::Expected(expected) => expected.middle(self.line),
+            Shape::Fast(fast) => fast.middle(self.line),
             Shape::Plain(_) => None,
-        }
-    }
-
-    fn read<T>(&self, name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
-        match &self.shape {
-            Shape::Expected(expected) => expected.value(self.line, name).and_then(|value| rule(value).ok()),
-            Shape::Plain(_) => Table::of(self.line).read(self.line, name, rule),
         }
     }
 }
@@ -619,15 +599,5 @@ impl Refusals<'_> {
 impl fmt::Debug for RouterLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RouterLine({:?})", self.fields())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_view_is_small_enough_to_pass_around() {
-        assert!(size_of::<RouterLine<'_>>() <= 96, "{}", size_of::<RouterLine<'_>>());
     }
 }

@@ -1,4 +1,6 @@
-use crate::{Code, CodeClass, FieldRefusal, FieldRefusalKind};
+use crate::code::{Code, CodeClass};
+use crate::error::FieldRefusal;
+use crate::value::number;
 use memchr::{memchr, memmem};
 
 /// An error line of the dyno manager (`R` codes) or of Logplex and log-shuttle (`L` codes), in every known wording.
@@ -335,17 +337,6 @@ fn drain(text: &[u8]) -> Option<&[u8]> {
     Some(token).filter(|token| !token.is_empty())
 }
 
-/// `1*DIGIT`, up to 64 bits.
-pub(crate) fn number(digits: &[u8]) -> Result<u64, FieldRefusalKind> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(FieldRefusalKind::NotANumber);
-    }
-    digits
-        .iter()
-        .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
-        .ok_or(FieldRefusalKind::OutOfRange)
-}
-
 fn utf8(octets: &[u8]) -> Option<&str> {
     core::str::from_utf8(octets).ok()
 }
@@ -353,17 +344,6 @@ fn utf8(octets: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_up_to_64_bits() {
-        assert_eq!(number(b"0"), Ok(0));
-        assert_eq!(number(b"0000000000000000000000007"), Ok(7));
-        assert_eq!(number(b"18446744073709551615"), Ok(u64::MAX));
-        assert_eq!(number(b"18446744073709551616"), Err(FieldRefusalKind::OutOfRange));
-        for text in [&b""[..], b"-1", b"+1", b"1 ", b"1.0", b"\xd9\xa1"] {
-            assert_eq!(number(text), Err(FieldRefusalKind::NotANumber));
-        }
-    }
 
     #[test]
     fn a_description_ends_at_the_first_parenthesis() {

@@ -1,11 +1,12 @@
 //! What the values of fields may be.
 
-use crate::{Code, FieldRefusalKind};
-use logfmt_metrics::{NumberErrorKind, number};
+use crate::code::Code;
+use crate::error::FieldRefusalKind;
+use logfmt_metrics::NumberErrorKind;
 
 /// `code`, or the `blank-app` of 2013.
-pub(crate) fn code(value: &[u8]) -> Option<Code> {
-    if value == b"blank-app" { Some(Code::BLANK_APP) } else { Code::parse(value) }
+pub(crate) fn code(value: &[u8]) -> Result<Code, FieldRefusalKind> {
+    if value == b"blank-app" { Ok(Code::BLANK_APP) } else { Code::parse(value).ok_or(FieldRefusalKind::BadCode) }
 }
 
 /// `"true" / "false"`
@@ -27,10 +28,21 @@ pub(crate) fn status(value: &[u8]) -> Result<u16, FieldRefusalKind> {
     }
 }
 
+/// `1*DIGIT`, up to 64 bits.
+pub(crate) fn number(digits: &[u8]) -> Result<u64, FieldRefusalKind> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(FieldRefusalKind::NotANumber);
+    }
+    digits
+        .iter()
+        .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        .ok_or(FieldRefusalKind::OutOfRange)
+}
+
 /// `1*DIGIT ["ms"]` is what routers write; any number with `ms`, `s` or no unit is read, from 0 to 64 bits.
 pub(crate) fn milliseconds(value: &[u8]) -> Result<f64, FieldRefusalKind> {
     const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
-    let time = number(value).map_err(|error| match error.kind() {
+    let time = logfmt_metrics::number(value).map_err(|error| match error.kind() {
         NumberErrorKind::NotFinite => FieldRefusalKind::OutOfRange,
         NumberErrorKind::BadUnit => FieldRefusalKind::BadUnit,
         _ => FieldRefusalKind::NotANumber,
@@ -78,6 +90,17 @@ mod tests {
             ("-", Err(NotANumber)),
         ] {
             assert_eq!(milliseconds(text.as_bytes()), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_up_to_64_bits() {
+        assert_eq!(number(b"0"), Ok(0));
+        assert_eq!(number(b"0000000000000000000000007"), Ok(7));
+        assert_eq!(number(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(number(b"18446744073709551616"), Err(FieldRefusalKind::OutOfRange));
+        for text in [&b""[..], b"-1", b"+1", b"1 ", b"1.0", b"\xd9\xa1"] {
+            assert_eq!(number(text), Err(FieldRefusalKind::NotANumber));
         }
     }
 

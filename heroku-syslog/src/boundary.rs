@@ -19,8 +19,8 @@
 //! MSG-LEN SP PRI VERSION SP and a date and time, and its line is closed by the end of input, an empty line or another
 //! start. It is then *repaired*: it is that line, and its length is not believed.
 
-use crate::deframe::{Limits, MsgLen, msg_len, usual_line};
-use crate::resync::{Verdict, mark};
+use crate::deframe::{Limits, MsgLen, fast_line, msg_len};
+use crate::mark::{Verdict, mark};
 
 /// What comes behind the bytes at hand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +102,7 @@ pub(crate) fn stands(buf: &[u8], end: usize, limits: Limits, behind: Behind) -> 
 #[cold]
 fn follower(buf: &[u8], at: usize, limits: Limits, behind: Behind) -> Verdict {
     // What mostly is there, told at less cost.
-    if let Some((message, _)) = usual_line(&buf[at..], limits)
+    if let Some((message, _)) = fast_line(&buf[at..], limits)
         && mark(message).is_ok_and(|rest| rest.len() as u64 >= LEAST_HEADER)
     {
         return Verdict::Yes;
@@ -233,7 +233,7 @@ pub(crate) fn repair(rest: &[u8], searched: &mut usize, limits: Limits, behind: 
     let Ok(MsgLen::Read { len, used: head }) = msg_len(rest) else { return Repair::No };
     let message = &rest[head..];
     let Some(declared) = end_of(0, Length { head, len }, limits) else { return Repair::No };
-    match begins_plainly(message) {
+    match begins_with_time(message) {
         Verdict::Yes => {}
         Verdict::Open if behind != Behind::Nothing => return Repair::Open,
         _ => return Repair::No,
@@ -279,7 +279,7 @@ fn has_start(message: &[u8]) -> bool {
 }
 
 /// PRI VERSION SP FULL-DATE "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT
-pub(crate) fn begins_plainly(message: &[u8]) -> Verdict {
+pub(crate) fn begins_with_time(message: &[u8]) -> Verdict {
     const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
     let time = match mark(message) {
         Ok(time) => time,

@@ -121,15 +121,15 @@ pub enum Deframed<'a> {
 /// ```
 #[inline]
 pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError> {
-    match usual_frame(buf, limits) {
+    match fast_frame(buf, limits) {
         Some((bytes, used)) => Ok(Deframed::Message { bytes, used }),
-        None => any_length(buf, limits),
+        None => plain_frame(buf, limits),
     }
 }
 
-/// A frame with a MSG-LEN of two to four digits, which almost all have, and the octets of all of it.
+/// The fast reader: a frame with a MSG-LEN of two to four digits, which almost all have, and the octets of all of it.
 #[inline(always)]
-fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
+fn fast_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
     let (len, digits) = match three_digits(*buf.first_chunk()?) {
         Some(len) => (len as usize, 3),
         None => two_or_four_digits(buf)?,
@@ -147,7 +147,7 @@ fn usual_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
 /// The place of each frame follows from the length of the one in front, so a walk takes as long as these steps do one
 /// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
-pub(crate) fn usual_line(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8])> {
+pub(crate) fn fast_line(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8])> {
     let (head, rest) = buf.split_first_chunk()?;
     match three_digits(*head) {
         Some(len) => line(rest, len as usize, limits),
@@ -162,7 +162,7 @@ fn line_of_two_or_four_digits(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8
     line(&buf[digits + 1..], len, limits)
 }
 
-/// The message of the first `len` bytes, and what is behind it, where it ends as [`usual_line`] says.
+/// The message of the first `len` bytes, and what is behind it, where it ends as [`fast_line`] says.
 #[inline(always)]
 fn line(buf: &[u8], len: usize, limits: Limits) -> Option<(&[u8], &[u8])> {
     // No length here is 0.
@@ -196,10 +196,10 @@ fn two_or_four_digits(buf: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-/// [`deframe`] as the grammar has it.
+/// [`deframe`] by the plain reader, as the grammar has it.
 #[cold]
 #[inline(never)]
-fn any_length(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError> {
+fn plain_frame(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError> {
     let (len, used) = match msg_len(buf) {
         Ok(MsgLen::Read { len, used }) => (len, used),
         Ok(MsgLen::Open) => return Ok(Deframed::NeedMore { at_least: buf.len().saturating_add(1) }),
@@ -312,7 +312,7 @@ pub(crate) fn resume(rest: &[u8], limits: Limits) -> Resume {
 mod tests {
     use super::*;
 
-    /// The short ways and the plain one read the same number.
+    /// The fast reader and the plain one read the same number.
     #[test]
     fn every_number_of_digits() {
         for len in [0, 1, 9, 10, 11, 98, 99, 100, 999, 1_000, 1_001, 1_234, 4_321, 9_999, 10_000, 65_536] {
@@ -339,9 +339,9 @@ mod tests {
     }
 
     #[test]
-    fn usual_lengths_are_read_as_by_the_grammar() {
+    fn fast_is_plain() {
         let octets = *b"0159 /:a\n\x10\xb0";
-        let mut usual = 0;
+        let mut fast = 0;
         for number in 0..octets.len().pow(5) {
             let mut start = [b'x'; 160];
             for (place, octet) in start[..5].iter_mut().enumerate() {
@@ -350,18 +350,18 @@ mod tests {
             for limits in [Limits::new(), Limits::new().max_frame(110)] {
                 for len in [1, 2, 3, 4, 5, 6, 160] {
                     let buf = &start[..len];
-                    let read = usual_frame(buf, limits).map(|(bytes, used)| Deframed::Message { bytes, used });
-                    usual += usize::from(read.is_some());
-                    assert!(read.is_none() || Ok(read) == any_length(buf, limits).map(Some), "{}", buf.escape_ascii());
+                    let read = fast_frame(buf, limits).map(|(bytes, used)| Deframed::Message { bytes, used });
+                    fast += usize::from(read.is_some());
+                    assert!(read.is_none() || Ok(read) == plain_frame(buf, limits).map(Some), "{}", buf.escape_ascii());
                 }
             }
         }
-        assert!(usual > 3_000, "{usual}");
+        assert!(fast > 3_000, "{fast}");
     }
 
     /// Each byte with each other one in its neighbour's place, since one may take from the next.
     #[test]
-    fn three_digits_are_read_as_by_the_grammar() {
+    fn fast_is_plain_of_three_digits() {
         for good in [*b"100 ", *b"159 ", *b"999 "] {
             for places in [(0, 1), (1, 2), (2, 3), (0, 2), (0, 3), (1, 3)] {
                 for (one, other) in (0..=255).flat_map(|one| (0..=255).map(move |other| (one, other))) {
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_lines_are_usual_frames_that_end_in_lf_in_front_of_a_digit() {
+    fn fast_lines_are_fast_frames_that_end_in_lf_in_front_of_a_digit() {
         for len in [10, 11, 99, 100, 101, 999, 1_000, 1_001] {
             let mut body = alloc::format!("{len} ").into_bytes();
             let end = body.len() + len;
@@ -391,9 +391,9 @@ mod tests {
                 for (limit, most) in [(len - 1, end + 2), (len, end - 1), (len, end), (len, end + 1), (len, end + 2)] {
                     let (buf, limits) = (&body[..most], Limits::new().max_frame(limit));
                     let ends_well = last == b'\n' && most > end && matches!(behind, b'0'..=b'?');
-                    let frame = usual_frame(buf, limits).filter(|_| ends_well);
+                    let frame = fast_frame(buf, limits).filter(|_| ends_well);
                     assert_eq!(frame.is_some(), ends_well && limit == len, "{len}");
-                    let line = usual_line(buf, limits).map(|(bytes, behind)| (bytes, buf.len() - behind.len()));
+                    let line = fast_line(buf, limits).map(|(bytes, behind)| (bytes, buf.len() - behind.len()));
                     assert_eq!(line, frame, "{len} {last} {behind} {limit} {most}");
                 }
             }

@@ -1,10 +1,11 @@
 use crate::dialect::{Dialect, is_moved};
 use crate::error::{Fault, FrameError, Part};
-use crate::header::{Fields, Parsed, Span, header, header_without_msg_id, missing, not_utf8};
+use crate::header::fast::{self, minute_start};
+use crate::header::{Fields, Span, header, header_without_msg_id, missing, not_utf8};
+use crate::parsed::Parsed;
 use crate::pri::Pri;
 use crate::structured_data::{StructuredData, structured_data};
 use crate::timestamp::Timestamp;
-use crate::usual::{minute_start, usual};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -411,10 +412,10 @@ pub(crate) fn syslog_message<'a>(
     minute: impl FnOnce(&[u8; 16]) -> Option<i64>,
     dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
 ) -> Result<Frame<'a>, Fault> {
-    // The usual header ends in front of a SP, so that a line end behind it makes no difference.
-    let (fields, structured_data, len) = match usual(bytes, minute) {
+    // The header that the fast reader knows ends in front of a SP, so that a line end behind it makes no difference.
+    let (fields, structured_data, len) = match fast::header(bytes, minute) {
         Some((fields, len)) => behind_header(bytes, fields, len, dialect)?,
-        None => any_message(bytes, dialect)?,
+        None => plain_message(bytes, dialect)?,
     };
     // Behind MSGID or STRUCTURED-DATA stands a SP, or nothing.
     let input = without_line_end(bytes);
@@ -447,12 +448,12 @@ fn behind_header<'a>(
     }
 }
 
-/// The same in any shape.
+/// The same by the plain reader, of a header in any shape.
 #[cold]
 #[inline(never)]
-fn any_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(&'a [u8], Span) -> Dialect) -> Result<Front<'a>, Fault> {
+fn plain_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(&'a [u8], Span) -> Dialect) -> Result<Front<'a>, Fault> {
     let input = without_line_end(bytes);
-    let fault = match any_header(input) {
+    let fault = match plain_header(input) {
         Ok((fields, len)) => return behind_header(bytes, fields, len, dialect),
         Err(fault) => fault,
     };
@@ -508,10 +509,10 @@ fn data_or_message(input: &[u8], len: usize) -> Result<(Option<StructuredData<'_
     }
 }
 
-/// The header in any shape, and how long it is.
+/// The header in any shape by the plain reader, and how long it is.
 #[cold]
 #[inline(never)]
-fn any_header(input: &[u8]) -> Result<(Fields, usize), Fault> {
+fn plain_header(input: &[u8]) -> Result<(Fields, usize), Fault> {
     let Parsed { value: fields, rest } = header(input)?;
     let len = input.len() - rest.len();
     match core::str::from_utf8(&input[..len]) {

@@ -1,9 +1,10 @@
 use crate::boundary::{Behind, Repair, repair, stands};
-use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume, usual_line};
+use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, fast_line, length_off, resume};
 use crate::dialect::Dialect;
 use crate::error::{FrameError, FramingError};
 use crate::frame::Frame;
-use crate::resync::{Search, Verdict, search};
+use crate::mark::Verdict;
+use crate::resync::{Search, search};
 use core::iter::FusedIterator;
 
 /// What a reader does behind an unusable length.
@@ -291,13 +292,13 @@ impl<'a> Iterator for Frames<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         // What nearly all frames are, and all of them stand.
-        if let Some((bytes, behind)) = usual_line(self.rest, self.limits) {
+        if let Some((bytes, behind)) = fast_line(self.rest, self.limits) {
             let raw = RawFrame::new(bytes, self.offset(), self.rest.len() - behind.len());
             self.rest = behind;
             return Some(Ok(raw));
         }
         // The rest works on a copy, so that the place of the next frame, which all else waits for, can stay in a register.
-        let (item, walk) = self.clone().any_item();
+        let (item, walk) = self.clone().plain_item();
         // Limits are not handed back: it is to be seen that they stay as they are.
         (self.rest, self.separators, self.skipped) = (walk.rest, walk.separators, walk.skipped);
         item
@@ -308,7 +309,7 @@ impl<'a> Frames<'a> {
     /// The next item, whatever it is, and where the walk stands behind it.
     #[cold]
     #[inline(never)]
-    fn any_item(mut self) -> (Option<Result<RawFrame<'a>, FramingError>>, Self) {
+    fn plain_item(mut self) -> (Option<Result<RawFrame<'a>, FramingError>>, Self) {
         loop {
             let rest = self.rest;
             let error = match deframe(rest, self.limits) {

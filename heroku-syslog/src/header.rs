@@ -1,13 +1,9 @@
+pub(crate) mod fast;
+
 use crate::error::{Fault, FrameErrorKind, Part, Problem, out_of_range, unexpected};
+use crate::parsed::Parsed;
 use crate::pri::{Pri, pri};
 use crate::timestamp::{Timestamp, timestamp};
-
-/// What a rule read, and what is left behind it.
-#[derive(Debug)]
-pub(crate) struct Parsed<'a, T> {
-    pub(crate) value: T,
-    pub(crate) rest: &'a [u8],
-}
 
 /// A piece of the header text, as offsets. An empty one is a field that the layout does not have.
 ///

@@ -77,6 +77,8 @@ mod error;
 mod frame;
 mod frames;
 mod header;
+mod mark;
+mod parsed;
 mod parser;
 mod pri;
 mod reader;
@@ -84,7 +86,6 @@ pub mod rendered;
 mod resync;
 mod structured_data;
 mod timestamp;
-mod usual;
 
 pub use deframe::{Deframed, Limits, deframe};
 pub use delivery::{Delivery, DeliveryHeader, DeliveryId};

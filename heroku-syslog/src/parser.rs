@@ -2,7 +2,7 @@ use crate::dialect::Dialect;
 use crate::error::FrameError;
 use crate::frame::{Frame, in_frame, syslog_message};
 use crate::frames::RawFrame;
-use crate::usual::minute_start;
+use crate::header::fast::minute_start;
 
 /// Reads frames as [`Frame::parse`] does, and faster where they come one after another: the lines of a drain are mostly of
 /// the same minute as the line before, so the date is read once a minute and compared otherwise.

@@ -1,5 +1,5 @@
 use crate::error::{Fault, FrameErrorKind, Part, out_of_range, unexpected};
-use crate::header::Parsed;
+use crate::parsed::Parsed;
 
 /// PRI: facility and severity in one number, `facility * 8 + severity`, 0 to 191 (RFC 5424, 6.2.1).
 ///

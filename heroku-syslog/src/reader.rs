@@ -2,7 +2,8 @@ use crate::boundary::{Behind, Repair, repair, stands};
 use crate::deframe::{Deframed, Limits, Resume, cut_short, deframe, length_off, resume};
 use crate::error::FramingError;
 use crate::frames::{RawFrame, Recovery};
-use crate::resync::{Search, Verdict, search};
+use crate::mark::Verdict;
+use crate::resync::{Search, search};
 use alloc::vec::Vec;
 
 /// Splits a stream of octets into frames as they arrive, for TCP and for bodies in pieces.

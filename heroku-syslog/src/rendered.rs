@@ -25,7 +25,8 @@
 
 use crate::error::{Fault, FrameError, FrameErrorKind, Part, unexpected};
 use crate::frame::{Frame, without_line_end};
-use crate::header::{Fields, Parsed, Span, field, maximum, missing, not_utf8, too_long};
+use crate::header::{Fields, Span, field, maximum, missing, not_utf8, too_long};
+use crate::parsed::Parsed;
 use crate::timestamp::{Writing, in_writing};
 use core::iter::FusedIterator;
 

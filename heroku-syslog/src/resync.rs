@@ -1,20 +1,18 @@
 //! Finding the next frame when a length cannot be used.
 //!
-//! A *place* is where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands. Reading goes on at the first place whose declared
-//! length (within the limit) ends at the end of input or at another place; one LF or CRLF may lie between. Digits of a
+//! A *start* is MSG-LEN SP `<`PRIVAL`>` VERSION SP. Reading goes on at the first start whose declared length (within the
+//! limit) ends at the end of input or at another start; one LF or CRLF may lie between. Digits of a
 //! message may run into those of a length (`...=1234595 <10>1`), so that each suffix of the digits is tried, the
-//! longest first but for those whose shorter ones lead to another place. A place right behind LF that goes on with a date and time is plain to see, and taken whatever its
-//! length says.
+//! longest first but for those whose shorter ones lead to another start. A start right behind LF that goes on with a date
+//! and time is clear, and taken whatever its length says.
 //!
-//! The work is linear in the input whatever it holds, also where every few octets look like a place: each `<` is met
+//! The work is linear in the input whatever it holds, also where every few octets look like a start: each `<` is met
 //! once, at most 20 digits in front of it are tried, and of those only the few that are within the limit are followed,
 //! to a single spot of which at most 34 octets are looked at. What is decided is never looked at again.
 
-use crate::boundary::{begins_plainly, is_merged_start};
+use crate::boundary::{begins_with_time, is_merged_start};
 use crate::deframe::{Limits, MsgLen, msg_len};
-use crate::error::Problem;
-use crate::header::version;
-use crate::pri::pri;
+use crate::mark::{Verdict, mark};
 
 /// Where a search ended. Everything in front of the offset is lost in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,14 +22,6 @@ pub(crate) enum Search {
     Undecided(usize),
     /// There is none, and the input has ended.
     Nowhere,
-}
-
-/// An answer that more input may be needed for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
-    Yes,
-    No,
-    Open,
 }
 
 /// The most digits a length of 64 bits has.
@@ -48,7 +38,7 @@ pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) 
                 Err(_) => {}
                 Ok(_) => {
                     if first.checked_sub(1).map_or(after_line, |at| buf[at] == b'\n') {
-                        match plain(buf, first, bracket, limits) {
+                        match is_clear_start(buf, first, bracket, limits) {
                             Verdict::Yes => return Search::Found(first),
                             Verdict::Open if !ended => return Search::Undecided(first),
                             Verdict::Open | Verdict::No => {}
@@ -83,10 +73,10 @@ fn unfinished(text: &[u8]) -> usize {
     if count > 0 { digits.len() - count } else { text.len() }
 }
 
-/// Whether the place at `start` goes on with a date and time, and has a length within the limit, be it right or not.
-fn plain(buf: &[u8], start: usize, bracket: usize, limits: Limits) -> Verdict {
+/// Whether the start at `start` goes on with a date and time, and has a length within the limit, be it right or not.
+fn is_clear_start(buf: &[u8], start: usize, bracket: usize, limits: Limits) -> Verdict {
     match msg_len(&buf[start..]) {
-        Ok(MsgLen::Read { len, .. }) if len <= limits.largest_frame() as u64 => begins_plainly(&buf[bracket..]),
+        Ok(MsgLen::Read { len, .. }) if len <= limits.largest_frame() as u64 => begins_with_time(&buf[bracket..]),
         _ => Verdict::No,
     }
 }
@@ -103,10 +93,10 @@ fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
         Some([b'\r']) => Verdict::Open,
         Some([b'\n'] | [b'\r', b'\n']) if !ended => Verdict::Open,
         Some([b'\n'] | [b'\r', b'\n']) => Verdict::Yes,
-        Some([b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] | rest) => place(rest),
+        Some([b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] | rest) => is_start(rest),
     };
     match verdict {
-        // What the end of input leaves open is not a place.
+        // What the end of input leaves open is not a start.
         Verdict::Open if ended => Verdict::No,
         Verdict::Yes if is_merged_start(buf, start, limits) => Verdict::No,
         verdict => verdict,
@@ -114,20 +104,11 @@ fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
 }
 
 /// MSG-LEN SP PRI VERSION SP
-fn place(input: &[u8]) -> Verdict {
+fn is_start(input: &[u8]) -> Verdict {
     match msg_len(input) {
         Ok(MsgLen::Read { used, .. }) => mark(&input[used..]).map_or_else(|verdict| verdict, |_| Verdict::Yes),
         Ok(MsgLen::Open) => Verdict::Open,
         Err(_) => Verdict::No,
-    }
-}
-
-/// PRI VERSION SP, by the rules of the header: what is behind it, or `Open` or `No`.
-pub(crate) fn mark(input: &[u8]) -> Result<&[u8], Verdict> {
-    match pri(input).and_then(|pri| version(pri.rest)) {
-        Ok(version) => Ok(version.rest),
-        Err(fault) if fault.problem == Problem::Ends => Err(Verdict::Open),
-        Err(_) => Err(Verdict::No),
     }
 }
 
@@ -144,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_must_end_at_the_end_or_at_a_place() {
+    fn a_start_must_end_at_the_end_or_at_a_start() {
         assert_eq!(ended("xx7 <13>1 a"), Search::Found(2));
         assert_eq!(ended("xx7 <13>1 a\n"), Search::Found(2));
         assert_eq!(ended("xx7 <13>1 a\r\n"), Search::Found(2));
@@ -154,7 +135,7 @@ mod tests {
         assert_eq!(ended("xx7 <13>1 a\r"), Search::Nowhere);
         assert_eq!(ended("xx8 <13>1 a"), Search::Nowhere);
         assert_eq!(ended("xx6 <13>1 a"), Search::Nowhere);
-        assert_eq!(ended("xx7 <13>1 a9 <13>"), Search::Nowhere, "a place cut short is none");
+        assert_eq!(ended("xx7 <13>1 a9 <13>"), Search::Nowhere, "a start cut short is none");
         assert_eq!(ended("xx7 <13>0 a"), Search::Nowhere);
         assert_eq!(ended("xx8 <192>1 a"), Search::Nowhere);
         assert_eq!(ended("xx07 <13>1 a"), Search::Found(3));

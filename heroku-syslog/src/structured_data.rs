@@ -1,5 +1,6 @@
 use crate::error::{Fault, FrameErrorKind, Part, unexpected};
-use crate::header::{Parsed, invalid_text};
+use crate::header::invalid_text;
+use crate::parsed::Parsed;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;

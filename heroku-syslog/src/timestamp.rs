@@ -1,5 +1,5 @@
 use crate::error::{Fault, FrameError, FrameErrorKind, Part, out_of_range, unexpected};
-use crate::header::Parsed;
+use crate::parsed::Parsed;
 
 /// An instant as the header tells it: microseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///

@@ -1,5 +1,5 @@
 mod escape;
-mod quick;
+mod fast;
 mod strings;
 mod value;
 mod walk;

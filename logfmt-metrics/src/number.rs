@@ -1,7 +1,7 @@
+mod fast;
 mod long;
-mod short;
 
-use crate::{NumberError, NumberErrorKind};
+use crate::error::{NumberError, NumberErrorKind};
 use core::str;
 use metric_model::{Unit, Value};
 
@@ -47,22 +47,22 @@ pub fn number(text: &[u8]) -> Result<Value<'_>, NumberError> {
 /// Reads the first `len` octets of `rest`, an end of `line`. What stands behind them is no part of a number.
 #[inline]
 pub(crate) fn number_in<'a>(line: &[u8], rest: &'a [u8], len: usize) -> Result<Value<'a>, NumberError> {
-    match short::number(line, rest) {
+    match fast::number(line, rest) {
         Some((value, behind)) if behind.len() + len == rest.len() => Ok(value),
-        _ => any_number(rest.get(..len).unwrap_or_default()),
+        _ => plain_number(rest.get(..len).unwrap_or_default()),
     }
 }
 
 /// Reads the bare value that `rest`, an end of `line`, begins with, and finds what is behind it. `None` is no judgement.
 #[inline(always)]
-pub(crate) fn short_number<'a>(line: &[u8], rest: &'a [u8]) -> Option<(Value<'static>, &'a [u8])> {
-    short::number(line, rest).filter(|(_, behind)| behind.first().is_none_or(|&octet| octet <= b' '))
+pub(crate) fn fast_number<'a>(line: &[u8], rest: &'a [u8]) -> Option<(Value<'static>, &'a [u8])> {
+    fast::number(line, rest).filter(|(_, behind)| behind.first().is_none_or(|&octet| octet <= b' '))
 }
 
 /// The plain reader, of all texts.
 #[cold]
 #[inline(never)]
-fn any_number(text: &[u8]) -> Result<Value<'_>, NumberError> {
+fn plain_number(text: &[u8]) -> Result<Value<'_>, NumberError> {
     let Decimal { number, digits, len } = decimal(text)?;
     let unit = unit(&text[len..]).map_err(|at| NumberError::new(NumberErrorKind::BadUnit, len + at))?;
     let value = Value::new(number, Unit::new(unit));

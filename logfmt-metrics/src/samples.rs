@@ -1,5 +1,5 @@
 use crate::lanes::{equals_or_space, has_control, space};
-use crate::number::short_number;
+use crate::number::fast_number;
 use crate::pairs::{pair, skip_separators};
 use crate::{NumberError, Pair, number};
 use core::{fmt, iter::FusedIterator, ops::Range};
@@ -34,7 +34,7 @@ use metric_model::Value;
 #[inline]
 #[must_use]
 pub fn samples(line: &[u8]) -> Samples<'_> {
-    Samples { line, rest: line, is_simple: !has_control(line) }
+    Samples { line, rest: line, has_control: has_control(line) }
 }
 
 /// The iterator that [`samples`] returns.
@@ -48,8 +48,8 @@ pub struct Samples<'a> {
     line: &'a [u8],
     /// What is left of it.
     rest: &'a [u8],
-    /// Whether SP is its only separator.
-    is_simple: bool,
+    /// Whether it holds a control character: else SP is its only separator.
+    has_control: bool,
 }
 
 impl Samples<'_> {
@@ -64,7 +64,7 @@ impl Samples<'_> {
     #[inline]
     #[must_use]
     pub fn may_be_coloured(&self) -> bool {
-        !self.is_simple && crate::colour::maybe(self.line)
+        self.has_control && crate::colour::maybe(self.line)
     }
 }
 
@@ -229,17 +229,17 @@ impl fmt::Debug for Sample<'_> {
 impl<'a> Iterator for Samples<'a> {
     type Item = SampleToken<'a>;
 
-    /// The next pair. The usual one is a space, a sample, and a value without quotes. Always inlined, so that nothing of a
+    /// The next pair. The fast reader takes a space, a sample, and a value without quotes. Always inlined, so that nothing of a
     /// sample is written to memory which its reader does not ask for.
     #[inline(always)]
     fn next(&mut self) -> Option<SampleToken<'a>> {
         let line = self.line;
-        if self.is_simple {
+        if !self.has_control {
             if let Some((word, text)) = self.rest.split_first_chunk::<8>()
                 && u64::from_ne_bytes(*word) == const { u64::from_ne_bytes(*b" sample#") }
                 && let Some(len) = equals_or_space(text)
                 && let Some((name, [b'=', rest @ ..])) = text.split_at_checked(len)
-                && let Some((value, behind)) = short_number(line, rest)
+                && let Some((value, behind)) = fast_number(line, rest)
             {
                 self.rest = behind;
                 return Some(SampleToken::Sample(Sample {
@@ -265,8 +265,8 @@ impl<'a> Iterator for Samples<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        // Taken apart and put together again, so that what the usual way hands out need not lie in memory.
-        let (pair, behind) = next_pair(line, self.rest)?;
+        // Taken apart and put together again, so that what the fast reader hands out need not lie in memory.
+        let (pair, behind) = plain_pair(line, self.rest)?;
         self.rest = behind;
         Some(match pair.key().strip_prefix(SAMPLE) {
             Some(name) => SampleToken::Sample(Sample::of(line, &pair, name)),
@@ -279,9 +279,9 @@ impl<'a> Iterator for Samples<'a> {
     }
 }
 
-/// The next pair, whatever it is, and what is behind it. `rest` is an end of `line`.
+/// The next pair by the plain reader, whatever it is, and what is behind it. `rest` is an end of `line`.
 #[inline(never)]
-fn next_pair<'a>(line: &'a [u8], rest: &[u8]) -> Option<(Pair<'a>, &'a [u8])> {
+fn plain_pair<'a>(line: &'a [u8], rest: &[u8]) -> Option<(Pair<'a>, &'a [u8])> {
     let offset = skip_separators(line, line.len() - rest.len());
     if offset >= line.len() {
         return None;

@@ -170,12 +170,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if is_long() { 500_000 } else { 5_000 }))]
 
     #[test]
-    fn any_line(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40)) {
+    fn fast_is_plain(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40)) {
         agree(pieces.concat().as_bytes());
     }
 
     #[test]
-    fn any_octets(line in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn fast_is_plain_of_any_octets(line in prop::collection::vec(any::<u8>(), 0..100)) {
         agree(&line);
     }
 

@@ -20,7 +20,7 @@ const ESC: u8 = 0x1b;
 
 /// The unit at `at`, as it stands.
 #[inline]
-pub(super) fn plain(text: &[u8], at: usize) -> Option<Unit> {
+pub(super) fn literal(text: &[u8], at: usize) -> Option<Unit> {
     text.get(at).map(|&octet| Unit { octet, at, next: at + 1 })
 }
 

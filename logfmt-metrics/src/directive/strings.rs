@@ -2,7 +2,7 @@
 
 use super::escape::{self, Unit};
 use super::maybe_metrics;
-use super::walk::{Directives, Place, is_opening};
+use super::walk::{Directives, State, is_opening};
 use crate::RefusalKind;
 use memchr::{memchr, memchr2, memmem};
 
@@ -14,7 +14,7 @@ pub(super) struct Text {
     behind: usize,
     pub(super) has_escapes: bool,
     /// What is restored behind it.
-    place: Place,
+    state: State,
     is_alone: [bool; 2],
 }
 
@@ -35,37 +35,37 @@ const MESSAGE_KEYS: [&[u8]; 3] = [b"msg", b"message", b"event"];
 impl Directives<'_> {
     /// What a quote opens, if it opens something.
     pub(super) fn quote(&mut self, quote: u8, unit: Unit) {
-        let place = self.place;
-        let is_value = matches!(place.solid, [b':' | b'=', _] | [b'>', b'=']);
+        let state = self.state;
+        let is_value = matches!(state.solid, [b':' | b'=', _] | [b'>', b'=']);
         self.at = unit.next;
-        if !place.is_fresh && !place.is_opened && !is_value && !is_opening(place.before) {
+        if !state.is_fresh && !state.is_opened && !is_value && !is_opening(state.before) {
             // As in `don't` and `5"`.
-            self.place.pass(quote);
-            (self.place.is_fresh, self.place.is_opened, self.place.is_plain) = (false, false, false);
+            self.state.pass(quote);
+            (self.state.is_fresh, self.state.is_opened, self.state.is_prose) = (false, false, false);
             return;
         }
         let is_bare = !is_value && !self.is_access_log();
         if is_bare && self.string.is_some() {
-            return self.place.pass(quote);
+            return self.state.pass(quote);
         }
         let Some(close) = self.closing(quote, unit.next) else {
             // A single quote may be an apostrophe.
-            if is_bare || (quote == b'\'' && place.before != b'=') {
-                return self.place.pass(quote);
+            if is_bare || (quote == b'\'' && state.before != b'=') {
+                return self.state.pass(quote);
             }
             return self.shut(unit.next, self.end(), self.end(), RefusalKind::UnterminatedQuote);
         };
         let is_message = is_value && self.string.is_none() && self.is_message(unit.at);
-        let is_own = is_bare && (place.is_fresh || place.is_opened) && place.braces == 0 && place.brackets == 0;
+        let is_own = is_bare && (state.is_fresh || state.is_opened) && state.braces == 0 && state.brackets == 0;
         if !is_message && !is_own {
             return self.shut(unit.next, close.at, close.next, RefusalKind::Quoted);
         }
         let has_escapes = escape::has_escapes(self.line.get(unit.next..close.at).unwrap_or_default());
         let (end, behind, is_alone) = (close.at, close.next, self.is_alone);
-        self.string = Some(Text { end, behind, has_escapes, place, is_alone });
-        (self.place, self.is_alone) = (Place::START, [false; 2]);
+        self.string = Some(Text { end, behind, has_escapes, state, is_alone });
+        (self.state, self.is_alone) = (State::START, [false; 2]);
         // In quotes without a key the quote stands in front of the first word as any punctuation does.
-        (self.place.is_fresh, self.place.is_opened) = (is_message, !is_message);
+        (self.state.is_fresh, self.state.is_opened) = (is_message, !is_message);
     }
 
     /// Looks through a text, or passes it when there can be nothing in it.
@@ -74,24 +74,24 @@ impl Directives<'_> {
         let is_fresh = kind != RefusalKind::Misplaced;
         if !maybe_metrics(text) {
             self.at = behind;
-            return self.place.pass_token(is_fresh);
+            return self.state.pass_token(is_fresh);
         }
         let has_escapes = self.has_escapes() || (is_fresh && escape::has_escapes(text));
         self.shut = Some(Shut { end, behind, has_escapes, kind, is_fresh });
         self.at = from;
-        self.place.is_in_word = false;
+        self.state.is_in_word = false;
     }
 
     /// Goes on behind the string or text that ends here; `false` at the end of the line.
     pub(super) fn leave(&mut self) -> bool {
         if let Some(shut) = self.shut.take() {
             self.at = shut.behind;
-            self.place.pass_token(shut.is_fresh);
+            self.state.pass_token(shut.is_fresh);
             return true;
         }
         let Some(string) = self.string.take() else { return false };
-        (self.at, self.place, self.is_alone) = (string.behind, string.place, string.is_alone);
-        self.place.pass_token(true);
+        (self.at, self.state, self.is_alone) = (string.behind, string.state, string.is_alone);
+        self.state.pass_token(true);
         true
     }
 
@@ -131,8 +131,8 @@ impl Directives<'_> {
     /// Whether the quote at `at` opens the string of a message: `msg="`, at the start of a word, or `"msg":"`, in the
     /// outermost object or none.
     fn is_message(&self, at: usize) -> bool {
-        let place = &self.place;
-        let is_outermost = place.braces == 0 || (place.braces == 1 && place.is_object);
+        let state = &self.state;
+        let is_outermost = state.braces == 0 || (state.braces == 1 && state.is_object);
         let before = self.line.get(..at).unwrap_or_default();
         let strip = |text: &[u8], key: &[u8]| text.strip_suffix(key).map(<[u8]>::len);
         let start_of_key = |text: &[u8]| MESSAGE_KEYS.iter().find_map(|key| strip(text, key));
@@ -145,7 +145,7 @@ impl Directives<'_> {
         let Some(key) = trim(before).strip_suffix(b":").map(trim) else { return false };
         let [key @ .., quote @ (b'"' | b'\'')] = key else { return false };
         let Some([text @ .., opening]) = start_of_key(key).and_then(|start| key.get(..start)) else { return false };
-        let is_first = place.braces == 1 && matches!(text.last(), Some(b'{' | b','));
+        let is_first = state.braces == 1 && matches!(text.last(), Some(b'{' | b','));
         opening == quote && is_outermost && (is_first || is_word_start(text))
     }
 

@@ -1,30 +1,30 @@
-use super::word::{Before, Word, usual_word, word_before};
+use super::word::{Before, Word, fast_word, word_before};
 use super::*;
 use crate::Refusal;
 use proptest::prelude::*;
 
 #[test]
-fn usual_words_are_those_words() {
+fn fast_words_are_those_words() {
     for text in [b"count#ab", b"measure#", b"sample#a", b"tag#abcd", b"source=a"] {
         let (before, behind) = text.split_at(text.iter().position(|octet| b"#=".contains(octet)).expect("one"));
-        assert!(usual_word(*text).is_some());
-        assert_eq!(usual_word(*text), Word::of(text).map(|(word, ..)| word));
+        assert!(fast_word(*text).is_some());
+        assert_eq!(fast_word(*text), Word::of(text).map(|(word, ..)| word));
         assert_eq!(word_before(before, behind[0]), Some(Before::Alone(0)));
     }
     for text in [b"Count#ab", b"countab#", b"tag=abcd", b"source#a", b"sample=a", b"        "] {
-        assert_eq!(usual_word(*text), None);
+        assert_eq!(fast_word(*text), None);
     }
 }
 
-/// The first directive, if it is a usual one, and how many octets it takes.
-fn usual(line: &str) -> Option<(Directive<'_>, usize)> {
+/// The first directive, if the fast reader reads it, and how many octets it takes.
+fn fast(line: &str) -> Option<(Directive<'_>, usize)> {
     let mut walk = directives(line.as_bytes());
-    walk.usual(0).map(|found| (found, walk.at))
+    walk.fast_directive(0).map(|found| (found, walk.at))
 }
 
-/// The plain way reads these too, only slower: nothing else would show that the short way is never taken.
+/// The plain reader reads these too, only slower: nothing else would show that the fast one is never used.
 #[test]
-fn what_most_lines_have_is_usual() {
+fn what_most_lines_have_is_read_fast() {
     let name = "n".repeat(31);
     for directive in [
         "count#signups=1",
@@ -40,16 +40,16 @@ fn what_most_lines_have_is_usual() {
     ] {
         for behind in ["", " ", " count#more=2"] {
             let line = alloc::format!("{directive}{behind}");
-            let (found, len) = usual(&line).expect(&line);
+            let (found, len) = fast(&line).expect(&line);
             assert_eq!(len, directive.len(), "{line}");
-            let mut walk = Directives::without_quick(line.as_bytes());
+            let mut walk = Directives::without_fast(line.as_bytes());
             assert_eq!((walk.next(), walk.at), (Some(Ok(found)), len), "{line}");
         }
     }
 }
 
 #[test]
-fn what_may_be_refused_is_not_usual() {
+fn what_may_be_refused_is_not_read_fast() {
     for line in [
         "count#heroku.a=1",
         "count#Heroku.a=1",
@@ -74,7 +74,7 @@ fn what_may_be_refused_is_not_usual() {
         "unique#a=1",
         &alloc::format!("source={}", "v".repeat(MAX_TAG_VALUE + 1)),
     ] {
-        assert_eq!(usual(line), None, "{line}");
+        assert_eq!(fast(line), None, "{line}");
     }
 }
 
@@ -174,11 +174,11 @@ proptest! {
     #[test]
     fn fast_is_plain(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..30)) {
         let line = pieces.concat();
-        prop_assert_eq!(all(directives(line.as_bytes())), all(Directives::without_quick(line.as_bytes())), "{}", line);
+        prop_assert_eq!(all(directives(line.as_bytes())), all(Directives::without_fast(line.as_bytes())), "{}", line);
     }
 
     #[test]
     fn fast_is_plain_of_any_octets(line in proptest::collection::vec(any::<u8>(), 0..60)) {
-        prop_assert_eq!(all(directives(&line)), all(Directives::without_quick(&line)));
+        prop_assert_eq!(all(directives(&line)), all(Directives::without_fast(&line)));
     }
 }

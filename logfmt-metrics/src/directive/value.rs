@@ -39,7 +39,7 @@ impl<'a> Directives<'a> {
                 return None;
             }
             self.at = behind + name.len();
-            self.place.pass_token(false);
+            self.state.pass_token(false);
             return Some(Err(Refusal::new(RefusalKind::NoValue, at..self.at)));
         };
         match self.unit(value) {
@@ -48,7 +48,7 @@ impl<'a> Directives<'a> {
             _ if word == Word::Source => None,
             _ => {
                 self.at = value;
-                self.place.pass_token(false);
+                self.state.pass_token(false);
                 let kind = match word {
                     Word::Metric(_) => metric_name(name).err().unwrap_or(RefusalKind::NoValue),
                     _ => tag_key(name).err().unwrap_or(RefusalKind::BadTagValue),
@@ -93,7 +93,7 @@ impl<'a> Directives<'a> {
             Word::Metric(kind) => metric(kind, name, raw, at).map(Directive::Metric),
             Word::Source if raw.is_empty() => {
                 self.at = close.next;
-                self.place.pass_token(true);
+                self.state.pass_token(true);
                 return None;
             }
             _ => self.tag(name, raw, escapes(escape::has_escapes(raw), has_escapes), at).map(Directive::Tag),

@@ -1,6 +1,6 @@
 //! The walk over a line, octet by octet: what is at the start of a word, in a string, or somewhere else.
 //!
-//! Lines without quotes are begun by the fast reader, [`quick`](super::quick).
+//! Lines without quotes are begun by the fast reader, [`fast`](super::fast).
 
 use super::escape::{self, Unit};
 use super::strings::{Shut, Text};
@@ -25,8 +25,8 @@ pub struct Directives<'a> {
     pub(super) at: usize,
     pub(super) tags: usize,
     /// Whether the fast reader reads on.
-    pub(super) is_quick: bool,
-    pub(super) place: Place,
+    pub(super) is_fast: bool,
+    pub(super) state: State,
     /// The string whose text is read now.
     pub(super) string: Option<Text>,
     /// What is not read now, only looked through.
@@ -37,15 +37,15 @@ pub struct Directives<'a> {
     pub(super) is_access_log: Option<bool>,
 }
 
-/// Where the walk is.
+/// What the walk knows of what it has passed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct State {
     /// Whether a directive may begin here.
     pub(super) is_fresh: bool,
     /// Whether punctuation that begins a word is all that keeps one from beginning here.
     pub(super) is_opened: bool,
     /// Whether all octets of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
-    pub(super) is_plain: bool,
+    pub(super) is_prose: bool,
     /// Whether the octet before is a letter, digit or `_`.
     pub(super) is_in_word: bool,
     /// The octet before.
@@ -60,12 +60,12 @@ pub(super) struct Place {
     pub(super) is_object: bool,
 }
 
-impl Place {
+impl State {
     /// The start of a text, `line`'s or a string's.
     pub(super) const START: Self = Self {
         is_fresh: true,
         is_opened: false,
-        is_plain: true,
+        is_prose: true,
         is_in_word: false,
         before: b' ',
         solid: [0; 2],
@@ -79,12 +79,12 @@ impl Place {
         self.before = octet;
         self.is_in_word = is_of_word(octet);
         if octet <= b' ' {
-            (self.is_fresh, self.is_plain, self.is_opened) = (true, true, false);
+            (self.is_fresh, self.is_prose, self.is_opened) = (true, true, false);
             return;
         }
         let is_first = self.solid == [0; 2];
         self.solid = [octet, self.solid[0]];
-        (self.is_fresh, self.is_opened) = (false, is_opening(octet) && self.is_plain);
+        (self.is_fresh, self.is_opened) = (false, is_opening(octet) && self.is_prose);
         match octet {
             b'{' => {
                 self.is_object |= is_first;
@@ -97,14 +97,14 @@ impl Place {
             b'[' => self.brackets = self.brackets.saturating_add(1),
             b']' => self.brackets = self.brackets.saturating_sub(1),
             b'_' | b'-' | b'.' | b'!' | b')' | b'>' | 0x80.. => {}
-            _ => self.is_plain &= is_opening(octet) || octet.is_ascii_alphanumeric(),
+            _ => self.is_prose &= is_opening(octet) || octet.is_ascii_alphanumeric(),
         }
     }
 
     /// Behind something that is read as a whole; what follows at once belongs to another word, or to none.
     pub(super) fn pass_token(&mut self, is_fresh: bool) {
         (self.before, self.solid) = (b'a', [b'a', 0]);
-        (self.is_fresh, self.is_plain, self.is_in_word) = (is_fresh, true, !is_fresh);
+        (self.is_fresh, self.is_prose, self.is_in_word) = (is_fresh, true, !is_fresh);
         self.is_opened = false;
     }
 }
@@ -117,7 +117,7 @@ pub(super) const fn is_opening(octet: u8) -> bool {
 impl<'a> Directives<'a> {
     #[inline]
     pub(super) fn new(line: &'a [u8]) -> Self {
-        // Checked once, so that the parts of it need not be. On other lines nothing is usual.
+        // Checked once, so that the parts of it need not be. Other lines have no fast directive.
         let (has_control, has_quote) = has_control_or_quote(line);
         let text = if has_control { "" } else { str::from_utf8(line).unwrap_or_default() };
         let mut walk = Self {
@@ -125,8 +125,8 @@ impl<'a> Directives<'a> {
             text,
             at: 0,
             tags: 0,
-            is_quick: true,
-            place: Place::START,
+            is_fast: true,
+            state: State::START,
             string: None,
             shut: None,
             is_alone: [false; 2],
@@ -134,15 +134,15 @@ impl<'a> Directives<'a> {
         };
         // What quotes open must be known, and what a first one closes.
         if has_quote {
-            walk.leave_quick(0);
+            walk.leave_fast(0);
         }
         walk
     }
 
     /// The fast reader ends, and the walk goes on from `at`, the start of a word or a separator.
     #[cold]
-    pub(super) fn leave_quick(&mut self, at: usize) {
-        (self.is_quick, self.at, self.place) = (false, at, Place::START);
+    pub(super) fn leave_fast(&mut self, at: usize) {
+        (self.is_fast, self.at, self.state) = (false, at, State::START);
         if at == 0 {
             self.shut_end_of_string();
         }
@@ -150,9 +150,9 @@ impl<'a> Directives<'a> {
 
     /// The walk without the fast reader.
     #[cfg(test)]
-    pub(super) fn without_quick(line: &'a [u8]) -> Self {
+    pub(super) fn without_fast(line: &'a [u8]) -> Self {
         let mut walk = Self::new(line);
-        walk.leave_quick(0);
+        walk.leave_fast(0);
         walk
     }
 
@@ -177,12 +177,12 @@ impl<'a> Directives<'a> {
     #[inline]
     pub(super) fn unit(&self, at: usize) -> Option<Unit> {
         let text = self.line.get(..self.end())?;
-        if self.has_escapes() { escape::escaped(text, at) } else { escape::plain(text, at) }
+        if self.has_escapes() { escape::escaped(text, at) } else { escape::literal(text, at) }
     }
 
-    /// The next item of the rest of the line.
+    /// The next item of the rest of the line, by the plain reader.
     #[inline(never)]
-    pub(super) fn careful(&mut self) -> Option<Result<Directive<'a>, Refusal>> {
+    pub(super) fn plain(&mut self) -> Option<Result<Directive<'a>, Refusal>> {
         loop {
             let Some(unit) = self.unit(self.at) else {
                 if self.leave() {
@@ -191,7 +191,7 @@ impl<'a> Directives<'a> {
                 self.at = self.line.len();
                 return None;
             };
-            if !self.place.is_in_word
+            if !self.state.is_in_word
                 && matches!(unit.octet, b'c' | b'm' | b's' | b't')
                 && let Some((word, behind)) = self.word(unit.at)
             {
@@ -213,7 +213,7 @@ impl<'a> Directives<'a> {
 
     /// What is to be said of the word at `at`; if nothing, the walk is behind it.
     fn word_at(&mut self, word: Word, at: usize, behind: usize) -> Option<Result<Directive<'a>, Refusal>> {
-        if self.place.is_fresh
+        if self.state.is_fresh
             && self.shut.is_none()
             && let Some(item) = self.directive(word, at, behind)
         {
@@ -222,9 +222,9 @@ impl<'a> Directives<'a> {
         let is_named = || self.unit(behind).is_some_and(|unit| is_of_name(unit.octet));
         let refused = match (word, &self.shut) {
             (Word::Metric(_), Some(shut)) if is_named() => Some(shut.kind),
-            (Word::Metric(_), None) if !self.place.is_fresh && is_named() => Some(RefusalKind::Misplaced),
+            (Word::Metric(_), None) if !self.state.is_fresh && is_named() => Some(RefusalKind::Misplaced),
             // Without its tag the metric beside it would be counted in another stream.
-            (Word::Tag, None) if self.place.is_opened && is_named() => Some(RefusalKind::Misplaced),
+            (Word::Tag, None) if self.state.is_opened && is_named() => Some(RefusalKind::Misplaced),
             _ => None,
         };
         let token = at..if refused.is_some() { self.loose_end(behind) } else { behind };
@@ -257,7 +257,7 @@ impl<'a> Directives<'a> {
                 // What it stands before is no quote.
                 b'\\' => {
                     let behind = self.unit(unit.next).filter(|behind| matches!(behind.octet, b'"' | b'\'' | b'\\'));
-                    self.place.pass(b'\\');
+                    self.state.pass(b'\\');
                     self.at = behind.map_or(unit.next, |behind| behind.next);
                     return;
                 }
@@ -271,8 +271,8 @@ impl<'a> Directives<'a> {
     /// Behind this octet. What is only looked through opens no braces.
     fn pass(&mut self, octet: u8) {
         match self.shut {
-            Some(_) => self.place.is_in_word = is_of_word(octet),
-            None => self.place.pass(octet),
+            Some(_) => self.state.is_in_word = is_of_word(octet),
+            None => self.state.pass(octet),
         }
     }
 }
@@ -282,13 +282,13 @@ impl<'a> Iterator for Directives<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_quick {
-            let found = self.quick();
-            if found.is_some() || self.is_quick {
+        if self.is_fast {
+            let found = self.fast();
+            if found.is_some() || self.is_fast {
                 return found.map(Ok);
             }
         }
-        self.careful()
+        self.plain()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -42,7 +42,7 @@ impl Word {
 
 /// The word that these octets begin with, each with what ends it.
 #[inline]
-pub(super) const fn usual_word(octets: [u8; 8]) -> Option<Word> {
+pub(super) const fn fast_word(octets: [u8; 8]) -> Option<Word> {
     const fn octets_of<const N: usize>(text: &[u8; N]) -> u64 {
         let (mut octets, mut nth) = (0, N);
         while nth > 0 {

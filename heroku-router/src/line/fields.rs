@@ -1,7 +1,7 @@
 //! The fields of a router line, one after another.
 
-use crate::expected::Ends;
-use crate::layout::{Layout, Zone};
+use crate::line::fast::Ends;
+use crate::line::layout::{Layout, Quote, Zone};
 use alloc::{borrow::Cow, vec::Vec};
 use core::{fmt, iter::FusedIterator};
 use logfmt_metrics::{Pair, Pairs, pairs};
@@ -28,14 +28,6 @@ pub struct Field<'a> {
     zone: Zone,
     offset: usize,
     value_offset: usize,
-}
-
-/// How a value stands in the line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Quote {
-    None,
-    Closed,
-    Open,
 }
 
 impl<'a> Field<'a> {
@@ -174,12 +166,12 @@ enum Rest<'a> {
     /// Pairs of the tail, whose offsets count from the number.
     Pairs(Pairs<'a>, usize),
     /// All of the line.
-    Plain(Plain<'a>),
+    Walk(Walk<'a>),
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(line: &'a [u8], layout: Layout) -> Self {
-        Self { line, ends: Ends::NONE, nth: 0, at: 0, rest: Rest::Plain(Plain::new(line, layout)) }
+        Self { line, ends: Ends::NONE, nth: 0, at: 0, rest: Rest::Walk(Walk::new(line, layout)) }
     }
 
     #[inline]
@@ -200,7 +192,7 @@ impl<'a> Fields<'a> {
         match &mut self.rest {
             Rest::Tail => None,
             Rest::Pairs(pairs, base) => pairs.next().map(|pair| Field::of(&pair, *base, Zone::Numbers)),
-            Rest::Plain(plain) => plain.next(),
+            Rest::Walk(walk) => walk.next(),
         }
     }
 }
@@ -242,7 +234,7 @@ impl<'a> Field<'a> {
 
 /// The plain walk, of lines of every generation. What [`Ends`] tell is tested against it.
 #[derive(Clone)]
-struct Plain<'a> {
+struct Walk<'a> {
     line: &'a [u8],
     layout: Layout,
     /// How many fields of the layout's old head are out.
@@ -253,7 +245,7 @@ struct Plain<'a> {
     end: usize,
 }
 
-impl<'a> Plain<'a> {
+impl<'a> Walk<'a> {
     fn new(line: &'a [u8], layout: Layout) -> Self {
         let base = layout.old.map_or(0, |old| old.end as usize);
         let mut fields = Self { line, layout, head: 0, pairs: pairs(&[]), base, end: base };

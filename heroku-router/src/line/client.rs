@@ -1,4 +1,4 @@
-use crate::name::Name;
+use crate::line::name::Name;
 use core::fmt;
 
 /// What the client of a request sent: [`RouterLine::client`](crate::RouterLine::client). Any octets, to be escaped where
@@ -93,7 +93,7 @@ impl fmt::Debug for Client<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::RouterLine;
+    use crate::line::RouterLine;
 
     #[test]
     fn debug_shows_what_is_there() {

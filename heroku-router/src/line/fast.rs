@@ -1,12 +1,10 @@
-//! The fast reader, of lines as routers write them today. All others are [`Plain`]'s.
-//!
-//! [`Plain`]: crate::plain::Plain
+//! The fast reader, of lines as routers write them today. All others are the plain reader's.
 
-use crate::Code;
-use crate::fields::Quote;
-use crate::layout::Zone;
-use crate::name::Name;
-use crate::word::{is_vchars, last_bare, last_digits, text_end, vchars_end, word_end};
+use crate::code::Code;
+use crate::line::layout::{Quote, Zone};
+use crate::line::name::Name;
+use crate::line::words::{is_vchars, last_bare, last_digits, text_end, vchars_end, word_end};
+use crate::value::{flag, number};
 use logfmt_metrics::{Pair, pairs};
 use memchr::{memchr, memchr2, memmem, memrchr};
 
@@ -28,9 +26,9 @@ use memchr::{memchr, memchr2, memmem, memrchr};
 /// add to them when both are whole. So of 224 octets some 110 are read, in two chains that do not wait for each other, and
 /// no branch depends on how many digits a number has.
 ///
-/// [`Layout`]: crate::layout::Layout
+/// [`Layout`]: crate::line::layout::Layout
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Expected {
+pub(crate) struct Fast {
     /// Or `NO_BYTES`.
     bytes: u64,
     /// Milliseconds, or `NONE`.
@@ -58,7 +56,7 @@ enum Tail {
     Https,
     /// ` protocol=http2.0 tls=true tls_version=tls1.3`, whatever the versions are.
     Versions,
-    /// Any other of [`Expected`]'s.
+    /// Any other of [`Fast`]'s.
     Other,
 }
 
@@ -67,7 +65,7 @@ const NONE: u32 = u32::MAX;
 /// Lines that say this are the plain reader's.
 const NO_BYTES: u64 = u64::MAX;
 
-impl Expected {
+impl Fast {
     /// `line` is shorter than 4 GiB.
     #[inline]
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
@@ -112,7 +110,7 @@ impl Expected {
     }
 
     #[inline]
-    pub(crate) fn method<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn method<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         line.get(self.method as usize..self.front_end()).filter(|method| !method.is_empty())
     }
 
@@ -123,7 +121,7 @@ impl Expected {
     }
 
     #[inline]
-    pub(crate) fn dyno<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn dyno<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         let start = self.quote as usize + b"\" dyno=".len();
         line.get(start..self.dyno_end as usize).filter(|dyno| !dyno.is_empty())
     }
@@ -150,14 +148,14 @@ impl Expected {
 
     /// As it stands: it has three octets, and `desc` follows it.
     #[inline]
-    pub(crate) fn code_text<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn code_text<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         self.code?;
         let end = self.desc as usize - b" desc=\"".len();
         line.get(end - 3..end)
     }
 
     #[inline]
-    pub(crate) fn desc<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn desc<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         self.code?;
         let text = line.get(self.desc as usize..)?;
         text.get(..memchr(b'"', text)?).filter(|desc| !desc.is_empty())
@@ -212,8 +210,28 @@ impl Expected {
         Some(ends)
     }
 
-    /// The value of any field but the client's. No line has another than [`Expected`] shows.
+    /// The value of any field but the client's. A line has no others than [`Fast`] shows.
+    ///
+    /// `name` is a constant where this is called, so that one arm is left.
+    #[inline(always)]
     pub(crate) fn value<'a>(&self, line: &'a [u8], name: Name) -> Option<&'a [u8]> {
+        match name {
+            Name::At => self.at(line).or_else(|| self.searched(line, name)),
+            Name::Code => self.code_text(line),
+            Name::Desc => self.desc(line),
+            Name::Method => self.method(line),
+            Name::Dyno => self.dyno(line),
+            Name::Protocol => self.protocol(line).or_else(|| self.searched(line, name)),
+            Name::TlsVersion => self.tls_version(line),
+            _ => self.searched(line, name),
+        }
+    }
+
+    pub(crate) fn tls(&self, line: &[u8]) -> Option<bool> {
+        self.searched(line, Name::Tls).and_then(|value| flag(value).ok())
+    }
+
+    fn searched<'a>(&self, line: &'a [u8], name: Name) -> Option<&'a [u8]> {
         self.pair(line, name).and_then(|pair| pair.value()).filter(|value| !value.is_empty())
     }
 
@@ -222,7 +240,7 @@ impl Expected {
     }
 
     fn pair<'a>(&self, line: &'a [u8], name: Name) -> Option<Pair<'a>> {
-        let part = match name.place() {
+        let part = match name.zone() {
             Zone::Front => line.get(..self.front_end()),
             Zone::Middle => None,
             Zone::Numbers => line.get(self.quote as usize + 1..),
@@ -232,7 +250,7 @@ impl Expected {
 
     /// `at`, where nothing stands before it. What follows it is known, and so where it ends.
     #[inline]
-    pub(crate) fn at<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn at<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         // Whatever its four octets are: a line with more in front of the method is longer there.
         if self.method as usize == b"at=info method=".len() {
             return line.get(3..7);
@@ -246,7 +264,7 @@ impl Expected {
 
     /// `protocol`, where it stands behind the numbers at once.
     #[inline]
-    pub(crate) fn protocol<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn protocol<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         let tail = line.get(self.tail as usize..)?;
         match self.tail_kind {
             Tail::Https => tail.last_chunk().map(|protocol: &[u8; 5]| &protocol[..]),
@@ -263,7 +281,7 @@ impl Expected {
 
     /// `tls_version`, behind the protocol's own or, in Private Spaces, before it.
     #[inline]
-    pub(crate) fn tls_version<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+    fn tls_version<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         match self.tail_kind {
             Tail::Https => None,
             Tail::Versions => line.last_chunk().map(|version: &[u8; 6]| &version[..]),
@@ -314,7 +332,7 @@ fn strip_other_tail(line: &[u8]) -> Option<&[u8]> {
     is_tail(line, tail).then(|| line.get(..tail)).flatten()
 }
 
-/// Whether the rest of the line is a tail as [`Expected`] has it.
+/// Whether the rest of the line is a tail as [`Fast`] has it.
 fn is_tail(line: &[u8], tail: usize) -> bool {
     let word_behind = |at: usize, name: &[u8]| {
         let value = line.get(at..)?.starts_with(name).then_some(at + name.len())?;
@@ -367,7 +385,7 @@ impl Ends {
     #[inline]
     pub(crate) fn get(&self, nth: u8) -> Option<(&'static [u8], Zone, Quote, usize)> {
         let (name, known, quote) = Self::NAMES.get(usize::from(nth)).filter(|_| nth < self.count)?;
-        Some((name, known.place(), *quote, *self.ends.get(usize::from(nth))? as usize))
+        Some((name, known.zone(), *quote, *self.ends.get(usize::from(nth))? as usize))
     }
 }
 
@@ -510,7 +528,7 @@ fn strip_bytes(text: &[u8]) -> Option<(u64, &[u8])> {
 #[inline(never)]
 fn strip_many_bytes(text: &[u8]) -> Option<(u64, &[u8])> {
     let (rest, digits) = text.split_at(memrchr(b'=', text)? + 1);
-    let number = crate::platform::number(digits).ok().filter(|&number| number != NO_BYTES)?;
+    let number = number(digits).ok().filter(|&number| number != NO_BYTES)?;
     Some((number, strip(rest, b" bytes=")?))
 }
 

@@ -1,11 +1,11 @@
-//! The fast reader of lines without quotes: it jumps from one `=` or `#` to the next, and takes the directives that are as
-//! most are. At the first that is not, it leaves the rest of the line to the walk.
+//! The fast reader of lines without quotes: it jumps from one `=` or `#` to the next, and takes directives of the common
+//! shape. At the first one of another shape it leaves the rest of the line to the plain walk.
 
 use super::walk::Directives;
-use super::word::{Before, Word, usual_word, word_before};
+use super::word::{Before, Word, fast_word, word_before};
 use super::{Directive, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag};
 use crate::lanes::{are_of_name, equals_or_space, space_before_hash};
-use crate::number::short_number;
+use crate::number::fast_number;
 use crate::pairs::{equals_or_hash, value_or_hash_end};
 use metric_model::Kind;
 
@@ -25,19 +25,19 @@ impl<'a> Directives<'a> {
         self.text.is_empty() && crate::colour::maybe(self.line)
     }
 
-    /// The next directive; `None` when the line has none further on, or when [`careful`](Self::careful) is to go on from
+    /// The next directive; `None` when the line has none further on, or when [`plain`](Self::plain) is to go on from
     /// where the walk is then.
     #[inline]
-    pub(super) fn quick(&mut self) -> Option<Directive<'a>> {
+    pub(super) fn fast(&mut self) -> Option<Directive<'a>> {
         // One directive often follows another. Any other is tried once its word was found.
         let tried = self.at + usize::from(self.line.get(self.at) == Some(&b' '));
-        if let Some(found) = self.usual(tried) {
+        if let Some(found) = self.fast_directive(tried) {
             return Some(found);
         }
         self.at = self.find()?;
-        let found = self.usual(self.at);
+        let found = self.fast_directive(self.at);
         if found.is_none() {
-            self.leave_quick(self.at);
+            self.leave_fast(self.at);
         }
         found
     }
@@ -51,24 +51,24 @@ impl<'a> Directives<'a> {
         }
         let mut from = self.at;
         loop {
-            let place = equals_or_hash(line, from);
-            let Some(&octet) = line.get(place) else {
+            let sign = equals_or_hash(line, from);
+            let Some(&octet) = line.get(sign) else {
                 self.at = line.len();
                 return None;
             };
-            let before = &line[self.at..place];
+            let before = &line[self.at..sign];
             match word_before(before, octet) {
                 Some(Before::Alone(start)) => return Some(self.at + start),
                 Some(Before::Behind) => {
-                    self.leave_quick(self.at + word_start(before));
+                    self.leave_fast(self.at + word_start(before));
                     return None;
                 }
-                None if octet == b'#' => from = place + 1,
+                None if octet == b'#' => from = sign + 1,
                 None => {
                     // The value: no directive can be used that is in it, but each is to be refused.
-                    let end = value_or_hash_end(line, place + 1);
+                    let end = value_or_hash_end(line, sign + 1);
                     if line.get(end) == Some(&b'#') {
-                        self.leave_quick(self.at + word_start(before));
+                        self.leave_fast(self.at + word_start(before));
                         return None;
                     }
                     (self.at, from) = (end, end);
@@ -77,29 +77,29 @@ impl<'a> Directives<'a> {
         }
     }
 
-    /// The directive that begins at `at`, the start of a word, if it is as most are: a name of up to 31 octets, a bare value,
+    /// The directive that begins at `at`, the start of a word, if it has the common shape: a name of up to 31 octets, a bare value,
     /// nothing to refuse. `None` is no judgement.
     #[inline(always)]
-    pub(super) fn usual(&mut self, at: usize) -> Option<Directive<'a>> {
+    pub(super) fn fast_directive(&mut self, at: usize) -> Option<Directive<'a>> {
         let rest = self.text.get(at..)?;
-        let word = usual_word(*rest.as_bytes().first_chunk()?)?;
+        let word = fast_word(*rest.as_bytes().first_chunk()?)?;
         match word {
-            Word::Metric(kind) => self.usual_metric(kind, rest, word.len()),
-            Word::Source => self.usual_tag("source", rest, word.len() + 1),
+            Word::Metric(kind) => self.fast_metric(kind, rest, word.len()),
+            Word::Source => self.fast_tag("source", rest, word.len() + 1),
             Word::Tag => {
                 let behind = rest.get(word.len()..)?;
                 let key = behind.get(..equals_or_space(behind.as_bytes())?)?;
                 if !are_of_name(key.as_bytes()) || key.is_empty() {
                     return None;
                 }
-                self.usual_tag(key, rest, word.len() + key.len() + 1)
+                self.fast_tag(key, rest, word.len() + key.len() + 1)
             }
         }
     }
 
     /// `rest` begins with the directive; its name begins at `start`.
     #[inline(always)]
-    fn usual_metric(&mut self, kind: Kind, rest: &'a str, start: usize) -> Option<Directive<'a>> {
+    fn fast_metric(&mut self, kind: Kind, rest: &'a str, start: usize) -> Option<Directive<'a>> {
         let offset = self.line.len() - rest.len();
         let behind = rest.get(start..)?;
         let (name, behind) = behind.split_at_checked(equals_or_space(behind.as_bytes())?)?;
@@ -108,23 +108,23 @@ impl<'a> Directives<'a> {
         if !are_of_name(name.as_bytes()) || matches!(name.as_bytes(), [] | [b'h' | b'H', ..]) {
             return None;
         }
-        let (value, behind) = short_number(self.line, value)?;
+        let (value, behind) = fast_number(self.line, value)?;
         self.at = self.line.len() - behind.len();
         Some(Directive::Metric(Metric { kind, name, value, offset }))
     }
 
     /// `rest` begins with the directive; its value begins at `start`, behind a `=` if it has one.
     #[inline]
-    fn usual_tag(&mut self, key: &'a str, rest: &'a str, start: usize) -> Option<Directive<'a>> {
+    fn fast_tag(&mut self, key: &'a str, rest: &'a str, start: usize) -> Option<Directive<'a>> {
         let offset = self.line.len() - rest.len();
         let value = rest.get(start..)?;
         let value = value.get(..space_before_hash(value.as_bytes())?)?;
         // Behind a letter or digit there is nothing that could stand behind the value and be no part of it.
-        let is_usual = rest.as_bytes().get(start - 1) == Some(&b'=')
+        let is_common = rest.as_bytes().get(start - 1) == Some(&b'=')
             && (1..=MAX_TAG_VALUE).contains(&value.len())
             && value.as_bytes().last().is_some_and(|last| last.is_ascii_alphanumeric() || *last >= 0x80)
             && self.tags < MAX_TAGS;
-        if !is_usual {
+        if !is_common {
             return None;
         }
         self.tags += 1;

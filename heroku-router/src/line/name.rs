@@ -1,4 +1,4 @@
-use crate::layout::Zone;
+use crate::line::layout::Zone;
 
 /// The names that routers write; `web` is `Dyno`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,7 +109,7 @@ impl Name {
     }
 
     /// Where routers write it.
-    pub(crate) const fn place(self) -> Zone {
+    pub(crate) const fn zone(self) -> Zone {
         match self {
             Self::Sock | Self::At | Self::Code | Self::Desc | Self::Cause | Self::Method => Zone::Front,
             Self::Path | Self::Host | Self::RequestId | Self::Fwd => Zone::Middle,

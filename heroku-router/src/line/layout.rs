@@ -1,6 +1,6 @@
 //! Where in a router line the platform speaks, and where the client.
 
-use crate::Code;
+use crate::code::Code;
 use core::ops::Range;
 use logfmt_metrics::{Pair, pairs};
 use memchr::{memchr, memmem, memrchr};
@@ -54,6 +54,14 @@ pub(crate) enum Zone {
     Numbers,
 }
 
+/// How a value stands in the line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Quote {
+    None,
+    Closed,
+    Open,
+}
+
 /// A quoted value of the client's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span {
@@ -96,7 +104,7 @@ impl Layout {
         layout.front = path.offset() as u32;
 
         let is_misdirected = code.and_then(Code::parse) == Some(Code::MISDIRECTED);
-        let middle = Middle::of(line, if is_misdirected { misdirected_numbers(line) } else { None });
+        let middle = ClientPart::of(line, if is_misdirected { misdirected_numbers(line) } else { None });
         let path_span = path.is_quoted().then(|| middle.path(&path, &mut layout.is_garbled));
         let behind_path = path_span.map_or(path.range().end, |span| span.behind());
         let fwd_span = middle.fwd(behind_path, &mut layout.is_garbled);
@@ -116,14 +124,14 @@ impl Layout {
         self.is_whole && zone == Zone::Middle
     }
 
-    /// Whether a name that routers write in `place` cannot be told, in `zone`, from what a client wrote.
-    pub(crate) fn is_misplaced(&self, place: Zone, zone: Zone, line: &[u8]) -> bool {
-        let stands_elsewhere = match place {
+    /// Whether a name that routers write in `home` cannot be told, in `zone`, from what a client wrote.
+    pub(crate) fn is_misplaced(&self, home: Zone, zone: Zone, line: &[u8]) -> bool {
+        let stands_elsewhere = match home {
             Zone::Front => self.front_stands,
             Zone::Middle => false,
             Zone::Numbers => (self.numbers as usize) < line.len(),
         };
-        let is_of_platform = place != Zone::Middle;
+        let is_of_platform = home != Zone::Middle;
         zone == Zone::Middle && is_of_platform && (self.is_whole || (self.is_garbled && stands_elsewhere))
     }
 
@@ -168,7 +176,7 @@ fn misdirected_numbers(line: &[u8]) -> Option<usize> {
 }
 
 /// What the spans of the client's words are found by.
-struct Middle<'a> {
+struct ClientPart<'a> {
     line: &'a [u8],
     /// The last quote before the numbers.
     last_quote: Option<usize>,
@@ -178,7 +186,7 @@ struct Middle<'a> {
     numbers: usize,
 }
 
-impl<'a> Middle<'a> {
+impl<'a> ClientPart<'a> {
     fn of(line: &'a [u8], misdirected: Option<usize>) -> Self {
         let end = misdirected.unwrap_or(line.len());
         let last_quote = memrchr(b'"', &line[..end]);
@@ -365,7 +373,7 @@ impl Old {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Fields;
+    use crate::line::fields::Fields;
 
     /// Name and value of each field.
     fn read(line: &str) -> Vec<(String, Option<String>)> {

@@ -1,4 +1,4 @@
-//! The header in the shape that Heroku writes it, read by words of eight octets.
+//! The fast reader of headers, in the shape that Heroku writes them, by words of eight octets.
 //!
 //! ```text
 //! <158>1 2026-03-14T09:00:00.000000+00:00 host heroku router - at=info ...
@@ -6,13 +6,13 @@
 //!
 //! Nearly every frame of a drain has this shape: PRI of two or three digits, VERSION 1, a time in UTC with six digits of
 //! fraction, short names in ASCII. So nothing need be searched up to the names, and the digits of the time stand at fixed
-//! places: it is compared with a pattern as a whole, and its numbers are taken out of words by multiplication. The names
+//! offsets: it is compared with a pattern as a whole, and its numbers are taken out of words by multiplication. The names
 //! of the router are compared as a whole too; of others only the spaces are looked for, all at once. There are few
 //! branches, and those that are there mostly go one way.
 //!
-//! This reader knows two answers: what the rules of [`header`](crate::header) would have read, or nothing. Whatever is not
-//! as expected, be it wrong or merely rare, goes to the rules; they know all shapes, and alone they tell errors. The tests
-//! below hold the two against each other.
+//! It answers what the plain reader, [`header`](crate::header), would have read, or nothing. Whatever has another shape, be
+//! it wrong or merely rare, goes to the plain reader, which knows all shapes and alone tells errors. The tests below hold the
+//! two against each other.
 //!
 //! It is inlined into its callers by order, so that what a caller does not ask for is not computed: most of a frame.
 
@@ -25,11 +25,11 @@ use crate::timestamp::{Timestamp, days, days_in};
 const HOSTNAME_WORDS: usize = 8;
 const NAME_WORDS: usize = 4;
 
-/// All of the header, and how long it is; `None` where it has another shape.
+/// All of the header, and how long it is; `None` if it has another shape.
 ///
 /// `minute` reads the front half of the time, `2026-03-14T09:00`, as the microsecond in which that minute begins.
 #[inline(always)]
-pub(crate) fn usual(input: &[u8], minute: impl FnOnce(&[u8; 16]) -> Option<i64>) -> Option<(Fields, usize)> {
+pub(crate) fn header(input: &[u8], minute: impl FnOnce(&[u8; 16]) -> Option<i64>) -> Option<(Fields, usize)> {
     let (pri, time) = pri_and_version(u64::from_le_bytes(*input.first_chunk()?))?;
     let (text, rest) = input.get(time..)?.split_first_chunk::<32>()?;
     let (front, back) = (text.first_chunk()?, text.last_chunk()?);
@@ -243,28 +243,29 @@ fn spaces(word: u128) -> u128 {
 mod tests {
     use super::*;
     use crate::frame::without_line_end;
-    use crate::header::{Parsed, header};
+    use crate::header;
+    use crate::parsed::Parsed;
     use crate::timestamp::date_time;
     use alloc::string::String;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
-    /// What the rules read, where they read a header that is text.
-    fn by_rules(line: &[u8]) -> Option<(Fields, usize)> {
+    /// What the plain reader reads, if that is a header of text.
+    fn plain(line: &[u8]) -> Option<(Fields, usize)> {
         let input = without_line_end(line);
-        let Parsed { value, rest } = header(input).ok()?;
+        let Parsed { value, rest } = header::header(input).ok()?;
         let len = input.len() - rest.len();
         core::str::from_utf8(&input[..len]).ok().map(|_| (value, len))
     }
 
-    /// Whether it is read here, and if so as by the rules.
+    /// Whether the fast reader reads it, and if so as the plain one.
     fn agrees(line: &[u8]) -> bool {
-        let read = usual(line, minute_start);
-        assert!(read.is_none() || read == by_rules(line), "{}", line.escape_ascii());
+        let read = super::header(line, minute_start);
+        assert!(read.is_none() || read == plain(line), "{}", line.escape_ascii());
         read.is_some()
     }
 
-    const USUAL: [&[u8]; 10] = [
+    const SHAPES: [&[u8]; 10] = [
         b"<158>1 2026-03-14T09:00:00.000000+00:00 host heroku router - at=info method=GET",
         b"<45>1 2024-02-29T23:59:59.999999+00:00 host heroku web.12 - State changed from starting to up\n",
         b"<190>1 1969-12-31T00:00:00.000001+00:00 host app web.1 - ",
@@ -278,25 +279,26 @@ mod tests {
     ];
 
     #[test]
-    fn the_usual_shapes_are_read_here() {
-        let read: Vec<bool> = USUAL.iter().map(|line| agrees(line)).collect();
+    fn herokus_shapes_are_read_fast() {
+        let read: Vec<bool> = SHAPES.iter().map(|line| agrees(line)).collect();
         // The fourth has a PRI of four digits.
         assert_eq!(read, [true, true, true, false, true, true, true, true, true, true]);
     }
 
     #[test]
-    fn traffic_is_read_here() {
+    fn traffic_is_read_fast() {
         let haystack = testkit::traffic::Traffic::new(5).generate();
         let frames: Vec<_> = crate::Frames::new(haystack.body()).flatten().collect();
         assert_eq!(frames.len() as u64, haystack.truth().lines);
         assert!(frames.iter().all(|raw| agrees(raw.bytes())));
-        let router = frames.iter().filter(|raw| usual(raw.bytes(), minute_start).is_some_and(|(read, _)| read.router));
+        let router =
+            frames.iter().filter(|raw| super::header(raw.bytes(), minute_start).is_some_and(|(read, _)| read.router));
         assert_eq!(router.count() as u64, haystack.truth().router_lines);
     }
 
     #[test]
-    fn every_octet_may_be_another() {
-        for line in USUAL {
+    fn fast_is_plain_whatever_byte_changes() {
+        for line in SHAPES {
             let mut line = line.to_vec();
             for at in 0..line.len() {
                 let octet = line[at];
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_any_length() {
+    fn fast_is_plain_of_names_of_any_length() {
         for (host, app) in
             (0..72).flat_map(|host| [0, 1, 5, 7, 8, 9, 14, 15, 16, 31, 32, 33, 49].map(|app| (host, app)))
         {
@@ -332,21 +334,21 @@ mod tests {
     }
 
     #[test]
-    fn minutes_are_those_of_the_rules() {
+    fn fast_is_plain_of_all_minutes() {
         for year in [0, 1, 4, 99, 100, 400, 1582, 1899, 1900, 1969, 1970, 2000, 2023, 2024, 2100, 9999] {
             for (month, day) in (0..=19).flat_map(|month| (0..=39).map(move |day| (month, day))) {
                 for (hour, minute) in [(0, 0), (9, 59), (19, 60), (23, 59), (24, 0), (29, 7)] {
                     let text = alloc::format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}");
-                    let by_rules = date_time(alloc::format!("{text}:00Z").as_bytes()).ok().map(|parsed| parsed.value);
+                    let plain = date_time(alloc::format!("{text}:00Z").as_bytes()).ok().map(|parsed| parsed.value);
                     let read = minute_start(text.as_bytes().first_chunk().expect("16 octets"));
-                    assert_eq!(read, by_rules.map(Timestamp::unix_micros), "{text}");
+                    assert_eq!(read, plain.map(Timestamp::unix_micros), "{text}");
                 }
             }
         }
     }
 
     #[test]
-    fn the_corpus_is_read_as_by_the_rules() {
+    fn fast_is_plain_in_the_corpus() {
         let Some(folder) = testkit::corpus() else { return };
         let mut lines = 0;
         for file in std::fs::read_dir(folder).expect("it can be listed").flatten() {
@@ -369,7 +371,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn almost_usual_lines_are_read_as_by_the_rules(
+        fn fast_is_plain(
             line in "<[0-9]{1,4}>[0-2] [12][09][0-9]{2}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{5,7}(Z|[+-]0[01]:00|\\+00:00) (host|[a-z.!]{1,40}|) (heroku|app|[!-~]{0,9}) (router|web\\.[0-9]{1,3}|[a-z!.\u{e9}]{0,20})( -| [!-~]{0,34})?( .{0,20})?\n?",
             changes in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof!["[ !0-9:T+<>-]", "."]), 0..3),
         ) {

@@ -1,13 +1,10 @@
-//! The plain reader of lines of every generation: each field is walked past once. What [`Expected`] reads is tested
-//! against it.
-//!
-//! [`Expected`]: crate::expected::Expected
+//! The plain reader of lines of every generation: each field is walked past once. The fast reader is tested against it.
 
-use crate::fields::Quote;
-use crate::layout::{Layout, Zone};
-use crate::name::Name;
-use crate::value::{code, flag, milliseconds, status};
-use crate::{Field, FieldRefusal, FieldRefusalKind, Fields, platform};
+use crate::error::{FieldRefusal, FieldRefusalKind};
+use crate::line::fields::{Field, Fields};
+use crate::line::layout::{Layout, Quote, Zone};
+use crate::line::name::Name;
+use crate::value::{code, flag, milliseconds, number, status};
 
 /// Where the fields of a line stand, all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,10 +57,10 @@ impl Table {
             }
             return;
         };
-        let (place, zone, nth) = (name.place(), field.zone(), name as usize);
+        let (home, zone, nth) = (name.zone(), field.zone(), name as usize);
         let (Some(slot), Some(slot_zone)) = (self.slots.get_mut(nth), zones.get_mut(nth)) else { return };
-        let is_better = place == Zone::Numbers && zone == Zone::Numbers && *slot_zone == Zone::Middle;
-        if (*slot != Slot::ABSENT && !is_better) || layout.is_misplaced(place, zone, line) {
+        let is_better = home == Zone::Numbers && zone == Zone::Numbers && *slot_zone == Zone::Middle;
+        if (*slot != Slot::ABSENT && !is_better) || layout.is_misplaced(home, zone, line) {
             return;
         }
         *slot = Slot { start: field.value_offset() as u32, len: value.len() as u32 };
@@ -85,7 +82,7 @@ impl Table {
     }
 
     /// Reads a value; one that is cut off is none.
-    pub(crate) fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
+    fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
         if self.is_open(name) { None } else { self.value(line, name).and_then(|value| rule(value).ok()) }
     }
 
@@ -120,10 +117,10 @@ impl Table {
         }
         match name {
             Name::Connect | Name::Service | Name::Wait => milliseconds(value).err(),
-            Name::Queue | Name::Bytes => platform::number(value).err(),
+            Name::Queue | Name::Bytes => number(value).err(),
             Name::Status => status(value).err(),
             Name::Tls => flag(value).err(),
-            Name::Code => code(value).is_none().then_some(FieldRefusalKind::BadCode),
+            Name::Code => code(value).err(),
             _ => None,
         }
     }
@@ -143,50 +140,73 @@ impl Table {
     }
 }
 
-/// What a view keeps of a [`Table`], so that it stays small: the fields that metrics are made of.
+/// What a view keeps of a [`Table`], so that it stays small: the fields that metrics are made of. Of others it makes the
+/// table again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Plain {
-    pub(crate) code: Kept,
-    pub(crate) desc: Kept,
-    pub(crate) method: Kept,
-    pub(crate) dyno: Kept,
-    pub(crate) connect: Kept,
-    pub(crate) service: Kept,
-    pub(crate) status: Kept,
-    pub(crate) bytes: Kept,
+    code: Slot,
+    desc: Slot,
+    method: Slot,
+    dyno: Slot,
+    connect: Slot,
+    service: Slot,
+    status: Slot,
+    bytes: Slot,
     pub(crate) has_refusals: bool,
     pub(crate) is_cut: bool,
 }
-
-/// A value that is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Kept(Slot);
 
 impl Plain {
     /// `None` when it is no router line.
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
         let table = Table::of(line);
         let tells = [Name::Code, Name::Method, Name::Path, Name::Status];
-        let keep = |name| Kept(table.slot(name));
         // Of a number that is cut off there is no value.
-        let keep_number = |name| Kept(if table.is_open(name) { Slot::ABSENT } else { table.slot(name) });
+        let number = |name| if table.is_open(name) { Slot::ABSENT } else { table.slot(name) };
         tells.into_iter().any(|name| table.value(line, name).is_some()).then(|| Self {
-            code: keep(Name::Code),
-            desc: keep(Name::Desc),
-            method: keep(Name::Method),
-            dyno: keep(Name::Dyno),
-            connect: keep_number(Name::Connect),
-            service: keep_number(Name::Service),
-            status: keep_number(Name::Status),
-            bytes: keep_number(Name::Bytes),
+            code: table.slot(Name::Code),
+            desc: table.slot(Name::Desc),
+            method: table.slot(Name::Method),
+            dyno: table.slot(Name::Dyno),
+            connect: number(Name::Connect),
+            service: number(Name::Service),
+            status: number(Name::Status),
+            bytes: number(Name::Bytes),
             has_refusals: table.has_refusals(line),
             is_cut: table.is_cut(line),
         })
     }
-}
 
-impl Kept {
-    pub(crate) fn value(self, line: &[u8]) -> Option<&[u8]> {
-        self.0.value(line)
+    /// The value of a field; an empty one is absent.
+    #[inline]
+    pub(crate) fn value<'a>(&self, line: &'a [u8], name: Name) -> Option<&'a [u8]> {
+        match self.kept(name) {
+            Some(slot) => slot.value(line),
+            None => Table::of(line).value(line, name),
+        }
+    }
+
+    /// Reads a value; a number or flag that is cut off is none.
+    #[inline]
+    pub(crate) fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
+        match self.kept(name) {
+            Some(slot) => slot.value(line).and_then(|value| rule(value).ok()),
+            None => Table::of(line).read(line, name, rule),
+        }
+    }
+
+    #[inline]
+    const fn kept(&self, name: Name) -> Option<Slot> {
+        Some(match name {
+            Name::Code => self.code,
+            Name::Desc => self.desc,
+            Name::Method => self.method,
+            Name::Dyno => self.dyno,
+            Name::Connect => self.connect,
+            Name::Service => self.service,
+            Name::Status => self.status,
+            Name::Bytes => self.bytes,
+            _ => return None,
+        })
     }
 }

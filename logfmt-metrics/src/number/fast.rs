@@ -127,26 +127,26 @@ fn unit(text: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{any_number, number_in, short_number};
+    use super::super::{fast_number, number_in, plain_number};
     use super::*;
     use proptest::prelude::*;
 
     /// In a line, with something before it and behind it, and alone.
     fn agrees(text: &str) {
-        let plain = any_number(text.as_bytes());
+        let plain = plain_number(text.as_bytes());
         for (before, behind) in [("", ""), ("a=", " "), ("0123456789=", " 12345678"), ("=", "\"9"), ("", "\n")] {
             let line = format!("{before}{text}{behind}");
             let rest = &line.as_bytes()[before.len()..];
             assert_eq!(number_in(line.as_bytes(), rest, text.len()), plain, "{line:?}");
             if !text.bytes().any(|octet| octet <= b' ') && !behind.starts_with('"') {
-                let short = short_number(line.as_bytes(), rest);
-                assert!(short.is_none_or(|(value, left)| (Ok(value), left) == (plain, behind.as_bytes())), "{line:?}");
+                let fast = fast_number(line.as_bytes(), rest);
+                assert!(fast.is_none_or(|(value, left)| (Ok(value), left) == (plain, behind.as_bytes())), "{line:?}");
             }
         }
     }
 
     /// All of the text.
-    fn is_short(text: &str) -> bool {
+    fn is_fast(text: &str) -> bool {
         number(text.as_bytes(), text.as_bytes()).is_some_and(|(_, behind)| behind.is_empty())
     }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_platform_writes_is_short() {
+    fn what_the_platform_writes_is_read_fast() {
         for text in [
             "0",
             "7",
@@ -187,7 +187,7 @@ mod tests {
             "1234567.12345678",
         ] {
             agrees(text);
-            assert!(is_short(text), "{text}");
+            assert!(is_fast(text), "{text}");
         }
     }
 
@@ -219,7 +219,7 @@ mod tests {
             "1=",
         ] {
             agrees(text);
-            assert!(!is_short(text), "{text}");
+            assert!(!is_fast(text), "{text}");
         }
     }
 
@@ -227,12 +227,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn short_is_plain(text in "[0-9]{0,17}(\\.[0-9]{0,17})?(MB|kB|ms|bytes|pages|s|%|B|us|ns|KB|GB|TB|h|e5|x?|MBs|pagess)") {
+        fn fast_is_plain(text in "[0-9]{0,17}(\\.[0-9]{0,17})?(MB|kB|ms|bytes|pages|s|%|B|us|ns|KB|GB|TB|h|e5|x?|MBs|pagess)") {
             agrees(&text);
         }
 
         #[test]
-        fn short_is_plain_of_any_text(text in "[-+.0-9eEMkBs%/:=é]{0,20}") {
+        fn fast_is_plain_of_any_text(text in "[-+.0-9eEMkBs%/:=é]{0,20}") {
             agrees(&text);
         }
     }
