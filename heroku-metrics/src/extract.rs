@@ -349,6 +349,7 @@ impl Reader {
             return Line::of(Class::UnreadRouter);
         };
         let is_cut = line.get(torn.start..).is_some_and(|word| word.starts_with(b"status="));
+        let is_cut = is_cut || (!torn.is_empty() && !cut::is_same_request(&router, line));
         if is_cut || router.is_cut() {
             // Without its status the request would be one of other tags.
             out.refuse(Reason::Cut, Part::Value, (0, line.len()));

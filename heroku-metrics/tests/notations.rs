@@ -212,6 +212,29 @@ fn platform_lines_of_a_piece_lose_their_last_word() {
     assert_eq!((found.names(), &found.refused[..]), (vec!["heroku.dyno.mem.rss"], &["cut".to_owned()][..]));
 }
 
+/// The last word is not read, but what it shows of the words before it counts.
+#[test]
+fn a_piece_whose_last_word_makes_another_request_of_it_is_cut() {
+    let is_cut = |line: &str| {
+        let found = said(ROUTER, &piece(line));
+        // Of one that is counted the last word is refused all the same.
+        assert_eq!(found.refused, ["cut"], "{line}: {found:?}");
+        found.rows.is_empty()
+    };
+    let head = r#"at=info method=GET path="/"#;
+    // The quote of the last word closes the path, and the status before it is a part of that.
+    assert!(is_cut(&format!(r#"{head} "msg" status=200 {{"msg"#)));
+    assert!(!is_cut(&format!(r#"{head} "msg" status=200 {{msg"#)));
+    // Numbers behind the last quote make a client's words of those before it.
+    assert!(is_cut(&format!(r#"{head}" fwd="a" dyno=web.9 status=500 " dyno=w"#)));
+    // Tags that the last word would add or change.
+    assert!(is_cut(r#"at=error code=H12 path="/" dyno=web.1 status=503 desc="Request"#));
+    assert!(is_cut(&format!(r#"{head}" status=200 dyno=web.1"#)));
+    // Numbers that come last, as they do: only they are lost.
+    let found = said(ROUTER, &piece(&format!(r#"{head}" fwd="a" dyno=web.1 connect=1ms status=200 bytes=12"#)));
+    assert_eq!((found.names().len(), &found.refused[..]), (2, &["cut".to_owned()][..]), "{found:?}");
+}
+
 /// Every line of the platform, cut at every byte: no value differs from those of the whole line.
 #[test]
 fn a_platform_line_that_breaks_off_says_nothing_wrong() {

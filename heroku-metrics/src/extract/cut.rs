@@ -3,6 +3,7 @@
 use super::{LineVisitor, Out};
 use crate::native::Native;
 use crate::{Part, Reason};
+use heroku_router::RouterLine;
 use logfmt_metrics::{Directive, Refusal, RefusalKind, Sample};
 use std::ops::Range;
 
@@ -19,6 +20,24 @@ pub(super) const fn is_piece(message: &[u8]) -> bool {
 pub(super) fn last_word(line: &[u8]) -> Range<usize> {
     let start = line.iter().rposition(|octet| *octet <= b' ').map_or(0, |separator| separator + 1);
     start..line.len()
+}
+
+/// Whether a piece's router line says the same without its last word and with it.
+///
+/// A quote or a number in that word can show that the words before it were the client's: where the client's words end is
+/// read from the end of the line. Of numbers the word may add one, and take none away.
+#[cold]
+pub(super) fn is_same_request(without: &RouterLine<'_>, line: &[u8]) -> bool {
+    fn words<'a>(of: &RouterLine<'a>) -> [Option<&'a [u8]>; 3] {
+        [of.dyno(), of.method(), of.desc()]
+    }
+    let numbers = |of: &RouterLine<'_>| [of.service_ms(), of.connect_ms(), of.bytes().map(|size| size as f64)];
+    RouterLine::parse(line).is_some_and(|with| {
+        let are_kept =
+            numbers(without).into_iter().zip(numbers(&with)).all(|(one, other)| one.is_none() || one == other);
+        let has_same_tags = (without.status(), without.code()) == (with.status(), with.code());
+        !with.is_cut() && are_kept && has_same_tags && words(without) == words(&with)
+    })
 }
 
 /// The fields of the platform's samples that have a unit on all lines.
