@@ -49,15 +49,15 @@ fn syslog_rows() -> Vec<Row> {
             "the dialect: Logplex leaves STRUCTURED-DATA out; else sender: close the bracket",
         ),
         (b"<190>1 - h\xFFst app web.1 - - text", "sender: header fields are UTF-8; only the message may be anything"),
-        (&long_name, "sender: at most 255 octets of HOSTNAME, 48 of APP-NAME, 128 of PROCID, 32 of MSGID"),
+        (&long_name, "sender: at most 255 bytes of HOSTNAME, 48 of APP-NAME, 128 of PROCID, 32 of MSGID"),
     ];
     let lengths: [(&[u8], &str); 7] = [
         (b"<190>1 - - - - - -", "sender: each message needs its octet count in front (RFC 6587, 3.4.1)"),
         (b"007 <1>1 -", "sender: no zeros in front of a length"),
         (b"12<190>1 -", "sender: one space between length and message"),
-        (b"99999999999999999999 <190>1 -", "sender, or octets lost on the way: no frame is as long"),
+        (b"99999999999999999999 <190>1 -", "sender, or bytes lost on the way: no frame is as long"),
         (b"5000 <190>1 -", "raise `Limits::max_frame` where such frames are meant"),
-        (b"50 <190>1 -", "octets were lost on the way, or the body was cut by a limit of a proxy"),
+        (b"50 <190>1 -", "bytes were lost on the way, or the body was cut by a limit of a proxy"),
         (b"16 <190>1 - - - - - - text", "sender: count bytes, not characters, and every byte; strip no line ends"),
     ];
     let mut rows = Vec::new();

@@ -187,10 +187,10 @@ fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
 }
 
 #[test]
-fn the_table_in_the_readme_is_current() {
-    let readme = std::fs::read_to_string(testkit::testdata().join("../README.md")).unwrap();
+fn the_table_of_the_docs_is_current() {
+    let page = std::fs::read_to_string(testkit::testdata().join("../docs/metrics.md")).unwrap();
     let start = "<!-- native metrics: printed by heroku_metrics::native::markdown() -->\n\n";
-    let (_, rest) = readme.split_once(start).expect("the marker before the table");
+    let (_, rest) = page.split_once(start).expect("the marker before the table");
     let (table, _) = rest.split_once("<!-- end of native metrics -->").expect("the marker behind the table");
     assert_eq!(table, native::markdown(), "print the table with: cargo run -p examples --bin metric_table");
 }

@@ -1,4 +1,4 @@
-//! Prints the table of native metrics, as the README shows it.
+//! Prints the table of native metrics, as `docs/metrics.md` shows it.
 //!
 //! `cargo run -p examples --bin metric_table`
 

@@ -160,8 +160,8 @@ impl ExtractorConfig {
         self
     }
 
-    /// Which families are collected besides those that always are; none by default. Each takes streams of its own, see the
-    /// table of the README.
+    /// Which families are collected besides those that always are; none by default. Each takes streams of its own: the last
+    /// table of [`native::markdown`](crate::native::markdown) tells how many.
     ///
     /// ```
     /// use heroku_metrics::{ExtractorConfig, Families};

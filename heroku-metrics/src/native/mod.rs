@@ -1,6 +1,6 @@
 //! The native metrics: names, units and tags as the add-on's page lists them, one table for each family.
 //!
-//! The tables are the single source: the extractor reads lines by them, the README's table is printed from them
+//! The tables are the single source: the extractor reads lines by them, the tables of `docs/metrics.md` are printed from them
 //! ([`markdown`]), and tests walk them.
 
 mod errors;
@@ -322,7 +322,7 @@ pub const fn families() -> &'static [Family] {
     FAMILIES
 }
 
-/// The tables as Markdown, as the README shows them.
+/// The tables as Markdown, as `docs/metrics.md` shows them.
 ///
 /// ```
 /// let table = heroku_metrics::native::markdown();
