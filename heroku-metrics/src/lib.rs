@@ -21,21 +21,69 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Pipeline`] takes a [`Delivery`](syslog::Delivery), the body of one drain request, and keeps a minute window for
-//! each metric stream: the native router, Postgres, dyno and error metrics of [`native`], and an app's own
-//! `count# measure# sample# tag#`. [`Pipeline::advance`] closes the windows that are over and hands each
-//! [`DataPoint`](model::DataPoint) to a [`Sink`](model::Sink). The books of [`Ledger`] balance at every stage.
+//! # Overview
 //!
-//! Three joints are open. A [`Tap`] sees every frame, line, observation and refusal as they pass, and may leave frames
-//! out. [`Pipeline::observe`] adds a host's own observations. A [`Sink`](model::Sink) takes the points; a
-//! [`Sketch`](aggregator::Sketch) answers the percentiles. [`Extractor`] alone reads lines without aggregating.
+//! | type | what it is for |
+//! |---|---|
+//! | [`Pipeline`] | takes deliveries, keeps a minute window for each metric stream, writes the minutes that are over |
+//! | [`PipelineConfig`] | dialect, limits, plan, windows; [`max_memory`](PipelineConfig::max_memory) says what they may take |
+//! | [`Delivery`](syslog::Delivery) | the body of one drain request, with what its headers say |
+//! | [`Receipt`] | what one delivery held: frames, values, what was refused and why |
+//! | [`Ledger`] | the same added up, with the books of the aggregator; they balance at every stage |
+//! | [`DataPoint`](model::DataPoint) | one minute of one metric and tag set, with all its statistics |
+//! | [`Sink`](model::Sink) | yours: takes the points. A closure is one, and so is a `Vec<DataPointBuf>` |
+//! | [`Tap`] | yours: sees every frame, line, observation and refusal as they pass, and may leave frames out |
+//! | [`Plan`] | how many streams there may be, and what is collected |
+//! | [`Extractor`] | reads lines without aggregating, for those who want the values alone |
+//!
+//! The router, Postgres, dyno and error metrics of [`native`] come from Heroku's own lines, and an app's own metrics from
+//! `count# measure# sample# tag#` in its lines. [`Pipeline::observe`] adds a host's own observations, and a
+//! [`Sketch`](aggregator::Sketch) of your own may answer the percentiles. Whoever wants minutes that can be kept and added
+//! up takes whole rows, with a [`RowSink`](aggregator::RowSink).
+//!
+//! # A live host
+//!
+//! A pipeline has no clock, thread or socket. A host gives it each request as it comes, and says once a second what time it
+//! is. It keeps one pipeline for each drain, or for whatever shares a quota.
+//!
+//! ```
+//! use heroku_metrics::model::{DataPointBuf, Timestamp};
+//! use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};
+//! use std::time::SystemTime;
+//!
+//! let config = PipelineConfig::new();
+//! println!("takes at most {} bytes", config.max_memory()); // before anything is read
+//! let mut pipeline = Pipeline::new(config)?;
+//!
+//! // At the start, and then each second: what time is it?
+//! let now = || Timestamp::from_unix_micros(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_micros() as i64));
+//! let mut rows: Vec<DataPointBuf> = Vec::new(); // any other sink
+//! pipeline.advance(now(), &mut rows)?;
+//!
+//! // For each request: the body, and the id that lets a retry be known again.
+//! let body = b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
+//! let receipt = pipeline.ingest(&Delivery::new(body).with_frame_id("5a9c…"));
+//! assert!(receipt.balances()); // then answer 204
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **The rows of a minute come two minutes after it began**: it lasts one, and for another one lines may come late, which
+//! [`AggregatorConfig`](aggregator::AggregatorConfig) can change. A row that is written is final unless late lines are to
+//! revise it. Until the first [`advance`](Pipeline::advance) nothing bounds how far ahead a line's time may be, so it comes
+//! before the first delivery. [`finish`](Pipeline::finish) closes what is open: it is for the end of a file, not for a
+//! restart. For that, [`snapshot`](Pipeline::snapshot) and [`restore`](Pipeline::restore) carry over the open minutes, the
+//! books and the deliveries that are known.
+//!
+//! **Memory is bounded by the configuration**, and input cannot exceed it: [`PipelineConfig::max_memory`] computes the bound
+//! before the start. The defaults allow some gigabytes, since they are meant for one large drain; whoever holds many
+//! pipelines sets the limits of the aggregator lower.
 //!
 //! # Untrusted input
 //!
-//! Every octet of a delivery is taken to be hostile; nothing panics on any of them. The work is linear in the body's
+//! Every byte of a delivery is taken to be hostile; nothing panics on any of them. The work is linear in the body's
 //! length. What a line can cost is limited: 64 KiB a frame ([`Limits`](syslog::Limits)), 50 tags a line, names of 255
-//! octets, tag keys of 64 and values of 255. Lines are classified by APP-NAME and PROCID alone, which Heroku sets, so
-//! that an app cannot forge a native metric: names under `heroku.` are refused to it, and a router line it prints
+//! bytes, tag keys of 64 and values of 255. Lines are classified by APP-NAME and PROCID alone, which Heroku sets, so
+//! that an app cannot forge a native metric: names of the native families are refused to it, and a router line it prints
 //! stays text. How many streams there may be is the aggregator's concern.
 //!
 //! # Accuracy
@@ -58,6 +106,11 @@
 //! under the names on the line. Units with a slash and Go's durations (`1m2.5s`) are refused as `bad_unit`; `unique#`,
 //! `gauge#` and `metric#` are text. Custom metrics are read from APP-NAME `app` alone unless [`CustomFrom`] says otherwise.
 //! What [`Families`] holds is text unless it is asked for.
+//!
+//! # Features
+//!
+//! * `std` (default) is handed on to the crates below; it adds nothing to the API.
+//! * `serde` adds `Serialize` and `Deserialize` for [`Plan`], and `Serialize` for the points of [`model`].
 
 mod classify;
 mod deliveries;
