@@ -18,7 +18,7 @@ use crate::window::{OpenWindow, Writing};
 use core::fmt;
 use core::ops::Range;
 use core::time::Duration;
-use metric_model::{Kind, Observation, Timestamp, Window};
+use metric_model::{Kind, Observation, Record, Timestamp, Window};
 use std::collections::BTreeMap;
 
 /// Turns observations into one data point for each window and stream.
@@ -158,6 +158,39 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
         self.enter(observation, None)
+    }
+
+    /// Takes what one line says, value by value in the order of the columns; `entered` hears what became of each, with its
+    /// column.
+    ///
+    /// The answers and all that follows are those of [`observe`](Self::observe) for each of the record's observations. A
+    /// record of one of the [families](AggregatorConfig::with_family), made of the very same list of metrics, costs one
+    /// look-up; another costs one for each value.
+    ///
+    /// ```
+    /// use metric_model::{Kind, Metric, Record, TagSet, Timestamp, Unit};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, Refusal};
+    ///
+    /// static CACHE: [Metric<'static>; 2] =
+    ///     [Metric::new(Kind::Count, "hits", Unit::NONE), Metric::new(Kind::Count, "misses", Unit::NONE)];
+    ///
+    /// let mut engine = Aggregator::new(AggregatorConfig::new().with_family(&CACHE))?;
+    /// let none = TagSet::new();
+    /// let mut outcomes = Vec::new();
+    /// for values in [[Some(3.0), None], [Some(1.0), Some(-1.0)]] {
+    ///     let record = Record::new(&CACHE, &values, &none, Timestamp::from_unix_seconds(0));
+    ///     engine.record(&record, |column, outcome| outcomes.push((column, outcome)));
+    /// }
+    /// let refused = Outcome::Refused(Refusal::NegativeCount);
+    /// assert_eq!(outcomes, [(0, Outcome::Accepted), (0, Outcome::Accepted), (1, refused)]);
+    /// # Ok::<(), minute_aggregator::ConfigError>(())
+    /// ```
+    pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
+        for column in 0..record.values().len() {
+            if let Some(seen) = record.observation(column) {
+                entered(column, self.observe(&seen));
+            }
+        }
     }
 
     /// As [`observe`](Self::observe), for a caller that meets the same streams again and again: `memo` is a place of the

@@ -28,6 +28,8 @@ pub enum ConfigErrorKind {
     WindowLength,
     /// `max_streams` is zero: nothing could ever be counted.
     NoStreams,
+    /// A family has no metric or more than 16, or a metric stands twice in them.
+    Families,
 }
 
 impl ConfigError {
@@ -53,6 +55,9 @@ impl fmt::Display for ConfigError {
         f.write_str(match self.kind {
             ConfigErrorKind::WindowLength => "window length does not divide a day into whole microseconds",
             ConfigErrorKind::NoStreams => "max_streams is zero",
+            ConfigErrorKind::Families => {
+                "a family has no metric, more than 16, or one that stands in another place too"
+            }
         })
     }
 }
@@ -68,6 +73,10 @@ mod tests {
         for (kind, text) in [
             (ConfigErrorKind::WindowLength, "window length does not divide a day into whole microseconds"),
             (ConfigErrorKind::NoStreams, "max_streams is zero"),
+            (
+                ConfigErrorKind::Families,
+                "a family has no metric, more than 16, or one that stands in another place too",
+            ),
         ] {
             assert_eq!(ConfigError::new(kind).to_string(), text);
         }

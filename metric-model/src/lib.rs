@@ -34,6 +34,7 @@ extern crate alloc;
 mod decimal;
 mod observation;
 mod point;
+mod record;
 #[cfg(feature = "serde")]
 mod serialize;
 mod sink;
@@ -45,6 +46,7 @@ mod unit;
 
 pub use observation::{Kind, Observation};
 pub use point::{DataPoint, DataPointBuf, StreamName, Streams};
+pub use record::{Metric, Record};
 pub use sink::Sink;
 pub use stats::{Percentile, Percentiles, Stats};
 pub use summary::Summary;

@@ -7,8 +7,8 @@ use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use metric_model::{
-    DataPoint, DataPointBuf, Kind, Observation, Percentile, Percentiles, Stats, StreamName, Streams, Summary, TagSet,
-    Tags, Timestamp, Unit, Value, Window,
+    DataPoint, DataPointBuf, Kind, Metric, Observation, Percentile, Percentiles, Record, Stats, StreamName, Streams,
+    Summary, TagSet, Tags, Timestamp, Unit, Value, Window,
 };
 
 macro_rules! keeps {
@@ -25,8 +25,10 @@ fn every_public_type_keeps_its_traits() {
         Percentile: Copy, Ord, Hash, Debug;
         DataPoint<'static>: Copy, PartialEq, Debug;
         DataPointBuf: Clone, PartialEq, Debug;
+        Metric<'static>: Copy, Ord, Hash, Debug;
         Observation<'static>: Copy, PartialEq, Debug;
         Percentiles: Copy, PartialEq, Debug;
+        Record<'static>: Copy, PartialEq, Debug;
         Stats: Copy, PartialEq, Debug;
         StreamName<'static>: Copy, Eq, Debug;
         Streams<'static>: Clone, Debug;
