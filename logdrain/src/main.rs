@@ -18,11 +18,6 @@ macro_rules! println {
         let _ = writeln!(std::io::stdout(), $($said)*);
     }};
 }
-macro_rules! eprintln {
-    ($($said:tt)*) => {
-        $crate::failure::say(format_args!($($said)*))
-    };
-}
 
 mod address;
 mod args;
@@ -45,6 +40,7 @@ mod serve;
 mod sheet;
 mod table;
 mod top;
+mod units;
 
 use args::{Args, Command};
 use clap::Parser;

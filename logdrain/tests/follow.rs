@@ -88,7 +88,7 @@ fn errors(output: &Output) -> String {
 /// `2026-03-14T09:26:53Z`, `ago` seconds before now.
 fn time(ago: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - ago;
-    metric_model::Timestamp::from_unix_seconds(i64::try_from(now).unwrap()).to_string()
+    heroku_metrics::model::Timestamp::from_unix_seconds(i64::try_from(now).unwrap()).to_string()
 }
 
 fn counted(ago: u64) -> String {

@@ -4,8 +4,8 @@
 //! of a path, and messages end up in the system's log.
 
 use crate::address::{Address, NO_ADDRESS};
-use crate::args;
 use crate::reading::{CustomFrom, DynoIdentity, Families, NO_FAMILY};
+use crate::units;
 use serde::{Deserialize, Deserializer};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -113,14 +113,14 @@ impl<'de> Deserialize<'de> for Secret {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
-        args::duration(&text).map(Self).map_err(serde::de::Error::custom)
+        units::duration(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
-        let bytes = args::bytes(&text).map_err(serde::de::Error::custom)?;
+        let bytes = units::bytes(&text).map_err(serde::de::Error::custom)?;
         usize::try_from(bytes).map(Self).map_err(|_| serde::de::Error::custom(NO_SIZE))
     }
 }

@@ -1,6 +1,6 @@
 //! The scenarios: what may be odd about a delivery, by name, and which oddities fall on which delivery.
 
-use super::traffic::Oddities;
+use crate::batch::Oddities;
 use clap::ValueEnum;
 use testkit::random::Random;
 
@@ -45,7 +45,7 @@ impl Scenario {
     }
 
     /// The name and the meaning, a line each.
-    pub(super) fn list() -> String {
+    pub(crate) fn list() -> String {
         let of = |value: &clap::builder::PossibleValue| {
             format!("{:<15} {}\n", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default())
         };
@@ -56,10 +56,10 @@ impl Scenario {
 
 /// The scenarios that were asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scenarios(Vec<Scenario>);
+pub(crate) struct Scenarios(Vec<Scenario>);
 
 impl Scenarios {
-    pub(super) fn new(named: &[Scenario]) -> Self {
+    pub(crate) fn new(named: &[Scenario]) -> Self {
         let all = named.contains(&Scenario::All);
         let wanted = |scenario: &&Scenario| {
             !matches!(scenario, Scenario::All | Scenario::List) && (all || named.contains(scenario))
@@ -67,19 +67,19 @@ impl Scenarios {
         Self(Scenario::value_variants().iter().filter(wanted).copied().collect())
     }
 
-    pub(super) fn has(&self, scenario: Scenario) -> bool {
+    pub(crate) fn has(&self, scenario: Scenario) -> bool {
         self.0.contains(&scenario)
     }
 
     /// Those that a file of bodies cannot show.
-    pub(super) fn not_in_bodies(&self) -> Vec<String> {
+    pub(crate) fn not_in_bodies(&self) -> Vec<String> {
         let values =
             self.0.iter().filter(|scenario| !scenario.shows_in_bodies()).filter_map(Scenario::to_possible_value);
         values.map(|value| value.get_name().to_owned()).collect()
     }
 
     /// What is odd about the delivery of this number: each scenario falls on one of every four, whichever.
-    pub(super) fn draw(&self, random: &mut Random, seed: u64, number: u64) -> Habits {
+    pub(crate) fn draw(&self, random: &mut Random, seed: u64, number: u64) -> Habits {
         let mut places = Random::new(seed ^ (number / 4).rotate_left(32));
         let mut draw = |scenario| places.below(4) == number % 4 && self.has(scenario);
         let (glued, oversize, invalid) = (draw(Scenario::Glued), draw(Scenario::Oversize), draw(Scenario::InvalidUtf8));
@@ -123,25 +123,25 @@ impl Scenarios {
 
 /// What is odd about one delivery.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Habits {
-    pub(super) oddities: Oddities,
+pub(crate) struct Habits {
+    pub(crate) oddities: Oddities,
     /// Messages that an L10 frame claims to be lost although none was; 0 for no such frame.
-    pub(super) invented_loss: u64,
-    pub(super) count: MessageCount,
-    pub(super) pace: Pace,
-    pub(super) gzip: bool,
-    pub(super) identity: Identity,
-    pub(super) mishap: Option<Mishap>,
-    pub(super) wrong_password: bool,
+    pub(crate) invented_loss: u64,
+    pub(crate) count: MessageCount,
+    pub(crate) pace: Pace,
+    pub(crate) gzip: bool,
+    pub(crate) identity: Identity,
+    pub(crate) mishap: Option<Mishap>,
+    pub(crate) wrong_password: bool,
     /// How often it comes again after it was acknowledged.
-    pub(super) copies: u64,
+    pub(crate) copies: u64,
     /// How many deliveries overtake it.
-    pub(super) held_for: u64,
+    pub(crate) held_for: u64,
 }
 
 /// What `Logplex-Msg-Count` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum MessageCount {
+pub(crate) enum MessageCount {
     Right,
     /// So many too many.
     Off(u64),
@@ -153,7 +153,7 @@ pub(super) enum MessageCount {
 
 /// How a body goes over the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Pace {
+pub(crate) enum Pace {
     Whole,
     Slow,
     Chunked,
@@ -163,7 +163,7 @@ pub(super) enum Pace {
 
 /// Which headers name a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// `Logplex-Frame-Id` and `Logplex-Drain-Token`.
     Logplex,
     /// `X-Request-Id` alone.
@@ -173,7 +173,7 @@ pub(super) enum Identity {
 
 /// What goes wrong on a delivery's first try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mishap {
+pub(crate) enum Mishap {
     /// The connection ends in the middle of the body.
     CutOff,
     /// The answer does not reach the sender.

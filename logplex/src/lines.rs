@@ -1,78 +1,115 @@
 //! The text of each kind of line, and what it is worth.
 
-use super::streams::{self, Stream};
-use super::text::{hundredths, number, uuid};
-use super::traffic::Traffic;
+use crate::batch::{Batch, Oddities};
+use crate::clock::Clock;
+use crate::frame::{Dialect, Framer, Origin, Precision};
+use crate::streams::{self, Observed, Stream, Streams};
+use crate::tables::{
+    CUSTOMERS, DYNOS, ENDPOINTS, FAILURES, LEAKS, MARKETS, METHODS, NOUNS, PATHS, SHAPES, STATUSES, TAG_SETS, Tables,
+};
+use crate::text::{hundredths, number, padded, uuid};
 use testkit::random::Random;
 use testkit::reference::Kind;
+use testkit::traffic::Zipf;
 
-/// Statuses, the most frequent first.
-pub(super) const STATUSES: [(u64, &str, &str); 10] = [
-    (200, "200", "2xx"),
-    (304, "304", "3xx"),
-    (201, "201", "2xx"),
-    (302, "302", "3xx"),
-    (404, "404", "4xx"),
-    (204, "204", "2xx"),
-    (500, "500", "5xx"),
-    (401, "401", "4xx"),
-    (422, "422", "4xx"),
-    (400, "400", "4xx"),
-];
-const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
-const NOUNS: [&str; 8] = ["products", "orders", "cart", "account", "search", "reviews", "assets", "stock"];
-/// Code, description, and how long the request took; 0 for one that no dyno ever got.
-const FAILURES: [(&str, &str, u64); 4] = [
-    ("H12", "Request timeout", 30_000),
-    ("H13", "Connection closed without response", 812),
-    ("H18", "Server Request Interrupted", 93),
-    ("H10", "App crashed", 0),
-];
-const LEAKS: [(&str, &str); 2] = [("R14", "Memory quota exceeded"), ("R15", "Memory quota vastly exceeded")];
-const ENDPOINTS: [&str; 4] = ["lookup", "list", "update", "export"];
-const MARKETS: [&str; 3] = ["de", "fr", "nl"];
+/// No ordinary frame is longer than this.
+pub(crate) const LONGEST: usize = 2_048;
 
 const MEGABYTE: f64 = 1_048_576.0;
 const KILOBYTE: f64 = 1_024.0;
 
-/// What is known of dynos, and the streams that were opened, by what makes their tags.
+/// Writes lines into a batch, one after the other.
 #[derive(Debug)]
-pub(super) struct Tables {
-    /// `web.1` and its instance id.
-    dynos: Vec<(String, String)>,
-    /// By dyno, method and status.
-    router: Vec<Option<[Stream; 4]>>,
-    /// By failure and dyno; of a request that no dyno got, in the place of the first.
-    failures: Vec<Option<([Stream; 4], Stream)>>,
-    load: Vec<Option<[Stream; 3]>>,
-    memory: Vec<Option<[Stream; 7]>>,
-    postgres: Option<[Stream; 18]>,
-    leaks: [Option<Stream>; 2],
-    custom: Vec<[Option<Stream>; 3]>,
+pub(crate) struct Lines {
+    pub(crate) random: Random,
+    pub(crate) streams: Streams,
+    tables: Tables,
+    dynos: Zipf,
+    paths: Zipf,
+    customers: Zipf,
+    statuses: Zipf,
+    framer: Framer,
+    clock: Clock,
+    /// The text of the line at hand.
+    message: Vec<u8>,
+    batch: Batch,
+    oddities: Oddities,
 }
 
-/// The most different tag sets that a shape of custom lines has.
-const TAG_SETS: usize = 100;
-const SHAPES: usize = 7;
-
-impl Tables {
-    pub(super) fn new(dynos: u64, random: &mut Random) -> Self {
-        let names = (1..=dynos).map(|n| (format!("web.{n}"), format!("heroku.310774421.{}", random.uuid())));
-        let count = dynos as usize;
+impl Lines {
+    pub(crate) fn new(seed: u64, app: Option<&str>, dialect: Dialect, token: &str, clock: Clock) -> Self {
+        let mut random = Random::new(seed);
         Self {
-            dynos: names.collect(),
-            router: vec![None; count * METHODS.len() * STATUSES.len()],
-            failures: vec![None; count * FAILURES.len()],
-            load: vec![None; count],
-            memory: vec![None; count],
-            postgres: None,
-            leaks: [None; 2],
-            custom: vec![[None; 3]; SHAPES * TAG_SETS],
+            streams: Streams::new(app),
+            tables: Tables::new(DYNOS, &mut random),
+            dynos: Zipf::new(DYNOS),
+            paths: Zipf::new(PATHS),
+            customers: Zipf::new(CUSTOMERS),
+            statuses: Zipf::new(STATUSES.len() as u64),
+            framer: Framer::new(dialect, token),
+            clock,
+            message: Vec::with_capacity(LONGEST),
+            batch: Batch::default(),
+            oddities: Oddities::default(),
+            random,
         }
     }
-}
 
-impl Traffic {
+    /// Begins a batch that will be about this long.
+    pub(crate) fn begin(&mut self, oddities: Oddities, bytes: usize, observed: usize) {
+        self.oddities = oddities;
+        self.batch = Batch {
+            frames: Vec::with_capacity(bytes),
+            observed: Vec::with_capacity(observed),
+            first: self.clock.now(),
+            messages: 0,
+        };
+    }
+
+    /// The batch that was begun.
+    pub(crate) fn end(&mut self) -> Batch {
+        std::mem::take(&mut self.batch)
+    }
+
+    /// How many messages the batch has.
+    pub(crate) fn messages(&self) -> u64 {
+        self.batch.messages
+    }
+
+    /// How many bytes the batch has.
+    pub(crate) fn len(&self) -> usize {
+        self.batch.frames.len()
+    }
+
+    /// The time of the next line comes.
+    pub(crate) fn tick(&mut self) {
+        self.clock.tick();
+    }
+
+    /// The event time of the next line.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    pub(crate) fn framer(&mut self) -> &mut Framer {
+        &mut self.framer
+    }
+
+    /// Notes what the line at hand is worth.
+    fn observe(&mut self, stream: Stream, value: f64) {
+        self.batch.observed.push(Observed { stream, value, time: self.clock.now() });
+    }
+
+    /// Puts the message that was written into a frame.
+    fn frame(&mut self, pri: u64, app_name: &'static str, proc_id: &[u8]) {
+        let line_end = !(self.oddities.glued && self.random.chance(250));
+        let origin = Origin { pri, app_name, proc_id };
+        let (body, time) = (&mut self.batch.frames, self.clock.now());
+        self.framer.write(body, origin, time, Precision::Micros, &self.message, line_end);
+        self.batch.messages += 1;
+        self.message.clear();
+    }
+
     fn say(&mut self, text: &str) {
         self.message.extend_from_slice(text.as_bytes());
     }
@@ -92,7 +129,7 @@ impl Traffic {
         uuid(&mut self.message, &mut self.random);
     }
 
-    pub(super) fn router(&mut self) {
+    pub(crate) fn router(&mut self) {
         self.request(b"");
     }
 
@@ -152,7 +189,7 @@ impl Traffic {
         streams
     }
 
-    pub(super) fn router_error(&mut self) {
+    pub(crate) fn router_error(&mut self) {
         let failure = self.random.below(FAILURES.len() as u64) as usize;
         let (code, description, service) = FAILURES[failure];
         let dyno = if service == 0 { None } else { Some(self.dynos.rank(&mut self.random)) };
@@ -197,7 +234,7 @@ impl Traffic {
         self.frame(158, "heroku", b"router");
     }
 
-    pub(super) fn runtime(&mut self) {
+    pub(crate) fn runtime(&mut self) {
         let dyno = self.random.below(self.tables.dynos.len() as u64) as usize;
         let (name, id) = self.tables.dynos[dyno].clone();
         self.say("source=");
@@ -236,7 +273,7 @@ impl Traffic {
         self.frame(134, "heroku", name.as_bytes());
     }
 
-    pub(super) fn postgres(&mut self) {
+    pub(crate) fn postgres(&mut self) {
         let tags = [("database", "DATABASE"), ("addon", "postgresql-lucid-40213")];
         let streams = *self.tables.postgres.get_or_insert_with(|| self.streams.open_all(&streams::POSTGRES, &tags));
         let [transaction, active, read, write, free] =
@@ -294,7 +331,7 @@ impl Traffic {
         self.frame(134, "app", b"heroku-postgres");
     }
 
-    pub(super) fn runtime_error(&mut self) {
+    pub(crate) fn runtime_error(&mut self) {
         let dyno = self.dynos.rank(&mut self.random);
         let leak = self.random.below(LEAKS.len() as u64) as usize;
         let (code, description) = LEAKS[leak];
@@ -311,7 +348,7 @@ impl Traffic {
     }
 
     /// A line of log-shuttle, which reports what it could not pass on. (Logplex's own L10 lines tell of losses of ours.)
-    pub(super) fn logging_error(&mut self) {
+    pub(crate) fn logging_error(&mut self) {
         let lost = self.random.between(1, 900);
         self.say_number("Error L13: ", lost);
         self.say(" messages lost since 2026-03-14T08:59:41+00:00.");
@@ -331,7 +368,7 @@ impl Traffic {
         *self.tables.custom[place][metric].get_or_insert_with(|| self.streams.open(open, tags))
     }
 
-    pub(super) fn custom(&mut self) {
+    pub(crate) fn custom(&mut self) {
         let customer = self.customers.rank(&mut self.random);
         let took = self.random.latency(30);
         let shape = self.random.below(SHAPES as u64 - 1) as usize;
@@ -380,7 +417,7 @@ impl Traffic {
                 let shard = customer % 32;
                 self.say_number("measure#db.query=", took / 1_000);
                 self.say(".");
-                super::text::padded(&mut self.message, took % 1_000, 3);
+                padded(&mut self.message, took % 1_000, 3);
                 self.say_number("s tag#shard=s", shard as u64);
                 let name = format!("s{shard}");
                 let stream = self.custom_stream((4, shard, 0), ("db.query", Kind::Measure, "ms"), &[("shard", &name)]);
@@ -403,7 +440,7 @@ impl Traffic {
         self.frame(190, "app", name.as_bytes());
     }
 
-    pub(super) fn text(&mut self) {
+    pub(crate) fn text(&mut self) {
         let took = self.random.latency(38);
         match self.random.below(6) {
             0 => {
@@ -431,7 +468,7 @@ impl Traffic {
     }
 
     /// A message longer than the 64 KiB that a receiver may be expected to take.
-    pub(super) fn oversize(&mut self) {
+    pub(crate) fn oversize(&mut self) {
         let len = self.random.between(70_000, 90_000) as usize;
         self.say("Traceback: ");
         self.message.resize(len, b'x');
@@ -439,7 +476,7 @@ impl Traffic {
     }
 
     /// A message with octets that are not UTF-8: around a metric, in a request's path, in the value of a tag.
-    pub(super) fn invalid(&mut self) {
+    pub(crate) fn invalid(&mut self) {
         match self.random.below(3) {
             0 => {
                 self.message.extend_from_slice(b"\xff\xfe menu of the caf\xe9, then count#menu.imports=2 \xc3");

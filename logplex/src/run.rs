@@ -1,47 +1,41 @@
-//! `logdrain send`: a Logplex that behaves like the real one, and knows what it sent.
-//!
-//! ```text
-//! traffic (lines, frames, streams) -> drain (deliveries, losses) -> post (requests, tries) -> receiver
-//!                                        scenario: what is odd          |
-//!                                                                       v acknowledged
-//!                                                                     truth -> rows, summary
-//! ```
+//! A run: the drains that were asked for, their deliveries, and what became of them.
 
-mod args;
-mod body;
-mod drain;
-mod frame;
-mod lines;
-mod post;
-mod scenario;
-mod streams;
-mod summary;
-mod target;
-mod text;
-mod traffic;
-mod truth;
-
-pub(crate) use args::{SendArgs, after_help};
-
-use crate::failure::{Failure, Status};
-use drain::{Drain, Settings};
+use crate::args::SendArgs;
+use crate::drain::{Drain, Settings};
+use crate::error::Error;
+use crate::post::{self, Run};
+use crate::scenario::{Scenario, Scenarios};
+use crate::summary::Summary;
+use crate::tally::{Outcome, Tally};
+use crate::target::Target;
+use crate::truth::WriteRow;
 use indicatif::{ProgressBar, ProgressStyle};
-use post::{Outcome, Run};
-use scenario::{Scenario, Scenarios};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use summary::{Summary, Tally};
-use target::Target;
 use testkit::random::Random;
 
-pub(crate) fn run(args: &SendArgs) -> Result<Status, Failure> {
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum End {
+    /// The truth is that of a right receiver, and something was taken.
+    Told,
+    /// The truth is not exact, or nothing was taken at all.
+    Doubtful,
+}
+
+/// Does what `args` ask for: sends or writes, then writes the truth by `write_row`, and the summary to standard error.
+///
+/// # Errors
+/// [`Error`], when the arguments contradict each other, a file cannot be written, or nobody answers.
+pub fn run(args: &SendArgs, write_row: &WriteRow<'_>) -> Result<End, Error> {
     if args.scenarios.contains(&Scenario::List) {
         io::stdout().write_all(Scenario::list().as_bytes())?;
-        return Ok(Status::Done);
+        return Ok(End::Told);
     }
     let mut drains: Vec<Drain> = settings(args)?.into_iter().map(Drain::new).collect();
     // Opened first, so that a whole run is not lost for a wrong name.
@@ -55,7 +49,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<Status, Failure> {
             (tally, false)
         }
         (None, Some(path)) => (write(path, &mut drains, &progress(args.lines, "written"))?, true),
-        (None, None) => return Err(Failure::Config("say where to: --to URL or --write FILE".to_owned())),
+        (None, None) => return Err(Error::Config("say where to: --to URL or --write FILE".to_owned())),
     };
     let summary = Summary {
         tally,
@@ -66,11 +60,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<Status, Failure> {
         not_shown: Scenarios::new(&args.scenarios).not_in_bodies(),
     };
     for (drain, mut file) in drains.iter_mut().zip(truths) {
-        drain.write_truth(&mut file)?;
+        drain.write_truth(&mut *file, write_row)?;
         file.flush()?;
     }
     summary.print(args.summary);
-    Ok(if summary.is_exact() && !summary.is_fruitless() { Status::Done } else { Status::BadInput })
+    Ok(if summary.is_exact() && !summary.is_fruitless() { End::Told } else { End::Doubtful })
 }
 
 /// Event time of the first line in a file: no clock, so that equal arguments give equal octets.
@@ -81,13 +75,13 @@ const PACE: u64 = 5_000;
 const FURTHEST_BACK: Duration = Duration::from_secs(120);
 
 /// The drains that were asked for, each with its share of the lines.
-fn settings(args: &SendArgs) -> Result<Vec<Settings>, Failure> {
+fn settings(args: &SendArgs) -> Result<Vec<Settings>, Error> {
     let is_text = |token: &String| !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic());
     if !args.tokens.iter().all(is_text) {
-        return Err(Failure::Config("--token: a drain token is visible ASCII, d. and a UUID".to_owned()));
+        return Err(Error::Config("--token: a drain token is visible ASCII, d. and a UUID".to_owned()));
     }
     if args.write.is_some() && args.tokens.len() > 1 {
-        return Err(Failure::Config("--token: a file holds the bodies of one drain".to_owned()));
+        return Err(Error::Config("--token: a file holds the bodies of one drain".to_owned()));
     }
     let mut random = Random::new(args.seed);
     let made = (0..args.drains).map(|_| format!("d.{}", random.uuid()));
@@ -127,19 +121,19 @@ fn settings(args: &SendArgs) -> Result<Vec<Settings>, Failure> {
     Ok((0..).zip(tokens).map(of).collect())
 }
 
-fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
+fn create(path: &Path) -> Result<Box<dyn Write>, Error> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(path).map_err(|error| Failure::create(path, &error))?;
+    let file = File::create(path).map_err(|error| Error::Create { path: path.to_owned(), error })?;
     Ok(Box::new(BufWriter::with_capacity(1 << 18, file)))
 }
 
 /// A file for the truth of each drain: `truth.jsonl`, or `truth.1.jsonl`, `truth.2.jsonl`.
-fn truth_files(args: &SendArgs, drains: usize) -> Result<Vec<Box<dyn Write>>, Failure> {
+fn truth_files(args: &SendArgs, drains: usize) -> Result<Vec<Box<dyn Write>>, Error> {
     let Some(path) = &args.truth else { return Ok(Vec::new()) };
     if path.as_os_str() == "-" && (drains > 1 || args.write.as_ref() == Some(path)) {
-        return Err(Failure::Config("--truth: standard output cannot take more than one file; name one".to_owned()));
+        return Err(Error::Config("--truth: standard output cannot take more than one file; name one".to_owned()));
     }
     let name = |number: usize| -> PathBuf {
         match path.extension() {
@@ -162,7 +156,7 @@ fn progress(lines: u64, done: &'static str) -> ProgressBar {
 }
 
 /// Writes the bodies one after the other. What would be dropped is left out.
-fn write(path: &Path, drains: &mut [Drain], bar: &ProgressBar) -> Result<Tally, Failure> {
+fn write(path: &Path, drains: &mut [Drain], bar: &ProgressBar) -> Result<Tally, Error> {
     let mut out = create(path)?;
     let mut tally = Tally::default();
     for drain in drains {
@@ -193,18 +187,18 @@ fn write(path: &Path, drains: &mut [Drain], bar: &ProgressBar) -> Result<Tally, 
 }
 
 /// Posts everything, and gives the drains back with what they know.
-fn post(args: &SendArgs, target: Target, drains: Vec<Drain>) -> Result<(Vec<Drain>, Tally), Failure> {
+fn post(args: &SendArgs, target: Target, drains: Vec<Drain>) -> Result<(Vec<Drain>, Tally), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Config(format!("no threads to send with: {error}")))?;
+        .map_err(|error| Error::Config(format!("no threads to send with: {error}")))?;
     let rate = args.rate.map(|rate| rate as f64 / drains.len() as f64);
     let drains: Vec<Arc<Mutex<Drain>>> = drains.into_iter().map(|drain| Arc::new(Mutex::new(drain))).collect();
     let tally = runtime.block_on(async {
         if args.until_acknowledged.is_none() {
             // Better said at once than after every delivery was tried three times.
             let refused =
-                |error| Failure::Config(format!("--to: nothing answers there ({error}); start the receiver first"));
+                |error| Error::Config(format!("--to: nothing answers there ({error}); start the receiver first"));
             drop(target.connect().await.map_err(refused)?);
         }
         let began = tokio::time::Instant::now();
@@ -237,10 +231,10 @@ fn post(args: &SendArgs, target: Target, drains: Vec<Drain>) -> Result<(Vec<Drai
         }
         let mut tally = Tally::default();
         for poster in posters {
-            tally.add(poster.await.map_err(|error| Failure::Config(format!("a sender failed: {error}")))?);
+            tally.add(poster.await.map_err(|error| Error::Config(format!("a sender failed: {error}")))?);
         }
         run.bar.finish_and_clear();
-        Ok::<_, Failure>(tally)
+        Ok::<_, Error>(tally)
     })?;
     // The senders are done, so that this is the last hold on each drain.
     let owned = |drain| {

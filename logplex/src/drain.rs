@@ -1,12 +1,15 @@
 //! One drain: its deliveries in the order in which they leave, what was lost on the way, and the truth about the rest.
 
-use super::frame::{Dialect, Origin, Precision, stamp};
-use super::scenario::{Habits, MessageCount, Scenarios};
-use super::streams::{self, Observed};
-use super::text;
-use super::traffic::{Batch, Clock, Traffic};
-use super::truth::Truth;
-use crate::failure::Failure;
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::frame::{Dialect, Origin, Precision, stamp};
+use crate::lines::Lines;
+use crate::scenario::{Habits, MessageCount, Scenarios};
+use crate::streams::{self, Observed};
+use crate::text;
+use crate::traffic::Traffic;
+use crate::truth::{Truth, WriteRow};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -14,28 +17,28 @@ use testkit::random::Random;
 
 /// How a drain is set up.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
-    pub(super) seed: u64,
-    pub(super) token: String,
-    pub(super) app: Option<String>,
-    pub(super) dialect: Dialect,
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    pub(crate) token: String,
+    pub(crate) app: Option<String>,
+    pub(crate) dialect: Dialect,
     /// Event time of the first line and how far the others are spread, in microseconds.
-    pub(super) start: i64,
-    pub(super) span: i64,
-    pub(super) lines: u64,
+    pub(crate) start: i64,
+    pub(crate) span: i64,
+    pub(crate) lines: u64,
     /// The most lines of one delivery.
-    pub(super) batch: u64,
-    pub(super) scenarios: Scenarios,
-    pub(super) with_truth: bool,
+    pub(crate) batch: u64,
+    pub(crate) scenarios: Scenarios,
+    pub(crate) with_truth: bool,
 }
 
 /// A batch with its name, the same on every try.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) id: String,
-    pub(super) habits: Habits,
+pub(crate) struct Delivery {
+    pub(crate) id: String,
+    pub(crate) habits: Habits,
     /// The number of the last line in it, counted from 1.
-    pub(super) last_line: u64,
+    pub(crate) last_line: u64,
     batch: Batch,
     /// What an L10 frame in front tells.
     loss: Option<Loss>,
@@ -43,22 +46,22 @@ pub(super) struct Delivery {
 
 /// Messages that were lost, and since when (microseconds since 1970).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Loss {
-    pub(super) messages: u64,
+pub(crate) struct Loss {
+    pub(crate) messages: u64,
     since: i64,
 }
 
 /// A delivery that is to leave.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) delivery: Arc<Delivery>,
+pub(crate) struct Job {
+    pub(crate) delivery: Arc<Delivery>,
     /// It was acknowledged before, and must not count again.
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
 /// The sending end.
 #[derive(Debug)]
-pub(super) struct Drain {
+pub(crate) struct Drain {
     settings: Settings,
     traffic: Traffic,
     /// Apart from that of the traffic: scenarios do not change what the lines say.
@@ -75,22 +78,22 @@ pub(super) struct Drain {
 
 impl Delivery {
     /// Messages without an L10 frame in front.
-    pub(super) fn messages(&self) -> u64 {
+    pub(crate) fn messages(&self) -> u64 {
         self.batch.messages
     }
 
-    pub(super) fn loss(&self) -> Option<Loss> {
+    pub(crate) fn loss(&self) -> Option<Loss> {
         self.loss
     }
 
     /// More messages were lost before the next try.
-    pub(super) fn with_more_lost(&self, messages: u64) -> Loss {
+    pub(crate) fn with_more_lost(&self, messages: u64) -> Loss {
         let since = self.loss.map_or(self.batch.first, |loss| loss.since);
         Loss { messages: messages + self.loss.map_or(0, |loss| loss.messages), since }
     }
 
     /// What `Logplex-Msg-Count` says about a body with or without an L10 frame.
-    pub(super) fn message_count(&self, loss: Option<Loss>) -> Option<String> {
+    pub(crate) fn message_count(&self, loss: Option<Loss>) -> Option<String> {
         let frames = self.batch.messages + u64::from(loss.is_some());
         match self.habits.count {
             MessageCount::Right => Some(frames.to_string()),
@@ -103,11 +106,11 @@ impl Delivery {
 }
 
 impl Drain {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let clock = Clock::new(settings.start, settings.span, settings.lines);
-        let traffic = Traffic::new(settings.seed, settings.app.as_deref(), settings.dialect, &settings.token, clock);
+        let lines = Lines::new(settings.seed, settings.app.as_deref(), settings.dialect, &settings.token, clock);
         Self {
-            traffic,
+            traffic: Traffic::new(lines),
             random: Random::new(settings.seed.rotate_left(17)),
             ids: Random::new(settings.seed ^ settings.start.cast_unsigned().rotate_left(32)),
             made: 0,
@@ -119,12 +122,12 @@ impl Drain {
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// What leaves next; `None` when there is nothing left to do.
-    pub(super) fn next(&mut self) -> Option<Job> {
+    pub(crate) fn next(&mut self) -> Option<Job> {
         loop {
             let over = self.made == self.settings.lines;
             if let Some(entry) = self.later.first_entry().filter(|entry| over || entry.key().0 <= self.sequence) {
@@ -142,7 +145,7 @@ impl Drain {
     }
 
     /// Makes no more lines; what was held back still leaves.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.settings.lines = self.made;
     }
 
@@ -157,7 +160,7 @@ impl Drain {
         let most = self.settings.batch.min(self.settings.lines - self.made);
         let mut loss = self.lost.take();
         if habits.invented_loss > 0 {
-            let earlier = loss.unwrap_or(Loss { messages: 0, since: self.traffic.now() - 5_000_000 });
+            let earlier = loss.unwrap_or(Loss { messages: 0, since: self.traffic.lines.now() - 5_000_000 });
             loss = Some(Loss { messages: earlier.messages + habits.invented_loss, ..earlier });
         }
         let batch = self.traffic.batch(most, habits.oddities);
@@ -167,14 +170,14 @@ impl Drain {
     }
 
     /// The body of a delivery; an L10 frame goes in front when messages were lost.
-    pub(super) fn body(&mut self, delivery: &Delivery, loss: Option<Loss>) -> Vec<u8> {
+    pub(crate) fn body(&mut self, delivery: &Delivery, loss: Option<Loss>) -> Vec<u8> {
         let mut body = Vec::with_capacity(delivery.batch.frames.len() + 256);
         if let Some(loss) = loss {
             let since = stamp(loss.since.div_euclid(1_000_000));
             let message =
                 format!("Error L10 (output buffer overflow): {} messages dropped since {since}+00:00.", loss.messages);
             let origin = Origin { pri: 172, app_name: "heroku", proc_id: b"logplex" };
-            let framer = self.traffic.framer();
+            let framer = self.traffic.lines.framer();
             framer.write(&mut body, origin, delivery.batch.first, Precision::Seconds, message.as_bytes(), false);
         }
         body.extend_from_slice(&delivery.batch.frames);
@@ -182,7 +185,7 @@ impl Drain {
     }
 
     /// The delivery counts, with this L10 frame in front.
-    pub(super) fn taken(&mut self, job: &Job, loss: Option<Loss>) {
+    pub(crate) fn taken(&mut self, job: &Job, loss: Option<Loss>) {
         let delivery = &job.delivery;
         if !job.again {
             for copy in 0..delivery.habits.copies {
@@ -193,7 +196,7 @@ impl Drain {
                 truth.add(&delivery.batch.observed);
                 if let Some(loss) = loss {
                     let tags = [("code", "L10"), ("code_description", "output buffer overflow")];
-                    let stream = self.traffic.streams.open(streams::LOGGING_ERRORS, &tags);
+                    let stream = self.traffic.lines.streams.open(streams::LOGGING_ERRORS, &tags);
                     let time = delivery.batch.first.div_euclid(1_000_000) * 1_000_000;
                     truth.add(&[Observed { stream, value: loss.messages as f64, time }]);
                 }
@@ -202,7 +205,7 @@ impl Drain {
     }
 
     /// The delivery is lost, and with it what it told of earlier losses. The next one will tell.
-    pub(super) fn dropped(&mut self, delivery: &Delivery) {
+    pub(crate) fn dropped(&mut self, delivery: &Delivery) {
         let lost = delivery.with_more_lost(delivery.messages());
         self.lost = Some(match self.lost {
             None => lost,
@@ -211,14 +214,14 @@ impl Drain {
     }
 
     /// Messages whose loss no delivery has told yet.
-    pub(super) fn untold(&self) -> u64 {
+    pub(crate) fn untold(&self) -> u64 {
         self.lost.map_or(0, |loss| loss.messages)
     }
 
     /// Writes the truth, if it was kept.
-    pub(super) fn write_truth(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+    pub(crate) fn write_truth(&mut self, out: &mut dyn Write, write_row: &WriteRow<'_>) -> Result<(), Error> {
         match self.truth.take() {
-            Some(truth) => truth.write(self.traffic.streams.keys(), out),
+            Some(truth) => truth.write(self.traffic.lines.streams.keys(), out, write_row),
             None => Ok(()),
         }
     }

@@ -1,7 +1,8 @@
 //! Where deliveries go: the URL, who we say we are, and how a connection is made.
 
-use super::args::SendArgs;
-use crate::failure::Failure;
+use crate::args::SendArgs;
+use crate::body::Paced;
+use crate::error::Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
@@ -20,25 +21,23 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use super::body::Paced;
-
 /// As Logplex has it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The receiving end.
 #[derive(Clone)]
-pub(super) struct Target {
-    pub(super) host: HeaderValue,
-    pub(super) path: Uri,
-    pub(super) authorization: Option<HeaderValue>,
+pub(crate) struct Target {
+    pub(crate) host: HeaderValue,
+    pub(crate) path: Uri,
+    pub(crate) authorization: Option<HeaderValue>,
     addresses: Vec<SocketAddr>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl Target {
     /// Reads the URL and looks its host up. No error repeats the URL, which may hold a password.
-    pub(super) fn new(url: &str, args: &SendArgs) -> Result<Self, Failure> {
-        let bad = |why: &str| Failure::Config(format!("--to: {why}; expected http://[user:password@]host:port/path"));
+    pub(crate) fn new(url: &str, args: &SendArgs) -> Result<Self, Error> {
+        let bad = |why: &str| Error::Config(format!("--to: {why}; expected http://[user:password@]host:port/path"));
         let uri: Uri = url.parse().map_err(|_| bad("this is no URL"))?;
         let authority = uri.authority().ok_or_else(|| bad("there is no host"))?;
         let secure = match uri.scheme_str() {
@@ -60,10 +59,10 @@ impl Target {
         let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let addresses: Vec<SocketAddr> = (name, port)
             .to_socket_addrs()
-            .map_err(|error| Failure::Config(format!("--to: {name}: no address found: {error}")))?
+            .map_err(|error| Error::Config(format!("--to: {name}: no address found: {error}")))?
             .collect();
         if !args.allow_remote && addresses.iter().any(|address| !address.ip().is_loopback()) {
-            return Err(Failure::Config(format!(
+            return Err(Error::Config(format!(
                 "--to: {name} is not this machine; add --allow-remote if its owner wants this load"
             )));
         }
@@ -78,7 +77,7 @@ impl Target {
     }
 
     /// A connection that is ready for requests.
-    pub(super) async fn connect(&self) -> io::Result<SendRequest<Paced>> {
+    pub(crate) async fn connect(&self) -> io::Result<SendRequest<Paced>> {
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection within 3 s");
         timeout(CONNECT_TIMEOUT, async {
             let stream = TcpStream::connect(&self.addresses[..]).await?;
@@ -105,12 +104,12 @@ where
     Ok(sender)
 }
 
-fn tls(args: &SendArgs, name: &str) -> Result<(TlsConnector, ServerName<'static>), Failure> {
+fn tls(args: &SendArgs, name: &str) -> Result<(TlsConnector, ServerName<'static>), Error> {
     let Some(path) = &args.ca else {
         let why = "--to: https needs --ca FILE, the certificates to trust (the receiver's own, or the system's bundle)";
-        return Err(Failure::Config(why.to_owned()));
+        return Err(Error::Config(why.to_owned()));
     };
-    let bad = |why: String| Failure::Config(format!("--ca: {}: {why}", path.display()));
+    let bad = |why: String| Error::Config(format!("--ca: {}: {why}", path.display()));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
@@ -130,7 +129,7 @@ fn tls(args: &SendArgs, name: &str) -> Result<(TlsConnector, ServerName<'static>
 }
 
 /// `Authorization: Basic`; it never shows in an error or a log.
-pub(super) fn basic(credentials: &[u8]) -> HeaderValue {
+pub(crate) fn basic(credentials: &[u8]) -> HeaderValue {
     let text = format!("Basic {}", STANDARD.encode(credentials));
     // Base64 is always a header's text.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Basic"));
@@ -160,13 +159,17 @@ fn percent_decoded(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Args, Command};
-    use clap::Parser as _;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SendArgs,
+    }
 
     fn target(more: &[&str]) -> Result<Target, String> {
-        let line = ["logdrain", "send", "--to"].iter().chain(more);
-        let Command::Send(args) = Args::parse_from(line).command else { panic!("send") };
-        Target::new(args.to.as_deref().unwrap(), &args).map_err(|failure| failure.to_string())
+        let Line { args } = Line::parse_from(["send", "--to"].iter().chain(more));
+        Target::new(args.to.as_deref().unwrap(), &args).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,133 +1,48 @@
 //! What became of the deliveries, for people and for machines.
 
-use super::post::Outcome;
-use crate::args::LedgerFormat;
-use heroku_metrics::aggregator::{MinuteSketch, Sketch as _};
-use heroku_metrics::model::Percentile;
+use crate::args::SummaryFormat;
+use crate::tally::{Counted, Tally};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::time::Duration;
-
-/// What one connection counted, or all of them.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    acknowledged: Counted,
-    dropped: Counted,
-    unknown: Counted,
-    /// Deliveries that came again after they were acknowledged.
-    repeated: u64,
-    pub(super) retries: u64,
-    pub(super) timeouts: u64,
-    pub(super) broken: u64,
-    pub(super) not_connected: u64,
-    statuses: BTreeMap<u16, u64>,
-    octets: u64,
-    /// Milliseconds to the end of the answer.
-    times: MinuteSketch,
-    slowest: Duration,
-    /// How late the latest delivery left, where there is a rate to keep.
-    pub(super) behind: Duration,
-    /// What went wrong last.
-    pub(super) problem: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counted {
-    deliveries: u64,
-    lines: u64,
-}
-
-impl Counted {
-    fn enter(&mut self, lines: u64) {
-        self.deliveries += 1;
-        self.lines += lines;
-    }
-
-    fn add(&mut self, other: Self) {
-        self.deliveries += other.deliveries;
-        self.lines += other.lines;
-    }
-}
-
-impl Tally {
-    pub(super) fn enter(&mut self, outcome: Outcome, again: bool, lines: u64) {
-        match outcome {
-            _ if again => self.repeated += 1,
-            Outcome::Acknowledged => self.acknowledged.enter(lines),
-            Outcome::Dropped => self.dropped.enter(lines),
-            Outcome::Unknown => self.unknown.enter(lines),
-        }
-    }
-
-    pub(super) fn answered(&mut self, status: u16, took: Duration, octets: u64) {
-        *self.statuses.entry(status).or_default() += 1;
-        self.octets += octets;
-        self.times.record(took.as_secs_f64() * 1_000.0);
-        self.slowest = self.slowest.max(took);
-    }
-
-    pub(super) fn written(&mut self, octets: u64) {
-        self.octets += octets;
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.acknowledged.add(other.acknowledged);
-        self.dropped.add(other.dropped);
-        self.unknown.add(other.unknown);
-        self.repeated += other.repeated;
-        self.retries += other.retries;
-        self.timeouts += other.timeouts;
-        self.broken += other.broken;
-        self.not_connected += other.not_connected;
-        for (status, count) in other.statuses {
-            *self.statuses.entry(status).or_default() += count;
-        }
-        self.octets += other.octets;
-        self.times.merge(&other.times);
-        self.slowest = self.slowest.max(other.slowest);
-        self.behind = self.behind.max(other.behind);
-        self.problem = other.problem.or(self.problem.take());
-    }
-}
 
 /// The whole run.
 #[derive(Debug)]
-pub(super) struct Summary {
-    pub(super) tally: Tally,
-    pub(super) took: Duration,
+pub(crate) struct Summary {
+    pub(crate) tally: Tally,
+    pub(crate) took: Duration,
     /// Whether bodies went to a file.
-    pub(super) written: bool,
+    pub(crate) written: bool,
     /// Lost messages that no delivery has told of.
-    pub(super) untold: u64,
+    pub(crate) untold: u64,
     /// Token and app.
-    pub(super) drains: Vec<(String, Option<String>)>,
+    pub(crate) drains: Vec<(String, Option<String>)>,
     /// Scenarios that the file does not show.
-    pub(super) not_shown: Vec<String>,
+    pub(crate) not_shown: Vec<String>,
 }
 
 impl Summary {
     /// Whether the truth is that of a right receiver, whichever it is.
-    pub(super) fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         self.tally.unknown.deliveries == 0
     }
 
     /// Whether the receiver took nothing at all.
-    pub(super) fn is_fruitless(&self) -> bool {
+    pub(crate) fn is_fruitless(&self) -> bool {
         self.tally.acknowledged.deliveries == 0
     }
 
-    pub(super) fn print(&self, format: LedgerFormat) {
+    pub(crate) fn print(&self, format: SummaryFormat) {
         match format {
-            LedgerFormat::Text => eprint!("{}", self.text()),
-            LedgerFormat::Json => eprintln!("{}", self.json()),
-            LedgerFormat::None => {}
+            SummaryFormat::Text => say(&self.text()),
+            SummaryFormat::Json => say(&format!("{}\n", self.json())),
+            SummaryFormat::None => {}
         }
     }
 
     /// p50, p99 and p999 in milliseconds.
     fn times(&self) -> [f64; 3] {
-        let known = self.tally.times.percentiles();
-        [Percentile::P50, Percentile::P99, Percentile::P999].map(|which| known.map_or(0.0, |times| times.get(which)))
+        [500, 990, 999].map(|mille| self.tally.times.mille(mille))
     }
 
     fn per_second(&self, number: u64) -> f64 {
@@ -220,9 +135,15 @@ impl Summary {
     }
 }
 
+/// Whoever closed standard error does not want to hear it.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::Outcome;
 
     fn summary(tally: Tally, written: bool) -> Summary {
         let (took, drains, not_shown) = (Duration::from_secs(2), Vec::new(), vec!["bare".to_owned()]);

@@ -1,18 +1,22 @@
 //! The truth: what the generator knows to be in the deliveries that were taken, added up by the plain reference.
 
-use super::streams::{self, Observed};
-use crate::failure::Failure;
-use heroku_metrics::model::{DataPoint, Kind, Percentiles, Stats, TagSet, Timestamp, Unit, Window};
+use crate::error::Error;
+use crate::streams::{self, Observed};
+use metric_model::{DataPoint, Kind, Percentiles, Stats, TagSet, Timestamp, Unit, Window};
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 use testkit::reference::{self, Key, Row};
 
 const MINUTE: i64 = 60_000_000;
 
+/// Writes a data point as the receiver under test writes its rows, escapes and all: the truth is compared with those byte
+/// by byte.
+pub type WriteRow<'a> = dyn Fn(&mut dyn Write, &DataPoint<'_>) -> io::Result<()> + 'a;
+
 /// All values that count, by window and stream: 8 octets each.
 #[derive(Debug, Default)]
-pub(super) struct Truth {
+pub(crate) struct Truth {
     windows: BTreeMap<i64, HashMap<u32, Values>>,
 }
 
@@ -25,7 +29,7 @@ struct Values {
 }
 
 impl Truth {
-    pub(super) fn add(&mut self, observed: &[Observed]) {
+    pub(crate) fn add(&mut self, observed: &[Observed]) {
         for seen in observed {
             let window = self.windows.entry(seen.time.div_euclid(MINUTE) * MINUTE).or_default();
             let values = window.entry(seen.stream).or_default();
@@ -37,21 +41,21 @@ impl Truth {
     }
 
     /// Writes the rows of `logdrain replay --format jsonl`, sorted as these are.
-    pub(super) fn write(self, keys: &[Key], out: &mut impl Write) -> Result<(), Failure> {
+    pub(crate) fn write(self, keys: &[Key], out: &mut dyn Write, write_row: &WriteRow<'_>) -> Result<(), Error> {
         for (window, streams) in self.windows {
             let mut streams: Vec<(&Key, Values)> =
                 streams.into_iter().map(|(stream, values)| (&keys[stream as usize], values)).collect();
             streams.sort_by_key(|(key, _)| *key);
             for (key, values) in streams {
                 let row = Row::of(window, key, values.all, values.last, streams::has_percentiles(key)).sketched();
-                write_row(&row, out)?;
+                with_point(&row, |point| write_row(out, point))?;
             }
         }
         Ok(())
     }
 }
 
-fn write_row(row: &Row, out: &mut impl Write) -> Result<(), Failure> {
+fn with_point(row: &Row, write: impl FnOnce(&DataPoint<'_>) -> io::Result<()>) -> io::Result<()> {
     let kind = match row.key.kind {
         reference::Kind::Count => Kind::Count,
         reference::Kind::Measure => Kind::Measure,
@@ -67,6 +71,5 @@ fn write_row(row: &Row, out: &mut impl Write) -> Result<(), Failure> {
     };
     let window = Window::containing(Timestamp::from_unix_micros(row.window), Duration::from_micros(MINUTE as u64));
     let tags: TagSet = row.key.tags.iter().collect();
-    let point = DataPoint::new(window, kind, &row.key.name, Unit::new(&row.key.unit), &tags, stats);
-    Ok(crate::json::line(out, &point)?)
+    write(&DataPoint::new(window, kind, &row.key.name, Unit::new(&row.key.unit), &tags, stats))
 }

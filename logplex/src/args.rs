@@ -1,15 +1,15 @@
 //! The command line of `send`.
 
-use super::frame::Dialect;
-use super::scenario::Scenario;
-use crate::args::{LedgerFormat, duration};
-use clap::Args;
+use crate::frame::Dialect;
+use crate::scenario::Scenario;
+use crate::time;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What `logdrain send` is told.
 #[derive(Debug, Args)]
-pub(crate) struct SendArgs {
+pub struct SendArgs {
     /// Where the drain delivers to: `http://[user:password@]host:port/path`, or https with --ca
     #[arg(long, value_name = "URL", conflicts_with = "write")]
     pub(crate) to: Option<String>,
@@ -75,18 +75,37 @@ pub(crate) struct SendArgs {
     #[arg(long)]
     pub(crate) allow_remote: bool,
     /// How the summary is printed to standard error
-    #[arg(long, value_enum, default_value_t = LedgerFormat::Text, value_name = "FORMAT")]
-    pub(crate) summary: LedgerFormat,
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Text, value_name = "FORMAT")]
+    pub(crate) summary: SummaryFormat,
+}
+
+/// How a summary is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    Text,
+    Json,
+    None,
+}
+
+/// `60s`, `5m`, `2h`, `500ms`, or plain seconds: what the host takes for a duration, which is no business of a judge's to
+/// ask the host for.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, factor_ms) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)]
+        .into_iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
+        .unwrap_or((text, 1_000));
+    let number: u64 = digits.parse().map_err(|_| "expected a duration such as 60s, 5m or 500ms".to_owned())?;
+    number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
 }
 
 /// An RFC 3339 time, in microseconds since 1970.
 fn time(text: &str) -> Result<i64, String> {
-    let time = heroku_metrics::syslog::Timestamp::parse(text.as_bytes());
-    time.map(|time| time.unix_micros()).map_err(|_| "expected a time such as 2026-03-14T09:00:00Z".to_owned())
+    time::unix_micros(text).ok_or_else(|| "expected a time such as 2026-03-14T09:00:00Z".to_owned())
 }
 
 /// What `--help` says at the end.
-pub(crate) fn after_help() -> String {
+#[must_use]
+pub fn after_help() -> String {
     format!(
         "\
 Examples:

@@ -15,7 +15,7 @@ const PAIRS: [[u8; 2]; 100] = {
 };
 
 /// The number in decimal.
-pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn number(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     while value >= 100 {
@@ -29,14 +29,14 @@ pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// `712` as `7.12`.
-pub(super) fn hundredths(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn hundredths(out: &mut Vec<u8>, value: u64) {
     number(out, value / 100);
     out.push(b'.');
     out.extend_from_slice(&PAIRS[(value % 100) as usize]);
 }
 
 /// The lowest `places` digits, zeros in front included.
-pub(super) fn padded(out: &mut Vec<u8>, value: u64, places: usize) {
+pub(crate) fn padded(out: &mut Vec<u8>, value: u64, places: usize) {
     let from = out.len();
     out.resize(from + places, b'0');
     let mut rest = value;
@@ -49,7 +49,7 @@ pub(super) fn padded(out: &mut Vec<u8>, value: u64, places: usize) {
 const HEX: [&[u8; 16]; 2] = [b"0123456789abcdef", b"0123456789ABCDEF"];
 
 /// 128 random bits as a UUID.
-pub(super) fn uuid(out: &mut Vec<u8>, random: &mut Random) {
+pub(crate) fn uuid(out: &mut Vec<u8>, random: &mut Random) {
     let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
     for place in 0..32 {
         if matches!(place, 8 | 12 | 16 | 20) {
@@ -60,7 +60,7 @@ pub(super) fn uuid(out: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// 128 random bits as `Logplex-Frame-Id` has them: 32 upper-case hex digits.
-pub(super) fn frame_id(random: &mut Random) -> String {
+pub(crate) fn frame_id(random: &mut Random) -> String {
     let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
     (0..32).map(|place| char::from(HEX[1][(bits >> (124 - 4 * place)) as usize & 15])).collect()
 }

@@ -1,6 +1,6 @@
 //! A request's body, at the pace that a scenario asks for.
 
-use super::scenario::Pace;
+use crate::scenario::Pace;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::convert::Infallible;
 use std::future::Future as _;
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(3);
 
 /// Octets that leave at their own pace.
 #[derive(Debug)]
-pub(super) struct Paced {
+pub(crate) struct Paced {
     rest: Bytes,
     len: usize,
     pace: Pace,
@@ -24,7 +24,7 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    pub(super) fn new(body: Bytes, pace: Pace) -> Self {
+    pub(crate) fn new(body: Bytes, pace: Pace) -> Self {
         Self { len: body.len(), rest: body, pace, pause: None }
     }
 

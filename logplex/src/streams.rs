@@ -6,20 +6,20 @@ use std::collections::{BTreeMap, HashMap};
 use testkit::reference::{Key, Kind};
 
 /// The number of a stream.
-pub(super) type Stream = u32;
+pub(crate) type Stream = u32;
 
 /// One value of one stream, at one instant.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Observed {
-    pub(super) stream: Stream,
-    pub(super) value: f64,
+pub(crate) struct Observed {
+    pub(crate) stream: Stream,
+    pub(crate) value: f64,
     /// Microseconds since 1970.
-    pub(super) time: i64,
+    pub(crate) time: i64,
 }
 
 /// All streams that were opened.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub(crate) struct Streams {
     /// The name of the app, a tag of native metrics.
     app: Option<String>,
     keys: Vec<Key>,
@@ -31,12 +31,12 @@ type Name = (String, BTreeMap<String, String>);
 type Metric = (&'static str, Kind, &'static str);
 
 impl Streams {
-    pub(super) fn new(app: Option<&str>) -> Self {
+    pub(crate) fn new(app: Option<&str>) -> Self {
         Self { app: app.map(str::to_owned), keys: Vec::new(), numbers: HashMap::new() }
     }
 
     /// The stream of this metric and these tags, opened when it is new.
-    pub(super) fn open(&mut self, (name, kind, unit): Metric, tags: &[(&str, &str)]) -> Stream {
+    pub(crate) fn open(&mut self, (name, kind, unit): Metric, tags: &[(&str, &str)]) -> Stream {
         let mut tags: BTreeMap<String, String> =
             tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         if let Some(app) = self.app.as_ref().filter(|_| name.starts_with("heroku.")) {
@@ -49,17 +49,17 @@ impl Streams {
         })
     }
 
-    pub(super) fn open_all<const N: usize>(&mut self, metrics: &[Metric; N], tags: &[(&str, &str)]) -> [Stream; N] {
+    pub(crate) fn open_all<const N: usize>(&mut self, metrics: &[Metric; N], tags: &[(&str, &str)]) -> [Stream; N] {
         metrics.map(|metric| self.open(metric, tags))
     }
 
-    pub(super) fn keys(&self) -> &[Key] {
+    pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 }
 
 /// Whether a measure has percentiles; the add-on's page lists none for the octets of a response.
-pub(super) fn has_percentiles(key: &Key) -> bool {
+pub(crate) fn has_percentiles(key: &Key) -> bool {
     key.kind == Kind::Measure && key.name != BYTES.0
 }
 
@@ -67,20 +67,20 @@ const REQUESTS: Metric = ("heroku.router.http.requests", Kind::Count, "");
 const SERVICE: Metric = ("heroku.router.service.response_time", Kind::Measure, "ms");
 const CONNECT: Metric = ("heroku.router.connect.latency", Kind::Measure, "ms");
 const BYTES: Metric = ("heroku.router.bytes", Kind::Measure, "bytes");
-pub(super) const ROUTER: [Metric; 4] = [REQUESTS, SERVICE, CONNECT, BYTES];
+pub(crate) const ROUTER: [Metric; 4] = [REQUESTS, SERVICE, CONNECT, BYTES];
 
-pub(super) const HTTP_ERRORS: Metric = ("heroku.errors.http", Kind::Count, "");
-pub(super) const LOGGING_ERRORS: Metric = ("heroku.errors.logging", Kind::Count, "");
-pub(super) const RUNTIME_ERRORS: Metric = ("heroku.errors.runtime", Kind::Count, "");
+pub(crate) const HTTP_ERRORS: Metric = ("heroku.errors.http", Kind::Count, "");
+pub(crate) const LOGGING_ERRORS: Metric = ("heroku.errors.logging", Kind::Count, "");
+pub(crate) const RUNTIME_ERRORS: Metric = ("heroku.errors.runtime", Kind::Count, "");
 
 /// Load averages of 1, 5 and 15 minutes.
-pub(super) const LOAD: [Metric; 3] = [
+pub(crate) const LOAD: [Metric; 3] = [
     ("heroku.dyno.load.load1", Kind::Sample, ""),
     ("heroku.dyno.load.load5", Kind::Sample, ""),
     ("heroku.dyno.load.load15", Kind::Sample, ""),
 ];
 /// As they stand on the line.
-pub(super) const MEMORY: [Metric; 7] = [
+pub(crate) const MEMORY: [Metric; 7] = [
     ("heroku.dyno.mem.total", Kind::Sample, "bytes"),
     ("heroku.dyno.mem.rss", Kind::Sample, "bytes"),
     ("heroku.dyno.mem.cache", Kind::Sample, "bytes"),
@@ -90,7 +90,7 @@ pub(super) const MEMORY: [Metric; 7] = [
     ("heroku.dyno.mem.quota", Kind::Sample, "bytes"),
 ];
 /// As they stand on the line.
-pub(super) const POSTGRES: [Metric; 18] = [
+pub(crate) const POSTGRES: [Metric; 18] = [
     ("heroku.postgres.db.current_transaction", Kind::Sample, ""),
     ("heroku.postgres.db.size", Kind::Sample, "bytes"),
     ("heroku.postgres.db.size_used", Kind::Sample, ""),

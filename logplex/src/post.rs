@@ -1,10 +1,10 @@
 //! Posting deliveries, with the patience of Logplex: 5 s for an answer, three tries, and a 4xx is final.
 
-use super::body::Paced;
-use super::drain::{Delivery, Drain, Job, Loss};
-use super::scenario::{Identity, Mishap, Pace};
-use super::summary::Tally;
-use super::target::{Target, basic};
+use crate::body::Paced;
+use crate::drain::{Delivery, Drain, Job, Loss};
+use crate::scenario::{Identity, Mishap, Pace};
+use crate::tally::{Outcome, Tally};
+use crate::target::{Target, basic};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Limited};
@@ -21,17 +21,17 @@ use testkit::random::Random;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What all connections have in common.
-pub(super) struct Run {
-    pub(super) target: Target,
-    pub(super) tries: u32,
+pub(crate) struct Run {
+    pub(crate) target: Target,
+    pub(crate) tries: u32,
     /// Until when everything but a 4xx is tried again.
-    pub(super) until: Option<Instant>,
-    pub(super) timeout: Duration,
-    pub(super) began: Instant,
+    pub(crate) until: Option<Instant>,
+    pub(crate) timeout: Duration,
+    pub(crate) began: Instant,
     /// Lines a second of each drain.
-    pub(super) rate: Option<f64>,
-    pub(super) stop: AtomicBool,
-    pub(super) bar: ProgressBar,
+    pub(crate) rate: Option<f64>,
+    pub(crate) stop: AtomicBool,
+    pub(crate) bar: ProgressBar,
 }
 
 /// The most of an answer's body that is read.
@@ -42,7 +42,7 @@ const CUT_OFF: Duration = Duration::from_millis(20);
 const SLOT: Duration = Duration::from_millis(10);
 
 /// Posts what the drain gives until it has no more; one of these for each connection.
-pub(super) async fn post_all(run: Arc<Run>, drain: Arc<Mutex<Drain>>, seed: u64) -> Tally {
+pub(crate) async fn post_all(run: Arc<Run>, drain: Arc<Mutex<Drain>>, seed: u64) -> Tally {
     let mut poster = Poster { run, drain, connection: None, random: Random::new(seed), tally: Tally::default() };
     loop {
         let job = {
@@ -77,16 +77,6 @@ enum Answer {
     NotSent(String),
     /// Nothing came, or the connection broke: it may have been stored.
     Silence(String),
-}
-
-/// How a delivery ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
-    Acknowledged,
-    /// A 4xx, or out of tries that all failed for certain.
-    Dropped,
-    /// Out of tries, and one of them may have been stored.
-    Unknown,
 }
 
 /// Whether the receiver has it.
@@ -281,7 +271,7 @@ const fn end(stored: Stored) -> Outcome {
     }
 }
 
-pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     // Writing to a `Vec` cannot fail.
     let _ = encoder.write_all(body);

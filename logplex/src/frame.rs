@@ -1,8 +1,8 @@
 //! Frames as a drain writes them: MSG-LEN SP SYSLOG-MSG (RFC 6587, 3.4.1), and the time that stands in them.
 
-use super::text;
+use crate::text;
 use clap::ValueEnum;
-use heroku_metrics::model::Timestamp;
+use metric_model::Timestamp;
 
 /// Which kind of drain writes the frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -15,7 +15,7 @@ pub(crate) enum Dialect {
 
 /// Writes frames of one drain.
 #[derive(Debug)]
-pub(super) struct Framer {
+pub(crate) struct Framer {
     dialect: Dialect,
     /// HOSTNAME and the spaces around it.
     hostname: Vec<u8>,
@@ -28,15 +28,15 @@ pub(super) struct Framer {
 
 /// Who wrote a line, and how urgent it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin<'a> {
-    pub(super) pri: u64,
-    pub(super) app_name: &'static str,
-    pub(super) proc_id: &'a [u8],
+pub(crate) struct Origin<'a> {
+    pub(crate) pri: u64,
+    pub(crate) app_name: &'static str,
+    pub(crate) proc_id: &'a [u8],
 }
 
 /// How finely the time of a frame is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Precision {
+pub(crate) enum Precision {
     /// Microseconds, zeros at the end left out.
     Micros,
     /// Whole seconds, as Logplex's own lines have it.
@@ -44,7 +44,7 @@ pub(super) enum Precision {
 }
 
 impl Framer {
-    pub(super) fn new(dialect: Dialect, token: &str) -> Self {
+    pub(crate) fn new(dialect: Dialect, token: &str) -> Self {
         let hostname = match dialect {
             Dialect::Logplex => "host",
             Dialect::Rfc5424 => token,
@@ -54,7 +54,7 @@ impl Framer {
     }
 
     /// Appends a frame to `body`. A syslog drain ends every message with LF, an HTTPS drain only those that had one.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         body: &mut Vec<u8>,
         origin: Origin<'_>,
@@ -103,7 +103,7 @@ impl Framer {
 }
 
 /// `2026-03-14T09:00:00`, without an offset.
-pub(super) fn stamp(second: i64) -> String {
+pub(crate) fn stamp(second: i64) -> String {
     let mut stamp = Timestamp::from_unix_seconds(second).to_string();
     stamp.pop(); // `Z`
     stamp
