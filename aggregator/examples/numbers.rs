@@ -7,7 +7,7 @@ use minute_aggregator::{Aggregator, AggregatorConfig};
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hourly = AggregatorConfig::new().window(Duration::from_secs(3_600));
+    let hourly = AggregatorConfig::new().with_window(Duration::from_secs(3_600));
     let mut engine = Aggregator::new(hourly)?;
     let mut print = |point: &DataPoint<'_>| {
         let (window, stats) = (point.window().start(), point.stats());

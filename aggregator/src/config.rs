@@ -16,8 +16,8 @@ pub(crate) const MAX_COLUMNS: usize = 16;
 /// use minute_aggregator::{Aggregator, AggregatorConfig, Precision};
 ///
 /// let config = AggregatorConfig::new()
-///     .allowed_lateness(Duration::from_secs(30))
-///     .precision("checkout.duration", Precision::ThreeDigits)
+///     .with_allowed_lateness(Duration::from_secs(30))
+///     .with_precision("checkout.duration", Precision::ThreeDigits)
 ///     .without_percentiles("response.bytes");
 /// let engine = Aggregator::new(config)?;
 /// # Ok::<(), minute_aggregator::ConfigError>(())
@@ -47,7 +47,7 @@ pub struct AggregatorConfig {
 /// use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome};
 ///
 /// let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-/// let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(hour))?;
+/// let mut engine = Aggregator::new(AggregatorConfig::new().with_late_policy(hour))?;
 /// let none = TagSet::new();
 /// let signup = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_seconds(0));
 /// let mut points: Vec<DataPointBuf> = Vec::new();
@@ -93,10 +93,6 @@ pub enum Precision {
 
 impl Precision {
     /// The stated bound on the relative error: 0.005 or 0.0005.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::Precision::ThreeDigits.relative_error(), 0.0005);
-    /// ```
     #[must_use]
     pub const fn relative_error(self) -> f64 {
         match self {
@@ -139,12 +135,6 @@ pub(crate) enum Distribution {
 impl AggregatorConfig {
     /// Windows of 60 s, 60 s of lateness and then late data dropped, 5 minutes of future, streams idle after 60 windows,
     /// no quota, a million streams, keys of 16 KiB and 256 MiB together, windows of 1 GiB together, two digits.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use minute_aggregator::AggregatorConfig;
-    /// assert_eq!(AggregatorConfig::new().window_length(), Duration::from_secs(60));
-    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -165,42 +155,22 @@ impl AggregatorConfig {
     }
 
     /// The length of a window; it must divide a day. Default: 60 s.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use minute_aggregator::AggregatorConfig;
-    /// assert_eq!(AggregatorConfig::new().window(Duration::from_secs(10)).window_length(), Duration::from_secs(10));
-    /// ```
     #[must_use]
-    pub const fn window(mut self, length: Duration) -> Self {
+    pub const fn with_window(mut self, length: Duration) -> Self {
         self.window = length;
         self
     }
 
     /// How long after its end a window stays open. Default: 60 s.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use minute_aggregator::AggregatorConfig;
-    /// let config = AggregatorConfig::new().allowed_lateness(Duration::ZERO);
-    /// assert_eq!(config.lateness(), Duration::ZERO);
-    /// ```
     #[must_use]
-    pub const fn allowed_lateness(mut self, lateness: Duration) -> Self {
+    pub const fn with_allowed_lateness(mut self, lateness: Duration) -> Self {
         self.allowed_lateness = lateness;
         self
     }
 
     /// What becomes of an observation whose window is closed. Default: [`LatePolicy::Drop`].
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use minute_aggregator::{AggregatorConfig, LatePolicy};
-    /// let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    /// assert_eq!(AggregatorConfig::new().late_policy(hour).when_late(), hour);
-    /// ```
     #[must_use]
-    pub const fn late_policy(mut self, policy: LatePolicy) -> Self {
+    pub const fn with_late_policy(mut self, policy: LatePolicy) -> Self {
         self.late_policy = policy;
         self
     }
@@ -209,25 +179,15 @@ impl AggregatorConfig {
     /// window holds a value of it, its memory. Default: 60.
     ///
     /// Event time is the latest that was observed or closed.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().idle_after(10).idle_windows(), 10);
-    /// ```
     #[must_use]
-    pub const fn idle_after(mut self, windows: u32) -> Self {
+    pub const fn with_idle_after(mut self, windows: u32) -> Self {
         self.idle_after = windows;
         self
     }
 
     /// The most streams by a plan. Default: none but [`max_streams`](Self::max_streams).
-    ///
-    /// ```
-    /// use minute_aggregator::{AggregatorConfig, StreamQuota};
-    /// let gold = AggregatorConfig::new().quota(StreamQuota::streams(300));
-    /// assert_eq!(gold.stream_quota().map(StreamQuota::limit), Some(300));
-    /// ```
     #[must_use]
-    pub fn quota(mut self, quota: StreamQuota) -> Self {
+    pub fn with_quota(mut self, quota: StreamQuota) -> Self {
         self.quota = Some(quota);
         self
     }
@@ -235,49 +195,31 @@ impl AggregatorConfig {
     /// How far ahead of the host's time an observation may be. Default: 5 minutes.
     ///
     /// The bound holds from the first [`advance`](crate::Aggregator::advance) on: before, no time is known.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use minute_aggregator::AggregatorConfig;
-    /// assert_eq!(AggregatorConfig::new().max_future(Duration::from_secs(1)).future(), Duration::from_secs(1));
-    /// ```
     #[must_use]
-    pub const fn max_future(mut self, ahead: Duration) -> Self {
+    pub const fn with_max_future(mut self, ahead: Duration) -> Self {
         self.max_future = ahead;
         self
     }
 
     /// The most streams that are known at a time; a new one beyond is refused. Default: 1,000,000.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_streams(300).stream_limit(), 300);
-    /// ```
     #[must_use]
-    pub const fn max_streams(mut self, streams: u32) -> Self {
+    pub const fn with_max_streams(mut self, streams: u32) -> Self {
         self.max_streams = streams;
         self
     }
 
     /// The most octets of name, unit and tags together; a longer key is refused. Default: 16,384, which holds 50 tags
     /// of 64 and 255 octets.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_key_len(1_000).key_limit(), 1_000);
-    /// ```
     #[must_use]
-    pub const fn max_key_len(mut self, octets: u32) -> Self {
+    pub const fn with_max_key_len(mut self, octets: u32) -> Self {
         self.max_key_len = octets;
         self
     }
 
     /// The most octets of the names, units and tags of all known streams together; a new one beyond is refused. Each
     /// counts its text once and 8 octets for each tag. Default: 256 MiB.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_key_bytes(1 << 20).key_byte_limit(), 1 << 20);
-    /// ```
     #[must_use]
-    pub const fn max_key_bytes(mut self, octets: usize) -> Self {
+    pub const fn with_max_key_bytes(mut self, octets: usize) -> Self {
         self.max_key_bytes = octets;
         self
     }
@@ -288,47 +230,26 @@ impl AggregatorConfig {
     /// A window takes about 2 KB, a count in it 0.1 KB, a sample 0.2 KB, a measure 0.3 KB and its sketch up to 12 KB
     /// for latencies; a measure whose values are spread over all orders of magnitude up to 4 MB. What is left must
     /// hold the largest step of one observation, some 12 KB.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().max_window_bytes(1 << 20).window_byte_limit(), 1 << 20);
-    /// ```
     #[must_use]
-    pub const fn max_window_bytes(mut self, octets: usize) -> Self {
+    pub const fn with_max_window_bytes(mut self, octets: usize) -> Self {
         self.max_window_bytes = octets;
         self
     }
 
     /// The precision of all measures that have none of their own. Default: two digits.
-    ///
-    /// ```
-    /// use minute_aggregator::{AggregatorConfig, Precision};
-    /// let config = AggregatorConfig::new().default_precision(Precision::ThreeDigits);
-    /// assert_eq!(config.precision_of("any"), Some(Precision::ThreeDigits));
-    /// ```
     #[must_use]
-    pub const fn default_precision(mut self, precision: Precision) -> Self {
+    pub const fn with_default_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
     /// The precision of one metric, by its exact name. The last word on a name stands.
-    ///
-    /// ```
-    /// use minute_aggregator::{AggregatorConfig, Precision};
-    /// let config = AggregatorConfig::new().precision("checkout.duration", Precision::ThreeDigits);
-    /// assert_eq!(config.precision_of("checkout.duration"), Some(Precision::ThreeDigits));
-    /// ```
     #[must_use]
-    pub fn precision(self, metric: impl Into<String>, precision: Precision) -> Self {
+    pub fn with_precision(self, metric: impl Into<String>, precision: Precision) -> Self {
         self.distribution(metric.into(), Distribution::Sketch(precision))
     }
 
     /// Turns percentiles off for one measure, by its exact name: count, sum, min, max, mean and last remain.
-    ///
-    /// ```
-    /// let config = minute_aggregator::AggregatorConfig::new().without_percentiles("response.bytes");
-    /// assert_eq!(config.precision_of("response.bytes"), None);
-    /// ```
     #[must_use]
     pub fn without_percentiles(self, metric: impl Into<String>) -> Self {
         self.distribution(metric.into(), Distribution::None)
@@ -343,33 +264,20 @@ impl AggregatorConfig {
     }
 
     /// The length of a window.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().window_length().as_secs(), 60);
-    /// ```
     #[must_use]
-    pub const fn window_length(&self) -> Duration {
+    pub const fn window(&self) -> Duration {
         self.window
     }
 
     /// How long after its end a window stays open.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().lateness().as_secs(), 60);
-    /// ```
     #[must_use]
-    pub const fn lateness(&self) -> Duration {
+    pub const fn allowed_lateness(&self) -> Duration {
         self.allowed_lateness
     }
 
     /// What becomes of an observation whose window is closed.
-    ///
-    /// ```
-    /// use minute_aggregator::{AggregatorConfig, LatePolicy};
-    /// assert_eq!(AggregatorConfig::new().when_late(), LatePolicy::Drop);
-    /// ```
     #[must_use]
-    pub const fn when_late(&self) -> LatePolicy {
+    pub const fn late_policy(&self) -> LatePolicy {
         self.late_policy
     }
 
@@ -382,22 +290,14 @@ impl AggregatorConfig {
     }
 
     /// The windows after which a stream is idle.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().idle_windows(), 60);
-    /// ```
     #[must_use]
-    pub const fn idle_windows(&self) -> u32 {
+    pub const fn idle_after(&self) -> u32 {
         self.idle_after
     }
 
     /// The quota.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().stream_quota(), None);
-    /// ```
     #[must_use]
-    pub const fn stream_quota(&self) -> Option<&StreamQuota> {
+    pub const fn quota(&self) -> Option<&StreamQuota> {
         self.quota.as_ref()
     }
 
@@ -407,68 +307,43 @@ impl AggregatorConfig {
 
     /// The places that a stream of this metric takes.
     pub(crate) fn cost_of(&self, metric: &str, kind: Kind) -> u32 {
-        let percentiles = kind == Kind::Measure && self.precision_of(metric).is_some();
+        let percentiles = kind == Kind::Measure && self.precision(metric).is_some();
         self.quota.as_ref().map_or(0, |quota| quota.cost(metric, kind, percentiles))
     }
 
     /// How far ahead of the host's time an observation may be.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().future().as_secs(), 300);
-    /// ```
     #[must_use]
-    pub const fn future(&self) -> Duration {
+    pub const fn max_future(&self) -> Duration {
         self.max_future
     }
 
     /// The most streams that are known at a time.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().stream_limit(), 1_000_000);
-    /// ```
     #[must_use]
-    pub const fn stream_limit(&self) -> u32 {
+    pub const fn max_streams(&self) -> u32 {
         self.max_streams
     }
 
     /// The most octets of name, unit and tags together.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().key_limit(), 16_384);
-    /// ```
     #[must_use]
-    pub const fn key_limit(&self) -> u32 {
+    pub const fn max_key_len(&self) -> u32 {
         self.max_key_len
     }
 
     /// The most octets of all keys together.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().key_byte_limit(), 268_435_456);
-    /// ```
     #[must_use]
-    pub const fn key_byte_limit(&self) -> usize {
+    pub const fn max_key_bytes(&self) -> usize {
         self.max_key_bytes
     }
 
     /// The most octets of all windows together.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::AggregatorConfig::new().window_byte_limit(), 1_073_741_824);
-    /// ```
     #[must_use]
-    pub const fn window_byte_limit(&self) -> usize {
+    pub const fn max_window_bytes(&self) -> usize {
         self.max_window_bytes
     }
 
     /// The precision of a measure's percentiles; `None` where they are turned off.
-    ///
-    /// ```
-    /// use minute_aggregator::{AggregatorConfig, Precision};
-    /// assert_eq!(AggregatorConfig::new().precision_of("any"), Some(Precision::TwoDigits));
-    /// ```
     #[must_use]
-    pub fn precision_of(&self, metric: &str) -> Option<Precision> {
+    pub fn precision(&self, metric: &str) -> Option<Precision> {
         match self.distribution_of(metric) {
             Distribution::Sketch(precision) => Some(precision),
             Distribution::None => None,
@@ -557,14 +432,14 @@ mod tests {
             (Duration::from_secs(172_800), false),
             (Duration::MAX, false),
         ] {
-            assert_eq!(AggregatorConfig::new().window(length).check().is_ok(), fits, "{length:?}");
+            assert_eq!(AggregatorConfig::new().with_window(length).check().is_ok(), fits, "{length:?}");
         }
     }
 
     #[test]
     fn the_last_word_on_a_metric_stands() {
-        let config = AggregatorConfig::new().without_percentiles("a").precision("a", Precision::ThreeDigits);
-        assert_eq!(config.precision_of("a"), Some(Precision::ThreeDigits));
-        assert_eq!(config.without_percentiles("a").precision_of("a"), None);
+        let config = AggregatorConfig::new().without_percentiles("a").with_precision("a", Precision::ThreeDigits);
+        assert_eq!(config.precision("a"), Some(Precision::ThreeDigits));
+        assert_eq!(config.without_percentiles("a").precision("a"), None);
     }
 }

@@ -324,7 +324,7 @@ impl<S: Sketch> Aggregator<S> {
     #[inline]
     fn come_to(&mut self, time: Timestamp) -> Result<i64, Outcome> {
         if let Some(now) = self.now {
-            let bound = now.later(self.config.future());
+            let bound = now.later(self.config.max_future());
             if time > bound {
                 return Err(Outcome::Future { by: time.since(bound) });
             }
@@ -348,12 +348,12 @@ impl<S: Sketch> Aggregator<S> {
     fn steady_from_here(&mut self) {
         let Some((window, number)) = self.recent else { return };
         let end = match self.now {
-            Some(now) => window.end().min(now.later(self.config.future()).later(Duration::from_micros(1))),
+            Some(now) => window.end().min(now.later(self.config.max_future()).later(Duration::from_micros(1))),
             None => window.end(),
         };
         let is_open = self.closed_below.is_none_or(|closed| number >= closed);
         self.steady = if is_open { window.start().unix_micros()..end.unix_micros() } else { 0..0 };
-        let free = self.config.window_byte_limit().saturating_sub(self.window_bytes);
+        let free = self.config.max_window_bytes().saturating_sub(self.window_bytes);
         self.room = self.staging.limit(self.streams.len()).min(free / OpenWindow::<S>::max_growth());
     }
 
@@ -372,18 +372,18 @@ impl<S: Sketch> Aggregator<S> {
         let most = OpenWindow::<S>::max_growth();
         let needed =
             |engine: &Self| engine.window_bytes.saturating_add((engine.staging.len() + 1).saturating_mul(most));
-        if needed(self) <= self.config.window_byte_limit() {
+        if needed(self) <= self.config.max_window_bytes() {
             return true;
         }
         self.fold();
-        needed(self) <= self.config.window_byte_limit()
+        needed(self) <= self.config.max_window_bytes()
     }
 
     /// Event time has come to a window.
     #[cold]
     fn reach(&mut self, number: i64) {
         self.fold();
-        self.streams.reach(number, self.config.idle_windows());
+        self.streams.reach(number, self.config.idle_after());
     }
 
     /// The number of the window of an instant.
@@ -399,7 +399,7 @@ impl<S: Sketch> Aggregator<S> {
         if self.recent.is_some_and(|(_, recent)| recent == number) {
             return;
         }
-        let window = Window::containing(time, self.config.window_length());
+        let window = Window::containing(time, self.config.window());
         if !self.windows.contains_key(&number) {
             let new = OpenWindow::new(window, self.next_serial());
             self.window_bytes += new.bytes();
@@ -436,18 +436,18 @@ impl<S: Sketch> Aggregator<S> {
             return None;
         }
         let start = Timestamp::from_unix_micros(number.saturating_mul(self.length()));
-        Some(Window::containing(start, self.config.window_length()))
+        Some(Window::containing(start, self.config.window()))
     }
 
     /// The length of a window in microseconds; the configuration was checked.
     pub(crate) fn length(&self) -> i64 {
-        i64::try_from(self.config.window_length().as_micros()).unwrap_or(i64::MAX).max(1)
+        i64::try_from(self.config.window().as_micros()).unwrap_or(i64::MAX).max(1)
     }
 
     /// Moves what is staged into the cells, window by window and stream by stream.
     pub(crate) fn fold(&mut self) {
         let before: &mut usize = &mut self.window_bytes;
-        self.staging.fold(self.config.window_length(), &mut self.streams, &mut self.windows, before);
+        self.staging.fold(self.config.window(), &mut self.streams, &mut self.windows, before);
         self.room = 0;
     }
 

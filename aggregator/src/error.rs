@@ -6,7 +6,7 @@ use core::fmt;
 /// use core::time::Duration;
 /// use minute_aggregator::{Aggregator, AggregatorConfig, ConfigErrorKind};
 ///
-/// let seven = AggregatorConfig::new().window(Duration::from_secs(7));
+/// let seven = AggregatorConfig::new().with_window(Duration::from_secs(7));
 /// let error = Aggregator::new(seven).unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::WindowLength);
 /// assert_eq!(error.to_string(), "window length does not divide a day into whole microseconds");
@@ -41,7 +41,7 @@ impl ConfigError {
     ///
     /// ```
     /// use minute_aggregator::{Aggregator, AggregatorConfig, ConfigErrorKind};
-    /// let error = Aggregator::new(AggregatorConfig::new().max_streams(0)).unwrap_err();
+    /// let error = Aggregator::new(AggregatorConfig::new().with_max_streams(0)).unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::NoStreams);
     /// ```
     #[must_use]

@@ -13,7 +13,7 @@ use metric_model::{Kind, TagSet, Timestamp, Unit};
 /// use metric_model::{Observation, TagSet, Timestamp, Value};
 /// use minute_aggregator::{Aggregator, AggregatorConfig, Standing, StreamQuota};
 ///
-/// let mut engine = Aggregator::new(AggregatorConfig::new().quota(StreamQuota::streams(1)))?;
+/// let mut engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::streams(1)))?;
 /// for user in ["1", "2", "2"] {
 ///     let tags = TagSet::from_iter([("user", user)]);
 ///     let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(0)));

@@ -35,7 +35,8 @@ impl Serialize for StreamQuota {
             CountingRule::TagSets => Rule::TagSets,
         };
         let exempt = self.exempt_prefixes().map(String::from).collect();
-        Quota { limit: self.limit(), rule, exempt, overflow_streams: Some(self.overflow_limit()) }.serialize(serializer)
+        Quota { limit: self.limit(), rule, exempt, overflow_streams: Some(self.overflow_streams()) }
+            .serialize(serializer)
     }
 }
 
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(gold, StreamQuota::streams(300));
         let text = r#"{"limit":7,"rule":"tag_sets","exempt":["a."],"overflow_streams":0}"#;
         let quota: StreamQuota = serde_json::from_str(text).unwrap();
-        assert_eq!(quota, StreamQuota::tag_sets(7).exempt("a.").overflow_streams(0));
+        assert_eq!(quota, StreamQuota::tag_sets(7).with_exempt("a.").with_overflow_streams(0));
         assert_eq!(serde_json::to_string(&quota).unwrap(), text);
         for wrong in [r#"{}"#, r#"{"limit":-1}"#, r#"{"limit":1,"x":2}"#, r#"{"limit":1,"exempt":[""]}"#] {
             assert!(serde_json::from_str::<StreamQuota>(wrong).is_err(), "{wrong}");
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn reports_print() {
-        let mut engine = Aggregator::new(AggregatorConfig::new().quota(StreamQuota::streams(1))).unwrap();
+        let mut engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::streams(1))).unwrap();
         let tags = TagSet::from_iter([("user", "2")]);
         let seen = Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(0));
         let _ = engine.observe(&seen);

@@ -249,10 +249,10 @@ impl Streams {
         window: i64,
         config: &AggregatorConfig,
     ) -> Result<Admitted, Refusal> {
-        if key.text_len() > config.key_limit() as usize {
+        if key.text_len() > config.max_key_len() as usize {
             return Err(Refusal::KeyTooLong);
         }
-        let Some(quota) = config.stream_quota() else {
+        let Some(quota) = config.quota() else {
             let stream = self.open(known, key, Role::Placed, time, window, config)?;
             return Ok(Admitted { stream, folded: false });
         };
@@ -282,7 +282,7 @@ impl Streams {
         {
             return Ok(Admitted { stream, folded: true });
         }
-        if self.overflow_used >= config.stream_quota().map_or(0, |quota| quota.overflow_limit()) {
+        if self.overflow_used >= config.quota().map_or(0, |quota| quota.overflow_streams()) {
             return Err(Refusal::OverQuota);
         }
         let stream = self.open(known, &overflow, Role::Overflow, time, window, config)?;
@@ -319,7 +319,7 @@ impl Streams {
     /// Whether a stream can be added, taking its text as new.
     fn has_room(&self, key: &Key<'_>, config: &AggregatorConfig) -> bool {
         let bytes = self.text_bytes.saturating_add(key.bytes());
-        self.len() < config.stream_limit() as usize && bytes <= config.key_byte_limit() && !self.streams.is_full()
+        self.len() < config.max_streams() as usize && bytes <= config.max_key_bytes() && !self.streams.is_full()
     }
 
     fn add(&mut self, key: &Key<'_>, time: Timestamp, form: Form, config: &AggregatorConfig) -> u32 {
@@ -501,8 +501,8 @@ impl Streams {
 
     /// The most octets that a configuration allows.
     pub(crate) fn max_bytes(config: &AggregatorConfig) -> usize {
-        let streams = (config.stream_limit() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
-        streams.saturating_add(config.key_byte_limit()).saturating_add(TurnedAway::MAX_BYTES)
+        let streams = (config.max_streams() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
+        streams.saturating_add(config.max_key_bytes()).saturating_add(TurnedAway::MAX_BYTES)
     }
 }
 

@@ -85,11 +85,11 @@ fn flood(config: AggregatorConfig, advance: bool, full: Refusal) {
 /// All streams of a plan dense, all windows open.
 fn dense_plan() {
     let config = AggregatorConfig::new()
-        .default_precision(Precision::ThreeDigits)
-        .quota(StreamQuota::tag_sets(300))
-        .max_streams(400)
-        .max_key_bytes(64 << 10)
-        .max_window_bytes(24 << 20);
+        .with_default_precision(Precision::ThreeDigits)
+        .with_quota(StreamQuota::tag_sets(300))
+        .with_max_streams(400)
+        .with_max_key_bytes(64 << 10)
+        .with_max_window_bytes(24 << 20);
     let bound = config.max_memory();
     let before = in_use();
     let mut engine = Aggregator::new(config).unwrap();
@@ -159,7 +159,7 @@ fn router_minute() {
         Ok::<(), Infallible>(())
     };
     let before = in_use();
-    let mut engine = Aggregator::new(AggregatorConfig::new().quota(StreamQuota::tag_sets(1_000_000))).unwrap();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::tag_sets(1_000_000))).unwrap();
     let mut observe = |engine: &mut Aggregator, group: usize, millis: i64, value: f64| {
         let time = Timestamp::from_unix_micros(millis * 1_000);
         let (tags, memos) = (&groups[group], &mut memos[group]);
@@ -201,13 +201,14 @@ fn memory() {
     heap_calls();
     dense_plan();
     let plan = AggregatorConfig::new()
-        .quota(StreamQuota::streams(300))
-        .max_streams(500)
-        .max_key_bytes(1 << 20)
-        .max_window_bytes(4 << 20);
+        .with_quota(StreamQuota::streams(300))
+        .with_max_streams(500)
+        .with_max_key_bytes(1 << 20)
+        .with_max_window_bytes(4 << 20);
     flood(plan.clone(), false, Refusal::WindowsFull);
     flood(plan, true, Refusal::OverQuota);
-    let no_plan = AggregatorConfig::new().max_streams(5_000).max_key_bytes(4 << 20).max_window_bytes(1 << 19);
+    let no_plan =
+        AggregatorConfig::new().with_max_streams(5_000).with_max_key_bytes(4 << 20).with_max_window_bytes(1 << 19);
     flood(no_plan.clone(), false, Refusal::WindowsFull);
     flood(no_plan, true, Refusal::TooManyStreams);
 }

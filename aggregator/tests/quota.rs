@@ -27,7 +27,7 @@ fn explained(engine: &Aggregator) -> Vec<(String, Standing, u32, u64)> {
 
 #[test]
 fn a_million_streams_against_a_quota_of_three_hundred() {
-    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::streams(300)));
+    let mut engine = engine(AggregatorConfig::new().with_quota(StreamQuota::streams(300)));
     for user in 0..1_000_000 {
         let outcome = click(&mut engine, &user.to_string(), user / 100_000);
         assert_eq!(outcome, if user < 300 { Outcome::Accepted } else { Outcome::Folded });
@@ -48,7 +48,7 @@ fn a_million_streams_against_a_quota_of_three_hundred() {
 
 #[test]
 fn a_measure_costs_five_and_a_cheaper_stream_may_still_fit() {
-    let config = AggregatorConfig::new().without_percentiles("bytes").quota(StreamQuota::streams(7));
+    let config = AggregatorConfig::new().without_percentiles("bytes").with_quota(StreamQuota::streams(7));
     let mut engine = engine(config);
     assert_eq!(see(&mut engine, Kind::Measure, "query", "a", 0), Outcome::Accepted);
     assert_eq!(see(&mut engine, Kind::Measure, "query", "b", 0), Outcome::Folded);
@@ -71,8 +71,8 @@ fn a_measure_costs_five_and_a_cheaper_stream_may_still_fit() {
 
 #[test]
 fn exempt_metrics_take_no_place() {
-    let quota = StreamQuota::streams(0).exempt("native.").overflow_streams(0);
-    let mut engine = engine(AggregatorConfig::new().quota(quota));
+    let quota = StreamQuota::streams(0).with_exempt("native.").with_overflow_streams(0);
+    let mut engine = engine(AggregatorConfig::new().with_quota(quota));
     for user in ["1", "2", "3"] {
         assert_eq!(see(&mut engine, Kind::Measure, "native.latency", user, 0), Outcome::Accepted);
     }
@@ -86,7 +86,7 @@ fn exempt_metrics_take_no_place() {
 
 #[test]
 fn overflow_streams_are_bounded() {
-    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::tag_sets(1).overflow_streams(2)));
+    let mut engine = engine(AggregatorConfig::new().with_quota(StreamQuota::tag_sets(1).with_overflow_streams(2)));
     let names = ["a", "b", "c", "d"];
     let outcomes = names.map(|name| see(&mut engine, Kind::Measure, name, "1", 0));
     let refused = Outcome::Refused(Refusal::OverQuota);
@@ -97,7 +97,7 @@ fn overflow_streams_are_bounded() {
 
 #[test]
 fn a_place_is_given_up_after_idle_windows() {
-    let config = AggregatorConfig::new().idle_after(3).quota(StreamQuota::streams(2));
+    let config = AggregatorConfig::new().with_idle_after(3).with_quota(StreamQuota::streams(2));
     let mut engine = engine(config);
     for minute in 0..=3 {
         assert_eq!(click(&mut engine, "stays", minute), Outcome::Accepted);
@@ -120,7 +120,7 @@ fn a_place_is_given_up_after_idle_windows() {
 
 #[test]
 fn without_a_quota_idle_streams_give_their_memory_back() {
-    let mut engine = engine(AggregatorConfig::new().max_streams(1_000));
+    let mut engine = engine(AggregatorConfig::new().with_max_streams(1_000));
     for minute in 0..500 {
         for user in 0..10 {
             // A restart a minute: new ids for ever.
@@ -147,7 +147,7 @@ fn time_alone_makes_streams_idle() {
 
 #[test]
 fn a_lower_quota_takes_no_place_away() {
-    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::streams(3)));
+    let mut engine = engine(AggregatorConfig::new().with_quota(StreamQuota::streams(3)));
     for user in ["1", "2", "3"] {
         assert_eq!(click(&mut engine, user, 0), Outcome::Accepted);
     }
@@ -162,7 +162,7 @@ fn a_lower_quota_takes_no_place_away() {
 
 #[test]
 fn a_hard_limit_refuses() {
-    let mut engine = engine(AggregatorConfig::new().max_streams(1).max_key_len(12));
+    let mut engine = engine(AggregatorConfig::new().with_max_streams(1).with_max_key_len(12));
     assert_eq!(click(&mut engine, "123", 0), Outcome::Refused(Refusal::KeyTooLong));
     assert_eq!(click(&mut engine, "12", 0), Outcome::Accepted);
     assert_eq!(click(&mut engine, "1", 0), Outcome::Refused(Refusal::TooManyStreams));
@@ -173,7 +173,7 @@ fn a_hard_limit_refuses() {
 fn the_text_of_all_keys_is_bounded_and_given_back() {
     // The name once; each tag set its five octets of text and eight for where the tag ends. There must be room for all of
     // a new key, also where a part of it is known.
-    let config = |octets| AggregatorConfig::new().idle_after(2).max_key_bytes(octets);
+    let config = |octets| AggregatorConfig::new().with_idle_after(2).with_max_key_bytes(octets);
     let mut engine = engine(config("clicks".len() + 3 * (5 + 8) + "clicks".len()));
     for user in ["a", "b", "c", "a"] {
         assert_eq!(click(&mut engine, user, 0), Outcome::Accepted);
@@ -200,7 +200,7 @@ fn the_text_of_all_keys_is_bounded_and_given_back() {
 
 #[test]
 fn what_is_remembered_of_the_turned_away_is_bounded() {
-    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::streams(0).overflow_streams(0)));
+    let mut engine = engine(AggregatorConfig::new().with_quota(StreamQuota::streams(0).with_overflow_streams(0)));
     let long = "x".repeat(10_000);
     for user in 100..300 {
         assert_eq!(click(&mut engine, &format!("{user}{long}"), 0), Outcome::Refused(Refusal::OverQuota));
@@ -216,7 +216,7 @@ fn an_explanation_tells_by_which_rule() {
     for (quota, rule) in
         [(StreamQuota::streams(3), CountingRule::Streams), (StreamQuota::tag_sets(3), CountingRule::TagSets)]
     {
-        let mut engine = engine(AggregatorConfig::new().quota(quota));
+        let mut engine = engine(AggregatorConfig::new().with_quota(quota));
         assert_eq!((engine.explain().limit(), engine.explain().rule()), (Some(3), Some(rule)));
         engine.set_quota(None);
         assert_eq!((engine.explain().limit(), engine.explain().rule()), (None, None));
@@ -225,7 +225,7 @@ fn an_explanation_tells_by_which_rule() {
 
 #[test]
 fn an_app_that_writes_the_overflow_tag_itself_shares_the_stream() {
-    let mut engine = engine(AggregatorConfig::new().quota(StreamQuota::streams(1)));
+    let mut engine = engine(AggregatorConfig::new().with_quota(StreamQuota::streams(1)));
     let tags = TagSet::from_iter([("overflow", "true")]);
     let seen = Observation::count("clicks", Value::plain(5.0), &tags, Timestamp::from_unix_seconds(0));
     assert_eq!(engine.observe(&seen), Outcome::Accepted);

@@ -28,7 +28,7 @@ fn rows<S: Sketch + Clone>(mut engine: Aggregator<S>) -> Vec<RowBuf<S>> {
 }
 
 fn engine() -> Aggregator {
-    Aggregator::new(AggregatorConfig::new().without_percentiles("size").precision("fine", Precision::ThreeDigits))
+    Aggregator::new(AggregatorConfig::new().without_percentiles("size").with_precision("fine", Precision::ThreeDigits))
         .unwrap()
 }
 
@@ -144,7 +144,7 @@ fn a_sum_stays_exact_over_many_rows() {
 fn a_roll_up_is_the_row_of_the_longer_window() {
     let config = AggregatorConfig::new();
     let mut minutes = Aggregator::new(config.clone()).unwrap();
-    let mut hours = Aggregator::new(config.window(Duration::from_secs(3_600))).unwrap();
+    let mut hours = Aggregator::new(config.with_window(Duration::from_secs(3_600))).unwrap();
     let none = TagSet::new();
     for n in 0..5_000_i64 {
         let value = Value::plain((n * 7_919 % 10_007) as f64 / 8.0);
@@ -166,7 +166,7 @@ fn a_roll_up_is_the_row_of_the_longer_window() {
 #[test]
 fn what_is_written_again_is_a_row_of_the_next_revision() {
     let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(hour)).unwrap();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_late_policy(hour)).unwrap();
     let none = TagSet::new();
     let mut rows: Vec<RowBuf> = Vec::new();
     for now in [120, 180] {
@@ -240,7 +240,7 @@ fn every_sink_of_points_takes_rows() {
 fn rows_that_do_not_belong_together_are_not_merged() {
     let one = |kind, name, unit, tag, second, fine| {
         let config = AggregatorConfig::new();
-        let config = if fine { config.precision("a", Precision::ThreeDigits) } else { config };
+        let config = if fine { config.with_precision("a", Precision::ThreeDigits) } else { config };
         let mut engine = Aggregator::new(config).unwrap();
         let tags = TagSet::from_iter([("t", tag)]);
         let _ = engine.observe(&Observation::new(kind, name, Value::new(1.0, Unit::new(unit)), &tags, at(second)));

@@ -7,7 +7,7 @@ use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, ObservationLed
 
 fn config() -> AggregatorConfig {
     let horizon = Duration::from_secs(300);
-    AggregatorConfig::new().late_policy(LatePolicy::Revise { horizon }).without_percentiles("bytes")
+    AggregatorConfig::new().with_late_policy(LatePolicy::Revise { horizon }).without_percentiles("bytes")
 }
 
 /// The n-th of some thousand observations, some of them late.

@@ -25,7 +25,7 @@ fn observe(engine: &mut Aggregator, users: u32, seconds: i64) {
 }
 
 fn revising() -> AggregatorConfig {
-    AggregatorConfig::new().late_policy(LatePolicy::Revise { horizon: Duration::from_secs(600) })
+    AggregatorConfig::new().with_late_policy(LatePolicy::Revise { horizon: Duration::from_secs(600) })
 }
 
 fn new(config: &AggregatorConfig) -> Aggregator {

@@ -11,10 +11,10 @@ const HOUR: usize = 3_600;
 
 fn config() -> AggregatorConfig {
     AggregatorConfig::new()
-        .late_policy(LatePolicy::Revise { horizon: Duration::from_secs(600) })
-        .idle_after(5)
-        .precision("latency", Precision::ThreeDigits)
-        .quota(StreamQuota::streams(60).exempt("native."))
+        .with_late_policy(LatePolicy::Revise { horizon: Duration::from_secs(600) })
+        .with_idle_after(5)
+        .with_precision("latency", Precision::ThreeDigits)
+        .with_quota(StreamQuota::streams(60).with_exempt("native."))
 }
 
 /// The n-th event of a made-up hour: a value, sometimes late, of one of some hundred streams that come and go.
@@ -147,9 +147,9 @@ fn a_snapshot_of_version_1_is_read() {
 #[test]
 fn the_configuration_may_change_but_for_the_window() {
     let bytes = bytes_of(300);
-    let seconds = config().window(Duration::from_secs(10));
+    let seconds = config().with_window(Duration::from_secs(10));
     assert_eq!(Aggregator::restore(seconds, &bytes).unwrap_err().kind(), RestoreErrorKind::WindowLength);
-    let broken = config().max_streams(0);
+    let broken = config().with_max_streams(0);
     let error = Aggregator::restore(broken, &bytes).unwrap_err();
     assert!(matches!(error.kind(), RestoreErrorKind::Config(_)));
     assert_eq!(error.to_string(), "max_streams is zero");
@@ -166,7 +166,7 @@ fn the_configuration_may_change_but_for_the_window() {
 
 #[test]
 fn full_windows_are_full_after_a_restart_and_a_merge() {
-    let config = AggregatorConfig::new().max_window_bytes(1 << 20);
+    let config = AggregatorConfig::new().with_max_window_bytes(1 << 20);
     let see = |engine: &mut Aggregator, user: usize| {
         let tags = TagSet::from_iter([("user", user.to_string())]);
         // Enough values to be counted, and that is where most of the memory is.
@@ -204,7 +204,7 @@ fn what_cannot_be_added_up_is_not_merged() {
     let _ = engine.observe(&seen);
     let _ = other.observe(&seen);
     assert_eq!(engine.merge(other), Err(MergeError::Precision));
-    let hours = AggregatorConfig::new().window(Duration::from_secs(3_600));
+    let hours = AggregatorConfig::new().with_window(Duration::from_secs(3_600));
     assert_eq!(engine.merge(Aggregator::new(hours).unwrap()), Err(MergeError::WindowLength));
     assert_eq!((engine.ledger().observed(), engine.streams()), (1, 1));
 }
@@ -212,7 +212,7 @@ fn what_cannot_be_added_up_is_not_merged() {
 #[test]
 fn places_and_reports_merge() {
     let node = |users: std::ops::Range<u32>, minute: i64| {
-        let mut engine = Aggregator::new(AggregatorConfig::new().quota(StreamQuota::streams(2))).unwrap();
+        let mut engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::streams(2))).unwrap();
         for user in users {
             let tags = TagSet::from_iter([("user", user.to_string())]);
             let time = Timestamp::from_unix_seconds(minute * 60);
@@ -250,7 +250,7 @@ fn places_and_reports_merge() {
 fn points_that_both_have_written_are_written_again() {
     let node = |users: &[&str]| {
         let revise = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-        let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(revise)).unwrap();
+        let mut engine = Aggregator::new(AggregatorConfig::new().with_late_policy(revise)).unwrap();
         for user in users {
             let tags = TagSet::from_iter([("user", *user)]);
             let _ = engine.observe(&Observation::count(

@@ -137,7 +137,7 @@ fn a_summary_is_late_too_early_over_the_quota_or_too_much_as_an_observation_is()
     assert_eq!((books.late(), books.future(), books.accepted()), (2, 2, 4));
     assert!(books.balances());
 
-    let mut engine = self::engine(AggregatorConfig::new().quota(StreamQuota::tag_sets(1)));
+    let mut engine = self::engine(AggregatorConfig::new().with_quota(StreamQuota::tag_sets(1)));
     let of = |engine: &mut Aggregator, user: &str| {
         let tags = TagSet::from_iter([("user", user)]);
         engine.summary(&Summary::new(Kind::Measure, "x", Unit::NONE, &tags, at(0), SIX))
@@ -145,7 +145,7 @@ fn a_summary_is_late_too_early_over_the_quota_or_too_much_as_an_observation_is()
     assert_eq!([of(&mut engine, "1"), of(&mut engine, "2")], [Outcome::Accepted, Outcome::Folded]);
     assert_eq!(engine.explain().used(), 1);
 
-    let mut engine = self::engine(AggregatorConfig::new().max_window_bytes(100_000));
+    let mut engine = self::engine(AggregatorConfig::new().with_max_window_bytes(100_000));
     let full = (0..10_000).find(|user| of(&mut engine, &user.to_string()) != Outcome::Accepted).unwrap();
     assert_eq!(of(&mut engine, "another"), Outcome::Refused(Refusal::WindowsFull));
     assert!(full > 100 && engine.memory() <= engine.config().max_memory());
@@ -154,7 +154,7 @@ fn a_summary_is_late_too_early_over_the_quota_or_too_much_as_an_observation_is()
 #[test]
 fn a_late_summary_revises_its_window() {
     let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    let mut engine = engine(AggregatorConfig::new().late_policy(hour));
+    let mut engine = engine(AggregatorConfig::new().with_late_policy(hour));
     let _ = see(&mut engine, Kind::Measure, 0, 4.0);
     let mut points: Vec<DataPointBuf> = Vec::new();
     engine.advance(at(120), &mut points).unwrap();
@@ -298,7 +298,7 @@ fn play(engine: &mut Aggregator, steps: &[Step]) {
 proptest! {
     #[test]
     fn a_restart_does_not_show(steps in steps()) {
-        let config = AggregatorConfig::new().max_window_bytes(200_000);
+        let config = AggregatorConfig::new().with_max_window_bytes(200_000);
         let (mut stopping, mut steady) = (engine(config.clone()), engine(config));
         play(&mut stopping, &steps);
         let without: Vec<Step> = steps.iter().copied().filter(|step| !matches!(step, Step::Restart)).collect();

@@ -51,7 +51,7 @@ fn windows_are_clock_aligned_on_both_sides_of_1970() {
         (10, 253_402_300_799, 253_402_300_790),
         (86_400, -1, -86_400),
     ] {
-        let mut engine = Aggregator::new(AggregatorConfig::new().window(Duration::from_secs(length))).unwrap();
+        let mut engine = Aggregator::new(AggregatorConfig::new().with_window(Duration::from_secs(length))).unwrap();
         assert_eq!(observe(&mut engine, "x", 1.0, at(time)), Outcome::Accepted);
         let mut points: Vec<DataPointBuf> = Vec::new();
         engine.finish(&mut points).unwrap();
@@ -85,7 +85,7 @@ fn one_frame_from_the_year_9999_closes_nothing() {
 
 #[test]
 fn a_window_closes_at_its_end_plus_the_lateness() {
-    let mut engine = Aggregator::new(AggregatorConfig::new().allowed_lateness(Duration::from_secs(30))).unwrap();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_allowed_lateness(Duration::from_secs(30))).unwrap();
     let mut points: Vec<DataPointBuf> = Vec::new();
     let _ = observe(&mut engine, "x", 1.0, at(0));
     engine.advance(Timestamp::from_unix_micros(89_999_999), &mut points).unwrap();
@@ -122,7 +122,7 @@ fn a_sink_that_fails_gets_the_window_again_from_its_first_point() {
 #[test]
 fn revisions_hold_what_changed_and_number_on() {
     let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(hour)).unwrap();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_late_policy(hour)).unwrap();
     let mut points: Vec<DataPointBuf> = Vec::new();
     let _ = observe(&mut engine, "a", 1.0, at(0));
     let _ = observe(&mut engine, "b", 1.0, at(0));
@@ -159,7 +159,7 @@ fn revisions_hold_what_changed_and_number_on() {
 #[test]
 fn a_point_that_is_first_seen_late_starts_at_revision_0() {
     let hour = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(hour)).unwrap();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_late_policy(hour)).unwrap();
     let mut points: Vec<DataPointBuf> = Vec::new();
     engine.advance(at(600), &mut points).unwrap();
     assert_eq!(observe(&mut engine, "x", 1.0, at(0)), Outcome::Accepted);
@@ -244,7 +244,7 @@ fn a_memo_answers_as_a_look_up_does_and_goes_out_of_date() {
     use metric_model::{Kind, Observation, TagSet, Value};
     use minute_aggregator::{StreamMemo, StreamQuota};
 
-    let config = AggregatorConfig::new().quota(StreamQuota::streams(2)).idle_after(3);
+    let config = AggregatorConfig::new().with_quota(StreamQuota::streams(2)).with_idle_after(3);
     let mut by_memo = Aggregator::new(config.clone()).unwrap();
     let mut by_text = Aggregator::new(config).unwrap();
     let users: Vec<TagSet> = (0..4).map(|user| TagSet::from_iter([("user", user.to_string())])).collect();
@@ -277,7 +277,7 @@ fn a_memo_answers_as_a_look_up_does_and_goes_out_of_date() {
 /// Up to 64 values are kept as they are; one more makes counters of them, of which values far apart need a block each.
 #[test]
 fn values_that_make_all_sketches_grow_at_once_stay_in_the_bound() {
-    let config = AggregatorConfig::new().max_streams(2_000).max_window_bytes(4 << 20);
+    let config = AggregatorConfig::new().with_max_streams(2_000).with_max_window_bytes(4 << 20);
     let bound = config.max_memory();
     let mut engine = Aggregator::new(config).unwrap();
     let tags: Vec<TagSet> = (0..2_000).map(|n| TagSet::from_iter([("user", n.to_string())])).collect();

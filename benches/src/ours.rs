@@ -130,7 +130,7 @@ pub fn router_fields(body: &[u8]) -> (u64, usize) {
 /// A reader of lines that collects all native metrics.
 #[must_use]
 pub fn extractor() -> Extractor {
-    Extractor::new(ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended))
+    Extractor::new(ExtractorConfig::new().with_app_name("shop").with_native_set(NativeSet::Extended))
 }
 
 /// Observations with names, tags and units, nothing aggregated: their number, and the sum of the response times.
@@ -177,7 +177,7 @@ impl Whole {
     /// With a quota that is counted and never met.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_plan(Plan::new("bench").streams(100_000_000))
+        Self::with_plan(Plan::new("bench").with_streams(100_000_000))
     }
 
     /// With a plan.
@@ -187,9 +187,9 @@ impl Whole {
     #[must_use]
     pub fn with_plan(plan: Plan) -> Self {
         let config = PipelineConfig::new()
-            .extractor(ExtractorConfig::new().app_name("shop"))
-            .aggregator(AggregatorConfig::new().max_streams(4_000_000).max_key_bytes(1 << 30))
-            .plan(plan);
+            .with_extractor(ExtractorConfig::new().with_app_name("shop"))
+            .with_aggregator(AggregatorConfig::new().with_max_streams(4_000_000).with_max_key_bytes(1 << 30))
+            .with_plan(plan);
         let pipeline = Pipeline::new(config).expect("a configuration without contradiction");
         Self { pipeline, id: String::with_capacity(64), deliveries: 0 }
     }

@@ -63,7 +63,7 @@ fn new_streams() {
 #[test]
 fn heap_calls_of_the_whole_pipeline() {
     new_streams();
-    warm_lines(Plan::new("large").streams(1_000_000));
+    warm_lines(Plan::new("large").with_streams(1_000_000));
     let folding = Plan::gold();
     warm_lines(folding);
 }

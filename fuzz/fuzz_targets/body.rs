@@ -19,7 +19,7 @@ struct Walk {
 }
 
 fuzz_target!(|body: &[u8]| {
-    for limits in [Limits::new(), Limits::new().max_frame(96).max_skip(160)] {
+    for limits in [Limits::new(), Limits::new().with_max_frame(96).with_max_skip(160)] {
         for recovery in [Recovery::Stop, Recovery::Resync] {
             let whole = whole(body, limits, recovery);
             accounted(body, &whole);
@@ -51,7 +51,7 @@ fn item(item: Result<RawFrame<'_>, FramingError>) -> Item {
 }
 
 fn whole(body: &[u8], limits: Limits, recovery: Recovery) -> Walk {
-    let mut frames = Frames::new(body).limits(limits).recovery(recovery);
+    let mut frames = Frames::new(body).with_limits(limits).with_recovery(recovery);
     let mut items = Vec::new();
     while let Some(found) = frames.next() {
         items.push(item(found));

@@ -71,15 +71,15 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn config(quota: bool, revise: bool, idle: bool) -> AggregatorConfig {
-    let mut config = AggregatorConfig::new().window(Duration::from_secs(10)).without_percentiles("bytes");
-    config = config.allowed_lateness(Duration::from_secs(20));
+    let mut config = AggregatorConfig::new().with_window(Duration::from_secs(10)).without_percentiles("bytes");
+    config = config.with_allowed_lateness(Duration::from_secs(20));
     if quota {
-        config = config.quota(StreamQuota::streams(12).exempt("by").overflow_streams(1));
+        config = config.with_quota(StreamQuota::streams(12).with_exempt("by").with_overflow_streams(1));
     }
     if revise {
-        config = config.late_policy(LatePolicy::Revise { horizon: Duration::from_secs(60) });
+        config = config.with_late_policy(LatePolicy::Revise { horizon: Duration::from_secs(60) });
     }
-    if idle { config.idle_after(1) } else { config }
+    if idle { config.with_idle_after(1) } else { config }
 }
 
 fn node(config: &AggregatorConfig) -> Aggregator {

@@ -11,18 +11,18 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let all = ExtractorConfig::new()
-        .native_set(NativeSet::Extended)
-        .families(Families::ALL)
-        .dyno_identity(DynoIdentity::Type)
-        .one_off_dynos(false)
-        .custom_from(CustomFrom::AnyApp);
+        .with_native_set(NativeSet::Extended)
+        .with_families(Families::ALL)
+        .with_dyno_identity(DynoIdentity::Type)
+        .with_one_off_dynos(false)
+        .with_custom_from(CustomFrom::AnyApp);
     for config in [ExtractorConfig::new(), all] {
         assert_eq!(points(body, config.clone()), points(body, config));
     }
 });
 
 fn points(body: &[u8], config: ExtractorConfig) -> Vec<DataPointBuf> {
-    let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname).extractor(config);
+    let config = PipelineConfig::new().with_dialect(DialectPolicy::ByHostname).with_extractor(config);
     let mut pipeline = Pipeline::new(config).expect("the defaults agree");
     let receipt = pipeline.ingest(&Delivery::new(body));
     assert!(receipt.balances(), "{receipt:?}");

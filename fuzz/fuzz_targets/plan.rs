@@ -32,12 +32,12 @@ fn under(plan: Plan) {
     let estimate = plan.estimate(u32::MAX, u32::MAX);
     assert!(estimate.streams() <= 11 * u64::from(u32::MAX) && !estimate.to_string().is_empty());
     assert!(plan.estimate(0, 0).fits());
-    assert_eq!(plan.quota().map(|quota| quota.limit()), plan.stream_limit());
+    assert_eq!(plan.quota().map(|quota| quota.limit()), plan.streams());
     assert_eq!(Plan::shipped(plan.name()).is_some(), ["development", "gold"].contains(&&*plan.name().to_lowercase()));
-    let config = PipelineConfig::new().plan(plan.clone());
+    let config = PipelineConfig::new().with_plan(plan.clone());
     assert!(config.max_memory() > 0);
     let mut pipeline = Pipeline::new(config).expect("a plan contradicts nothing");
     let receipt = pipeline.ingest(&Delivery::new(BODY));
     assert!(receipt.balances() && pipeline.ledger().balances(), "{}", pipeline.ledger());
-    assert!(plan.stream_limit().is_none_or(|limit| pipeline.explain().used() <= u64::from(limit)));
+    assert!(plan.streams().is_none_or(|limit| pipeline.explain().used() <= u64::from(limit)));
 }

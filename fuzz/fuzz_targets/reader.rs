@@ -12,7 +12,7 @@ fuzz_target!(|input: &[u8]| {
     let mut draw = Draw::new(input);
     let recovery = draw.pick(&[Recovery::Stop, Recovery::Resync]);
     let max_frame = draw.pick(&[0, 1, 12, 64, 300, 65_536]);
-    let limits = Limits::new().max_frame(max_frame).max_skip(draw.pick(&[0, 40, 200, 1_048_576]));
+    let limits = Limits::new().with_max_frame(max_frame).with_max_skip(draw.pick(&[0, 40, 200, 1_048_576]));
     let (tidy, cuts) = (draw.flag(), draw.below(64));
     let cuts = draw.octets(cuts);
     let body = draw.rest();
@@ -49,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!((reader.buffered(), reader.pending_error()), (0, None));
     assert_eq!(wire + reader.separators() + reader.skipped(), body.len() as u64);
 
-    let mut frames = Frames::new(body).limits(limits).recovery(recovery);
+    let mut frames = Frames::new(body).with_limits(limits).with_recovery(recovery);
     let whole: Vec<Item> = frames.by_ref().map(item).collect();
     assert_eq!(found, whole);
     assert_eq!((reader.separators(), reader.skipped()), (frames.separators(), frames.skipped()));

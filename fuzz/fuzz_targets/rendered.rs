@@ -17,7 +17,7 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn read(text: &[u8], form: Form) {
-    let mut lines = Lines::new(text).form(form);
+    let mut lines = Lines::new(text).with_form(form);
     let (mut octets, mut last) = (0, 0);
     while let Some(item) = lines.next() {
         let (offset, len) = match &item {

@@ -15,10 +15,10 @@ use minute_aggregator::{
 fuzz_target!(|content: &[u8]| {
     let plain = AggregatorConfig::new();
     let strict = AggregatorConfig::new()
-        .quota(StreamQuota::streams(7).exempt("by").overflow_streams(1))
-        .late_policy(LatePolicy::Revise { horizon: Duration::from_secs(300) })
-        .idle_after(2)
-        .max_streams(8);
+        .with_quota(StreamQuota::streams(7).with_exempt("by").with_overflow_streams(1))
+        .with_late_policy(LatePolicy::Revise { horizon: Duration::from_secs(300) })
+        .with_idle_after(2)
+        .with_max_streams(8);
     for config in [plain, strict] {
         if let Err(error) = Aggregator::restore(config.clone(), content) {
             assert!(error.offset() <= content.len(), "{error}");

@@ -5,7 +5,7 @@
 use family_fuzz::{Draw, sealed};
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{Pipeline, PipelineConfig};
+use heroku_metrics::{Pipeline, PipelineConfig, SeenDeliveries};
 use libfuzzer_sys::fuzz_target;
 use minute_aggregator::{Aggregator, AggregatorConfig};
 
@@ -14,7 +14,7 @@ const BODY: &[u8] = b"84 <190>1 2026-03-14T09:26:53Z host app web.1 - measure#qu
 
 fuzz_target!(|input: &[u8]| {
     let mut draw = Draw::new(input);
-    let config = || PipelineConfig::new().seen_deliveries(3, 4_096);
+    let config = || PipelineConfig::new().with_seen_deliveries(SeenDeliveries::new(3, 4_096));
     // Half of the time the state of the pipeline alone, inside an aggregator that is right: else the fuzzer spends its
     // time on what `restore` tests.
     let snapshot = if draw.flag() { sealed(1, draw.rest()) } else { around(draw.rest()) };

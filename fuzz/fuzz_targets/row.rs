@@ -68,7 +68,7 @@ fn sound(row: &RowBuf) {
 
 /// Three nodes and one that sees everything.
 fn nodes(draw: &mut Draw<'_>) {
-    let config = AggregatorConfig::new().without_percentiles("bytes").precision("fine", Precision::ThreeDigits);
+    let config = AggregatorConfig::new().without_percentiles("bytes").with_precision("fine", Precision::ThreeDigits);
     let node = || Aggregator::new(config.clone()).expect("it does not contradict itself");
     let mut nodes = [(); 3].map(|()| node());
     let mut whole = node();

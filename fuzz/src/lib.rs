@@ -156,7 +156,7 @@ pub fn said(sender: &str, line: &[u8]) -> Option<Said> {
     use heroku_metrics::syslog::{Dialect, Frame};
     let frame = [b"<190>1 2026-03-14T09:26:53Z host ", sender.as_bytes(), b" - ", line].concat();
     let frame = Frame::parse(&frame, Dialect::Logplex).ok()?;
-    let config = heroku_metrics::ExtractorConfig::new().native_set(heroku_metrics::NativeSet::Extended);
+    let config = heroku_metrics::ExtractorConfig::new().with_native_set(heroku_metrics::NativeSet::Extended);
     let (mut said, mut extractor) = (Said::default(), heroku_metrics::Extractor::new(config));
     let class = extractor.read(&frame, &mut said).class().as_str().to_owned();
     said.class = class;

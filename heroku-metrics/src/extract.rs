@@ -210,7 +210,7 @@ impl Extractor {
     ///
     /// ```
     /// use heroku_metrics::{Extractor, ExtractorConfig};
-    /// let extractor = Extractor::new(ExtractorConfig::new().app_name("shop"));
+    /// let extractor = Extractor::new(ExtractorConfig::new().with_app_name("shop"));
     /// ```
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {

@@ -81,7 +81,7 @@ impl<S: Sketch> Pipeline<S> {
         let (aggregator, besides) = aggregator(config.settings())?;
         let pipeline = Self {
             parser: FrameParser::new(),
-            extractor: Extractor::with_streams(config.extractor, config.aggregator.stream_limit() as usize),
+            extractor: Extractor::with_streams(config.extractor, config.aggregator.max_streams() as usize),
             aggregator,
             dialect: config.dialect,
             limits: config.limits,
@@ -138,7 +138,7 @@ impl<S: Sketch> Pipeline<S> {
             return receipt;
         }
         receipt.enter_delivery(body.len() as u64);
-        let mut frames = Frames::new(body).limits(self.limits).recovery(self.recovery);
+        let mut frames = Frames::new(body).with_limits(self.limits).with_recovery(self.recovery);
         for item in &mut frames {
             match item {
                 Ok(raw) => self.raw_frame(raw, tap, &mut receipt),
@@ -321,7 +321,7 @@ impl<S: Sketch> Pipeline<S> {
     /// ```
     /// use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
     ///
-    /// let mut pipeline = Pipeline::new(PipelineConfig::new().plan(Plan::gold()))?;
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(Plan::gold()))?;
     /// pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
     /// assert_eq!((pipeline.explain().used(), pipeline.explain().limit()), (1, Some(300)));
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())

@@ -82,21 +82,26 @@ fn books_balance_and_nobody_makes_what_is_anothers() {
     let plain = ExtractorConfig::new;
     let configs = [
         (plain(), false, CustomFrom::App, Families::NONE),
-        (plain().families(Families::ALL), false, CustomFrom::App, Families::ALL),
-        (plain().one_off_dynos(false).custom_from(CustomFrom::AnyApp), true, CustomFrom::AnyApp, Families::NONE),
+        (plain().with_families(Families::ALL), false, CustomFrom::App, Families::ALL),
+        (
+            plain().with_one_off_dynos(false).with_custom_from(CustomFrom::AnyApp),
+            true,
+            CustomFrom::AnyApp,
+            Families::NONE,
+        ),
         (
             plain()
-                .families(Families::ALL)
-                .one_off_dynos(false)
-                .native_set(NativeSet::Extended)
-                .dyno_identity(DynoIdentity::Type),
+                .with_families(Families::ALL)
+                .with_one_off_dynos(false)
+                .with_native_set(NativeSet::Extended)
+                .with_dyno_identity(DynoIdentity::Type),
             true,
             CustomFrom::App,
             Families::ALL,
         ),
     ];
     for (config, no_one_off, from, families) in configs {
-        let config = PipelineConfig::new().extractor(config).dialect(DialectPolicy::Fixed(Dialect::Logplex));
+        let config = PipelineConfig::new().with_extractor(config).with_dialect(DialectPolicy::Fixed(Dialect::Logplex));
         let mut pipeline = Pipeline::new(config).unwrap();
         for (app, process) in SENDERS {
             for message in &messages {

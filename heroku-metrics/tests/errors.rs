@@ -31,7 +31,7 @@ fn frame(message: &[u8]) -> FrameError {
 }
 
 fn framing(body: &[u8]) -> FramingError {
-    Frames::new(body).limits(Limits::new().max_frame(100)).next().unwrap().unwrap_err()
+    Frames::new(body).with_limits(Limits::new().with_max_frame(100)).next().unwrap().unwrap_err()
 }
 
 fn syslog_rows() -> Vec<Row> {
@@ -148,8 +148,11 @@ fn router_rows() -> Vec<Row> {
 fn aggregator_rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (config, advice) in [
-        (AggregatorConfig::new().window(Duration::from_secs(7)), "configuration: 1, 5, 10, 60 seconds or the like"),
-        (AggregatorConfig::new().max_streams(0), "configuration: allow some"),
+        (
+            AggregatorConfig::new().with_window(Duration::from_secs(7)),
+            "configuration: 1, 5, 10, 60 seconds or the like",
+        ),
+        (AggregatorConfig::new().with_max_streams(0), "configuration: allow some"),
     ] {
         let error = Aggregator::new(config).unwrap_err();
         rows.push(row("minute_aggregator::ConfigError", error.kind(), error, advice));
@@ -181,7 +184,7 @@ fn aggregator_rows() -> Vec<Row> {
         let error = restored(AggregatorConfig::new(), &bytes);
         rows.push(row("minute_aggregator::RestoreError", error.kind(), error, advice));
     }
-    let hours = AggregatorConfig::new().window(Duration::from_secs(3_600));
+    let hours = AggregatorConfig::new().with_window(Duration::from_secs(3_600));
     let error = restored(hours.clone(), &snapshot);
     rows.push(row(
         "minute_aggregator::RestoreError",
@@ -189,7 +192,7 @@ fn aggregator_rows() -> Vec<Row> {
         error,
         "windows cannot change their length: finish first",
     ));
-    let error = restored(AggregatorConfig::new().max_streams(0), &snapshot);
+    let error = restored(AggregatorConfig::new().with_max_streams(0), &snapshot);
     rows.push(row("minute_aggregator::RestoreError", error.kind(), error, "as ConfigError"));
 
     let node = |config: AggregatorConfig| {

@@ -38,23 +38,23 @@ struct Expect {
 fn config(expect: &Expect) -> ExtractorConfig {
     let mut config = ExtractorConfig::new();
     if expect.extended {
-        config = config.native_set(NativeSet::Extended);
+        config = config.with_native_set(NativeSet::Extended);
     }
     if expect.logical {
-        config = config.dyno_identity(DynoIdentity::Logical);
+        config = config.with_dyno_identity(DynoIdentity::Logical);
     }
     if expect.as_written {
-        config = config.units(UnitPolicy::AsWritten);
+        config = config.with_units(UnitPolicy::AsWritten);
     }
     if expect.any_app {
-        config = config.custom_from(CustomFrom::AnyApp);
+        config = config.with_custom_from(CustomFrom::AnyApp);
     }
     if expect.by_type {
-        config = config.dyno_identity(DynoIdentity::Type);
+        config = config.with_dyno_identity(DynoIdentity::Type);
     }
     let families = expect.families.iter().map(|name| Families::named(name).unwrap());
-    config = config.one_off_dynos(!expect.no_one_off).families(families.fold(Families::NONE, Families::with));
-    expect.app.iter().fold(config, |config, name| config.app_name(name.as_str()))
+    config = config.with_one_off_dynos(!expect.no_one_off).with_families(families.fold(Families::NONE, Families::with));
+    expect.app.iter().fold(config, |config, name| config.with_app_name(name.as_str()))
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn websocket_latency_can_be_asked_for() {
     let frame = Frame::parse(line, Dialect::Logplex).unwrap();
     let mut names = Vec::new();
     let mut visitor = (|seen: &Observation<'_>| names.push(seen.name().to_owned()), |_: &LineRefusal| ());
-    Extractor::new(ExtractorConfig::new().websocket_latency(true)).read(&frame, &mut visitor);
+    Extractor::new(ExtractorConfig::new().with_websocket_latency(true)).read(&frame, &mut visitor);
     assert_eq!(names, ["heroku.router.http.requests", "heroku.router.service.response_time", "heroku.router.bytes"]);
 }
 

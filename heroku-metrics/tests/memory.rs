@@ -4,7 +4,7 @@
 
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{Pipeline, PipelineConfig, Plan};
+use heroku_metrics::{Pipeline, PipelineConfig, Plan, SeenDeliveries};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 
@@ -36,11 +36,14 @@ fn hostile(round: u64, lines: u64) -> Vec<u8> {
 
 #[test]
 fn memory_stays_under_the_bound_whatever_comes_in() {
-    let aggregator = AggregatorConfig::new().max_streams(20_000).max_key_bytes(4 << 20).max_window_bytes(8 << 20);
-    let plans = [None, Some(Plan::gold()), Some(Plan::new("large").streams(50_000))];
+    let aggregator =
+        AggregatorConfig::new().with_max_streams(20_000).with_max_key_bytes(4 << 20).with_max_window_bytes(8 << 20);
+    let plans = [None, Some(Plan::gold()), Some(Plan::new("large").with_streams(50_000))];
     for plan in plans {
-        let config = PipelineConfig::new().aggregator(aggregator.clone()).seen_deliveries(4_096, 1 << 20);
-        let config = plan.clone().into_iter().fold(config, PipelineConfig::plan);
+        let config = PipelineConfig::new()
+            .with_aggregator(aggregator.clone())
+            .with_seen_deliveries(SeenDeliveries::new(4_096, 1 << 20));
+        let config = plan.clone().into_iter().fold(config, PipelineConfig::with_plan);
         let bound = config.max_memory();
         let before = in_use();
         let mut most = 0;

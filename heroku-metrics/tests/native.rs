@@ -60,8 +60,8 @@ const PAGE: &[Entry] = &[
 fn demo(set: NativeSet) -> Vec<DataPointBuf> {
     let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
     let config = PipelineConfig::new()
-        .dialect(DialectPolicy::ByHostname)
-        .extractor(ExtractorConfig::new().app_name("shop").native_set(set));
+        .with_dialect(DialectPolicy::ByHostname)
+        .with_extractor(ExtractorConfig::new().with_app_name("shop").with_native_set(set));
     let mut pipeline = Pipeline::new(config).unwrap();
     let receipt = pipeline.ingest(&Delivery::new(&body));
     assert!(receipt.balances());
@@ -155,7 +155,7 @@ fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
         .map(|line| format!("{} {line}", line.len()))
         .concat();
     let read = |families, config: ExtractorConfig| {
-        let config = PipelineConfig::new().extractor(config.families(families));
+        let config = PipelineConfig::new().with_extractor(config.with_families(families));
         let mut pipeline = Pipeline::new(config).unwrap();
         assert!(pipeline.ingest(&Delivery::new(body.as_bytes())).balances());
         let mut points: Vec<DataPointBuf> = Vec::new();
@@ -171,7 +171,7 @@ fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
         let more: Vec<_> = names(&points).difference(&always).cloned().collect();
         assert_eq!(more, [format!("heroku.{name}")]);
     }
-    let config = ExtractorConfig::new().dyno_identity(DynoIdentity::Type).one_off_dynos(false);
+    let config = ExtractorConfig::new().with_dyno_identity(DynoIdentity::Type).with_one_off_dynos(false);
     let (points, books) = read(Families::ALL, config);
     let point = |name: &str| {
         let mut found = points.iter().map(DataPointBuf::as_point).filter(|point| point.name() == name);

@@ -49,7 +49,7 @@ fn said(head: &str, line: &[u8]) -> Said {
     let frame = [head.as_bytes(), line].concat();
     let frame = Frame::parse(&frame, Dialect::Logplex).unwrap();
     let mut ear = Ear { message: frame.message(), said: Said::default() };
-    let mut extractor = Extractor::new(ExtractorConfig::new().native_set(NativeSet::Extended));
+    let mut extractor = Extractor::new(ExtractorConfig::new().with_native_set(NativeSet::Extended));
     ear.said.class = extractor.read(&frame, &mut ear).class().as_str().to_owned();
     ear.said
 }

@@ -5,7 +5,7 @@ use heroku_metrics::syslog::{Delivery, Frame, FrameError, FrameReader, FramingEr
 use heroku_metrics::{DialectPolicy, Line, LineRefusal, Pipeline, PipelineConfig, Tap, Verdict};
 
 fn pipeline() -> Pipeline {
-    Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname)).unwrap()
+    Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname)).unwrap()
 }
 
 fn finish(mut pipeline: Pipeline) -> Vec<DataPointBuf> {

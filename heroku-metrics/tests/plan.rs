@@ -11,8 +11,8 @@ fn demo() -> Vec<u8> {
 }
 
 fn run(plan: Option<Plan>) -> (Pipeline, Vec<DataPointBuf>) {
-    let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname);
-    let mut pipeline = Pipeline::new(plan.into_iter().fold(config, PipelineConfig::plan)).unwrap();
+    let config = PipelineConfig::new().with_dialect(DialectPolicy::ByHostname);
+    let mut pipeline = Pipeline::new(plan.into_iter().fold(config, PipelineConfig::with_plan)).unwrap();
     pipeline.ingest(&Delivery::new(&demo()));
     let mut rows: Vec<DataPointBuf> = Vec::new();
     pipeline.finish(&mut rows).unwrap();
@@ -35,7 +35,9 @@ fn totals(rows: &[DataPointBuf]) -> BTreeMap<(String, String), (u64, i64)> {
 #[test]
 fn folding_keeps_the_totals() {
     let (_, free) = run(None);
-    for plan in [Plan::new("ten").streams(10), Plan::new("sets").streams(25).counting(CountingRule::TagSets)] {
+    for plan in
+        [Plan::new("ten").with_streams(10), Plan::new("sets").with_streams(25).with_counting(CountingRule::TagSets)]
+    {
         let (pipeline, rows) = run(Some(plan.clone()));
         assert!(pipeline.ledger().observations().folded() > 50, "{}", plan.name());
         let (ours, theirs) = (totals(&rows), totals(&free));
@@ -83,7 +85,7 @@ fn first_come_first_served_in_the_order_of_the_input() {
     };
     let body: String = ["c", "a", "b", "c", "d"].map(line).concat();
     let pipeline =
-        Plan::new("two").streams(2).would_drop(PipelineConfig::new(), [Delivery::new(body.as_bytes())]).unwrap();
+        Plan::new("two").with_streams(2).would_drop(PipelineConfig::new(), [Delivery::new(body.as_bytes())]).unwrap();
     let standing: Vec<_> = pipeline
         .explain()
         .iter()
@@ -105,16 +107,20 @@ fn first_come_first_served_in_the_order_of_the_input() {
 fn estimates_show_their_sum() {
     assert_eq!(Plan::gold().estimate(25, 50).to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
     assert_eq!(Plan::development().estimate(25, 50).streams(), 0, "no runtime, no custom");
-    assert_eq!(Plan::gold().exempt("heroku.dyno.mem.").estimate(4, 1).streams(), 13, "three loads a dyno count");
-    assert_eq!(Plan::gold().collects(["heroku.dyno.load."]).estimate(4, 7).streams(), 12, "nothing else is collected");
-    assert_eq!(Plan::gold().collects(["shop.", "heroku.router."]).estimate(4, 7).streams(), 7);
+    assert_eq!(Plan::gold().with_exempt("heroku.dyno.mem.").estimate(4, 1).streams(), 13, "three loads a dyno count");
+    assert_eq!(
+        Plan::gold().with_collected(["heroku.dyno.load."]).estimate(4, 7).streams(),
+        12,
+        "nothing else is collected"
+    );
+    assert_eq!(Plan::gold().with_collected(["shop.", "heroku.router."]).estimate(4, 7).streams(), 7);
     assert!(Plan::gold().estimate(25, 50).fits() && !Plan::gold().estimate(25, 51).fits());
     assert!(Plan::new("free").estimate(u32::MAX, u32::MAX).fits(), "without limit");
     assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
     let all = Plan::gold().estimate_with(Families::ALL, 2, 5);
     assert_eq!(all.to_string(), "2 dynos x 28 + 1 of the app + 5 custom = 62 of 300 streams");
     let few =
-        Plan::gold().exempt("heroku.dyno.mem.").estimate_with(Families::MEM_SHARE.with(Families::DYNO_EXIT), 1, 0);
+        Plan::gold().with_exempt("heroku.dyno.mem.").estimate_with(Families::MEM_SHARE.with(Families::DYNO_EXIT), 1, 0);
     assert_eq!(few.streams(), 7, "three loads and four exit statuses");
     let none = Plan::development().estimate_with(Families::ALL, 9, 0);
     assert_eq!(none.streams(), 0, "collected on request, if the plan has them");
@@ -124,7 +130,7 @@ fn estimates_show_their_sum() {
 #[test]
 fn plans_are_data() {
     let plan: Plan = serde_json::from_str(r#"{"name": "ours", "streams": 50, "counting": "tag_sets"}"#).unwrap();
-    assert_eq!((plan.stream_limit(), plan.counting_rule()), (Some(50), CountingRule::TagSets));
+    assert_eq!((plan.streams(), plan.counting()), (Some(50), CountingRule::TagSets));
     assert!(
         plan.quota().unwrap().is_exempt("heroku.router.bytes"),
         "exempt as the page says, unless the file says otherwise"

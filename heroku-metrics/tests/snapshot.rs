@@ -8,11 +8,13 @@ use std::time::Duration;
 
 fn config() -> PipelineConfig {
     PipelineConfig::new()
-        .dialect(DialectPolicy::ByHostname)
-        .aggregator(
-            AggregatorConfig::new().allowed_lateness(Duration::from_secs(5)).max_future(Duration::from_secs(3_600)),
+        .with_dialect(DialectPolicy::ByHostname)
+        .with_aggregator(
+            AggregatorConfig::new()
+                .with_allowed_lateness(Duration::from_secs(5))
+                .with_max_future(Duration::from_secs(3_600)),
         )
-        .plan(Plan::new("small").streams(60))
+        .with_plan(Plan::new("small").with_streams(60))
 }
 
 /// The frames of a body, each as a delivery of its own with an id.
@@ -174,7 +176,7 @@ fn books_that_cannot_be_are_refused() {
 fn parts_merge_in_any_order() {
     let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
     let frames = frames(&body);
-    let config = || PipelineConfig::new().dialect(DialectPolicy::ByHostname);
+    let config = || PipelineConfig::new().with_dialect(DialectPolicy::ByHostname);
     let mut whole = Pipeline::new(config()).unwrap();
     let mut parts: Vec<_> = (0..3).map(|_| Pipeline::new(config()).unwrap()).collect();
     for (place, (id, frame)) in frames.iter().enumerate() {

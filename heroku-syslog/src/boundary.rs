@@ -78,7 +78,7 @@ fn start(text: &[u8]) -> Start {
 
 /// The end of a frame at `at` whose length is within the limit.
 fn end_of(at: usize, length: Length, limits: Limits) -> Option<usize> {
-    usize::try_from(length.len).ok().filter(|len| *len <= limits.largest_frame()).map(|len| at + length.head + len)
+    usize::try_from(length.len).ok().filter(|len| *len <= limits.max_frame()).map(|len| at + length.head + len)
 }
 
 /// Whether LF ends a frame at `end`, and a digit (or one of `:;<=>?`) stands behind it.
@@ -238,7 +238,7 @@ pub(crate) fn repair(rest: &[u8], searched: &mut usize, limits: Limits, behind: 
         Verdict::Open if behind != Behind::Nothing => return Repair::Open,
         _ => return Repair::No,
     }
-    let most = limits.largest_frame();
+    let most = limits.max_frame();
     let window = &message[..message.len().min(most)];
     let line = match memchr::memchr(b'\n', &window[*searched..]) {
         Some(at) => *searched + at + 1,

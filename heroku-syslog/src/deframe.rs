@@ -8,8 +8,8 @@ use crate::error::{Cause, FramingError};
 /// ```
 /// use heroku_syslog::{Frames, Limits};
 ///
-/// let strict = Limits::new().max_frame(10_240); // what Logplex itself takes
-/// assert!(Frames::new(b"10241 <13>1").limits(strict).next().unwrap().is_err());
+/// let strict = Limits::new().with_max_frame(10_240); // what Logplex itself takes
+/// assert!(Frames::new(b"10241 <13>1").with_limits(strict).next().unwrap().is_err());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Limits {
@@ -34,10 +34,10 @@ impl Limits {
     ///
     /// ```
     /// use heroku_syslog::{Limits, deframe};
-    /// assert!(deframe(b"6 abcdef", Limits::new().max_frame(5)).is_err());
+    /// assert!(deframe(b"6 abcdef", Limits::new().with_max_frame(5)).is_err());
     /// ```
     #[must_use]
-    pub const fn max_frame(mut self, octets: usize) -> Self {
+    pub const fn with_max_frame(mut self, octets: usize) -> Self {
         self.max_frame = octets;
         self
     }
@@ -49,19 +49,27 @@ impl Limits {
     /// use heroku_syslog::{Frames, Limits};
     ///
     /// let body = b"20 12345678901234567890\n16 <1>1 - - - - - -";
-    /// let passed = Frames::new(body).limits(Limits::new().max_frame(16)).next().unwrap().unwrap_err();
+    /// let passed = Frames::new(body).with_limits(Limits::new().with_max_frame(16)).next().unwrap().unwrap_err();
     /// assert_eq!(passed.skipped(), 23);
-    /// let searched = Frames::new(body).limits(Limits::new().max_frame(16).max_skip(16)).next().unwrap().unwrap_err();
+    /// let searched = Frames::new(body).with_limits(Limits::new().with_max_frame(16).with_max_skip(16)).next().unwrap().unwrap_err();
     /// assert_eq!(searched.skipped(), 24);
     /// ```
     #[must_use]
-    pub const fn max_skip(mut self, octets: usize) -> Self {
+    pub const fn with_max_skip(mut self, octets: usize) -> Self {
         self.max_skip = octets;
         self
     }
 
-    pub(crate) const fn largest_frame(self) -> usize {
+    /// The largest MSG-LEN, in bytes, that is read as a frame.
+    #[must_use]
+    pub const fn max_frame(self) -> usize {
         self.max_frame
+    }
+
+    /// The largest MSG-LEN, in bytes, that is believed.
+    #[must_use]
+    pub const fn max_skip(self) -> usize {
+        self.max_skip
     }
 }
 
@@ -328,7 +336,7 @@ mod tests {
 
     #[test]
     fn lengths_of_64_bits() {
-        let unlimited = Limits::new().max_frame(usize::MAX);
+        let unlimited = Limits::new().with_max_frame(usize::MAX);
         assert_eq!(
             deframe(b"18446744073709551615 ", unlimited),
             Ok(Deframed::NeedMore { at_least: usize::MAX }),
@@ -347,7 +355,7 @@ mod tests {
             for (place, octet) in start[..5].iter_mut().enumerate() {
                 *octet = octets[number / octets.len().pow(place as u32) % octets.len()];
             }
-            for limits in [Limits::new(), Limits::new().max_frame(110)] {
+            for limits in [Limits::new(), Limits::new().with_max_frame(110)] {
                 for len in [1, 2, 3, 4, 5, 6, 160] {
                     let buf = &start[..len];
                     let read = fast_frame(buf, limits).map(|(bytes, used)| Deframed::Message { bytes, used });
@@ -389,7 +397,7 @@ mod tests {
                 }
                 (body[end - 1], body[end]) = (last, behind);
                 for (limit, most) in [(len - 1, end + 2), (len, end - 1), (len, end), (len, end + 1), (len, end + 2)] {
-                    let (buf, limits) = (&body[..most], Limits::new().max_frame(limit));
+                    let (buf, limits) = (&body[..most], Limits::new().with_max_frame(limit));
                     let ends_well = last == b'\n' && most > end && matches!(behind, b'0'..=b'?');
                     let frame = fast_frame(buf, limits).filter(|_| ends_well);
                     assert_eq!(frame.is_some(), ends_well && limit == len, "{len}");
@@ -402,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_frame_may_be_as_long_as_the_limit() {
-        let limits = Limits::new().max_frame(3).max_skip(4);
+        let limits = Limits::new().with_max_frame(3).with_max_skip(4);
         assert!(deframe(b"3 abc", limits).is_ok());
         assert_eq!(deframe(b"4 ", limits).unwrap_err().need(), Some(4));
         assert_eq!(resume(b"4 ", limits), Resume::Pass(6));

@@ -225,7 +225,7 @@ pub(crate) const fn out_of_range(kind: FrameErrorKind, part: Part, rest: &[u8]) 
 /// ```
 /// use heroku_syslog::{Frames, FramingErrorKind, Recovery};
 ///
-/// let error = Frames::new(b"66!<13>1 - host app web.1 - hi").recovery(Recovery::Stop).next().unwrap().unwrap_err();
+/// let error = Frames::new(b"66!<13>1 - host app web.1 - hi").with_recovery(Recovery::Stop).next().unwrap().unwrap_err();
 /// assert_eq!(error.kind(), FramingErrorKind::BadLength);
 /// assert_eq!((error.start(), error.offset(), error.skipped()), (0, 2, 30));
 /// assert_eq!(error.to_string(), "bad frame length at byte 2: a space should follow the digits");
@@ -301,7 +301,7 @@ impl FramingError {
     ///
     /// ```
     /// use heroku_syslog::{Frames, Recovery};
-    /// let error = Frames::new(b"70 <190>1 - h").recovery(Recovery::Stop).next().unwrap().unwrap_err();
+    /// let error = Frames::new(b"70 <190>1 - h").with_recovery(Recovery::Stop).next().unwrap().unwrap_err();
     /// assert_eq!((error.need(), error.have()), (Some(70), Some(10)));
     /// ```
     #[must_use]

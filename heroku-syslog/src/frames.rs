@@ -14,11 +14,11 @@ use core::iter::FusedIterator;
 ///
 /// let body = b"16 <1>1 - - - - - -\noops16 <1>1 - - - - - -";
 /// assert_eq!(Frames::new(body).filter(Result::is_ok).count(), 2);
-/// assert_eq!(Frames::new(body).recovery(Recovery::Stop).filter(Result::is_ok).count(), 1);
+/// assert_eq!(Frames::new(body).with_recovery(Recovery::Stop).filter(Result::is_ok).count(), 1);
 ///
 /// // The length is one too small: its sender counted characters. Under `Stop` it is believed.
 /// let body = "56 <190>1 2024-02-03T04:05:06Z host app web.1 - é count#a=1\n";
-/// let read = |recovery| Frames::new(body.as_bytes()).recovery(recovery).next().unwrap().unwrap();
+/// let read = |recovery| Frames::new(body.as_bytes()).with_recovery(recovery).next().unwrap().unwrap();
 /// assert!(read(Recovery::Resync).is_repaired() && read(Recovery::Resync).bytes().ends_with(b"count#a=1\n"));
 /// assert!(read(Recovery::Stop).bytes().ends_with(b"count#a="));
 /// ```
@@ -223,10 +223,10 @@ impl<'a> Frames<'a> {
     ///
     /// ```
     /// use heroku_syslog::{Frames, Limits};
-    /// assert!(Frames::new(b"2 ab").limits(Limits::new().max_frame(1)).next().unwrap().is_err());
+    /// assert!(Frames::new(b"2 ab").with_limits(Limits::new().with_max_frame(1)).next().unwrap().is_err());
     /// ```
     #[must_use]
-    pub const fn limits(mut self, limits: Limits) -> Self {
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -235,12 +235,12 @@ impl<'a> Frames<'a> {
     ///
     /// ```
     /// use heroku_syslog::{Frames, Recovery};
-    /// let mut frames = Frames::new(b"?16 <1>1 - - - - - -").recovery(Recovery::Stop);
+    /// let mut frames = Frames::new(b"?16 <1>1 - - - - - -").with_recovery(Recovery::Stop);
     /// assert!(frames.next().unwrap().is_err());
     /// assert!(frames.next().is_none());
     /// ```
     #[must_use]
-    pub const fn recovery(mut self, recovery: Recovery) -> Self {
+    pub const fn with_recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
         self
     }

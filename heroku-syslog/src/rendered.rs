@@ -88,12 +88,12 @@ impl<'a> Lines<'a> {
     ///
     /// ```
     /// # use heroku_syslog::rendered::{Form, Lines};
-    /// let mut lines = Lines::new(b"  2024-02-03T04:05:07+00:00 app[web.1]: hi\n").form(Form::Copied);
+    /// let mut lines = Lines::new(b"  2024-02-03T04:05:07+00:00 app[web.1]: hi\n").with_form(Form::Copied);
     /// assert_eq!(lines.next().unwrap()?.frame().message(), b"hi");
     /// # Ok::<(), heroku_syslog::rendered::LineError>(())
     /// ```
     #[must_use]
-    pub const fn form(mut self, form: Form) -> Self {
+    pub const fn with_form(mut self, form: Form) -> Self {
         self.form = form;
         self
     }

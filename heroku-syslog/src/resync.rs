@@ -76,7 +76,7 @@ fn unfinished(text: &[u8]) -> usize {
 /// Whether the start at `start` goes on with a date and time, and has a length within the limit, be it right or not.
 fn is_clear_start(buf: &[u8], start: usize, bracket: usize, limits: Limits) -> Verdict {
     match msg_len(&buf[start..]) {
-        Ok(MsgLen::Read { len, .. }) if len <= limits.largest_frame() as u64 => begins_with_time(&buf[bracket..]),
+        Ok(MsgLen::Read { len, .. }) if len <= limits.max_frame() as u64 => begins_with_time(&buf[bracket..]),
         _ => Verdict::No,
     }
 }
@@ -84,7 +84,7 @@ fn is_clear_start(buf: &[u8], start: usize, bracket: usize, limits: Limits) -> V
 /// Whether the length at `start` is one, is within the limit, and ends where a frame may end.
 fn fits(buf: &[u8], start: usize, limits: Limits, ended: bool) -> Verdict {
     let Ok(MsgLen::Read { len, used }) = msg_len(&buf[start..]) else { return Verdict::No };
-    let Some(len) = usize::try_from(len).ok().filter(|len| *len <= limits.largest_frame()) else { return Verdict::No };
+    let Some(len) = usize::try_from(len).ok().filter(|len| *len <= limits.max_frame()) else { return Verdict::No };
     let end = (start + used).saturating_add(len);
     let verdict = match buf.get(end..) {
         None | Some([]) if !ended => Verdict::Open,

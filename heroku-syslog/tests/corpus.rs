@@ -115,7 +115,7 @@ fn body_holds(body: &[u8], facts: &Value) -> Result<(), String> {
         (wanted, found) => return Err(format!("{wanted:?} wanted, {found:?} found")),
     }
     let refused: Vec<_> = Frames::new(body)
-        .recovery(Recovery::Stop)
+        .with_recovery(Recovery::Stop)
         .flatten()
         .enumerate()
         .filter_map(|(index, raw)| raw.parse_by(by_hostname).err().map(|error| (index as u64, error.kind().as_str())))

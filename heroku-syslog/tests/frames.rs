@@ -59,8 +59,8 @@ fn cases() {
         let expect: Expect = case.expect();
         let resync = setting(&expect, Recovery::Resync);
         let stop = setting(&expect, Recovery::Stop);
-        let limits = Limits::new().max_frame(resync.max_frame).max_skip(resync.max_skip);
-        let mut frames = Frames::new(&case.input).limits(limits);
+        let limits = Limits::new().with_max_frame(resync.max_frame).with_max_skip(resync.max_skip);
+        let mut frames = Frames::new(&case.input).with_limits(limits);
         let error = frames.find_map(Result::err);
         if let Some(message) = &expect.message {
             assert_eq!(error.map(|error| error.to_string()).as_ref(), Some(message), "{}", case.name);

@@ -98,7 +98,7 @@ fn line_ends_that_were_stripped_are_refused_as_a_whole() {
     let kinds: Vec<_> = Frames::new(&stripped).filter_map(Result::err).map(|error| error.kind()).collect();
     assert!(kinds.contains(&FramingErrorKind::LengthOff), "{kinds:?}");
     // Under Stop the declared length is what counts.
-    assert!(Frames::new(&stripped).recovery(Recovery::Stop).flatten().count() > 0);
+    assert!(Frames::new(&stripped).with_recovery(Recovery::Stop).flatten().count() > 0);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn cases() {
             Some("copied") => Form::Copied,
             Some(_) => Form::Exported,
         };
-        let mut reader = Lines::new(&case.input).form(form);
+        let mut reader = Lines::new(&case.input).with_form(form);
         for item in &mut reader {
             match item {
                 Ok(line) => {

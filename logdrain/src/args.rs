@@ -180,9 +180,9 @@ impl InputArgs {
 
     pub(crate) fn extractor(&self) -> ExtractorConfig {
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
-        let config = self.reading.over(Reading::default()).apply(ExtractorConfig::new().native_set(set));
+        let config = self.reading.over(Reading::default()).apply(ExtractorConfig::new().with_native_set(set));
         match &self.app {
-            Some(name) => config.app_name(name.as_str()),
+            Some(name) => config.with_app_name(name.as_str()),
             None => config,
         }
     }

@@ -198,7 +198,7 @@ fn frames(
     survey: &mut Survey,
     items: &mut impl Items,
 ) -> Result<io::Result<()>, Failure> {
-    let limits = Limits::new().max_frame(MAX_FRAME).max_skip(16 * MAX_FRAME);
+    let limits = Limits::new().with_max_frame(MAX_FRAME).with_max_skip(16 * MAX_FRAME);
     let mut reader = FrameReader::new(limits, args.recovery());
     let mut separators = 0;
     let mut outcome = Ok(());

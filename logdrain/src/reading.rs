@@ -119,7 +119,11 @@ impl Reading {
             CustomFrom::App => hm::CustomFrom::App,
             CustomFrom::Any => hm::CustomFrom::AnyApp,
         };
-        config.families(self.families.0).dyno_identity(identity).one_off_dynos(self.one_off).custom_from(from)
+        config
+            .with_families(self.families.0)
+            .with_dyno_identity(identity)
+            .with_one_off_dynos(self.one_off)
+            .with_custom_from(from)
     }
 }
 

@@ -21,15 +21,17 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let lateness = args.lateness.or(args.follow.then_some(Duration::from_secs(60)));
     let memory = usize::try_from(args.max_memory).unwrap_or(usize::MAX);
-    let aggregator =
-        unlimited(memory).window(args.window).allowed_lateness(lateness.unwrap_or(TO_THE_END)).max_future(TO_THE_END);
+    let aggregator = unlimited(memory)
+        .with_window(args.window)
+        .with_allowed_lateness(lateness.unwrap_or(TO_THE_END))
+        .with_max_future(TO_THE_END);
     let config = PipelineConfig::new()
-        .extractor(args.input.extractor().websocket_latency(!args.no_websockets))
-        .aggregator(aggregator)
-        .dialect(args.input.policy())
-        .recovery(args.input.recovery());
+        .with_extractor(args.input.extractor().with_websocket_latency(!args.no_websockets))
+        .with_aggregator(aggregator)
+        .with_dialect(args.input.policy())
+        .with_recovery(args.input.recovery());
     let config = match &args.plan {
-        Some(word) => config.plan(plan::load(word)?),
+        Some(word) => config.with_plan(plan::load(word)?),
         None => config,
     };
     let mut replay = Replay {
@@ -89,7 +91,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
 /// once a chunk of input.
 pub(crate) fn unlimited(memory: usize) -> AggregatorConfig {
     let room = memory.saturating_mul(2);
-    AggregatorConfig::new().max_streams(1 << 26).max_key_bytes(room).max_window_bytes(room)
+    AggregatorConfig::new().with_max_streams(1 << 26).with_max_key_bytes(room).with_max_window_bytes(room)
 }
 
 struct Replay {

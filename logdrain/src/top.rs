@@ -20,13 +20,14 @@ const MEMORY: usize = 1 << 30;
 
 pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     let plan = plan::load(&args.plan)?;
-    let aggregator = replay::unlimited(MEMORY).allowed_lateness(replay::TO_THE_END).max_future(replay::TO_THE_END);
+    let aggregator =
+        replay::unlimited(MEMORY).with_allowed_lateness(replay::TO_THE_END).with_max_future(replay::TO_THE_END);
     let config = PipelineConfig::new()
-        .extractor(args.input.extractor())
-        .aggregator(aggregator)
-        .dialect(args.input.policy())
-        .recovery(args.input.recovery())
-        .plan(plan.clone());
+        .with_extractor(args.input.extractor())
+        .with_aggregator(aggregator)
+        .with_dialect(args.input.policy())
+        .with_recovery(args.input.recovery())
+        .with_plan(plan.clone());
     let pipeline = Pipeline::new(config).map_err(|error| Failure::Config(error.to_string()))?;
     let mut counting = Counting { pipeline };
     let mut status = Status::Done;

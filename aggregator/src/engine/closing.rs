@@ -84,7 +84,7 @@ impl<S: Sketch> Aggregator<S> {
     fn set_now(&mut self, now: Timestamp) {
         self.now = self.now.max(Some(now));
         self.steady = 0..0;
-        let watermark = now.earlier(self.config.lateness());
+        let watermark = now.earlier(self.config.allowed_lateness());
         let closed = watermark.unix_micros().div_euclid(self.length());
         let gone = watermark.earlier(self.config.horizon()).unix_micros().div_euclid(self.length());
         self.close_below(closed, gone);

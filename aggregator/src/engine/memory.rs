@@ -35,15 +35,15 @@ impl AggregatorConfig {
     ///
     /// ```
     /// use minute_aggregator::AggregatorConfig;
-    /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
+    /// let small = AggregatorConfig::new().with_max_streams(1_000).with_max_key_bytes(100_000).with_max_window_bytes(4_000_000);
     /// assert!(small.max_memory() < 12_000_000);
     /// ```
     #[must_use]
     pub fn max_memory(&self) -> usize {
         // A list that grows has its old and its new place for a moment: half as much again.
-        let windows = self.window_byte_limit().saturating_add(self.window_byte_limit() / 2);
+        let windows = self.max_window_bytes().saturating_add(self.max_window_bytes() / 2);
         // The first node of the map of windows has room for eleven.
-        let fixed = Staging::max_bytes(self.stream_limit()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
+        let fixed = Staging::max_bytes(self.max_streams()) + 11 * size_of::<OpenWindow<MinuteSketch>>();
         size_of::<Aggregator>().saturating_add(Streams::max_bytes(self)).saturating_add(windows).saturating_add(fixed)
     }
 }

@@ -121,7 +121,7 @@ impl std::error::Error for RestoreError {}
 /// use minute_aggregator::{Aggregator, AggregatorConfig, MergeError};
 ///
 /// let mut minutes = Aggregator::new(AggregatorConfig::new())?;
-/// let hours = Aggregator::new(AggregatorConfig::new().window(Duration::from_secs(3_600)))?;
+/// let hours = Aggregator::new(AggregatorConfig::new().with_window(Duration::from_secs(3_600)))?;
 /// let error = minutes.merge(hours).unwrap_err();
 /// assert_eq!(error, MergeError::WindowLength);
 /// assert_eq!(error.to_string(), "windows of different lengths");

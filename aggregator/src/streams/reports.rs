@@ -11,7 +11,7 @@ impl Streams {
         staged: impl Iterator<Item = u32>,
         config: &'a AggregatorConfig,
     ) -> Explanation<'a> {
-        let quota = config.stream_quota();
+        let quota = config.quota();
         let mut more = vec![0_u64; self.streams.id_bound()];
         staged.for_each(|id| {
             if let Some(count) = more.get_mut(id as usize) {

@@ -54,15 +54,15 @@ pub fn run(rules: Rules, steps: &[Step]) -> Result<(), String> {
 pub fn config(rules: &Rules) -> AggregatorConfig {
     let micros = |micros: i64| Duration::from_micros(micros as u64);
     let config = AggregatorConfig::new()
-        .window(micros(rules.window))
-        .allowed_lateness(micros(rules.lateness))
-        .max_future(micros(rules.future))
-        .idle_after(rules.idle_after as u32);
+        .with_window(micros(rules.window))
+        .with_allowed_lateness(micros(rules.lateness))
+        .with_max_future(micros(rules.future))
+        .with_idle_after(rules.idle_after as u32);
     let config = match rules.horizon {
         0 => config,
-        horizon => config.late_policy(LatePolicy::Revise { horizon: micros(horizon) }),
+        horizon => config.with_late_policy(LatePolicy::Revise { horizon: micros(horizon) }),
     };
-    let config = rules.quota.iter().fold(config, |config, quota| config.quota(stream_quota(quota)));
+    let config = rules.quota.iter().fold(config, |config, quota| config.with_quota(stream_quota(quota)));
     rules.without_percentiles.iter().fold(config, |config, name| config.without_percentiles(name))
 }
 
@@ -229,7 +229,11 @@ impl Both {
 fn stream_quota(quota: &Quota) -> StreamQuota {
     let limit = quota.limit as u32;
     let empty = if quota.tag_sets { StreamQuota::tag_sets(limit) } else { StreamQuota::streams(limit) };
-    quota.exempt.iter().fold(empty, |quota, prefix| quota.exempt(prefix)).overflow_streams(quota.overflow as u32)
+    quota
+        .exempt
+        .iter()
+        .fold(empty, |quota, prefix| quota.with_exempt(prefix))
+        .with_overflow_streams(quota.overflow as u32)
 }
 
 /// The point in the reference's terms.

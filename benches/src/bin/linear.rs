@@ -113,9 +113,9 @@ const CASES: &[Case] = &[
     ),
     // The aggregator and everything together.
     case("streams/alike-tags", 1 << 10, alike, |input| observe(input, AggregatorConfig::new())),
-    case("streams/refused", 1 << 10, alike, |input| observe(input, AggregatorConfig::new().max_streams(10))),
+    case("streams/refused", 1 << 10, alike, |input| observe(input, AggregatorConfig::new().with_max_streams(10))),
     case("streams/over-quota", 1 << 10, alike, |input| {
-        observe(input, AggregatorConfig::new().quota(StreamQuota::streams(10)))
+        observe(input, AggregatorConfig::new().with_quota(StreamQuota::streams(10)))
     }),
     case("streams/each-a-minute", 1 << 10, alike, every_minute),
     case("restore/tags", 4 << 10, one_stream, restore),
@@ -234,7 +234,7 @@ fn walk_header(message: &[u8]) -> u64 {
 }
 
 fn walk_frames(body: &[u8]) -> u64 {
-    Frames::new(body).recovery(Recovery::Resync).map(|frame| if frame.is_ok() { 1 } else { 2 }).sum()
+    Frames::new(body).with_recovery(Recovery::Resync).map(|frame| if frame.is_ok() { 1 } else { 2 }).sum()
 }
 
 /// Octet by octet, as slow a sender as there is.
@@ -267,7 +267,7 @@ fn one_stream(octets: usize) -> Vec<u8> {
 }
 
 fn unlimited() -> AggregatorConfig {
-    AggregatorConfig::new().max_key_len(u32::MAX)
+    AggregatorConfig::new().with_max_key_len(u32::MAX)
 }
 
 fn restore(snapshot: &[u8]) -> u64 {
@@ -292,7 +292,8 @@ fn observe(input: &[u8], config: AggregatorConfig) -> u64 {
 /// Each in a minute of its own, with closing and revising between.
 fn every_minute(input: &[u8]) -> u64 {
     let late = LatePolicy::Revise { horizon: Duration::from_secs(3_600) };
-    let mut engine = Aggregator::new(AggregatorConfig::new().late_policy(late)).expect("it does not contradict itself");
+    let mut engine =
+        Aggregator::new(AggregatorConfig::new().with_late_policy(late)).expect("it does not contradict itself");
     let mut points: Vec<DataPointBuf> = Vec::new();
     let mut tags = TagSet::new();
     for (minute, text) in input.chunks(32).enumerate() {
@@ -307,7 +308,7 @@ fn every_minute(input: &[u8]) -> u64 {
 }
 
 fn ingest(body: &[u8]) -> u64 {
-    let config = PipelineConfig::new().plan(Plan::gold());
+    let config = PipelineConfig::new().with_plan(Plan::gold());
     let mut pipeline = Pipeline::new(config).expect("the defaults agree");
     let receipt = pipeline.ingest(&Delivery::new(body));
     let mut points: Vec<DataPointBuf> = Vec::new();

@@ -42,8 +42,9 @@ impl<W: Write> Sink for Statsd<W> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: custom_sink BODY")?)?;
-    let config =
-        PipelineConfig::new().dialect(DialectPolicy::ByHostname).extractor(ExtractorConfig::new().app_name("shop"));
+    let config = PipelineConfig::new()
+        .with_dialect(DialectPolicy::ByHostname)
+        .with_extractor(ExtractorConfig::new().with_app_name("shop"));
     let mut pipeline = Pipeline::new(config)?;
     pipeline.ingest(&Delivery::new(&body));
     let mut sink = Statsd { out: io::stdout().lock(), datagram: String::new() };

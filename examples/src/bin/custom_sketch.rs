@@ -43,7 +43,7 @@ impl Sketch for WholeNumbers {
 }
 
 fn minutes<S: Sketch>(body: &[u8]) -> Result<Vec<DataPointBuf>, Box<dyn std::error::Error>> {
-    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
     pipeline.ingest(&Delivery::new(body));
     let mut minutes: Vec<DataPointBuf> = Vec::new();
     pipeline.finish(&mut minutes).map_err(|never: Infallible| match never {})?;

@@ -6,7 +6,7 @@ use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, model::DataPoint, 
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: hello BODY")?)?;
-    let mut pipeline = Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
     pipeline.ingest(&Delivery::new(&body));
     pipeline.finish(&mut |point: &DataPoint<'_>| {
         point

@@ -59,8 +59,9 @@ async fn take(request: Request<Incoming>, drains: Drains) -> Result<Response<Ful
 fn entry<'a>(drains: &'a mut HashMap<String, Drain>, token: &str) -> Result<&'a mut Drain, Failure> {
     if !drains.contains_key(token) {
         // The app's name is known from where the drain was registered; no line carries it.
-        let config =
-            PipelineConfig::new().extractor(ExtractorConfig::new().app_name("shop")).dialect(DialectPolicy::ByHostname);
+        let config = PipelineConfig::new()
+            .with_extractor(ExtractorConfig::new().with_app_name("shop"))
+            .with_dialect(DialectPolicy::ByHostname);
         drains.insert(token.to_owned(), Drain { pipeline: Pipeline::new(config)?, seen: HashSet::new() });
     }
     drains.get_mut(token).ok_or_else(|| "the drain was just put in".into())

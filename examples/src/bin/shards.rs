@@ -16,7 +16,7 @@ use std::thread;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn read(part: &[u8]) -> Result<Pipeline, Error> {
-    let mut pipeline = Pipeline::new(PipelineConfig::new().dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
     pipeline.ingest(&Delivery::new(part));
     Ok(pipeline)
 }

@@ -61,7 +61,7 @@ pub enum CustomFrom {
 /// ```
 /// use heroku_metrics::{ExtractorConfig, NativeSet};
 ///
-/// let config = ExtractorConfig::new().app_name("shop").native_set(NativeSet::Extended);
+/// let config = ExtractorConfig::new().with_app_name("shop").with_native_set(NativeSet::Extended);
 /// ```
 #[derive(Clone, Debug)]
 pub struct ExtractorConfig {
@@ -83,10 +83,6 @@ impl Default for ExtractorConfig {
 
 impl ExtractorConfig {
     /// The page's own metrics, no `app_name`, regular units, WebSocket lives kept out of latency.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new();
-    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -102,88 +98,97 @@ impl ExtractorConfig {
     }
 
     /// The `app_name` tag of native metrics. No line carries it; a drain has one app, and the host knows which.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new().app_name("shop");
-    /// ```
     #[must_use]
-    pub fn app_name(mut self, name: impl Into<String>) -> Self {
+    pub fn with_app_name(mut self, name: impl Into<String>) -> Self {
         self.app_name = Some(name.into()).filter(|name| !name.is_empty());
         self
     }
 
-    /// Which native metrics are collected; [`NativeSet::Standard`] by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, NativeSet};
-    /// let config = ExtractorConfig::new().native_set(NativeSet::Extended);
-    /// ```
+    /// The `app_name` tag of native metrics.
     #[must_use]
-    pub const fn native_set(mut self, set: NativeSet) -> Self {
+    pub fn app_name(&self) -> Option<&str> {
+        self.app_name.as_deref()
+    }
+
+    /// Which native metrics are collected; [`NativeSet::Standard`] by default.
+    #[must_use]
+    pub const fn with_native_set(mut self, set: NativeSet) -> Self {
         self.native_set = set;
         self
     }
 
-    /// What the `dyno` tag of runtime metrics holds; the instance by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{DynoIdentity, ExtractorConfig};
-    /// let config = ExtractorConfig::new().dyno_identity(DynoIdentity::Logical);
-    /// ```
+    /// Which native metrics are collected.
     #[must_use]
-    pub const fn dyno_identity(mut self, identity: DynoIdentity) -> Self {
+    pub const fn native_set(&self) -> NativeSet {
+        self.native_set
+    }
+
+    /// What the `dyno` tag of runtime metrics holds; the instance by default.
+    #[must_use]
+    pub const fn with_dyno_identity(mut self, identity: DynoIdentity) -> Self {
         self.dyno_identity = identity;
         self
     }
 
-    /// Whether units of custom metrics are made regular; they are by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, UnitPolicy};
-    /// let config = ExtractorConfig::new().units(UnitPolicy::AsWritten);
-    /// ```
+    /// What the `dyno` tag of runtime metrics holds.
     #[must_use]
-    pub const fn units(mut self, policy: UnitPolicy) -> Self {
+    pub const fn dyno_identity(&self) -> DynoIdentity {
+        self.dyno_identity
+    }
+
+    /// Whether units of custom metrics are made regular; they are by default.
+    #[must_use]
+    pub const fn with_units(mut self, policy: UnitPolicy) -> Self {
         self.units = policy;
         self
     }
 
-    /// Whose custom metrics are read; those of the app by default.
-    ///
-    /// ```
-    /// use heroku_metrics::{CustomFrom, ExtractorConfig};
-    /// let config = ExtractorConfig::new().custom_from(CustomFrom::AnyApp);
-    /// ```
+    /// Whether units of custom metrics are made regular.
     #[must_use]
-    pub const fn custom_from(mut self, from: CustomFrom) -> Self {
+    pub const fn units(&self) -> UnitPolicy {
+        self.units
+    }
+
+    /// Whose custom metrics are read; those of the app by default.
+    #[must_use]
+    pub const fn with_custom_from(mut self, from: CustomFrom) -> Self {
         self.custom_from = from;
         self
     }
 
+    /// Whose custom metrics are read.
+    #[must_use]
+    pub const fn custom_from(&self) -> CustomFrom {
+        self.custom_from
+    }
+
     /// Which families are collected besides those that always are; none by default. Each takes streams of its own: the last
     /// table of [`native::markdown`](crate::native::markdown) tells how many.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, Families};
-    /// let config = ExtractorConfig::new().families(Families::DYNO_STATE.with(Families::DYNO_EXIT));
-    /// ```
     #[must_use]
-    pub const fn families(mut self, families: Families) -> Self {
+    pub const fn with_families(mut self, families: Families) -> Self {
         self.families = families;
         self
+    }
+
+    /// Which families are collected besides those that always are.
+    #[must_use]
+    pub const fn families(&self) -> Families {
+        self.families
     }
 
     /// Whether native lines of one-off dynos count: `run.1234`, `release.1234`, `scheduler.1234` and `oneoff.1234`. They do
     /// by default, and each takes ten streams that are never written again. Where they do not, the books say how many were
     /// left out. A process type of the app's own with one of these names is taken for a one-off dyno.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new().one_off_dynos(false);
-    /// ```
     #[must_use]
-    pub const fn one_off_dynos(mut self, counted: bool) -> Self {
+    pub const fn with_one_off_dynos(mut self, counted: bool) -> Self {
         self.one_off_dynos = counted;
         self
+    }
+
+    /// Whether native lines of one-off dynos count.
+    #[must_use]
+    pub const fn one_off_dynos(&self) -> bool {
+        self.one_off_dynos
     }
 
     /// The tags that the host supplies.
@@ -203,13 +208,15 @@ impl ExtractorConfig {
 
     /// Whether `service` of a `101` line, which is the life of a WebSocket, counts as a response time. Off by default:
     /// minutes and hours would wreck every percentile.
-    ///
-    /// ```
-    /// let config = heroku_metrics::ExtractorConfig::new().websocket_latency(true);
-    /// ```
     #[must_use]
-    pub const fn websocket_latency(mut self, counted: bool) -> Self {
+    pub const fn with_websocket_latency(mut self, counted: bool) -> Self {
         self.websocket_latency = counted;
         self
+    }
+
+    /// Whether the life of a WebSocket counts as a response time.
+    #[must_use]
+    pub const fn websocket_latency(&self) -> bool {
+        self.websocket_latency
     }
 }

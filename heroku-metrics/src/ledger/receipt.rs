@@ -404,7 +404,7 @@ impl Receipt {
     ///
     /// ```
     /// # use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
-    /// # let mut pipeline = Pipeline::new(PipelineConfig::new().plan(Plan::development()))?;
+    /// # let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(Plan::development()))?;
     /// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
     /// assert_eq!((receipt.values_not_in_plan(), receipt.observed()), (1, 0));
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())

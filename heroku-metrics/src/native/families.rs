@@ -12,7 +12,7 @@ use std::fmt;
 ///
 /// let families = Families::DYNO_STATE.with(Families::RELEASE);
 /// assert!(families.holds(Families::RELEASE) && !families.holds(Families::DYNO_EXIT));
-/// let config = ExtractorConfig::new().families(families);
+/// let config = ExtractorConfig::new().with_families(families);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Families(u8);

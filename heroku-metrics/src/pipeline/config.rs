@@ -12,8 +12,8 @@ use minute_aggregator::AggregatorConfig;
 /// use heroku_metrics::{ExtractorConfig, PipelineConfig};
 ///
 /// let config = PipelineConfig::new()
-///     .extractor(ExtractorConfig::new().app_name("shop"))
-///     .aggregator(AggregatorConfig::new().allowed_lateness(Duration::from_secs(30)));
+///     .with_extractor(ExtractorConfig::new().with_app_name("shop"))
+///     .with_aggregator(AggregatorConfig::new().with_allowed_lateness(Duration::from_secs(30)));
 /// ```
 #[derive(Clone, Debug)]
 pub struct PipelineConfig {
@@ -35,10 +35,6 @@ impl Default for PipelineConfig {
 impl PipelineConfig {
     /// The defaults of each part: HTTPS drain dialect, resynchronising, minutes with a minute of allowed lateness, the
     /// ids of the last 4,096 deliveries of each drain in at most 8 MiB.
-    ///
-    /// ```
-    /// let config = heroku_metrics::PipelineConfig::new();
-    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -53,63 +49,69 @@ impl PipelineConfig {
     }
 
     /// How lines are read.
-    ///
-    /// ```
-    /// use heroku_metrics::{ExtractorConfig, PipelineConfig};
-    /// let config = PipelineConfig::new().extractor(ExtractorConfig::new().app_name("shop"));
-    /// ```
     #[must_use]
-    pub fn extractor(mut self, config: ExtractorConfig) -> Self {
+    pub fn with_extractor(mut self, config: ExtractorConfig) -> Self {
         self.extractor = config;
         self
     }
 
-    /// How observations are aggregated.
-    ///
-    /// ```
-    /// use heroku_metrics::{PipelineConfig, aggregator::AggregatorConfig};
-    /// let config = PipelineConfig::new().aggregator(AggregatorConfig::new());
-    /// ```
+    /// How lines are read.
     #[must_use]
-    pub fn aggregator(mut self, config: AggregatorConfig) -> Self {
+    pub const fn extractor(&self) -> &ExtractorConfig {
+        &self.extractor
+    }
+
+    /// How observations are aggregated.
+    #[must_use]
+    pub fn with_aggregator(mut self, config: AggregatorConfig) -> Self {
         self.aggregator = config;
         self
     }
 
-    /// Which dialect the frames are in.
-    ///
-    /// ```
-    /// use heroku_metrics::{DialectPolicy, PipelineConfig};
-    /// let config = PipelineConfig::new().dialect(DialectPolicy::ByHostname);
-    /// ```
+    /// How observations are aggregated, but for what a plan says.
     #[must_use]
-    pub fn dialect(mut self, policy: DialectPolicy) -> Self {
+    pub const fn aggregator(&self) -> &AggregatorConfig {
+        &self.aggregator
+    }
+
+    /// Which dialect the frames are in.
+    #[must_use]
+    pub fn with_dialect(mut self, policy: DialectPolicy) -> Self {
         self.dialect = policy;
         self
     }
 
+    /// Which dialect the frames are in.
+    #[must_use]
+    pub const fn dialect(&self) -> DialectPolicy {
+        self.dialect
+    }
+
     /// What the account may have; no limits by default. The plan's quota takes the place of one set in
     /// [`aggregator`](Self::aggregator).
-    ///
-    /// ```
-    /// use heroku_metrics::{PipelineConfig, Plan};
-    /// let config = PipelineConfig::new().plan(Plan::gold());
-    /// ```
     #[must_use]
-    pub fn plan(mut self, plan: Plan) -> Self {
+    pub fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = Some(plan);
         self
     }
 
-    /// How many delivery ids are remembered of each drain, and in how many octets for all; 0 ids counts every delivery.
-    ///
-    /// ```
-    /// let config = heroku_metrics::PipelineConfig::new().seen_deliveries(1_024, 1 << 20);
-    /// ```
+    /// What the account may have.
     #[must_use]
-    pub fn seen_deliveries(mut self, ids_per_drain: usize, max_octets: usize) -> Self {
-        self.seen = SeenDeliveries::new(ids_per_drain, max_octets);
+    pub const fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// The deliveries that are remembered, so that none counts twice; a memory of 0 ids counts every delivery.
+    #[must_use]
+    pub fn with_seen_deliveries(mut self, seen: SeenDeliveries) -> Self {
+        self.seen = seen;
         self
+    }
+
+    /// The deliveries that are remembered.
+    #[must_use]
+    pub const fn seen_deliveries(&self) -> &SeenDeliveries {
+        &self.seen
     }
 
     /// The most octets a pipeline of this configuration ever has on the heap, computed before it starts: streams, open
@@ -117,17 +119,17 @@ impl PipelineConfig {
     /// body, a snapshot) is not in it, and neither is the heap of a sketch of its own that does not tell.
     ///
     /// ```
-    /// use heroku_metrics::{PipelineConfig, Plan, aggregator::AggregatorConfig};
+    /// use heroku_metrics::{PipelineConfig, SeenDeliveries, aggregator::AggregatorConfig};
     ///
-    /// let small = AggregatorConfig::new().max_streams(1_000).max_key_bytes(100_000).max_window_bytes(4_000_000);
-    /// let config = PipelineConfig::new().aggregator(small).seen_deliveries(4_096, 1 << 20);
+    /// let small = AggregatorConfig::new().with_max_streams(1_000).with_max_key_bytes(100_000).with_max_window_bytes(4_000_000);
+    /// let config = PipelineConfig::new().with_aggregator(small).with_seen_deliveries(SeenDeliveries::new(4_096, 1 << 20));
     /// assert!(config.max_memory() < 32_000_000);
     /// ```
     #[must_use]
     pub fn max_memory(&self) -> usize {
         // Besides: the tags of the line at hand.
         const LINE: usize = 64 * 1024;
-        let reading = LINE + Extractor::max_memory(self.aggregator.stream_limit() as usize);
+        let reading = LINE + Extractor::max_memory(self.aggregator.max_streams() as usize);
         self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(reading)
     }
 
@@ -139,32 +141,34 @@ impl PipelineConfig {
             settings = settings.without_percentiles(metric.name());
         }
         match self.plan.as_ref().and_then(Plan::quota) {
-            Some(quota) => settings.quota(quota),
+            Some(quota) => settings.with_quota(quota),
             None => settings,
         }
     }
 
     /// How long a frame may be.
-    ///
-    /// ```
-    /// use heroku_metrics::{PipelineConfig, syslog::Limits};
-    /// let config = PipelineConfig::new().limits(Limits::new().max_frame(16 * 1024));
-    /// ```
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What to do when a length cannot be read: look for the next frame (the default) or give the rest up.
-    ///
-    /// ```
-    /// use heroku_metrics::{PipelineConfig, syslog::Recovery};
-    /// let config = PipelineConfig::new().recovery(Recovery::Stop);
-    /// ```
+    /// How long a frame may be.
     #[must_use]
-    pub fn recovery(mut self, recovery: Recovery) -> Self {
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What to do when a length cannot be read: look for the next frame (the default) or give the rest up.
+    #[must_use]
+    pub fn with_recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
         self
+    }
+
+    /// What to do when a length cannot be read.
+    #[must_use]
+    pub const fn recovery(&self) -> Recovery {
+        self.recovery
     }
 }

@@ -17,7 +17,7 @@ impl Setting {
     pub(crate) const STOP: Self = Self { recovery: Recovery::Stop, ..Self::RESYNC };
 
     fn limits(self) -> Limits {
-        Limits::new().max_frame(self.max_frame).max_skip(self.max_skip)
+        Limits::new().with_max_frame(self.max_frame).with_max_skip(self.max_skip)
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn oracle(body: &[u8], setting: Setting) -> Walk {
 }
 
 pub(crate) fn whole(body: &[u8], setting: Setting) -> Walk {
-    let mut frames = Frames::new(body).limits(setting.limits()).recovery(setting.recovery);
+    let mut frames = Frames::new(body).with_limits(setting.limits()).with_recovery(setting.recovery);
     let items = frames.by_ref().map(item).collect();
     assert_eq!(frames.offset(), body.len() as u64);
     Walk { items, separators: frames.separators(), skipped: frames.skipped() }

@@ -201,7 +201,7 @@ impl Pipelines {
             let next = match carried(settings, &drain, &mut pipeline) {
                 Ok(Some(next)) => Ok(next),
                 Ok(None) => {
-                    let length = millis(pipeline.aggregator().config().window_length());
+                    let length = millis(pipeline.aggregator().config().window());
                     self.aside.insert((drain.clone(), length), pipeline);
                     let earlier = self.aside.remove(&(drain.clone(), settings.window_ms));
                     let back = earlier.map(|mut earlier| carried(settings, &drain, &mut earlier));

@@ -5,7 +5,7 @@ use super::drain_name::DrainName;
 use crate::reading::Reading;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Limits;
-use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan};
+use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,13 +76,13 @@ impl DrainLimits {
 
     fn aggregator(self) -> AggregatorConfig {
         AggregatorConfig::new()
-            .max_streams(self.streams)
-            .max_key_bytes(self.key_bytes)
-            .max_window_bytes(self.window_bytes)
+            .with_max_streams(self.streams)
+            .with_max_key_bytes(self.key_bytes)
+            .with_max_window_bytes(self.window_bytes)
     }
 
     fn apply(self, config: PipelineConfig) -> PipelineConfig {
-        config.aggregator(self.aggregator()).seen_deliveries(0, 0)
+        config.with_aggregator(self.aggregator()).with_seen_deliveries(SeenDeliveries::new(0, 0))
     }
 }
 
@@ -119,26 +119,26 @@ impl Settings {
     pub(crate) fn pipeline(&self, drain: &str) -> PipelineConfig {
         let own = self.drains.get(DrainName::of(drain).configured());
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
-        let extractor = ExtractorConfig::new().native_set(set).websocket_latency(self.websockets);
+        let extractor = ExtractorConfig::new().with_native_set(set).with_websocket_latency(self.websockets);
         let extractor = self.reading.apply(extractor);
         let extractor = match self.app(drain) {
-            Some(app) => extractor.app_name(app),
+            Some(app) => extractor.with_app_name(app),
             None => extractor,
         };
         let aggregator = self
             .limits
             .aggregator()
-            .window(self.window())
-            .allowed_lateness(self.lateness())
-            .late_policy(LatePolicy::Revise { horizon: Duration::from_millis(self.horizon_ms) });
+            .with_window(self.window())
+            .with_allowed_lateness(self.lateness())
+            .with_late_policy(LatePolicy::Revise { horizon: Duration::from_millis(self.horizon_ms) });
         let config = PipelineConfig::new()
-            .extractor(extractor)
-            .aggregator(aggregator)
-            .dialect(DialectPolicy::ByHostname)
-            .limits(Limits::new().max_frame(MAX_FRAME))
-            .seen_deliveries(0, 0);
+            .with_extractor(extractor)
+            .with_aggregator(aggregator)
+            .with_dialect(DialectPolicy::ByHostname)
+            .with_limits(Limits::new().with_max_frame(MAX_FRAME))
+            .with_seen_deliveries(SeenDeliveries::new(0, 0));
         match own.and_then(|own| own.plan.clone()) {
-            Some(plan) => config.plan(plan),
+            Some(plan) => config.with_plan(plan),
             None => config,
         }
     }

@@ -150,8 +150,8 @@ pub(crate) mod tests {
         let line = "<190>1 2026-03-14T09:26:30.5Z host app web.1 - count#n=1";
         let body = format!("{} {line}", line.len());
         let id = |millis| {
-            let window = AggregatorConfig::new().window(std::time::Duration::from_millis(millis));
-            let mut pipeline = Pipeline::new(PipelineConfig::new().aggregator(window)).unwrap();
+            let window = AggregatorConfig::new().with_window(std::time::Duration::from_millis(millis));
+            let mut pipeline = Pipeline::new(PipelineConfig::new().with_aggregator(window)).unwrap();
             pipeline.ingest(&Delivery::new(body.as_bytes()));
             let mut points: Vec<DataPointBuf> = Vec::new();
             pipeline.finish(&mut points).unwrap();

@@ -167,10 +167,11 @@ impl State {
             let token = seen.header("logplex-drain-token").unwrap_or_default();
             let app = (self.app)(token);
             let pipeline = self.pipelines.entry(token.to_owned()).or_insert_with(|| {
-                let extractor = app.iter().fold(ExtractorConfig::new(), |config, app| config.app_name(app.as_str()));
-                let aggregator = AggregatorConfig::new().max_streams(1 << 20).max_window_bytes(1 << 28);
-                let config = PipelineConfig::new().extractor(extractor).aggregator(aggregator);
-                Pipeline::new(config.dialect(DialectPolicy::ByHostname)).unwrap()
+                let extractor =
+                    app.iter().fold(ExtractorConfig::new(), |config, app| config.with_app_name(app.as_str()));
+                let aggregator = AggregatorConfig::new().with_max_streams(1 << 20).with_max_window_bytes(1 << 28);
+                let config = PipelineConfig::new().with_extractor(extractor).with_aggregator(aggregator);
+                Pipeline::new(config.with_dialect(DialectPolicy::ByHostname)).unwrap()
             });
             let receipt = pipeline.ingest(&seen.delivery());
             assert!(receipt.balances());

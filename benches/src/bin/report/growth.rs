@@ -40,7 +40,7 @@ struct Records {
 
 impl Records {
     fn new(groups: u64, records: usize) -> Result<Self, String> {
-        let config = AggregatorConfig::new().max_streams(2_000_000).without_percentiles("bytes");
+        let config = AggregatorConfig::new().with_max_streams(2_000_000).without_percentiles("bytes");
         let engine = Aggregator::new(config).map_err(|error| error.to_string())?;
         let mut source = Groups::new(groups, 3);
         let records = (0..records).map(|_| (source.rank() as u32, source.service() as f64)).collect();

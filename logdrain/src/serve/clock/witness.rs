@@ -4,7 +4,7 @@ use heroku_metrics::syslog::{Dialect, Frames, Recovery};
 
 /// The times of a body's frames, in microseconds since 1970. The header up to the time is the same in both dialects.
 pub(crate) fn frame_times(body: &[u8]) -> impl Iterator<Item = i64> {
-    Frames::new(body).recovery(Recovery::Resync).filter_map(|frame| {
+    Frames::new(body).with_recovery(Recovery::Resync).filter_map(|frame| {
         let frame = frame.ok()?.parse(Dialect::Logplex).ok()?;
         Some(frame.timestamp()?.unix_micros())
     })
