@@ -1,12 +1,13 @@
 mod escape;
 mod fast;
+mod state;
 mod strings;
 mod value;
 mod walk;
 mod word;
 
-pub use walk::Directives;
-
+use self::state::State;
+use self::strings::{Shut, Text};
 use crate::pairs::unescape;
 use alloc::{borrow::Cow, string::String};
 use memchr::{memchr, memmem};
@@ -110,6 +111,33 @@ pub fn directives(line: &[u8]) -> Directives<'_> {
     Directives::new(line)
 }
 
+/// The iterator that [`directives`] returns.
+///
+/// ```
+/// let mut walk = logfmt_metrics::directives(b"count#signups=1");
+/// assert!(walk.next().is_some_and(|found| found.is_ok()));
+/// assert!(walk.next().is_none());
+/// ```
+#[derive(Clone)]
+pub struct Directives<'a> {
+    line: &'a [u8],
+    /// The line, where it is UTF-8 without control characters; else nothing.
+    text: &'a str,
+    at: usize,
+    tags: usize,
+    /// Whether the fast reader reads on.
+    is_fast: bool,
+    state: State,
+    /// The string whose text is read now.
+    string: Option<Text>,
+    /// What is not read now, only looked through.
+    shut: Option<Shut>,
+    /// Double and single quotes that have no partner further on are not looked for again.
+    is_alone: [bool; 2],
+    /// Whether the line shows a request of HTTP, once it is known.
+    is_access_log: Option<bool>,
+}
+
 /// One directive: a metric, or a tag for all metrics of the line.
 ///
 /// ```
@@ -146,49 +174,24 @@ pub struct Metric<'a> {
 
 impl<'a> Metric<'a> {
     /// The word before the `#`.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # let Some(Ok(Directive::Metric(metric))) = directives(b"count#signups=1").next() else { panic!() };
-    /// assert_eq!(metric.kind(), metric_model::Kind::Count);
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The name, 1 to [`MAX_NAME`] bytes of `A-Za-z0-9_.:/-`.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # let Some(Ok(Directive::Metric(metric))) = directives(b"count#signups=1").next() else { panic!() };
-    /// assert_eq!(metric.name(), "signups");
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }
 
     /// The value in the unit it is written in; finite, also after [`Value::regular`], and not negative for a count.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # use metric_model::Value;
-    /// # let Some(Ok(Directive::Metric(metric))) = directives(b"count#signups=1").next() else { panic!() };
-    /// assert_eq!(metric.value(), Value::plain(1.0));
-    /// ```
     #[must_use]
     pub const fn value(&self) -> Value<'a> {
         self.value
     }
 
     /// Where the directive begins: bytes from the start of the line.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # let Some(Ok(Directive::Metric(metric))) = directives(b"ok count#signups=1").next() else { panic!() };
-    /// assert_eq!(metric.offset(), 3);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -213,12 +216,6 @@ pub struct Tag<'a> {
 
 impl<'a> Tag<'a> {
     /// The key, 1 to [`MAX_TAG_KEY`] bytes without control characters; `source` for `source=`.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # let Some(Ok(Directive::Tag(tag))) = directives(b"tag#user_id=2").next() else { panic!() };
-    /// assert_eq!(tag.key(), "user_id");
-    /// ```
     #[must_use]
     pub const fn key(&self) -> &'a str {
         self.key
@@ -242,12 +239,6 @@ impl<'a> Tag<'a> {
     }
 
     /// Where the directive begins: bytes from the start of the line.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{Directive, directives};
-    /// # let Some(Ok(Directive::Tag(tag))) = directives(b"ok tag#user_id=2").next() else { panic!() };
-    /// assert_eq!(tag.offset(), 3);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -265,9 +256,21 @@ enum Escapes {
     Both,
 }
 
+impl Escapes {
+    /// Those of a value in quotes of its own that has some, in a string that has some.
+    const fn of(of_quotes: bool, of_string: bool) -> Self {
+        match (of_quotes, of_string) {
+            (false, false) => Self::None,
+            (true, false) => Self::Quotes,
+            (false, true) => Self::String,
+            (true, true) => Self::Both,
+        }
+    }
+}
+
 /// A value whose quotes have escapes, those undone.
 fn unquoted(raw: Cow<'_, str>) -> Cow<'_, str> {
-    match unescape(raw.as_bytes()) {
+    match unescape(raw.as_bytes(), true) {
         Cow::Borrowed(_) => raw,
         // An escape is ASCII and so is what it means, so UTF-8 stays UTF-8 and the second arm is never taken.
         Cow::Owned(bytes) => Cow::Owned(match String::from_utf8(bytes) {

@@ -1,9 +1,10 @@
 //! Sixteen octets at a time, on lines that are known to hold no control characters.
 
+use byte_words::Two;
 #[cfg(not(target_arch = "x86_64"))]
-use memchr::arch::all::memchr::{Three, Two};
+use memchr::arch::all::memchr::Three;
 #[cfg(target_arch = "x86_64")]
-use memchr::arch::x86_64::sse2::memchr::{Three, Two};
+use memchr::arch::x86_64::sse2::memchr::Three;
 
 /// Whether there is an octet below SP, so that another separator than SP may be met.
 ///
@@ -37,7 +38,7 @@ fn has_control_before_quote(line: &[u8]) -> Option<bool> {
         let has_quote = line.iter().any(|&octet| matches!(octet, b'"' | b'\''));
         return if has_quote { None } else { Some(has_control(line)) };
     };
-    let quotes = two(b'"', b'\'')?;
+    let quotes = Two::new(b'"', b'\'');
     let mut least = *last;
     for octets in line.as_chunks::<16>().0 {
         if quotes.find(octets).is_some() {
@@ -55,11 +56,10 @@ fn has_control_before_quote(line: &[u8]) -> Option<bool> {
 
 /// The first `=` or SP of the first 32 octets; `None` is no judgement.
 ///
-/// The searcher is told of each sixteen at once: of an array of that length nothing is left of it but the comparison.
 #[inline]
 pub(crate) fn equals_or_space(text: &[u8]) -> Option<usize> {
     let Some((first, behind)) = text.split_first_chunk::<16>() else { return in_few(text) };
-    let searcher = two(b'=', b' ')?;
+    let searcher = Two::new(b'=', b' ');
     searcher.find(first).or_else(|| match behind.first_chunk::<16>() {
         Some(second) => Some(16 + searcher.find(second)?),
         None => Some(16 + in_few(behind)?),
@@ -75,9 +75,9 @@ fn in_few(text: &[u8]) -> Option<usize> {
 #[inline]
 pub(crate) fn space(text: &[u8]) -> usize {
     let (chunks, _) = text.as_chunks::<16>();
-    let searcher = two(b' ', b' ');
+    let searcher = Two::new(b' ', b' ');
     for (nth, chunk) in chunks.iter().enumerate() {
-        if let Some(at) = searcher.as_ref().and_then(|searcher| searcher.find(chunk)) {
+        if let Some(at) = searcher.find(chunk) {
             return 16 * nth + at;
         }
     }
@@ -143,12 +143,6 @@ fn are<const N: usize>(octets: &[u8; N]) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn two(first: u8, second: u8) -> Option<Two> {
-    Two::new(first, second)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline]
 fn three(first: u8, second: u8, third: u8) -> Option<Three> {
     Three::new(first, second, third)
 }
@@ -157,12 +151,6 @@ fn three(first: u8, second: u8, third: u8) -> Option<Three> {
 #[inline]
 fn three(first: u8, second: u8, third: u8) -> Option<Three> {
     Some(Three::new(first, second, third))
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn two(first: u8, second: u8) -> Option<Two> {
-    Some(Two::new(first, second))
 }
 
 #[cfg(test)]

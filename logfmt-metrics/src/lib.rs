@@ -126,7 +126,7 @@ pub use directive::{
 };
 pub use error::{NumberError, NumberErrorKind, Refusal, RefusalKind};
 pub use number::{MAX_UNIT, number};
-pub use pairs::{Pair, Pairs, pairs};
+pub use pairs::{Pair, Pairs, pairs, unescape};
 pub use samples::{Sample, SampleToken, Samples, samples};
 
 #[cfg(doctest)]

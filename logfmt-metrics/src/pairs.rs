@@ -1,4 +1,5 @@
 use alloc::{borrow::Cow, vec::Vec};
+use byte_words::{below, every, find};
 use core::{fmt, iter::FusedIterator, ops::Range};
 use memchr::{memchr, memchr2};
 
@@ -96,25 +97,17 @@ pub struct Pair<'a> {
 
 /// How the value stands in the line.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     /// There is no `=`.
     Absent,
     Bare,
-    Quoted {
-        escapes: bool,
-    },
+    Quoted,
     /// A quote without its partner.
-    Open {
-        escapes: bool,
-    },
+    Open,
 }
 
 impl<'a> Pair<'a> {
     /// The octets before the `=`, or the whole word when there is none. Empty for `=value`.
-    ///
-    /// ```
-    /// assert_eq!(logfmt_metrics::pairs(b"status=503").next().map(|pair| pair.key()), Some(&b"status"[..]));
-    /// ```
     #[inline]
     #[must_use]
     pub const fn key(&self) -> &'a [u8] {
@@ -122,11 +115,6 @@ impl<'a> Pair<'a> {
     }
 
     /// The value as it stands: without its quotes, with its escapes. `None` for a bare key, empty for `k=` and `k=""`.
-    ///
-    /// ```
-    /// let values: Vec<_> = logfmt_metrics::pairs(br"status=503 dyno= retry").map(|pair| pair.value()).collect();
-    /// assert_eq!(values, [Some(&b"503"[..]), Some(b""), None]);
-    /// ```
     #[inline]
     #[must_use]
     pub const fn value(&self) -> Option<&'a [u8]> {
@@ -151,67 +139,42 @@ impl<'a> Pair<'a> {
     /// ```
     #[must_use]
     pub fn unescaped(&self) -> Option<Cow<'a, [u8]>> {
-        self.value().map(|value| if self.has_escapes() { unescape(value) } else { Cow::Borrowed(value) })
+        self.value().map(|value| unescape(value, self.is_quoted()))
     }
 
     /// Whether the value stands in quotes, an open one included.
-    ///
-    /// ```
-    /// assert!(logfmt_metrics::pairs(br#"desc="Idle connection""#).all(|pair| pair.is_quoted()));
-    /// ```
     #[must_use]
     pub const fn is_quoted(&self) -> bool {
-        matches!(self.form, Form::Quoted { .. } | Form::Open { .. })
+        matches!(self.form, Form::Quoted | Form::Open)
     }
 
     /// `false` when the value's quote is open and so runs to the end of the line; only the last pair can be so.
-    ///
-    /// ```
-    /// let open = logfmt_metrics::pairs(br#"at=error desc="Idle conn"#).last();
-    /// assert_eq!(open.map(|pair| pair.is_terminated()), Some(false));
-    /// ```
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
-        !matches!(self.form, Form::Open { .. })
+        !matches!(self.form, Form::Open)
     }
 
     /// Where the key begins: bytes from the start of the line.
-    ///
-    /// ```
-    /// let offsets: Vec<_> = logfmt_metrics::pairs(b"at=info status=200").map(|pair| pair.offset()).collect();
-    /// assert_eq!(offsets, [0, 8]);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Where the value begins, behind its opening quote; for a bare key, where the key ends.
-    ///
-    /// ```
-    /// let offsets: Vec<_> = logfmt_metrics::pairs(br#"a=1 b="2" c"#).map(|pair| pair.value_offset()).collect();
-    /// assert_eq!(offsets, [2, 7, 11]);
-    /// ```
     #[must_use]
     pub const fn value_offset(&self) -> usize {
         let before = match self.form {
             Form::Absent => 0,
             Form::Bare => 1,
-            Form::Quoted { .. } | Form::Open { .. } => 2,
+            Form::Quoted | Form::Open => 2,
         };
         self.offset + self.key.len() + before
     }
 
     /// The bytes of the line that the pair takes, quotes included.
-    ///
-    /// ```
-    /// let line = br#"path="/a b" status=200"#;
-    /// let path = logfmt_metrics::pairs(line).next().expect("a pair");
-    /// assert_eq!(&line[path.range()], br#"path="/a b""#);
-    /// ```
     #[must_use]
     pub const fn range(&self) -> Range<usize> {
-        let closing = matches!(self.form, Form::Quoted { .. }) as usize;
+        let closing = matches!(self.form, Form::Quoted) as usize;
         self.offset..self.value_offset() + self.value.len() + closing
     }
 
@@ -220,8 +183,8 @@ impl<'a> Pair<'a> {
         Self { key, value, offset, form: Form::Bare }
     }
 
-    pub(crate) const fn has_escapes(&self) -> bool {
-        matches!(self.form, Form::Quoted { escapes: true } | Form::Open { escapes: true })
+    pub(crate) const fn form(&self) -> Form {
+        self.form
     }
 }
 
@@ -258,20 +221,33 @@ pub(crate) fn pair(line: &[u8], offset: usize) -> (Pair<'_>, usize) {
 /// What follows an opening quote: *( octet / "\" octet ) ( DQUOTE / end-of-line ).
 fn quoted(line: &[u8], from: usize) -> (&[u8], Form, usize) {
     let mut at = from;
-    let mut escapes = false;
     while let Some(found) = memchr2(b'"', b'\\', &line[at..]) {
-        let place = at + found;
-        if line[place] == b'"' {
-            return (&line[from..place], Form::Quoted { escapes }, place + 1);
+        let mark = at + found;
+        if line[mark] == b'"' {
+            return (&line[from..mark], Form::Quoted, mark + 1);
         }
-        escapes = true;
-        at = (place + 2).min(line.len());
+        // Whatever stands behind a backslash, it closes nothing.
+        at = (mark + 2).min(line.len());
     }
-    (&line[from..], Form::Open { escapes }, line.len())
+    (&line[from..], Form::Open, line.len())
 }
 
-/// Undoes the escapes of a quoted value.
-pub(crate) fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
+/// A value as it stands in a line, its escapes undone; borrowed when there are none, and when it does not stand in quotes.
+///
+/// For values whose end logfmt does not know, as those of fields that other rules cut: else there is [`Pair::unescaped`],
+/// where the escapes are listed. Linear in the value; one allocation at most.
+///
+/// ```
+/// use logfmt_metrics::unescape;
+/// assert_eq!(unescape(br#"say \"no\""#, true), &br#"say "no""#[..]);
+/// assert_eq!(unescape(br"C:\new", false), &br"C:\new"[..]);
+/// ```
+#[must_use]
+pub fn unescape(value: &[u8], is_quoted: bool) -> Cow<'_, [u8]> {
+    if is_quoted { undone(value) } else { Cow::Borrowed(value) }
+}
+
+fn undone(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
     let mut copied = 0; // how much of `raw` is in `out`; 0 as long as no escape was undone
     for (slash, octet) in escapes(raw) {
@@ -360,59 +336,6 @@ pub(crate) fn equals_or_hash(line: &[u8], from: usize) -> usize {
     find(line, from, |word| below(word ^ every(b'='), 1) | below(word ^ every(b'#'), 1))
 }
 
-// Words and short values are a dozen octets, too short for a call of memchr to pay and too long for one octet at a time.
-// So eight at a time: x - n borrows into the high bit of every octet below n, and `!x` drops those that had that bit
-// already. A borrow may also mark octets above a true one, never below it, and only the lowest mark is read.
-
-pub(crate) const fn every(octet: u8) -> u64 {
-    u64::from_ne_bytes([octet; 8])
-}
-
-/// Marks (0x80) the octets of `word` that are below `n`; exact up to and including the lowest mark. `n` is at most 128.
-pub(crate) const fn below(word: u64, n: u8) -> u64 {
-    word.wrapping_sub(every(n)) & !word & every(0x80)
-}
-
-/// The first octet from `from` on that `marks` marks, or the end of the line.
-#[inline]
-fn find(line: &[u8], from: usize, marks: impl Fn(u64) -> u64) -> usize {
-    let rest = line.get(from..).unwrap_or_default();
-    line.len() - skip(line, rest, marks).len()
-}
-
-/// What is behind the octets of `rest`, an end of `line`, that `marks` does not mark.
-#[inline]
-fn skip<'a>(line: &[u8], mut rest: &'a [u8], marks: impl Fn(u64) -> u64) -> &'a [u8] {
-    while let Some((octets, behind)) = rest.split_first_chunk::<8>() {
-        let found = marks(u64::from_le_bytes(*octets));
-        if found != 0 {
-            return &rest[(found.trailing_zeros() / 8) as usize..];
-        }
-        rest = behind;
-    }
-    // Marked or not, what stands behind the end is cut off: no mark at all counts as eight octets.
-    let found = marks(last_word(line, rest)).trailing_zeros() / 8;
-    rest.get(found as usize..).unwrap_or_default()
-}
-
-/// The first eight octets of `rest`, an end of `line`; the first lowest, zeros behind the end.
-#[inline(always)]
-pub(crate) fn word(line: &[u8], rest: &[u8]) -> u64 {
-    match rest.first_chunk::<8>() {
-        Some(octets) => u64::from_le_bytes(*octets),
-        None => last_word(line, rest),
-    }
-}
-
-/// Of less than eight octets: they are the last of the line's last eight.
-#[inline]
-fn last_word(line: &[u8], rest: &[u8]) -> u64 {
-    match line.last_chunk() {
-        Some(octets) if !rest.is_empty() => u64::from_le_bytes(*octets) >> (64 - 8 * rest.len()),
-        _ => rest.iter().rfold(0, |word, &octet| word << 8 | u64::from(octet)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,9 +378,10 @@ mod tests {
             (br"end\", br"end\"),
             (b"", b""),
         ] {
-            let undone = unescape(raw);
+            let undone = unescape(raw, true);
             assert_eq!(undone, plain);
             assert_eq!(unescaped_len(raw), plain.len());
+            assert_eq!(unescape(raw, false), raw);
             assert_eq!(matches!(undone, Cow::Borrowed(_)), raw == plain);
         }
     }

@@ -1,6 +1,6 @@
 use crate::lanes::{equals_or_space, has_control, space};
 use crate::number::fast_number;
-use crate::pairs::{pair, skip_separators};
+use crate::pairs::{Form, pair, skip_separators};
 use crate::{NumberError, Pair, number};
 use core::{fmt, iter::FusedIterator, ops::Range};
 use metric_model::Value;
@@ -106,26 +106,10 @@ pub struct Sample<'a> {
     value: Result<Value<'a>, NumberError>,
 }
 
-/// How the value stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Absent,
-    Bare,
-    Quoted,
-    /// A quote without its partner.
-    Open,
-}
-
 const SAMPLE: &[u8; 7] = b"sample#";
 
 impl<'a> Sample<'a> {
     /// What stands behind `sample#`, up to the `=`: any octets, perhaps none.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{SampleToken, samples};
-    /// # let Some(SampleToken::Sample(sample)) = samples(b"sample#read-iops=0.05").next() else { panic!() };
-    /// assert_eq!(sample.name(), b"read-iops");
-    /// ```
     #[inline]
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {
@@ -133,12 +117,6 @@ impl<'a> Sample<'a> {
     }
 
     /// The value as it stands, without its quotes; `None` when there is no `=`.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{SampleToken, samples};
-    /// # let Some(SampleToken::Sample(sample)) = samples(b"sample#read-iops=0.05").next() else { panic!() };
-    /// assert_eq!(sample.text(), Some(&b"0.05"[..]));
-    /// ```
     #[inline]
     #[must_use]
     pub fn text(&self) -> Option<&'a [u8]> {
@@ -146,13 +124,6 @@ impl<'a> Sample<'a> {
     }
 
     /// The value, as [`number`](crate::number()) reads it; without a `=` it is empty.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{SampleToken, samples};
-    /// # use metric_model::Value;
-    /// # let Some(SampleToken::Sample(sample)) = samples(b"sample#read-iops=0.05").next() else { panic!() };
-    /// assert_eq!(sample.value(), Ok(Value::plain(0.05)));
-    /// ```
     ///
     /// # Errors
     ///
@@ -163,12 +134,6 @@ impl<'a> Sample<'a> {
     }
 
     /// Where the sample begins: bytes from the start of the line.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{SampleToken, samples};
-    /// # let Some(SampleToken::Sample(sample)) = samples(b" sample#read-iops=0.05").next() else { panic!() };
-    /// assert_eq!(sample.offset(), 1);
-    /// ```
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
@@ -190,12 +155,6 @@ impl<'a> Sample<'a> {
     }
 
     /// The bytes of the line that the sample takes, quotes included.
-    ///
-    /// ```
-    /// # use logfmt_metrics::{SampleToken, samples};
-    /// # let Some(SampleToken::Sample(sample)) = samples(b" sample#read-iops=0.05 ").next() else { panic!() };
-    /// assert_eq!(sample.range(), 1..22);
-    /// ```
     #[inline]
     #[must_use]
     pub const fn range(&self) -> Range<usize> {
@@ -204,15 +163,9 @@ impl<'a> Sample<'a> {
 
     /// A pair whose key, behind `sample#`, is `name`.
     fn of(line: &'a [u8], pair: &Pair<'a>, name: &'a [u8]) -> Self {
-        let form = match (pair.value(), pair.is_quoted(), pair.is_terminated()) {
-            (None, ..) => Form::Absent,
-            (_, false, _) => Form::Bare,
-            (_, true, true) => Form::Quoted,
-            (_, true, false) => Form::Open,
-        };
         let rest = line.get(pair.value_offset()..).unwrap_or_default();
         let behind = line.get(pair.range().end..).unwrap_or_default();
-        Self { line, name, rest, behind, form, value: number(pair.value().unwrap_or_default()) }
+        Self { line, name, rest, behind, form: pair.form(), value: number(pair.value().unwrap_or_default()) }
     }
 }
 

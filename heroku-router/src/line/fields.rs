@@ -2,10 +2,9 @@
 
 use crate::line::fast::Ends;
 use crate::line::layout::{Layout, Quote, Zone};
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::borrow::Cow;
 use core::{fmt, iter::FusedIterator};
-use logfmt_metrics::{Pair, Pairs, pairs};
-use memchr::memchr;
+use logfmt_metrics::{Pair, Pairs, pairs, unescape};
 
 /// One `name=value` of a router line, or a bare word.
 ///
@@ -68,7 +67,7 @@ impl<'a> Field<'a> {
     /// ```
     #[must_use]
     pub fn unescaped(&self) -> Option<Cow<'a, [u8]>> {
-        self.value.map(|value| if self.is_quoted() { unescape(value) } else { Cow::Borrowed(value) })
+        self.value.map(|value| unescape(value, self.is_quoted()))
     }
 
     /// Whether the value stood in quotes.
@@ -295,40 +294,5 @@ impl<'a> Walk<'a> {
         let value = self.line.get(field.value_offset..span.end as usize);
         self.go_on(span.behind());
         Some(Field { value, quote: if span.is_open { Quote::Open } else { Quote::Closed }, ..field })
-    }
-}
-
-/// As `logfmt_metrics::Pair::unescaped`, for values whose end logfmt does not know.
-fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr(b'\\', raw) else { return Cow::Borrowed(raw) };
-    let mut plain = Vec::with_capacity(raw.len());
-    let (before, mut rest) = raw.split_at(first);
-    plain.extend_from_slice(before);
-    while let [octet, behind @ ..] = rest {
-        let escaped = match (octet, behind.first()) {
-            (b'\\', Some(b'n')) => Some(b'\n'),
-            (b'\\', Some(b't')) => Some(b'\t'),
-            (b'\\', Some(b'r')) => Some(b'\r'),
-            (b'\\', Some(&same @ (b'"' | b'\\' | b'/'))) => Some(same),
-            _ => None,
-        };
-        plain.push(escaped.unwrap_or(*octet));
-        rest = if escaped.is_some() { behind.get(1..).unwrap_or_default() } else { behind };
-    }
-    if plain.len() == raw.len() { Cow::Borrowed(raw) } else { Cow::Owned(plain) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escapes_are_those_of_logfmt() {
-        for raw in [r"", r"a", r"\n\t\r\/", r#"\"\\"#, r"\\n", r"a\x\u0041", r"\\\\", r"caf\é"] {
-            let line = format!(r#"k="{raw}""#);
-            let pair = pairs(line.as_bytes()).next().unwrap();
-            assert_eq!(Some(unescape(raw.as_bytes())), pair.unescaped(), "{raw}");
-        }
-        assert_eq!(unescape(br"a\"), &br"a\"[..]);
     }
 }

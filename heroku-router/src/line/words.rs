@@ -1,31 +1,11 @@
 //! Eight octets at a time: fields are a dozen octets, too short for a call of memchr to pay, too long for one by one.
 
-const fn every(octet: u8) -> u64 {
-    u64::from_ne_bytes([octet; 8])
-}
-
-/// The word at `at`, less than eight octets before the end: of the last eight, those that are not before it.
-#[cold]
-#[inline(never)]
-fn last_word(text: &[u8], at: usize) -> u64 {
-    match text.last_chunk() {
-        Some(octets) if at < text.len() => u64::from_le_bytes(*octets) >> (8 * (at + 8 - text.len())),
-        _ => text.iter().skip(at).rfold(0, |word, &octet| word << 8 | u64::from(octet)),
-    }
-}
+use byte_words::{Two, below, every, find, number_of_digits};
 
 /// The first octet up to SP from `at` on, or the end of the text.
 #[inline]
 pub(crate) fn word_end(text: &[u8], at: usize) -> usize {
     find(text, at, |octets| below(octets, b' ' + 1))
-}
-
-/// Marks (0x80) the octets below `n`, which is 128 at most; exact up to and including the lowest mark.
-///
-/// x - n borrows into the high bit of every octet below n, and `!x` drops those that had that bit already. A borrow may
-/// also mark octets above a true one, never below it, and only the lowest mark is read.
-const fn below(octets: u64, n: u8) -> u64 {
-    octets.wrapping_sub(every(n)) & !octets & every(0x80)
 }
 
 /// The first octet up to DQUOTE from `at` on, or the end of the text.
@@ -42,11 +22,11 @@ pub(crate) const fn is_vchars(octets: &[u8; 8]) -> bool {
 
 /// The first DQUOTE or backslash from `at` on, or the end of the text.
 ///
-/// Sixteen octets at once: of an array of that length, nothing is left of the searcher but the comparison.
+/// Sixteen octets at once, as long as there are so many.
 #[inline]
 pub(crate) fn text_end(text: &[u8], at: usize) -> usize {
     let marks = |octets: u64| below(octets ^ every(b'"'), 1) | below(octets ^ every(b'\\'), 1);
-    let Some(searcher) = quote_or_backslash() else { return find(text, at, marks) };
+    let searcher = Two::new(b'"', b'\\');
     let (chunks, _) = text.get(at..).unwrap_or_default().as_chunks::<16>();
     for (nth, octets) in chunks.iter().enumerate() {
         if let Some(found) = searcher.find(octets) {
@@ -56,47 +36,16 @@ pub(crate) fn text_end(text: &[u8], at: usize) -> usize {
     find(text, at + 16 * chunks.len(), marks)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn quote_or_backslash() -> Option<memchr::arch::x86_64::sse2::memchr::Two> {
-    memchr::arch::x86_64::sse2::memchr::Two::new(b'"', b'\\')
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn quote_or_backslash() -> Option<memchr::arch::all::memchr::Two> {
-    Some(memchr::arch::all::memchr::Two::new(b'"', b'\\'))
-}
-
-/// The first octet from `at` on that `marks` marks, or the end of the text.
-#[inline]
-fn find(text: &[u8], mut at: usize, marks: impl Fn(u64) -> u64) -> usize {
-    while let Some(octets) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let found = marks(u64::from_le_bytes(*octets));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    // Marked or not, what stands behind the end is cut off: no mark at all counts as eight octets.
-    let found = marks(last_word(text, at));
-    text.len().min(at + (found.trailing_zeros() / 8) as usize)
-}
-
 /// `*8DIGIT` at the end of a word: their number, and how many there are. Of none, the number is any.
 ///
-/// Digits less `0` are below 10. Zeros take the place of what stands before them, and they are added up in pairs, pairs of
-/// pairs, and halves. No branch depends on how many there are.
+/// Digits less `0` are below 10. What stands before them is made zeros. No branch depends on how many there are.
 #[inline]
 pub(crate) const fn last_digits(octets: u64) -> (u32, usize) {
     let ones = octets ^ every(b'0');
     let bits = marks(ones, 0x76).leading_zeros() & !7;
     let before = 64_u32.wrapping_sub(bits);
     let ones = ones.wrapping_shr(before).wrapping_shl(before);
-    let tens = ones.wrapping_mul(10).wrapping_add(ones >> 8);
-    let even = (tens & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let odd = (tens >> 16 & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    ((even.wrapping_add(odd) >> 32) as u32, (bits / 8) as usize)
+    (number_of_digits(ones), (bits / 8) as usize)
 }
 
 /// How many octets at the end of a word are above DQUOTE and no `=`.

@@ -1,9 +1,8 @@
 //! The fast reader of lines without quotes: it jumps from one `=` or `#` to the next, and takes directives of the common
 //! shape. At the first one of another shape it leaves the rest of the line to the plain walk.
 
-use super::walk::Directives;
 use super::word::{Before, Word, fast_word, word_before};
-use super::{Directive, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag};
+use super::{Directive, Directives, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag};
 use crate::lanes::{are_of_name, equals_or_space, space_before_hash};
 use crate::number::fast_number;
 use crate::pairs::{equals_or_hash, value_or_hash_end};

@@ -1,8 +1,8 @@
 //! Strings: whose text is the application's own and read, and whose may be a client's and is only looked through.
 
 use super::escape::{self, Unit};
-use super::maybe_metrics;
-use super::walk::{Directives, State, is_opening};
+use super::state::{State, is_opening};
+use super::{Directives, maybe_metrics};
 use crate::RefusalKind;
 use memchr::{memchr, memchr2, memmem};
 

@@ -1,17 +1,11 @@
 //! Names, values and tags of the directives that the walk finds.
 
-use super::walk::{Directives, escapes};
-use super::word::{Word, metric_name, tag_key};
-use super::{Directive, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag, escape, unquoted};
+use super::word::{Word, is_of_number, metric_name, tag_key};
+use super::{Directive, Directives, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag, escape, unquoted};
 use crate::pairs::unescaped_len;
 use crate::{Refusal, RefusalKind, number};
 use core::str;
 use metric_model::{Kind, Unit, Value};
-
-/// The octets that numbers and units are made of.
-pub(super) fn is_of_number(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'+' | b'-' | b'%' | 0x80..)
-}
 
 /// What may stand behind a value and be no part of it.
 const fn is_trailing(octet: u8) -> bool {
@@ -96,7 +90,7 @@ impl<'a> Directives<'a> {
                 self.state.pass_token(true);
                 return None;
             }
-            _ => self.tag(name, raw, escapes(escape::has_escapes(raw), has_escapes), at).map(Directive::Tag),
+            _ => self.tag(name, raw, Escapes::of(escape::has_escapes(raw), has_escapes), at).map(Directive::Tag),
         };
         self.shut(from, close.at, close.next, RefusalKind::Quoted);
         Some(found.map_err(|kind| Refusal::new(kind, at..close.next)))
@@ -117,7 +111,7 @@ impl<'a> Directives<'a> {
             let raw = line.get(from..bare.end).unwrap_or_default();
             let found = match (bare.has_quote, tag_key(name)) {
                 (true, Ok(_)) => Err(RefusalKind::BadTagValue),
-                _ => self.tag(name, raw, escapes(false, self.has_escapes()), at).map(Directive::Tag),
+                _ => self.tag(name, raw, Escapes::of(false, self.has_escapes()), at).map(Directive::Tag),
             };
             (found, bare.word_end)
         };

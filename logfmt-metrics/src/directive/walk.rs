@@ -3,116 +3,12 @@
 //! Lines without quotes are begun by the fast reader, [`fast`](super::fast).
 
 use super::escape::{self, Unit};
-use super::strings::{Shut, Text};
-use super::word::{Word, is_of_name, is_of_word};
-use super::{Directive, Escapes};
+use super::state::State;
+use super::word::{Word, is_of_name, is_of_number, is_of_word};
+use super::{Directive, Directives};
 use crate::lanes::has_control_or_quote;
 use crate::{Refusal, RefusalKind};
 use core::{fmt, iter::FusedIterator, str};
-
-/// The iterator that [`directives`](super::directives) returns.
-///
-/// ```
-/// let mut walk = logfmt_metrics::directives(b"count#signups=1");
-/// assert!(walk.next().is_some_and(|found| found.is_ok()));
-/// assert!(walk.next().is_none());
-/// ```
-#[derive(Clone)]
-pub struct Directives<'a> {
-    pub(super) line: &'a [u8],
-    /// The line, where it is UTF-8 without control characters; else nothing.
-    pub(super) text: &'a str,
-    pub(super) at: usize,
-    pub(super) tags: usize,
-    /// Whether the fast reader reads on.
-    pub(super) is_fast: bool,
-    pub(super) state: State,
-    /// The string whose text is read now.
-    pub(super) string: Option<Text>,
-    /// What is not read now, only looked through.
-    pub(super) shut: Option<Shut>,
-    /// Double and single quotes that have no partner further on are not looked for again.
-    pub(super) is_alone: [bool; 2],
-    /// Whether the line shows a request of HTTP, once it is known.
-    pub(super) is_access_log: Option<bool>,
-}
-
-/// What the walk knows of what it has passed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct State {
-    /// Whether a directive may begin here.
-    pub(super) is_fresh: bool,
-    /// Whether punctuation that begins a word is all that keeps one from beginning here.
-    pub(super) is_opened: bool,
-    /// Whether all octets of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
-    pub(super) is_prose: bool,
-    /// Whether the octet before is a letter, digit or `_`.
-    pub(super) is_in_word: bool,
-    /// The octet before.
-    pub(super) before: u8,
-    /// The last octet that is no separator, and the one before that.
-    pub(super) solid: [u8; 2],
-    /// How many braces and brackets are open.
-    pub(super) braces: u32,
-    pub(super) brackets: u32,
-    /// Whether the outermost brace is the first of the line: then the line is the application's object, and no text with a
-    /// client's in it.
-    pub(super) is_object: bool,
-}
-
-impl State {
-    /// The start of a text, `line`'s or a string's.
-    pub(super) const START: Self = Self {
-        is_fresh: true,
-        is_opened: false,
-        is_prose: true,
-        is_in_word: false,
-        before: b' ',
-        solid: [0; 2],
-        braces: 0,
-        brackets: 0,
-        is_object: false,
-    };
-
-    /// Behind this unit.
-    pub(super) fn pass(&mut self, octet: u8) {
-        self.before = octet;
-        self.is_in_word = is_of_word(octet);
-        if octet <= b' ' {
-            (self.is_fresh, self.is_prose, self.is_opened) = (true, true, false);
-            return;
-        }
-        let is_first = self.solid == [0; 2];
-        self.solid = [octet, self.solid[0]];
-        (self.is_fresh, self.is_opened) = (false, is_opening(octet) && self.is_prose);
-        match octet {
-            b'{' => {
-                self.is_object |= is_first;
-                self.braces = self.braces.saturating_add(1);
-            }
-            b'}' => {
-                self.braces = self.braces.saturating_sub(1);
-                self.is_object &= self.braces > 0;
-            }
-            b'[' => self.brackets = self.brackets.saturating_add(1),
-            b']' => self.brackets = self.brackets.saturating_sub(1),
-            b'_' | b'-' | b'.' | b'!' | b')' | b'>' | 0x80.. => {}
-            _ => self.is_prose &= is_opening(octet) || octet.is_ascii_alphanumeric(),
-        }
-    }
-
-    /// Behind something that is read as a whole; what follows at once belongs to another word, or to none.
-    pub(super) fn pass_token(&mut self, is_fresh: bool) {
-        (self.before, self.solid) = (b'a', [b'a', 0]);
-        (self.is_fresh, self.is_prose, self.is_in_word) = (is_fresh, true, !is_fresh);
-        self.is_opened = false;
-    }
-}
-
-/// Behind these a word of prose begins, but no directive.
-pub(super) const fn is_opening(octet: u8) -> bool {
-    matches!(octet, b'(' | b'[' | b'{' | b'<' | b'\'' | b'"' | b'`' | b',' | b';' | b'|')
-}
 
 impl<'a> Directives<'a> {
     #[inline]
@@ -244,7 +140,7 @@ impl<'a> Directives<'a> {
         };
         let name = behind(at, is_of_name);
         match self.unit(name) {
-            Some(unit) if unit.octet == b'=' => behind(unit.next, super::value::is_of_number),
+            Some(unit) if unit.octet == b'=' => behind(unit.next, is_of_number),
             _ => name,
         }
     }
@@ -305,15 +201,5 @@ impl fmt::Debug for Directives<'_> {
             .field("at", &self.at)
             .field("tags", &self.tags)
             .finish()
-    }
-}
-
-/// Which escapes there are of a value that has its own quotes, or has not, in a text with escapes or without.
-pub(super) const fn escapes(of_quotes: bool, of_string: bool) -> Escapes {
-    match (of_quotes, of_string) {
-        (false, false) => Escapes::None,
-        (true, false) => Escapes::Quotes,
-        (false, true) => Escapes::String,
-        (true, true) => Escapes::Both,
     }
 }

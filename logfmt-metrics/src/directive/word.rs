@@ -106,6 +106,11 @@ pub(super) fn is_of_name(octet: u8) -> bool {
     are_of_name(&[octet])
 }
 
+/// The octets that numbers and units are made of.
+pub(super) fn is_of_number(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'+' | b'-' | b'%' | 0x80..)
+}
+
 /// name = 1*255( ALPHA / DIGIT / "_" / "." / ":" / "/" / "-" )
 #[inline]
 pub(super) fn metric_name(name: &[u8]) -> Result<&str, RefusalKind> {

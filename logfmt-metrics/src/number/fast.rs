@@ -1,7 +1,7 @@
 //! The fast reader of numbers as most lines have them; others are the plain reader's.
 
 use super::POWERS;
-use crate::pairs::{every, word};
+use byte_words::{every, first_word, number_of_digits};
 use metric_model::{Unit, Value};
 
 /// `1*DIGIT [ "." 1*DIGIT ] [ unit ]`, up to fifteen digits, with a unit that most lines have, and what is behind it.
@@ -24,7 +24,7 @@ pub(super) fn number<'a>(line: &[u8], text: &'a [u8]) -> Option<(Value<'static>,
 /// Where the dot is in the word, the digits behind it move to its place, and those of a whole number remain.
 #[inline(always)]
 fn decimal(line: &[u8], text: &[u8]) -> (f64, usize) {
-    let octets = word(line, text);
+    let octets = first_word(line, text);
     let whole = leading(octets);
     if whole == 8 {
         return long_decimal(line, text);
@@ -74,8 +74,8 @@ const TENS: [i64; 16] = {
 
 /// `1*15DIGIT`: what they say, and how many there are; no or more digits count as none.
 fn digits(line: &[u8], text: &[u8]) -> (i64, usize) {
-    let first = word(line, text);
-    let second = word(line, text.get(8..).unwrap_or_default());
+    let first = first_word(line, text);
+    let second = first_word(line, text.get(8..).unwrap_or_default());
     match (leading(first), leading(second)) {
         (count @ 0..8, _) => (value(first, count), count as usize),
         (_, 0) => (value(first, 8), 8),
@@ -98,14 +98,10 @@ const fn leading(octets: u64) -> u32 {
 
 /// The number of the first 1 to 8 octets, which are digits; of none, any number.
 ///
-/// They are shifted to the high end, so that zeros stand before them, and added up in pairs, pairs of pairs, and halves.
+/// They are shifted to the high end, so that zeros stand before them.
 #[inline]
 const fn value(octets: u64, count: u32) -> i64 {
-    let ones = (octets ^ every(b'0')).wrapping_shl(64 - 8 * count);
-    let tens = ones.wrapping_mul(10).wrapping_add(ones >> 8);
-    let even = (tens & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let odd = (tens >> 16 & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    (even.wrapping_add(odd) >> 32) as i64
+    number_of_digits((octets ^ every(b'0')).wrapping_shl(64 - 8 * count)) as i64
 }
 
 /// A unit that lines of the platform and of most applications have. The text may go on: that is for the caller to see.
