@@ -75,7 +75,7 @@ impl Writer {
 
     pub(crate) fn tags(&mut self, tags: &TagSet) {
         self.count(tags.len());
-        for (key, value) in tags {
+        for (key, value) in tags.iter() {
             self.text(key);
             self.text(value);
         }

@@ -406,7 +406,7 @@ impl Reader {
         }
         if let Some(code) = router.code() {
             errors.clear();
-            for (key, value) in tags {
+            for (key, value) in tags.iter() {
                 errors.insert(key, value);
             }
             errors.insert("code", code.as_str());

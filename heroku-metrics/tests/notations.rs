@@ -34,7 +34,7 @@ struct Ear<'f> {
 
 impl LineVisitor for Ear<'_> {
     fn observation(&mut self, seen: &Observation<'_>) {
-        let tags: Vec<_> = seen.tags().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let tags: Vec<_> = seen.tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
         let value = seen.value();
         self.said.rows.push(format!("{} {}{} {}", seen.name(), value.number(), value.unit(), tags.join(",")));
     }

@@ -3,9 +3,9 @@
 use core::fmt::{self, Write as _};
 use core::str;
 
-/// The double nearest to the shortest decimal text of `number`, its point moved by `places` to the right.
+/// The double nearest to the shortest decimal text of `number`, its point moved by `places` digits to the right.
 ///
-/// To multiply would round twice: 1.005 is a little below, and so is 1000 times that, where 1005 is a double.
+/// A product would round twice: the double of 1.005 is a little below it, and so is 1000 times that, though 1005 is a double.
 #[inline(never)]
 pub(crate) fn shift(number: f64, places: i32) -> f64 {
     // Whole numbers are their own digits, and a product or quotient of two exact doubles is rounded once.
@@ -24,15 +24,15 @@ const POWERS: [f64; 23] = [
     1e21, 1e22,
 ];
 
-/// `digits`, an integer below 2^53, with its point moved. Up to 22 places.
+/// `digits`, an integer below 2^53, with its point moved by up to 22 digits.
 #[inline]
 fn scale(digits: f64, places: i32) -> f64 {
     let power = POWERS.get(places.unsigned_abs() as usize).copied().unwrap_or(f64::NAN);
     if places < 0 { digits / power } else { digits * power }
 }
 
-/// Most fractions have up to fifteen digits. So many are below 2^50, and are found by one rounding product; whether they
-/// are the right ones the quotient tells, which of so few digits no other decimal number has.
+/// Most fractions have at most fifteen digits. As a whole number these are below 2^50, so that one rounded product finds
+/// them. The quotient then checks them: no other decimal number of so few digits has the same double.
 #[inline(never)]
 fn shift_fraction(number: f64, places: i32) -> f64 {
     for fraction in [3, 6, 9, 12, 15] {
@@ -48,10 +48,10 @@ fn shift_fraction(number: f64, places: i32) -> f64 {
     by_the_book(number, places)
 }
 
-/// By the shortest text there is, and the standard library's reader of such.
+/// By the shortest text, as the standard library prints and reads it.
 #[cold]
 fn by_the_book(number: f64, places: i32) -> f64 {
-    let mut text = Text { octets: [0; 40], len: 0 };
+    let mut text = Text { bytes: [0; 40], len: 0 };
     let moved = write!(text, "{number:e}").ok().and_then(|()| {
         let at = text.as_str().rfind('e')?;
         let exponent: i32 = text.as_str().get(at + 1..)?.parse().ok()?;
@@ -59,25 +59,25 @@ fn by_the_book(number: f64, places: i32) -> f64 {
         write!(text, "e{}", exponent + places).ok()?;
         text.as_str().parse().ok()
     });
-    // Infinities and what is no number have no digits to move.
+    // Infinities and NaN have no digits to move.
     moved.unwrap_or(number)
 }
 
 /// Text on the stack: 17 digits, a sign, a point and an exponent fit.
 struct Text {
-    octets: [u8; 40],
+    bytes: [u8; 40],
     len: usize,
 }
 
 impl Text {
     fn as_str(&self) -> &str {
-        self.octets.get(..self.len).and_then(|octets| str::from_utf8(octets).ok()).unwrap_or_default()
+        self.bytes.get(..self.len).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
 
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let free = self.octets.get_mut(self.len..).unwrap_or_default();
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
         free.get_mut(..text.len()).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
         self.len += text.len();
         Ok(())

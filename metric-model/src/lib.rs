@@ -45,12 +45,12 @@ mod timestamp;
 mod unit;
 
 pub use observation::{Kind, Observation};
-pub use point::{DataPoint, DataPointBuf, StreamName, Streams};
+pub use point::{DataPoint, DataPointBuf, StreamName};
 pub use record::{Metric, Record};
 pub use sink::Sink;
 pub use stats::{Percentile, Percentiles, Stats};
 pub use summary::Summary;
-pub use tags::{TagSet, Tags};
+pub use tags::TagSet;
 pub use timestamp::{Timestamp, Window};
 pub use unit::{Unit, Value};
 

@@ -1,4 +1,6 @@
-use crate::{TagSet, Timestamp, Value};
+use crate::tags::TagSet;
+use crate::timestamp::Timestamp;
+use crate::unit::Value;
 use core::fmt;
 
 /// What a stream does with its values.
@@ -23,10 +25,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word before the `#`: `count`, `measure`, `sample`.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Kind::Count.as_str(), "count");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,119 +65,54 @@ pub struct Observation<'a> {
 
 impl<'a> Observation<'a> {
     /// An observation of any kind. `time` is event time: when it happened, not when it arrived.
-    ///
-    /// ```
-    /// use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
-    /// let none = TagSet::new();
-    /// let seen = Observation::new(Kind::Sample, "queue.depth", Value::plain(7.0), &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.name(), "queue.depth");
-    /// ```
     #[must_use]
     pub const fn new(kind: Kind, name: &'a str, value: Value<'a>, tags: &'a TagSet, time: Timestamp) -> Self {
         Self { kind, name, value, tags, time }
     }
 
     /// An increment.
-    ///
-    /// ```
-    /// use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
-    /// let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.kind(), Kind::Count);
-    /// ```
     #[must_use]
     pub const fn count(name: &'a str, value: Value<'a>, tags: &'a TagSet, time: Timestamp) -> Self {
         Self::new(Kind::Count, name, value, tags, time)
     }
 
     /// One value of a distribution.
-    ///
-    /// ```
-    /// use metric_model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
-    /// let none = TagSet::new();
-    /// let value = Value::new(200.0, Unit::MILLISECONDS);
-    /// let seen = Observation::measure("database.query", value, &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.kind(), Kind::Measure);
-    /// ```
     #[must_use]
     pub const fn measure(name: &'a str, value: Value<'a>, tags: &'a TagSet, time: Timestamp) -> Self {
         Self::new(Kind::Measure, name, value, tags, time)
     }
 
     /// A value computed elsewhere.
-    ///
-    /// ```
-    /// use metric_model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
-    /// let none = TagSet::new();
-    /// let value = Value::new(40.9, Unit::new("MB")).regular();
-    /// let seen = Observation::sample("database.size", value, &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.value().unit(), Unit::BYTES);
-    /// ```
     #[must_use]
     pub const fn sample(name: &'a str, value: Value<'a>, tags: &'a TagSet, time: Timestamp) -> Self {
         Self::new(Kind::Sample, name, value, tags, time)
     }
 
     /// What the stream does with it.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Observation, TagSet, Timestamp, Value};
-    /// # let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.kind(), Kind::Count);
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The metric's name.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.name(), "signups");
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }
 
     /// The value and its unit.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(0));
-    /// assert_eq!(seen.value().number(), 1.0);
-    /// ```
     #[must_use]
     pub const fn value(&self) -> Value<'a> {
         self.value
     }
 
     /// The tags.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(0));
-    /// assert!(seen.tags().is_empty());
-    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'a TagSet {
         self.tags
     }
 
     /// When it happened.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # let none = TagSet::new();
-    /// let seen = Observation::count("signups", Value::plain(1.0), &none, Timestamp::from_unix_micros(5));
-    /// assert_eq!(seen.time().unix_micros(), 5);
-    /// ```
     #[must_use]
     pub const fn time(&self) -> Timestamp {
         self.time

@@ -1,4 +1,8 @@
-use crate::{Kind, Percentile, Stats, TagSet, Unit, Window};
+use crate::observation::Kind;
+use crate::stats::{Percentile, Stats};
+use crate::tags::TagSet;
+use crate::timestamp::Window;
+use crate::unit::Unit;
 use alloc::string::String;
 use core::fmt;
 
@@ -30,14 +34,6 @@ pub struct DataPoint<'a> {
 
 impl<'a> DataPoint<'a> {
     /// A first point (revision 0) of a window and stream family.
-    ///
-    /// ```
-    /// use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.revision(), 0);
-    /// ```
     #[must_use]
     pub const fn new(
         window: Window,
@@ -51,112 +47,48 @@ impl<'a> DataPoint<'a> {
     }
 
     /// The same point as a later revision: a window that was written before and has changed since.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.with_revision(1).revision(), 1);
-    /// ```
     #[must_use]
     pub const fn with_revision(self, revision: u32) -> Self {
         Self { revision, ..self }
     }
 
     /// The stretch of event time.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.window(), window);
-    /// ```
     #[must_use]
     pub const fn window(&self) -> Window {
         self.window
     }
 
     /// The kind of its observations.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.kind(), Kind::Count);
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The metric's name, without a percentile's suffix.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.name(), "signups");
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }
 
     /// The unit of sum, min, max, mean, last and percentiles.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Sample, "size", Unit::BYTES, &none, Stats::sample(1, 1.0, 1.0, 1.0, 1.0));
-    /// assert_eq!(point.unit(), Unit::BYTES);
-    /// ```
     #[must_use]
     pub const fn unit(&self) -> Unit<'a> {
         self.unit
     }
 
     /// The tags.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert!(point.tags().is_empty());
-    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'a TagSet {
         self.tags
     }
 
     /// The numbers.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.stats().sum(), 1.0);
-    /// ```
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// 0 the first time the point is written, one more each time it is written again because late observations changed it.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.revision(), 0);
-    /// ```
     #[must_use]
     pub const fn revision(&self) -> u32 {
         self.revision
@@ -177,20 +109,21 @@ impl<'a> DataPoint<'a> {
     /// let names: Vec<_> = point.streams().map(|(name, _)| name.to_string()).collect();
     /// assert_eq!(names, ["query", "query.p50", "query.p95", "query.p99", "query.p999"]);
     /// ```
-    #[must_use]
-    pub const fn streams(&self) -> Streams<'a> {
-        Streams { point: *self, next: 0 }
+    pub fn streams(&self) -> impl Iterator<Item = (StreamName<'a>, f64)> + Clone + use<'a> {
+        let (name, stats) = (self.name, self.stats);
+        let base = match self.kind {
+            Kind::Count => stats.sum(),
+            Kind::Sample => stats.last().unwrap_or_default(),
+            Kind::Measure => stats.mean().unwrap_or_default(),
+        };
+        let percentiles = Percentile::ALL.into_iter().filter_map(move |which| {
+            let value = stats.percentiles()?.get(which);
+            Some((StreamName { name, suffix: which.suffix() }, value))
+        });
+        core::iter::once((StreamName { name, suffix: "" }, base)).chain(percentiles)
     }
 
-    /// The one visible copy of everything the point borrows.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.to_buf().as_point(), point);
-    /// ```
+    /// Copies everything that the point borrows.
     #[must_use]
     pub fn to_buf(&self) -> DataPointBuf {
         DataPointBuf {
@@ -205,50 +138,15 @@ impl<'a> DataPoint<'a> {
     }
 }
 
-/// The metric streams of a [`DataPoint`], from [`DataPoint::streams`].
+/// The name of one metric stream, as [`DataPoint::streams`] yields it: print it, or turn it into a `String`.
 ///
 /// ```
-/// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
+/// # use metric_model::{DataPoint, Kind, Percentiles, Stats, TagSet, Timestamp, Unit, Window};
 /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
 /// # let none = TagSet::new();
-/// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-/// assert_eq!(point.streams().count(), 1);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Streams<'a> {
-    point: DataPoint<'a>,
-    next: usize,
-}
-
-impl<'a> Iterator for Streams<'a> {
-    type Item = (StreamName<'a>, f64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let stats = &self.point.stats;
-        let (suffix, value) = if self.next == 0 {
-            let value = match self.point.kind {
-                Kind::Count => stats.sum(),
-                Kind::Sample => stats.last().unwrap_or_default(),
-                Kind::Measure => stats.mean().unwrap_or_default(),
-            };
-            ("", value)
-        } else {
-            let which = *Percentile::ALL.get(self.next - 1)?;
-            (which.suffix(), stats.percentiles()?.get(which))
-        };
-        self.next += 1;
-        Some((StreamName { name: self.point.name, suffix }, value))
-    }
-}
-
-/// The name of one metric stream, as [`Streams`] yields it: print it, or turn it into a `String`.
-///
-/// ```
-/// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-/// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-/// # let none = TagSet::new();
-/// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-/// assert_eq!(point.streams().next().unwrap().0.to_string(), "signups");
+/// let stats = Stats::sample(1, 7.0, 7.0, 7.0, 7.0).with_percentiles(Percentiles::exact([7.0; 4]));
+/// let point = DataPoint::new(window, Kind::Measure, "query", Unit::MILLISECONDS, &none, stats);
+/// assert_eq!(point.streams().last().unwrap().0.to_string(), "query.p999");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamName<'a> {
@@ -288,28 +186,12 @@ pub struct DataPointBuf {
 
 impl DataPointBuf {
     /// The metric's name, as [`DataPoint::name`].
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.to_buf().name(), "signups");
-    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The point as a view.
-    ///
-    /// ```
-    /// # use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
-    /// # let window = Window::containing(Timestamp::from_unix_seconds(0), core::time::Duration::from_secs(60));
-    /// # let none = TagSet::new();
-    /// let point = DataPoint::new(window, Kind::Count, "signups", Unit::NONE, &none, Stats::count(1, 1.0));
-    /// assert_eq!(point.to_buf().as_point().stats().sum(), 1.0);
-    /// ```
     #[must_use]
     pub fn as_point(&self) -> DataPoint<'_> {
         DataPoint {

@@ -1,6 +1,9 @@
 //! The JSON shape of data points: one object for a window of a stream family, whole numbers without a fraction.
 
-use crate::{DataPoint, DataPointBuf, Kind, Percentile, TagSet};
+use crate::observation::Kind;
+use crate::point::{DataPoint, DataPointBuf};
+use crate::stats::Percentile;
+use crate::tags::TagSet;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 /// A double that prints as an integer when it is one: `200`, not `200.0`.
@@ -20,7 +23,7 @@ impl Serialize for Number {
 impl Serialize for TagSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.len()))?;
-        for (key, value) in self {
+        for (key, value) in self.iter() {
             map.serialize_entry(key, value)?;
         }
         map.end()
@@ -52,7 +55,7 @@ impl Serialize for DataPoint<'_> {
                 row.serialize_field(&which.suffix()[1..], &Number(percentiles.get(which)))?;
             }
         }
-        // Only where it is so: rows of values look as they always did.
+        // Written only when true, so that rows of single values keep their shape.
         if stats.is_summed() {
             row.serialize_field("summed", &true)?;
         }

@@ -1,4 +1,4 @@
-use crate::{DataPoint, DataPointBuf};
+use crate::point::{DataPoint, DataPointBuf};
 use alloc::vec::Vec;
 use core::convert::Infallible;
 

@@ -24,10 +24,6 @@ impl Percentile {
     pub const ALL: [Self; 4] = [Self::P50, Self::P95, Self::P99, Self::P999];
 
     /// What is added to the metric's name: `.p50`, `.p95`, `.p99`, `.p999`.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Percentile::P50.suffix(), ".p50");
-    /// ```
     #[must_use]
     pub const fn suffix(self) -> &'static str {
         match self {
@@ -39,10 +35,6 @@ impl Percentile {
     }
 
     /// The quantile in thousandths: 500, 950, 990, 999.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Percentile::P95.per_mille(), 950);
-    /// ```
     #[must_use]
     pub const fn per_mille(self) -> u16 {
         match self {
@@ -65,7 +57,7 @@ impl Percentile {
         whole * q + (rest * q).div_ceil(1000)
     }
 
-    const fn place(self) -> usize {
+    const fn index(self) -> usize {
         match self {
             Self::P50 => 0,
             Self::P95 => 1,
@@ -107,40 +99,25 @@ impl Percentiles {
     }
 
     /// Values in the order of [`Percentile::ALL`], all of them observed.
-    ///
-    /// ```
-    /// # use metric_model::{Percentile, Percentiles};
-    /// assert!(Percentiles::exact([1.0; 4]).is_exact(Percentile::P99));
-    /// ```
     #[must_use]
     pub const fn exact(values: [f64; 4]) -> Self {
         Self::new(values, [true; 4])
     }
 
     /// The value of one of them.
-    ///
-    /// ```
-    /// # use metric_model::{Percentile, Percentiles};
-    /// assert_eq!(Percentiles::exact([1.0, 2.0, 3.0, 4.0]).get(Percentile::P95), 2.0);
-    /// ```
     #[must_use]
     pub const fn get(&self, which: Percentile) -> f64 {
-        self.values[which.place()]
+        self.values[which.index()]
     }
 
     /// Whether that value was observed, rather than the middle of a bucket.
-    ///
-    /// ```
-    /// # use metric_model::{Percentile, Percentiles};
-    /// assert!(Percentiles::exact([1.0; 4]).is_exact(Percentile::P50));
-    /// ```
     #[must_use]
     pub const fn is_exact(&self, which: Percentile) -> bool {
-        self.exact[which.place()]
+        self.exact[which.index()]
     }
 }
 
-/// What one stream family has to say for one window.
+/// The numbers of one stream family for one window.
 ///
 /// A count has a sum and its number of increments; a sample has last, min, max and mean besides; a measure also has
 /// percentiles, unless they are turned off for it.
@@ -171,20 +148,12 @@ struct Range {
 
 impl Stats {
     /// Of a count: the number of increments and their total.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::count(1, 2.0).sum(), 2.0);
-    /// ```
     #[must_use]
     pub const fn count(observations: u64, sum: f64) -> Self {
         Self { observations, sum, range: None, percentiles: None, summed: false }
     }
 
     /// Of a sample.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::sample(1, 2.0, 2.0, 2.0, 2.0).last(), Some(2.0));
-    /// ```
     #[must_use]
     pub const fn sample(observations: u64, sum: f64, min: f64, max: f64, last: f64) -> Self {
         Self { observations, sum, range: Some(Range { min, max, last }), percentiles: None, summed: false }
@@ -202,7 +171,7 @@ impl Stats {
         Self { percentiles: Some(percentiles), ..self }
     }
 
-    /// The same, marked: some of the values came in as a sum of others, so that percentiles cannot be told.
+    /// The same, marked: some values came in as a [`Summary`](crate::Summary), so that there are no percentiles.
     ///
     /// ```
     /// let of_others = metric_model::Stats::sample(9, 90.0, 2.0, 30.0, 8.0).with_summaries();
@@ -214,50 +183,30 @@ impl Stats {
     }
 
     /// Whether percentiles are missing because a [`Summary`](crate::Summary) is part of the window.
-    ///
-    /// ```
-    /// assert!(!metric_model::Stats::sample(1, 2.0, 2.0, 2.0, 2.0).is_summed());
-    /// ```
     #[must_use]
     pub const fn is_summed(&self) -> bool {
         self.summed
     }
 
     /// How many observations the window holds.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::count(3, 5.0).observations(), 3);
-    /// ```
     #[must_use]
     pub const fn observations(&self) -> u64 {
         self.observations
     }
 
     /// Their sum.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::count(3, 5.0).sum(), 5.0);
-    /// ```
     #[must_use]
     pub const fn sum(&self) -> f64 {
         self.sum
     }
 
     /// The smallest value; `None` for a count.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::sample(2, 3.0, 1.0, 2.0, 2.0).min(), Some(1.0));
-    /// ```
     #[must_use]
     pub fn min(&self) -> Option<f64> {
         self.range.map(|range| range.min)
     }
 
     /// The largest value; `None` for a count.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::sample(2, 3.0, 1.0, 2.0, 2.0).max(), Some(2.0));
-    /// ```
     #[must_use]
     pub fn max(&self) -> Option<f64> {
         self.range.map(|range| range.max)
@@ -274,20 +223,12 @@ impl Stats {
     }
 
     /// The latest value by event time, then by position in the input; `None` for a count.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Stats::sample(2, 3.0, 1.0, 2.0, 2.0).last(), Some(2.0));
-    /// ```
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.range.map(|range| range.last)
     }
 
     /// The percentiles of a measure.
-    ///
-    /// ```
-    /// assert!(metric_model::Stats::count(3, 5.0).percentiles().is_none());
-    /// ```
     #[must_use]
     pub const fn percentiles(&self) -> Option<&Percentiles> {
         self.percentiles.as_ref()

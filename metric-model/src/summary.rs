@@ -1,10 +1,14 @@
-use crate::{Kind, Stats, TagSet, Timestamp, Unit};
+use crate::observation::Kind;
+use crate::stats::Stats;
+use crate::tags::TagSet;
+use crate::timestamp::Timestamp;
+use crate::unit::Unit;
 
-/// What others have summed: number, sum, least, greatest and last of some values of one metric that are not there
-/// themselves. The counterpart of an [`Observation`](crate::Observation), which is one value.
+/// What others have summed: number, sum, least, greatest and last of several values of one metric, without the values.
+/// The counterpart of an [`Observation`](crate::Observation), which is one value.
 ///
-/// All numbers are in `unit`. `time` is event time: that of the last of the values, and it decides the window. Percentiles
-/// cannot be told from it: those that the [`Stats`] may have are not looked at.
+/// All numbers are in `unit`. `time` is event time: that of the last value, and it decides the window. A summary has no
+/// percentiles: those that its [`Stats`] may have are ignored.
 ///
 /// ```
 /// use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
@@ -26,13 +30,6 @@ pub struct Summary<'a> {
 
 impl<'a> Summary<'a> {
     /// A summary: [`Stats::count`] is enough for a count, the other kinds need [`Stats::sample`].
-    ///
-    /// ```
-    /// use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// let none = TagSet::new();
-    /// let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(0), Stats::count(3, 5.0));
-    /// assert_eq!(clicks.stats().sum(), 5.0);
-    /// ```
     #[must_use]
     pub const fn new(
         kind: Kind,
@@ -46,78 +43,36 @@ impl<'a> Summary<'a> {
     }
 
     /// The kind of the values.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert_eq!(clicks.kind(), Kind::Count);
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The metric's name.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert_eq!(clicks.name(), "clicks");
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }
 
     /// The unit of all its numbers but the number of values.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert!(clicks.unit().is_none());
-    /// ```
     #[must_use]
     pub const fn unit(&self) -> Unit<'a> {
         self.unit
     }
 
     /// The tags.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert!(clicks.tags().is_empty());
-    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'a TagSet {
         self.tags
     }
 
     /// When the last of the values was seen.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert_eq!(clicks.time().unix_seconds(), 7);
-    /// ```
     #[must_use]
     pub const fn time(&self) -> Timestamp {
         self.time
     }
 
     /// The numbers.
-    ///
-    /// ```
-    /// # use metric_model::{Kind, Stats, Summary, TagSet, Timestamp, Unit};
-    /// # let none = TagSet::new();
-    /// # let clicks = Summary::new(Kind::Count, "clicks", Unit::NONE, &none, Timestamp::from_unix_seconds(7), Stats::count(3, 5.0));
-    /// assert_eq!(clicks.stats().observations(), 3);
-    /// ```
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats

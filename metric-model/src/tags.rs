@@ -32,10 +32,6 @@ struct Ends {
 
 impl TagSet {
     /// No tags.
-    ///
-    /// ```
-    /// assert!(metric_model::TagSet::new().is_empty());
-    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -56,25 +52,25 @@ impl TagSet {
             return false;
         }
         // Keys mostly arrive in order, so look from the end.
-        let mut place = self.ends.len();
-        while place > 0 {
-            match self.key(place - 1).cmp(key) {
+        let mut index = self.ends.len();
+        while index > 0 {
+            match self.key(index - 1).cmp(key) {
                 Ordering::Less => break,
                 Ordering::Equal => return false,
-                Ordering::Greater => place -= 1,
+                Ordering::Greater => index -= 1,
             }
         }
-        let start = self.start(place);
+        let start = self.start(index);
         self.text.insert_str(start, value);
         self.text.insert_str(start, key);
         // The sum fits: the whole text was measured above.
         let (key_len, value_len) = (key.len() as u32, value.len() as u32);
-        for ends in &mut self.ends[place..] {
+        for ends in &mut self.ends[index..] {
             ends.key += key_len + value_len;
             ends.value += key_len + value_len;
         }
         let key_end = start as u32 + key_len;
-        self.ends.insert(place, Ends { key: key_end, value: key_end + value_len });
+        self.ends.insert(index, Ends { key: key_end, value: key_end + value_len });
         true
     }
 
@@ -96,25 +92,20 @@ impl TagSet {
     /// assert_eq!(tags.iter().next(), Some(("a", "1")));
     /// ```
     #[must_use]
-    pub fn iter(&self) -> Tags<'_> {
-        Tags { set: self, next: 0 }
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
+        self.ends.iter().enumerate().map(|(index, ends)| {
+            let value = &self.text[ends.key as usize..ends.value as usize];
+            (self.key(index), value)
+        })
     }
 
     /// How many tags there are.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::TagSet::from_iter([("a", "1")]).len(), 1);
-    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Whether there are none.
-    ///
-    /// ```
-    /// assert!(!metric_model::TagSet::from_iter([("a", "1")]).is_empty());
-    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -132,11 +123,7 @@ impl TagSet {
         self.ends.clear();
     }
 
-    /// Octets of all keys and values together.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::TagSet::from_iter([("user", "2")]).text_len(), 5);
-    /// ```
+    /// Bytes of all keys and values together.
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.text.len()
@@ -163,52 +150,12 @@ impl TagSet {
         self.ends.iter().map(|ends| (ends.key as usize, ends.value as usize))
     }
 
-    fn start(&self, place: usize) -> usize {
-        if place == 0 { 0 } else { self.ends[place - 1].value as usize }
+    fn start(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.ends[index - 1].value as usize }
     }
 
-    fn key(&self, place: usize) -> &str {
-        &self.text[self.start(place)..self.ends[place].key as usize]
-    }
-}
-
-/// The tags of a [`TagSet`], sorted by key.
-///
-/// ```
-/// let tags = metric_model::TagSet::from_iter([("b", "2"), ("a", "1")]);
-/// assert_eq!(tags.iter().map(|(key, _)| key).collect::<String>(), "ab");
-/// ```
-#[derive(Clone, Debug)]
-pub struct Tags<'a> {
-    set: &'a TagSet,
-    next: usize,
-}
-
-impl<'a> Iterator for Tags<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let ends = *self.set.ends.get(self.next)?;
-        let key = self.set.key(self.next);
-        let value = &self.set.text[ends.key as usize..ends.value as usize];
-        self.next += 1;
-        Some((key, value))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.set.len() - self.next;
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Tags<'_> {}
-
-impl<'a> IntoIterator for &'a TagSet {
-    type Item = (&'a str, &'a str);
-    type IntoIter = Tags<'a>;
-
-    fn into_iter(self) -> Tags<'a> {
-        self.iter()
+    fn key(&self, index: usize) -> &str {
+        &self.text[self.start(index)..self.ends[index].key as usize]
     }
 }
 
@@ -243,8 +190,8 @@ impl fmt::Debug for TagSet {
 
 impl fmt::Display for TagSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (key, value)) in self.iter().enumerate() {
-            if place > 0 {
+        for (index, (key, value)) in self.iter().enumerate() {
+            if index > 0 {
                 f.write_str(",")?;
             }
             write!(f, "{key}={value}")?;

@@ -26,34 +26,20 @@ impl<'a> Unit<'a> {
     pub const BYTES: Unit<'static> = Unit("bytes");
     /// `pages`, as the dyno runtime writes page-in and page-out counters.
     pub const PAGES: Unit<'static> = Unit("pages");
-    /// `%`.
-    pub const PERCENT: Unit<'static> = Unit("%");
 
     /// A unit of this text. Any text is taken; a parser decides which shapes it accepts.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Unit::new("kB").as_str(), "kB");
-    /// ```
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         Self(text)
     }
 
     /// The text of the unit, empty when there is none.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Unit::BYTES.as_str(), "bytes");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
     /// Whether the value is a plain number.
-    ///
-    /// ```
-    /// assert!(metric_model::Unit::new("").is_none());
-    /// ```
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.0.is_empty()
@@ -66,7 +52,7 @@ impl<'a> Unit<'a> {
     #[inline]
     const fn factor(self) -> (Unit<'a>, Factor) {
         const K: f64 = 1024.0;
-        // By octets and not as text: the compiler tells them apart by length first, and calls nothing to compare.
+        // As bytes and not as text: the compiler tells them apart by length first, and calls nothing to compare.
         match self.0.as_bytes() {
             b"ns" => (Unit::MILLISECONDS, Factor::Shift(-6)),
             b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => (Unit::MILLISECONDS, Factor::Shift(-3)),
@@ -81,8 +67,8 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// By how many places the decimal point moves on the way to the regular unit: 3 for `s`, -3 for `us`, -6 for `ns`.
-    /// `None` where it does not move; the factors of data are powers of two, and move none.
+    /// By how many digits the decimal point moves on the way to the regular unit: 3 for `s`, -3 for `us`, -6 for `ns`.
+    /// `None` if it does not move. The factors of data are powers of two, which do not move it.
     ///
     /// ```
     /// use metric_model::Unit;
@@ -92,7 +78,7 @@ impl<'a> Unit<'a> {
     #[must_use]
     pub const fn decimal_shift(self) -> Option<i32> {
         match self.factor() {
-            (_, Factor::Shift(places)) => Some(places),
+            (_, Factor::Shift(digits)) => Some(digits),
             _ => None,
         }
     }
@@ -108,9 +94,9 @@ enum Factor {
 }
 
 impl PartialEq for Unit<'_> {
-    /// Most units of a log are none, and to compare nothing with nothing is dear where the C library does it by masked
-    /// loads: the address of an empty text need not be mapped, and each such load costs hundreds of cycles. Most others are
-    /// one constant, which is seen by its address.
+    /// Most values of a log have no unit, and comparing two empty strings is slow where `memcmp` uses masked loads: the
+    /// address of an empty string need not be mapped, and each such load costs hundreds of cycles. Most other units are one
+    /// constant, which has one address.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && (self.0.is_empty() || core::ptr::eq(self.0, other.0) || self.0 == other.0)
@@ -148,7 +134,7 @@ impl fmt::Display for Unit<'_> {
 pub struct Value<'a> {
     number: f64,
     unit: Unit<'a>,
-    /// The number in the regular unit, where the digits of a text say more of it than `number`; else not a number.
+    /// The number in the regular unit, if a text had more digits than `number` holds; else NaN.
     regular: f64,
 }
 
@@ -168,21 +154,16 @@ impl fmt::Debug for Value<'_> {
 
 impl<'a> Value<'a> {
     /// A number in a unit.
-    ///
-    /// ```
-    /// use metric_model::{Unit, Value};
-    /// assert_eq!(Value::new(7.0, Unit::PAGES).number(), 7.0);
-    /// ```
     #[inline]
     #[must_use]
     pub const fn new(number: f64, unit: Unit<'a>) -> Self {
         Self { number, unit, regular: f64::NAN }
     }
 
-    /// The same value, of whose text more digits are known than a double holds: in the regular unit it is `regular`.
+    /// The same value, when its text has more digits than a double holds: in the regular unit it is `regular`.
     ///
-    /// For readers of text. A double nearest to `1.00500000000000001` seconds and one nearest to as many milliseconds are
-    /// rounded apart; who has the digits rounds each once.
+    /// For readers of text. The double nearest to `1.00500000000000001` seconds and the one nearest to as many milliseconds
+    /// are rounded separately; a reader that has the digits rounds each only once.
     ///
     /// ```
     /// use metric_model::{Unit, Value};
@@ -195,31 +176,18 @@ impl<'a> Value<'a> {
     }
 
     /// A plain number.
-    ///
-    /// ```
-    /// assert!(metric_model::Value::plain(1.0).unit().is_none());
-    /// ```
     #[must_use]
     pub const fn plain(number: f64) -> Self {
         Self::new(number, Unit::NONE)
     }
 
     /// The number, in [`unit`](Self::unit).
-    ///
-    /// ```
-    /// assert_eq!(metric_model::Value::plain(2.5).number(), 2.5);
-    /// ```
     #[must_use]
     pub const fn number(self) -> f64 {
         self.number
     }
 
     /// The unit.
-    ///
-    /// ```
-    /// use metric_model::{Unit, Value};
-    /// assert_eq!(Value::new(1.0, Unit::PERCENT).unit(), Unit::PERCENT);
-    /// ```
     #[must_use]
     pub const fn unit(self) -> Unit<'a> {
         self.unit
@@ -246,7 +214,7 @@ impl<'a> Value<'a> {
         let number = match factor {
             Factor::Times(factor) => self.number * factor,
             Factor::Shift(_) if !self.regular.is_nan() => self.regular,
-            Factor::Shift(places) => shift(self.number, places),
+            Factor::Shift(digits) => shift(self.number, digits),
         };
         Self::new(number, unit)
     }

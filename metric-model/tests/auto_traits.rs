@@ -7,8 +7,8 @@ use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use metric_model::{
-    DataPoint, DataPointBuf, Kind, Metric, Observation, Percentile, Percentiles, Record, Stats, StreamName, Streams,
-    Summary, TagSet, Tags, Timestamp, Unit, Value, Window,
+    DataPoint, DataPointBuf, Kind, Metric, Observation, Percentile, Percentiles, Record, Stats, StreamName, Summary,
+    TagSet, Timestamp, Unit, Value, Window,
 };
 
 macro_rules! keeps {
@@ -31,10 +31,8 @@ fn every_public_type_keeps_its_traits() {
         Record<'static>: Copy, PartialEq, Debug;
         Stats: Copy, PartialEq, Debug;
         StreamName<'static>: Copy, Eq, Debug;
-        Streams<'static>: Clone, Debug;
         Summary<'static>: Copy, PartialEq, Debug;
         TagSet: Clone, Ord, Hash, Default, Debug;
-        Tags<'static>: Clone, Debug;
         Timestamp: Copy, Ord, Hash, Debug;
         Unit<'static>: Copy, Ord, Hash, Default, Debug;
         Value<'static>: Copy, PartialEq, Debug;

@@ -279,7 +279,7 @@ type Names<'a> = BTreeMap<(&'a str, &'a str), String>;
 fn label_names<'a>(points: &'a [DataPoint<'a>]) -> Names<'a> {
     let mut keys: BTreeSet<(&str, bool, &str)> = BTreeSet::new();
     for point in points {
-        for (key, _) in point.tags() {
+        for (key, _) in point.tags().iter() {
             // A key that needs no change has its name first.
             keys.insert((point.name(), !key.bytes().all(is_plain), key));
         }

@@ -60,7 +60,7 @@ impl fmt::Display for RowId<'_> {
         add(point.name());
         add(point.kind().as_str());
         add(point.unit().as_str());
-        for (key, value) in point.tags() {
+        for (key, value) in point.tags().iter() {
             add(key);
             add(value);
         }
