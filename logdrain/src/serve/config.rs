@@ -6,16 +6,17 @@ mod machine;
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
-use super::answers;
-use super::board::DRAIN_BYTES;
-use super::drain_name;
-use super::intake::{Access, Tls};
-use super::settings::{DrainLimits, DrainSettings, Settings};
-use super::sinks::otlp::{self, Endpoint};
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::plan;
 use crate::reading::Reading;
+use crate::serve::counting::board::DRAIN_BYTES;
+use crate::serve::drain_name;
+use crate::serve::intake::{Access, Tls};
+use crate::serve::limits::{HEAD_LIMIT, IntakeLimits, MetricsLimits};
+use crate::serve::outlets::otlp::{self, Endpoint};
+use crate::serve::settings::{DrainLimits, DrainSettings, Settings};
+use crate::serve::web::answers;
 use file::{Drain, File, Secret, Span, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -46,36 +47,6 @@ pub(crate) struct Config {
     pub(crate) metrics: MetricsLimits,
     /// What is allowed and hardly meant.
     pub(crate) warnings: Vec<String>,
-}
-
-/// How much `/metrics` says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct MetricsLimits {
-    /// Whether the rows of the last windows are in it.
-    pub(crate) rows: bool,
-    /// The most bytes of the text.
-    pub(crate) bytes: usize,
-}
-
-/// What intake may take: of memory, of connections, of time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct IntakeLimits {
-    /// The longest body, as it comes and after gzip.
-    pub(crate) body: usize,
-    /// All bodies that are in memory at a time, on their way in or to the pipelines, and parts of syslog frames.
-    pub(crate) bodies: usize,
-    /// The part of it that is for syslog frames of which the end has not come.
-    pub(crate) frames: usize,
-    /// The texts of `/metrics` and the page.
-    pub(crate) answers: usize,
-    pub(crate) connections: usize,
-    pub(crate) drains: usize,
-    /// What each drain's pipeline may take.
-    pub(crate) drain: usize,
-    /// From the head of a request to its answer. Logplex waits for five seconds.
-    pub(crate) answer_within: Duration,
-    /// A connection without a request is closed after this; Logplex keeps one for 144 to 159 seconds.
-    pub(crate) idle: Duration,
 }
 
 /// The least that `/metrics` can be: the server's own numbers.
@@ -299,8 +270,12 @@ impl Config {
     }
 }
 
-/// The most bytes of a request's head.
-pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
+/// Where a server with these arguments listens for deliveries, and whether that is encrypted.
+pub(crate) fn listens_on(args: &ServeArgs) -> Result<(SocketAddr, bool), Failure> {
+    let config = Config::from_text(args, &Config::text(args)?)?;
+    Ok((config.listen, config.tls.is_some()))
+}
+
 /// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
 /// first bytes; the state of the task.
 const PLAIN: usize = 3 * HEAD_LIMIT;

@@ -1,14 +1,14 @@
 //! `logdrain doctor`: what a store looks like, and what is wrong with it.
 
-use super::drain_name::DrainName;
-use super::event::{Entry, Event};
-use super::journal::{self, APPLICATION, JournalReader, SCHEMA, Step, StoreError, marker};
-use super::opening;
-use super::snapshot::{self, Unusable};
 use crate::args::DoctorArgs;
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
 use crate::number;
+use crate::serve::counting::snapshot::{self, Unusable};
+use crate::serve::drain_name::DrainName;
+use crate::serve::event::{Entry, Event};
+use crate::serve::journal::{self, APPLICATION, JournalReader, SCHEMA, Step, StoreError, marker};
+use crate::serve::opening;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,12 +1,12 @@
 //! `logdrain drains`: lists and drops drains, by the door of the running server; without one, on the store itself.
 
-use super::event::Event;
-use super::journal::{self, Kept, Listed, Offer, Old, Store};
-use super::opening::{self, Closed};
-use super::operator::{Line, Reply, Request, meant};
 use crate::args::{DrainsAction, DrainsArgs};
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
+use crate::serve::event::Event;
+use crate::serve::journal::{self, Kept, Listed, Offer, Old, Store};
+use crate::serve::opening::{self, Closed};
+use crate::serve::operator::{Line, Reply, Request, meant};
 use heroku_metrics::model::Timestamp;
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn ask(dir: &Path, request: &Request) -> Result<Option<Reply>, Failure> {
     use std::time::Duration;
     /// The longest answer: some thousand drains.
     const ANSWER: u64 = 16 << 20;
-    let path = super::operator::path(dir);
+    let path = crate::serve::operator::path(dir);
     let mut stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
         // A path that is too long for a socket has no door; whether there is a server, the lock tells.

@@ -1,6 +1,6 @@
 //! What the journal holds: deliveries, moves of the watermark, changes of the settings. Rows follow from these alone.
 
-use super::settings::Settings;
+use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -37,7 +37,7 @@ pub(crate) enum Event {
 /// One delivery as it is kept.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// Whose pipeline reads it; see [`drain_key`](super::intake::Access::drain_key).
+    /// Whose pipeline reads it; see [`drain_key`](crate::serve::intake::Access::drain_key).
     pub(crate) drain: Arc<str>,
     pub(crate) received: Timestamp,
     /// `Logplex-Msg-Count`, where it could be read.

@@ -2,12 +2,11 @@
 //! fit is answered with 503 and a time to come again.
 
 mod accepting;
-mod answer;
 mod body;
-mod connections;
+pub(crate) mod connections;
 mod credentials;
 mod guesses;
-mod http;
+pub(crate) mod http;
 mod notices;
 mod paced;
 mod parameters;
@@ -17,13 +16,12 @@ mod tls;
 pub(crate) use accepting::{Way, accept};
 pub(crate) use connections::Connections;
 pub(crate) use credentials::Access;
-pub(crate) use http::router;
 pub(crate) use tls::Tls;
 
-use super::config::IntakeLimits;
-use super::counters::{Counters, Refused};
-use super::journal::{Message, Progress};
-use super::settings::Settings;
+use crate::serve::counters::{Counters, Refused};
+use crate::serve::journal::{Message, Progress};
+use crate::serve::limits::IntakeLimits;
+use crate::serve::settings::Settings;
 use guesses::Guesses;
 use notices::Notice;
 use paced::Paced;

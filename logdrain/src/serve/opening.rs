@@ -1,11 +1,11 @@
 //! The start: what stands on the disk, put together again.
 
-use super::clock::Last;
-use super::config::Config;
-use super::journal::{self, JournalReader, Store, StoreError};
-use super::pipeline::Pipelines;
-use super::private::take_from_others;
-use super::snapshot::{self, Unusable};
+use crate::serve::clock::Last;
+use crate::serve::config::Config;
+use crate::serve::counting::Pipelines;
+use crate::serve::counting::snapshot::{self, Unusable};
+use crate::serve::journal::{self, JournalReader, Store, StoreError};
+use crate::serve::private::take_from_others;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};

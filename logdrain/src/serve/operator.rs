@@ -10,8 +10,8 @@
 //!
 //! A request has a most length and a most time, and there are only so many at a time: whoever hangs here harms nobody.
 
-use super::drain_name::DrainName;
-use super::journal::Listed;
+use crate::serve::drain_name::DrainName;
+use crate::serve::journal::Listed;
 use serde::{Deserialize, Serialize};
 
 /// What an operator asks for.

@@ -4,9 +4,9 @@
 //! A reload never opens what was closed. It is judged by the addresses that are really listened on, whatever the file
 //! says now, and anything that looks wrong changes nothing: a file that is empty or cut is what a full disk leaves.
 
-use super::config::{self, Config};
-use super::intake::{Access, Intake};
 use crate::args::ServeArgs;
+use crate::serve::config::{self, Config};
+use crate::serve::intake::{Access, Intake};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! What rows depend on besides the log lines. Every change is an event of the journal, so that a replay of the journal
 //! reads each delivery as it was read the first time.
 
-use super::drain_name::DrainName;
 use crate::reading::Reading;
+use crate::serve::drain_name::DrainName;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Limits;
 use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};

@@ -3,7 +3,7 @@
 use super::connections::Peer;
 use super::paced::{self, Paced};
 use super::{Intake, Stream, syslog};
-use crate::serve::config::HEAD_LIMIT;
+use crate::serve::limits::HEAD_LIMIT;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;

@@ -6,14 +6,12 @@
 use super::connections::Peer;
 use super::credentials::called;
 use super::parameters::Parameters;
-use super::{Intake, answer, body};
-use crate::serve::answers::Answers;
+use super::{Intake, body};
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Body, DeliveryKey, Record};
 use crate::serve::journal::{self, Answer, Message};
-use crate::serve::page;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,30 +29,24 @@ use tokio::time::{Instant, timeout_at};
 /// When a sender that was told 503 may come again.
 const RETRY_AFTER_SECONDS: u16 = 1;
 
-type Shared = (Arc<Intake>, Arc<Answers>);
-
-pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>) -> Router {
-    Router::new()
-        .route("/logs", post(logs))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(numbers))
-        .route("/", get(status))
-        .fallback(other)
-        .method_not_allowed_fallback(other)
-        .with_state((intake, answers))
+/// The paths of senders and supervisors.
+pub(crate) fn router() -> Router<Arc<Intake>> {
+    Router::new().route("/logs", post(logs)).route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready))
 }
 
 /// What is at no path of ours. A drain's URL with a slash too many is a drain's URL; any other delivery is dropped by
 /// Logplex, so that somebody should hear of it.
-async fn other(State(shared): State<Shared>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
+pub(crate) async fn other(
+    State(intake): State<Arc<Intake>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    request: Request,
+) -> Response {
     let is_delivery = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
     let path = request.uri().path();
     let is_logs = path.trim_matches('/') == "logs";
     if is_logs && request.method() == Method::POST {
-        return logs(State(shared), Extension(peer), request).await;
+        return logs(State(intake), Extension(peer), request).await;
     }
-    let (intake, _) = shared;
     if is_delivery {
         intake.counters.refuse(Refused::OtherPath);
         intake.other_path.add(Some(peer.address), None);
@@ -70,45 +62,8 @@ async fn other(State(shared): State<Shared>, Extension(peer): Extension<Arc<Peer
     }
 }
 
-async fn status(
-    State((intake, answers)): State<Shared>,
-    Extension(peer): Extension<Arc<Peer>>,
-    query: RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(why) = may_read(&intake, &peer, &headers).await {
-        return refusal(why);
-    }
-    let kind = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, page::POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    match answers.page(&intake, query.0.unwrap_or_default()).await {
-        Some(page) => (kind, answer::in_pieces(page)).into_response(),
-        None => unavailable("others are being answered: come again\n"),
-    }
-}
-
-async fn numbers(
-    State((intake, answers)): State<Shared>,
-    Extension(peer): Extension<Arc<Peer>>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(why) = may_read(&intake, &peer, &headers).await {
-        return refusal(why);
-    }
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    match answers.metrics(&intake).await {
-        Some(text) => (kind, answer::in_pieces(text)).into_response(),
-        None => unavailable("others are being answered: come again\n"),
-    }
-}
-
 /// Whether the page and `/metrics` may be shown.
-async fn may_read(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Refused> {
+pub(crate) async fn may_read(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Refused> {
     let access = intake.access();
     // A page elsewhere can have its name lead here, and read what the browser's owner may read.
     if peer.is_local && access.is_readable() && !is_loopback(headers.get(header::HOST)) {
@@ -180,7 +135,7 @@ fn is_from_browser(headers: &HeaderMap) -> bool {
         || (is(b"application/x-www-form-urlencoded") && !is_tool)
 }
 
-async fn ready(State((intake, _)): State<Shared>) -> Response {
+async fn ready(State(intake): State<Arc<Intake>>) -> Response {
     if intake.is_ready() {
         "ready\n".into_response()
     } else if let Some(trouble) = intake.progress.trouble() {
@@ -191,7 +146,7 @@ async fn ready(State((intake, _)): State<Shared>) -> Response {
     }
 }
 
-async fn logs(State((intake, _)): State<Shared>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
+async fn logs(State(intake): State<Arc<Intake>>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
     let began = Instant::now();
     let deadline = began + intake.limits.answer_within;
     let has_body = !request.body().is_end_stream();
@@ -305,7 +260,7 @@ fn key_of(drain: &str, delivery: &Delivery<'_>, body: &Body) -> DeliveryKey {
     DeliveryKey(key)
 }
 
-fn refusal(why: Refused) -> Response {
+pub(crate) fn refusal(why: Refused) -> Response {
     match why {
         Refused::Credentials => {
             let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"logdrain\""))];
@@ -342,7 +297,7 @@ fn close() -> [(header::HeaderName, HeaderValue); 1] {
     [(header::CONNECTION, HeaderValue::from_static("close"))]
 }
 
-fn unavailable(why: &'static str) -> Response {
+pub(crate) fn unavailable(why: &'static str) -> Response {
     let again = [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))];
     (StatusCode::SERVICE_UNAVAILABLE, again, why).into_response()
 }

@@ -1,6 +1,6 @@
 //! Why the journal cannot be written or read.
 
-use super::store::SCHEMA;
+use super::schema::SCHEMA;
 use std::path::PathBuf;
 
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {

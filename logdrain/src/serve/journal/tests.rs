@@ -1,14 +1,14 @@
 //! Writer, journal and pipelines with clocks that a test sets: what comes out of a clock that jumps.
 
 use super::*;
-use crate::serve::board::Board;
 use crate::serve::clock::{Clocks, Reading};
-use crate::serve::consumer::Consumer;
+use crate::serve::counting::Consumer;
+use crate::serve::counting::Pipelines;
+use crate::serve::counting::board::Board;
+use crate::serve::counting::snapshot;
 use crate::serve::event::Body;
-use crate::serve::pipeline::Pipelines;
+use crate::serve::outlets::{Row, RowSink, Stopped};
 use crate::serve::settings::DrainLimits;
-use crate::serve::sinks::{Row, RowSink, Stopped};
-use crate::serve::snapshot;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;

@@ -6,11 +6,11 @@
 //! Whoever waits while `/metrics` is built gets what is built next, together with all others who wait. Building takes no
 //! more than a part of one core's time.
 
-use super::board::Board;
-use super::config::MetricsLimits;
-use super::intake::Intake;
-use super::page::House;
-use super::{metrics, page};
+use crate::serve::counting::board::Board;
+use crate::serve::intake::Intake;
+use crate::serve::limits::MetricsLimits;
+use crate::serve::web::page::House;
+use crate::serve::web::{metrics, page};
 use hyper::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -99,7 +99,7 @@ fn share_of(bodies: usize) -> usize {
 /// The most bytes that all texts take at a time, where bodies may take so many.
 pub(crate) fn most(limits: MetricsLimits, bodies: usize) -> usize {
     let share = share_of(bodies);
-    AT_A_TIME * (limits.bytes.min(share) + PAGE.min(share)).next_multiple_of(super::intake::UNIT)
+    AT_A_TIME * (limits.bytes.min(share) + PAGE.min(share)).next_multiple_of(crate::serve::intake::UNIT)
 }
 
 impl Builder {
@@ -135,7 +135,7 @@ impl Builder {
                 let mut text = work(&intake).into_bytes();
                 text.shrink_to_fit();
                 // What it did not become is given back.
-                let unused = limit.saturating_sub(text.len()) / super::intake::UNIT;
+                let unused = limit.saturating_sub(text.len()) / crate::serve::intake::UNIT;
                 drop(memory.split(unused));
                 Bytes::from_owner(Held { text, _memory: Some(memory), _place: place })
             });

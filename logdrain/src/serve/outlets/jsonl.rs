@@ -285,7 +285,7 @@ mod tests {
     use heroku_metrics::{Pipeline, PipelineConfig};
 
     fn points() -> Vec<DataPointBuf> {
-        crate::serve::sinks::tests::points(&["measure#q=200ms tag#a=\"x\"", "measure#q=300ms tag#a=y", "count#n=1"])
+        crate::serve::outlets::tests::points(&["measure#q=200ms tag#a=\"x\"", "measure#q=300ms tag#a=y", "count#n=1"])
     }
 
     fn open(path: &std::path::Path) -> JsonLines {

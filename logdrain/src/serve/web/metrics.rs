@@ -7,10 +7,10 @@
 //! The text has a most length. What does not fit is left out and counted in `logdrain_metrics_left_out`; each drain has
 //! its share of what is there for rows, and its rows with most values come first.
 
-use super::board::{Drain, Shown, Window};
-use super::counters::{Counters, Durations};
-use super::drain_name::DrainName;
-use super::intake::Intake;
+use crate::serve::counters::{Counters, Durations};
+use crate::serve::counting::board::{Drain, Shown, Window};
+use crate::serve::drain_name::DrainName;
+use crate::serve::intake::Intake;
 use heroku_metrics::model::{DataPoint, Percentile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -332,7 +332,7 @@ impl std::fmt::Display for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::sinks::tests::points;
+    use crate::serve::outlets::tests::points;
     use std::sync::Arc;
 
     fn window(lines: &[&str]) -> Window {

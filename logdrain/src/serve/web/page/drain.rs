@@ -2,7 +2,7 @@
 
 use super::{Text, View, health};
 use crate::number;
-use crate::serve::board::{Drain, HISTORY, Line, Stream};
+use crate::serve::counting::board::{Drain, HISTORY, Line, Stream};
 use std::fmt::{self, Display, Write as _};
 
 /// Rows of the last window that are listed.

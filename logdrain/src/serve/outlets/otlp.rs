@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn rows_become_what_they_are() {
         let lines = ["measure#q=200ms tag#a=x", "measure#q=300ms tag#a=x", "count#n=2", "sample#s=7MB"];
-        let points = crate::serve::sinks::tests::points(&lines);
+        let points = crate::serve::outlets::tests::points(&lines);
         let (mut sink, mut waiting) = Otlp::new(Arc::default());
         for point in &points {
             sink.write(&Row { drain: "shop/d.1", point: &point.as_point() }).unwrap();
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn rows_that_wait_for_a_collector_are_bounded_in_bytes_and_the_others_are_counted() {
         let tags: String = (0..40).map(|n| format!(" tag#{}{n}={}", "k".repeat(50), "v".repeat(200))).collect();
-        let points = crate::serve::sinks::tests::points(&[&format!("measure#q=200ms{tags}")]);
+        let points = crate::serve::outlets::tests::points(&[&format!("measure#q=200ms{tags}")]);
         let counters: Arc<Counters> = Arc::default();
         let (mut sink, mut waiting) = Otlp::new(counters.clone());
         for _ in 0..5_000 {

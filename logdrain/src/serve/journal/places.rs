@@ -6,8 +6,8 @@
 //! no window is ever counted by two pipelines. Where anyone may send, a drain gives way that has been silent for some
 //! windows. Each of that is an event of the journal, and the pipelines follow it.
 
-use super::drain_name::DrainName;
-use super::settings::Settings;
+use crate::serve::drain_name::DrainName;
+use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

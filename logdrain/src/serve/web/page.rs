@@ -10,11 +10,11 @@ mod health;
 
 pub(crate) use health::House;
 
-use super::board::{Drain, Shown};
-use super::drain_name::DrainName;
-use super::intake::Intake;
 use crate::escape::Escaped;
 use crate::number;
+use crate::serve::counting::board::{Drain, Shown};
+use crate::serve::drain_name::DrainName;
+use crate::serve::intake::Intake;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};

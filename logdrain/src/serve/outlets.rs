@@ -9,7 +9,7 @@ pub(crate) mod otlp;
 
 pub(crate) use jsonl::JsonLines;
 
-use super::drain_name::{DrainName, Shown};
+use crate::serve::drain_name::{DrainName, Shown};
 use heroku_metrics::model::DataPoint;
 use serde::Serialize;
 use sha2::{Digest, Sha256};

@@ -1,9 +1,9 @@
 //! Tells when most of what a drain sends is too old to be counted. Such a drain is answered with 204 and gives no rows, and
 //! whoever tries the server with a recording would look for them in vain.
 
-use super::drain_name::DrainName;
-use super::pipeline::Pipelines;
 use crate::escape::Escaped;
+use crate::serve::counting::pipelines::Pipelines;
+use crate::serve::drain_name::DrainName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! What there is to see from outside: the books of each drain, its quota, its last closed minutes. The thread of the
 //! pipelines puts it up; `/metrics` and the page read it, and neither waits for the other for long.
 
-use super::pipeline::Pipelines;
-use super::settings::Settings;
-use super::sinks::{Row, RowSink, Stopped};
+use crate::serve::counting::pipelines::Pipelines;
+use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::settings::Settings;
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::Standing;
 use heroku_metrics::model::{DataPoint, DataPointBuf, Timestamp};

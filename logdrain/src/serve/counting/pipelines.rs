@@ -7,10 +7,10 @@
 //! them as before; what comes goes to another pipeline. When the old length comes back before that, so does the old
 //! pipeline: no window is ever counted by two, and no id stands for two rows.
 
-use super::drain_name::DrainName;
-use super::event::{Event, Record};
-use super::settings::Settings;
-use super::sinks::{Row, RowSink, Stopped};
+use crate::serve::drain_name::DrainName;
+use crate::serve::event::{Event, Record};
+use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::settings::Settings;
 use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::Delivery;
@@ -275,8 +275,8 @@ impl<R: RowSink> heroku_metrics::model::Sink for OfDrain<'_, R> {
 mod tests {
     use super::*;
     use crate::serve::event::Body;
+    use crate::serve::outlets::RowId;
     use crate::serve::settings::{DrainLimits, DrainSettings};
-    use crate::serve::sinks::RowId;
 
     /// Rows by id, with their numbers. The same id twice must be the same row.
     #[derive(Default)]

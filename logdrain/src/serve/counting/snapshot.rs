@@ -10,8 +10,8 @@
 //! A file is written beside, synced and then renamed; the last two are kept. When the newer is damaged, the older and
 //! the journal behind it give the same state.
 
-use super::journal::LAST_NUMBER;
-use super::pipeline::Pipelines;
+use crate::serve::counting::pipelines::Pipelines;
+use crate::serve::journal::LAST_NUMBER;
 use heroku_metrics::model::Timestamp;
 use std::fmt;
 use std::fs::{self, File};

@@ -3,14 +3,14 @@
 //! Entries come from the writer as they are committed. Whatever did not come that way, after a start or while rows could
 //! not go out, is read from the disk; to the pipelines it is all the same.
 
-use super::board::Board;
-use super::counters::Counters;
-use super::event::{Entry, Event};
-use super::journal::{Doubts, JournalReader, Progress, Step, StoreError};
-use super::lateness::Lateness;
-use super::pipeline::Pipelines;
-use super::sinks::{Row, RowSink, Stopped};
-use super::snapshot;
+use crate::serve::counters::Counters;
+use crate::serve::counting::board::Board;
+use crate::serve::counting::lateness::Lateness;
+use crate::serve::counting::pipelines::Pipelines;
+use crate::serve::counting::snapshot;
+use crate::serve::event::{Entry, Event};
+use crate::serve::journal::{Doubts, JournalReader, Progress, Step, StoreError};
+use crate::serve::outlets::{Row, RowSink, Stopped};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,7 +156,7 @@ impl<R: RowSink> Consumer<R> {
     fn give_up(&self, why: &dyn std::fmt::Display) -> Stopped {
         tracing::error!(%why, "the journal cannot be read on");
         if let Some(dir) = self.snapshots.parent() {
-            let _ = std::fs::write(super::journal::marker(dir), format!("{why}\n"));
+            let _ = std::fs::write(crate::serve::journal::marker(dir), format!("{why}\n"));
         }
         Stopped
     }
@@ -230,7 +230,7 @@ impl<R: RowSink> Consumer<R> {
             Ok(needed) => {
                 self.progress.behind.store(needed, Ordering::Release);
                 self.progress.snapshots_failing.store(0, Ordering::Release);
-                let now = u64::try_from(super::journal::now().unix_seconds()).unwrap_or(0);
+                let now = u64::try_from(crate::serve::journal::now().unix_seconds()).unwrap_or(0);
                 self.counters.snapshot_at.store(now, Ordering::Relaxed);
             }
             Err(error) => {

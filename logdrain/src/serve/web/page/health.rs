@@ -2,7 +2,7 @@
 
 use super::Text;
 use crate::number;
-use crate::serve::board::{Drain, Shown};
+use crate::serve::counting::board::{Drain, Shown};
 use crate::serve::intake::Intake;
 use crate::serve::journal;
 use heroku_metrics::model::Timestamp;

@@ -1,0 +1,36 @@
+//! What the server may take. The configuration says it, intake and the web keep to it.
+
+use std::time::Duration;
+
+/// The most bytes of a request's head.
+pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
+
+/// How much `/metrics` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MetricsLimits {
+    /// Whether the rows of the last windows are in it.
+    pub(crate) rows: bool,
+    /// The most bytes of the text.
+    pub(crate) bytes: usize,
+}
+
+/// What intake may take: of memory, of connections, of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct IntakeLimits {
+    /// The longest body, as it comes and after gzip.
+    pub(crate) body: usize,
+    /// All bodies that are in memory at a time, on their way in or to the pipelines, and parts of syslog frames.
+    pub(crate) bodies: usize,
+    /// The part of it that is for syslog frames of which the end has not come.
+    pub(crate) frames: usize,
+    /// The texts of `/metrics` and the page.
+    pub(crate) answers: usize,
+    pub(crate) connections: usize,
+    pub(crate) drains: usize,
+    /// What each drain's pipeline may take.
+    pub(crate) drain: usize,
+    /// From the head of a request to its answer. Logplex waits for five seconds.
+    pub(crate) answer_within: Duration,
+    /// A connection without a request is closed after this; Logplex keeps one for 144 to 159 seconds.
+    pub(crate) idle: Duration,
+}
