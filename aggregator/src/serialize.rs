@@ -50,8 +50,8 @@ impl<'de> Deserialize<'de> for StreamQuota {
             Rule::Streams => Self::streams(quota.limit),
             Rule::TagSets => Self::tag_sets(quota.limit),
         };
-        let exempt = quota.exempt.into_iter().fold(empty, Self::exempt);
-        Ok(quota.overflow_streams.into_iter().fold(exempt, Self::overflow_streams))
+        let exempt = quota.exempt.into_iter().fold(empty, Self::with_exempt);
+        Ok(quota.overflow_streams.into_iter().fold(exempt, Self::with_overflow_streams))
     }
 }
 
