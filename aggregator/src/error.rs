@@ -55,9 +55,7 @@ impl fmt::Display for ConfigError {
         f.write_str(match self.kind {
             ConfigErrorKind::WindowLength => "window length does not divide a day into whole microseconds",
             ConfigErrorKind::NoStreams => "max_streams is zero",
-            ConfigErrorKind::Families => {
-                "a family has no metric, more than 16, or one that stands in another place too"
-            }
+            ConfigErrorKind::Families => "a family has no metric, more than 16, or one that stands twice",
         })
     }
 }
@@ -73,10 +71,7 @@ mod tests {
         for (kind, text) in [
             (ConfigErrorKind::WindowLength, "window length does not divide a day into whole microseconds"),
             (ConfigErrorKind::NoStreams, "max_streams is zero"),
-            (
-                ConfigErrorKind::Families,
-                "a family has no metric, more than 16, or one that stands in another place too",
-            ),
+            (ConfigErrorKind::Families, "a family has no metric, more than 16, or one that stands twice"),
         ] {
             assert_eq!(ConfigError::new(kind).to_string(), text);
         }

@@ -153,6 +153,7 @@ fn aggregator_rows() -> Vec<Row> {
             "configuration: 1, 5, 10, 60 seconds or the like",
         ),
         (AggregatorConfig::new().with_max_streams(0), "configuration: allow some"),
+        (AggregatorConfig::new().with_family(&[]), "configuration: 1 to 16 metrics a family, each in one of them"),
     ] {
         let error = Aggregator::new(config).unwrap_err();
         rows.push(row("minute_aggregator::ConfigError", error.kind(), error, advice));
