@@ -33,7 +33,7 @@ impl<'a> Unit<'a> {
         Self(text)
     }
 
-    /// The text of the unit, empty when there is none.
+    /// The text of the unit; empty for a plain number.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0

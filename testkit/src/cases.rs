@@ -63,7 +63,7 @@ pub fn corpus() -> Option<PathBuf> {
 /// All cases of `testdata/<area>.toml`.
 ///
 /// # Panics
-/// When the file is missing or not of the form, a name repeats, or there are no cases: a test without cases is none.
+/// When the file is missing or malformed, a name repeats, or there are no cases: a test without cases tests nothing.
 pub fn cases(area: &str) -> Vec<Case> {
     let path = testdata().join(format!("{area}.toml"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

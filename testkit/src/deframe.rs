@@ -3,30 +3,30 @@
 //! One position is looked at after the other, everything is copied, and each rule stands once, in the order in which
 //! it is told. It costs up to the square of the body and depends on nothing of the family.
 
-/// What there is in a body, one after the other.
+/// The pieces of a body, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::exhaustive_enums)] // a test should match all of it
 pub enum Item {
-    /// A frame: MSG-LEN, SP and as many octets as it declares.
+    /// A frame: MSG-LEN, SP and as many bytes as it declares.
     Frame {
-        /// Of MSG-LEN's first digit.
+        /// The offset of MSG-LEN's first digit.
         offset: u64,
-        /// The octets of all three.
+        /// The bytes of all three.
         wire_len: u64,
-        /// The declared octets; of a repaired frame, its line.
+        /// The declared bytes; of a repaired frame, its line.
         bytes: Vec<u8>,
         /// Whether the length was off, and the frame read to the end of its line instead.
         repaired: bool,
     },
-    /// Octets that are no frame.
+    /// Bytes that are no frame.
     Error {
         /// `bad_length`, `too_long`, `truncated` or `length_off`.
         kind: &'static str,
-        /// The first octet that is no frame's.
+        /// The offset of the first byte that is no frame's.
         start: u64,
-        /// The octet that is wrong.
+        /// The offset of the byte that is wrong.
         offset: u64,
-        /// How many octets are passed over, from `start` on.
+        /// How many bytes are passed over, from `start` on.
         skipped: u64,
     },
 }
@@ -37,9 +37,9 @@ pub enum Item {
 pub struct Walk {
     /// Frames and errors in order.
     pub items: Vec<Item>,
-    /// The octets of LF and CRLF outside of frames.
+    /// The bytes of LF and CRLF outside of frames.
     pub separators: u64,
-    /// The octets passed over because of errors.
+    /// The bytes passed over because of errors.
     pub skipped: u64,
 }
 
@@ -71,7 +71,7 @@ pub fn walk(body: &[u8], rules: Rules) -> Walk {
             at += 2;
             continue;
         }
-        // What is wrong, which octet, and from where on a next frame is looked for.
+        // What is wrong, at which byte, and where the search for the next frame begins.
         let (kind, wrong, search_from) = match length(rest) {
             Err(wrong) => ("bad_length", wrong, 1),
             Ok((declared, digits)) => {
@@ -133,7 +133,7 @@ pub fn walk(body: &[u8], rules: Rules) -> Walk {
     walk
 }
 
-/// The number at the start of `text` and its digits; or the octet that is wrong with it.
+/// The number at the start of `text` and how many digits it has; or the byte that is wrong with it.
 fn length(text: &[u8]) -> Result<(u64, usize), usize> {
     let mut digits = String::new();
     for (at, byte) in text.iter().enumerate() {
@@ -236,7 +236,7 @@ fn ends(body: &[u8], at: usize, max_frame: Option<u64>) -> bool {
     }
 }
 
-/// The ends of the frames at `at`, with less and less digits of the length.
+/// The ends of the frames at `at`, with fewer and fewer digits of the length.
 fn shorter(body: &[u8], at: usize, max_frame: u64) -> impl Iterator<Item = usize> {
     let digits = body[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     (1..digits).filter_map(move |without| match head(body, at + without) {
@@ -286,7 +286,7 @@ fn line_of(body: &[u8], at: usize, max_frame: u64) -> Option<usize> {
             let end = start + line + 1;
             let closed = end == body.len()
                 || is_line_end(&body[end..])
-                || is_place(&body[end..])
+                || is_head(&body[end..])
                 || matches!(head(body, end), Head::CutOff(_));
             closed.then_some(end)
         }
@@ -300,13 +300,13 @@ fn line_of(body: &[u8], at: usize, max_frame: u64) -> Option<usize> {
     (!other).then_some(end)
 }
 
-/// The octets of PRI VERSION SP at the start of a message.
+/// How many bytes PRI VERSION SP take at the start of a message.
 fn mark(message: &[u8]) -> Option<usize> {
     let text: Vec<u8> = [b"1 ", message].concat();
-    is_place(&text).then(|| message.iter().position(|byte| *byte == b' ').expect("VERSION ends in SP") + 1)
+    is_head(&text).then(|| message.iter().position(|byte| *byte == b' ').expect("VERSION ends in SP") + 1)
 }
 
-/// Whether `message` is the front of a PRI VERSION SP, and ends before it does.
+/// Whether `message` is the beginning of a PRI VERSION SP that is cut off.
 fn is_cut_mark(message: &[u8]) -> bool {
     let (pri, version) = match message.iter().position(|byte| *byte == b'>') {
         Some(at) => (&message[..at], &message[at + 1..]),
@@ -321,23 +321,24 @@ fn is_cut_mark(message: &[u8]) -> bool {
     digits(value) && number <= 191 && (!closed || !value.is_empty()) && digits(version) && !version.starts_with(b"0")
 }
 
-/// Whether reading goes on at `at`: a place, whose declared length ends at the end or at a place.
+/// Whether reading goes on at `at`: a frame may begin there, and its declared length ends at the end of the body or where
+/// another one may begin.
 fn is_next_frame(body: &[u8], at: usize, max_frame: u64) -> bool {
-    if !is_place(&body[at..]) {
+    if !is_head(&body[at..]) {
         return false;
     }
-    let (declared, digits) = length(&body[at..]).expect("a place begins with a length");
+    let (declared, digits) = length(&body[at..]).expect("a head begins with a length");
     let end = (at + digits + 1) as u64 + declared;
     if declared > max_frame || end > body.len() as u64 {
         return false;
     }
     let behind = &body[end as usize..];
     let behind = behind.strip_prefix(b"\r\n").or(behind.strip_prefix(b"\n")).unwrap_or(behind);
-    (behind.is_empty() || is_place(behind)) && !is_merged(body, at, max_frame)
+    (behind.is_empty() || is_head(behind)) && !is_merged(body, at, max_frame)
 }
 
 /// Whether MSG-LEN SP "<" PRIVAL ">" VERSION SP stands at the start of `text`.
-fn is_place(text: &[u8]) -> bool {
+fn is_head(text: &[u8]) -> bool {
     let Ok((_, digits)) = length(text) else { return false };
     let header: String = text[digits + 1..].iter().take(12).map(|byte| char::from(*byte)).collect();
     let Some((pri, rest)) = header.strip_prefix('<').and_then(|rest| rest.split_once('>')) else { return false };

@@ -29,7 +29,7 @@ pub fn logplex() -> Vec<u8> {
 /// The same lines as `heroku logs` prints them, one line of text each.
 ///
 /// Left out is what that text cannot carry: messages with a line feed inside and messages that are not UTF-8. PRI,
-/// HOSTNAME and structured data have no place in it either. [`logplex_of_rendered`] is the body of the lines that are in.
+/// HOSTNAME and structured data are not in it either. [`logplex_of_rendered`] is the body of the lines that are in.
 #[must_use]
 pub fn rendered() -> Vec<u8> {
     let mut text = Vec::new();

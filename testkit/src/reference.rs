@@ -204,7 +204,7 @@ impl Reference {
         self.places.retain(|_, place| number.saturating_sub(place.last) <= idle_after);
     }
 
-    /// The stream that an observation goes to, and whether that is the overflow stream; `None` when there is none.
+    /// The stream that an observation goes to, and whether that is the overflow stream; `None` if it gets neither.
     fn admit(&mut self, key: &Key) -> Option<(Key, bool)> {
         if self.places.contains_key(key) {
             return Some((key.clone(), false));
@@ -240,7 +240,7 @@ impl Reference {
         key.kind == Kind::Measure && !self.rules.without_percentiles.contains(&key.name)
     }
 
-    /// Another quota from here on. Places that were given stay given, and count by the new rule.
+    /// Sets another quota from here on. Places that were given stay given, and count by the new rule.
     pub fn set_quota(&mut self, quota: Option<Quota>) {
         self.rules.quota = quota;
         let costs: Vec<u64> = self.places.keys().map(|key| self.cost(key)).collect();
@@ -303,7 +303,7 @@ fn row(window: i64, key: &Key, revision: u32, values: &[(f64, i64, u64)], percen
     Row { revision, ..Row::of(window, key, values, last, percentiles) }
 }
 
-/// Up to so many values a percentile is an observed value.
+/// The most values of which a percentile is an observed one.
 const OBSERVED: u64 = 64;
 
 const MILLES: [u64; 4] = [500, 950, 990, 999];

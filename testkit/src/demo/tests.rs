@@ -1,6 +1,6 @@
 use super::*;
 
-/// Counts octets and nothing else: MSG-LEN SP, then that many.
+/// Counts bytes and nothing else: MSG-LEN SP, then that many.
 fn frames(mut body: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while !body.is_empty() {
@@ -107,7 +107,7 @@ fn every_kind_of_line_is_there() {
     ] {
         assert!(contains(&body, part), "{part}");
     }
-    assert!(body.windows(2).any(|pair| pair == b"\xe9 "), "octets that are not UTF-8");
+    assert!(body.windows(2).any(|pair| pair == b"\xe9 "), "bytes that are not UTF-8");
     assert!(contains(&body, " web.1 - \n"), "an empty message over HTTPS");
     assert!(contains(&body, " web.1 - - \n"), "an empty message over syslog");
     let glued = body.windows(4).any(|four| four[0] == b'.' && four[1..].iter().all(u8::is_ascii_digit));
