@@ -1,8 +1,7 @@
 //! Plans: what an account may have, as data. Products change without code.
 
-use crate::{Families, Pipeline, PipelineConfig};
-use heroku_syslog::Delivery;
-use minute_aggregator::{ConfigError, CountingRule, StreamQuota};
+use crate::native::families::Families;
+use minute_aggregator::{CountingRule, StreamQuota};
 use std::fmt;
 use std::time::Duration;
 
@@ -252,40 +251,6 @@ impl Plan {
         let custom =
             if self.collects.as_ref().is_none_or(|prefixes| prefixes.iter().any(is_custom)) { custom } else { 0 };
         Estimate { dynos, per_dyno, per_app, custom, limit: self.streams }
-    }
-}
-
-impl Plan {
-    /// Runs recorded deliveries as this plan would have them: what would find no place, what would not be collected.
-    ///
-    /// All of the input counts as one stretch of time: no stream gives its place up. The answer is a pipeline;
-    /// [`Pipeline::explain`] lists the streams, [`Pipeline::ledger`] the sums.
-    ///
-    /// # Errors
-    /// A [`ConfigError`] when `config` contradicts itself.
-    ///
-    /// ```
-    /// use heroku_metrics::aggregator::Standing;
-    /// use heroku_metrics::{PipelineConfig, Plan, syslog::Delivery};
-    ///
-    /// let line = "<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 count#b=1 measure#c=2ms";
-    /// let body = format!("{} {line}", line.len());
-    /// let pipeline = Plan::new("two").with_streams(2).would_drop(PipelineConfig::new(), [Delivery::new(body.as_bytes())])?;
-    /// let dropped: Vec<_> =
-    ///     pipeline.explain().iter().filter(|row| row.standing() == Standing::Folded).map(|row| row.name().to_owned()).collect();
-    /// assert_eq!(dropped, ["c"]);
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
-    pub fn would_drop<'a>(
-        &self,
-        config: PipelineConfig,
-        recorded: impl IntoIterator<Item = Delivery<'a>>,
-    ) -> Result<Pipeline, ConfigError> {
-        let mut pipeline = Pipeline::new(config.with_plan(self.clone()))?;
-        for delivery in recorded {
-            pipeline.ingest(&delivery);
-        }
-        Ok(pipeline)
     }
 }
 

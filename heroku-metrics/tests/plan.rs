@@ -84,8 +84,8 @@ fn first_come_first_served_in_the_order_of_the_input() {
         format!("{} {line}", line.len())
     };
     let body: String = ["c", "a", "b", "c", "d"].map(line).concat();
-    let pipeline =
-        Plan::new("two").with_streams(2).would_drop(PipelineConfig::new(), [Delivery::new(body.as_bytes())]).unwrap();
+    let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(Plan::new("two").with_streams(2))).unwrap();
+    pipeline.ingest(&Delivery::new(body.as_bytes()));
     let standing: Vec<_> = pipeline
         .explain()
         .iter()

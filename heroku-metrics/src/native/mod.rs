@@ -4,13 +4,14 @@
 //! ([`markdown`]), and tests walk them.
 
 mod errors;
-mod families;
+pub(crate) mod families;
 mod life;
 mod pgbouncer;
 mod postgres;
 mod redis;
 mod router;
 mod runtime;
+pub(crate) mod set;
 
 use metric_model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
 use std::fmt::Write as _;
@@ -159,7 +160,7 @@ impl Native {
         self.percentiles
     }
 
-    /// Whether only [`NativeSet::Extended`] has it.
+    /// Whether only [`NativeSet::Extended`](crate::NativeSet::Extended) has it.
     ///
     /// ```
     /// # use heroku_metrics::native;
@@ -179,28 +180,6 @@ impl Native {
     #[must_use]
     pub const fn is_opt_in(&self) -> bool {
         self.opt_in
-    }
-}
-
-/// Which native metrics are collected, besides the [`Families`] that a host asks for.
-///
-/// ```
-/// use heroku_metrics::NativeSet;
-/// assert_eq!(NativeSet::default(), NativeSet::Standard);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum NativeSet {
-    /// What the add-on's page lists: router, Postgres, dyno, errors.
-    #[default]
-    Standard,
-    /// Besides those Redis, PgBouncer and the further Postgres fields.
-    Extended,
-}
-
-impl NativeSet {
-    pub(crate) fn holds(self, metric: &Native) -> bool {
-        self == Self::Extended || !metric.extended
     }
 }
 
@@ -283,8 +262,6 @@ impl Family {
         self.metrics.iter().enumerate().find(|(_, metric)| is_it(metric))
     }
 }
-
-pub use families::Families;
 
 pub(crate) use errors::{HTTP, LOGGING, RUNTIME_ERRORS};
 pub(crate) use life::{DYNO_CODES, EXITS, PROCESS, RELEASES, SHARE, STATE_CHANGES};
