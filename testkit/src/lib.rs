@@ -1,10 +1,12 @@
-//! What the tests of the family share: the loader of `testdata/` cases, generators of input, and slow oracles.
+//! What the tests of the family share: the loader of `testdata/` cases, generators of input, slow oracles, and a
+//! runner of programs.
 //!
 //! It depends on no crate of the family, so that an oracle cannot lean on what it judges.
 
 mod cases;
 pub mod deframe;
 pub mod demo;
+pub mod program;
 pub mod random;
 pub mod reference;
 pub mod traffic;

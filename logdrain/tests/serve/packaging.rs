@@ -1,16 +1,12 @@
 //! The systemd unit, the image, and what they rely on.
 #![cfg(unix)]
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{PATIENCE, Server, scratch};
+use crate::harness::{self, PATIENCE, Server, scratch};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 
-const UNIT: &str = include_str!("../../deploy/logdrain.service");
-const DOCKERFILE: &str = include_str!("../../Dockerfile");
+const UNIT: &str = include_str!("../../../deploy/logdrain.service");
+const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 
 /// The values of a setting in a section of the unit.
 fn setting<'a>(section: &str, key: &str) -> Vec<&'a str> {

@@ -1,12 +1,10 @@
 //! The other ways in: TLS, syslog over TCP; and a configuration that changes while the server runs.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{
+    self, Server, body, now_micros, request, scratch, time_of, truth, wait_for_rows, wait_until, written,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Server, body, now_micros, request, scratch, time_of, truth, wait_for_rows, wait_until, written};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -200,7 +198,7 @@ fn a_collector_gets_rows_when_it_can_take_them() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_server_whose_rows_nobody_reads_ends_within_seconds_and_loses_none() {
-    use harness::Delivery;
+    use crate::harness::Delivery;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
     let dir = scratch("unread");

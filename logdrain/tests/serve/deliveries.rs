@@ -1,10 +1,8 @@
 //! `logdrain serve` as its senders and its operator meet it.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Server, body, raw, request, scratch, shown, truth, wait_for_rows, wait_until, written};
+use crate::harness::{
+    self, Delivery, Server, body, raw, request, scratch, shown, truth, wait_for_rows, wait_until, written,
+};
 use std::io::Write as _;
 
 fn delivery(id: &str, token: &str, body: Vec<u8>) -> Delivery {

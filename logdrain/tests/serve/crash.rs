@@ -1,12 +1,8 @@
 //! The promise, put to the test: killed at any moment and sent everything again, the minutes come out right.
 //!
-//! `LOGDRAIN_KILLS=200 cargo test --release -p logdrain --test serve_crash` is the long form.
+//! `LOGDRAIN_KILLS=200 cargo test --release -p logdrain --test serve crash::` is the long form.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Server, body, now_micros, rows_of, scratch, time_of, truth, wait_for_rows};
+use crate::harness::{self, Delivery, Server, body, now_micros, rows_of, scratch, time_of, truth, wait_for_rows};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};

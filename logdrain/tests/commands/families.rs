@@ -1,7 +1,5 @@
 //! What is collected on request, as its users ask for it on the command line.
 
-mod program;
-
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -19,11 +17,11 @@ const TEXT: &str = "\
 
 /// The sums of all rows by metric and tags, and the frames of the books.
 fn replay(arguments: &[&str]) -> (BTreeMap<String, f64>, Value) {
-    let output = program::logdrain(
+    let output = crate::logdrain(
         &[&["replay", "--ledger", "json", "--format", "jsonl"], arguments, &["-"]].concat(),
         TEXT.as_bytes(),
     );
-    let errors = program::errors(&output);
+    let errors = testkit::program::errors(&output);
     assert!(output.status.success(), "{errors}");
     let books: Value = serde_json::from_str(errors.lines().last().unwrap()).unwrap();
     assert_eq!(books["balanced"], true);
@@ -73,8 +71,8 @@ fn custom_metrics_of_other_senders_are_read_where_asked() {
 
 #[test]
 fn a_family_that_there_is_not_is_refused_with_those_that_there_are() {
-    let output = program::logdrain(&["replay", "--families", "dyno.moods", "-"], TEXT.as_bytes());
-    let errors = program::errors(&output);
+    let output = crate::logdrain(&["replay", "--families", "dyno.moods", "-"], TEXT.as_bytes());
+    let errors = testkit::program::errors(&output);
     assert_eq!(output.status.code(), Some(2));
     assert!(errors.contains("expected a list of dyno.state, dyno.exit, release"), "{errors}");
 }

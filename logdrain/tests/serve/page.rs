@@ -1,12 +1,8 @@
 //! The status page in a real browser: what logs say is shown, and nothing of it runs.
 //!
-//! `LOGDRAIN_BROWSER=chromium cargo test -p logdrain --test serve_page` (any Chromium); without it there is nothing to run.
+//! `LOGDRAIN_BROWSER=chromium cargo test -p logdrain --test serve page::` (any Chromium); without it there is nothing to run.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Server, body, now_micros, scratch, time_of, wait_until};
+use crate::harness::{Delivery, Server, body, now_micros, scratch, time_of, wait_until};
 use std::process::Command;
 
 #[test]

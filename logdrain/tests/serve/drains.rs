@@ -1,12 +1,8 @@
 //! Places of drains: nobody takes another's, who is gone gives his back, and an operator lists and drops them.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{Delivery, Server, body, request, scratch, shown, truth, wait_for_rows, wait_until, written};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Delivery, Server, body, request, scratch, shown, truth, wait_for_rows, wait_until, written};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;

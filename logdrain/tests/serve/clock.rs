@@ -1,11 +1,7 @@
 //! A clock that jumps, put to the whole server; and stores of earlier versions. The first needs `faketime` (a package of
 //! most distributions), which shifts the wall clock that the server reads and not its steady one.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Rows, Server, body, rows_of, scratch, truth, wait_for_rows, wait_until, written};
+use crate::harness::{Delivery, Rows, Server, body, rows_of, scratch, truth, wait_for_rows, wait_until, written};
 use std::path::Path;
 use std::process::Command;
 

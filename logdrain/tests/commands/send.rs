@@ -1,12 +1,7 @@
 //! `logdrain send` against the library: what it says is in its deliveries is what is found in them.
 
-/// The documented receiver, as it stands.
-#[path = "../../examples/src/bin/hyper_service.rs"]
-#[allow(dead_code, reason = "its main is not called here")]
-mod hyper_service;
-mod receiver;
-
-use receiver::{Receiver, Reply};
+use crate::receiver::{self, Receiver, Reply};
+use examples::hyper_service;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

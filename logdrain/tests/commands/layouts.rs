@@ -1,12 +1,11 @@
 //! What people have at hand: copies, exports, files of editors and shells, and texts that are no log of Heroku's. What can
 //! be read is read, and what cannot is named.
 
-mod program;
-
-use program::{errors, logdrain};
+use crate::logdrain;
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use testkit::program::errors;
 
 /// Name and sum of each row.
 fn sums(arguments: &[&str], input: &[u8]) -> Vec<(String, f64)> {

@@ -1,12 +1,8 @@
 //! Who takes places, memory and time from others, and does not get them.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{self, PATIENCE, Server, body, now_micros, raw, request, scratch, time_of, wait_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{PATIENCE, Server, body, now_micros, raw, request, scratch, time_of, wait_until};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

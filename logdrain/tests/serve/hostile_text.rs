@@ -1,13 +1,9 @@
 //! Text of lines that would harm whoever looks at it on a terminal.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-mod program;
-
-use program::{errors, logdrain};
+use crate::{harness, logdrain};
 use serde_json::Value;
 use std::process::Command;
+use testkit::program::errors;
 
 /// C1 controls, DEL, overrides of the direction, invisible characters, tag characters, and a pile of marks.
 const HOSTILE: &[char] = &[

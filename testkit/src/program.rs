@@ -1,11 +1,14 @@
-//! Runs the program once, with text on its standard input.
+//! Runs a program once, with text on its standard input.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 /// What it answers. The input is written beside it, and what it leaves unread is no error.
-pub(crate) fn logdrain(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+///
+/// # Panics
+/// When there is no such program.
+pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -20,6 +23,7 @@ pub(crate) fn logdrain(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
-pub(crate) fn errors(output: &Output) -> String {
+/// What it said on its standard error.
+pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

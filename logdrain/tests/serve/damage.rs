@@ -1,10 +1,6 @@
 //! Damage to a store on the disk: what can be read is counted, what cannot is said, and nothing goes on as if all were well.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Server, body, scratch, truth, wait_for_rows, wait_until};
+use crate::harness::{Delivery, Server, body, scratch, truth, wait_for_rows, wait_until};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};

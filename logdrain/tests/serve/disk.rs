@@ -1,11 +1,7 @@
 //! Disks that are full, read-only, damaged or cut off: nothing acknowledged is lost but what the damage hit, and the
 //! server says what is wrong and goes on.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, PATIENCE, Server, body, scratch, truth, wait_for_rows, wait_until};
+use crate::harness::{Delivery, PATIENCE, Server, body, scratch, truth, wait_for_rows, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,10 +1,6 @@
 //! What watchers are answered: bounded in bytes and time, whoever asks and whatever logs hold.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, Server, body, now_micros, scratch, shown, time_of, wait_until};
+use crate::harness::{Delivery, Server, body, now_micros, scratch, shown, time_of, wait_until};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,12 +1,8 @@
 //! Who is let in, and what is said of those who are not.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{Delivery, Server, body, raw, request, scratch, wait_until, written};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Delivery, Server, body, raw, request, scratch, wait_until, written};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,10 +1,6 @@
 //! A service whose secrets come from systemd, and one that is named by `localhost`.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code)]
-mod harness;
-
-use harness::{PATIENCE, scratch};
+use crate::harness::{PATIENCE, scratch};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;

@@ -1,12 +1,8 @@
 //! SIGHUP: what may change does, and a file that is empty, cut or dangerous changes nothing.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{Answer, Server, body, request, scratch, wait_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Answer, Server, body, request, scratch, wait_until};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,13 +1,12 @@
 //! The commands as their users meet them: what goes in, what comes out, and the exit status.
 
-mod program;
-
-use program::{errors, logdrain};
+use crate::logdrain;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use testkit::program::errors;
 
 fn rows(output: &Output) -> Vec<Value> {
     let text = std::str::from_utf8(&output.stdout).unwrap();

@@ -1,11 +1,7 @@
 //! What `--help` shows as examples is run as it stands there.
 #![cfg(unix)]
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{PATIENCE, Server, scratch, wait_until};
+use crate::harness::{self, PATIENCE, Server, scratch, wait_until};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -115,7 +111,7 @@ fn examples_of_serve_and_doctor_run() {
             .replace("/var/log/logdrain", ".")
             .replace("/etc/logdrain.toml", "logdrain.toml")
     };
-    std::fs::write(dir.join("logdrain.toml"), include_str!("../logdrain.toml")).unwrap();
+    std::fs::write(dir.join("logdrain.toml"), include_str!("../../logdrain.toml")).unwrap();
     let of_serve = examples(&["serve"]);
     let starts: Vec<_> = of_serve.iter().filter(|line| line.starts_with("logdrain serve")).collect();
     assert!(starts.len() >= 3);

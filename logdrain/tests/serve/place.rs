@@ -1,11 +1,7 @@
 //! The place of the store: a folder that goes away under the server, that cannot be, that others could read, that a second
 //! server wants, and that must not grow without end.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
-use harness::{Delivery, PATIENCE, Server, body, scratch, wait_until};
+use crate::harness::{Delivery, PATIENCE, Server, body, scratch, wait_until};
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;

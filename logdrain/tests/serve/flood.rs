@@ -1,15 +1,11 @@
 //! More than it can take, and people who try to get in: memory stays below its bound, healthy senders are answered, and
 //! nobody enters.
 //!
-//! `LOGDRAIN_FLOOD_SECONDS=60 cargo test --release -p logdrain --test serve_flood` is the long form.
+//! `LOGDRAIN_FLOOD_SECONDS=60 cargo test --release -p logdrain --test serve flood::` is the long form.
 
-#[path = "serve/harness.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod harness;
-
+use crate::harness::{self, Delivery, Server, now_micros, raw, request, scratch, time_of, wait_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Delivery, Server, now_micros, raw, request, scratch, time_of, wait_until};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,0 +1,3 @@
+//! What is more than one file of the examples.
+
+pub mod hyper_service;

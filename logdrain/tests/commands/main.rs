@@ -1,0 +1,15 @@
+//! The commands that read logs, and the one that sends them.
+
+mod command;
+mod families;
+mod follow;
+mod layouts;
+mod receiver;
+mod send;
+
+use std::process::Output;
+
+/// Runs the program once, with this on its standard input.
+fn logdrain(arguments: &[&str], input: &[u8]) -> Output {
+    testkit::program::run(env!("CARGO_BIN_EXE_logdrain"), arguments, input)
+}

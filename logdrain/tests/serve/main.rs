@@ -1,0 +1,28 @@
+//! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
+
+mod clock;
+mod crash;
+mod credentials;
+mod damage;
+mod deliveries;
+mod disk;
+mod drains;
+mod examples;
+mod flood;
+mod guard;
+mod harness;
+mod hostile_text;
+mod packaging;
+mod page;
+mod place;
+mod places;
+mod reload;
+mod watch;
+mod ways;
+
+use std::process::Output;
+
+/// Runs the program once, with this on its standard input.
+fn logdrain(arguments: &[&str], input: &[u8]) -> Output {
+    testkit::program::run(env!("CARGO_BIN_EXE_logdrain"), arguments, input)
+}
