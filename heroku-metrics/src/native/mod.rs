@@ -171,7 +171,7 @@ impl Native {
         self.extended
     }
 
-    /// Whether only a set of [`Families`] has it.
+    /// Whether only a set of [`Families`](crate::Families) has it.
     ///
     /// ```
     /// # use heroku_metrics::native;
