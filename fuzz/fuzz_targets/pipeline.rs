@@ -26,7 +26,7 @@ fn points(body: &[u8], config: ExtractorConfig) -> Vec<DataPointBuf> {
     let mut pipeline = Pipeline::new(config).expect("the defaults agree");
     let receipt = pipeline.ingest(&Delivery::new(body));
     assert!(receipt.balances(), "{receipt:?}");
-    assert_eq!(receipt.octets(), body.len() as u64);
+    assert_eq!(receipt.bytes(), body.len() as u64);
     let mut points = Vec::new();
     let Ok(()) = pipeline.finish(&mut points);
     assert!(pipeline.ledger().balances(), "{}", pipeline.ledger());

@@ -140,7 +140,7 @@ pub struct Said {
 
 impl heroku_metrics::LineVisitor for Said {
     fn observation(&mut self, seen: &heroku_metrics::model::Observation<'_>) {
-        let tags: Vec<_> = seen.tags().into_iter().collect();
+        let tags: Vec<_> = seen.tags().iter().collect();
         let value = seen.value();
         self.rows
             .push((format!("{} {:?} {}", seen.name(), value.number().to_bits(), value.unit()), format!("{tags:?}")));

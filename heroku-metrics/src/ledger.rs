@@ -109,7 +109,7 @@ impl Ledger {
     /// ```
     /// # use heroku_metrics::{Pipeline, PipelineConfig};
     /// let pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// assert_eq!(pipeline.ledger().total().octets(), 0);
+    /// assert_eq!(pipeline.ledger().total().bytes(), 0);
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     #[must_use]

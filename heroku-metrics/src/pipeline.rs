@@ -175,12 +175,12 @@ impl<S: Sketch> Pipeline<S> {
     ///         }
     ///     }
     /// }
-    /// assert_eq!(pipeline.ledger().total().octets(), 58);
+    /// assert_eq!(pipeline.ledger().total().bytes(), 58);
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     pub fn ingest_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap) -> Receipt {
         let mut receipt = Receipt::default();
-        receipt.enter_octets(raw.wire_len());
+        receipt.enter_bytes(raw.wire_len());
         self.raw_frame(raw, tap, &mut receipt);
         self.total.add(&receipt);
         receipt
@@ -199,11 +199,11 @@ impl<S: Sketch> Pipeline<S> {
     /// while let Some(Err(error)) = reader.next_frame() {
     ///     pipeline.ingest_skipped(&error);
     /// }
-    /// assert_eq!(pipeline.ledger().total().skipped_octets(), 4);
+    /// assert_eq!(pipeline.ledger().total().skipped_bytes(), 4);
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     pub fn ingest_skipped(&mut self, error: &FramingError) {
-        self.total.enter_octets(error.skipped());
+        self.total.enter_bytes(error.skipped());
         self.total.enter_skipped(error);
     }
 
@@ -217,7 +217,7 @@ impl<S: Sketch> Pipeline<S> {
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     pub fn ingest_separators(&mut self, octets: u64) {
-        self.total.enter_octets(octets);
+        self.total.enter_bytes(octets);
         self.total.enter_separators(octets);
     }
 
@@ -242,8 +242,8 @@ impl<S: Sketch> Pipeline<S> {
         tap: &mut impl Tap,
     ) -> Receipt {
         let mut receipt = Receipt::default();
-        receipt.enter_octets(wire_len);
-        receipt.enter_frame_octets(wire_len);
+        receipt.enter_bytes(wire_len);
+        receipt.enter_frame_bytes(wire_len);
         self.parsed(parsed, bytes, tap, &mut receipt);
         self.total.add(&receipt);
         receipt
@@ -357,7 +357,7 @@ impl<S: Sketch> Pipeline<S> {
     }
 
     fn raw_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap, receipt: &mut Receipt) {
-        receipt.enter_frame_octets(raw.wire_len());
+        receipt.enter_frame_bytes(raw.wire_len());
         if raw.is_repaired() {
             receipt.enter_repaired();
         }

@@ -116,7 +116,7 @@ impl Reason {
         }
     }
 
-    pub(crate) const fn place(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_places_are_those_of_the_list() {
-        for (place, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!((reason.place(), Reason::named(reason.as_str())), (place, reason));
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!((reason.index(), Reason::named(reason.as_str())), (index, reason));
         }
     }
 }

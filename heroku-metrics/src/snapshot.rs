@@ -117,7 +117,7 @@ impl<S: Persist> Pipeline<S> {
     pub fn snapshot(&mut self, position: &[u8]) -> Vec<u8> {
         let mut state = MAGIC.to_vec();
         state.push(VERSION);
-        let groups = self.total.to_groups();
+        let groups = self.total.groups();
         state.push(groups.len() as u8);
         for numbers in groups {
             state.extend((numbers.len() as u16).to_le_bytes());

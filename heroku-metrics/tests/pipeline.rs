@@ -43,7 +43,7 @@ fn by_stream(body: &[u8], piece: usize) -> (Vec<DataPointBuf>, u64) {
         }
     }
     pipeline.ingest_separators(reader.separators());
-    let octets = pipeline.ledger().total().octets();
+    let octets = pipeline.ledger().total().bytes();
     (finish(pipeline), octets)
 }
 
@@ -66,7 +66,7 @@ fn the_books_balance_on_every_prefix_and_on_damage() {
     for end in (0..body.len().min(6_000)).step_by(7) {
         let mut pipeline = pipeline();
         let receipt = pipeline.ingest(&Delivery::new(&body[..end]));
-        assert!(receipt.balances() && receipt.octets() == end as u64, "{end}: {receipt:?}");
+        assert!(receipt.balances() && receipt.bytes() == end as u64, "{end}: {receipt:?}");
     }
     let mut damaged = body;
     for place in (3..damaged.len()).step_by(97) {
@@ -75,7 +75,7 @@ fn the_books_balance_on_every_prefix_and_on_damage() {
     let mut pipeline = pipeline();
     let receipt = pipeline.ingest(&Delivery::new(&damaged));
     assert!(receipt.balances(), "{receipt:?}");
-    assert!(receipt.skipped_octets() > 0 && receipt.refused_frames() > 0, "{receipt:?}");
+    assert!(receipt.skipped_bytes() > 0 && receipt.refused_frames() > 0, "{receipt:?}");
     assert!(pipeline.ledger().balances());
 }
 
@@ -148,7 +148,7 @@ fn frames_whose_length_was_put_right_are_counted() {
     // Without line ends nothing tells where a message ends, and a cut value is none.
     let stripped = "55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1".repeat(3);
     let receipt = pipeline.ingest(&Delivery::new(stripped.as_bytes()));
-    assert_eq!((receipt.observed(), receipt.skipped_octets()), (0, stripped.len() as u64));
+    assert_eq!((receipt.observed(), receipt.skipped_bytes()), (0, stripped.len() as u64));
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_tap_sees_everything_once() {
     assert_eq!(counter.frames + counter.bad_frames, receipt.frames());
     assert_eq!(counter.lines, counter.frames);
     assert_eq!(counter.observations, receipt.observed());
-    assert_eq!(counter.lost, receipt.skipped_octets());
+    assert_eq!(counter.lost, receipt.skipped_bytes());
     assert!(counter.refusals >= receipt.refused_values() && receipt.refused_values() > 0);
 
     let mut closed = Counter { drop_all: true, ..Counter::default() };
@@ -260,7 +260,7 @@ fn a_delivery_counts_once_however_often_it_comes() {
     let first = pipeline.ingest(&delivery);
     for _ in 0..3 {
         let retry = pipeline.ingest(&delivery);
-        assert_eq!((retry.duplicates(), retry.frames(), retry.octets()), (1, 0, 0));
+        assert_eq!((retry.duplicates(), retry.frames(), retry.bytes()), (1, 0, 0));
     }
     // A retry under the same id may lead with an L10 frame, and is a retry all the same.
     let changed = [&b"4 junk"[..], &body].concat();

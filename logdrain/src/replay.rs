@@ -68,7 +68,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     replay.pipeline.finish(&mut replay.rows)?;
     replay.rows.end()?;
     let ledger = replay.pipeline.ledger();
-    if args.ledger == LedgerFormat::Text && ledger.total().octets() == 0 && status == Status::Done {
+    if args.ledger == LedgerFormat::Text && ledger.total().bytes() == 0 && status == Status::Done {
         say(format_args!("logdrain: the input is empty"));
     }
     report::ledger(&ledger, args.ledger);

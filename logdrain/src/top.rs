@@ -37,7 +37,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
         }
     }
     let ledger = counting.pipeline.ledger();
-    if args.input.strict && (ledger.total().refused_frames() > 0 || ledger.total().skipped_octets() > 0) {
+    if args.input.strict && (ledger.total().refused_frames() > 0 || ledger.total().skipped_bytes() > 0) {
         status = Status::BadInput;
     }
     let explanation = counting.pipeline.aggregator().explain();
