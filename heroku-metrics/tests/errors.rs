@@ -176,7 +176,7 @@ fn aggregator_rows() -> Vec<Row> {
     };
     for (bytes, advice) in [
         (b"hello, world".to_vec(), "give the bytes that `snapshot` gave"),
-        (changed(6, 200), "read it with the version that wrote it, or start anew"),
+        (changed(6, 200), "read it with the version that wrote it, or start from nothing"),
         (snapshot[..20].to_vec(), "the file was cut while written: take the one before it"),
         ([&snapshot[..], b"more"].concat(), "the file holds more than a snapshot: keep its length"),
         (changed(20, 0x55), "the file is damaged: take the one before it"),
@@ -285,11 +285,11 @@ fn pipeline_rows() -> Vec<Row> {
     for (kind, state, advice) in [
         ("aggregator", None, "as `minute_aggregator::RestoreError`"),
         ("not a pipeline's", Some(&b"mine"[..]), "restore it with `Aggregator::restore`"),
-        ("version", Some(b"HMPIPE\x09"), "read it with the version that wrote it, or start anew"),
+        ("version", Some(b"HMPIPE\x09"), "read it with the version that wrote it, or start from nothing"),
         (
             "newer",
             Some(b"HMPIPE\x02\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
-            "read it with the version that wrote it, or start anew",
+            "read it with the version that wrote it, or start from nothing",
         ),
         ("state", Some(b"HMPIPE\x01\xFF"), "the file was forged: take the one before it"),
     ] {
