@@ -5,9 +5,10 @@
 //!                             ^^^^^^^^^^^^    ^^^^^^^               ^^^^^
 //! ```
 //!
-//! Parsers produce an [`Observation`], the aggregator turns observations into a [`DataPoint`] for each
-//! [`Window`] and stream, and a [`Sink`] takes those. This crate holds the types that stand between them, so that a
-//! sink need not compile a parser, nor a parser an aggregator. There is no logic of either in it.
+//! Parsers produce an [`Observation`], or a [`Record`] of several that share their tags and their instant. The aggregator
+//! turns them into a [`DataPoint`] for each [`Window`] and stream, and a [`Sink`] takes those. This crate holds the types
+//! that stand between them, so that a sink need not compile a parser, nor a parser an aggregator. There is no logic of
+//! either in it.
 //!
 //! ```
 //! use metric_model::{Observation, TagSet, Timestamp, Unit, Value};
