@@ -1,7 +1,9 @@
+use crate::error::NumberError;
 use crate::lanes::{equals_or_space, has_control, space};
 use crate::number::fast_number;
+use crate::number::number;
+use crate::pairs::Pair;
 use crate::pairs::{Form, pair, skip_separators};
-use crate::{NumberError, Pair, number};
 use core::{fmt, iter::FusedIterator, ops::Range};
 use metric_model::Value;
 

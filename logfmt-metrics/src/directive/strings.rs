@@ -3,7 +3,7 @@
 use super::escape::{self, Unit};
 use super::state::{State, is_opening};
 use super::{Directives, maybe_metrics};
-use crate::RefusalKind;
+use crate::error::RefusalKind;
 use memchr::{memchr, memchr2, memmem};
 
 /// A string whose text is read.

@@ -1,6 +1,6 @@
 use super::word::{Before, Word, fast_word, word_before};
 use super::*;
-use crate::Refusal;
+use crate::error::Refusal;
 use proptest::prelude::*;
 
 #[test]

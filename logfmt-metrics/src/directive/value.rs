@@ -2,8 +2,9 @@
 
 use super::word::{Word, is_of_number, metric_name, tag_key};
 use super::{Directive, Directives, Escapes, MAX_TAG_VALUE, MAX_TAGS, Metric, Tag, escape, unquoted};
+use crate::error::{Refusal, RefusalKind};
+use crate::number::number;
 use crate::pairs::unescaped_len;
-use crate::{Refusal, RefusalKind, number};
 use core::str;
 use metric_model::{Kind, Unit, Value};
 

@@ -6,8 +6,8 @@ use super::escape::{self, Unit};
 use super::state::State;
 use super::word::{Word, is_of_name, is_of_number, is_of_word};
 use super::{Directive, Directives};
+use crate::error::{Refusal, RefusalKind};
 use crate::lanes::has_control_or_quote;
-use crate::{Refusal, RefusalKind};
 use core::{fmt, iter::FusedIterator, str};
 
 impl<'a> Directives<'a> {

@@ -1,7 +1,7 @@
 //! The words that directives begin with, and what may stand in names, keys and values.
 
 use super::{MAX_NAME, MAX_TAG_KEY};
-use crate::RefusalKind;
+use crate::error::RefusalKind;
 use crate::lanes::are_of_name;
 use core::str;
 use metric_model::Kind;
