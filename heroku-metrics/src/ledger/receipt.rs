@@ -345,7 +345,7 @@ impl Receipt {
             // All but the repaired, which are counted as something else as well.
             && adds_up(FRAMES, &[NATIVE..VALUES, REFUSED_FRAMES..REFUSED_VALUES, UNREAD..REPAIRED])
             && adds_up(VALUES, &[OBSERVED..IGNORED_SAMPLES, REFUSED_VALUES..REFUSED_TAGS])
-            && adds_up(OBSERVED, &[ACCEPTED..SKIPPED])
+            && adds_up(OBSERVED, &[ACCEPTED..TURNED_AWAY, TURNED_AWAY..SKIPPED])
             && self.0[DUPLICATES] <= self.0[DELIVERIES]
             && self.0[REPAIRED] <= self.0[FRAMES]
     }
