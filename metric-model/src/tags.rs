@@ -1,5 +1,9 @@
+mod order;
+
 use alloc::string::String;
-use core::{cmp::Ordering, fmt};
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
 use smallvec::SmallVec;
 
 /// Sorted, unique tags. The first value of a repeated key wins.
@@ -17,14 +21,14 @@ use smallvec::SmallVec;
 /// assert_eq!(tags.iter().collect::<Vec<_>>(), [("geo", "earth"), ("user_id", "2")]);
 /// assert_eq!(tags.to_string(), "geo=earth,user_id=2");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TagSet {
     text: String,
     ends: SmallVec<[Ends; 8]>,
 }
 
 /// Where a key and its value end in the buffer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Ends {
     key: u32,
     value: u32,
@@ -169,16 +173,14 @@ impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for TagSet {
     }
 }
 
-/// Tag by tag: first the keys, then the values, as the output is sorted.
-impl Ord for TagSet {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
-    }
-}
-
-impl PartialOrd for TagSet {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl Hash for TagSet {
+    /// The text, and where each tag ends: else there would be many sets of one hash, all of one text.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.text.as_bytes());
+        for ends in &self.ends {
+            state.write_u64(u64::from(ends.key) << 32 | u64::from(ends.value));
+        }
     }
 }
 
