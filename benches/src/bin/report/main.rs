@@ -1,6 +1,6 @@
 //! The figures of the family in one process, beside their limits and their peers.
 //!
-//! `cargo run --profile dist -p family-benches --bin report -- [--long] [--seconds N] [--vrl] [--markdown] [--only ROW]`
+//! `cargo run --profile dist -p family-benches --features peers --bin report -- [--long] [--seconds N] [--vrl] [--markdown] [--only ROW]`
 //!
 //! It fails when the counts of two contenders differ, and for nothing else: times are for reading.
 
