@@ -60,10 +60,6 @@ pub enum Standing {
 
 impl Standing {
     /// A short name for reports: `admitted`, `exempt`, `overflow`, `idle`, `folded`, `refused`.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::Standing::Folded.as_str(), "folded");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -106,54 +102,29 @@ impl<'a> Explanation<'a> {
     }
 
     /// The streams, sorted by name, kind, unit and tags.
-    ///
-    /// ```
-    /// # let engine = minute_aggregator::Aggregator::new(minute_aggregator::AggregatorConfig::new()).unwrap();
-    /// assert_eq!(engine.explain().iter().count(), 0);
-    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &StreamReport<'a>> {
         self.rows.iter()
     }
 
     /// Places taken.
-    ///
-    /// ```
-    /// # let engine = minute_aggregator::Aggregator::new(minute_aggregator::AggregatorConfig::new()).unwrap();
-    /// assert_eq!(engine.explain().used(), 0);
-    /// ```
     #[must_use]
     pub const fn used(&self) -> u64 {
         self.used
     }
 
     /// The most places; `None` without a quota. A quota that was lowered may have more places taken than that.
-    ///
-    /// ```
-    /// # let engine = minute_aggregator::Aggregator::new(minute_aggregator::AggregatorConfig::new()).unwrap();
-    /// assert_eq!(engine.explain().limit(), None);
-    /// ```
     #[must_use]
     pub fn limit(&self) -> Option<u32> {
         self.quota.map(StreamQuota::limit)
     }
 
     /// The rule by which places were counted; `None` without a quota.
-    ///
-    /// ```
-    /// # let engine = minute_aggregator::Aggregator::new(minute_aggregator::AggregatorConfig::new()).unwrap();
-    /// assert_eq!(engine.explain().rule(), None);
-    /// ```
     #[must_use]
     pub fn rule(&self) -> Option<CountingRule> {
         self.quota.map(StreamQuota::rule)
     }
 
     /// Observations of turned away streams that are not listed.
-    ///
-    /// ```
-    /// # let engine = minute_aggregator::Aggregator::new(minute_aggregator::AggregatorConfig::new()).unwrap();
-    /// assert_eq!(engine.explain().unlisted(), 0);
-    /// ```
     #[must_use]
     pub const fn unlisted(&self) -> u64 {
         self.unlisted
@@ -171,144 +142,48 @@ impl<'a> StreamReport<'a> {
     }
 
     /// The metric's name.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.name(), "clicks");
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.key.name
     }
 
     /// Its kind.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.kind(), metric_model::Kind::Count);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.key.kind
     }
 
     /// Its unit.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.unit(), metric_model::Unit::NONE);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn unit(&self) -> Unit<'a> {
         self.key.unit
     }
 
     /// Its tags.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.tags(), &tags);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'a TagSet {
         self.key.tags
     }
 
     /// Where it stands.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.standing(), Standing::Admitted);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn standing(&self) -> Standing {
         self.standing
     }
 
     /// Places it takes, or would have taken.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.cost(), 0);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn cost(&self) -> u32 {
         self.cost
     }
 
     /// The event time of its first observation, in the order of the input.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.first_seen().unix_seconds(), 7);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn first_seen(&self) -> Timestamp {
         self.first_seen
     }
 
     /// How many observations it had, in this standing.
-    ///
-    /// ```
-    /// # use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// # use minute_aggregator::{Aggregator, AggregatorConfig, Standing};
-    /// # let tags = TagSet::from_iter([("user", "2")]);
-    /// # let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// # let _ = engine.observe(&Observation::count("clicks", Value::plain(1.0), &tags, Timestamp::from_unix_seconds(7)));
-    /// let explanation = engine.explain();
-    /// let row = explanation.iter().next().unwrap();
-    /// assert_eq!(row.observations(), 1);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn observations(&self) -> u64 {
         self.observations

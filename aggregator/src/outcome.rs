@@ -74,10 +74,6 @@ impl Refusal {
 
     /// A short name for reports: `not_finite`, `negative_count`, `key_too_long`, `too_many_streams`,
     /// `over_quota`, `windows_full`, `bad_summary`.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::Refusal::NotFinite.as_str(), "not_finite");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -151,10 +151,6 @@ pub enum Class {
 
 impl Class {
     /// The name as `logdrain parse` prints it.
-    ///
-    /// ```
-    /// assert_eq!(heroku_metrics::Class::Router.as_str(), "router");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

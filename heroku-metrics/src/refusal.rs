@@ -84,10 +84,6 @@ impl Reason {
     ];
 
     /// The name in snake_case, as `logdrain` prints it.
-    ///
-    /// ```
-    /// assert_eq!(heroku_metrics::Reason::BadUnit.as_str(), "bad_unit");
-    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -199,42 +195,18 @@ impl LineRefusal {
     }
 
     /// Why.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Observation, syslog::{Dialect, Frame}};
-    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=-1", Dialect::Logplex)?;
-    /// Extractor::new(ExtractorConfig::new())
-    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.reason(), Reason::NegativeCount)));
-    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
     /// What it cost.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Part, model::Observation, syslog::{Dialect, Frame}};
-    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 tag#k=", Dialect::Logplex)?;
-    /// Extractor::new(ExtractorConfig::new())
-    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.part(), Part::Tag)));
-    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn part(&self) -> Part {
         self.part
     }
 
     /// Where the refused text begins, in octets from the start of MSG.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Observation, syslog::{Dialect, Frame}};
-    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - hi count#a=x", Dialect::Logplex)?;
-    /// Extractor::new(ExtractorConfig::new())
-    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.offset(), 3)));
-    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset

@@ -49,31 +49,18 @@ impl MinuteSketch {
     pub const EXACT: usize = 64;
 
     /// An empty sketch of two digits.
-    ///
-    /// ```
-    /// assert!(minute_aggregator::MinuteSketch::new().is_empty());
-    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { precision: Precision::TwoDigits, form: Form::Few { count: 0, values: [0.0; FEW] } }
     }
 
     /// The precision that it answers with. A merge of two precisions has the coarser one.
-    ///
-    /// ```
-    /// use minute_aggregator::{MinuteSketch, Precision};
-    /// assert_eq!(MinuteSketch::new().precision(), Precision::TwoDigits);
-    /// ```
     #[must_use]
     pub const fn precision(&self) -> Precision {
         self.precision
     }
 
     /// How many values it took.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::MinuteSketch::new().count(), 0);
-    /// ```
     #[must_use]
     pub fn count(&self) -> u64 {
         match &self.form {
@@ -84,23 +71,12 @@ impl MinuteSketch {
     }
 
     /// Whether it took none.
-    ///
-    /// ```
-    /// assert!(minute_aggregator::MinuteSketch::new().is_empty());
-    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
     /// The least value.
-    ///
-    /// ```
-    /// use minute_aggregator::{MinuteSketch, Sketch};
-    /// let mut sketch = MinuteSketch::new();
-    /// sketch.record(3.0);
-    /// assert_eq!(sketch.min(), Some(3.0));
-    /// ```
     #[must_use]
     pub fn min(&self) -> Option<f64> {
         match self.values() {
@@ -110,13 +86,6 @@ impl MinuteSketch {
     }
 
     /// The greatest value.
-    ///
-    /// ```
-    /// use minute_aggregator::{MinuteSketch, Sketch};
-    /// let mut sketch = MinuteSketch::new();
-    /// sketch.record(3.0);
-    /// assert_eq!(sketch.max(), Some(3.0));
-    /// ```
     #[must_use]
     pub fn max(&self) -> Option<f64> {
         match self.values() {

@@ -70,10 +70,6 @@ impl Families {
     }
 
     /// Whether there is none in it.
-    ///
-    /// ```
-    /// assert!(heroku_metrics::Families::default().is_empty());
-    /// ```
     #[inline]
     #[must_use]
     pub const fn is_empty(self) -> bool {

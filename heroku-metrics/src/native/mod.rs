@@ -88,44 +88,24 @@ impl Native {
     }
 
     /// The field of the line it is read from, without `sample#`.
-    ///
-    /// ```
-    /// # use heroku_metrics::native;
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.field() == "load_avg_1m"));
-    /// ```
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
     }
 
     /// The metric's name.
-    ///
-    /// ```
-    /// # use heroku_metrics::native;
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).all(|m| m.name().starts_with("heroku.")));
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
     /// Count, measure or sample.
-    ///
-    /// ```
-    /// # use heroku_metrics::{native, model::Kind};
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.kind() == Kind::Measure));
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The regular unit its values are in.
-    ///
-    /// ```
-    /// # use heroku_metrics::{native, model::Unit};
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.unit() == Unit::PAGES));
-    /// ```
     #[must_use]
     pub const fn unit(&self) -> Unit<'static> {
         self.unit
@@ -161,22 +141,12 @@ impl Native {
     }
 
     /// Whether only [`NativeSet::Extended`](crate::NativeSet::Extended) has it.
-    ///
-    /// ```
-    /// # use heroku_metrics::native;
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.is_extended()));
-    /// ```
     #[must_use]
     pub const fn is_extended(&self) -> bool {
         self.extended
     }
 
     /// Whether only a set of [`Families`](crate::Families) has it.
-    ///
-    /// ```
-    /// # use heroku_metrics::native;
-    /// assert!(native::families().iter().flat_map(|f| f.metrics()).any(|m| m.is_opt_in()));
-    /// ```
     #[must_use]
     pub const fn is_opt_in(&self) -> bool {
         self.opt_in
@@ -203,50 +173,30 @@ pub struct Family {
 
 impl Family {
     /// What it is about.
-    ///
-    /// ```
-    /// assert_eq!(heroku_metrics::native::families().len(), 14);
-    /// ```
     #[must_use]
     pub const fn title(&self) -> &'static str {
         self.title
     }
 
     /// What the names of its metrics begin with, up to a dot: `heroku.router.`
-    ///
-    /// ```
-    /// assert_eq!(heroku_metrics::native::families()[0].prefix(), "heroku.router.");
-    /// ```
     #[must_use]
     pub const fn prefix(&self) -> &'static str {
         self.prefix
     }
 
     /// The tags its streams may carry; one is absent where the line or the host has no value for it.
-    ///
-    /// ```
-    /// assert!(heroku_metrics::native::families().iter().all(|family| family.tags().contains(&"app_name")));
-    /// ```
     #[must_use]
     pub const fn tags(&self) -> &'static [&'static str] {
         self.tags
     }
 
     /// Its metrics.
-    ///
-    /// ```
-    /// assert!(heroku_metrics::native::families().iter().all(|family| !family.metrics().is_empty()));
-    /// ```
     #[must_use]
     pub const fn metrics(&self) -> &'static [Native] {
         self.metrics
     }
 
     /// What its streams cost, where it is collected on request only; else empty.
-    ///
-    /// ```
-    /// assert!(heroku_metrics::native::families()[0].note().is_empty());
-    /// ```
     #[must_use]
     pub const fn note(&self) -> &'static str {
         self.note
@@ -289,11 +239,6 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// All families: those of the add-on's page, then the extended ones, then those that are collected on request.
-///
-/// ```
-/// let names = heroku_metrics::native::families().iter().map(|family| family.metrics().len()).sum::<usize>();
-/// assert!(names > 30);
-/// ```
 #[must_use]
 pub const fn families() -> &'static [Family] {
     FAMILIES
