@@ -2,7 +2,7 @@
 
 use crate::{Fields, Lines, Totals};
 use heroku_metrics::aggregator::AggregatorConfig;
-use heroku_metrics::model::{DataPoint, Observation};
+use heroku_metrics::model::{DataPoint, Record};
 use heroku_metrics::syslog::{Delivery, Dialect, Frame, FrameParser, Frames};
 use heroku_metrics::{
     Extractor, ExtractorConfig, LineRefusal, NativeSet, Pipeline, PipelineConfig, Plan, Receipt, Source,
@@ -138,10 +138,12 @@ pub fn extractor() -> Extractor {
 pub fn observations(extractor: &mut Extractor, body: &[u8]) -> (u64, f64) {
     let (mut count, mut service) = (0, 0.0);
     let mut found = (
-        |observation: &Observation<'_>| {
-            count += 1;
-            if observation.name() == "heroku.router.service.response_time" {
-                service += observation.value().number();
+        |record: &Record<'_>| {
+            count += record.values().iter().flatten().count() as u64;
+            for (metric, value) in record.metrics().iter().zip(record.values()) {
+                if metric.name() == "heroku.router.service.response_time" {
+                    service += value.unwrap_or_default();
+                }
             }
         },
         |_: &LineRefusal| (),

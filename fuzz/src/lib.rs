@@ -139,11 +139,12 @@ pub struct Said {
 }
 
 impl heroku_metrics::LineVisitor for Said {
-    fn observation(&mut self, seen: &heroku_metrics::model::Observation<'_>) {
-        let tags: Vec<_> = seen.tags().iter().collect();
-        let value = seen.value();
-        self.rows
-            .push((format!("{} {:?} {}", seen.name(), value.number().to_bits(), value.unit()), format!("{tags:?}")));
+    fn record(&mut self, record: &heroku_metrics::model::Record<'_>) {
+        let tags = format!("{:?}", record.tags().iter().collect::<Vec<_>>());
+        self.rows.extend(record.observations().map(|seen| {
+            let value = seen.value();
+            (format!("{} {:?} {}", seen.name(), value.number().to_bits(), value.unit()), tags.clone())
+        }));
     }
 
     fn refusal(&mut self, refusal: &heroku_metrics::LineRefusal) {

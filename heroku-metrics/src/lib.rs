@@ -34,7 +34,7 @@
 //! | [`Sink`](model::Sink) | yours: takes the points. A closure is one, and so is a `Vec<DataPointBuf>` |
 //! | [`Tap`] | yours: sees every frame, line, observation and refusal as they pass, and may leave frames out |
 //! | [`Plan`] | how many streams there may be, and what is collected |
-//! | [`Extractor`] | reads lines without aggregating, for those who want the values alone |
+//! | [`Extractor`] | reads lines without aggregating, for those who want the values alone: a [`Record`](model::Record) a line |
 //!
 //! The router, Postgres, dyno and error metrics of [`native`] come from Heroku's own lines, and an app's own metrics from
 //! `count# measure# sample# tag#` in its lines. [`Pipeline::observe`] adds a host's own observations, and a
@@ -122,7 +122,6 @@ pub mod native;
 mod pipeline;
 mod plan;
 mod refusal;
-mod remember;
 mod snapshot;
 mod tap;
 

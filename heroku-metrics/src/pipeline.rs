@@ -5,12 +5,13 @@ mod config;
 pub use config::PipelineConfig;
 
 use crate::ledger::{Ledger, Receipt};
+use crate::native::COLUMNS;
 use crate::{DialectPolicy, Extractor, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict};
 use heroku_router::CodeClass;
 use heroku_syslog::{Delivery, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery};
-use metric_model::{Observation, Timestamp};
+use metric_model::{Observation, Record, Timestamp};
 use minute_aggregator::{
-    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, RowSink, Sketch, StreamMemo,
+    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, RowSink, Sketch,
 };
 
 /// Deliveries in, data points out: parsers and aggregator joined, for one drain or one quota scope.
@@ -81,7 +82,7 @@ impl<S: Sketch> Pipeline<S> {
         let (aggregator, besides) = aggregator(config.settings())?;
         let pipeline = Self {
             parser: FrameParser::new(),
-            extractor: Extractor::with_streams(config.extractor, config.aggregator.max_streams() as usize),
+            extractor: Extractor::new(config.extractor),
             aggregator,
             dialect: config.dialect,
             limits: config.limits,
@@ -409,35 +410,11 @@ struct Ingest<'i, S, T> {
 }
 
 impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
-    fn observation(&mut self, observation: &Observation<'_>) {
-        if self.is_collected(observation) {
-            let outcome = self.aggregator.observe(observation);
-            self.enter(observation, outcome);
+    fn record(&mut self, record: &Record<'_>) {
+        match self.plan {
+            Some(plan) if plan.is_selective() => self.take_collected(record, plan),
+            _ => self.take(record),
         }
-    }
-
-    fn observation_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) {
-        if self.is_collected(observation) {
-            let outcome = self.aggregator.observe_again(observation, memo);
-            self.enter(observation, outcome);
-        }
-    }
-
-    fn observations_again(&mut self, observations: &[Observation<'_>], memos: &mut [StreamMemo]) {
-        if self.plan.is_some_and(Plan::is_selective) {
-            for (observation, memo) in observations.iter().zip(memos) {
-                self.observation_again(observation, memo);
-            }
-            return;
-        }
-        let Self { aggregator, receipt, tap, .. } = self;
-        let (mut entered, mut accepted) = (0, 0);
-        aggregator.observe_each_again(observations, memos, |observation, outcome| {
-            entered += 1;
-            accepted += u64::from(outcome == Outcome::Accepted);
-            tap.observation(observation, outcome);
-        });
-        receipt.enter_all_observed(entered, accepted);
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
@@ -447,16 +424,31 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
 }
 
 impl<S: Sketch, T: Tap> Ingest<'_, S, T> {
-    fn is_collected(&mut self, observation: &Observation<'_>) -> bool {
-        let collected = self.plan.is_none_or(|plan| plan.is_collected(observation.name()));
-        if !collected {
-            self.receipt.enter_not_in_plan();
-        }
-        collected
+    fn take(&mut self, record: &Record<'_>) {
+        let Self { aggregator, receipt, tap, .. } = self;
+        let (mut entered, mut accepted) = (0, 0);
+        aggregator.record(record, |column, outcome| {
+            entered += 1;
+            accepted += u64::from(outcome == Outcome::Accepted);
+            if let Some(observation) = record.observation(column) {
+                tap.observation(&observation, outcome);
+            }
+        });
+        receipt.enter_observed(entered, accepted);
     }
 
-    fn enter(&mut self, observation: &Observation<'_>, outcome: Outcome) {
-        self.receipt.enter_observed(outcome);
-        self.tap.observation(observation, outcome);
+    /// The columns of a record that the plan has.
+    fn take_collected(&mut self, record: &Record<'_>, plan: &Plan) {
+        let mut collected = [None; COLUMNS];
+        for ((kept, value), metric) in collected.iter_mut().zip(record.values()).zip(record.metrics()) {
+            if value.is_some() && !plan.is_collected(metric.name()) {
+                self.receipt.enter_not_in_plan();
+            } else {
+                *kept = *value;
+            }
+        }
+        if collected.iter().any(Option::is_some) {
+            self.take(&Record::new(record.metrics(), &collected, record.tags(), record.time()));
+        }
     }
 }

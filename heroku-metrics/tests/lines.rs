@@ -1,9 +1,10 @@
 //! Lines and what they say: `testdata/lines.toml`.
 
-use heroku_metrics::model::Observation;
+use heroku_metrics::model::Record;
 use heroku_metrics::syslog::{Dialect, Frame};
 use heroku_metrics::{
     CustomFrom, DynoIdentity, Extractor, ExtractorConfig, Families, LineRefusal, NativeSet, Part, Reason, UnitPolicy,
+    native,
 };
 use serde::Deserialize;
 
@@ -65,16 +66,11 @@ fn lines_say_what_the_cases_say() {
         let frame = Frame::parse(&case.input, dialect).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let (mut observations, mut refused) = (Vec::new(), Vec::new());
         let mut visitor = (
-            |seen: &Observation<'_>| {
-                let value = seen.value();
-                observations.push(format!(
-                    "{} {} {} {} {}",
-                    seen.kind(),
-                    seen.name(),
-                    value.number(),
-                    value.unit(),
-                    seen.tags()
-                ));
+            |record: &Record<'_>| {
+                observations.extend(record.observations().map(|seen| {
+                    let value = seen.value();
+                    format!("{} {} {} {} {}", seen.kind(), seen.name(), value.number(), value.unit(), seen.tags())
+                }));
             },
             |refusal: &LineRefusal| {
                 let part = match refusal.part() {
@@ -99,7 +95,8 @@ fn websocket_latency_can_be_asked_for() {
     let line = b"<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=\"/\" service=9ms status=101 bytes=1";
     let frame = Frame::parse(line, Dialect::Logplex).unwrap();
     let mut names = Vec::new();
-    let mut visitor = (|seen: &Observation<'_>| names.push(seen.name().to_owned()), |_: &LineRefusal| ());
+    let named = |record: &Record<'_>| names.extend(record.observations().map(|seen| seen.name().to_owned()));
+    let mut visitor = (named, |_: &LineRefusal| ());
     Extractor::new(ExtractorConfig::new().with_websocket_latency(true)).read(&frame, &mut visitor);
     assert_eq!(names, ["heroku.router.http.requests", "heroku.router.service.response_time", "heroku.router.bytes"]);
 }
@@ -108,8 +105,7 @@ fn websocket_latency_can_be_asked_for() {
 fn refused(frame: &[u8]) -> Vec<(Reason, Part)> {
     let frame = Frame::parse(frame, Dialect::Logplex).unwrap();
     let mut refused = Vec::new();
-    let mut visitor =
-        (|_: &Observation<'_>| (), |refusal: &LineRefusal| refused.push((refusal.reason(), refusal.part())));
+    let mut visitor = (|_: &Record<'_>| (), |refusal: &LineRefusal| refused.push((refusal.reason(), refusal.part())));
     Extractor::new(ExtractorConfig::new()).read(&frame, &mut visitor);
     refused
 }
@@ -257,10 +253,61 @@ fn a_refusal_shows_what_it_is_about() {
         let frame = Frame::parse(frame.as_bytes(), Dialect::Logplex).unwrap();
         let mut shown = Vec::new();
         let mut visitor = (
-            |_: &Observation<'_>| (),
+            |_: &Record<'_>| (),
             |refusal: &LineRefusal| shown.push(String::from_utf8_lossy(refusal.text(frame.message())).into_owned()),
         );
         Extractor::new(ExtractorConfig::new()).read(&frame, &mut visitor);
         assert_eq!(shown, [text]);
+    }
+}
+
+/// What the line says, record by record.
+fn records(head: &str, line: &str) -> Vec<Vec<String>> {
+    let frame = format!("<190>1 2026-03-14T09:26:53Z host {head} - {line}");
+    let frame = Frame::parse(frame.as_bytes(), Dialect::Logplex).unwrap();
+    let mut records = Vec::new();
+    let said = |record: &Record<'_>| {
+        assert!(record.metrics().len() <= 16 && record.values().len() == record.metrics().len());
+        let values = record.observations().map(|seen| format!("{} {}", seen.name(), seen.value().number()));
+        records.push(values.collect::<Vec<_>>());
+    };
+    let config = ExtractorConfig::new().with_native_set(NativeSet::Extended).with_families(Families::ALL);
+    Extractor::new(config).read(&frame, &mut (said, |_: &LineRefusal| ()));
+    records
+}
+
+/// A line in the platform's order is one record; in another it is as many as it takes to tell its values in the order in
+/// which they stand there, with those that stand there twice.
+#[test]
+fn values_come_in_the_order_of_the_line() {
+    const QUOTA: f64 = 512.0 * 1024.0 * 1024.0;
+    let said = records("heroku web.1", "source=web.1 sample#memory_total=128MB sample#memory_quota=512MB");
+    let mem = |name: &str, value: f64| format!("heroku.dyno.mem.{name} {value}");
+    assert_eq!(said, [[mem("total", QUOTA / 4.0), mem("quota", QUOTA), mem("share", 0.25)]]);
+    let said = records(
+        "heroku web.1",
+        "source=web.1 sample#memory_quota=512MB sample#memory_total=128MB sample#memory_total=256MB sample#load_avg_1m=0.25",
+    );
+    let first = vec![mem("quota", QUOTA)];
+    let second = vec![mem("total", QUOTA / 4.0)];
+    let third = vec![mem("total", QUOTA / 2.0)];
+    let fourth = vec!["heroku.dyno.load.load1 0.25".to_owned(), mem("share", 0.25)];
+    assert_eq!(said, [first, second, third, fourth]);
+    // A database tells more than fit in one record.
+    let fields = native::families()[1].metrics().iter().map(|metric| format!("sample#{}=1", metric.field()));
+    let said = records("app heroku-postgres", &format!("source=DATABASE {}", fields.collect::<Vec<_>>().join(" ")));
+    assert_eq!(said.iter().map(Vec::len).collect::<Vec<_>>(), [16, 11]);
+    let names: Vec<_> = native::families()[1].metrics().iter().map(native::Native::name).collect();
+    assert!(said.concat().iter().zip(&names).all(|(said, name)| said.starts_with(name)));
+}
+
+#[test]
+fn a_line_of_many_metrics_is_several_records() {
+    for metrics in [1, 15, 16, 17, 32, 33, 100] {
+        let words: Vec<_> =
+            (0..metrics).map(|nth| format!("count#m{nth}={nth} count#bad{nth}=x tag#t{nth}=v")).collect();
+        let said = records("app web.1", &words.join(" "));
+        assert_eq!(said.len(), (metrics as usize).div_ceil(16));
+        assert_eq!(said.concat(), (0..metrics).map(|nth| format!("m{nth} {nth}")).collect::<Vec<_>>());
     }
 }

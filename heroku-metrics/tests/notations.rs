@@ -1,6 +1,6 @@
 //! Lines in other notations and colours, and lines that are cut: what of them reaches a row, and what the books say.
 
-use heroku_metrics::model::Observation;
+use heroku_metrics::model::Record;
 use heroku_metrics::syslog::{Dialect, Frame};
 use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, LineVisitor, NativeSet};
 
@@ -33,10 +33,12 @@ struct Ear<'f> {
 }
 
 impl LineVisitor for Ear<'_> {
-    fn observation(&mut self, seen: &Observation<'_>) {
-        let tags: Vec<_> = seen.tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let value = seen.value();
-        self.said.rows.push(format!("{} {}{} {}", seen.name(), value.number(), value.unit(), tags.join(",")));
+    fn record(&mut self, record: &Record<'_>) {
+        let tags: Vec<_> = record.tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
+        self.said.rows.extend(record.observations().map(|seen| {
+            let value = seen.value();
+            format!("{} {}{} {}", seen.name(), value.number(), value.unit(), tags.join(","))
+        }));
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {

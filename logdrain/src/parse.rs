@@ -7,7 +7,7 @@ use crate::number;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heroku_metrics::logfmt::{self, Directive};
-use heroku_metrics::model::Observation;
+use heroku_metrics::model::{Observation, Record};
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Frame, FrameError, FramingError, RawFrame};
 use heroku_metrics::{Class, DialectPolicy, Extractor, LineRefusal, LineVisitor, Source};
@@ -152,8 +152,8 @@ impl Found<'_> {
     }
 }
 
-impl LineVisitor for Found<'_> {
-    fn observation(&mut self, observation: &Observation<'_>) {
+impl Found<'_> {
+    fn observe(&mut self, observation: &Observation<'_>) {
         let mut row = Map::new();
         row.insert("kind".into(), observation.kind().as_str().into());
         row.insert("name".into(), observation.name().into());
@@ -164,6 +164,12 @@ impl LineVisitor for Found<'_> {
         let tags: Map<_, _> = observation.tags().iter().map(|(key, value)| (key.into(), value.into())).collect();
         row.insert("tags".into(), tags.into());
         self.observations.push(row.into());
+    }
+}
+
+impl LineVisitor for Found<'_> {
+    fn record(&mut self, record: &Record<'_>) {
+        record.observations().for_each(|observation| self.observe(&observation));
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {

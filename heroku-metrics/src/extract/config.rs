@@ -1,6 +1,7 @@
 //! How lines are read: the choices of the host.
 
-use crate::{Families, NativeSet};
+use crate::native::families::Families;
+use crate::native::set::NativeSet;
 use metric_model::TagSet;
 
 /// What the `dyno` tag of runtime metrics holds. Lines that tell no instance, of the router and of a dyno's errors and
@@ -191,14 +192,7 @@ impl ExtractorConfig {
         self.one_off_dynos
     }
 
-    /// The tags that the host supplies.
-    pub(super) fn tags(&self) -> TagSet {
-        let mut tags = TagSet::new();
-        self.fill(&mut tags);
-        tags
-    }
-
-    /// The same in a set that is used again, so that lines that are not remembered leave the heap alone too.
+    /// Makes the set the tags that the host supplies.
     pub(super) fn fill(&self, tags: &mut TagSet) {
         tags.clear();
         if let Some(name) = &self.app_name {

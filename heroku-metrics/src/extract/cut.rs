@@ -1,8 +1,9 @@
 //! Lines that end before their time: what there is of the last value may be a part of it.
 
-use super::{LineVisitor, Out};
+use super::out::Out;
+use super::visitor::LineVisitor;
 use crate::native::Native;
-use crate::{Part, Reason};
+use crate::refusal::{Part, Reason};
 use heroku_router::RouterLine;
 use logfmt_metrics::{Directive, Refusal, RefusalKind, Sample};
 use std::ops::Range;

@@ -1,13 +1,18 @@
 //! Lines of the dyno manager, the API and the log system: samples, R codes and L codes, what dynos go through, releases.
 
+use super::Reader;
+use super::config::DynoIdentity;
+use super::out::Out;
 use super::samples::{RUNTIME, SampleTags};
-use super::{DynoIdentity, LineVisitor, Out, Reader};
-use crate::line::Found;
+use super::visitor::LineVisitor;
+use crate::classify::Class;
+use crate::line::{Found, Line};
+use crate::native::families::Families;
 use crate::native::{self, Native};
-use crate::{Class, Families, Line};
-use heroku_router::{CodeClass, PlatformError};
+use crate::refusal::{Part, Reason};
+use heroku_router::{Code, CodeClass, PlatformError};
 use logfmt_metrics::Samples;
-use metric_model::{Unit, Value};
+use metric_model::{TagSet, Unit, Value};
 
 impl Reader {
     pub(super) fn dyno<'a, V: LineVisitor>(
@@ -46,7 +51,7 @@ impl Reader {
             else {
                 return Line::of(Class::UnreadError);
             };
-            self.error(&error, &native::RUNTIME_ERRORS, 1.0, line, out);
+            self.error(&error, &native::RUNTIME_ERRORS, 1.0, out);
             if self.config.families.holds(Families::DYNO_ERRORS) && !error.is_cut() {
                 self.dyno_tags(proc_id);
                 self.tags.insert("code", error.code().as_str());
@@ -66,14 +71,13 @@ impl Reader {
         let identity = self.config.dyno_identity;
         let place = |found: &SampleTags<'a>| {
             let source = found.source.or(proc_id.map(str::as_bytes));
-            let (source, dyno) = match identity {
-                DynoIdentity::Instance => (source, found.dyno),
-                DynoIdentity::Logical => (source, source),
-                DynoIdentity::Type => (source.map(dyno_type), source.map(dyno_type)),
-            };
-            [("source", source), ("dyno", dyno)]
+            match identity {
+                DynoIdentity::Instance => [source, found.dyno],
+                DynoIdentity::Logical => [source, source],
+                DynoIdentity::Type => [source.map(dyno_type), source.map(dyno_type)],
+            }
         };
-        let read = self.samples(line, tokens, RUNTIME, place, out);
+        let read = self.samples(line, tokens, &RUNTIME, place, out);
         if read.class() == Class::UnreadRuntime && !is_like_samples(line) { Line::of(Class::Text) } else { read }
     }
 
@@ -145,8 +149,18 @@ impl Reader {
 
     /// One value of the tags at hand.
     fn event<V: LineVisitor>(&self, metric: &Native, number: f64, out: &mut Out<'_, V>) {
-        let whole = (0, out.line.len());
-        out.value(metric.kind(), metric.name(), Value::new(number, metric.unit()), &self.tags, whole);
+        out.single(&metric.metric(), number, &self.tags);
+    }
+
+    /// An error that the platform tells of the app as a whole.
+    fn error<V: LineVisitor>(&mut self, error: &PlatformError<'_>, metric: &Native, number: f64, out: &mut Out<'_, V>) {
+        if error.is_cut() {
+            return out.refuse(Reason::Cut, Part::Value, (0, out.line.len()));
+        }
+        self.config.fill(&mut self.tags);
+        self.tags.insert("code", error.code().as_str());
+        insert_description(&mut self.tags, error.code(), error.description());
+        self.event(metric, number, out);
     }
 
     /// An L code; `None` when it is none.
@@ -154,7 +168,7 @@ impl Reader {
         let error = PlatformError::parse(line).filter(|error| error.code().class() == CodeClass::Logging)?;
         // L14, L15 and L20 tell no number; the event itself is then the one message it is about.
         let affected = error.count().unwrap_or(1) as f64;
-        self.error(&error, &native::LOGGING, affected, line, out);
+        self.error(&error, &native::LOGGING, affected, out);
         Some(Line { found: Found::Error(error), ..Line::of(Class::LogplexError) })
     }
 
@@ -162,6 +176,13 @@ impl Reader {
     pub(super) fn shuttle<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Line<'a> {
         let unread = if line.starts_with(b"Error ") { Class::UnreadError } else { Class::Text };
         self.logging(line, out).unwrap_or(Line::of(unread))
+    }
+}
+
+/// The description on the line, else the title of the table.
+pub(super) fn insert_description(tags: &mut TagSet, code: Code, on_the_line: Option<&str>) {
+    if let Some(text) = on_the_line.filter(|text| !text.is_empty()).or(code.title()) {
+        tags.insert("code_description", text);
     }
 }
 

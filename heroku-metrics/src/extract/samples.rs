@@ -1,51 +1,82 @@
 //! Lines of `sample#` pairs: those of dynos, databases, stores and pools.
 
-use super::{LineVisitor, Out, Reader, SAMPLES, cut};
-use crate::native::{self, Family, Native};
-use crate::remember::Key;
-use crate::{Class, Families, Line, Part, Reason};
+use super::out::Out;
+use super::visitor::LineVisitor;
+use super::{Reader, cut};
+use crate::classify::Class;
+use crate::line::Line;
+use crate::native::families::Families;
+use crate::native::{self, COLUMNS, Columns, Family, Native, SHARE_COLUMN};
+use crate::refusal::{Part, Reason};
 use logfmt_metrics::{Pair, Sample, SampleToken, Samples};
-use metric_model::Value;
-use minute_aggregator::StreamMemo;
+use metric_model::{Record, TagSet, Timestamp, Value};
 
-/// A class of lines with samples, that of those which cannot be read, the family, and where its order is kept.
-pub(super) type SampleLines = ([Class; 2], &'static Family, usize);
+/// Samples of one line that are read; no family has as many.
+pub(super) const SAMPLES: usize = 32;
 
-pub(super) const RUNTIME: SampleLines = ([Class::Runtime, Class::UnreadRuntime], &native::RUNTIME, 0);
-pub(super) const POSTGRES: SampleLines = ([Class::Postgres, Class::UnreadDatabase], &native::POSTGRES, 1);
-pub(super) const REDIS: SampleLines = ([Class::Redis, Class::UnreadDatabase], &native::REDIS, 2);
-pub(super) const PGBOUNCER: SampleLines = ([Class::PgBouncer, Class::UnreadDatabase], &native::PGBOUNCER, 3);
+/// What lines with samples are, and what they tell.
+pub(super) struct SampleLines {
+    class: Class,
+    /// What those are that cannot be read.
+    unread: Class,
+    family: &'static Family,
+    /// The lists that the metrics of the family stand in, one behind the other.
+    columns: &'static [Columns],
+    /// The tags that are made of the line's own.
+    keys: [&'static str; 2],
+}
+
+pub(super) static RUNTIME: SampleLines = SampleLines {
+    class: Class::Runtime,
+    unread: Class::UnreadRuntime,
+    family: &native::RUNTIME,
+    columns: &native::RUNTIME_COLUMNS,
+    keys: ["source", "dyno"],
+};
+pub(super) static POSTGRES: SampleLines = database(Class::Postgres, &native::POSTGRES, &native::POSTGRES_COLUMNS);
+pub(super) static REDIS: SampleLines = database(Class::Redis, &native::REDIS, &native::REDIS_COLUMNS);
+pub(super) static PGBOUNCER: SampleLines = database(Class::PgBouncer, &native::PGBOUNCER, &native::PGBOUNCER_COLUMNS);
+
+const fn database(class: Class, family: &'static Family, columns: &'static [Columns]) -> SampleLines {
+    SampleLines { class, unread: Class::UnreadDatabase, family, columns, keys: ["database", "addon"] }
+}
+
+/// One value of a line: the index of its metric in the family, the number, and where it stands.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Told {
+    metric: u8,
+    number: f64,
+    at: (usize, usize),
+}
 
 impl Reader {
     pub(super) fn database<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
         tokens: Samples<'a>,
-        family: SampleLines,
+        lines: &SampleLines,
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
-        let place = |found: &SampleTags<'a>| [("database", found.source), ("addon", found.addon)];
-        self.samples(line, tokens, family, place, out)
+        self.samples(line, tokens, lines, |found| [found.source, found.addon], out)
     }
 
-    /// A line of `sample#` pairs, under the names of the family and the tags that `place` makes of the line's own; of the
-    /// second class when none of them can be read.
+    /// A line of `sample#` pairs, under the names of the family and the tags that `own` finds among the line's; of the class
+    /// of unread lines when none of them can be read.
     pub(super) fn samples<'a, V: LineVisitor>(
         &mut self,
         line: &'a [u8],
         tokens: Samples<'a>,
-        ([class, unread], family, order): SampleLines,
-        place: impl Fn(&SampleTags<'a>) -> [(&'static str, Option<&'a [u8]>); 2],
+        lines: &SampleLines,
+        own: impl Fn(&SampleTags<'a>) -> [Option<&'a [u8]>; 2],
         out: &mut Out<'_, V>,
     ) -> Line<'a> {
         if !logfmt_metrics::maybe_metrics(line) {
-            return Line::of(unread);
+            return Line::of(lines.unread);
         }
         // Tags may stand anywhere in the line, so that values wait until its end.
         let mut found = SampleTags::default();
-        let (mut held, mut samples, mut ignored, mut known) = (0, 0_usize, 0, false);
-        let Self { config, groups, tags, orders, values, .. } = self;
-        let order = &mut orders[order];
+        let (mut held, mut next, mut ignored, mut known) = (0, 0, 0, false);
+        let Self { config, tags, told, .. } = self;
         for token in tokens {
             let sample = match token {
                 SampleToken::Sample(sample) => sample,
@@ -60,13 +91,11 @@ impl Reader {
                 }
                 _ => continue,
             };
-            let guess = order.get(samples).copied().unwrap_or_default();
-            samples += 1;
-            let found = family.place(sample.name(), usize::from(guess));
+            let found = lines.family.find(sample.name(), next);
             let range = sample.range();
             let at = (range.start, range.len());
             let is_last = range.end == line.len();
-            let Some((number, metric)) = found.filter(|(_, metric)| config.native_set.holds(metric)) else {
+            let Some((index, metric)) = found.filter(|(_, metric)| config.native_set.holds(metric)) else {
                 if is_last && (out.is_piece || (sample.text().is_none() && found.is_none())) {
                     out.refuse(Reason::Cut, Part::Value, at);
                 }
@@ -74,16 +103,14 @@ impl Reader {
                 known |= found.is_some();
                 continue;
             };
-            if let Some(guess) = order.get_mut(samples - 1) {
-                *guess = number as u8;
-            }
+            next = index + 1;
             if is_last && (out.is_piece || cut::is_cut(metric, &sample)) {
                 out.refuse(Reason::Cut, Part::Value, at);
                 continue;
             }
             match sample_value(metric, &sample) {
-                Ok(value) if held < SAMPLES => {
-                    values[held] = (number as u8, value, at);
+                Ok(number) if held < SAMPLES => {
+                    told[held] = Told { metric: index as u8, number, at };
                     held += 1;
                 }
                 // More samples on one line than any family has: somebody else wrote it.
@@ -92,56 +119,56 @@ impl Reader {
             }
         }
         if held == 0 {
-            return Line { ignored_samples: ignored, ..Line::of(if known { class } else { unread }) };
+            let class = if known { lines.class } else { lines.unread };
+            return Line { ignored_samples: ignored, ..Line::of(class) };
         }
-        let own = place(&found);
-        let mut make = || {
-            let mut tags = config.tags();
-            for (key, value) in own {
-                if let Some(value) = value {
-                    out.tag(&mut tags, key, value);
-                }
-            }
-            tags
-        };
-        let key = Key::new(class as u8, 0, [own[0].1, own[1].1]);
-        let is_clean = || own.iter().all(|(_, value)| value.is_none_or(<[u8]>::is_ascii));
-        let metrics = family.metrics();
-        let place = key
-            .and_then(|key| groups.find(&key).or_else(|| is_clean().then(|| groups.add(&key, make(), metrics.len()))));
-        let mut unknown;
-        let (tags, memos) = match place {
-            Some(place) => groups.at(place),
-            None => {
-                (*tags, unknown) = (make(), [StreamMemo::new(); SAMPLES]);
-                (&*tags, &mut unknown[..])
-            }
-        };
-        for (number, value, at) in &values[..held] {
-            let number = usize::from(*number);
-            if let (Some(metric), Some(memo)) = (metrics.get(number), memos.get_mut(number)) {
-                out.native(metric, *value, tags, memo, *at);
+        config.fill(tags);
+        for (key, value) in lines.keys.into_iter().zip(own(&found)) {
+            if let Some(text) = out.text(value) {
+                tags.insert(key, text);
             }
         }
-        if class == Class::Runtime
+        if lines.class == Class::Runtime
             && config.families.holds(Families::MEM_SHARE)
-            && let Some((share, at)) = memory_share(metrics, &values[..held])
+            && let Some(share) = memory_share(lines.family.metrics(), &told[..held])
         {
-            out.value(native::SHARE.kind(), native::SHARE.name(), Value::new(share, native::SHARE.unit()), tags, at);
+            told[held] = share;
+            held += 1;
         }
-        Line { ignored_samples: ignored, ..Line::of(class) }
+        match out.time {
+            Some(time) => records(&told[..held], lines.columns, tags, time, out.visitor),
+            None => told[..held].iter().for_each(|value| out.refuse_undated(value.at)),
+        }
+        Line { ignored_samples: ignored, ..Line::of(lines.class) }
     }
 }
 
-/// `memory_total` over `memory_quota`, and where the former stands; `None` unless both are there and it makes sense.
-fn memory_share(metrics: &[Native], values: &[(u8, f64, (usize, usize))]) -> Option<(f64, (usize, usize))> {
+/// Hands values on in their order, as many at a time as go up through the columns of one list: those of a whole line, where it
+/// is as Heroku writes it.
+fn records<V: LineVisitor>(told: &[Told], columns: &[Columns], tags: &TagSet, time: Timestamp, visitor: &mut V) {
+    let place = |value: &Told| (usize::from(value.metric) / COLUMNS, usize::from(value.metric) % COLUMNS);
+    let goes_on = |one: &Told, next: &Told| one.metric < next.metric && place(one).0 == place(next).0;
+    for run in told.chunk_by(goes_on) {
+        let mut values = [None; COLUMNS];
+        for value in run {
+            values[place(value).1] = Some(value.number);
+        }
+        let metrics = run.first().and_then(|first| columns.get(place(first).0)).copied().unwrap_or_default();
+        let values = values.get(..metrics.len()).unwrap_or_default();
+        visitor.record(&Record::new(metrics, values, tags, time));
+    }
+}
+
+/// `memory_total` over `memory_quota`, where the former stands; `None` unless both are there and it makes sense.
+fn memory_share(metrics: &[Native], told: &[Told]) -> Option<Told> {
     let of = |field| {
-        let is_it = |value: &&(u8, f64, _)| metrics.get(usize::from(value.0)).is_some_and(|m| m.field() == field);
-        values.iter().find(is_it)
+        let is_it = |value: &&Told| metrics.get(usize::from(value.metric)).is_some_and(|m| m.field() == field);
+        told.iter().find(is_it)
     };
-    let ((_, total, at), (_, quota, _)) = (of("memory_total")?, of("memory_quota")?);
-    let share = total / quota;
-    (share.is_finite() && *quota > 0.0).then_some((share, *at))
+    let (total, quota) = (of("memory_total")?, of("memory_quota")?);
+    let share = total.number / quota.number;
+    let is_one = share.is_finite() && quota.number > 0.0;
+    is_one.then_some(Told { metric: SHARE_COLUMN as u8, number: share, at: total.at })
 }
 
 /// The number of a native sample, in the metric's regular unit.

@@ -8,7 +8,6 @@ use super::Entry;
 use crate::classify::Class;
 use crate::refusal::{Part, Reason};
 use heroku_syslog::{FrameError, FramingError};
-use minute_aggregator::Outcome;
 use std::fmt;
 use std::ops::Range;
 
@@ -215,12 +214,8 @@ impl Receipt {
         self.0[LOST_UPSTREAM] = self.0[LOST_UPSTREAM].saturating_add(messages);
     }
 
-    pub(crate) fn enter_observed(&mut self, outcome: Outcome) {
-        self.enter_all_observed(1, u64::from(outcome == Outcome::Accepted));
-    }
-
     /// So many values, of which so many were accepted.
-    pub(crate) fn enter_all_observed(&mut self, values: u64, accepted: u64) {
+    pub(crate) fn enter_observed(&mut self, values: u64, accepted: u64) {
         self.0[VALUES] += values;
         self.0[OBSERVED] += values;
         self.0[ACCEPTED] += accepted;

@@ -2,13 +2,13 @@ use super::{Family, Native, count, measure};
 use metric_model::Unit;
 
 /// One for each router line, with or without an error.
-pub(crate) const REQUESTS: Native = count("(the line)", "heroku.router.http.requests");
+pub(super) const REQUESTS: Native = count("(the line)", "heroku.router.http.requests");
 /// Milliseconds from the dyno's accept to the end of the response.
-pub(crate) const SERVICE: Native = measure("service", "heroku.router.service.response_time", Unit::MILLISECONDS);
+pub(super) const SERVICE: Native = measure("service", "heroku.router.service.response_time", Unit::MILLISECONDS);
 /// Milliseconds to connect to the dyno.
-pub(crate) const CONNECT: Native = measure("connect", "heroku.router.connect.latency", Unit::MILLISECONDS);
+pub(super) const CONNECT: Native = measure("connect", "heroku.router.connect.latency", Unit::MILLISECONDS);
 /// Octets of the response. The page lists no percentiles for it.
-pub(crate) const BYTES: Native = measure("bytes", "heroku.router.bytes", Unit::BYTES).without_percentiles();
+pub(super) const BYTES: Native = measure("bytes", "heroku.router.bytes", Unit::BYTES).without_percentiles();
 
 pub(super) const ROUTER_TAGS: &[&str] = &["app_name", "dyno", "method", "source", "status_category", "status_code"];
 

@@ -1,6 +1,6 @@
 //! How a pipeline reads and aggregates: the choices of the host.
 
-use crate::{DialectPolicy, Extractor, ExtractorConfig, Plan, SeenDeliveries, native};
+use crate::{DialectPolicy, ExtractorConfig, Plan, SeenDeliveries, native};
 use heroku_syslog::{Dialect, Limits, Recovery};
 use minute_aggregator::AggregatorConfig;
 
@@ -129,8 +129,7 @@ impl PipelineConfig {
     pub fn max_memory(&self) -> usize {
         // Besides: the tags of the line at hand.
         const LINE: usize = 64 * 1024;
-        let reading = LINE + Extractor::max_memory(self.aggregator.max_streams() as usize);
-        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(reading)
+        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(LINE)
     }
 
     /// The aggregator's configuration with what the native tables and the plan say.
@@ -140,6 +139,7 @@ impl PipelineConfig {
         for metric in plain.filter(|metric| metric.kind() == metric_model::Kind::Measure && !metric.has_percentiles()) {
             settings = settings.without_percentiles(metric.name());
         }
+        settings = native::all_columns().fold(settings, AggregatorConfig::with_family);
         match self.plan.as_ref().and_then(Plan::quota) {
             Some(quota) => settings.with_quota(quota),
             None => settings,

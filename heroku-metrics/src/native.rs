@@ -3,6 +3,7 @@
 //! The tables are the single source: the extractor reads lines by them, the tables of `docs/metrics.md` are printed from them
 //! ([`markdown`]), and tests walk them.
 
+mod columns;
 mod errors;
 pub(crate) mod families;
 mod life;
@@ -13,7 +14,7 @@ mod router;
 mod runtime;
 pub(crate) mod set;
 
-use metric_model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
+use metric_model::{Kind, Unit};
 use std::fmt::Write as _;
 
 /// One native metric.
@@ -111,12 +112,6 @@ impl Native {
         self.unit
     }
 
-    /// A value of it, in its regular unit.
-    #[inline]
-    pub(crate) const fn seen<'a>(&self, number: f64, tags: &'a TagSet, time: Timestamp) -> Observation<'a> {
-        Observation::new(self.kind, self.name, Value::new(number, self.unit), tags, time)
-    }
-
     /// The unit of a number that stands on the line without one.
     pub(crate) const fn written(&self) -> Unit<'static> {
         self.written
@@ -202,23 +197,28 @@ impl Family {
         self.note
     }
 
-    /// The metric that is read from this field, with its place; `guess` is looked at first.
+    /// The metric that is read from this field, with its index. Those from `guess` on are looked at first: a line goes through
+    /// the table in its order.
     #[inline]
-    pub(crate) fn place(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
-        let is_it = |metric: &&Native| metric.field.as_bytes() == field;
-        if let Some(metric) = self.metrics.get(guess).filter(is_it) {
-            return Some((guess, metric));
-        }
-        self.metrics.iter().enumerate().find(|(_, metric)| is_it(metric))
+    pub(crate) fn find(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
+        let is_it = |metric: &Native| metric.field.as_bytes() == field;
+        let (before, from) = self.metrics.split_at(guess.min(self.metrics.len()));
+        let found = from.iter().position(is_it).map(|nth| before.len() + nth);
+        let index = found.or_else(|| before.iter().position(is_it))?;
+        Some((index, self.metrics.get(index)?))
     }
 }
 
+pub(crate) use columns::{
+    COLUMNS, Columns, PGBOUNCER_COLUMNS, POSTGRES_COLUMNS, REDIS_COLUMNS, ROUTER_COLUMNS, RUNTIME_COLUMNS,
+    SHARE_COLUMN, all as all_columns,
+};
 pub(crate) use errors::{HTTP, LOGGING, RUNTIME_ERRORS};
-pub(crate) use life::{DYNO_CODES, EXITS, PROCESS, RELEASES, SHARE, STATE_CHANGES};
+pub(crate) use life::{DYNO_CODES, EXITS, PROCESS, RELEASES, STATE_CHANGES};
 pub(crate) use pgbouncer::PGBOUNCER;
 pub(crate) use postgres::POSTGRES;
 pub(crate) use redis::REDIS;
-pub(crate) use router::{BYTES, CONNECT, REQUESTS, ROUTER, SERVICE};
+use router::ROUTER;
 pub(crate) use runtime::RUNTIME;
 
 const FAMILIES: &[Family] = &[
@@ -284,6 +284,7 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metric_model::Value;
     use std::collections::BTreeSet;
 
     #[test]
