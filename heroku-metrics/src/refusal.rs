@@ -171,12 +171,12 @@ pub enum Part {
 /// One value, tag or field that was not taken; the rest of its line was.
 ///
 /// ```
-/// use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Observation};
+/// use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Record};
 /// use heroku_metrics::syslog::{Dialect, Frame};
 ///
 /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 measure#b=x", Dialect::Logplex)?;
 /// let mut refused = Vec::new();
-/// Extractor::new(ExtractorConfig::new()).read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| refused.push(*refusal)));
+/// Extractor::new(ExtractorConfig::new()).read(&frame, &mut (|_: &Record<'_>| (), |refusal: &LineRefusal| refused.push(*refusal)));
 /// assert_eq!(refused[0].reason(), Reason::NotANumber);
 /// assert_eq!(refused[0].text(frame.message()), b"measure#b=x");
 /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
@@ -215,10 +215,10 @@ impl LineRefusal {
     /// The refused text, cut out of the MSG it was found in.
     ///
     /// ```
-    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Observation, syslog::{Dialect, Frame}};
+    /// # use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Record, syslog::{Dialect, Frame}};
     /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=x", Dialect::Logplex)?;
     /// Extractor::new(ExtractorConfig::new())
-    ///     .read(&frame, &mut (|_: &Observation<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.text(frame.message()), b"count#a=x")));
+    ///     .read(&frame, &mut (|_: &Record<'_>| (), |refusal: &LineRefusal| assert_eq!(refusal.text(frame.message()), b"count#a=x")));
     /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
     /// ```
     #[must_use]
