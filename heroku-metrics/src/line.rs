@@ -1,6 +1,6 @@
 //! What a line is, besides the values it holds.
 
-use crate::Class;
+use crate::classify::Class;
 use heroku_router::{PlatformError, RouterLine};
 
 /// What a line turned out to be.

@@ -1,6 +1,7 @@
 //! A look at everything that passes, and a filter in front of what is counted.
 
-use crate::{Line, LineRefusal};
+use crate::line::Line;
+use crate::refusal::LineRefusal;
 use heroku_syslog::{Frame, FrameError, FramingError};
 use metric_model::Observation;
 use minute_aggregator::Outcome;
