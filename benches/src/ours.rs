@@ -19,7 +19,7 @@ fn frames<'a>(body: &'a [u8], mut each: impl FnMut(&Frame<'a>)) {
     let mut parser = FrameParser::new();
     for raw in Frames::new(body) {
         if let Ok(raw) = raw
-            && let Ok(frame) = parser.parse_raw(raw, Dialect::Logplex)
+            && let Ok(frame) = parser.parse(raw, Dialect::Logplex)
         {
             each(&frame);
         }

@@ -1,7 +1,7 @@
 //! A drain inside somebody's service: hyper takes the requests, one pipeline an app. `bin/hyper_service.rs` runs it.
 
-use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, ExtractorConfig, Pipeline, PipelineConfig};
+use heroku_metrics::syslog::{Delivery, Dialect};
+use heroku_metrics::{ExtractorConfig, Pipeline, PipelineConfig};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode, service::service_fn};
@@ -59,7 +59,7 @@ fn entry<'a>(drains: &'a mut HashMap<String, Drain>, token: &str) -> Result<&'a 
         // The app's name is known from where the drain was registered; no line carries it.
         let config = PipelineConfig::new()
             .with_extractor(ExtractorConfig::new().with_app_name("shop"))
-            .with_dialect(DialectPolicy::ByHostname);
+            .with_dialect(Dialect::ByHostname);
         drains.insert(token.to_owned(), Drain { pipeline: Pipeline::new(config)?, seen: HashSet::new() });
     }
     drains.get_mut(token).ok_or_else(|| "the drain was just put in".into())

@@ -4,9 +4,8 @@
 
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{
-    CustomFrom, DialectPolicy, DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig,
-};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{CustomFrom, DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
@@ -22,7 +21,7 @@ fuzz_target!(|body: &[u8]| {
 });
 
 fn points(body: &[u8], config: ExtractorConfig) -> Vec<DataPointBuf> {
-    let config = PipelineConfig::new().with_dialect(DialectPolicy::ByHostname).with_extractor(config);
+    let config = PipelineConfig::new().with_dialect(Dialect::ByHostname).with_extractor(config);
     let mut pipeline = Pipeline::new(config).expect("the defaults agree");
     let receipt = pipeline.ingest(&Delivery::new(body));
     assert!(receipt.balances(), "{receipt:?}");

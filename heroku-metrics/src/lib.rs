@@ -114,7 +114,6 @@
 
 mod classify;
 mod deliveries;
-mod dialect;
 mod extract;
 mod ledger;
 mod line;
@@ -127,7 +126,6 @@ mod tap;
 
 pub use classify::{Class, Source};
 pub use deliveries::SeenDeliveries;
-pub use dialect::DialectPolicy;
 pub use extract::{CustomFrom, DynoIdentity, Extractor, ExtractorConfig, LineVisitor, UnitPolicy};
 pub use ledger::{Entry, Ledger, Receipt};
 pub use line::Line;

@@ -6,9 +6,11 @@ pub use config::PipelineConfig;
 
 use crate::ledger::{Ledger, Receipt};
 use crate::native::COLUMNS;
-use crate::{DialectPolicy, Extractor, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict};
+use crate::{Extractor, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict};
 use heroku_router::CodeClass;
-use heroku_syslog::{Delivery, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery};
+use heroku_syslog::{
+    Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
+};
 use metric_model::{Observation, Record, Timestamp};
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, RowSink, Sketch,
@@ -34,7 +36,7 @@ pub struct Pipeline<S = MinuteSketch> {
     parser: FrameParser,
     extractor: Extractor,
     pub(crate) aggregator: Aggregator<S>,
-    dialect: DialectPolicy,
+    dialect: Dialect,
     limits: Limits,
     recovery: Recovery,
     plan: Option<Plan>,
@@ -231,7 +233,7 @@ impl<S: Sketch> Pipeline<S> {
     ///
     /// let text = b"2026-03-14T09:26:53+00:00 app[web.1]: count#signups=1";
     /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// let receipt = pipeline.ingest_line(rendered::parse_line(text), text, text.len() as u64, &mut ());
+    /// let receipt = pipeline.ingest_line(rendered::parse_line(text, rendered::Form::Printed), text, text.len() as u64, &mut ());
     /// assert_eq!(receipt.observed(), 1);
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
@@ -362,7 +364,7 @@ impl<S: Sketch> Pipeline<S> {
         if raw.is_repaired() {
             receipt.enter_repaired();
         }
-        let parsed = self.dialect.read_with(&mut self.parser, raw);
+        let parsed = self.parser.parse(raw, self.dialect);
         self.parsed(parsed, raw.bytes(), tap, receipt);
     }
 

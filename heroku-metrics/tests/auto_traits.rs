@@ -8,9 +8,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use heroku_metrics::aggregator::MinuteSketch;
 use heroku_metrics::{
-    Class, CustomFrom, DialectPolicy, DynoIdentity, Entry, Estimate, Extractor, ExtractorConfig, Families, Ledger,
-    Line, LineRefusal, NativeSet, Part, Pipeline, PipelineConfig, Plan, Reason, Receipt, RestoreError, SeenDeliveries,
-    Source, UnitPolicy, Verdict, native,
+    Class, CustomFrom, DynoIdentity, Entry, Estimate, Extractor, ExtractorConfig, Families, Ledger, Line, LineRefusal,
+    NativeSet, Part, Pipeline, PipelineConfig, Plan, Reason, Receipt, RestoreError, SeenDeliveries, Source, UnitPolicy,
+    Verdict, native,
 };
 
 macro_rules! keeps {
@@ -27,7 +27,6 @@ fn every_public_type_keeps_its_traits() {
         native::Native: Copy, Debug;
         Class: Copy, Eq, Hash, Debug;
         CustomFrom: Copy, Eq, Hash, Default, Debug;
-        DialectPolicy: Copy, Eq, Default, Debug;
         DynoIdentity: Copy, Eq, Hash, Default, Debug;
         NativeSet: Copy, Eq, Hash, Default, Debug;
         Part: Copy, Eq, Hash, Debug;

@@ -4,8 +4,7 @@ use heroku_metrics::aggregator::Outcome;
 use heroku_metrics::model::Observation;
 use heroku_metrics::syslog::{Delivery, Dialect, Frames};
 use heroku_metrics::{
-    CustomFrom, DialectPolicy, DynoIdentity, ExtractorConfig, Families, Line, NativeSet, Pipeline, PipelineConfig, Tap,
-    native,
+    CustomFrom, DynoIdentity, ExtractorConfig, Families, Line, NativeSet, Pipeline, PipelineConfig, Tap, native,
 };
 use std::collections::BTreeSet;
 
@@ -101,7 +100,7 @@ fn books_balance_and_nobody_makes_what_is_anothers() {
         ),
     ];
     for (config, no_one_off, from, families) in configs {
-        let config = PipelineConfig::new().with_extractor(config).with_dialect(DialectPolicy::Fixed(Dialect::Logplex));
+        let config = PipelineConfig::new().with_extractor(config).with_dialect(Dialect::Logplex);
         let mut pipeline = Pipeline::new(config).unwrap();
         for (app, process) in SENDERS {
             for message in &messages {

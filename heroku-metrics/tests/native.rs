@@ -2,9 +2,8 @@
 
 use heroku_metrics::model::{DataPointBuf, Kind};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{
-    DialectPolicy, DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig, native,
-};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{DynoIdentity, ExtractorConfig, Families, NativeSet, Pipeline, PipelineConfig, native};
 use std::collections::BTreeSet;
 
 const ROUTER: &[&str] = &["app_name", "dyno", "method", "source", "status_category", "status_code"];
@@ -60,7 +59,7 @@ const PAGE: &[Entry] = &[
 fn demo(set: NativeSet) -> Vec<DataPointBuf> {
     let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
     let config = PipelineConfig::new()
-        .with_dialect(DialectPolicy::ByHostname)
+        .with_dialect(Dialect::ByHostname)
         .with_extractor(ExtractorConfig::new().with_app_name("shop").with_native_set(set));
     let mut pipeline = Pipeline::new(config).unwrap();
     let receipt = pipeline.ingest(&Delivery::new(&body));

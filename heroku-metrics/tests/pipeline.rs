@@ -1,11 +1,11 @@
 //! The pipeline: one input, read in every way, gives one output and books that balance.
 
 use heroku_metrics::model::{DataPoint, DataPointBuf, Observation, TagSet, Timestamp, Value};
-use heroku_metrics::syslog::{Delivery, Frame, FrameError, FrameReader, FramingError, Limits, Recovery};
-use heroku_metrics::{DialectPolicy, Line, LineRefusal, Pipeline, PipelineConfig, Tap, Verdict};
+use heroku_metrics::syslog::{Delivery, Dialect, Frame, FrameError, FrameReader, FramingError, Limits, Recovery};
+use heroku_metrics::{Line, LineRefusal, Pipeline, PipelineConfig, Tap, Verdict};
 
 fn pipeline() -> Pipeline {
-    Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname)).unwrap()
+    Pipeline::new(PipelineConfig::new().with_dialect(Dialect::ByHostname)).unwrap()
 }
 
 fn finish(mut pipeline: Pipeline) -> Vec<DataPointBuf> {

@@ -3,7 +3,8 @@
 use heroku_metrics::aggregator::{CountingRule, Standing};
 use heroku_metrics::model::DataPointBuf;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, Families, Pipeline, PipelineConfig, Plan};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{Families, Pipeline, PipelineConfig, Plan};
 use std::collections::BTreeMap;
 
 fn demo() -> Vec<u8> {
@@ -11,7 +12,7 @@ fn demo() -> Vec<u8> {
 }
 
 fn run(plan: Option<Plan>) -> (Pipeline, Vec<DataPointBuf>) {
-    let config = PipelineConfig::new().with_dialect(DialectPolicy::ByHostname);
+    let config = PipelineConfig::new().with_dialect(Dialect::ByHostname);
     let mut pipeline = Pipeline::new(plan.into_iter().fold(config, PipelineConfig::with_plan)).unwrap();
     pipeline.ingest(&Delivery::new(&demo()));
     let mut rows: Vec<DataPointBuf> = Vec::new();

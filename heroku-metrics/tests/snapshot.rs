@@ -2,13 +2,13 @@
 
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::DataPointBuf;
-use heroku_metrics::syslog::{Delivery, Frames};
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, Plan};
+use heroku_metrics::syslog::{Delivery, Dialect, Frames};
+use heroku_metrics::{Pipeline, PipelineConfig, Plan};
 use std::time::Duration;
 
 fn config() -> PipelineConfig {
     PipelineConfig::new()
-        .with_dialect(DialectPolicy::ByHostname)
+        .with_dialect(Dialect::ByHostname)
         .with_aggregator(
             AggregatorConfig::new()
                 .with_allowed_lateness(Duration::from_secs(5))
@@ -176,7 +176,7 @@ fn books_that_cannot_be_are_refused() {
 fn parts_merge_in_any_order() {
     let body = std::fs::read(testkit::testdata().join("demo.logplex")).unwrap();
     let frames = frames(&body);
-    let config = || PipelineConfig::new().with_dialect(DialectPolicy::ByHostname);
+    let config = || PipelineConfig::new().with_dialect(Dialect::ByHostname);
     let mut whole = Pipeline::new(config()).unwrap();
     let mut parts: Vec<_> = (0..3).map(|_| Pipeline::new(config()).unwrap()).collect();
     for (place, (id, frame)) in frames.iter().enumerate() {

@@ -21,21 +21,12 @@ impl Limits {
     /// Frames of at most 65,536 octets; longer ones are passed over up to 1,048,576 octets.
     ///
     /// Logplex takes 10,240 octets a frame; other senders write more.
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::Limits::new(), heroku_syslog::Limits::default());
-    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { max_frame: 65_536, max_skip: 1_048_576 }
     }
 
     /// The largest MSG-LEN, in octets, that is read as a frame.
-    ///
-    /// ```
-    /// use heroku_syslog::{Limits, deframe};
-    /// assert!(deframe(b"6 abcdef", Limits::new().with_max_frame(5)).is_err());
-    /// ```
     #[must_use]
     pub const fn with_max_frame(mut self, octets: usize) -> Self {
         self.max_frame = octets;

@@ -1,4 +1,4 @@
-/// Which of the header layouts a drain writes. It is an argument, never a guess.
+/// Which of the header layouts a drain writes. It is an argument, never a guess from the message.
 ///
 /// The same octets mean different things: `... web.1 - [GIN] 200` is a message that begins with `[GIN]` in one
 /// dialect, and structured data with the message `200` in the other.
@@ -27,34 +27,59 @@ pub enum Dialect {
     /// which is a password, is in none of its fields. Where HOSTNAME is missing, a STRUCTURED-DATA of `-` is passed over.
     /// Any other header is read as [`Logplex`](Self::Logplex) writes it.
     Moved,
+    /// The HOSTNAME of each frame decides, for files and stores that hold frames of several origins.
+    ///
+    /// `host` is what HTTPS drains write. `shuttle` is what log-shuttle writes, and a drain token, `d.` and a UUID, is
+    /// what syslog drains write; of a token only its shape is looked at, `d.` and then letters, digits and hyphens.
+    /// `…@heroku.com` (`runtime.12345@heroku.com`) is written on the way into Logplex, where messages are RFC 5424.
+    /// `heroku` is no host's name: either the header is [`Moved`](Self::Moved), or log-shuttle wrote it about itself. Any
+    /// other HOSTNAME says nothing, and the frame is read as [`Logplex`](Self::Logplex) writes it.
+    ///
+    /// ```
+    /// use heroku_syslog::{Dialect, Frame};
+    ///
+    /// let drained = b"<190>1 2024-02-03T04:05:06Z d.5ca1ab1e-0000-4000-8000-00000000beef app web.1 - - hi";
+    /// assert_eq!(Frame::parse(drained, Dialect::ByHostname)?.message(), b"hi");
+    /// let posted = b"<190>1 2024-02-03T04:05:06Z host app web.1 - - hi";
+    /// assert_eq!(Frame::parse(posted, Dialect::ByHostname)?.message(), b"- hi");
+    /// # Ok::<(), heroku_syslog::FrameError>(())
+    /// ```
+    ByHostname,
 }
 
 impl Dialect {
-    /// The one safe inference from a HOSTNAME, for files of mixed origin.
-    ///
-    /// `host` is what HTTPS drains write. `shuttle` is what log-shuttle writes, and a drain token, `d.` and a UUID, is
-    /// what syslog drains write. Of a token only its shape is looked at: `d.` and then letters, digits and hyphens.
-    /// `…@heroku.com` (`runtime.12345@heroku.com`) is written on the way into Logplex, where messages are RFC 5424.
-    /// `heroku` is no host's name: either the header is [`Moved`](Self::Moved), or log-shuttle wrote it about itself. Any
-    /// other HOSTNAME says nothing: `None`. That holds for `app`, too, which a host may be called.
-    ///
-    /// ```
-    /// use heroku_syslog::Dialect;
-    ///
-    /// assert_eq!(Dialect::for_hostname(b"host"), Some(Dialect::Logplex));
-    /// assert_eq!(Dialect::for_hostname(b"d.5ca1ab1e-0000-4000-8000-00000000beef"), Some(Dialect::Rfc5424));
-    /// assert_eq!(Dialect::for_hostname(b"shop.example.com"), None);
-    /// ```
-    #[must_use]
+    /// The layout of all headers, unless each HOSTNAME decides.
+    #[inline(always)]
+    pub(crate) const fn layout(self) -> Option<Layout> {
+        match self {
+            Self::Logplex => Some(Layout::Logplex),
+            Self::Rfc5424 => Some(Layout::Rfc5424),
+            Self::Moved => Some(Layout::Moved),
+            Self::ByHostname => None,
+        }
+    }
+}
+
+/// The layouts of a header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    Logplex,
+    Rfc5424,
+    Moved,
+}
+
+impl Layout {
+    /// What a HOSTNAME says, as [`Dialect::ByHostname`] has it. `app` says nothing: a host may be called so.
     #[inline]
-    pub fn for_hostname(hostname: &[u8]) -> Option<Self> {
+    pub(crate) fn of_hostname(hostname: Option<&[u8]>) -> Self {
         match hostname {
-            b"host" => Some(Self::Logplex),
-            b"shuttle" => Some(Self::Rfc5424),
-            b"heroku" => Some(Self::Moved),
-            _ if hostname.ends_with(b"@heroku.com") => Some(Self::Rfc5424),
-            [b'd', b'.', token @ ..] if is_token(token) => Some(Self::Rfc5424),
-            _ => None,
+            // Most are, so that this is asked first.
+            None | Some(b"host") => Self::Logplex,
+            Some(b"shuttle") => Self::Rfc5424,
+            Some(b"heroku") => Self::Moved,
+            Some(name) if name.ends_with(b"@heroku.com") => Self::Rfc5424,
+            Some([b'd', b'.', token @ ..]) if is_token(token) => Self::Rfc5424,
+            Some(_) => Self::Logplex,
         }
     }
 }
@@ -127,13 +152,26 @@ mod tests {
 
     #[test]
     fn only_known_shapes_tell_the_dialect() {
-        for hostname in ["", "Host", "host.", "d", "d.", "d.a.b", "d.example.com", "d.a_b", "shuttle1", "heroku1", "-"]
-        {
-            assert_eq!(Dialect::for_hostname(hostname.as_bytes()), None, "{hostname}");
+        for hostname in [
+            "",
+            "host",
+            "Host",
+            "host.",
+            "d",
+            "d.",
+            "d.a.b",
+            "d.example.com",
+            "d.a_b",
+            "shuttle1",
+            "heroku1",
+            "-",
+            "app",
+        ] {
+            assert_eq!(Layout::of_hostname(Some(hostname.as_bytes())), Layout::Logplex, "{hostname}");
         }
-        assert_eq!(Dialect::for_hostname(b"heroku"), Some(Dialect::Moved));
-        assert_eq!(Dialect::for_hostname(b"app"), None);
-        assert_eq!(Dialect::for_hostname(b"d.0"), Some(Dialect::Rfc5424));
-        assert_eq!(Dialect::for_hostname(b"node.7@heroku.com"), Some(Dialect::Rfc5424));
+        assert_eq!(Layout::of_hostname(Some(b"heroku")), Layout::Moved);
+        for hostname in ["shuttle", "d.0", "node.7@heroku.com"] {
+            assert_eq!(Layout::of_hostname(Some(hostname.as_bytes())), Layout::Rfc5424, "{hostname}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-use crate::dialect::{Dialect, is_moved};
+use crate::dialect::{Dialect, Layout, is_moved};
 use crate::error::{Fault, FrameError, Part};
 use crate::header::fast::{self, minute_start};
 use crate::header::{Fields, Span, header, header_without_msg_id, missing, not_utf8};
@@ -55,28 +55,7 @@ impl<'a> Frame<'a> {
     /// ```
     #[inline(always)]
     pub fn parse(bytes: &'a [u8], dialect: Dialect) -> Result<Self, FrameError> {
-        syslog_message(bytes, minute_start, |_, _| dialect).map_err(|fault| in_frame(fault, bytes))
-    }
-
-    /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse).
-    ///
-    /// ```
-    /// use heroku_syslog::{Dialect, Frame};
-    ///
-    /// let by_hostname = |hostname: Option<&str>| {
-    ///     hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-    /// };
-    /// let drained = b"<190>1 2024-02-03T04:05:06Z d.5ca1ab1e-0000-4000-8000-00000000beef app web.1 - - hi";
-    /// assert_eq!(Frame::parse_by(drained, by_hostname)?.message(), b"hi");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
-    #[inline(always)]
-    pub fn parse_by(bytes: &'a [u8], dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Self, FrameError> {
-        syslog_message(bytes, minute_start, |bytes, hostname| dialect(hostname.of(bytes)))
-            .map_err(|fault| in_frame(fault, bytes))
+        syslog_message(bytes, minute_start, dialect).map_err(|fault| in_frame(fault, bytes))
     }
 
     /// A view made by the reader of rendered lines; `message` is a part of `bytes`.
@@ -87,52 +66,24 @@ impl<'a> Frame<'a> {
     }
 
     /// PRI; `None` only for [rendered](crate::rendered) lines, which have none.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.pri().map(|pri| pri.value()), Some(158));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn pri(&self) -> Option<Pri> {
         self.fields.pri
     }
 
     /// VERSION, 1 to 999; `None` for rendered lines.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.version(), Some(1));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn version(&self) -> Option<u16> {
         if self.fields.version == 0 { None } else { Some(self.fields.version) }
     }
 
     /// TIMESTAMP as an instant; `None` for the NILVALUE.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 1970-01-01T00:00:01Z host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.timestamp().map(|time| time.unix_micros()), Some(1_000_000));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn timestamp(&self) -> Option<Timestamp> {
         self.fields.timestamp
     }
 
     /// TIMESTAMP as it is written; `None` for the NILVALUE.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 1970-01-01T00:00:01Z host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.timestamp_text(), Some("1970-01-01T00:00:01Z"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn timestamp_text(&self) -> Option<&'a str> {
@@ -140,41 +91,13 @@ impl<'a> Frame<'a> {
     }
 
     /// HOSTNAME: `host` on HTTPS drains, the drain token on syslog drains. `None` for the NILVALUE and rendered lines.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.hostname(), Some("host"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn hostname(&self) -> Option<&'a str> {
         self.fields.hostname.of(self.bytes)
     }
 
-    /// HOSTNAME, as [`hostname`](Self::hostname), without the check that it is text: to be compared with, at less cost.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.hostname_bytes(), Some(&b"host"[..]));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
-    #[must_use]
-    #[inline]
-    pub fn hostname_bytes(&self) -> Option<&'a [u8]> {
-        self.fields.hostname.bytes_of(self.bytes)
-    }
-
     /// APP-NAME: `app` or `heroku`, who wrote the line. `None` for the NILVALUE.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.app_name(), Some("heroku"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn app_name(&self) -> Option<&'a str> {
@@ -182,13 +105,6 @@ impl<'a> Frame<'a> {
     }
 
     /// APP-NAME, as [`app_name`](Self::app_name), without the check that it is text: to be compared with, at less cost.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.app_name_bytes(), Some(&b"heroku"[..]));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn app_name_bytes(&self) -> Option<&'a [u8]> {
@@ -196,13 +112,6 @@ impl<'a> Frame<'a> {
     }
 
     /// PROCID: `router`, `web.1`, `heroku-postgres`. `None` for the NILVALUE.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.proc_id(), Some("router"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn proc_id(&self) -> Option<&'a str> {
@@ -210,13 +119,6 @@ impl<'a> Frame<'a> {
     }
 
     /// PROCID, as [`proc_id`](Self::proc_id), without the check that it is text: to be compared with, at less cost.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?;
-    /// assert_eq!(frame.proc_id_bytes(), Some(&b"router"[..]));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn proc_id_bytes(&self) -> Option<&'a [u8]> {
@@ -224,26 +126,12 @@ impl<'a> Frame<'a> {
     }
 
     /// Whether APP-NAME and PROCID are `heroku` and `router`, as on two of three lines of a drain: known without comparing.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// assert!(Frame::parse(b"<158>1 - host heroku router - at=info", Dialect::Logplex)?.is_router());
-    /// assert!(!Frame::parse(b"<158>1 - host app router - at=info", Dialect::Logplex)?.is_router());
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn is_router(&self) -> bool {
         self.fields.router
     }
 
     /// MSGID; `None` for the NILVALUE, which Logplex always writes, and for rendered lines.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<13>1 - - - - ID47 - hi", Dialect::Rfc5424)?;
-    /// assert_eq!(frame.msg_id(), Some("ID47"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     #[inline]
     pub fn msg_id(&self) -> Option<&'a str> {
@@ -251,13 +139,6 @@ impl<'a> Frame<'a> {
     }
 
     /// STRUCTURED-DATA; `None` for the NILVALUE, and always in [`Dialect::Logplex`].
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<13>1 - - - - - [origin ip=\"192.0.2.7\"] hi", Dialect::Rfc5424)?;
-    /// assert_eq!(frame.structured_data().unwrap().as_str(), "[origin ip=\"192.0.2.7\"]");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn structured_data(&self) -> Option<StructuredData<'a>> {
         self.structured_data
@@ -277,39 +158,18 @@ impl<'a> Frame<'a> {
     }
 
     /// Where [`message`](Self::message) starts in [`bytes`](Self::bytes).
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi\n", Dialect::Logplex)?;
-    /// assert_eq!(&frame.bytes()[frame.message_offset()..], b"hi\n");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn message_offset(&self) -> usize {
         self.message_offset
     }
 
     /// All the bytes it was read from.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<190>1 - - - - - hi\n", Dialect::Logplex)?;
-    /// assert_eq!(frame.bytes(), b"<190>1 - - - - - hi\n");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// The owned partner: one copy of the bytes.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let kept = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?.to_frame_buf();
-    /// assert_eq!(kept.as_frame().proc_id(), Some("web.1"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub fn to_frame_buf(&self) -> FrameBuf {
         let structured_data = self.structured_data.map_or(0, |data| data.as_str().len());
@@ -363,13 +223,6 @@ pub struct FrameBuf {
 impl FrameBuf {
     /// The view of it. Nothing is parsed; structured data is checked to be text once more, which safe code cannot carry
     /// over.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?;
-    /// assert_eq!(frame.to_frame_buf().as_frame(), frame);
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
         let start = self.fields.msg_id.end() + 1;
@@ -384,13 +237,6 @@ impl FrameBuf {
     }
 
     /// The bytes, to be used again.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<190>1 - host app web.1 - hi", Dialect::Logplex)?;
-    /// assert_eq!(frame.to_frame_buf().into_bytes(), frame.bytes());
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -410,12 +256,26 @@ impl fmt::Debug for FrameBuf {
 pub(crate) fn syslog_message<'a>(
     bytes: &'a [u8],
     minute: impl FnOnce(&[u8; 16]) -> Option<i64>,
-    dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
+    dialect: Dialect,
+) -> Result<Frame<'a>, Fault> {
+    // Two copies of all that follows, so that where the dialect is fixed nothing is left of the choice.
+    match dialect.layout() {
+        Some(layout) => in_layout(bytes, minute, |_, _| layout),
+        None => in_layout(bytes, minute, |bytes, hostname| Layout::of_hostname(hostname.bytes_of(bytes))),
+    }
+}
+
+/// The same in the layout that is answered once HOSTNAME is known.
+#[inline(always)]
+fn in_layout<'a>(
+    bytes: &'a [u8],
+    minute: impl FnOnce(&[u8; 16]) -> Option<i64>,
+    layout: impl FnOnce(&'a [u8], Span) -> Layout,
 ) -> Result<Frame<'a>, Fault> {
     // The header that the fast reader knows ends in front of a SP, so that a line end behind it makes no difference.
     let (fields, structured_data, len) = match fast::header(bytes, minute) {
-        Some((fields, len)) => behind_header(bytes, fields, len, dialect)?,
-        None => plain_message(bytes, dialect)?,
+        Some((fields, len)) => behind_header(bytes, fields, len, layout)?,
+        None => plain_message(bytes, layout)?,
     };
     // Behind MSGID or STRUCTURED-DATA stands a SP, or nothing.
     let input = without_line_end(bytes);
@@ -432,11 +292,11 @@ fn behind_header<'a>(
     bytes: &'a [u8],
     fields: Fields,
     len: usize,
-    dialect: impl FnOnce(&'a [u8], Span) -> Dialect,
+    layout: impl FnOnce(&'a [u8], Span) -> Layout,
 ) -> Result<Front<'a>, Fault> {
-    match dialect(bytes, fields.hostname) {
-        Dialect::Logplex => Ok((fields, None, len)),
-        Dialect::Rfc5424 => {
+    match layout(bytes, fields.hostname) {
+        Layout::Logplex => Ok((fields, None, len)),
+        Layout::Rfc5424 => {
             let input = without_line_end(bytes);
             let (structured_data, len) = match input.get(len..) {
                 Some([b' ', b'-', b' ', ..]) => (None, len + 2),
@@ -444,23 +304,23 @@ fn behind_header<'a>(
             };
             Ok((fields, structured_data, len))
         }
-        Dialect::Moved => Ok(moved(bytes, fields).unwrap_or((fields, None, len))),
+        Layout::Moved => Ok(moved(bytes, fields).unwrap_or((fields, None, len))),
     }
 }
 
 /// The same by the plain reader, of a header in any shape.
 #[cold]
 #[inline(never)]
-fn plain_message<'a>(bytes: &'a [u8], dialect: impl FnOnce(&'a [u8], Span) -> Dialect) -> Result<Front<'a>, Fault> {
+fn plain_message<'a>(bytes: &'a [u8], layout: impl FnOnce(&'a [u8], Span) -> Layout) -> Result<Front<'a>, Fault> {
     let input = without_line_end(bytes);
     let fault = match plain_header(input) {
-        Ok((fields, len)) => return behind_header(bytes, fields, len, dialect),
+        Ok((fields, len)) => return behind_header(bytes, fields, len, layout),
         Err(fault) => fault,
     };
     // A header of which MSGID alone is wrong is none, unless it is moved: then there is a message, or nothing, in its place.
     if fault.part == Part::MsgId
         && let Ok(fields) = header_without_msg_id(input)
-        && dialect(bytes, fields.hostname) == Dialect::Moved
+        && layout(bytes, fields.hostname) == Layout::Moved
     {
         return moved(bytes, fields).ok_or(fault);
     }

@@ -75,36 +75,18 @@ impl<'a> RawFrame<'a> {
     }
 
     /// The offset of MSG-LEN's first digit, from the start of the body or stream.
-    ///
-    /// ```
-    /// # use heroku_syslog::Frames;
-    /// assert_eq!(Frames::new(b"\n2 ab").next().unwrap()?.offset(), 1);
-    /// # Ok::<(), heroku_syslog::FramingError>(())
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The octets of the frame as it stands in the body: MSG-LEN, SP and message.
-    ///
-    /// ```
-    /// # use heroku_syslog::Frames;
-    /// assert_eq!(Frames::new(b"2 ab").next().unwrap()?.wire_len(), 4);
-    /// # Ok::<(), heroku_syslog::FramingError>(())
-    /// ```
     #[must_use]
     pub const fn wire_len(&self) -> u64 {
         self.wire_len & !REPAIRED
     }
 
     /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included; of a repaired frame, its line.
-    ///
-    /// ```
-    /// # use heroku_syslog::Frames;
-    /// assert_eq!(Frames::new(b"2 ab").next().unwrap()?.bytes(), b"ab");
-    /// # Ok::<(), heroku_syslog::FramingError>(())
-    /// ```
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -127,12 +109,6 @@ impl<'a> RawFrame<'a> {
     }
 
     /// The offset of [`bytes`](Self::bytes), from the start of the body or stream.
-    ///
-    /// ```
-    /// # use heroku_syslog::Frames;
-    /// assert_eq!(Frames::new(b"\n2 ab").next().unwrap()?.message_offset(), 3);
-    /// # Ok::<(), heroku_syslog::FramingError>(())
-    /// ```
     #[must_use]
     pub const fn message_offset(&self) -> u64 {
         self.offset + (self.wire_len() - self.bytes.len() as u64)
@@ -151,26 +127,6 @@ impl<'a> RawFrame<'a> {
     #[inline(always)]
     pub fn parse(self, dialect: Dialect) -> Result<Frame<'a>, FrameError> {
         Frame::parse(self.bytes, dialect).map_err(|error| error.shifted(self.message_offset()))
-    }
-
-    /// As [`parse`](Self::parse), but asks for the dialect when HOSTNAME is known. The header is read once.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse).
-    ///
-    /// ```
-    /// use heroku_syslog::{Dialect, Frames};
-    ///
-    /// let raw = Frames::new(b"31 <190>1 - shuttle app w.1 - - hi").next().unwrap()?;
-    /// let frame = raw.parse_by(|name| {
-    ///     name.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-    /// })?;
-    /// assert_eq!(frame.message(), b"hi");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline(always)]
-    pub fn parse_by(self, dialect: impl FnOnce(Option<&'a str>) -> Dialect) -> Result<Frame<'a>, FrameError> {
-        Frame::parse_by(self.bytes, dialect).map_err(|error| error.shifted(self.message_offset()))
     }
 }
 
@@ -210,21 +166,12 @@ pub struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     /// The frames of `body`, with the limits of [`Limits::new`] and [`Recovery::Resync`].
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::Frames::new(b"2 ab2 cd").count(), 2);
-    /// ```
     #[must_use]
     pub const fn new(body: &'a [u8]) -> Self {
         Self { body, rest: body, limits: Limits::new(), recovery: Recovery::Resync, separators: 0, skipped: 0 }
     }
 
     /// With other limits.
-    ///
-    /// ```
-    /// use heroku_syslog::{Frames, Limits};
-    /// assert!(Frames::new(b"2 ab").with_limits(Limits::new().with_max_frame(1)).next().unwrap().is_err());
-    /// ```
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -246,12 +193,6 @@ impl<'a> Frames<'a> {
     }
 
     /// The octets of LF and CRLF between frames passed so far.
-    ///
-    /// ```
-    /// let mut frames = heroku_syslog::Frames::new(b"2 ab\r\n2 cd\n");
-    /// assert_eq!(frames.by_ref().count(), 2);
-    /// assert_eq!(frames.separators(), 3);
-    /// ```
     #[must_use]
     pub const fn separators(&self) -> u64 {
         self.separators
@@ -270,12 +211,6 @@ impl<'a> Frames<'a> {
     }
 
     /// How far the body is read: the offset at which the next item is looked for.
-    ///
-    /// ```
-    /// let mut frames = heroku_syslog::Frames::new(b"2 ab2 cd");
-    /// assert!(frames.next().is_some());
-    /// assert_eq!(frames.offset(), 4);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.at() as u64

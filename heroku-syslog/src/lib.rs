@@ -96,7 +96,7 @@ pub use frames::{Frames, RawFrame, Recovery};
 pub use parser::FrameParser;
 pub use pri::Pri;
 pub use reader::FrameReader;
-pub use structured_data::{SdElement, SdElements, SdParam, SdParams, StructuredData};
+pub use structured_data::{SdElement, SdParam, StructuredData};
 pub use timestamp::Timestamp;
 
 /// The README's example, run.

@@ -19,14 +19,7 @@ pub struct Pri(u8);
 
 impl Pri {
     /// From its number; `None` above 191.
-    ///
-    /// ```
-    /// use heroku_syslog::Pri;
-    /// assert_eq!(Pri::new(191).map(Pri::facility), Some(23));
-    /// assert_eq!(Pri::new(192), None);
-    /// ```
-    #[must_use]
-    pub const fn new(value: u8) -> Option<Self> {
+    pub(crate) const fn new(value: u8) -> Option<Self> {
         if value <= 191 { Some(Self(value)) } else { None }
     }
 
@@ -39,30 +32,18 @@ impl Pri {
     }
 
     /// The number, 0 to 191.
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::Pri::new(45).unwrap().value(), 45);
-    /// ```
     #[must_use]
     pub const fn value(self) -> u8 {
         self.0
     }
 
     /// The facility, 0 to 23; 16 to 23 are local0 to local7.
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::Pri::new(45).unwrap().facility(), 5);
-    /// ```
     #[must_use]
     pub const fn facility(self) -> u8 {
         self.0 / 8
     }
 
     /// The severity, 0 (emergency) to 7 (debug).
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::Pri::new(45).unwrap().severity(), 5);
-    /// ```
     #[must_use]
     pub const fn severity(self) -> u8 {
         self.0 % 8

@@ -34,13 +34,13 @@ use core::iter::FusedIterator;
 /// another.
 ///
 /// ```
-/// use heroku_syslog::rendered::{Form, parse_line, parse_line_as};
+/// use heroku_syslog::rendered::{Form, parse_line};
 ///
 /// let copy = b"  > 2024-02-03 04:05:07 app[web.1]: hi";
-/// assert!(parse_line(copy).is_err());
-/// assert_eq!(parse_line_as(copy, Form::Copied)?.message(), b"hi");
+/// assert!(parse_line(copy, Form::Printed).is_err());
+/// assert_eq!(parse_line(copy, Form::Copied)?.message(), b"hi");
 /// let exported = b"2024-02-03 04:05:07.5+00:00 heroku web.1 - - State changed from up to down";
-/// assert_eq!(parse_line_as(exported, Form::Exported)?.proc_id(), Some("web.1"));
+/// assert_eq!(parse_line(exported, Form::Exported)?.proc_id(), Some("web.1"));
 /// # Ok::<(), heroku_syslog::FrameError>(())
 /// ```
 #[non_exhaustive]
@@ -71,14 +71,6 @@ pub struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     /// The lines of all of `text`.
-    ///
-    /// ```
-    /// use heroku_syslog::rendered::Lines;
-    /// let mut lines = Lines::new(b"\n2024-02-03T04:05:07+00:00 app[web.1]: hi");
-    /// assert_eq!(lines.next().unwrap()?.len(), 40);
-    /// assert!(lines.next().is_none());
-    /// # Ok::<(), heroku_syslog::rendered::LineError>(())
-    /// ```
     #[must_use]
     pub const fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, separators: 0, form: Form::Printed }
@@ -99,26 +91,12 @@ impl<'a> Lines<'a> {
     }
 
     /// The octets of empty lines that were passed so far.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let mut lines = Lines::new(b"\n\r\n");
-    /// assert!(lines.next().is_none());
-    /// assert_eq!(lines.separators(), 3);
-    /// ```
     #[must_use]
     pub const fn separators(&self) -> u64 {
         self.separators
     }
 
     /// How far the text is read: the offset of the line that comes next.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let mut lines = Lines::new(b"what\nis this");
-    /// assert!(lines.next().unwrap().is_err());
-    /// assert_eq!(lines.offset(), 5);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.at as u64
@@ -141,7 +119,7 @@ impl<'a> Iterator for Lines<'a> {
                 self.separators += bytes.len() as u64;
                 continue;
             }
-            return Some(match parse_line_as(bytes, self.form) {
+            return Some(match parse_line(bytes, self.form) {
                 Ok(frame) => Ok(RenderedLine { offset, frame }),
                 Err(error) => Err(LineError { offset, len: bytes.len() as u64, error: error.shifted(offset) }),
             });
@@ -161,39 +139,18 @@ pub struct RenderedLine<'a> {
 
 impl<'a> RenderedLine<'a> {
     /// The offset of its first octet in the text.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let line = Lines::new(b"\n2024-02-03T04:05:07+00:00 app[web.1]: hi").next().unwrap()?;
-    /// assert_eq!(line.offset(), 1);
-    /// # Ok::<(), heroku_syslog::rendered::LineError>(())
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Its octets, the LF or CRLF at its end included.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let line = Lines::new(b"2024-02-03T04:05:07Z app[web.1]: hi\r\n").next().unwrap()?;
-    /// assert_eq!(line.len(), 37);
-    /// # Ok::<(), heroku_syslog::rendered::LineError>(())
-    /// ```
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.frame.bytes().len() as u64
     }
 
     /// The frame that was printed, without the fields that are not printed.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let line = Lines::new(b"2024-02-03T04:05:07Z app[web.1]: hi").next().unwrap()?;
-    /// assert_eq!((line.frame().app_name(), line.frame().pri()), (Some("app"), None));
-    /// # Ok::<(), heroku_syslog::rendered::LineError>(())
-    /// ```
     #[must_use]
     pub const fn frame(&self) -> Frame<'a> {
         self.frame
@@ -218,34 +175,18 @@ pub struct LineError {
 
 impl LineError {
     /// The offset of the line's first octet in the text.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// assert_eq!(Lines::new(b"\nno").next().unwrap().unwrap_err().offset(), 1);
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The line's octets, the LF or CRLF at its end included.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// assert_eq!(Lines::new(b"no\n").next().unwrap().unwrap_err().len(), 3);
-    /// ```
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.len
     }
 
     /// What is wrong; its offset counts in the text.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::Lines;
-    /// let error = Lines::new(b"no\n").next().unwrap().unwrap_err();
-    /// assert_eq!(error.error().kind().as_str(), "bad_timestamp");
-    /// ```
     #[must_use]
     pub const fn error(&self) -> FrameError {
         self.error
@@ -258,27 +199,15 @@ impl LineError {
 /// The first thing that is wrong, with its offset in `line`.
 ///
 /// ```
-/// let frame = heroku_syslog::rendered::parse_line(b"2024-02-03T04:05:07+00:00 app[web.1]: hi\n")?;
+/// use heroku_syslog::rendered::{Form, parse_line};
+///
+/// let frame = parse_line(b"2024-02-03T04:05:07+00:00 app[web.1]: hi\n", Form::Printed)?;
 /// assert_eq!((frame.proc_id(), frame.message()), (Some("web.1"), &b"hi"[..]));
-/// # Ok::<(), heroku_syslog::FrameError>(())
-/// ```
-pub fn parse_line(line: &[u8]) -> Result<Frame<'_>, FrameError> {
-    parse_line_as(line, Form::Printed)
-}
-
-/// As [`parse_line`], of a line in another form.
-///
-/// # Errors
-/// As [`parse_line`].
-///
-/// ```
-/// use heroku_syslog::rendered::{Form, parse_line_as};
-///
-/// let frame = parse_line_as(b"> 2024-02-03T04:05:07 app[web.1]: hi", Form::Copied)?;
+/// let frame = parse_line(b"> 2024-02-03T04:05:07 app[web.1]: hi", Form::Copied)?;
 /// assert_eq!(frame.timestamp().unwrap().unix_micros(), 1_706_933_107_000_000);
 /// # Ok::<(), heroku_syslog::FrameError>(())
 /// ```
-pub fn parse_line_as(line: &[u8], form: Form) -> Result<Frame<'_>, FrameError> {
+pub fn parse_line(line: &[u8], form: Form) -> Result<Frame<'_>, FrameError> {
     rendered(line, form).map_err(|fault| fault.in_input_of(without_line_end(line).len()))
 }
 

@@ -36,53 +36,26 @@ impl<'a> StructuredData<'a> {
     }
 
     /// All of it as it stands, brackets and escapes included.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<13>1 - - - - - [a] hi", Dialect::Rfc5424)?;
-    /// assert_eq!(frame.structured_data().map(|data| data.as_str()), Some("[a]"));
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
         self.text
     }
 
     /// The elements, in order; at least one.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// let frame = Frame::parse(b"<13>1 - - - - - [a][b] hi", Dialect::Rfc5424)?;
-    /// let data = frame.structured_data().unwrap();
-    /// assert_eq!(data.elements().map(|element| element.id()).collect::<Vec<_>>(), ["a", "b"]);
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
-    #[must_use]
-    pub const fn elements(&self) -> SdElements<'a> {
-        SdElements { rest: self.text.as_bytes() }
+    pub fn elements(&self) -> impl Iterator<Item = SdElement<'a>> + Clone + use<'a> {
+        let mut rest = self.text.as_bytes();
+        core::iter::from_fn(move || {
+            // The text was read by the same rule before, so an error means that nothing is left.
+            let (behind, (id, params)) = element(rest).ok()?;
+            rest = behind;
+            Some(SdElement { id: text(id), params })
+        })
     }
 }
 
 impl fmt::Debug for StructuredData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.text, f)
-    }
-}
-
-/// The elements of a [`StructuredData`].
-#[derive(Clone, Debug)]
-pub struct SdElements<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for SdElements<'a> {
-    type Item = SdElement<'a>;
-
-    fn next(&mut self) -> Option<SdElement<'a>> {
-        // The text was read by the same rule before, so that no error is possible here.
-        let (rest, (id, params)) = element(self.rest).ok()?;
-        self.rest = rest;
-        Some(SdElement { id: text(id), params })
     }
 }
 
@@ -95,47 +68,19 @@ pub struct SdElement<'a> {
 
 impl<'a> SdElement<'a> {
     /// SD-ID, such as `origin` or `meta@32473`.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// # let frame = Frame::parse(b"<13>1 - - - - - [meta@32473 n=\"1\"]", Dialect::Rfc5424)?;
-    /// # let element = frame.structured_data().unwrap().elements().next().unwrap();
-    /// assert_eq!(element.id(), "meta@32473");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn id(&self) -> &'a str {
         self.id
     }
 
     /// The parameters, in order; a name may repeat (RFC 5424, 6.3.3).
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// # let frame = Frame::parse(b"<13>1 - - - - - [m n=\"1\" n=\"2\"]", Dialect::Rfc5424)?;
-    /// # let element = frame.structured_data().unwrap().elements().next().unwrap();
-    /// assert_eq!(element.params().map(|param| param.value()).collect::<Vec<_>>(), ["1", "2"]);
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
-    #[must_use]
-    pub const fn params(&self) -> SdParams<'a> {
-        SdParams { rest: self.params }
-    }
-}
-
-/// The parameters of an [`SdElement`].
-#[derive(Clone, Debug)]
-pub struct SdParams<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for SdParams<'a> {
-    type Item = SdParam<'a>;
-
-    fn next(&mut self) -> Option<SdParam<'a>> {
-        let (rest, (name, value)) = param(self.rest).ok()?;
-        self.rest = rest;
-        Some(SdParam { name: text(name), value: text(value) })
+    pub fn params(&self) -> impl Iterator<Item = SdParam<'a>> + Clone + use<'a> {
+        let mut rest = self.params;
+        core::iter::from_fn(move || {
+            let (behind, (name, value)) = param(rest).ok()?;
+            rest = behind;
+            Some(SdParam { name: text(name), value: text(value) })
+        })
     }
 }
 
@@ -148,28 +93,12 @@ pub struct SdParam<'a> {
 
 impl<'a> SdParam<'a> {
     /// PARAM-NAME.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// # let frame = Frame::parse(b"<13>1 - - - - - [m n=\"1\"]", Dialect::Rfc5424)?;
-    /// # let param = frame.structured_data().unwrap().elements().next().unwrap().params().next().unwrap();
-    /// assert_eq!(param.name(), "n");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }
 
     /// PARAM-VALUE as it stands between the quotes, escapes included.
-    ///
-    /// ```
-    /// # use heroku_syslog::{Dialect, Frame};
-    /// # let frame = Frame::parse(br#"<13>1 - - - - - [m n="\]"]"#, Dialect::Rfc5424)?;
-    /// # let param = frame.structured_data().unwrap().elements().next().unwrap().params().next().unwrap();
-    /// assert_eq!(param.value(), r"\]");
-    /// # Ok::<(), heroku_syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn value(&self) -> &'a str {
         self.value

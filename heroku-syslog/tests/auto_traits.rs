@@ -8,8 +8,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use heroku_syslog::{
     Deframed, Delivery, DeliveryHeader, DeliveryId, Dialect, Frame, FrameBuf, FrameError, FrameErrorKind, FrameParser,
-    FrameReader, Frames, FramingError, FramingErrorKind, Limits, Part, Pri, RawFrame, Recovery, SdElement, SdElements,
-    SdParam, SdParams, StructuredData, Timestamp, rendered,
+    FrameReader, Frames, FramingError, FramingErrorKind, Limits, Part, Pri, RawFrame, Recovery, SdElement, SdParam,
+    StructuredData, Timestamp, rendered,
 };
 
 macro_rules! keeps {
@@ -46,9 +46,7 @@ fn every_public_type_keeps_its_traits() {
         Pri: Copy, Ord, Hash, Debug;
         RawFrame<'static>: Copy, Eq, Debug;
         SdElement<'static>: Copy, Eq, Debug;
-        SdElements<'static>: Clone, Debug;
         SdParam<'static>: Copy, Eq, Debug;
-        SdParams<'static>: Clone, Debug;
         StructuredData<'static>: Copy, Eq, Hash, Debug;
         Timestamp: Copy, Ord, Hash, Debug;
     }

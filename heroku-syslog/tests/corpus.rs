@@ -74,10 +74,6 @@ fn alternatives(expect: &Value) -> Vec<Value> {
         .collect()
 }
 
-fn by_hostname(hostname: Option<&str>) -> Dialect {
-    hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-}
-
 fn body_holds(body: &[u8], facts: &Value) -> Result<(), String> {
     // Line ends between frames are skipped, so that an error may stand behind those the corpus begins it with.
     let near = |wanted: u64, found: u64| {
@@ -118,7 +114,9 @@ fn body_holds(body: &[u8], facts: &Value) -> Result<(), String> {
         .with_recovery(Recovery::Stop)
         .flatten()
         .enumerate()
-        .filter_map(|(index, raw)| raw.parse_by(by_hostname).err().map(|error| (index as u64, error.kind().as_str())))
+        .filter_map(|(index, raw)| {
+            raw.parse(Dialect::ByHostname).err().map(|error| (index as u64, error.kind().as_str()))
+        })
         .collect();
     for wanted in facts["message_errors"].as_array().into_iter().flatten() {
         let class = wanted["class"].as_str().unwrap_or_default();
@@ -130,8 +128,8 @@ fn body_holds(body: &[u8], facts: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn header_holds(line: &[u8], dialect: impl FnOnce(Option<&str>) -> Dialect, facts: &Value) -> Result<(), String> {
-    let frame = match (Frame::parse_by(line, dialect), facts["error"]["class"].as_str()) {
+fn header_holds(line: &[u8], dialect: Dialect, facts: &Value) -> Result<(), String> {
+    let frame = match (Frame::parse(line, dialect), facts["error"]["class"].as_str()) {
         (Err(error), Some(class)) => {
             let at = facts["error"]["pos"].as_u64();
             let fits = kinds(class).contains(&error.kind().as_str()) && at.is_none_or(|at| at == error.offset());
@@ -218,7 +216,7 @@ fn headers_hold_what_is_expected() {
             let tried: Vec<_> = dialects
                 .iter()
                 .map(|dialect| {
-                    let dialect = |hostname: Option<&str>| dialect.unwrap_or_else(|| by_hostname(hostname));
+                    let dialect = dialect.unwrap_or(Dialect::ByHostname);
                     some_alternative(&facts, |facts| header_holds(&line, dialect, facts))
                 })
                 .collect();

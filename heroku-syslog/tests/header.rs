@@ -103,20 +103,18 @@ fn errors_in_a_body_count_from_its_start() {
 }
 
 #[test]
-fn the_dialect_is_asked_for_with_the_hostname() {
-    let mut asked = Vec::new();
-    for (line, message) in [
-        (&b"<13>1 - host app web.1 - - x"[..], &b"- x"[..]),
-        (b"<13>1 - d.5ca1ab1e app web.1 - - x", b"x"),
-        (b"<13>1 - - app web.1 - - x", b"- x"),
+fn the_hostname_tells_the_dialect() {
+    for (line, dialect, message) in [
+        (&b"<13>1 - host app web.1 - - x"[..], Dialect::Logplex, &b"- x"[..]),
+        (b"<13>1 - d.5ca1ab1e app web.1 - - x", Dialect::Rfc5424, b"x"),
+        (b"<13>1 - shuttle app web.1 - - x", Dialect::Rfc5424, b"x"),
+        (b"<13>1 - heroku web.1 - - x", Dialect::Moved, b"x"),
+        (b"<13>1 - - app web.1 - - x", Dialect::Logplex, b"- x"),
     ] {
-        let frame = Frame::parse_by(line, |hostname| {
-            asked.push(hostname);
-            hostname.and_then(|name| Dialect::for_hostname(name.as_bytes())).unwrap_or(Dialect::Logplex)
-        });
+        let frame = Frame::parse(line, Dialect::ByHostname);
+        assert_eq!(frame, Frame::parse(line, dialect));
         assert_eq!(frame.expect("all are good").message(), message);
     }
-    assert_eq!(asked, [Some("host"), Some("d.5ca1ab1e"), None]);
 }
 
 #[test]

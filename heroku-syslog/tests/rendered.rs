@@ -1,6 +1,6 @@
 //! What `heroku logs` prints: the cases of `testdata/rendered.toml`.
 
-use heroku_syslog::rendered::{Form, Lines, parse_line_as};
+use heroku_syslog::rendered::{Form, Lines, parse_line};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +49,7 @@ fn cases() {
                     let bytes = &case.input[start..start + line.len() as usize];
                     assert_eq!(frame.bytes(), bytes, "{}", case.name);
                     assert!(bytes[frame.message_offset()..].starts_with(frame.message()), "{}", case.name);
-                    assert_eq!(parse_line_as(bytes, form), Ok(frame), "{}", case.name);
+                    assert_eq!(parse_line(bytes, form), Ok(frame), "{}", case.name);
                     assert_eq!(frame.to_frame_buf().as_frame(), frame, "{}", case.name);
                     let router = (frame.app_name(), frame.proc_id()) == (Some("heroku"), Some("router"));
                     assert_eq!(frame.is_router(), router, "{}", case.name);

@@ -4,7 +4,7 @@ use crate::reading::{Reading, ReadingArgs};
 use crate::units::{bytes, duration};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
-use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet};
+use heroku_metrics::{ExtractorConfig, NativeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,12 +165,12 @@ pub(crate) enum DialectArg {
 }
 
 impl InputArgs {
-    pub(crate) fn policy(&self) -> DialectPolicy {
+    pub(crate) fn dialect(&self) -> Dialect {
         match self.dialect {
-            DialectArg::Auto => DialectPolicy::ByHostname,
-            DialectArg::Logplex => DialectPolicy::Fixed(Dialect::Logplex),
-            DialectArg::Rfc5424 => DialectPolicy::Fixed(Dialect::Rfc5424),
-            DialectArg::Moved => DialectPolicy::Fixed(Dialect::Moved),
+            DialectArg::Auto => Dialect::ByHostname,
+            DialectArg::Logplex => Dialect::Logplex,
+            DialectArg::Rfc5424 => Dialect::Rfc5424,
+            DialectArg::Moved => Dialect::Moved,
         }
     }
 

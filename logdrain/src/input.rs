@@ -6,8 +6,7 @@ use crate::failure::{Failure, say};
 use crate::layout::{self, Survey};
 use crate::live::{Live, is_end_asked_for};
 use flate2::bufread::MultiGzDecoder;
-use heroku_metrics::DialectPolicy;
-use heroku_metrics::syslog::{Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, rendered};
+use heroku_metrics::syslog::{Dialect, Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, rendered};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -74,7 +73,7 @@ pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl I
         Err(error) => return Ok(ended(path, &error)),
     };
     let kind = match args.input {
-        InputKind::Auto => match detect(path, &head, args.policy())? {
+        InputKind::Auto => match detect(path, &head, args.dialect())? {
             Some(kind) => kind,
             None => return Ok(End::Unread),
         },
@@ -84,7 +83,7 @@ pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl I
     let mut source = head.as_slice().chain(source);
     let read = match kind {
         InputKind::Body | InputKind::Auto => frames(&mut source, args, &head, &mut survey, items)?,
-        _ => lines(&mut source, (kind, args.policy()), &mut survey, items)?,
+        _ => lines(&mut source, (kind, args.dialect()), &mut survey, items)?,
     };
     bar.finish_and_clear();
     if let Err(error) = read {
@@ -114,7 +113,7 @@ fn head(args: &InputArgs, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
         let len = chunk.len();
         head.extend_from_slice(chunk);
         source.consume(len);
-        if args.input != InputKind::Auto || layout::kind(&head, args.policy()).is_some() {
+        if args.input != InputKind::Auto || layout::kind(&head, args.dialect()).is_some() {
             break;
         }
     }
@@ -168,7 +167,7 @@ fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure
 }
 
 /// Tells what a file is by its front; `None` when that was said to be nothing that can be read.
-fn detect(path: &Path, head: &[u8], policy: DialectPolicy) -> Result<Option<InputKind>, Failure> {
+fn detect(path: &Path, head: &[u8], dialect: Dialect) -> Result<Option<InputKind>, Failure> {
     if let Some(name) = layout::utf16(head) {
         say(format_args!(
             "logdrain: {}: this is {name} text, as PowerShell writes it with `>`, and not read; convert it: iconv -f {name} -t \
@@ -177,7 +176,7 @@ fn detect(path: &Path, head: &[u8], policy: DialectPolicy) -> Result<Option<Inpu
         ));
         return Ok(None);
     }
-    if let Some(kind) = layout::kind(head, policy) {
+    if let Some(kind) = layout::kind(head, dialect) {
         return Ok(Some(kind));
     }
     if head.is_empty() {
@@ -230,7 +229,7 @@ fn frames(
             match item {
                 Ok(raw) => {
                     // One that could be read is enough to know.
-                    if survey.read == 0 && args.policy().read(raw).is_ok() {
+                    if survey.read == 0 && raw.parse(args.dialect()).is_ok() {
                         survey.enter(raw.bytes(), 0, true);
                     }
                     items.frame(raw)?;
@@ -252,7 +251,7 @@ fn frames(
 
 fn lines(
     source: &mut impl BufRead,
-    (kind, policy): (InputKind, DialectPolicy),
+    (kind, dialect): (InputKind, Dialect),
     survey: &mut Survey,
     items: &mut impl Items,
 ) -> Result<io::Result<()>, Failure> {
@@ -276,7 +275,7 @@ fn lines(
                 Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
                 Err(error) => {
                     number += 1;
-                    hand_over(&held, (number, offset), (kind, policy), survey, items)?;
+                    hand_over(&held, (number, offset), (kind, dialect), survey, items)?;
                     return Ok(Err(error));
                 }
             };
@@ -292,7 +291,7 @@ fn lines(
             return Ok(Ok(()));
         }
         number += 1;
-        hand_over(&held, (number, offset), (kind, policy), survey, items)?;
+        hand_over(&held, (number, offset), (kind, dialect), survey, items)?;
         offset += taken as u64;
         items.pause()?;
     }
@@ -301,7 +300,7 @@ fn lines(
 fn hand_over(
     held: &[u8],
     (number, offset): (u64, u64),
-    (kind, policy): (InputKind, DialectPolicy),
+    (kind, dialect): (InputKind, Dialect),
     survey: &mut Survey,
     items: &mut impl Items,
 ) -> Result<(), Failure> {
@@ -311,7 +310,7 @@ fn hand_over(
         items.separators(held.len() as u64);
         return Ok(());
     }
-    let parsed = layout::line_of(kind, line, policy);
+    let parsed = layout::line_of(kind, line, dialect);
     survey.enter(line, number, parsed.is_ok());
     items.line(RenderedLine { number, offset, bytes: line, wire_len: held.len() as u64, parsed })
 }

@@ -4,9 +4,8 @@
 
 use crate::args::InputKind;
 use crate::escape::Escaped;
-use heroku_metrics::DialectPolicy;
 use heroku_metrics::syslog::rendered::{self, Form};
-use heroku_metrics::syslog::{Frame, FrameError};
+use heroku_metrics::syslog::{Dialect, Frame, FrameError};
 
 /// How much of a text is looked at before it is decided.
 pub(crate) const HEAD: usize = 64 * 1024;
@@ -15,7 +14,7 @@ const LINES: usize = 64;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The kind of a text that begins with `head`; `None` when none of its lines can be read as anything.
-pub(crate) fn kind(head: &[u8], policy: DialectPolicy) -> Option<InputKind> {
+pub(crate) fn kind(head: &[u8], dialect: Dialect) -> Option<InputKind> {
     let head = head.strip_prefix(MARK).unwrap_or(head);
     let start = head.trim_ascii_start();
     let digits = start.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -23,7 +22,7 @@ pub(crate) fn kind(head: &[u8], policy: DialectPolicy) -> Option<InputKind> {
     if digits > 0 && start[digits..].starts_with(b" <") && !is_indented {
         return Some(InputKind::Body);
     }
-    let count = |kind| lines(head).take(LINES).filter(|(_, line)| line_of(kind, line, policy).is_ok()).count();
+    let count = |kind| lines(head).take(LINES).filter(|(_, line)| line_of(kind, line, dialect).is_ok()).count();
     let [printed, copied, syslog, exported] =
         [InputKind::Rendered, InputKind::Copied, InputKind::Syslog, InputKind::Logentries].map(count);
     // Copies are whatever is printed too. A text that is mostly printed as it was has an indented line because an app
@@ -43,15 +42,15 @@ pub(crate) fn kind(head: &[u8], policy: DialectPolicy) -> Option<InputKind> {
 }
 
 /// Reads one line of a text, without its line end.
-pub(crate) fn line_of(kind: InputKind, line: &[u8], policy: DialectPolicy) -> Result<Frame<'_>, FrameError> {
+pub(crate) fn line_of(kind: InputKind, line: &[u8], dialect: Dialect) -> Result<Frame<'_>, FrameError> {
     match kind {
-        InputKind::Copied => rendered::parse_line_as(line, Form::Copied),
-        InputKind::Logentries => rendered::parse_line_as(line, Form::Exported),
+        InputKind::Copied => rendered::parse_line(line, Form::Copied),
+        InputKind::Logentries => rendered::parse_line(line, Form::Exported),
         InputKind::Syslog => {
             let message = syslog_message(line);
-            policy.read_message(message).map_err(|error| error.shifted((line.len() - message.len()) as u64))
+            Frame::parse(message, dialect).map_err(|error| error.shifted((line.len() - message.len()) as u64))
         }
-        InputKind::Auto | InputKind::Body | InputKind::Rendered => rendered::parse_line(line),
+        InputKind::Auto | InputKind::Body | InputKind::Rendered => rendered::parse_line(line, Form::Printed),
     }
 }
 

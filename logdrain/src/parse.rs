@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use heroku_metrics::logfmt::{self, Directive};
 use heroku_metrics::model::{Observation, Record};
 use heroku_metrics::router::{PlatformError, RouterLine};
-use heroku_metrics::syslog::{Frame, FrameError, FramingError, RawFrame};
-use heroku_metrics::{Class, DialectPolicy, Extractor, LineRefusal, LineVisitor, Source};
+use heroku_metrics::syslog::{Dialect, Frame, FrameError, FramingError, RawFrame};
+use heroku_metrics::{Class, Extractor, LineRefusal, LineVisitor, Source};
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Stdout, Write};
 
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &ParseArgs) -> Result<Status, Failure> {
     let mut printer = Printer {
         out: BufWriter::new(std::io::stdout()),
         extractor: Extractor::new(args.input.extractor()),
-        dialect: args.input.policy(),
+        dialect: args.input.dialect(),
         pairs: args.pairs,
         bad: false,
     };
@@ -41,14 +41,14 @@ const SHOWN: usize = 200;
 struct Printer {
     out: BufWriter<Stdout>,
     extractor: Extractor,
-    dialect: DialectPolicy,
+    dialect: Dialect,
     pairs: bool,
     bad: bool,
 }
 
 impl Items for Printer {
     fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
-        self.parsed(self.dialect.read(raw), (raw.offset(), raw.message_offset(), raw.bytes().len()), None)
+        self.parsed(raw.parse(self.dialect), (raw.offset(), raw.message_offset(), raw.bytes().len()), None)
     }
 
     fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {

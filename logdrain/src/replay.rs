@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let config = PipelineConfig::new()
         .with_extractor(args.input.extractor().with_websocket_latency(!args.no_websockets))
         .with_aggregator(aggregator)
-        .with_dialect(args.input.policy())
+        .with_dialect(args.input.dialect())
         .with_recovery(args.input.recovery());
     let config = match &args.plan {
         Some(word) => config.with_plan(plan::load(word)?),

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
     let config = PipelineConfig::new()
         .with_extractor(args.input.extractor())
         .with_aggregator(aggregator)
-        .with_dialect(args.input.policy())
+        .with_dialect(args.input.dialect())
         .with_recovery(args.input.recovery())
         .with_plan(plan.clone());
     let pipeline = Pipeline::new(config).map_err(|error| Failure::Config(error.to_string()))?;

@@ -3,7 +3,10 @@
 //! `cargo run -p examples --bin custom_sink testdata/demo.logplex`
 
 use heroku_metrics::model::{DataPoint, Kind, Sink};
-use heroku_metrics::{DialectPolicy, ExtractorConfig, Pipeline, PipelineConfig, syslog::Delivery};
+use heroku_metrics::{
+    ExtractorConfig, Pipeline, PipelineConfig,
+    syslog::{Delivery, Dialect},
+};
 use std::io::{self, Write};
 
 /// Gathers lines until a datagram is full, then writes it; here to any writer, in a service to a UDP socket.
@@ -43,7 +46,7 @@ impl<W: Write> Sink for Statsd<W> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: custom_sink BODY")?)?;
     let config = PipelineConfig::new()
-        .with_dialect(DialectPolicy::ByHostname)
+        .with_dialect(Dialect::ByHostname)
         .with_extractor(ExtractorConfig::new().with_app_name("shop"));
     let mut pipeline = Pipeline::new(config)?;
     pipeline.ingest(&Delivery::new(&body));

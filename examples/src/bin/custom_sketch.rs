@@ -6,7 +6,8 @@
 use heroku_metrics::aggregator::Sketch;
 use heroku_metrics::model::{DataPointBuf, Percentile, Percentiles};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{Pipeline, PipelineConfig};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -43,7 +44,7 @@ impl Sketch for WholeNumbers {
 }
 
 fn minutes<S: Sketch>(body: &[u8]) -> Result<Vec<DataPointBuf>, Box<dyn std::error::Error>> {
-    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::<S>::with_sketch(PipelineConfig::new().with_dialect(Dialect::ByHostname))?;
     pipeline.ingest(&Delivery::new(body));
     let mut minutes: Vec<DataPointBuf> = Vec::new();
     pipeline.finish(&mut minutes).map_err(|never: Infallible| match never {})?;

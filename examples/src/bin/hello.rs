@@ -2,11 +2,15 @@
 //!
 //! `cargo run -p examples --bin hello testdata/demo.logplex`
 
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig, model::DataPoint, syslog::Delivery};
+use heroku_metrics::{
+    Pipeline, PipelineConfig,
+    model::DataPoint,
+    syslog::{Delivery, Dialect},
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = std::fs::read(std::env::args().nth(1).ok_or("usage: hello BODY")?)?;
-    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(Dialect::ByHostname))?;
     pipeline.ingest(&Delivery::new(&body));
     pipeline.finish(&mut |point: &DataPoint<'_>| {
         point

@@ -9,14 +9,14 @@
 //! account: give it to the pipeline that the others are appended to.
 
 use heroku_metrics::model::DataPointBuf;
-use heroku_metrics::syslog::{Delivery, Frames};
-use heroku_metrics::{DialectPolicy, Pipeline, PipelineConfig};
+use heroku_metrics::syslog::{Delivery, Dialect, Frames};
+use heroku_metrics::{Pipeline, PipelineConfig};
 use std::thread;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn read(part: &[u8]) -> Result<Pipeline, Error> {
-    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(DialectPolicy::ByHostname))?;
+    let mut pipeline = Pipeline::new(PipelineConfig::new().with_dialect(Dialect::ByHostname))?;
     pipeline.ingest(&Delivery::new(part));
     Ok(pipeline)
 }

@@ -1,6 +1,6 @@
 //! How a pipeline reads and aggregates: the choices of the host.
 
-use crate::{DialectPolicy, ExtractorConfig, Plan, SeenDeliveries, native};
+use crate::{ExtractorConfig, Plan, SeenDeliveries, native};
 use heroku_syslog::{Dialect, Limits, Recovery};
 use minute_aggregator::AggregatorConfig;
 
@@ -19,7 +19,7 @@ use minute_aggregator::AggregatorConfig;
 pub struct PipelineConfig {
     pub(super) extractor: ExtractorConfig,
     pub(super) aggregator: AggregatorConfig,
-    pub(super) dialect: DialectPolicy,
+    pub(super) dialect: Dialect,
     pub(super) limits: Limits,
     pub(super) recovery: Recovery,
     pub(super) plan: Option<Plan>,
@@ -40,7 +40,7 @@ impl PipelineConfig {
         Self {
             extractor: ExtractorConfig::new(),
             aggregator: AggregatorConfig::new(),
-            dialect: DialectPolicy::Fixed(Dialect::Logplex),
+            dialect: Dialect::Logplex,
             limits: Limits::new(),
             recovery: Recovery::Resync,
             plan: None,
@@ -74,16 +74,17 @@ impl PipelineConfig {
         &self.aggregator
     }
 
-    /// Which dialect the frames are in.
+    /// Which dialect the frames are in. An HTTPS drain of Heroku is [`Dialect::Logplex`], the default, a syslog drain
+    /// [`Dialect::Rfc5424`]; what holds frames of both is read [`Dialect::ByHostname`].
     #[must_use]
-    pub fn with_dialect(mut self, policy: DialectPolicy) -> Self {
-        self.dialect = policy;
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
     /// Which dialect the frames are in.
     #[must_use]
-    pub const fn dialect(&self) -> DialectPolicy {
+    pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 

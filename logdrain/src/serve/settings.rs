@@ -4,8 +4,9 @@
 use crate::reading::Reading;
 use crate::serve::drain_name::DrainName;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
+use heroku_metrics::syslog::Dialect;
 use heroku_metrics::syslog::Limits;
-use heroku_metrics::{DialectPolicy, ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};
+use heroku_metrics::{ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl Settings {
         let config = PipelineConfig::new()
             .with_extractor(extractor)
             .with_aggregator(aggregator)
-            .with_dialect(DialectPolicy::ByHostname)
+            .with_dialect(Dialect::ByHostname)
             .with_limits(Limits::new().with_max_frame(MAX_FRAME))
             .with_seen_deliveries(SeenDeliveries::new(0, 0));
         match own.and_then(|own| own.plan.clone()) {

@@ -4,7 +4,8 @@ use flate2::read::GzDecoder;
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::DataPoint;
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, ExtractorConfig, Pipeline, PipelineConfig};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{ExtractorConfig, Pipeline, PipelineConfig};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -171,7 +172,7 @@ impl State {
                     app.iter().fold(ExtractorConfig::new(), |config, app| config.with_app_name(app.as_str()));
                 let aggregator = AggregatorConfig::new().with_max_streams(1 << 20).with_max_window_bytes(1 << 28);
                 let config = PipelineConfig::new().with_extractor(extractor).with_aggregator(aggregator);
-                Pipeline::new(config.with_dialect(DialectPolicy::ByHostname)).unwrap()
+                Pipeline::new(config.with_dialect(Dialect::ByHostname)).unwrap()
             });
             let receipt = pipeline.ingest(&seen.delivery());
             assert!(receipt.balances());

@@ -14,7 +14,8 @@ use crate::serve::settings::Settings;
 use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{DialectPolicy, Pipeline, RestoreError};
+use heroku_metrics::syslog::Dialect;
+use heroku_metrics::{Pipeline, RestoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,7 +243,7 @@ fn millis(span: Duration) -> u64 {
 
 /// The time of the first line that has one.
 fn first_time(delivery: &Delivery<'_>) -> Option<Timestamp> {
-    let frames = delivery.frames().filter_map(|raw| DialectPolicy::ByHostname.read(raw.ok()?).ok());
+    let frames = delivery.frames().filter_map(|raw| raw.ok()?.parse(Dialect::ByHostname).ok());
     let times = frames.filter_map(|frame| frame.timestamp().map(|time| time.unix_micros()));
     times.map(Timestamp::from_unix_micros).next()
 }
