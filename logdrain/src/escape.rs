@@ -101,10 +101,10 @@ pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut watch = Watch::default();
-        for (place, c) in self.0.char_indices() {
-            let reads_as_escape = c == '\\' && self.0[place..].starts_with("\\u{");
+        for (at, c) in self.0.char_indices() {
+            let reads_as_escape = c == '\\' && self.0[at..].starts_with("\\u{");
             // A mark at the start would stand on what is printed before this text.
-            let stands_alone = place == 0 && c.width() == Some(0);
+            let stands_alone = at == 0 && c.width() == Some(0);
             if watch.is_hostile(c) || c.is_control() || (c > '~' && is_in(UNSEEN, c)) || reads_as_escape || stands_alone
             {
                 write!(f, "{}", c.escape_unicode())?;

@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) trait Items {
     /// A frame of a body.
     fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure>;
-    /// Octets where no frame could be read.
+    /// Bytes where no frame could be read.
     fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure>;
     /// A line of `heroku logs` text; `wire_len` counts its line end too.
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure>;
@@ -128,7 +128,7 @@ fn ended(path: &Path, error: &io::Error) -> End {
     End::BrokeOff
 }
 
-/// The first octets of a source, waiting for them as long as it takes.
+/// The first bytes of a source, waiting for them as long as it takes.
 fn first_octets(source: &mut impl BufRead) -> io::Result<&[u8]> {
     while matches!(source.fill_buf(), Err(error) if error.kind() == io::ErrorKind::TimedOut) {}
     source.fill_buf()
@@ -186,7 +186,7 @@ fn detect(path: &Path, head: &[u8], dialect: Dialect) -> Result<Option<InputKind
     if layout::is_text(head) {
         return Ok(Some(InputKind::Rendered));
     }
-    let begins = head.iter().take(16).map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ");
+    let begins = head.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     Err(Failure::NotALog { path: path.to_owned(), begins: Escaped(&begins).to_string() })
 }
 
@@ -262,7 +262,7 @@ fn lines(
         held.clear();
         let mut taken = 0;
         let mut whole = false;
-        // One line, or MAX_LINE octets of it.
+        // One line, or MAX_LINE bytes of it.
         while !whole && taken < MAX_LINE {
             let chunk = match source.fill_buf() {
                 Ok([]) => break,
@@ -280,9 +280,9 @@ fn lines(
                 }
             };
             let room = &chunk[..chunk.len().min(MAX_LINE - taken)];
-            let end = room.iter().position(|octet| *octet == b'\n');
+            let end = room.iter().position(|byte| *byte == b'\n');
             whole = end.is_some();
-            let len = end.map_or(room.len(), |place| place + 1);
+            let len = end.map_or(room.len(), |index| index + 1);
             held.extend_from_slice(&room[..len]);
             source.consume(len);
             taken += len;

@@ -1,7 +1,7 @@
 //! JSON as all commands write it: compact, and safe to print on a terminal.
 //!
 //! What a terminal would obey or hide is written as `\u0085`, with surrogates above U+FFFF. It reads back as the same
-//! text; nothing else differs from what `serde_json` writes, octet by octet.
+//! text; nothing else differs from what `serde_json` writes, byte by byte.
 
 use crate::escape::Watch;
 use serde::Serialize;
@@ -38,13 +38,13 @@ impl Formatter for Visible {
         }
         let mut watch = Watch::default();
         let mut written = 0;
-        for (place, c) in fragment.char_indices() {
+        for (at, c) in fragment.char_indices() {
             if watch.is_hostile(c) {
-                out.write_all(&fragment.as_bytes()[written..place])?;
+                out.write_all(&fragment.as_bytes()[written..at])?;
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(out, "\\u{unit:04x}")?;
                 }
-                written = place + c.len_utf8();
+                written = at + c.len_utf8();
             }
         }
         out.write_all(&fragment.as_bytes()[written..])

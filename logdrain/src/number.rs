@@ -15,12 +15,12 @@ pub(crate) fn human(number: f64, unit: &str) -> String {
         "ms" => format!("{} ms", plain(number)),
         "bytes" => {
             const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-            let (mut scaled, mut place) = (number, 0);
-            while scaled.abs() >= 1024.0 && place + 1 < UNITS.len() {
+            let (mut scaled, mut index) = (number, 0);
+            while scaled.abs() >= 1024.0 && index + 1 < UNITS.len() {
                 scaled /= 1024.0;
-                place += 1;
+                index += 1;
             }
-            format!("{} {}", plain(scaled), UNITS[place])
+            format!("{} {}", plain(scaled), UNITS[index])
         }
         "" => plain(number),
         "%" => format!("{}%", plain(number)),
@@ -45,8 +45,8 @@ fn plain(number: f64) -> String {
     if number < 0.0 {
         out.push('-');
     }
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
             out.push(',');
         }
         out.push(digit);

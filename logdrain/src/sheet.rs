@@ -69,7 +69,7 @@ impl Sheet {
 
     /// The lines, and the titles of columns that were left out. `None` as a width leaves nothing out.
     pub(crate) fn lines(&self, width: Option<usize>) -> (Vec<(Part, String)>, Vec<&'static str>) {
-        let widths: Vec<usize> = (0..self.columns.len()).map(|place| self.cell_width(place)).collect();
+        let widths: Vec<usize> = (0..self.columns.len()).map(|index| self.cell_width(index)).collect();
         let widest = |title: &str, part: fn(&Row) -> &str| {
             self.rows.iter().map(|row| shown_width(part(row))).chain([shown_width(title)]).max().unwrap_or(0)
         };
@@ -83,9 +83,9 @@ impl Sheet {
         }
     }
 
-    fn cell_width(&self, place: usize) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.cells.get(place));
-        cells.map(|cell| shown_width(cell)).chain([shown_width(self.columns[place].title)]).max().unwrap_or(0)
+    fn cell_width(&self, index: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
+        cells.map(|cell| shown_width(cell)).chain([shown_width(self.columns[index].title)]).max().unwrap_or(0)
     }
 
     fn wide(&self, name: usize, text: usize, widths: &[usize]) -> Vec<(Part, String)> {
@@ -100,23 +100,23 @@ impl Sheet {
         let header = line(self.titles.0, self.titles.1, self.titles_of(&all, widths));
         let rows = self.rows.iter().enumerate();
         let rows =
-            rows.map(|(place, row)| (Part::Row(place), line(&row.name, &row.text, self.cells(row, &all, widths))));
+            rows.map(|(index, row)| (Part::Row(index), line(&row.name, &row.text, self.cells(row, &all, widths))));
         [(Part::Header, header)].into_iter().chain(rows).collect()
     }
 
     fn narrow(&self, width: usize, need: usize, widths: &[usize]) -> (Vec<(Part, String)>, Vec<&'static str>) {
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
-        let taken = |kept: &[usize]| kept.iter().map(|place| GAP + widths[*place]).sum::<usize>();
+        let taken = |kept: &[usize]| kept.iter().map(|index| GAP + widths[*index]).sum::<usize>();
         // A tag in two pieces reads badly.
         let word = self.rows.iter().flat_map(|row| row.text.split(' ')).map(|word| INDENT + shown_width(word)).max();
         let wanted = TEXT.min(width * 2 / 5).max(word.unwrap_or(0).min(WORD).min(width * 3 / 5)).min(1 + need);
         while taken(&kept) + wanted > width {
-            let goes = kept.iter().copied().filter(|place| self.columns[*place].spare > 0);
-            let Some(goes) = goes.max_by_key(|place| self.columns[*place].spare) else { break };
-            kept.retain(|place| *place != goes);
+            let goes = kept.iter().copied().filter(|index| self.columns[*index].spare > 0);
+            let Some(goes) = goes.max_by_key(|index| self.columns[*index].spare) else { break };
+            kept.retain(|index| *index != goes);
         }
-        let left_out = (0..self.columns.len()).filter(|place| !kept.contains(place));
-        let left_out = left_out.map(|place| self.columns[place].title).filter(|title| !title.is_empty()).collect();
+        let left_out = (0..self.columns.len()).filter(|index| !kept.contains(index));
+        let left_out = left_out.map(|index| self.columns[index].title).filter(|title| !title.is_empty()).collect();
         let room = width.saturating_sub(taken(&kept));
         if room < LEAST_TEXT {
             return (self.stacked(width, &kept), left_out);
@@ -130,12 +130,12 @@ impl Sheet {
         let titles = self.titles_of(&kept, widths);
         beside(&mut lines, Part::Header, wrap(&title, 1, room), titles, room);
         let mut order = BTreeMap::new();
-        for (place, row) in self.rows.iter().enumerate() {
-            let part = Part::Row(place);
+        for (index, row) in self.rows.iter().enumerate() {
+            let part = Part::Row(index);
             let cells = self.cells(row, &kept, widths);
-            if place == 0 || !row.name.is_empty() {
-                let goes_on = self.rows[place + 1..].iter().take_while(|row| row.name.is_empty()).count();
-                order = telling(&self.rows[place..=place + goes_on]);
+            if index == 0 || !row.name.is_empty() {
+                let goes_on = self.rows[index + 1..].iter().take_while(|row| row.name.is_empty()).count();
+                order = telling(&self.rows[index..=index + goes_on]);
             }
             if row.text.is_empty() {
                 beside(&mut lines, part, wrap(&row.name, 1, width), cells, room);
@@ -152,10 +152,10 @@ impl Sheet {
     /// Numbers below the text, for a terminal that is narrower than they are.
     fn stacked(&self, width: usize, kept: &[usize]) -> Vec<(Part, String)> {
         let mut lines = Vec::new();
-        for (place, row) in self.rows.iter().enumerate() {
+        for (index, row) in self.rows.iter().enumerate() {
             let mut cells = String::new();
-            for place in kept {
-                let (title, cell) = (self.columns[*place].title, row.cells.get(*place).map_or("", String::as_str));
+            for index in kept {
+                let (title, cell) = (self.columns[*index].title, row.cells.get(*index).map_or("", String::as_str));
                 if !cell.is_empty() {
                     cells.push_str(if cells.is_empty() { "" } else { " " });
                     cells.push_str(&if title.is_empty() { cell.to_owned() } else { format!("{title} {cell}") });
@@ -163,7 +163,7 @@ impl Sheet {
             }
             for (text, indent) in [(row.name.as_str(), 1), (&row.text, INDENT), (&cells, INDENT + 2)] {
                 if !text.is_empty() {
-                    lines.extend(wrap(text, indent, width).into_iter().map(|line| (Part::Row(place), line)));
+                    lines.extend(wrap(text, indent, width).into_iter().map(|line| (Part::Row(index), line)));
                 }
             }
         }
@@ -171,18 +171,18 @@ impl Sheet {
     }
 
     fn titles_of(&self, kept: &[usize], widths: &[usize]) -> String {
-        kept.iter().map(|place| self.cell(*place, self.columns[*place].title, widths)).collect()
+        kept.iter().map(|index| self.cell(*index, self.columns[*index].title, widths)).collect()
     }
 
     fn cells(&self, row: &Row, kept: &[usize], widths: &[usize]) -> String {
-        kept.iter().map(|place| self.cell(*place, row.cells.get(*place).map_or("", String::as_str), widths)).collect()
+        kept.iter().map(|index| self.cell(*index, row.cells.get(*index).map_or("", String::as_str), widths)).collect()
     }
 
-    fn cell(&self, place: usize, text: &str, widths: &[usize]) -> String {
-        if self.columns[place].right {
-            format!("  {}{text}", " ".repeat(widths[place].saturating_sub(shown_width(text))))
+    fn cell(&self, index: usize, text: &str, widths: &[usize]) -> String {
+        if self.columns[index].right {
+            format!("  {}{text}", " ".repeat(widths[index].saturating_sub(shown_width(text))))
         } else {
-            format!("  {}", padded(text, widths[place]))
+            format!("  {}", padded(text, widths[index]))
         }
     }
 }
@@ -314,8 +314,8 @@ mod tests {
     }
     fn sheet(texts: &[&str]) -> Sheet {
         let mut sheet = Sheet::new(("metric", "tags"), vec![Column::number("n", 0), Column::number("max", 1)]);
-        for (place, text) in texts.iter().enumerate() {
-            let name = if place == 0 { "a.rather.long.name.of.a.metric".to_owned() } else { String::new() };
+        for (index, text) in texts.iter().enumerate() {
+            let name = if index == 0 { "a.rather.long.name.of.a.metric".to_owned() } else { String::new() };
             sheet.rows.push(Row {
                 name,
                 text: (*text).to_owned(),
@@ -347,10 +347,10 @@ mod tests {
             let mut seen = std::collections::BTreeMap::<usize, Vec<String>>::new();
             for (part, line) in lines {
                 assert!(shown_width(&line) <= width, "{width}: {line:?}");
-                if let Part::Row(place) = part
+                if let Part::Row(index) = part
                     && !line.contains("rather")
                 {
-                    seen.entry(place).or_default().push(line);
+                    seen.entry(index).or_default().push(line);
                 }
             }
             let rows: std::collections::BTreeSet<_> = seen.values().collect();

@@ -54,7 +54,7 @@ pub(crate) fn render(points: &[DataPointBuf], style: Style, partial: bool) -> St
         for (part, line) in lines {
             let dressed = match part {
                 Part::Header => style.paint(DIM, &line),
-                Part::Row(place) if window[place].name().starts_with("heroku.errors.") => style.paint(RED, &line),
+                Part::Row(index) if window[index].name().starts_with("heroku.errors.") => style.paint(RED, &line),
                 Part::Row(_) => line,
             };
             let _ = writeln!(out, "{dressed}");

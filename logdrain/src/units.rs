@@ -12,7 +12,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
 }
 
-/// `512MB`, `1GB`, or plain octets; by 1024.
+/// `512MB`, `1GB`, or plain bytes; by 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (digits, shift) = [("GB", 30), ("MB", 20), ("kB", 10), ("KB", 10), ("B", 0), ("", 0)]
         .into_iter()

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// So many octets come one by one, the rest in so many pieces.
+/// So many bytes come one by one, the rest in so many pieces.
 const SINGLY: usize = 24;
 const PIECES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// Octets that leave at their own pace.
+/// Bytes that leave at their own pace.
 #[derive(Debug)]
 pub(crate) struct Paced {
     rest: Bytes,

@@ -176,15 +176,15 @@ impl Lines {
     }
 
     fn request_streams(&mut self, dyno: Option<usize>, method: usize, status: (u64, &str, &str)) -> [Stream; 4] {
-        let place = dyno.zip(STATUSES.iter().position(|known| known.0 == status.0));
-        let place = place.map(|(dyno, status)| (dyno * METHODS.len() + method) * STATUSES.len() + status);
-        if let Some(streams) = place.and_then(|place| self.tables.router[place]) {
+        let index = dyno.zip(STATUSES.iter().position(|known| known.0 == status.0));
+        let index = index.map(|(dyno, status)| (dyno * METHODS.len() + method) * STATUSES.len() + status);
+        if let Some(streams) = index.and_then(|index| self.tables.router[index]) {
             return streams;
         }
         let tags = request_tags(dyno.map(|dyno| self.tables.dynos[dyno].0.as_str()), METHODS[method], status);
         let streams = self.streams.open_all(&streams::ROUTER, &tags);
-        if let Some(place) = place {
-            self.tables.router[place] = Some(streams);
+        if let Some(index) = index {
+            self.tables.router[index] = Some(streams);
         }
         streams
     }
@@ -212,8 +212,8 @@ impl Lines {
             None => self.say(" dyno= connect= service= status=503 bytes= protocol=https"),
         }
 
-        let place = failure * self.tables.dynos.len() + dyno.unwrap_or(0);
-        let (streams, error) = match self.tables.failures[place] {
+        let index = failure * self.tables.dynos.len() + dyno.unwrap_or(0);
+        let (streams, error) = match self.tables.failures[index] {
             Some(known) => known,
             None => {
                 let status = (503, "503", "5xx");
@@ -222,7 +222,7 @@ impl Lines {
                 let mut tags = request_tags(dyno, METHODS[0], status);
                 tags.extend([("code", code), ("code_description", description)]);
                 let opened = (streams, self.streams.open(streams::HTTP_ERRORS, &tags));
-                self.tables.failures[place] = Some(opened);
+                self.tables.failures[index] = Some(opened);
                 opened
             }
         };
@@ -364,8 +364,8 @@ impl Lines {
         open: (&'static str, Kind, &'static str),
         tags: &[(&str, &str)],
     ) -> Stream {
-        let place = shape * TAG_SETS + tag;
-        *self.tables.custom[place][metric].get_or_insert_with(|| self.streams.open(open, tags))
+        let index = shape * TAG_SETS + tag;
+        *self.tables.custom[index][metric].get_or_insert_with(|| self.streams.open(open, tags))
     }
 
     pub(crate) fn custom(&mut self) {
@@ -408,8 +408,8 @@ impl Lines {
                     ("jobs.done", Kind::Count, ""),
                     ("jobs.left", Kind::Sample, ""),
                 ];
-                for (place, value) in [took as f64 + 0.5, 1.0, customer as f64].into_iter().enumerate() {
-                    let stream = self.custom_stream((3, 0, place), metrics[place], &[]);
+                for (index, value) in [took as f64 + 0.5, 1.0, customer as f64].into_iter().enumerate() {
+                    let stream = self.custom_stream((3, 0, index), metrics[index], &[]);
                     self.observe(stream, value);
                 }
             }
@@ -475,7 +475,7 @@ impl Lines {
         self.frame(190, "app", b"worker.1");
     }
 
-    /// A message with octets that are not UTF-8: around a metric, in a request's path, in the value of a tag.
+    /// A message with bytes that are not UTF-8: around a metric, in a request's path, in the value of a tag.
     pub(crate) fn invalid(&mut self) {
         match self.random.below(3) {
             0 => {

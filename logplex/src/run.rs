@@ -67,7 +67,7 @@ pub fn run(args: &SendArgs, write_row: &WriteRow<'_>) -> Result<End, Error> {
     Ok(if summary.is_exact() && !summary.is_fruitless() { End::Told } else { End::Doubtful })
 }
 
-/// Event time of the first line in a file: no clock, so that equal arguments give equal octets.
+/// Event time of the first line in a file: no clock, so that equal arguments give equal bytes.
 const START: i64 = 1_773_478_800_000_000; // 2026-03-14T09:00:00Z
 /// Lines a second in event time, unless told otherwise.
 const PACE: u64 = 5_000;
@@ -76,7 +76,7 @@ const FURTHEST_BACK: Duration = Duration::from_secs(120);
 
 /// The drains that were asked for, each with its share of the lines.
 fn settings(args: &SendArgs) -> Result<Vec<Settings>, Error> {
-    let is_text = |token: &String| !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic());
+    let is_text = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     if !args.tokens.iter().all(is_text) {
         return Err(Error::Config("--token: a drain token is visible ASCII, d. and a UUID".to_owned()));
     }

@@ -202,7 +202,7 @@ mod tests {
         let scenarios = Scenarios::new(&[Scenario::Dropped]);
         let odd: Vec<u64> = (0..400).filter(|number| scenarios.draw(&mut random, 1, *number).wrong_password).collect();
         assert!(odd.iter().map(|number| number / 4).eq(0..100), "one of every four");
-        assert!((0..4).all(|place| odd.iter().any(|number| number % 4 == place)), "whichever");
+        assert!((0..4).all(|index| odd.iter().any(|number| number % 4 == index)), "whichever");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Streams {
     }
 }
 
-/// Whether a measure has percentiles; the add-on's page lists none for the octets of a response.
+/// Whether a measure has percentiles; the add-on's page lists none for the bytes of a response.
 pub(crate) fn has_percentiles(key: &Key) -> bool {
     key.kind == Kind::Measure && key.name != BYTES.0
 }

@@ -1,4 +1,4 @@
-//! Numbers and ids as octets: what a line is made of, written without the machinery of `format!`, which would cost more
+//! Numbers and ids as bytes: what a line is made of, written without the machinery of `format!`, which would cost more
 //! than everything else in the traffic.
 
 use testkit::random::Random;
@@ -51,18 +51,18 @@ const HEX: [&[u8; 16]; 2] = [b"0123456789abcdef", b"0123456789ABCDEF"];
 /// 128 random bits as a UUID.
 pub(crate) fn uuid(out: &mut Vec<u8>, random: &mut Random) {
     let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
-    for place in 0..32 {
-        if matches!(place, 8 | 12 | 16 | 20) {
+    for index in 0..32 {
+        if matches!(index, 8 | 12 | 16 | 20) {
             out.push(b'-');
         }
-        out.push(HEX[0][(bits >> (124 - 4 * place)) as usize & 15]);
+        out.push(HEX[0][(bits >> (124 - 4 * index)) as usize & 15]);
     }
 }
 
 /// 128 random bits as `Logplex-Frame-Id` has them: 32 upper-case hex digits.
 pub(crate) fn frame_id(random: &mut Random) -> String {
     let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
-    (0..32).map(|place| char::from(HEX[1][(bits >> (124 - 4 * place)) as usize & 15])).collect()
+    (0..32).map(|index| char::from(HEX[1][(bits >> (124 - 4 * index)) as usize & 15])).collect()
 }
 
 #[cfg(test)]

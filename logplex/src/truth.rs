@@ -14,7 +14,7 @@ const MINUTE: i64 = 60_000_000;
 /// by byte.
 pub type WriteRow<'a> = dyn Fn(&mut dyn Write, &DataPoint<'_>) -> io::Result<()> + 'a;
 
-/// All values that count, by window and stream: 8 octets each.
+/// All values that count, by window and stream: 8 bytes each.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     windows: BTreeMap<i64, HashMap<u32, Values>>,

@@ -1,4 +1,4 @@
-//! A sketch of one's own: whole milliseconds only, two octets of state for each that was seen, exact.
+//! A sketch of one's own: whole milliseconds only, two bytes of state for each that was seen, exact.
 //!
 //! `cargo run -p examples --bin custom_sketch testdata/demo.logplex` prints the response times of each minute as the
 //! default sketch and as this one answer them.

@@ -3,7 +3,7 @@
 //!
 //! `cargo run -p examples --bin shards testdata/demo.logplex`
 //!
-//! Where the cuts are does not matter, so they are made where each thread gets as many octets, whatever is in them: a
+//! Where the cuts are does not matter, so they are made where each thread gets as many bytes, whatever is in them: a
 //! router's lines all have one PROCID, and would keep one thread busy. Nothing is copied. A service that gets many
 //! deliveries gives each thread some of them as they come, and merges when a minute closes. A plan's quota is one
 //! account: give it to the pipeline that the others are appended to.

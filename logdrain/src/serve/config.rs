@@ -353,9 +353,9 @@ fn drains(
     let mut settings = BTreeMap::new();
     let mut access: Vec<Entry> = Vec::new();
     let mut tokens = BTreeSet::new();
-    for (place, drain) in all.into_iter().enumerate() {
+    for (index, drain) in all.into_iter().enumerate() {
         // A name may be a secret in the wrong place, too: sections are counted instead.
-        let section = format!("[[drain]] {}", place + 1);
+        let section = format!("[[drain]] {}", index + 1);
         if drain.name.is_empty() || drain.name.contains(['/', '\n']) || settings.contains_key(&drain.name) {
             return Err(Wrong(format!("{section}: a drain's name is unique, not empty and has no slash")));
         }

@@ -30,17 +30,17 @@ impl Durations {
 
     pub(crate) fn record(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let place = (0..Self::BUCKETS - 1).find(|place| micros <= Self::FIRST_MICROS << place);
-        self.buckets[place.unwrap_or(Self::BUCKETS - 1)].add(1);
+        let index = (0..Self::BUCKETS - 1).find(|index| micros <= Self::FIRST_MICROS << index);
+        self.buckets[index.unwrap_or(Self::BUCKETS - 1)].add(1);
         self.micros.add(micros);
     }
 
     /// The end of each bucket in seconds (the last has none) with how many were at or below it; and their sum.
     pub(crate) fn cumulative(&self) -> (Vec<(Option<f64>, u64)>, f64) {
         let mut count = 0;
-        let buckets = self.buckets.iter().enumerate().map(|(place, bucket)| {
+        let buckets = self.buckets.iter().enumerate().map(|(index, bucket)| {
             count += bucket.get();
-            let end = (place + 1 < Self::BUCKETS).then(|| (Self::FIRST_MICROS << place) as f64 / 1e6);
+            let end = (index + 1 < Self::BUCKETS).then(|| (Self::FIRST_MICROS << index) as f64 / 1e6);
             (end, count)
         });
         (buckets.collect(), self.micros.get() as f64 / 1e6)
@@ -103,12 +103,12 @@ pub(crate) struct Counters {
     /// Deliveries that were there already, answered with 204.
     pub(crate) duplicates: Counter,
     refused: [Counter; Refused::ALL.len()],
-    /// Octets of bodies that were kept, after gzip.
+    /// Bytes of bodies that were kept, after gzip.
     pub(crate) octets: Counter,
     pub(crate) connections: Counter,
     /// Encrypted connections that did not come about.
     pub(crate) handshakes_failed: Counter,
-    /// Octets of syslog connections in which no frame could be found.
+    /// Bytes of syslog connections in which no frame could be found.
     pub(crate) syslog_skipped: Counter,
     /// Parameters of a drain's URL that mean nothing here.
     pub(crate) unknown_parameters: Counter,
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn every_refusal_has_its_own_place() {
-        for (place, (why, _)) in Refused::ALL.iter().enumerate() {
-            assert_eq!(*why as usize, place);
+        for (index, (why, _)) in Refused::ALL.iter().enumerate() {
+            assert_eq!(*why as usize, index);
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) struct Record {
     pub(crate) body: Body,
 }
 
-/// Octets of a delivery, with the share of the budget that they take as long as they are in memory.
+/// Bytes of a delivery, with the share of the budget that they take as long as they are in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     bytes: Vec<u8>,

@@ -4,9 +4,9 @@
 mod carve;
 mod doubts;
 mod failure;
+mod files;
 mod head;
 mod meta;
-mod place;
 mod places;
 mod reader;
 mod row;
@@ -133,7 +133,7 @@ pub(crate) struct Writer {
     pub(crate) progress: Arc<Progress>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) retention: Duration,
-    /// The most octets of a commit.
+    /// The most bytes of a commit.
     pub(crate) group_bytes: usize,
     pub(crate) time: Timekeeper,
     /// Settings that the disk did not take yet.

@@ -69,7 +69,7 @@ impl fmt::Display for RowId<'_> {
         let length = window.end().unix_micros() - window.start().unix_micros();
         let drain = self.0.shown();
         write!(f, "{drain}/{}+{}/{}/", Seconds(window.start().unix_micros()), Seconds(length), point.revision())?;
-        digest.iter().take(12).try_for_each(|octet| write!(f, "{octet:02x}"))
+        digest.iter().take(12).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -57,9 +57,9 @@ impl DrainSettings {
 }
 
 impl DrainLimits {
-    /// The limits with which a pipeline stays below so many octets; `None` when that is too little for any.
+    /// The limits with which a pipeline stays below so many bytes; `None` when that is too little for any.
     pub(crate) fn within(octets: usize) -> Option<Self> {
-        // Windows take the larger part; a stream that is known has some 200 octets of key and place.
+        // Windows take the larger part; a stream that is known has some 200 bytes of key and place.
         let mut share = octets;
         while share > 1 << 20 {
             let limits = Self {

@@ -51,7 +51,7 @@ fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-/// Equal octets; of unequal ones the first lines that differ.
+/// Equal bytes; of unequal ones the first lines that differ.
 fn assert_rows(got: &str, truth: &str, what: &str) {
     assert!(!truth.is_empty(), "{what}: no truth");
     let differ = got.lines().zip(truth.lines()).find(|(got, truth)| got != truth);
@@ -134,7 +134,7 @@ fn each_scenario_is_counted_right() {
                 any(|seen| seen.header("logplex-msg-count").is_none())
                     || any(|seen| seen.header("logplex-msg-count") == Some("many"))
             }
-            "oversize" => any(|seen| seen.body.windows(66_000).any(|part| part.iter().all(|octet| *octet == b'x'))),
+            "oversize" => any(|seen| seen.body.windows(66_000).any(|part| part.iter().all(|byte| *byte == b'x'))),
             "invalid-utf8" => any(|seen| std::str::from_utf8(&seen.body).is_err()),
             "chunked" => any(|seen| seen.header("transfer-encoding") == Some("chunked")),
             "gzip" => requests.iter().all(|seen| seen.header("content-encoding") == Some("gzip")),

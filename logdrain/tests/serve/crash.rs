@@ -161,7 +161,7 @@ fn sent_up_to_five_times_it_counts_everything_once() {
     );
 }
 
-/// The two commands against each other, as anyone would run them: what `send` knows is what `serve` wrote, to the octet,
+/// The two commands against each other, as anyone would run them: what `send` knows is what `serve` wrote, to the byte,
 /// though the server was killed under it and each delivery came up to five times, in and out of order.
 #[test]
 fn what_send_knows_is_what_a_killed_server_wrote() {

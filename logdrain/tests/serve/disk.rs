@@ -217,7 +217,7 @@ fn a_journal_that_was_cut_off_is_set_aside() {
     assert_eq!(aside.filter(|name| is_aside(&name.to_string_lossy())).count(), 1);
 }
 
-/// Wherever the octet is: the server comes up, takes deliveries and counts them, at the second start at the latest.
+/// Wherever the byte is: the server comes up, takes deliveries and counts them, at the second start at the latest.
 #[test]
 fn an_octet_flipped_anywhere_stops_nothing() {
     let dir = scratch("flip-anywhere");

@@ -267,7 +267,7 @@ fn requests_inside_requests_enter_nothing() {
         "X: a\0b\r\n",
         "X: a\rContent-Length: 9\r\n",
     ] {
-        // Without credentials nothing may be kept, however the octets are read.
+        // Without credentials nothing may be kept, however the bytes are read.
         let text = format!("POST /logs HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n0\r\n\r\n{inner}");
         if let Ok(answer) = raw(server.address, text.as_bytes()) {
             assert!((400..=503).contains(&answer.status), "{head:?}: {answer:?}");

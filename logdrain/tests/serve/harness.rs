@@ -133,7 +133,7 @@ impl Server {
 
 #[cfg(target_os = "linux")]
 impl Server {
-    /// The most octets that the process ever had in memory.
+    /// The most bytes that the process ever had in memory.
     pub(crate) fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -185,7 +185,7 @@ pub(crate) fn request(
     raw(address, &[head.as_bytes(), body].concat())
 }
 
-/// Sends octets as they are, and reads an answer to its end.
+/// Sends bytes as they are, and reads an answer to its end.
 pub(crate) fn raw(address: SocketAddr, octets: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(3))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -319,7 +319,7 @@ pub(crate) fn rows_of(drain: &str, text: &str) -> Rows {
     rows
 }
 
-/// The last revision of each row that a server wrote. A row that came twice must have come as the same octets.
+/// The last revision of each row that a server wrote. A row that came twice must have come as the same bytes.
 pub(crate) fn written(path: &Path) -> Rows {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let mut by_id: BTreeMap<String, &str> = BTreeMap::new();

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How many octets of deliveries may lie behind a snapshot.
+/// How many bytes of deliveries may lie behind a snapshot.
 const SNAPSHOT_OCTETS: u64 = 256 << 20;
 /// A snapshot may take one part in so many of the thread's time.
 const SNAPSHOT_SHARE: u32 = 10;

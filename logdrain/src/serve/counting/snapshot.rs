@@ -4,7 +4,7 @@
 //! file   = "LDSNAP" version:u16 position:u64 time:i64 settings drains:u32 *drain crc:u32     ; little-endian
 //! time   = microseconds of the last tick, the smallest number when there was none
 //! drain  = key snapshot                       ; the pipeline's own format; `key LF milliseconds` with windows of another length
-//! settings, key, snapshot = length:u64 octets
+//! settings, key, snapshot = length:u64 bytes
 //! ```
 //!
 //! A file is written beside, synced and then renamed; the last two are kept. When the newer is damaged, the older and

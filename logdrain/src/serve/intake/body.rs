@@ -1,4 +1,4 @@
-//! A body, read within its limits: octets, memory, time.
+//! A body, read within its limits: bytes, memory, time.
 
 use super::{Intake, UNIT};
 use crate::serve::counters::Refused;
@@ -30,7 +30,7 @@ impl Room {
         Self { intake: intake.clone(), bytes: Vec::new(), lease: None }
     }
 
-    /// Makes room for `more` octets behind what is there.
+    /// Makes room for `more` bytes behind what is there.
     pub(super) fn reserve(&mut self, more: usize) -> Result<(), Refused> {
         let needed = self.bytes.len().saturating_add(more);
         let limit = self.intake.limits.body;

@@ -199,13 +199,13 @@ fn frames(wal: &mut File, size: usize) -> io::Result<HashMap<u32, u64>> {
 /// Seven bits a byte, the first ones first; the ninth byte has eight.
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0;
-    for (place, byte) in bytes.iter().take(9).enumerate() {
-        if place == 8 {
+    for (index, byte) in bytes.iter().take(9).enumerate() {
+        if index == 8 {
             return Some((value << 8 | u64::from(*byte), 9));
         }
         value = value << 7 | u64::from(byte & 0x7f);
         if byte & 0x80 == 0 {
-            return Some((value, place + 1));
+            return Some((value, index + 1));
         }
     }
     None

@@ -1,7 +1,7 @@
 //! The journal on disk: one SQLite file.
 //!
 //! ```text
-//! journal  seq, kind, at, drain, msg_count, body, crc    every event, deliveries with their octets
+//! journal  seq, kind, at, drain, msg_count, body, crc    every event, deliveries with their bytes
 //! ids      id -> drain, seq                              what was taken already, the last of each drain
 //! drains   drain -> key, since                           whose pipelines there are
 //! meta     position, emitted, settings                   where the journal stands; in each transaction
@@ -10,9 +10,9 @@
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
 
 use super::failure::StoreError;
+use super::files::Files;
 use super::head;
 use super::meta::{self, Meta};
-use super::place::Place;
 use super::places::{Places, Verdict};
 use super::row::{Columns, insert, signed, unsigned};
 use super::schema::{APPLICATION, MIGRATIONS, SCHEMA};
@@ -49,7 +49,7 @@ pub(crate) struct Store {
     position: u64,
     /// The settings at the end of the journal, as they stand in `meta`.
     settings: Option<String>,
-    place: Place,
+    files: Files,
     /// The most bytes of the write-ahead file.
     wal_limit: Option<u64>,
     /// When it was last tried to make that file short.
@@ -100,7 +100,7 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 impl Store {
     /// Opens the journal of a folder, makes it when there is none, and brings an older one up to date.
-    /// With a limit, its file grows no larger than so many octets.
+    /// With a limit, its file grows no larger than so many bytes.
     pub(crate) fn open(dir: &Path, max_drains: usize, limit: Option<usize>) -> Result<Self, StoreError> {
         let file = path(dir);
         head::check(&file)?;
@@ -158,13 +158,13 @@ impl Store {
             places: Places::new(max_drains),
             position: 0,
             settings: None,
-            place: Place::of(&file),
+            files: Files::of(&file),
             wal_limit: limit.map(|limit| limit as u64 / WAL_SHARE),
             folded: None,
         };
         // What the log holds goes into the file, which is then as long as its head says, unless it was cut off.
         store.settle()?;
-        store.place = Place::of(&file);
+        store.files = Files::of(&file);
         let count = |pragma| store.db.pragma_query_value::<u64, _>(None, pragma, |row| row.get(0).map(unsigned));
         let said = count("page_count")? * count("page_size")?;
         if fs::metadata(&file).is_ok_and(|meta| meta.len() < said) {
@@ -268,7 +268,7 @@ impl Store {
     /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
     /// and what is old goes.
     pub(crate) fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
-        self.place.check()?;
+        self.files.check()?;
         self.fold()?;
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
@@ -342,7 +342,7 @@ impl Store {
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         // What went into a file that nobody will find is not kept.
-        self.place.check()?;
+        self.files.check()?;
         self.position = position;
         self.settings = settings;
         Ok(kept)
@@ -427,13 +427,13 @@ impl Store {
 
     /// Whether the files are where a start would look for them.
     pub(crate) fn check_place(&self) -> Result<(), StoreError> {
-        self.place.check()
+        self.files.check()
     }
 
     /// Keeps the write-ahead file short. A reader that stays keeps it from being folded in.
     fn fold(&mut self) -> Result<(), StoreError> {
         let limit = self.wal_limit.unwrap_or(WAL_TOLD);
-        if self.place.wal() <= limit {
+        if self.files.wal() <= limit {
             return Ok(());
         }
         if self.folded.is_none_or(|tried| tried.elapsed() > Duration::from_millis(500)) {
@@ -445,11 +445,11 @@ impl Store {
                 return Ok(());
             }
             tracing::warn!(
-                bytes = self.place.wal(),
+                bytes = self.files.wal(),
                 "the write-ahead file grows: somebody's long look at the store keeps it from being folded in"
             );
         }
-        if self.wal_limit.is_some() && self.place.wal() > limit { Err(StoreError::LimitReached) } else { Ok(()) }
+        if self.wal_limit.is_some() && self.files.wal() > limit { Err(StoreError::LimitReached) } else { Ok(()) }
     }
 
     /// Gives pages that are not used back to the system, some at a time, when they are many.

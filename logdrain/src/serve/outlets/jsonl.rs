@@ -263,8 +263,8 @@ fn append_to(path: &Path) -> io::Result<File> {
         let len = (end - from) as usize;
         file.seek(SeekFrom::Start(from))?;
         file.read_exact(&mut chunk[..len])?;
-        if let Some(place) = chunk[..len].iter().rposition(|octet| *octet == b'\n') {
-            end = from + place as u64 + 1;
+        if let Some(index) = chunk[..len].iter().rposition(|byte| *byte == b'\n') {
+            end = from + index as u64 + 1;
             break;
         }
         end = from;

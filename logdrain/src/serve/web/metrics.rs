@@ -183,8 +183,8 @@ impl Page {
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         let since = self.text.len();
         self.text.push_str(name);
-        for (place, (key, value)) in labels.iter().enumerate() {
-            self.text.push(if place == 0 { '{' } else { ',' });
+        for (index, (key, value)) in labels.iter().enumerate() {
+            self.text.push(if index == 0 { '{' } else { ',' });
             label(&mut self.text, key, value);
         }
         if !labels.is_empty() {

@@ -175,8 +175,8 @@ struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, line) in self.0.split('\n').enumerate() {
-            if place > 0 {
+        for (index, line) in self.0.split('\n').enumerate() {
+            if index > 0 {
                 f.write_char('\n')?;
             }
             for c in Escaped(line).to_string().chars() {

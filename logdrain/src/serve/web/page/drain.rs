@@ -128,8 +128,8 @@ impl Display for Spark<'_> {
         let most = points.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
         write!(f, "<svg width={WIDTH} height={HEIGHT} role=img aria-label=\"last windows\"><polyline points=\"")?;
         let empty = HISTORY.saturating_sub(points.len());
-        for (place, (_, value)) in points.iter().enumerate() {
-            let x = (empty + place) as f64 * WIDTH / (HISTORY - 1) as f64;
+        for (index, (_, value)) in points.iter().enumerate() {
+            let x = (empty + index) as f64 * WIDTH / (HISTORY - 1) as f64;
             let y = HEIGHT - 1.0 - (value / most).clamp(0.0, 1.0) * (HEIGHT - 2.0);
             write!(f, "{x:.1},{y:.1} ")?;
         }

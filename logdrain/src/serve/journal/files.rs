@@ -7,12 +7,12 @@ use super::failure::StoreError;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Files {
     files: [PathBuf; 2],
     numbers: [Option<(u64, u64)>; 2],
 }
 
-impl Place {
+impl Files {
     /// Of a journal that is open; its write-ahead file is there from the first read on.
     pub(super) fn of(journal: &Path) -> Self {
         let mut wal = journal.as_os_str().to_owned();
