@@ -1,24 +1,25 @@
 //! What the operator said: the command line over the TOML file over the defaults, checked once.
 
+mod drains;
 mod file;
+mod limits;
 mod machine;
+mod secrets;
 
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
 use crate::args::ServeArgs;
 use crate::failure::Failure;
-use crate::plan;
 use crate::reading::Reading;
 use crate::serve::counting::board::DRAIN_BYTES;
-use crate::serve::drain_name;
 use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::{HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::outlets::otlp::{self, Endpoint};
-use crate::serve::settings::{DrainLimits, DrainSettings, Settings};
+use crate::serve::settings::{DrainLimits, Settings};
 use crate::serve::web::answers;
-use file::{Drain, File, Secret, Span, Watcher};
-use std::collections::{BTreeMap, BTreeSet};
+use file::{File, Span};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,19 +50,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The least that `/metrics` can be: the server's own numbers.
-const LEAST_METRICS: usize = 128 << 10;
 const DAY: Duration = Duration::from_secs(86_400);
-/// Less than this is no batch of Logplex: one line of its longest takes some 10 kB.
-const SMALLEST_BODY: usize = 16 << 10;
-/// A frame at its longest, and frames that were gathered before it.
-const SMALLEST_BODY_WITH_SYSLOG: usize = 128 << 10;
-const MOST_CONNECTIONS: usize = 1 << 20;
-const MOST_DRAINS: usize = 1 << 16;
-/// What a password is expected to have, at least.
-const SHORT_PASSWORD: usize = 12;
-/// Logplex gives up then.
-const LOGPLEX_WAITS: Duration = Duration::from_secs(5);
 
 impl Config {
     /// The text of the file; none without one.
@@ -92,28 +81,10 @@ impl Config {
         let listen =
             args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
-        let mut limits = limits(&file, &mut warnings)?;
-        let (drains, access) = drains(file.drain, beside, &mut warnings)?;
-        let places: usize = drains.values().map(DrainSettings::places).fold(0, usize::saturating_add);
-        match file.max_drains {
-            None => limits.drains = limits.drains.max(places),
-            Some(most) if most < places => {
-                return Err(Wrong(format!(
-                    "max_drains is {most}, and the drains of the configuration need {places} places"
-                )));
-            }
-            Some(_) => {}
-        }
-        if limits.drains > MOST_DRAINS {
-            return Err(Wrong(format!("the drains of the configuration need more than {MOST_DRAINS} places")));
-        }
-        let metrics = MetricsLimits {
-            rows: file.metrics_rows.unwrap_or(true),
-            bytes: file.metrics_limit.map_or(4 << 20, |size| size.0),
-        };
-        if metrics.bytes < LEAST_METRICS {
-            return Err(Wrong::new("metrics_limit must be at least 128kB"));
-        }
+        let mut limits = limits::of_file(&file, &mut warnings)?;
+        let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
+        limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
+        let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
         limits.answers = answers::most(metrics, limits.bodies);
         let settings = Settings {
             window_ms: millis(span(args.window, file.window, 60)),
@@ -135,14 +106,11 @@ impl Config {
         if settings.window().is_zero() || !DAY.as_millis().is_multiple_of(settings.window().as_millis()) {
             return Err(Wrong::new("--window: the length of a window divides a day"));
         }
-        let watcher = match file.watcher {
-            Some(Watcher { user, password: text, password_file }) => {
-                Some((user, password(text, password_file, beside, "[watcher]", &mut warnings)?))
-            }
-            None => None,
-        };
+        let watcher = file.watcher.map(|watcher| secrets::watcher(watcher, beside, &mut warnings)).transpose()?;
         let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
-        let tls = file.tls.map(|files| Tls::read(&located(beside, &files.certificate), &located(beside, &files.key)));
+        let tls = file.tls.map(|files| {
+            Tls::read(&secrets::located(beside, &files.certificate), &secrets::located(beside, &files.key))
+        });
         let tls = tls.transpose().map_err(|why| Wrong(format!("[tls], {why}")))?;
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
@@ -296,151 +264,8 @@ fn span(argument: Option<Duration>, file: Option<Span>, default: u64) -> Duratio
     argument.or(file.map(|span| span.0)).unwrap_or(Duration::from_secs(default))
 }
 
-fn limits(file: &File, warnings: &mut Vec<String>) -> Result<IntakeLimits, Wrong> {
-    let bodies = file.memory.map_or(64 << 20, |size| size.0);
-    let limits = IntakeLimits {
-        body: file.body_limit.map_or(8 << 20, |size| size.0),
-        bodies,
-        frames: if file.syslog.is_some() { bodies / 4 } else { 0 },
-        answers: 0,
-        connections: file.max_connections.unwrap_or(4_096),
-        drains: file.max_drains.unwrap_or(16),
-        drain: file.drain_memory.map_or(256 << 20, |size| size.0),
-        answer_within: file.answer_within.map_or(Duration::from_millis(4_500), |span| span.0),
-        idle: span(None, file.idle_timeout, 200),
-    };
-    for (key, time) in [("answer_within", limits.answer_within), ("idle_timeout", limits.idle)] {
-        if time < Duration::from_millis(100) {
-            return Err(Wrong(format!("{key} is too short for anything to come: 1s is short")));
-        }
-    }
-    if limits.answer_within >= LOGPLEX_WAITS {
-        warnings.push("answer_within is 5 s or more: Logplex does not wait that long, and sends again".to_owned());
-    }
-    if limits.body < SMALLEST_BODY {
-        return Err(Wrong::new("body_limit is below 16kB, and Logplex would drop most of what it sends: 1MB is small"));
-    }
-    if file.syslog.is_some() && limits.body < SMALLEST_BODY_WITH_SYSLOG {
-        return Err(Wrong::new(
-            "body_limit must be at least 128kB with syslog: a frame may have 64 kB, and others wait with it",
-        ));
-    }
-    if limits.bodies < limits.body.saturating_mul(4) {
-        return Err(Wrong::new(
-            "memory must be at least four times body_limit: a body may be compressed, and several come at once",
-        ));
-    }
-    if limits.connections == 0 || limits.drains == 0 {
-        return Err(Wrong::new("max_connections and max_drains must be at least 1"));
-    }
-    if limits.connections > MOST_CONNECTIONS || limits.drains > MOST_DRAINS {
-        return Err(Wrong(format!(
-            "max_connections must be at most {MOST_CONNECTIONS} and max_drains at most {MOST_DRAINS}"
-        )));
-    }
-    Ok(limits)
-}
-
-/// What [`Access::new`] takes of each drain: name, user, password, tokens.
-type Entry = (String, String, String, Vec<String>);
-
-/// The settings of each drain by its name, and who may send as it.
-fn drains(
-    all: Vec<Drain>,
-    beside: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<(BTreeMap<String, DrainSettings>, Vec<Entry>), Wrong> {
-    let mut settings = BTreeMap::new();
-    let mut access: Vec<Entry> = Vec::new();
-    let mut tokens = BTreeSet::new();
-    for (index, drain) in all.into_iter().enumerate() {
-        // A name may be a secret in the wrong place, too: sections are counted instead.
-        let section = format!("[[drain]] {}", index + 1);
-        if drain.name.is_empty() || drain.name.contains(['/', '\n']) || settings.contains_key(&drain.name) {
-            return Err(Wrong(format!("{section}: a drain's name is unique, not empty and has no slash")));
-        }
-        let plan = drain.plan.as_deref().map(plan::load).transpose().map_err(|_| {
-            Wrong(format!(
-                "{section}, plan: neither development nor gold, nor a file that holds a plan; \
-                 `logdrain top --plan FILE` says what is wrong with one"
-            ))
-        })?;
-        let password = password(drain.password, drain.password_file, beside, &section, warnings)?;
-        if let Some(same) = access.iter().position(|(_, user, other, _)| *user == drain.user && *other == password) {
-            return Err(Wrong(format!(
-                "{section} has the user and the password of [[drain]] {}: nobody could tell their deliveries apart",
-                same + 1
-            )));
-        }
-        for token in &drain.tokens {
-            if !drain_name::is_token(token) {
-                return Err(Wrong(format!("{section}, tokens: a token has 64 bytes at most, no slash and no space")));
-            }
-            if !tokens.insert(token.clone()) {
-                return Err(Wrong(format!(
-                    "{section}, tokens: one of them stands there already: a token is of one drain"
-                )));
-            }
-        }
-        let named = u32::try_from(drain.tokens.len()).unwrap_or(u32::MAX);
-        let places = match drain.max_tokens {
-            Some(most) if most == 0 || most < named => {
-                return Err(Wrong(format!("{section}, max_tokens: at least one for each token that it names")));
-            }
-            Some(most) => Some(most),
-            None => (named > 1).then_some(named),
-        };
-        access.push((drain.name.clone(), drain.user, password, drain.tokens));
-        settings.insert(drain.name, DrainSettings { app: drain.app, plan, places });
-    }
-    Ok((settings, access))
-}
-
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Where systemd puts the files that a unit's `LoadCredential=` names, for the service alone to read.
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-
-/// A path of the file: from the folder `beside`, or below `${CREDENTIALS_DIRECTORY}`.
-fn located(beside: &Path, path: &Path) -> PathBuf {
-    match (path.strip_prefix(format!("${{{CREDENTIALS}}}")), std::env::var_os(CREDENTIALS)) {
-        (Ok(name), Some(folder)) => Path::new(&folder).join(name),
-        _ => beside.join(path),
-    }
-}
-
-/// A password, as it stands there or in a file of its own.
-fn password(
-    text: Option<Secret>,
-    file: Option<PathBuf>,
-    beside: &Path,
-    section: &str,
-    warnings: &mut Vec<String>,
-) -> Result<String, Wrong> {
-    let password = match (text, file) {
-        (Some(Secret(password)), None) if !password.is_empty() => password,
-        (None, Some(path)) => {
-            // Nor is the path told: a password may stand in its place.
-            let path = located(beside, &path);
-            if machine::is_read_by_all(&path) {
-                warnings.push(format!("{section}, password_file: {}", machine::READ_BY_ALL));
-            }
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
-            let password = text.trim_end_matches(['\r', '\n']);
-            if password.is_empty() {
-                return Err(Wrong(format!("{section}, password_file: holds no password")));
-            }
-            password.to_owned()
-        }
-        _ => return Err(Wrong(format!("{section}: give one of password and password_file"))),
-    };
-    if password.chars().count() < SHORT_PASSWORD {
-        warnings.push(format!("{section}: the password has fewer than {SHORT_PASSWORD} characters and can be guessed"));
-    }
-    Ok(password)
 }
 
 #[cfg(test)]

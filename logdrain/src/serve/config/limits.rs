@@ -1,0 +1,96 @@
+//! The limits that the file names, and whether they can be kept.
+
+use super::file::{File, Size};
+use super::{Wrong, span};
+use crate::serve::limits::{IntakeLimits, MetricsLimits};
+use crate::serve::settings::DrainSettings;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The least that `/metrics` can be: the server's own numbers.
+const LEAST_METRICS: usize = 128 << 10;
+/// Less than this is no batch of Logplex: one line of its longest takes some 10 kB.
+const SMALLEST_BODY: usize = 16 << 10;
+/// A frame at its longest, and frames that were gathered before it.
+const SMALLEST_BODY_WITH_SYSLOG: usize = 128 << 10;
+const MOST_CONNECTIONS: usize = 1 << 20;
+const MOST_DRAINS: usize = 1 << 16;
+/// Logplex gives up then.
+const LOGPLEX_WAITS: Duration = Duration::from_secs(5);
+
+/// Those of intake, but for drains and answers, which other parts of the file have a say in.
+pub(super) fn of_file(file: &File, warnings: &mut Vec<String>) -> Result<IntakeLimits, Wrong> {
+    let bodies = file.memory.map_or(64 << 20, |size| size.0);
+    let limits = IntakeLimits {
+        body: file.body_limit.map_or(8 << 20, |size| size.0),
+        bodies,
+        frames: if file.syslog.is_some() { bodies / 4 } else { 0 },
+        answers: 0,
+        connections: file.max_connections.unwrap_or(4_096),
+        drains: file.max_drains.unwrap_or(16),
+        drain: file.drain_memory.map_or(256 << 20, |size| size.0),
+        answer_within: file.answer_within.map_or(Duration::from_millis(4_500), |span| span.0),
+        idle: span(None, file.idle_timeout, 200),
+    };
+    for (key, time) in [("answer_within", limits.answer_within), ("idle_timeout", limits.idle)] {
+        if time < Duration::from_millis(100) {
+            return Err(Wrong(format!("{key} is too short for anything to come: 1s is short")));
+        }
+    }
+    if limits.answer_within >= LOGPLEX_WAITS {
+        warnings.push("answer_within is 5 s or more: Logplex does not wait that long, and sends again".to_owned());
+    }
+    if limits.body < SMALLEST_BODY {
+        return Err(Wrong::new("body_limit is below 16kB, and Logplex would drop most of what it sends: 1MB is small"));
+    }
+    if file.syslog.is_some() && limits.body < SMALLEST_BODY_WITH_SYSLOG {
+        return Err(Wrong::new(
+            "body_limit must be at least 128kB with syslog: a frame may have 64 kB, and others wait with it",
+        ));
+    }
+    if limits.bodies < limits.body.saturating_mul(4) {
+        return Err(Wrong::new(
+            "memory must be at least four times body_limit: a body may be compressed, and several come at once",
+        ));
+    }
+    if limits.connections == 0 || limits.drains == 0 {
+        return Err(Wrong::new("max_connections and max_drains must be at least 1"));
+    }
+    if limits.connections > MOST_CONNECTIONS || limits.drains > MOST_DRAINS {
+        return Err(Wrong(format!(
+            "max_connections must be at most {MOST_CONNECTIONS} and max_drains at most {MOST_DRAINS}"
+        )));
+    }
+    Ok(limits)
+}
+
+/// How many drains there may be: as the file says, and enough for those that it names.
+pub(super) fn places(
+    wanted: Option<usize>,
+    usual: usize,
+    drains: &BTreeMap<String, DrainSettings>,
+) -> Result<usize, Wrong> {
+    let named: usize = drains.values().map(DrainSettings::places).fold(0, usize::saturating_add);
+    let most = match wanted {
+        None => usual.max(named),
+        Some(most) if most < named => {
+            return Err(Wrong(format!(
+                "max_drains is {most}, and the drains of the configuration need {named} places"
+            )));
+        }
+        Some(_) => usual,
+    };
+    if most > MOST_DRAINS {
+        return Err(Wrong(format!("the drains of the configuration need more than {MOST_DRAINS} places")));
+    }
+    Ok(most)
+}
+
+/// How much `/metrics` says.
+pub(super) fn metrics(rows: Option<bool>, limit: Option<Size>) -> Result<MetricsLimits, Wrong> {
+    let limits = MetricsLimits { rows: rows.unwrap_or(true), bytes: limit.map_or(4 << 20, |size| size.0) };
+    if limits.bytes < LEAST_METRICS {
+        return Err(Wrong::new("metrics_limit must be at least 128kB"));
+    }
+    Ok(limits)
+}

@@ -1,0 +1,57 @@
+//! Passwords, and files that only the server may read.
+
+use super::file::{Secret, Watcher};
+use super::{Wrong, machine};
+use std::path::{Path, PathBuf};
+
+/// What a password is expected to have, at least.
+const SHORT_PASSWORD: usize = 12;
+
+/// Where systemd puts the files that a unit's `LoadCredential=` names, for the service alone to read.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// A path of the file: from the folder `beside`, or below `${CREDENTIALS_DIRECTORY}`.
+pub(super) fn located(beside: &Path, path: &Path) -> PathBuf {
+    match (path.strip_prefix(format!("${{{CREDENTIALS}}}")), std::env::var_os(CREDENTIALS)) {
+        (Ok(name), Some(folder)) => Path::new(&folder).join(name),
+        _ => beside.join(path),
+    }
+}
+
+/// A password, as it stands there or in a file of its own.
+pub(super) fn password(
+    text: Option<Secret>,
+    file: Option<PathBuf>,
+    beside: &Path,
+    section: &str,
+    warnings: &mut Vec<String>,
+) -> Result<String, Wrong> {
+    let password = match (text, file) {
+        (Some(Secret(password)), None) if !password.is_empty() => password,
+        (None, Some(path)) => {
+            // Nor is the path told: a password may stand in its place.
+            let path = located(beside, &path);
+            if machine::is_read_by_all(&path) {
+                warnings.push(format!("{section}, password_file: {}", machine::READ_BY_ALL));
+            }
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
+            let password = text.trim_end_matches(['\r', '\n']);
+            if password.is_empty() {
+                return Err(Wrong(format!("{section}, password_file: holds no password")));
+            }
+            password.to_owned()
+        }
+        _ => return Err(Wrong(format!("{section}: give one of password and password_file"))),
+    };
+    if password.chars().count() < SHORT_PASSWORD {
+        warnings.push(format!("{section}: the password has fewer than {SHORT_PASSWORD} characters and can be guessed"));
+    }
+    Ok(password)
+}
+
+/// Who may look at the page and at `/metrics`: user and password.
+pub(super) fn watcher(watcher: Watcher, beside: &Path, warnings: &mut Vec<String>) -> Result<(String, String), Wrong> {
+    let Watcher { user, password: text, password_file } = watcher;
+    Ok((user, password(text, password_file, beside, "[watcher]", warnings)?))
+}
