@@ -188,7 +188,7 @@ mod window;
 
 pub use config::{AggregatorConfig, LatePolicy, Precision};
 pub use engine::Aggregator;
-pub use engine::snapshot::{MergeError, RestoreError, RestoreErrorKind};
+pub use engine::snapshot::{MergeError, MergeErrorKind, RestoreError, RestoreErrorKind};
 pub use error::{ConfigError, ConfigErrorKind};
 pub use explain::{Explanation, Standing, StreamReport};
 pub use ledger::ObservationLedger;

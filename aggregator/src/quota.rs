@@ -41,6 +41,7 @@ pub struct StreamQuota {
 /// assert_eq!(CountingRule::TagSets.cost(Kind::Measure, true), 1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum CountingRule {
     /// Every metric stream: a measure takes five (its base and four percentiles), anything else one.

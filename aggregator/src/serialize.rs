@@ -13,29 +13,17 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 struct Quota {
     limit: u32,
     #[serde(default)]
-    rule: Rule,
+    rule: CountingRule,
     #[serde(default)]
     exempt: Vec<String>,
     #[serde(default)]
     overflow_streams: Option<u32>,
 }
 
-#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Rule {
-    #[default]
-    Streams,
-    TagSets,
-}
-
 impl Serialize for StreamQuota {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rule = match self.rule() {
-            CountingRule::Streams => Rule::Streams,
-            CountingRule::TagSets => Rule::TagSets,
-        };
         let exempt = self.exempt_prefixes().map(String::from).collect();
-        Quota { limit: self.limit(), rule, exempt, overflow_streams: Some(self.overflow_streams()) }
+        Quota { limit: self.limit(), rule: self.rule(), exempt, overflow_streams: Some(self.overflow_streams()) }
             .serialize(serializer)
     }
 }
@@ -47,8 +35,8 @@ impl<'de> Deserialize<'de> for StreamQuota {
             return Err(D::Error::custom("an empty prefix would exempt every metric"));
         }
         let empty = match quota.rule {
-            Rule::Streams => Self::streams(quota.limit),
-            Rule::TagSets => Self::tag_sets(quota.limit),
+            CountingRule::Streams => Self::streams(quota.limit),
+            CountingRule::TagSets => Self::tag_sets(quota.limit),
         };
         let exempt = quota.exempt.into_iter().fold(empty, Self::with_exempt);
         Ok(quota.overflow_streams.into_iter().fold(exempt, Self::with_overflow_streams))

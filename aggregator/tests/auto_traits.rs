@@ -10,8 +10,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use minute_aggregator::HdrSketch;
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, ConfigErrorKind, CountingRule, EachRow, Explanation, LatePolicy,
-    MergeError, MinuteSketch, ObservationLedger, Outcome, Precision, Refusal, RestoreError, RestoreErrorKind, Row,
-    RowBuf, RowError, RowErrorKind, RowMergeError, Standing, StreamMemo, StreamQuota, StreamReport,
+    MergeError, MergeErrorKind, MinuteSketch, ObservationLedger, Outcome, Precision, Refusal, RestoreError,
+    RestoreErrorKind, Row, RowBuf, RowError, RowErrorKind, RowMergeError, Standing, StreamMemo, StreamQuota,
+    StreamReport,
 };
 
 macro_rules! keeps {
@@ -28,6 +29,7 @@ fn every_public_type_keeps_its_traits() {
         CountingRule: Copy, Ord, Hash, Default, Debug;
         LatePolicy: Copy, Eq, Default, Debug;
         MergeError: Copy, Eq, Debug;
+        MergeErrorKind: Copy, Eq, Debug;
         Outcome: Copy, Eq, Debug;
         Precision: Copy, Ord, Hash, Default, Debug;
         Refusal: Copy, Ord, Hash, Debug;

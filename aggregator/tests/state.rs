@@ -4,7 +4,8 @@
 use core::time::Duration;
 use metric_model::{DataPointBuf, Kind, Observation, TagSet, Timestamp, Value};
 use minute_aggregator::{
-    Aggregator, AggregatorConfig, LatePolicy, MergeError, Outcome, Precision, Refusal, RestoreErrorKind, StreamQuota,
+    Aggregator, AggregatorConfig, LatePolicy, MergeErrorKind, Outcome, Precision, Refusal, RestoreErrorKind,
+    StreamQuota,
 };
 
 const HOUR: usize = 3_600;
@@ -203,9 +204,9 @@ fn what_cannot_be_added_up_is_not_merged() {
     let seen = Observation::measure("x", Value::plain(1.0), &none, Timestamp::from_unix_seconds(0));
     let _ = engine.observe(&seen);
     let _ = other.observe(&seen);
-    assert_eq!(engine.merge(other), Err(MergeError::Precision));
+    assert_eq!(engine.merge(other).unwrap_err().kind(), MergeErrorKind::Precision);
     let hours = AggregatorConfig::new().with_window(Duration::from_secs(3_600));
-    assert_eq!(engine.merge(Aggregator::new(hours).unwrap()), Err(MergeError::WindowLength));
+    assert_eq!(engine.merge(Aggregator::new(hours).unwrap()).unwrap_err().kind(), MergeErrorKind::WindowLength);
     assert_eq!((engine.ledger().observed(), engine.streams()), (1, 1));
 }
 

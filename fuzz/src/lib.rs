@@ -148,7 +148,7 @@ impl heroku_metrics::LineVisitor for Said {
     }
 
     fn refusal(&mut self, refusal: &heroku_metrics::LineRefusal) {
-        self.refused.push(refusal.reason().to_string());
+        self.refused.push(refusal.reason().as_str().to_owned());
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Plan {
     #[cfg_attr(feature = "serde", serde(default))]
     streams: Option<u32>,
     #[cfg_attr(feature = "serde", serde(default))]
-    counting: Counting,
+    counting: CountingRule,
     #[cfg_attr(feature = "serde", serde(default = "natives"))]
     exempt: Vec<String>,
     #[cfg_attr(feature = "serde", serde(default))]
@@ -39,15 +39,6 @@ pub struct Plan {
     log_bytes_per_day: Option<u64>,
     #[cfg_attr(feature = "serde", serde(default))]
     retention_hours: Option<u32>,
-}
-
-/// How a plan file spells a [`CountingRule`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-enum Counting {
-    #[default]
-    Streams,
-    TagSets,
 }
 
 /// "Capacity is consumed by runtime and custom metrics", says the page: router and Postgres natives are included.
@@ -62,7 +53,7 @@ impl Plan {
         Self {
             name: name.into(),
             streams: None,
-            counting: Counting::Streams,
+            counting: CountingRule::Streams,
             exempt: natives(),
             collects: None,
             overflow_streams: None,
@@ -112,7 +103,7 @@ impl Plan {
     /// How streams count: each metric stream (a measure takes five), or each tag set (one).
     #[must_use]
     pub fn with_counting(mut self, rule: CountingRule) -> Self {
-        self.counting = if rule == CountingRule::TagSets { Counting::TagSets } else { Counting::Streams };
+        self.counting = rule;
         self
     }
 
@@ -168,10 +159,7 @@ impl Plan {
     /// How streams count.
     #[must_use]
     pub const fn counting(&self) -> CountingRule {
-        match self.counting {
-            Counting::Streams => CountingRule::Streams,
-            Counting::TagSets => CountingRule::TagSets,
-        }
+        self.counting
     }
 
     /// Log volume a day in octets; `None`: no limit.

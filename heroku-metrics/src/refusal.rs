@@ -147,7 +147,30 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(match self {
+            Self::NoValue => "no value",
+            Self::NotANumber => "not a number",
+            Self::NotFinite => "beyond the largest double",
+            Self::OutOfRange => "number out of range",
+            Self::NegativeCount => "count below zero",
+            Self::BadUnit => "unit that is not known",
+            Self::BadName => "metric name empty or not of A-Za-z0-9_.:/-",
+            Self::NameTooLong => "metric name over 255 bytes",
+            Self::ReservedName => "metric name of the platform",
+            Self::BadTagKey => "tag key empty or with control characters",
+            Self::TagKeyTooLong => "tag key over 64 bytes",
+            Self::BadTagValue => "tag value empty or with a double quote",
+            Self::TagValueTooLong => "tag value over 255 bytes",
+            Self::TooManyTags => "more than 50 tags",
+            Self::NotUtf8 => "not UTF-8",
+            Self::UnterminatedQuote => "closing quote missing",
+            Self::BadStatus => "not a status of three digits",
+            Self::NoTimestamp => "frame without a timestamp",
+            Self::Cut => "line ends in the middle of it",
+            Self::Quoted => "in a quoted text",
+            Self::Misplaced => "in the middle of a word",
+            Self::Other => "refused for a reason without a name here",
+        })
     }
 }
 
@@ -234,7 +257,7 @@ impl fmt::Display for LineRefusal {
             Part::Tag => "tag",
             Part::Field => "field",
         };
-        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.reason)
+        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.reason.as_str())
     }
 }
 

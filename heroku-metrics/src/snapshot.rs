@@ -51,7 +51,8 @@ impl From<Misfit> for Cause {
 }
 
 impl RestoreError {
-    /// What the aggregator found, where it was the aggregator.
+    /// What it is about, in the words of the aggregator: the state of a pipeline is of another version, or makes no sense,
+    /// as its own may. `NotASnapshot` is also one that an aggregator alone wrote.
     ///
     /// ```
     /// use heroku_metrics::aggregator::RestoreErrorKind;
@@ -60,14 +61,16 @@ impl RestoreError {
     /// let mut bytes = Pipeline::new(PipelineConfig::new())?.snapshot(b"");
     /// bytes.pop();
     /// let error = Pipeline::restore(PipelineConfig::new(), &bytes).unwrap_err();
-    /// assert_eq!(error.aggregator(), Some(RestoreErrorKind::Truncated));
+    /// assert_eq!(error.kind(), RestoreErrorKind::Truncated);
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     #[must_use]
-    pub fn aggregator(&self) -> Option<RestoreErrorKind> {
+    pub const fn kind(self) -> RestoreErrorKind {
         match self.0 {
-            Cause::Aggregator(error) => Some(error.kind()),
-            _ => None,
+            Cause::Aggregator(error) => error.kind(),
+            Cause::NotOurs => RestoreErrorKind::NotASnapshot,
+            Cause::Version(_) | Cause::Newer => RestoreErrorKind::Version,
+            Cause::State => RestoreErrorKind::Content,
         }
     }
 }

@@ -209,7 +209,7 @@ fn aggregator_rows() -> Vec<Row> {
         (plain().without_percentiles("a"), "give all nodes the same precisions"),
     ] {
         let error = node(plain()).merge(node(other)).unwrap_err();
-        rows.push(row("minute_aggregator::MergeError", error, error, advice));
+        rows.push(row("minute_aggregator::MergeError", error.kind(), error, advice));
     }
     rows
 }
@@ -370,7 +370,7 @@ fn no_kind_is_missing() {
         ("FieldRefusalKind", "heroku-router"),
         ("ConfigErrorKind", "minute-aggregator"),
         ("RestoreErrorKind", "minute-aggregator"),
-        ("MergeError", "minute-aggregator"),
+        ("MergeErrorKind", "minute-aggregator"),
         ("RowErrorKind", "minute-aggregator"),
         ("RowMergeError", "minute-aggregator"),
     ] {

@@ -78,7 +78,7 @@ fn lines_say_what_the_cases_say() {
                     Part::Tag => "tag",
                     _ => "field",
                 };
-                refused.push(format!("{} {part}", refusal.reason()));
+                refused.push(format!("{} {part}", refusal.reason().as_str()));
             },
         );
         let mut extractor = Extractor::new(config(&expect));

@@ -42,7 +42,7 @@ impl LineVisitor for Ear<'_> {
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
-        self.said.refused.push(refusal.reason().to_string());
+        self.said.refused.push(refusal.reason().as_str().to_owned());
         self.said.texts.push(refusal.text(self.message).to_vec());
     }
 }

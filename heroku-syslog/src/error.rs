@@ -93,7 +93,15 @@ impl FrameErrorKind {
 
 impl fmt::Display for FrameErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(match self {
+            Self::BadPri => "no PRI of 0 to 191 at the start",
+            Self::BadVersion => "no version of 1 to 999",
+            Self::BadTimestamp => "timestamp neither of RFC 3339 nor the NILVALUE",
+            Self::MissingField => "field empty or missing",
+            Self::BadStructuredData => "structured data neither elements nor the NILVALUE",
+            Self::NotUtf8 => "header field not UTF-8",
+            Self::FieldTooLong => "header field longer than RFC 5424 allows",
+        })
     }
 }
 
@@ -311,7 +319,12 @@ impl FramingErrorKind {
 
 impl fmt::Display for FramingErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(match self {
+            Self::BadLength => "no length with a space behind it",
+            Self::TooLong => "frame too long",
+            Self::Truncated => "input ends before the frame does",
+            Self::LengthOff => "length off: no frame, line end or end of input behind it",
+        })
     }
 }
 

@@ -1,3 +1,4 @@
+use core::fmt;
 use core::ops::Range;
 use thiserror::Error;
 
@@ -11,7 +12,7 @@ use thiserror::Error;
 /// assert_eq!(error.to_string(), "not 1 to 16 letters or % in unit at byte 4");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("{} at byte {offset}", .kind.message())]
+#[error("{kind} at byte {offset}")]
 pub struct NumberError {
     kind: NumberErrorKind,
     offset: usize,
@@ -79,14 +80,16 @@ impl NumberErrorKind {
             Self::BadUnit => "bad_unit",
         }
     }
+}
 
-    const fn message(self) -> &'static str {
-        match self {
+impl fmt::Display for NumberErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::Empty => "no text in number",
             Self::NotANumber => "no digit in number",
             Self::NotFinite => "beyond the largest double in number",
             Self::BadUnit => "not 1 to 16 letters or % in unit",
-        }
+        })
     }
 }
 
@@ -104,7 +107,7 @@ impl NumberErrorKind {
 /// assert_eq!(refusal.to_string(), "negative number in count value at byte 5");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("{} at byte {offset}", .kind.message())]
+#[error("{kind} at byte {offset}")]
 pub struct Refusal {
     kind: RefusalKind,
     offset: usize,
@@ -268,9 +271,11 @@ impl RefusalKind {
             Self::Misplaced => "misplaced",
         }
     }
+}
 
-    const fn message(self) -> &'static str {
-        match self {
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::NoValue => "no value in metric or tag",
             Self::NotANumber => "no number in metric value",
             Self::NotFinite => "beyond the largest double in metric value",
@@ -288,7 +293,7 @@ impl RefusalKind {
             Self::UnterminatedQuote => "no closing quote in value",
             Self::Quoted => "metric in a quoted value",
             Self::Misplaced => "metric that is not at the start of a word",
-        }
+        })
     }
 }
 

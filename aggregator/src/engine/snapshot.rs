@@ -118,29 +118,47 @@ impl std::error::Error for RestoreError {}
 ///
 /// ```
 /// use core::time::Duration;
-/// use minute_aggregator::{Aggregator, AggregatorConfig, MergeError};
+/// use minute_aggregator::{Aggregator, AggregatorConfig, MergeErrorKind};
 ///
 /// let mut minutes = Aggregator::new(AggregatorConfig::new())?;
 /// let hours = Aggregator::new(AggregatorConfig::new().with_window(Duration::from_secs(3_600)))?;
 /// let error = minutes.merge(hours).unwrap_err();
-/// assert_eq!(error, MergeError::WindowLength);
+/// assert_eq!(error.kind(), MergeErrorKind::WindowLength);
 /// assert_eq!(error.to_string(), "windows of different lengths");
 /// # Ok::<(), minute_aggregator::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MergeError {
+    kind: MergeErrorKind,
+}
+
+/// What a [`MergeError`] is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum MergeError {
+pub enum MergeErrorKind {
     /// Their windows have different lengths.
     WindowLength,
     /// A measure has percentiles in one and none, or others, in the other.
     Precision,
 }
 
+impl MergeError {
+    pub(crate) const fn new(kind: MergeErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn kind(self) -> MergeErrorKind {
+        self.kind
+    }
+}
+
 impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WindowLength => "windows of different lengths",
-            Self::Precision => "percentiles of different precision for one metric",
+        f.write_str(match self.kind {
+            MergeErrorKind::WindowLength => "windows of different lengths",
+            MergeErrorKind::Precision => "percentiles of different precision for one metric",
         })
     }
 }
@@ -381,10 +399,10 @@ impl<S: Sketch> Aggregator<S> {
     /// The positions of the other one are counted on from `after`.
     fn add_up(&mut self, mut other: Self, after: u64) -> Result<(), MergeError> {
         if self.length() != other.length() {
-            return Err(MergeError::WindowLength);
+            return Err(MergeError::new(MergeErrorKind::WindowLength));
         }
         if self.streams.contradicts(&other.streams) {
-            return Err(MergeError::Precision);
+            return Err(MergeError::new(MergeErrorKind::Precision));
         }
         self.settle();
         self.stop_writing();
@@ -427,8 +445,11 @@ mod tests {
         ] {
             assert_eq!(RestoreError { kind, offset: 7 }.to_string(), text);
         }
-        assert_eq!(MergeError::WindowLength.to_string(), "windows of different lengths");
-        assert_eq!(MergeError::Precision.to_string(), "percentiles of different precision for one metric");
+        assert_eq!(MergeError::new(MergeErrorKind::WindowLength).to_string(), "windows of different lengths");
+        assert_eq!(
+            MergeError::new(MergeErrorKind::Precision).to_string(),
+            "percentiles of different precision for one metric"
+        );
     }
 
     /// A snapshot whose checksum is right, whatever the content.

@@ -232,7 +232,7 @@ const ASIDE: char = '\n';
 fn carried(settings: &Settings, drain: &str, pipeline: &mut Pipeline) -> Result<Option<Pipeline>, String> {
     match Pipeline::restore(settings.pipeline(drain), &pipeline.snapshot(b"")) {
         Ok((next, _)) => Ok(Some(next)),
-        Err(error) if error.aggregator() == Some(RestoreErrorKind::WindowLength) => Ok(None),
+        Err(error) if error.kind() == RestoreErrorKind::WindowLength => Ok(None),
         Err(error) => Err(error.to_string()),
     }
 }
