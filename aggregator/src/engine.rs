@@ -3,7 +3,7 @@ mod memory;
 pub(crate) mod snapshot;
 mod summary;
 
-use crate::config::AggregatorConfig;
+use crate::config::{AggregatorConfig, MAX_COLUMNS};
 use crate::error::ConfigError;
 use crate::explain::Explanation;
 use crate::ledger::ObservationLedger;
@@ -11,7 +11,8 @@ use crate::outcome::{Outcome, Refusal};
 use crate::quota::StreamQuota;
 use crate::sketch::Sketch;
 use crate::sketch::minute::MinuteSketch;
-use crate::streams::{StreamMemo, Streams};
+use crate::stream_key::{Key, Mask, columns};
+use crate::streams::Streams;
 use crate::sum::Sum;
 use crate::window::staging::Staging;
 use crate::window::{OpenWindow, Writing};
@@ -55,8 +56,9 @@ pub struct Aggregator<S = MinuteSketch> {
     pub(crate) windows: BTreeMap<i64, OpenWindow<S>>,
     /// Accepted observations that no cell has yet.
     pub(crate) staging: Staging,
-    /// How many may be staged before there is something to check.
+    /// How many observations may be staged before there is something to check, and how many records.
     room: usize,
+    records: usize,
     /// Event times that need no more checks than that: inside the recent window, which is open, and not too far ahead.
     steady: Range<i64>,
     /// The window of the last observation: most come one after the other in the same.
@@ -106,11 +108,12 @@ impl<S: Sketch> Aggregator<S> {
     pub fn with_sketch(config: AggregatorConfig) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
+            streams: Streams::new(&config),
             config,
-            streams: Streams::default(),
             windows: BTreeMap::new(),
             staging: Staging::default(),
             room: 0,
+            records: 0,
             steady: 0..0,
             recent: None,
             closed_below: None,
@@ -157,7 +160,30 @@ impl<S: Sketch> Aggregator<S> {
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
     pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
-        self.enter(observation, None)
+        // Fast path: `steady` and `room` already cover every reason to refuse but those that lie in the value or the stream.
+        let time = observation.time();
+        let outcome = if self.is_steady(time)
+            && let Ok(value) = admissible(observation)
+            && !Sum::is_clamped(value)
+            && let Some((_, number)) = self.recent
+            && let Some(stream) = self.streams.find_active(&Key::of(observation))
+        {
+            self.latest = self.latest.max(Some(time));
+            self.staging.push_one(number, value, time.unix_micros(), stream, self.ledger.observed());
+            Outcome::Accepted
+        } else {
+            self.take(observation).unwrap_or_else(|refused| refused)
+        };
+        self.ledger.enter(outcome);
+        outcome
+    }
+
+    /// Whether an observation of this time needs no check but of its value and its stream.
+    #[inline]
+    fn is_steady(&self, time: Timestamp) -> bool {
+        self.steady.contains(&time.unix_micros())
+            && self.staging.len() < self.room
+            && self.staging.records() < self.records
     }
 
     /// Takes what one line says, value by value in the order of the columns; `entered` hears what became of each, with its
@@ -185,7 +211,53 @@ impl<S: Sketch> Aggregator<S> {
     /// assert_eq!(outcomes, [(0, Outcome::Accepted), (0, Outcome::Accepted), (1, refused)]);
     /// # Ok::<(), minute_aggregator::ConfigError>(())
     /// ```
+    #[inline]
     pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
+        if let Some((row, mask)) = self.steady_row(record) {
+            let time = record.time();
+            self.latest = self.latest.max(Some(time));
+            // What stands in the mask has a value; -0 counts as 0.
+            let values = record.values().iter().flatten().map(|value| value + 0.0);
+            self.staging.push(mask, values, time.unix_micros(), row, self.ledger.observed());
+            self.ledger.enter_accepted(u64::from(mask.count_ones()));
+            return columns(mask).for_each(|column| entered(usize::from(column), Outcome::Accepted));
+        }
+        self.record_each(record, &mut entered);
+    }
+
+    /// The row and the columns of a record of which nothing need be asked: the window is open, the row known, every value
+    /// plain, every stream in its place, and there is room.
+    #[inline]
+    fn steady_row(&self, record: &Record<'_>) -> Option<(u32, Mask)> {
+        let family = if self.is_steady(record.time()) { self.streams.family(record.metrics())? } else { return None };
+        let mask = self.plain_columns(record, family)?;
+        let (row, active) = self.streams.row(family, record.tags())?;
+        (mask & !active == 0).then_some((row, mask))
+    }
+
+    /// The columns of a record of a family that have a value, when none of the values can be refused or clamped.
+    #[inline]
+    fn plain_columns(&self, record: &Record<'_>, family: usize) -> Option<Mask> {
+        let counts = self.streams.counts(family);
+        let (mut mask, mut bit, mut is_plain): (Mask, Mask, bool) =
+            (0, 1, record.values().len() <= record.metrics().len());
+        for value in record.values() {
+            if let Some(value) = *value {
+                // No early end: hardly one ever fails.
+                is_plain &= value.is_finite() & !Sum::is_clamped(value) & (counts & bit == 0 || value >= 0.0);
+                mask |= bit;
+            }
+            bit <<= 1;
+        }
+        (is_plain && mask != 0).then_some(mask)
+    }
+
+    /// The long way: all at once where no value can be refused, else value by value.
+    #[inline(never)]
+    fn record_each(&mut self, record: &Record<'_>, entered: &mut impl FnMut(usize, Outcome)) {
+        if let Some(mask) = self.record_whole(record) {
+            return columns(mask).for_each(|column| entered(usize::from(column), Outcome::Accepted));
+        }
         for column in 0..record.values().len() {
             if let Some(seen) = record.observation(column) {
                 entered(column, self.observe(&seen));
@@ -193,129 +265,49 @@ impl<S: Sketch> Aggregator<S> {
         }
     }
 
-    /// As [`observe`](Self::observe), for a caller that meets the same streams again and again: `memo` is a place of the
-    /// caller's for this one stream (name, kind, unit and tags), and spares looking it up by its text.
-    ///
-    /// The answer is that of `observe`. A memo that another aggregator filled, or that is out of date, is not used and is
-    /// filled anew. One that was filled by another *stream* of this aggregator would count for that stream: keep one memo
-    /// a stream.
-    ///
-    /// ```
-    /// use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, StreamMemo};
-    ///
-    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// let none = TagSet::new();
-    /// let mut clicks = StreamMemo::new();
-    /// for second in 0..3 {
-    ///     let seen = Observation::count("clicks", Value::plain(1.0), &none, Timestamp::from_unix_seconds(second));
-    ///     assert_eq!(engine.observe_again(&seen, &mut clicks), Outcome::Accepted);
-    /// }
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
-    #[inline]
-    pub fn observe_again(&mut self, observation: &Observation<'_>, memo: &mut StreamMemo) -> Outcome {
-        // The short way, of nearly all observations: everything that could speak against it was looked at before.
-        let time = observation.time();
-        if self.steady.contains(&time.unix_micros())
-            && self.staging.len() < self.room
-            && let Ok(value) = admissible(observation)
-            && !Sum::is_clamped(value)
-            && let Some(stream) = self.streams.recall(memo)
-        {
+    /// Takes a record of a family of which every value is accepted, with streams that may be new; answers its columns.
+    fn record_whole(&mut self, record: &Record<'_>) -> Option<Mask> {
+        let family = self.streams.family(record.metrics())?;
+        let mask = self.plain_columns(record, family)?;
+        let (time, count) = (record.time(), mask.count_ones());
+        let number = self.number(time);
+        let is_ahead = self.now.is_some_and(|now| time > now.later(self.config.max_future()));
+        if is_ahead || self.closed_below.is_some_and(|closed| number < closed) || !self.has_room(count as usize) {
+            return None;
+        }
+        if self.streams.is_beyond(number) {
             self.latest = self.latest.max(Some(time));
-            self.staging.push(value, time.unix_micros(), stream, self.ledger.observed());
-            self.ledger.enter(Outcome::Accepted);
-            return Outcome::Accepted;
+            self.reach(number);
         }
-        self.enter(observation, Some(memo))
-    }
-
-    /// As [`observe_again`](Self::observe_again) for several observations of one time, each with its memo, in this order:
-    /// the values of one line, say. `entered` hears of each. What they have in common is looked at once. Those without a memo
-    /// are looked up.
-    ///
-    /// ```
-    /// use metric_model::{Observation, TagSet, Timestamp, Value};
-    /// use minute_aggregator::{Aggregator, AggregatorConfig, Outcome, StreamMemo};
-    ///
-    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
-    /// let (none, mut memos) = (TagSet::new(), [StreamMemo::new(); 2]);
-    /// for second in 0..3 {
-    ///     let time = Timestamp::from_unix_seconds(second);
-    ///     let seen = ["hits", "misses"].map(|name| Observation::count(name, Value::plain(1.0), &none, time));
-    ///     engine.observe_each_again(&seen, &mut memos, |_, outcome| assert_eq!(outcome, Outcome::Accepted));
-    /// }
-    /// assert_eq!((engine.streams(), engine.ledger().accepted()), (2, 6));
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
-    #[inline]
-    pub fn observe_each_again(
-        &mut self,
-        observations: &[Observation<'_>],
-        memos: &mut [StreamMemo],
-        mut entered: impl FnMut(&Observation<'_>, Outcome),
-    ) {
-        let Some(time) = observations.first().map(Observation::time) else { return };
-        let is_steady = |(seen, memo): (&Observation<'_>, &StreamMemo)| {
-            let is_plain = admissible(seen).is_ok_and(|value| !Sum::is_clamped(value));
-            // No early end: all of them are looked at, and hardly one ever fails.
-            (seen.time() == time) & is_plain & self.streams.recall(memo).is_some()
-        };
-        let count = observations.len();
-        if self.staging.len() + count > self.room
-            || memos.len() != count
-            || !self.steady.contains(&time.unix_micros())
-            || !observations.iter().zip(memos.iter()).fold(true, |steady, each| steady & is_steady(each))
-        {
-            let mut memos = memos.iter_mut();
-            for seen in observations {
-                // Nothing is lost where there are too few memos.
-                let outcome = match memos.next() {
-                    Some(memo) => self.observe_again(seen, memo),
-                    None => self.observe(seen),
-                };
-                entered(seen, outcome);
-            }
-            return;
-        }
+        let row = self.streams.resolve_row(family, record.tags(), mask, (time, number), &self.config)?;
         self.latest = self.latest.max(Some(time));
-        let each = observations.iter().zip(memos.iter());
-        let values = each.map(|(seen, memo)| (counted(seen), memo.id()));
-        self.staging.push_each(values, time.unix_micros(), self.ledger.observed());
-        self.ledger.enter_accepted(count as u64);
-        observations.iter().for_each(|seen| entered(seen, Outcome::Accepted));
+        self.open(number, time);
+        if self.staging.is_full(self.streams.rows(), self.ledger.observed()) {
+            self.fold();
+        }
+        let values = record.values().iter().flatten().map(|value| value + 0.0);
+        self.staging.push_in(number, mask, values, time.unix_micros(), row, self.ledger.observed());
+        self.ledger.enter_accepted(u64::from(count));
+        self.steady_from_here();
+        Some(mask)
     }
 
-    /// The long way.
-    #[inline(never)]
-    fn enter(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Outcome {
-        let outcome = self.take(seen, memo).unwrap_or_else(|refused| refused);
-        self.ledger.enter(outcome);
-        outcome
-    }
-
-    #[inline]
-    fn take(&mut self, seen: &Observation<'_>, memo: Option<&mut StreamMemo>) -> Result<Outcome, Outcome> {
+    fn take(&mut self, seen: &Observation<'_>) -> Result<Outcome, Outcome> {
         let value = admissible(seen).map_err(Outcome::Refused)?;
-        let number = self.come_to(seen.time())?;
-        let admitted = match memo {
-            Some(memo) => self.streams.resolve_again(seen, memo, number, &self.config),
-            None => self.streams.resolve(seen, number, &self.config),
-        };
-        let admitted = admitted.map_err(Outcome::Refused)?;
+        let time = seen.time();
+        let number = self.come_to(time)?;
+        let admitted = self.streams.resolve(&Key::of(seen), time, number, &self.config).map_err(Outcome::Refused)?;
         if Sum::is_clamped(value) {
             self.ledger.enter_clamped();
         }
         if self.closed_below.is_some_and(|closed| number < closed) {
             self.ledger.enter_revising();
         }
-        let time = seen.time();
         self.open(number, time);
-        if self.staging.is_full(self.streams.len(), self.ledger.observed()) {
+        if self.staging.is_full(self.streams.rows(), self.ledger.observed()) {
             self.fold();
         }
-        self.staging.push_in(number, value, time.unix_micros(), admitted.stream, self.ledger.observed());
+        self.staging.push_one(number, value, time.unix_micros(), admitted.stream, self.ledger.observed());
         self.steady_from_here();
         Ok(if admitted.folded { Outcome::Folded } else { Outcome::Accepted })
     }
@@ -338,13 +330,13 @@ impl<S: Sketch> Aggregator<S> {
         if self.streams.is_beyond(number) {
             self.reach(number);
         }
-        if !self.has_room() {
+        if !self.has_room(1) {
             return Err(Outcome::Refused(Refusal::WindowsFull));
         }
         Ok(number)
     }
 
-    /// Works out what the next observations need not be asked.
+    /// Caches the checks that later observations in this window may skip.
     fn steady_from_here(&mut self) {
         let Some((window, number)) = self.recent else { return };
         let end = match self.now {
@@ -354,7 +346,10 @@ impl<S: Sketch> Aggregator<S> {
         let is_open = self.closed_below.is_none_or(|closed| number >= closed);
         self.steady = if is_open { window.start().unix_micros()..end.unix_micros() } else { 0..0 };
         let free = self.config.max_window_bytes().saturating_sub(self.window_bytes);
-        self.room = self.staging.limit(self.streams.len()).min(free / OpenWindow::<S>::max_growth());
+        let (records, values) = Staging::limits(self.streams.rows());
+        // A record that begins within the room may have this many values.
+        let fits = (free / OpenWindow::<S>::max_growth()).saturating_sub(MAX_COLUMNS);
+        (self.records, self.room) = (records, values.min(fits));
     }
 
     /// Forgets what the last observation was near to.
@@ -363,15 +358,15 @@ impl<S: Sketch> Aggregator<S> {
         self.steady = 0..0;
     }
 
-    /// Whether the windows have room for one more observation, whatever it needs.
+    /// Whether the windows have room for so many more observations, whatever they need.
     ///
     /// What is staged counts with the most it may need; when that is too much, it is folded to see what it did need.
     /// So the answer depends on what was observed, never on when it was folded.
     #[inline]
-    fn has_room(&mut self) -> bool {
+    fn has_room(&mut self, more: usize) -> bool {
         let most = OpenWindow::<S>::max_growth();
         let needed =
-            |engine: &Self| engine.window_bytes.saturating_add((engine.staging.len() + 1).saturating_mul(most));
+            |engine: &Self| engine.window_bytes.saturating_add((engine.staging.len() + more).saturating_mul(most));
         if needed(self) <= self.config.max_window_bytes() {
             return true;
         }
@@ -394,7 +389,7 @@ impl<S: Sketch> Aggregator<S> {
         }
     }
 
-    /// Sees to it that the window is there.
+    /// Opens the window if it is not open yet.
     fn open(&mut self, number: i64, time: Timestamp) {
         if self.recent.is_some_and(|(_, recent)| recent == number) {
             return;
@@ -425,7 +420,7 @@ impl<S: Sketch> Aggregator<S> {
         for window in self.windows.values_mut() {
             self.serials += 1;
             window.set_serial(self.serials);
-            window.streams().for_each(|(at, stream)| self.streams.remember(stream, at, self.serials));
+            window.rows().for_each(|(at, row)| self.streams.remember(row, at, self.serials));
         }
     }
 
@@ -476,7 +471,7 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[must_use]
     pub fn explain(&self) -> Explanation<'_> {
-        self.streams.explain(self.staging.streams(), &self.config)
+        self.streams.explain(self.staging.rows(), &self.config)
     }
 
     /// Where every observation went.
@@ -548,17 +543,12 @@ impl<S: Sketch> Aggregator<S> {
     }
 }
 
-/// The number as it is counted: -0 is 0.
-#[inline]
-fn counted(seen: &Observation<'_>) -> f64 {
-    seen.value().number() + 0.0
-}
-
 /// What a value must be: finite, and not below zero for a count.
 #[inline]
 fn admissible(seen: &Observation<'_>) -> Result<f64, Refusal> {
     let least = if seen.kind() == Kind::Count { 0.0 } else { f64::MIN };
-    let value = counted(seen);
+    // -0 counts as 0.
+    let value = seen.value().number() + 0.0;
     // One comparison on each side; a NaN passes neither.
     if value >= least && value <= f64::MAX {
         return Ok(value);
@@ -581,22 +571,6 @@ impl<S> fmt::Debug for Aggregator<S> {
 mod tests {
     use super::*;
     use metric_model::{DataPointBuf, TagSet, Value};
-
-    #[test]
-    fn no_value_is_lost_where_memos_are_missing() {
-        let none = TagSet::new();
-        let seen = ["hits", "misses"]
-            .map(|name| Observation::count(name, Value::plain(1.0), &none, Timestamp::from_unix_seconds(0)));
-        let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
-        let mut entered = 0;
-        for memos in [&mut [][..], &mut [StreamMemo::new()], &mut [StreamMemo::new(); 2], &mut [StreamMemo::new(); 3]] {
-            for _ in 0..2 {
-                engine
-                    .observe_each_again(&seen, memos, |_, outcome| entered += u64::from(outcome == Outcome::Accepted));
-            }
-        }
-        assert_eq!((engine.streams(), engine.ledger().accepted(), entered), (2, 16, 16));
-    }
 
     #[test]
     fn serial_numbers_of_windows_may_run_out() {

@@ -42,8 +42,8 @@
 //! time (`advance(engine.latest())`), or calls nothing but `finish` and has every window open to the end.
 //!
 //! Where a window may hold a hundred thousand streams and the input must not wait for it,
-//! [`advance_some`](Aggregator::advance_some) closes a few points at a time. A caller that meets the same streams again
-//! and again spares the look-up by text with [`observe_again`](Aggregator::observe_again).
+//! [`advance_some`](Aggregator::advance_some) closes a few points at a time. A caller that has several values of one tag set and one instant hands them over
+//! as one [`record`](Aggregator::record), which is looked up once.
 //!
 //! # What a stream answers
 //!
@@ -200,4 +200,3 @@ pub use shard::{output_order, shard};
 pub use sketch::hdr::HdrSketch;
 pub use sketch::minute::MinuteSketch;
 pub use sketch::{Persist, Sketch};
-pub use streams::StreamMemo;

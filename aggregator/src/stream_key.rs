@@ -86,3 +86,99 @@ impl Form {
         }
     }
 }
+
+/// The columns of a family, a bit each.
+pub(crate) type Mask = u16;
+
+/// The columns of a mask, lowest first.
+#[inline]
+pub(crate) fn columns(mut mask: Mask) -> impl Iterator<Item = u8> {
+    core::iter::from_fn(move || {
+        let column = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        (column < Mask::BITS).then_some(column as u8)
+    })
+}
+
+/// How many columns of a mask stand before this one.
+#[inline]
+pub(crate) fn before(mask: Mask, column: u8) -> usize {
+    (mask & ((1 << column) - 1)).count_ones() as usize
+}
+
+/// What the columns of a family keep, each; as masks, so that several columns are asked at once.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Forms {
+    /// Those without percentiles, and those with, of two precisions. The rest are totals.
+    pub(crate) gauges: Mask,
+    coarse: Mask,
+    fine: Mask,
+    /// There is one column, that of a metric in no family.
+    pub(crate) is_alone: bool,
+}
+
+impl Forms {
+    /// Of a metric alone.
+    #[inline]
+    pub(crate) fn alone(form: Form) -> Self {
+        let mut forms = Self { is_alone: true, ..Self::default() };
+        forms.set(0, form);
+        forms
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, column: u8, form: Form) {
+        let bit = 1 << column;
+        let keep = |mask: Mask, is_it| if is_it { mask | bit } else { mask & !bit };
+        self.gauges = keep(self.gauges, form == Form::Gauge);
+        self.fine = keep(self.fine, form == Form::Distribution(Precision::ThreeDigits));
+        self.coarse = keep(self.coarse, form == Form::Distribution(Precision::TwoDigits));
+    }
+
+    /// Those with percentiles.
+    #[inline]
+    pub(crate) const fn distributions(&self) -> Mask {
+        self.coarse | self.fine
+    }
+
+    #[inline]
+    pub(crate) fn form(&self, column: u8) -> Form {
+        let bit = 1 << column;
+        if self.gauges & bit != 0 {
+            Form::Gauge
+        } else if self.coarse & bit != 0 {
+            Form::Distribution(Precision::TwoDigits)
+        } else if self.fine & bit != 0 {
+            Form::Distribution(Precision::ThreeDigits)
+        } else {
+            Form::Total
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_counted_from_the_lowest() {
+        assert_eq!(columns(0b1010_0000_0000_0101).collect::<Vec<_>>(), [0, 2, 13, 15]);
+        assert_eq!([0, 2, 13, 15].map(|column| before(0b1010_0000_0000_0101, column)), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn forms_are_those_that_were_set() {
+        let all = [
+            Form::Total,
+            Form::Gauge,
+            Form::Distribution(Precision::TwoDigits),
+            Form::Distribution(Precision::ThreeDigits),
+        ];
+        for (before, after) in all.into_iter().flat_map(|before| all.map(|after| (before, after))) {
+            let mut forms = Forms::alone(before);
+            forms.set(3, before);
+            forms.set(3, after);
+            assert_eq!((forms.form(0), forms.form(3), forms.form(1)), (before, after, Form::Total));
+        }
+    }
+}

@@ -1,26 +1,31 @@
-//! The streams that are known: each name, unit and tag set once, and a number for each combination.
+//! The streams that are known: each name, unit and tag set once, and a row for each tag set in each family of metrics.
+//!
+//! A stream is a column of a row. Metrics that come together are one family, so that what a line says is found by one
+//! look-up; a metric that is in none is a family of its own, with one column. Who asks by name, kind, unit and tags meets
+//! the same stream as who brings the whole line: each metric has one home.
 
 mod find;
 mod order;
 mod reports;
+mod row;
 mod state;
 mod unplaced;
 
-use find::{Recent, together};
-pub(crate) use order::InOrder;
-use order::{by_metric, by_tags};
-use unplaced::TurnedAway;
+pub(crate) use order::{InOrder, Places};
+pub(crate) use row::Spot;
 
-use crate::config::AggregatorConfig;
-use crate::config::Distribution;
+use crate::config::{AggregatorConfig, Distribution};
 use crate::lists::intern::Interned;
 use crate::lists::sorted::Sorted;
 use crate::outcome::Refusal;
-use crate::stream_key::{Form, Key, tag_bytes};
-use core::hash::BuildHasher;
+use crate::stream_key::{Form, Forms, Key, Mask, columns, tag_bytes};
+use find::Recent;
 use foldhash::fast::RandomState;
 use metric_model::{Kind, TagSet, Timestamp, Unit};
+use order::{by_metric, by_tags};
+use row::{FamilyId, Row, Seen};
 use std::collections::BTreeMap;
+use unplaced::TurnedAway;
 
 /// All known streams. A stream is name, kind, unit and tags.
 ///
@@ -29,13 +34,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
     seed: RandomState,
-    /// The upper half tells these streams from those of any other aggregator, for memos that went astray; it is never
-    /// 0. The lower half counts how often streams gave up their places: while it stays, no stream has lost its own.
-    stamp: u64,
+    /// Their users are the streams.
     metrics: Interned<Metric>,
+    families: Vec<Family>,
+    /// Their users are the rows.
     tags: Interned<Tags>,
-    /// Their users are the windows that hold a cell of theirs.
-    streams: Interned<Stream>,
+    /// The table has those that are not the first of their tag set.
+    rows: Interned<Row>,
+    /// How many streams there are.
+    len: usize,
     metric_order: Sorted,
     tag_order: Sorted,
     text_bytes: usize,
@@ -45,47 +52,12 @@ pub(crate) struct Streams {
     overflow_used: u32,
     /// The greatest window that was seen.
     frontier: Option<i64>,
-    /// Each stream that is not idle, by a window in which it was seen; looked at again when that is long ago.
+    /// Each row with a stream that is not idle, by a window before which none of these was seen last; looked at again when
+    /// that is long ago.
     idle_queue: BTreeMap<i64, Vec<u32>>,
     turned_away: TurnedAway,
-    /// How many streams there have been, around the end of the number.
-    created: u32,
     /// What was looked up last.
     recent: Recent,
-}
-
-/// A place where a caller remembers the stream of an observation, for
-/// [`Aggregator::observe_again`](crate::Aggregator::observe_again).
-///
-/// ```
-/// use minute_aggregator::StreamMemo;
-/// let nothing_yet = StreamMemo::new();
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct StreamMemo {
-    /// That of the streams when it was filled; 0 when nothing is remembered.
-    stamp: u64,
-    id: u32,
-    /// Tells the stream from others that have had its id.
-    serial: u32,
-}
-
-impl StreamMemo {
-    /// Nothing remembered.
-    ///
-    /// ```
-    /// assert_eq!(minute_aggregator::StreamMemo::new(), minute_aggregator::StreamMemo::default());
-    /// ```
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { stamp: 0, id: 0, serial: 0 }
-    }
-
-    /// The stream, where [`Streams::recall`] found it to be one still.
-    #[inline]
-    pub(crate) const fn id(&self) -> u32 {
-        self.id
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -96,74 +68,33 @@ struct Metric {
     form: Form,
     /// Places that each of its streams takes.
     cost: u32,
+    /// The family that it is a column of.
+    family: FamilyId,
+    column: u8,
+}
+
+/// A family of the configuration.
+#[derive(Clone, Debug)]
+struct Family {
+    metrics: &'static [metric_model::Metric<'static>],
+    /// The ids of those that are known.
+    ids: Vec<Option<u32>>,
+    /// What those keep.
+    forms: Forms,
+    /// The columns that are counts.
+    counts: Mask,
 }
 
 /// A tag set that is known.
 #[derive(Clone, Debug)]
 struct Tags {
     set: TagSet,
-    /// The stream that was the first to have it, if that still is.
+    /// The row that was the first to have it, if that still is.
     first: u32,
 }
 
-#[derive(Clone, Debug)]
-struct Stream {
-    metric: u32,
-    tags: u32,
-    role: Role,
-    /// The greatest window in which it was seen.
-    last: i64,
-    first_seen: Timestamp,
-    /// Those that are folded.
-    observations: u64,
-    /// Tells it from others that have had its id.
-    serial: u32,
-    /// Its cells in the two newest windows that have one.
-    cells: [CellOf; 2],
-}
-
-/// The cell of a stream in the window of a serial number; 0 is that of no window.
-#[derive(Clone, Copy, Default, Debug)]
-struct CellOf {
-    serial: u32,
-    cell: u32,
-}
-
-/// Where a stream's cell is in a window.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
-    At(u32),
-    /// It has none yet.
-    New,
-    /// The window has to be asked.
-    Unknown,
-}
-
-impl Place {
-    pub(crate) fn known(self) -> Option<u32> {
-        match self {
-            Self::At(at) => Some(at),
-            Self::New | Self::Unknown => None,
-        }
-    }
-}
-
-impl Stream {
-    /// The two newest windows are remembered, so that a newer one than the first has no cell of the stream, and neither has
-    /// one between the two. Only of older ones nothing is known.
-    #[inline]
-    fn place(&self, serial: u32) -> Place {
-        for known in self.cells {
-            if serial == known.serial {
-                return Place::At(known.cell);
-            }
-            if serial > known.serial {
-                return Place::New;
-            }
-        }
-        Place::Unknown
-    }
-}
+/// No row.
+const NONE: u32 = u32::MAX;
 
 /// What a stream is to the quota; of two aggregators, the greater one holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -176,22 +107,44 @@ enum Role {
     Placed,
 }
 
+/// A stream by its numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct StreamId {
+    pub(crate) row: u32,
+    pub(crate) column: u8,
+}
+
 /// Where an observation goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admitted {
-    pub(crate) stream: u32,
+    pub(crate) stream: StreamId,
     pub(crate) folded: bool,
 }
 
-impl Default for Streams {
-    fn default() -> Self {
-        let seed = RandomState::default();
+impl StreamId {
+    pub(crate) const fn mask(self) -> Mask {
+        1 << self.column
+    }
+}
+
+impl Streams {
+    pub(crate) fn new(config: &AggregatorConfig) -> Self {
+        let family = |metrics: &&'static [metric_model::Metric<'static>]| Family {
+            metrics,
+            ids: vec![None; metrics.len()],
+            forms: Forms::default(),
+            counts: (0..)
+                .zip(*metrics)
+                .filter(|(_, metric)| metric.kind() == Kind::Count)
+                .fold(0, |mask, (column, _): (u8, _)| mask | 1 << column),
+        };
         Self {
-            stamp: seed.hash_one("stamp") << 32 | 1 << 63,
-            seed,
+            seed: RandomState::default(),
             metrics: Interned::default(),
+            families: config.families().iter().map(family).collect(),
             tags: Interned::default(),
-            streams: Interned::default(),
+            rows: Interned::default(),
+            len: 0,
             metric_order: Sorted::default(),
             tag_order: Sorted::default(),
             text_bytes: 0,
@@ -201,41 +154,44 @@ impl Default for Streams {
             frontier: None,
             idle_queue: BTreeMap::new(),
             turned_away: TurnedAway::default(),
-            created: 0,
             recent: Recent::default(),
         }
     }
-}
 
-impl Streams {
     pub(crate) fn len(&self) -> usize {
-        self.streams.len()
+        self.len
     }
 
-    /// One more than the greatest id.
-    pub(crate) fn id_bound(&self) -> usize {
-        self.streams.id_bound()
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Counts observations of a stream in a window; answers what it keeps there, and where.
+    /// One more than the greatest id of a row.
+    pub(crate) fn row_bound(&self) -> usize {
+        self.rows.id_bound()
+    }
+
+    /// What the columns of a row keep, and where its cell in a window is.
     #[inline]
-    pub(crate) fn enter(&mut self, id: u32, count: u64, serial: u32) -> Option<(Form, Place)> {
-        let stream = self.streams.get_mut(id)?;
-        stream.observations = stream.observations.saturating_add(count);
-        let place = stream.place(serial);
-        Some((self.metrics.get(stream.metric)?.form, place))
+    pub(crate) fn spot(&self, row: u32, serial: u32) -> Option<(Forms, Spot)> {
+        Some((self.forms(row)?, self.rows.get(row)?.spot(serial)))
     }
 
-    /// What a stream keeps in a window, and where.
-    pub(crate) fn place(&self, id: u32, serial: u32) -> Option<(Form, Place)> {
-        let stream = self.streams.get(id)?;
-        Some((self.metrics.get(stream.metric)?.form, stream.place(serial)))
+    /// What the columns of a row keep.
+    #[inline]
+    pub(crate) fn forms(&self, row: u32) -> Option<Forms> {
+        Some(match self.rows.get(row)?.family.which() {
+            Ok(family) => self.families.get(family)?.forms,
+            Err(metric) => Forms::alone(self.metrics.get(metric)?.form),
+        })
     }
 
-    /// The stream was seen in a window. Only the first time there tells anything.
-    pub(crate) fn see(&mut self, id: u32, window: i64) {
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.last = stream.last.max(window);
+    /// Counts observations, so many of each of these columns.
+    #[inline]
+    pub(crate) fn count(&mut self, row: u32, mask: Mask, count: u64) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.change(mask, |seen| seen.observations = seen.observations.saturating_add(count));
         }
     }
 
@@ -243,7 +199,7 @@ impl Streams {
     #[cold]
     fn admit(
         &mut self,
-        known: Option<u32>,
+        known: Option<StreamId>,
         key: &Key<'_>,
         time: Timestamp,
         window: i64,
@@ -278,7 +234,7 @@ impl Streams {
         let overflow = Key { tags: &tags, ..*key };
         let known = self.find(&overflow);
         if let Some(stream) = known
-            && self.has_place(stream)
+            && self.is_active(stream)
         {
             return Ok(Admitted { stream, folded: true });
         }
@@ -292,71 +248,126 @@ impl Streams {
     /// Makes a stream, or gives an idle one its role back.
     fn open(
         &mut self,
-        known: Option<u32>,
+        known: Option<StreamId>,
         key: &Key<'_>,
         role: Role,
         time: Timestamp,
         window: i64,
         config: &AggregatorConfig,
-    ) -> Result<u32, Refusal> {
-        let id = match known {
-            Some(id) => id,
+    ) -> Result<StreamId, Refusal> {
+        let stream = match known {
+            Some(stream) => stream,
             None if !self.has_room(key, config) => return Err(Refusal::TooManyStreams),
-            None => self.add(key, time, config.form_of(key.name, key.kind), config),
+            None => {
+                let seen = Seen { last: window, ..Seen::new(time) };
+                self.add(key, seen, config.form_of(key.name, key.kind), config)
+            }
         };
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.role = role;
-            stream.last = stream.last.max(window);
-            self.idle_queue.entry(stream.last).or_default().push(id);
-            match role {
-                Role::Overflow => self.overflow_used += 1,
-                _ => self.places_used += self.metrics.get(stream.metric).map_or(0, |metric| u64::from(metric.cost)),
+        self.give_place(stream, role, window);
+        Ok(stream)
+    }
+
+    /// Gives an idle stream its role, seen in this window.
+    fn give_place(&mut self, stream: StreamId, role: Role, window: i64) {
+        let cost = self.metric_of(stream).map_or(0, |metric| u64::from(metric.cost));
+        let Some(row) = self.rows.get_mut(stream.row) else { return };
+        let last = row.seen(stream.column).map_or(window, |seen| seen.last.max(window));
+        if row.seen(stream.column).is_some_and(|seen| seen.last < window) {
+            row.change(stream.mask(), |seen| seen.last = window);
+        }
+        let others = columns(row.active()).filter_map(|column| row.seen(column)).map(|seen| seen.last).min();
+        // One that is queued for an earlier window is looked at then, and this stream with it.
+        if others.is_none_or(|others| last < others) {
+            self.idle_queue.entry(last).or_default().push(stream.row);
+        }
+        match role {
+            Role::Overflow => {
+                row.overflow |= stream.mask();
+                self.overflow_used += 1;
+            }
+            Role::Placed | Role::Idle => {
+                row.placed |= stream.mask();
+                self.places_used += cost;
             }
         }
-        Ok(id)
     }
 
     /// Whether a stream can be added, taking its text as new.
     fn has_room(&self, key: &Key<'_>, config: &AggregatorConfig) -> bool {
         let bytes = self.text_bytes.saturating_add(key.bytes());
-        self.len() < config.max_streams() as usize && bytes <= config.max_key_bytes() && !self.streams.is_full()
+        self.len < config.max_streams() as usize && bytes <= config.max_key_bytes() && !self.rows.is_full()
     }
 
-    fn add(&mut self, key: &Key<'_>, time: Timestamp, form: Form, config: &AggregatorConfig) -> u32 {
-        let (of_metric, of_tags) = (self.hash_metric(key), self.hash_tags(key.tags));
-        let metric = self.find_metric(of_metric, key).unwrap_or_else(|| {
-            self.text_bytes += key.name.len() + key.unit.as_str().len();
-            let id = self.metrics.add(of_metric, Metric::new(key, form, config));
-            self.metric_order.insert(id, by_metric(&self.metrics));
-            id
-        });
-        let known = self.find_tags(of_tags, key.tags);
-        let tags = known.unwrap_or_else(|| {
-            self.text_bytes += tag_bytes(key.tags);
-            let id = self.tags.add(of_tags, Tags { set: key.tags.clone(), first: u32::MAX });
-            self.tag_order.insert(id, by_tags(&self.tags));
-            id
-        });
+    /// Adds a stream that is not known; it is idle.
+    fn add(&mut self, key: &Key<'_>, seen: Seen, form: Form, config: &AggregatorConfig) -> StreamId {
+        let metric = self.metric_for(key, form, config);
+        let (family, column) =
+            self.metrics.get(metric).map_or((FamilyId::alone(metric), 0), |known| (known.family, known.column));
+        let of_tags = self.hash_tags(key.tags);
+        let tags = self.find_tags(of_tags, key.tags).unwrap_or_else(|| self.add_tags(key.tags, of_tags));
+        let row = self.row_of(family, tags, of_tags).unwrap_or_else(|| self.add_row(family, tags, of_tags));
+        let stream = StreamId { row, column };
+        self.add_to_row(stream, metric, seen);
+        stream
+    }
+
+    /// Makes a column of a row a stream; it is idle.
+    fn add_to_row(&mut self, stream: StreamId, metric: u32, seen: Seen) {
         self.metrics.add_user(metric);
-        self.tags.add_user(tags);
-        self.created = self.created.wrapping_add(1);
-        let stream = Stream {
-            metric,
-            tags,
-            role: Role::Idle,
-            last: i64::MIN,
-            first_seen: time,
-            observations: 0,
-            serial: self.created,
-            cells: [CellOf::default(); 2],
+        self.len += 1;
+        if let Some(row) = self.rows.get_mut(stream.row) {
+            row.add(stream.column, seen);
+        }
+    }
+
+    /// The id of a metric, which is known from here on.
+    fn metric_for(&mut self, key: &Key<'_>, form: Form, config: &AggregatorConfig) -> u32 {
+        let hash = self.hash_metric(key);
+        if let Some(id) = self.find_metric(hash, key) {
+            return id;
+        }
+        self.text_bytes += key.name.len() + key.unit.as_str().len();
+        let id = self.metrics.add(hash, Metric::new(key, form, config));
+        self.metric_order.insert(id, by_metric(&self.metrics));
+        let is_it = |known: &metric_model::Metric<'_>| {
+            (known.name(), known.kind(), known.unit()) == (key.name, key.kind, key.unit)
         };
-        let id = self.streams.add(together(of_metric, of_tags), stream);
-        if known.is_none()
-            && let Some(tags) = self.tags.get_mut(tags)
-        {
-            tags.first = id;
+        let mut home = (FamilyId::alone(id), 0);
+        for (index, family) in self.families.iter_mut().enumerate() {
+            if let Some(column) = family.metrics.iter().position(is_it) {
+                home = (FamilyId::declared(index), column as u8);
+                family.forms.set(column as u8, form);
+                if let Some(place) = family.ids.get_mut(column) {
+                    *place = Some(id);
+                }
+            }
+        }
+        if let Some(metric) = self.metrics.get_mut(id) {
+            (metric.family, metric.column) = home;
         }
         id
+    }
+
+    /// Adds a tag set that is not known.
+    fn add_tags(&mut self, tags: &TagSet, hash: u32) -> u32 {
+        self.text_bytes += tag_bytes(tags);
+        let id = self.tags.add(hash, Tags { set: tags.clone(), first: NONE });
+        self.tag_order.insert(id, by_tags(&self.tags));
+        id
+    }
+
+    fn add_row(&mut self, family: FamilyId, tags: u32, of_tags: u32) -> u32 {
+        self.tags.add_user(tags);
+        let (hash, row) = (find::hash_row(family, of_tags), Row::new(family, tags));
+        match self.tags.get_mut(tags) {
+            // Its tag set leads to it: most tag sets have one row.
+            Some(of_row) if of_row.first == NONE => {
+                let id = self.rows.add_apart(hash, row);
+                of_row.first = id;
+                id
+            }
+            _ => self.rows.add(hash, row),
+        }
     }
 
     /// Whether a window lies beyond all that were seen.
@@ -377,76 +388,113 @@ impl Streams {
             if *queued.key() >= idle_below {
                 break;
             }
-            for id in queued.remove() {
-                let Some(stream) = self.streams.get_mut(id) else { continue };
-                if stream.last >= idle_below {
-                    self.idle_queue.entry(stream.last).or_default().push(id);
-                    continue;
-                }
-                match stream.role {
-                    Role::Overflow => self.overflow_used -= 1,
-                    _ => {
-                        let cost = self.metrics.get(stream.metric).map_or(0, |metric| u64::from(metric.cost));
-                        self.places_used -= cost;
-                    }
-                }
-                stream.role = Role::Idle;
-                self.stamp = self.stamp & !u64::from(u32::MAX) | u64::from((self.stamp as u32).wrapping_add(1));
-                if self.streams.users(id) == 0 {
-                    self.remove(id);
-                }
+            let mut ids = queued.remove();
+            // A row may have come here from two places.
+            ids.sort_unstable();
+            ids.dedup();
+            ids.into_iter().for_each(|id| self.make_idle(id, idle_below));
+        }
+    }
+
+    /// Takes the places of those streams of a row back that were not seen since.
+    fn make_idle(&mut self, id: u32, idle_below: i64) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        let is_seen = |column: &u8| row.seen(*column).is_some_and(|seen| seen.last >= idle_below);
+        let stays = columns(row.active()).filter(is_seen).fold(0, |mask: Mask, column| mask | 1 << column);
+        let (overflow, placed) = (row.overflow & !stays, row.placed & !stays);
+        row.overflow &= stays;
+        row.placed &= stays;
+        let next = columns(stays).filter_map(|column| row.seen(column)).map(|seen| seen.last).min();
+        if let Some(next) = next {
+            self.idle_queue.entry(next).or_default().push(id);
+        }
+        self.overflow_used -= overflow.count_ones();
+        for column in columns(placed) {
+            self.places_used -= self.metric_of(StreamId { row: id, column }).map_or(0, |metric| u64::from(metric.cost));
+        }
+        self.forget_unused(id, overflow | placed);
+    }
+
+    /// A window holds values of some columns of a row, and did not before.
+    pub(crate) fn hold(&mut self, id: u32, mask: Mask, window: i64, new_cell: Option<(u32, u32)>) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        row.change(mask, |seen| {
+            seen.last = seen.last.max(window);
+            seen.windows = seen.windows.saturating_add(1);
+        });
+        if let Some((cell, serial)) = new_cell {
+            row.remember(cell, serial);
+        }
+    }
+
+    /// The row remembers its cell, if this is one of its two newest windows.
+    pub(crate) fn remember(&mut self, id: u32, cell: u32, serial: u32) {
+        if let Some(row) = self.rows.get_mut(id) {
+            row.remember(cell, serial);
+        }
+    }
+
+    /// No row remembers any cell: the windows get other serial numbers.
+    pub(crate) fn forget_cells(&mut self) {
+        self.rows.values_mut().for_each(|row| row.cells = Default::default());
+    }
+
+    /// A window that held values of these columns is gone.
+    pub(crate) fn release(&mut self, id: u32, mask: Mask) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        row.change(mask, |seen| seen.windows = seen.windows.saturating_sub(1));
+        let idle = mask & !row.active();
+        if idle != 0 {
+            self.forget_unused(id, idle);
+        }
+    }
+
+    /// Forgets those of these idle streams of a row that no window holds values of.
+    fn forget_unused(&mut self, id: u32, mask: Mask) {
+        for column in columns(mask) {
+            let seen = self.rows.get(id).and_then(|row| row.seen(column));
+            if seen.is_some_and(|seen| seen.windows == 0) {
+                self.remove(StreamId { row: id, column });
             }
         }
     }
 
-    /// A window holds a cell of the stream, and did not before.
-    pub(crate) fn hold(&mut self, id: u32, cell: u32, serial: u32) {
-        self.remember(id, cell, serial);
-        self.streams.add_user(id);
-    }
-
-    /// The stream remembers its cell, if this is one of its two newest windows.
-    pub(crate) fn remember(&mut self, id: u32, cell: u32, serial: u32) {
-        let Some(stream) = self.streams.get_mut(id) else { return };
-        let [newest, other] = stream.cells;
-        let new = CellOf { serial, cell };
-        if serial > newest.serial {
-            stream.cells = [new, newest];
-        } else if serial > other.serial {
-            stream.cells = [newest, new];
+    fn remove(&mut self, stream: StreamId) {
+        let Some(metric) = self.metric_id(stream) else { return };
+        self.len -= 1;
+        self.remove_metric_user(metric);
+        let Some(row) = self.rows.get_mut(stream.row) else { return };
+        row.remove(stream.column);
+        if row.open != 0 {
+            return;
         }
-    }
-
-    /// No stream remembers any cell: the windows get other serial numbers.
-    pub(crate) fn forget_cells(&mut self) {
-        self.streams.values_mut().for_each(|stream| stream.cells = [CellOf::default(); 2]);
-    }
-
-    /// A window that held a cell of the stream is gone.
-    pub(crate) fn release(&mut self, id: u32) {
-        let idle = self.streams.get(id).is_some_and(|stream| stream.role == Role::Idle);
-        if self.streams.drop_user(id) == 0 && idle {
-            self.remove(id);
-        }
-    }
-
-    fn remove(&mut self, id: u32) {
-        let Some(stream) = self.streams.remove(id) else { return };
-        if self.metrics.drop_user(stream.metric) == 0 {
-            self.metric_order.remove(stream.metric, by_metric(&self.metrics));
-        }
-        if self.metrics.users(stream.metric) == 0
-            && let Some(metric) = self.metrics.remove(stream.metric)
+        let tags = row.tags;
+        self.rows.remove(stream.row);
+        if self.tags.drop_user(tags) == 0 {
+            self.tag_order.remove(tags, by_tags(&self.tags));
+            if let Some(tags) = self.tags.remove(tags) {
+                self.text_bytes -= tag_bytes(&tags.set);
+            }
+        } else if let Some(tags) = self.tags.get_mut(tags)
+            && tags.first == stream.row
         {
+            tags.first = NONE;
+        }
+    }
+
+    fn remove_metric_user(&mut self, id: u32) {
+        if self.metrics.drop_user(id) > 0 {
+            return;
+        }
+        self.metric_order.remove(id, by_metric(&self.metrics));
+        if let Some(metric) = self.metrics.remove(id) {
             self.text_bytes -= metric.name.len() + metric.unit.len();
-        }
-        if self.tags.drop_user(stream.tags) == 0 {
-            self.tag_order.remove(stream.tags, by_tags(&self.tags));
-        }
-        if self.tags.users(stream.tags) == 0
-            && let Some(tags) = self.tags.remove(stream.tags)
-        {
-            self.text_bytes -= tag_bytes(&tags.set);
+            if let Ok(family) = metric.family.which()
+                && let Some(place) =
+                    self.families.get_mut(family).and_then(|of| of.ids.get_mut(usize::from(metric.column)))
+            {
+                *place = None;
+            }
         }
     }
 
@@ -460,60 +508,82 @@ impl Streams {
         for metric in self.metrics.values_mut() {
             metric.cost = config.cost_of(&metric.name, metric.kind);
         }
-        let placed = self.streams.iter().filter(|(_, stream)| stream.role == Role::Placed);
-        let costs = placed.filter_map(|(_, stream)| self.metrics.get(stream.metric));
-        self.places_used = costs.map(|metric| u64::from(metric.cost)).sum();
+        let placed =
+            self.rows.iter().flat_map(|(row, of)| columns(of.placed).map(move |column| StreamId { row, column }));
+        self.places_used =
+            placed.filter_map(|stream| self.metric_of(stream)).map(|metric| u64::from(metric.cost)).sum();
     }
 
     /// Forgets idle streams that no window refers to.
     pub(crate) fn sweep(&mut self) {
-        let unused = |(id, stream): &(u32, &Stream)| stream.role == Role::Idle && self.streams.users(*id) == 0;
-        let ids: Vec<u32> = self.streams.iter().filter(unused).map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.remove(id));
+        let idle: Vec<(u32, Mask)> = self.rows.iter().map(|(id, row)| (id, row.open & !row.active())).collect();
+        idle.into_iter().filter(|(_, mask)| *mask != 0).for_each(|(id, mask)| self.forget_unused(id, mask));
     }
 
-    pub(crate) fn form(&self, id: u32) -> Option<Form> {
-        let stream = self.streams.get(id)?;
-        Some(self.metrics.get(stream.metric)?.form)
+    fn metric_id(&self, stream: StreamId) -> Option<u32> {
+        match self.rows.get(stream.row)?.family.which() {
+            Ok(family) => *self.families.get(family)?.ids.get(usize::from(stream.column))?,
+            Err(metric) => Some(metric),
+        }
     }
 
-    pub(crate) fn key(&self, id: u32) -> Option<Key<'_>> {
-        self.key_of(self.streams.get(id)?)
+    #[inline]
+    fn metric_of(&self, stream: StreamId) -> Option<&Metric> {
+        self.metrics.get(self.metric_id(stream)?)
+    }
+
+    pub(crate) fn form(&self, stream: StreamId) -> Option<Form> {
+        Some(self.metric_of(stream)?.form)
+    }
+
+    /// The tags of a row.
+    pub(crate) fn tags(&self, row: u32) -> Option<&TagSet> {
+        Some(&self.tags.get(self.rows.get(row)?.tags)?.set)
     }
 
     /// The key, and what the stream keeps in a window.
     #[inline]
-    pub(crate) fn key_and_form(&self, id: u32) -> Option<(Key<'_>, Form)> {
-        let stream = self.streams.get(id)?;
-        Some((self.key_of(stream)?, self.metrics.get(stream.metric)?.form))
+    pub(crate) fn key_and_form(&self, stream: StreamId) -> Option<(Key<'_>, Form)> {
+        let metric = self.metric_of(stream)?;
+        let tags = self.tags(stream.row)?;
+        Some((Key { name: &metric.name, kind: metric.kind, unit: Unit::new(&metric.unit), tags }, metric.form))
     }
 
-    fn key_of(&self, stream: &Stream) -> Option<Key<'_>> {
-        let metric = self.metrics.get(stream.metric)?;
-        let tags = &self.tags.get(stream.tags)?.set;
-        Some(Key { name: &metric.name, kind: metric.kind, unit: Unit::new(&metric.unit), tags })
+    /// Every stream.
+    fn iter(&self) -> impl Iterator<Item = StreamId> {
+        self.rows.iter().flat_map(|(row, of)| columns(of.open).map(move |column| StreamId { row, column }))
     }
 
-    /// Octets in use, at most.
+    fn role(&self, stream: StreamId) -> Role {
+        match self.rows.get(stream.row) {
+            Some(row) if row.placed & stream.mask() != 0 => Role::Placed,
+            Some(row) if row.overflow & stream.mask() != 0 => Role::Overflow,
+            _ => Role::Idle,
+        }
+    }
+
+    /// Bytes in use, at most.
     pub(crate) fn bytes(&self) -> usize {
-        self.text_bytes + self.len() * BYTES_A_STREAM + self.turned_away.bytes()
+        self.text_bytes + self.len * BYTES_A_STREAM + self.turned_away.bytes()
     }
 
-    /// The most octets that a configuration allows.
+    /// The most bytes that a configuration allows.
     pub(crate) fn max_bytes(config: &AggregatorConfig) -> usize {
         let streams = (config.max_streams() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
         streams.saturating_add(config.max_key_bytes()).saturating_add(TurnedAway::MAX_BYTES)
     }
 }
 
-/// Octets that a stream takes at most besides its text, with a metric and a tag set of its own: in lists that have
+/// Bytes that a stream takes at most besides its text, with a metric, a tag set and a row of its own: in lists that have
 /// twice their length in reserve, and three times that while they grow; in the order of output; and in the queue of the
-/// idle, alone in a node.
+/// idle, alone in a node. What a column needs that has a past of its own is covered by the row that it shares.
 const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
     + Interned::<Tags>::BYTES_AN_ITEM
-    + Interned::<Stream>::BYTES_AN_ITEM
+    + Interned::<Row>::BYTES_AN_ITEM
     + 2 * Sorted::BYTES_AN_ID
     + 160;
+
+const _: () = assert!(Row::APART_BYTES + Interned::<Row>::BYTES_AN_ITEM / 2 <= Interned::<Row>::BYTES_AN_ITEM);
 
 impl Metric {
     fn new(key: &Key<'_>, form: Form, config: &AggregatorConfig) -> Self {
@@ -523,6 +593,8 @@ impl Metric {
             unit: key.unit.as_str().into(),
             form,
             cost: config.cost_of(key.name, key.kind),
+            family: FamilyId::alone(0),
+            column: 0,
         }
     }
 

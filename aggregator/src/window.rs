@@ -1,46 +1,67 @@
-//! What one window holds: a cell for each stream that was seen in it.
+//! What one window holds: a cell for each row that was seen in it.
 
 mod cell;
+mod records;
 pub(crate) mod staging;
 mod state;
 mod writing;
 
 use cell::{Cell, Owner};
+pub(crate) use records::Entry;
 use writing::Due;
 pub(crate) use writing::Writing;
 
-use crate::gauge::{Gauge, Term};
+use crate::gauge::Gauge;
 use crate::lists::chunks::Chunks;
 use crate::lists::table::{self, Table};
 use crate::sketch::Sketch;
-use crate::stream_key::Form;
-use crate::streams::Place;
+use crate::stream_key::{Forms, Mask};
+use crate::streams::{Spot, StreamId};
 use metric_model::Window;
 
-/// A window that is open, or kept for revision. Its streams are sparse: a replay may hold thousands of windows that saw
-/// a few streams each.
+/// A window that is open, or kept for revision. Its rows are sparse: a replay may hold thousands of windows that saw
+/// a few rows each.
 ///
-/// The cells stand in the order in which their streams came, so that those of one line are neighbours. Each stream
-/// remembers where its cells of the newest windows are; the table, for all others, is filled only when it is asked.
+/// The cells stand in the order in which their rows came. Each row remembers where its cells of the newest windows are; the
+/// table, for all others, is filled only when it is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenWindow<S> {
     window: Window,
-    /// Tells it from every other window of the aggregator, for streams that remember their cell.
+    /// Tells it from every other window of the aggregator, for rows that remember their cell.
     serial: u32,
     /// Whether any cell changed since it was written, or since the writing began.
     changed: bool,
     /// Octets in use, at most.
     bytes: usize,
     cells: Chunks<Cell<S>>,
+    /// How many columns all of them have.
+    columns: usize,
     table: Table,
-    /// So many cells are in the table.
+    /// How many cells are in the table.
     indexed: usize,
 }
 
-/// Stream ids are given out one after the other, so that a multiplication by an odd constant (2^32 over the golden
+/// Where the cell of a row is to which values came, and what there was not before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) cell: u32,
+    /// The cell is new.
+    pub(crate) is_new: bool,
+    /// The columns that are new in it.
+    pub(crate) columns: Mask,
+}
+
+impl Arrival {
+    /// The cell, where it is new, and in which window it is.
+    pub(crate) fn new_cell(self, serial: u32) -> Option<(u32, u32)> {
+        self.is_new.then_some((self.cell, serial))
+    }
+}
+
+/// Ids of rows are given out one after the other, so that a multiplication by an odd constant (2^32 over the golden
 /// ratio) and a shift down spreads any run of them; no one outside chooses an id.
-fn spread(stream: u32) -> u32 {
-    let mixed = stream.wrapping_mul(0x9E37_79B9);
+fn spread(row: u32) -> u32 {
+    let mixed = row.wrapping_mul(0x9E37_79B9);
     mixed ^ (mixed >> 15)
 }
 
@@ -53,6 +74,7 @@ impl<S: Sketch> OpenWindow<S> {
             changed: false,
             bytes: Self::EMPTY_BYTES,
             cells: Chunks::default(),
+            columns: 0,
             table: Table::default(),
             indexed: 0,
         }
@@ -71,89 +93,123 @@ impl<S: Sketch> OpenWindow<S> {
         self.serial = serial;
     }
 
-    /// Octets of a window without cells, at most: with its place among the others, the first four places of the list,
+    /// Bytes of a window without cells, at most: with its place among the others, the first four places of the list,
     /// and the first slots.
     const EMPTY_BYTES: usize = 3 * size_of::<Self>() + 4 * size_of::<Cell<S>>() + table::FIRST_BYTES;
 
-    /// Octets a cell takes at most: lists have up to twice their length in reserve; and its place in the order of
-    /// output, while it is written.
-    const CELL_BYTES: usize = 2 * size_of::<Cell<S>>() + table::BYTES_AN_ID + size_of::<Due>();
+    /// Bytes a stream takes at most besides what its cell leads to: the list has up to twice its length in reserve; of
+    /// several columns, each may have a cell of its own besides; and its place in the order of output, while it is written.
+    const CELL_BYTES: usize = 3 * size_of::<Cell<S>>() + table::BYTES_AN_ID + size_of::<Due>();
 
-    /// The most octets that one observation may add.
+    /// The most bytes that one observation may add.
     pub(crate) fn max_growth() -> usize {
         Self::EMPTY_BYTES + Self::CELL_BYTES + Cell::<S>::max_growth()
     }
 
-    /// Adds the terms of one stream, whose cell the caller may know; answers the place of the cell when it is new.
+    /// Adds the records of one row, whose cell the caller may know, and their columns, if all have the same.
     #[inline]
-    pub(crate) fn add(
+    pub(crate) fn add<'a>(
         &mut self,
-        stream: u32,
-        form: Form,
-        place: Place,
-        terms: impl Iterator<Item = Term>,
-    ) -> Option<u32> {
-        self.changed = true;
-        let known = self.known(stream, place);
-        let (at, is_new) = known.map_or_else(|| (self.push(Cell::new(stream, form)), true), |at| (at, false));
-        let cell = self.cells.get_mut(at as usize)?;
-        // The list of values is longer than the first counters that follow it.
-        let before = if is_new { 0 } else { cell.bytes() };
-        cell.add(terms);
-        self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
-        is_new.then_some(at)
+        row: u32,
+        forms: &Forms,
+        spot: Spot,
+        columns: Option<Mask>,
+        records: impl Iterator<Item = Entry<'a>> + Clone,
+    ) -> Option<Arrival> {
+        self.change(row, forms, spot, |cell| {
+            if forms.is_alone {
+                cell.add(records.map(|entry| entry.term(0)));
+            } else {
+                cell.add_records(forms, columns, records);
+            }
+        })
     }
 
-    /// Adds what others have summed of one stream; else as [`add`](Self::add).
-    pub(crate) fn add_summary(&mut self, stream: u32, form: Form, place: Place, summary: &Gauge) -> Option<u32> {
+    /// Adds what others have summed of one column.
+    pub(crate) fn add_summary(
+        &mut self,
+        stream: StreamId,
+        forms: &Forms,
+        spot: Spot,
+        summary: &Gauge,
+    ) -> Option<Arrival> {
+        self.change(stream.row, forms, spot, |cell| {
+            if forms.is_alone {
+                return cell.add_summary(summary);
+            }
+            cell.set_columns(forms);
+            if let Some(column) = cell.column_mut(forms, stream.column) {
+                column.add_summary(summary);
+            }
+        })
+    }
+
+    /// Changes the cell of a row, which is there from now on.
+    #[inline]
+    fn change(&mut self, row: u32, forms: &Forms, spot: Spot, change: impl FnOnce(&mut Cell<S>)) -> Option<Arrival> {
         self.changed = true;
-        let known = self.known(stream, place);
-        let (at, is_new) = known.map_or_else(|| (self.push(Cell::new(stream, form)), true), |at| (at, false));
+        let known = self.known(row, spot);
+        let at = known.unwrap_or_else(|| self.push(Self::empty_cell(row, forms)));
         let cell = self.cells.get_mut(at as usize)?;
-        let before = if is_new { 0 } else { cell.bytes() };
-        cell.add_summary(summary);
-        self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
-        is_new.then_some(at)
+        let (before, bytes) = if known.is_some() { (cell.mask(), cell.bytes()) } else { (0, 0) };
+        change(cell);
+        // The list of values is longer than the first counters that follow it.
+        self.bytes = (self.bytes + cell.bytes()).saturating_sub(bytes);
+        let columns = cell.mask() & !before;
+        if columns != 0 {
+            let count = columns.count_ones() as usize;
+            self.bytes += count * Self::CELL_BYTES;
+            self.columns += count;
+        }
+        Some(Arrival { cell: at, columns, is_new: known.is_none() })
+    }
+
+    fn empty_cell(row: u32, forms: &Forms) -> Cell<S> {
+        if forms.is_alone { Cell::new(row, forms.form(0)) } else { Cell::of_row(row) }
+    }
+
+    /// Bytes that count for a cell: for each of its columns as much as if it stood alone.
+    fn weight(cell: &Cell<S>) -> usize {
+        cell.mask().count_ones() as usize * Self::CELL_BYTES + cell.bytes()
     }
 
     /// Whether any cell holds what others have summed, so that it has no percentiles.
     pub(crate) fn has_summed(&self) -> bool {
-        self.cells.iter().any(|cell| cell.summed().is_some())
+        self.cells.iter().any(Cell::has_summed)
     }
 
-    /// The place of a stream's cell, if it has one.
+    /// Where a row's cell is, if it has one.
     #[inline]
-    fn known(&mut self, stream: u32, place: Place) -> Option<u32> {
-        match place {
-            Place::At(at) => Some(at),
-            Place::New => None,
-            Place::Unknown => self.find(stream),
+    fn known(&mut self, row: u32, spot: Spot) -> Option<u32> {
+        match spot {
+            Spot::At(at) => Some(at),
+            Spot::New => None,
+            Spot::Unknown => self.find(row),
         }
     }
 
-    /// Adds the cell of a stream that has none.
+    /// Adds the cell of a row that has none.
     fn push(&mut self, cell: Cell<S>) -> u32 {
         let at = self.cells.len() as u32;
         self.cells.push(cell);
-        self.bytes += Self::CELL_BYTES;
         at
     }
 
-    /// The cell of a stream that does not remember it.
+    /// The cell of a row that does not remember it.
     #[cold]
-    fn find(&mut self, stream: u32) -> Option<u32> {
+    fn find(&mut self, row: u32) -> Option<u32> {
         while let Some(cell) = self.cells.get(self.indexed) {
-            self.table.insert(spread(cell.owner.stream), self.indexed as u32);
+            self.table.insert(spread(cell.owner.row), self.indexed as u32);
             self.indexed += 1;
         }
-        let is = |at| self.cells.get(at as usize).is_some_and(|cell| cell.owner.stream == stream);
-        self.table.find(spread(stream), is)
+        let is = |at| self.cells.get(at as usize).is_some_and(|cell| cell.owner.row == row);
+        self.table.find(spread(row), is)
     }
 
     /// Reads a word of a cell, for nothing but that its memory is on its way when it is asked for again.
     #[inline]
     pub(crate) fn touch(&self, at: u32) -> u64 {
-        self.cells.get(at as usize).map_or(0, |cell| u64::from(cell.owner.stream))
+        self.cells.get(at as usize).map_or(0, |cell| u64::from(cell.owner.row))
     }
 
     /// The same for what stands apart from it.
@@ -167,24 +223,24 @@ impl<S: Sketch> OpenWindow<S> {
         self.changed
     }
 
-    /// Each cell's place and stream.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = (u32, u32)> {
-        (0..).zip(self.cells.iter()).map(|(at, cell)| (at, cell.owner.stream))
+    /// Where each cell is, and its row.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..).zip(self.cells.iter()).map(|(at, cell)| (at, cell.owner.row))
     }
 
-    /// Octets in use, at most: by the contents alone, so that equal contents are equal here.
+    /// Bytes in use, at most: by the contents alone, so that equal contents are equal here.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Counts the octets anew.
+    /// Counts the bytes anew.
     fn measure(&mut self) {
-        let besides: usize = self.cells.iter().map(Cell::bytes).sum();
-        self.bytes = Self::EMPTY_BYTES + self.cells.len() * Self::CELL_BYTES + besides;
+        self.bytes = Self::EMPTY_BYTES + self.cells.iter().map(Self::weight).sum::<usize>();
+        self.columns = self.cells.iter().map(|cell| cell.mask().count_ones() as usize).sum();
     }
 
-    /// Takes a cell out, and answers whose it was; for a window that is no longer needed.
-    pub(crate) fn pop(&mut self) -> Option<u32> {
-        self.cells.pop().map(|cell| cell.owner.stream)
+    /// Takes a cell out, and answers whose it was and of which columns; for a window that is no longer needed.
+    pub(crate) fn pop(&mut self) -> Option<(u32, Mask)> {
+        self.cells.pop().map(|cell| (cell.owner.row, cell.mask()))
     }
 }

@@ -3,7 +3,7 @@
 
 mod judge;
 
-use judge::{Step, config, observe, run};
+use judge::{Line, Step, config, config_with_families, observe, run};
 use metric_model::{DataPointBuf, Timestamp};
 use minute_aggregator::{Aggregator, AggregatorConfig};
 use proptest::prelude::*;
@@ -66,26 +66,27 @@ fn seen() -> impl Strategy<Value = Seen> {
     })
 }
 
-/// Lines of the same streams within a second, so that from the second one on all are known.
+/// Lines of one row within a second, so that from the second one on all streams are known.
 fn lines() -> impl Strategy<Value = Step> {
-    let line = (prop::collection::vec(value(), 5), 0..3_i64, prop::option::weighted(0.05, 0..5_usize));
-    (prop::collection::vec(key(), 1..5), -200..600_i64, prop::collection::vec(line, 1..8), 0..8_usize).prop_map(
-        |(keys, second, lines, cut)| {
-            let lines = lines.into_iter().map(|(values, micros, other)| {
-                let each = keys.iter().cloned().zip(values).enumerate();
-                let time = |at| second * SECOND + micros + i64::from(other == Some(at));
-                each.map(|(at, (key, value))| Seen { key, value, time: time(at) }).collect()
-            });
-            Step::ObserveEach { lines: lines.collect(), cut: cut / 7 }
-        },
-    )
+    let values = prop::collection::vec(prop::option::weighted(0.9, value()), 4..7);
+    let line = (values, 0..3_i64, prop::bool::weighted(0.1));
+    let tags = prop::collection::btree_map("[ab]", "[xyz]{0,2}", 0..3);
+    (0..3_usize, tags, -200..600_i64, prop::collection::vec(line, 1..20)).prop_map(|(family, tags, second, lines)| {
+        let lines = lines.into_iter().map(|(values, micros, is_copy)| Line {
+            family,
+            tags: tags.clone(),
+            values,
+            time: second * SECOND + micros,
+            is_copy,
+        });
+        Step::Record(lines.collect())
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         40 => seen().prop_map(Step::Observe),
-        20 => seen().prop_map(Step::ObserveAgain),
-        10 => lines(),
+        30 => lines(),
         2 => (seen(), prop::collection::vec(value(), 0..150)).prop_map(|(seen, values)| Step::Burst(seen, values)),
         4 => (-300..700_i64).prop_map(|second| Step::Advance(second * SECOND)),
         2 => (-300..700_i64, 1..6_usize, 1..4_usize)
@@ -120,11 +121,13 @@ proptest! {
         let rules = Rules { quota: None, ..rules };
         let mut taken = BTreeSet::new();
         let mut whole = Aggregator::new(config(&rules)).unwrap();
-        let mut nodes: Vec<Aggregator> = (0..4).map(|_| Aggregator::new(config(&rules)).unwrap()).collect();
+        // Nodes of two versions: some have families, some have none.
+        let config_of = |node: usize| if node.is_multiple_of(2) { config_with_families(&rules) } else { config(&rules) };
+        let mut nodes: Vec<Aggregator> = (0..4).map(|node| Aggregator::new(config_of(node)).unwrap()).collect();
         for (seen, node) in &all {
             if taken.insert((format!("{:?}", seen.key), seen.time)) {
-                let _ = observe(&mut whole, seen, None);
-                let _ = observe(&mut nodes[*node], seen, None);
+                let _ = observe(&mut whole, seen);
+                let _ = observe(&mut nodes[*node], seen);
             }
         }
         let mut parts: Vec<Aggregator> = order
@@ -135,7 +138,7 @@ proptest! {
                     return part;
                 }
                 let mut part = part;
-                Aggregator::restore(config(&rules), &part.snapshot(b"")).unwrap().0
+                Aggregator::restore(config_of(*node / 2), &part.snapshot(b"")).unwrap().0
             })
             .collect();
         let (d, c) = (parts.pop().unwrap(), parts.pop().unwrap());
@@ -174,7 +177,7 @@ proptest! {
         let written = |all: &[Seen]| {
             let mut engine = Aggregator::new(AggregatorConfig::new()).unwrap();
             for seen in all {
-                let _ = observe(&mut engine, seen, None);
+                let _ = observe(&mut engine, seen);
             }
             let mut points: Vec<DataPointBuf> = Vec::new();
             engine.finish(&mut points).unwrap();

@@ -11,8 +11,7 @@ use minute_aggregator::HdrSketch;
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, ConfigErrorKind, CountingRule, EachRow, Explanation, LatePolicy,
     MergeError, MergeErrorKind, MinuteSketch, ObservationLedger, Outcome, Precision, Refusal, RestoreError,
-    RestoreErrorKind, Row, RowBuf, RowError, RowErrorKind, RowMergeError, Standing, StreamMemo, StreamQuota,
-    StreamReport,
+    RestoreErrorKind, Row, RowBuf, RowError, RowErrorKind, RowMergeError, Standing, StreamQuota, StreamReport,
 };
 
 macro_rules! keeps {
@@ -48,7 +47,6 @@ fn every_public_type_keeps_its_traits() {
         Row<'static, MinuteSketch>: Copy, Debug;
         RowBuf<MinuteSketch>: Clone, PartialEq, Debug;
         RowError: Copy, Eq, Debug;
-        StreamMemo: Copy, Eq, Default, Debug;
         StreamQuota: Clone, Eq, Debug;
         StreamReport<'static>: Copy, PartialEq, Debug;
     }

@@ -2,10 +2,8 @@
 //! alone once streams are known. One test alone, since all tests of a program share the allocator.
 #![allow(missing_docs)]
 
-use metric_model::{DataPoint, Kind, Observation, TagSet, Timestamp, Value};
-use minute_aggregator::{
-    Aggregator, AggregatorConfig, MinuteSketch, Precision, Refusal, Sketch, StreamMemo, StreamQuota,
-};
+use metric_model::{DataPoint, Kind, Metric, Observation, Record, TagSet, Timestamp, Unit, Value};
+use minute_aggregator::{Aggregator, AggregatorConfig, MinuteSketch, Precision, Refusal, Sketch, StreamQuota};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::convert::Infallible;
@@ -142,6 +140,13 @@ fn sizes() {
     }
 }
 
+static REQUEST: [Metric<'static>; 4] = [
+    Metric::new(Kind::Count, "requests", Unit::NONE),
+    Metric::new(Kind::Measure, "service", Unit::NONE),
+    Metric::new(Kind::Measure, "connect", Unit::NONE),
+    Metric::new(Kind::Measure, "bytes", Unit::NONE),
+];
+
 /// A million records of 100,000 router groups in a minute: three distributions and a count each. Few groups have most of
 /// the records, as in life.
 fn router_minute() {
@@ -151,7 +156,6 @@ fn router_minute() {
             TagSet::from_iter([("dyno", format!("web.{n}")), ("method", "GET".into()), ("status_code", "200".into())])
         })
         .collect();
-    let mut memos = vec![[StreamMemo::new(); 4]; GROUPS];
     let mut random = Random(3);
     let mut points = 0;
     let mut count = |_: &DataPoint<'_>| {
@@ -159,15 +163,12 @@ fn router_minute() {
         Ok::<(), Infallible>(())
     };
     let before = in_use();
-    let mut engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::tag_sets(1_000_000))).unwrap();
-    let mut observe = |engine: &mut Aggregator, group: usize, millis: i64, value: f64| {
+    let config = AggregatorConfig::new().with_quota(StreamQuota::tag_sets(1_000_000)).with_family(&REQUEST);
+    let mut engine = Aggregator::new(config).unwrap();
+    let record = |engine: &mut Aggregator, group: usize, millis: i64, value: f64| {
         let time = Timestamp::from_unix_micros(millis * 1_000);
-        let (tags, memos) = (&groups[group], &mut memos[group]);
-        let _ = engine.observe_again(&Observation::count("requests", Value::plain(1.0), tags, time), &mut memos[0]);
-        for (place, name) in [(1, "service"), (2, "connect"), (3, "bytes")] {
-            let seen = Observation::measure(name, Value::plain(value * place as f64), tags, time);
-            let _ = engine.observe_again(&seen, &mut memos[place]);
-        }
+        let values = [Some(1.0), Some(value), Some(value * 2.0), Some(value * 3.0)];
+        engine.record(&Record::new(&REQUEST, &values, &groups[group], time), |_, _| ());
     };
     let region = Region::new(HEAP);
     for n in 0..1_000_000 {
@@ -177,7 +178,7 @@ fn router_minute() {
             _ => (GROUPS as f64).powf(random.below(1 << 30) as f64 / f64::from(1 << 30)) as usize - 1,
         };
         let value = 2.0 + (random.below(1 << 20) as f64 / f64::from(1 << 20) * 6.0).exp().round();
-        observe(&mut engine, group, n as i64 / 20, value);
+        record(&mut engine, group, n as i64 / 20, value);
     }
     let change = region.change();
     let heap_calls = change.allocations + change.reallocations;

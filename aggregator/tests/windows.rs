@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use core::time::Duration;
-use metric_model::{DataPoint, DataPointBuf, Observation, Sink, TagSet, Timestamp, Unit, Value};
-use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome, Refusal};
+use metric_model::{DataPoint, DataPointBuf, Kind, Metric, Observation, Record, Sink, TagSet, Timestamp, Unit, Value};
+use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, Outcome, Refusal, StreamQuota};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_seconds(second)
@@ -240,38 +240,56 @@ fn closing_the_oldest_gives_memory_back() {
 }
 
 #[test]
-fn a_memo_answers_as_a_look_up_does_and_goes_out_of_date() {
-    use metric_model::{Kind, Observation, TagSet, Value};
-    use minute_aggregator::{StreamMemo, StreamQuota};
+fn a_record_answers_as_its_observations_do_when_streams_come_and_go() {
+    static CLICK: [Metric<'static>; 2] =
+        [Metric::new(Kind::Count, "clicks", Unit::NONE), Metric::new(Kind::Measure, "delay", Unit::NONE)];
 
-    let config = AggregatorConfig::new().with_quota(StreamQuota::streams(2)).with_idle_after(3);
-    let mut by_memo = Aggregator::new(config.clone()).unwrap();
-    let mut by_text = Aggregator::new(config).unwrap();
+    let config = AggregatorConfig::new().with_quota(StreamQuota::streams(7)).with_idle_after(3);
+    let mut by_record = Aggregator::new(config.clone().with_family(&CLICK)).unwrap();
+    let mut by_value = Aggregator::new(config).unwrap();
     let users: Vec<TagSet> = (0..4).map(|user| TagSet::from_iter([("user", user.to_string())])).collect();
-    let mut memos = [StreamMemo::new(); 4];
     let (mut written, mut expected): (Vec<DataPointBuf>, Vec<DataPointBuf>) = (Vec::new(), Vec::new());
     // Who is seen changes every few minutes, so that places are given up, streams removed and their numbers used again.
     for n in 0_i64..4_000 {
         let user = usize::try_from((n / 400 + n % 3) % 4).unwrap();
-        let seen = Observation::new(Kind::Count, "clicks", Value::plain(1.0), &users[user], at(n * 3));
-        assert_eq!(by_memo.observe_again(&seen, &mut memos[user]), by_text.observe(&seen), "{n}");
+        let values = [Some(1.0), (n % 5 > 0).then_some(n as f64)];
+        let record = Record::new(&CLICK, &values, &users[user], at(n * 3));
+        let mut outcomes = Vec::new();
+        by_record.record(&record, |_, outcome| outcomes.push(outcome));
+        assert_eq!(outcomes, record.observations().map(|seen| by_value.observe(&seen)).collect::<Vec<_>>(), "{n}");
         if n % 50 == 0 {
-            by_memo.advance(at(n * 3), &mut written).unwrap();
-            by_text.advance(at(n * 3), &mut expected).unwrap();
+            by_record.advance(at(n * 3), &mut written).unwrap();
+            by_value.advance(at(n * 3), &mut expected).unwrap();
         }
     }
-    assert!(by_text.ledger().folded() > 0 && by_text.ledger().accepted() > 0);
-    by_memo.finish(&mut written).unwrap();
-    by_text.finish(&mut expected).unwrap();
+    assert!(by_value.ledger().folded() > 0 && by_value.ledger().accepted() > 0);
+    assert_eq!(by_record.snapshot(b""), by_value.snapshot(b""));
+    by_record.finish(&mut written).unwrap();
+    by_value.finish(&mut expected).unwrap();
     assert_eq!(written, expected);
-    assert_eq!(by_memo.ledger(), by_text.ledger());
+    assert_eq!(by_record.ledger(), by_value.ledger());
+}
 
-    let mut other = Aggregator::new(AggregatorConfig::new()).unwrap();
-    let seen = Observation::new(Kind::Count, "other", Value::plain(5.0), &users[0], at(0));
-    let _ = other.observe_again(&seen, &mut memos[3]);
+/// A list that only looks like a family's is no family, however alike.
+#[test]
+fn metrics_that_share_their_memory_with_a_family_are_told_from_it() {
+    static HTTP: [Metric<'static>; 3] = [
+        Metric::new(Kind::Count, "a", Unit::NONE),
+        Metric::new(Kind::Count, "b", Unit::NONE),
+        Metric::new(Kind::Count, "c", Unit::NONE),
+    ];
+
+    let none = TagSet::new();
+    let mut engine = Aggregator::new(AggregatorConfig::new().with_family(&HTTP)).unwrap();
+    for metrics in [&HTTP[..], &HTTP[..2], &HTTP[1..]] {
+        for _ in 0..2 {
+            engine.record(&Record::new(metrics, &[Some(1.0), Some(10.0), Some(100.0)], &none, at(0)), |_, _| ());
+        }
+    }
     let mut rows: Vec<DataPointBuf> = Vec::new();
-    other.finish(&mut rows).unwrap();
-    assert_eq!((rows.len(), rows[0].name()), (1, "other"), "a memo of another aggregator is not used");
+    engine.finish(&mut rows).unwrap();
+    let sums: Vec<_> = rows.iter().map(|row| (row.name().to_owned(), row.as_point().stats().sum())).collect();
+    assert_eq!(sums, [("a".into(), 4.0), ("b".into(), 42.0), ("c".into(), 220.0)]);
 }
 
 /// Up to 64 values are kept as they are; one more makes counters of them, of which values far apart need a block each.

@@ -8,7 +8,7 @@ use testkit::reference::{Key, Kind, Quota, Rules, Seen};
 
 #[path = "../../aggregator/tests/judge/mod.rs"]
 mod judge;
-use judge::{Step, run};
+use judge::{Line, Step, run};
 
 const SECOND: i64 = 1_000_000;
 
@@ -61,31 +61,36 @@ fn step(draw: &mut Draw<'_>) -> Step {
         5 => Step::SetQuota(quota(draw)),
         6 => Step::Restart,
         7 => Step::Finish,
-        8..=15 => Step::ObserveAgain(seen(draw)),
-        16..=19 => {
-            let (count, first, time) = (1 + draw.below(4), seen(draw), time(draw));
-            let streams: Vec<_> = (0..count).map(|_| seen(draw).key).chain([first.key]).collect();
-            // From the second line on all streams are known.
-            let mut line =
-                |_| streams.iter().map(|key| Seen { key: key.clone(), value: draw.double(), time }).collect();
-            let mut lines: Vec<Vec<_>> = (0..3).map(&mut line).collect();
-            if draw.below(8) == 0 {
-                // One that is not of the same time.
-                lines[1][0].time += SECOND;
-            }
-            Step::ObserveEach { lines, cut: if draw.below(8) == 0 { 1 } else { 0 } }
-        }
+        8..=19 => Step::Record(lines(draw)),
         _ => Step::Observe(seen(draw)),
     }
 }
 
-fn seen(draw: &mut Draw<'_>) -> Seen {
+/// Lines of one row, so that from the second one on all streams are known.
+fn lines(draw: &mut Draw<'_>) -> Vec<Line> {
+    let (family, tags, first, width) = (draw.below(3), tags(draw), time(draw), 1 + draw.below(6));
+    let line = |draw: &mut Draw<'_>| Line {
+        family,
+        tags: tags.clone(),
+        values: (0..width).map(|_| (draw.below(8) > 0).then(|| draw.double())).collect(),
+        time: first + i64::from(draw.pick(&[0, 0, 0, 1, -1])),
+        is_copy: draw.below(8) == 0,
+    };
+    (0..1 + draw.below(16)).map(|_| line(draw)).collect()
+}
+
+fn tags(draw: &mut Draw<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     for key in ["a", "b"] {
         if draw.flag() {
             tags.insert(key.to_string(), draw.pick(&["", "x", "y", "xyz"]).to_string());
         }
     }
+    tags
+}
+
+fn seen(draw: &mut Draw<'_>) -> Seen {
+    let tags = tags(draw);
     let key = Key {
         name: draw.pick(&["bytes", "query", "a.very.long.name", ""]).to_string(),
         kind: draw.pick(&[Kind::Count, Kind::Measure, Kind::Sample]),

@@ -224,11 +224,11 @@ impl<S: Sketch> Aggregator<S> {
         const CELLS: usize = 4;
         let Some(mut gone) = self.leaving.take() else { return 0 };
         for done in 0..most.saturating_mul(CELLS) {
-            let Some(stream) = gone.pop() else {
+            let Some((row, columns)) = gone.pop() else {
                 self.window_bytes = self.window_bytes.saturating_sub(gone.bytes());
                 return (done / CELLS).max(1);
             };
-            self.streams.release(stream);
+            self.streams.release(row, columns);
         }
         self.leaving = Some(gone);
         most

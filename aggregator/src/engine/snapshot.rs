@@ -276,7 +276,8 @@ impl<S: Persist> Aggregator<S> {
                 return None;
             }
             let serial = self.next_serial();
-            self.windows.insert(number, OpenWindow::decode(input, window, serial, &order, marks, &mut self.streams)?);
+            self.windows
+                .insert(number, OpenWindow::decode(input, (window, number), serial, &order, marks, &mut self.streams)?);
         }
         self.streams.sweep();
         self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();
@@ -408,11 +409,11 @@ impl<S: Sketch> Aggregator<S> {
         self.stop_writing();
         other.settle();
         other.stop_writing();
-        let ids = self.streams.merge(&other.streams, &self.config);
+        let ours_of = self.streams.merge(&other.streams, &self.config);
         for (number, theirs) in other.windows {
             let serial = self.next_serial();
             let ours = self.windows.entry(number).or_insert_with(|| OpenWindow::new(theirs.window(), serial));
-            ours.merge(theirs, after, &ids, &mut self.streams);
+            ours.merge(theirs, after, number, (&other.streams, &ours_of), &mut self.streams);
         }
         self.streams.sweep();
         self.window_bytes = self.windows.values().map(OpenWindow::bytes).sum();

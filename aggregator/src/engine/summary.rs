@@ -53,7 +53,7 @@ impl<S: Sketch> Aggregator<S> {
         let number = self.come_to(time)?;
         let (name, kind, unit, tags) = (summary.name(), summary.kind(), summary.unit(), summary.tags());
         let key = Key { name, kind, unit, tags };
-        let admitted = self.streams.resolve_key(&key, time, number, &self.config).map_err(Outcome::Refused)?;
+        let admitted = self.streams.resolve(&key, time, number, &self.config).map_err(Outcome::Refused)?;
         if Sum::is_clamped(summary.stats().sum()) {
             self.ledger.enter_clamped();
         }
@@ -61,13 +61,16 @@ impl<S: Sketch> Aggregator<S> {
             self.ledger.enter_revising();
         }
         self.open(number, time);
+        let stream = admitted.stream;
         if let Some(window) = self.windows.get_mut(&number)
-            && let Some((form, place)) = self.streams.enter(admitted.stream, 1, window.serial())
+            && let Some((forms, spot)) = self.streams.spot(stream.row, window.serial())
         {
+            self.streams.count(stream.row, stream.mask(), 1);
             let before = window.bytes();
-            if let Some(at) = window.add_summary(admitted.stream, form, place, &gauge) {
-                self.streams.see(admitted.stream, number);
-                self.streams.hold(admitted.stream, at, window.serial());
+            if let Some(arrival) = window.add_summary(stream, &forms, spot, &gauge)
+                && arrival.columns != 0
+            {
+                self.streams.hold(stream.row, arrival.columns, number, arrival.new_cell(window.serial()));
             }
             self.window_bytes = (self.window_bytes + window.bytes()).saturating_sub(before);
         }

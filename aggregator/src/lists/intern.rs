@@ -55,7 +55,7 @@ impl<T> Interned<T> {
         self.table.find(hash, |id| self.get(id).is_some_and(&mut is))
     }
 
-    /// As [`find`](Self::find), for who compares by more than the item.
+    /// Like `find`, for callers that compare by id.
     #[inline]
     pub(crate) fn find_id(&self, hash: u32, is: impl FnMut(u32) -> bool) -> Option<u32> {
         self.table.find(hash, is)
@@ -71,6 +71,13 @@ impl<T> Interned<T> {
     ///
     /// [`is_full`]: Self::is_full
     pub(crate) fn add(&mut self, hash: u32, value: T) -> u32 {
+        let id = self.add_apart(hash, value);
+        self.table.insert(hash, id);
+        id
+    }
+
+    /// As [`add`](Self::add) for an item that will not be looked for by its hash.
+    pub(crate) fn add_apart(&mut self, hash: u32, value: T) -> u32 {
         let item = Item { value: Some(value), hash, users: 0 };
         let free = self.free.pop();
         let id = free.unwrap_or(self.items.len() as u32);
@@ -78,7 +85,6 @@ impl<T> Interned<T> {
             Some(place) => *place = item,
             None => self.items.push(item),
         }
-        self.table.insert(hash, id);
         id
     }
 
@@ -104,10 +110,6 @@ impl<T> Interned<T> {
         })
     }
 
-    pub(crate) fn users(&self, id: u32) -> u32 {
-        self.items.get(id as usize).map_or(0, |item| item.users)
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(self.items.iter()).filter_map(|(id, item)| Some((id, item.value.as_ref()?)))
     }
@@ -131,12 +133,14 @@ mod tests {
         let ids: Vec<u32> = (0..10).map(|n| items.add(n % 3, n)).collect();
         assert_eq!(ids, (0..10).collect::<Vec<_>>());
         items.add_user(4);
-        assert_eq!((items.users(4), items.drop_user(4), items.drop_user(4)), (1, 0, 0));
+        items.add_user(4);
+        assert_eq!((items.drop_user(4), items.drop_user(4), items.drop_user(4)), (1, 0, 0));
         assert_eq!(items.remove(4), Some(4));
         assert_eq!((items.remove(4), items.get(4), items.find(1, |n| *n == 4)), (None, None, None));
         assert_eq!((items.find(1, |n| *n == 7), items.len()), (Some(7), 9));
         assert_eq!(items.add(5, 50), 4);
-        assert_eq!((items.find(5, |_| true), items.get(4), items.users(4)), (Some(4), Some(&50), 0));
+        assert_eq!((items.find(5, |_| true), items.get(4)), (Some(4), Some(&50)));
+        assert_eq!(items.drop_user(4), 0, "users are counted anew");
         assert_eq!(items.iter().count(), 10);
     }
 }

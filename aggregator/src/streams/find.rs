@@ -1,41 +1,30 @@
-//! From an observation to its stream: by a memo, by a guess, by its text.
+//! From what is observed to its row: by its text, with a guess before the second look-up.
 //!
-//! A line says several things about one tag set, and its streams got their ids one after the other when it was first
-//! met. So the set of the last observation is looked at first, and in it the stream behind the last one's; of another
-//! set, once found, the first stream. Guesses are verified as what a table finds is. When they are right, as they
-//! mostly are, three of four look-ups of a router line neither hash the tags nor wait for a slot of the table.
+//! The tag set of the last observation is looked at first, and in it the row behind the last one's; of another set, once
+//! found, the first row. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with
+//! the tags.
 
-use super::{Admitted, Role, StreamMemo, Streams};
+use super::row::{FamilyId, Seen};
+use super::{Admitted, Role, StreamId, Streams};
 use crate::config::AggregatorConfig;
 use crate::outcome::Refusal;
-use crate::stream_key::Key;
+use crate::stream_key::{Key, Mask, tag_bytes};
 use core::hash::{BuildHasher, Hasher};
-use metric_model::{Observation, TagSet, Timestamp};
+use metric_model::{Metric, TagSet, Timestamp};
 
-/// The tag set and the stream that were found last.
+/// The tag set and the row that were found last.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Recent {
     tags: u32,
-    stream: u32,
+    row: u32,
 }
 
 impl Streams {
     /// Where an observation in this window goes; a stream is opened when it is new and there is room.
     ///
-    /// What is answered is folded later by [`enter`](Self::enter), which counts it.
+    /// What is answered is folded later, and counted then.
     #[inline]
     pub(crate) fn resolve(
-        &mut self,
-        seen: &Observation<'_>,
-        window: i64,
-        config: &AggregatorConfig,
-    ) -> Result<Admitted, Refusal> {
-        self.resolve_key(&Key::of(seen), seen.time(), window, config)
-    }
-
-    /// The same, of a key at an instant.
-    #[inline]
-    pub(crate) fn resolve_key(
         &mut self,
         key: &Key<'_>,
         time: Timestamp,
@@ -43,80 +32,149 @@ impl Streams {
         config: &AggregatorConfig,
     ) -> Result<Admitted, Refusal> {
         match self.look_up(key) {
-            Some(stream) if self.has_place(stream) => Ok(Admitted { stream, folded: false }),
+            Some(stream) if self.is_active(stream) => Ok(Admitted { stream, folded: false }),
             known => self.admit(known, key, time, window, config),
         }
     }
 
-    /// The stream that a memo remembers, when it has been in its place ever since.
-    #[inline]
-    pub(crate) fn recall(&self, memo: &StreamMemo) -> Option<u32> {
-        (memo.stamp == self.stamp).then_some(memo.id)
-    }
-
-    /// As [`resolve`](Self::resolve), but looks into `memo` first, and keeps a stream that has its place there.
-    pub(crate) fn resolve_again(
+    /// The row of a family with these tags, in which these columns have their places from now on: as [`resolve`] would have
+    /// it for each of them, looked up once. `None`, and nothing is changed, where one of them might be folded or refused.
+    ///
+    /// [`resolve`]: Self::resolve
+    pub(crate) fn resolve_row(
         &mut self,
-        seen: &Observation<'_>,
-        memo: &mut StreamMemo,
-        window: i64,
+        family: usize,
+        tags: &TagSet,
+        mask: Mask,
+        (time, window): (Timestamp, i64),
         config: &AggregatorConfig,
-    ) -> Result<Admitted, Refusal> {
-        if memo.stamp == self.stamp {
-            return Ok(Admitted { stream: memo.id, folded: false });
+    ) -> Option<u32> {
+        let of_tags = self.hash_tags(tags);
+        let known = self.find_tags(of_tags, tags);
+        let row = known.and_then(|known| self.row_of(FamilyId::declared(family), known, of_tags));
+        let of_row = row.and_then(|row| self.rows.get(row));
+        let (open, active) = of_row.map_or((0, 0), |row| (row.open, row.active()));
+        let missing = mask & !active;
+        let metrics = self.families.get(family)?.metrics;
+        let keys = || {
+            let of_mask = (0..).zip(metrics).filter(|(column, _): &(u8, _)| missing & 1 << column != 0);
+            of_mask.map(|(column, metric)| {
+                (column, Key { name: metric.name(), kind: metric.kind(), unit: metric.unit(), tags })
+            })
+        };
+        // Each of them would be asked in its turn, when those before it have taken their part.
+        let (mut cost, mut bytes) = (0, self.text_bytes.saturating_add(tag_bytes(tags)));
+        for (column, key) in keys() {
+            if key.text_len() > config.max_key_len() as usize {
+                return None;
+            }
+            let metric = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
+            let metric = metric.and_then(|id| self.metrics.get(id));
+            cost += metric.map_or_else(|| config.cost_of(key.name, key.kind), |metric| metric.cost);
+            bytes = bytes.saturating_add(key.bytes());
         }
-        // Some stream lost its place since, mostly another one.
-        if memo.stamp >> 32 == self.stamp >> 32
-            && let Some(stream) = self.streams.get(memo.id)
-            && stream.serial == memo.serial
-            && stream.role != Role::Idle
+        let new = (missing & !open).count_ones() as usize;
+        let free = config.quota().map_or(u64::MAX, |quota| u64::from(quota.limit()).saturating_sub(self.places_used));
+        if u64::from(cost) > free
+            || self.len + new > config.max_streams() as usize
+            || bytes > config.max_key_bytes()
+            || self.rows.is_full()
         {
-            memo.stamp = self.stamp;
-            return Ok(Admitted { stream: memo.id, folded: false });
+            return None;
         }
-        let admitted = self.resolve(seen, window, config)?;
-        if !admitted.folded
-            && let Some(stream) = self.streams.get(admitted.stream)
-        {
-            *memo = StreamMemo { stamp: self.stamp, id: admitted.stream, serial: stream.serial };
+        let row = row.unwrap_or_else(|| {
+            let tags = known.unwrap_or_else(|| self.add_tags(tags, of_tags));
+            self.add_row(FamilyId::declared(family), tags, of_tags)
+        });
+        for (column, key) in keys() {
+            let stream = StreamId { row, column };
+            if open & stream.mask() == 0 {
+                let known = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
+                let metric = known.unwrap_or_else(|| self.metric_for(&key, config.form_of(key.name, key.kind), config));
+                self.add_to_row(stream, metric, Seen { last: window, ..Seen::new(time) });
+            }
+            self.give_place(stream, Role::Placed, window);
         }
-        Ok(admitted)
+        Some(row)
     }
 
-    /// The id of a stream, if it is known; it may be idle.
+    /// The stream of a key, if it is known and not idle.
     #[inline]
-    pub(super) fn look_up(&mut self, key: &Key<'_>) -> Option<u32> {
-        let Recent { tags, stream } = self.recent;
+    pub(crate) fn find_active(&mut self, key: &Key<'_>) -> Option<StreamId> {
+        self.look_up(key).filter(|stream| self.is_active(*stream))
+    }
+
+    /// The index of the family with this very list of metrics.
+    #[inline]
+    pub(crate) fn family(&self, metrics: &[Metric<'_>]) -> Option<usize> {
+        // What lives as long as the program and lies at one place is one thing, so that nothing else need be compared.
+        self.families.iter().position(|family| core::ptr::eq(family.metrics, metrics))
+    }
+
+    /// The columns of a family that are counts.
+    #[inline]
+    pub(crate) fn counts(&self, family: usize) -> Mask {
+        self.families.get(family).map_or(0, |family| family.counts)
+    }
+
+    /// The row of a family with these tags, and which of its streams have their places.
+    #[inline]
+    pub(crate) fn row(&self, family: usize, tags: &TagSet) -> Option<(u32, Mask)> {
+        let of_tags = self.hash_tags(tags);
+        let row = self.row_of(FamilyId::declared(family), self.find_tags(of_tags, tags)?, of_tags)?;
+        Some((row, self.rows.get(row)?.active()))
+    }
+
+    /// The row of a family with the tags of this id and hash.
+    #[inline]
+    pub(super) fn row_of(&self, family: FamilyId, tags: u32, of_tags: u32) -> Option<u32> {
+        let is_it = |id: u32| self.rows.get(id).is_some_and(|row| row.family == family && row.tags == tags);
+        let first = self.tags.get(tags)?.first;
+        if is_it(first) { Some(first) } else { self.rows.find_id(hash_row(family, of_tags), is_it) }
+    }
+
+    /// The stream of a key, if it is known; it may be idle.
+    #[inline]
+    pub(super) fn look_up(&mut self, key: &Key<'_>) -> Option<StreamId> {
+        let Recent { tags, row } = self.recent;
         let (of_tags, tags, guess) = match self.tags.get(tags).filter(|known| known.set == *key.tags) {
-            Some(_) => (self.tags.hash(tags), tags, stream.wrapping_add(1)),
+            Some(_) => (self.tags.hash(tags), tags, row.wrapping_add(1)),
             None => {
                 let of_tags = self.hash_tags(key.tags);
                 let tags = self.find_tags(of_tags, key.tags)?;
                 (of_tags, tags, self.tags.get(tags)?.first)
             }
         };
-        let stream = if self.is(guess, key, tags) {
-            guess
+        let stream = if self.is_alone(guess, key, tags) {
+            StreamId { row: guess, column: 0 }
         } else {
-            self.streams.find_id(together(self.hash_metric(key), of_tags), |id| self.is(id, key, tags))?
+            self.stream_of(key, tags, of_tags)?
         };
-        self.recent = Recent { tags, stream };
+        self.recent = Recent { tags, row: stream.row };
         Some(stream)
     }
 
     /// As [`look_up`](Self::look_up), without a guess.
-    pub(super) fn find(&self, key: &Key<'_>) -> Option<u32> {
+    pub(super) fn find(&self, key: &Key<'_>) -> Option<StreamId> {
         let of_tags = self.hash_tags(key.tags);
-        let tags = self.find_tags(of_tags, key.tags)?;
-        self.streams.find_id(together(self.hash_metric(key), of_tags), |id| self.is(id, key, tags))
+        self.stream_of(key, self.find_tags(of_tags, key.tags)?, of_tags)
     }
 
-    /// Whether this is the id of the stream with this name, kind and unit, and the tag set of this id.
+    /// The stream of a key whose tags are known.
+    fn stream_of(&self, key: &Key<'_>, tags: u32, of_tags: u32) -> Option<StreamId> {
+        let metric = self.metrics.get(self.find_metric(self.hash_metric(key), key)?)?;
+        let stream = StreamId { row: self.row_of(metric.family, tags, of_tags)?, column: metric.column };
+        (self.rows.get(stream.row)?.open & stream.mask() != 0).then_some(stream)
+    }
+
+    /// Whether this is the row of the tags of this id and of the metric of the key, which is in no family.
     #[inline]
-    fn is(&self, id: u32, key: &Key<'_>, tags: u32) -> bool {
-        self.streams.get(id).is_some_and(|stream| {
-            stream.tags == tags
-                && self.metrics.get(stream.metric).is_some_and(|metric| metric.is(key.name, key.kind, key.unit))
+    fn is_alone(&self, id: u32, key: &Key<'_>, tags: u32) -> bool {
+        self.rows.get(id).is_some_and(|row| {
+            row.tags == tags
+                && row.family.which().is_err_and(|metric| {
+                    self.metrics.get(metric).is_some_and(|metric| metric.is(key.name, key.kind, key.unit))
+                })
         })
     }
 
@@ -130,8 +188,8 @@ impl Streams {
     }
 
     #[inline]
-    pub(super) fn has_place(&self, stream: u32) -> bool {
-        self.streams.get(stream).is_some_and(|stream| stream.role != Role::Idle)
+    pub(super) fn is_active(&self, stream: StreamId) -> bool {
+        self.rows.get(stream.row).is_some_and(|row| row.active() & stream.mask() != 0)
     }
 
     /// The hash of a whole key: of name, kind and unit, and of the tags.
@@ -154,15 +212,20 @@ impl Streams {
     }
 }
 
+/// The hash of a row. No one outside chooses the number of a family; the hash of the tags is keyed.
+#[inline]
+pub(super) fn hash_row(family: FamilyId, of_tags: u32) -> u32 {
+    together(family.number(), of_tags)
+}
+
 #[inline]
 fn folded(hash: u64) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
 
-/// The hash of a stream from those of its parts. The product with an odd number keeps them from being exchanged, or from cancelling
+/// A hash from those of two parts. The product with an odd number keeps them from being exchanged, or from cancelling
 /// each other out.
 #[inline]
-pub(super) fn together(of_metric: u32, of_tags: u32) -> u32 {
-    let mixed = (u64::from(of_metric) << 32 | u64::from(of_tags)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    folded(mixed)
+fn together(a: u32, b: u32) -> u32 {
+    folded((u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }

@@ -1,7 +1,8 @@
 //! The order of output: by name, kind and unit, then by tags. Kept from one window to the next, since streams mostly stay.
 
-use super::{Metric, Streams, Tags};
+use super::{Metric, StreamId, Streams, Tags};
 use crate::lists::intern::Interned;
+use crate::stream_key::{Mask, before};
 use core::cmp::Ordering;
 use metric_model::TagSet;
 
@@ -27,45 +28,79 @@ impl Streams {
 
     /// Sorts as the output: by name, kind and unit, then by tags; as of the last [`sort`](Self::sort).
     #[inline]
-    pub(crate) fn rank(&self, id: u32) -> u64 {
-        self.streams.get(id).map_or(u64::MAX, |stream| {
-            u64::from(self.metric_order.rank(stream.metric)) << 32 | u64::from(self.tag_order.rank(stream.tags))
-        })
+    pub(crate) fn rank(&self, stream: StreamId) -> u64 {
+        let (Some(metric), Some(row)) = (self.metric_id(stream), self.rows.get(stream.row)) else { return u64::MAX };
+        u64::from(self.metric_order.rank(metric)) << 32 | u64::from(self.tag_order.rank(row.tags))
     }
 
     /// All streams in the order of output.
     pub(crate) fn in_order(&mut self) -> InOrder {
         self.sort();
-        let mut ids: Vec<u32> = self.streams.iter().map(|(id, _)| id).collect();
-        ids.sort_unstable_by_key(|id| self.rank(*id));
-        let mut places = vec![u32::MAX; self.streams.id_bound()];
-        for (place, id) in (0..).zip(&ids) {
-            if let Some(of_id) = places.get_mut(*id as usize) {
-                *of_id = place;
-            }
+        let mut streams: Vec<StreamId> = self.iter().collect();
+        streams.sort_unstable_by_key(|stream| self.rank(*stream));
+        let mut places = self.places(u32::MAX);
+        for (rank, stream) in (0..).zip(&streams) {
+            places.set(*stream, rank);
         }
-        InOrder { ids, places }
+        InOrder { streams, places }
+    }
+
+    /// A list of something of each stream, all alike at first.
+    pub(super) fn places<T: Copy>(&self, item: T) -> Places<T> {
+        let mut starts = vec![(0, 0); self.rows.id_bound()];
+        let mut start = 0;
+        for (id, row) in self.rows.iter() {
+            if let Some(place) = starts.get_mut(id as usize) {
+                *place = (start, row.open);
+            }
+            start += row.open.count_ones();
+        }
+        Places { starts, items: vec![item; start as usize] }
+    }
+}
+
+/// Something of each stream, at one moment.
+pub(crate) struct Places<T> {
+    /// Where the streams of a row begin in the list, and which there are.
+    starts: Vec<(u32, Mask)>,
+    items: Vec<T>,
+}
+
+impl<T: Copy> Places<T> {
+    fn index(&self, stream: StreamId) -> Option<usize> {
+        let (start, open) = *self.starts.get(stream.row as usize)?;
+        (open & stream.mask() != 0).then(|| start as usize + before(open, stream.column))
+    }
+
+    pub(super) fn set(&mut self, stream: StreamId, item: T) {
+        if let Some(place) = self.index(stream).and_then(|index| self.items.get_mut(index)) {
+            *place = item;
+        }
+    }
+
+    pub(crate) fn get(&self, stream: StreamId) -> Option<T> {
+        self.items.get(self.index(stream)?).copied()
     }
 }
 
 /// The streams in the order of output, at one moment.
 pub(crate) struct InOrder {
-    ids: Vec<u32>,
-    /// The place of each stream in `ids`.
-    places: Vec<u32>,
+    streams: Vec<StreamId>,
+    /// The rank of each in it.
+    places: Places<u32>,
 }
 
 impl InOrder {
-    pub(crate) fn id_at(&self, place: u32) -> Option<u32> {
-        self.ids.get(place as usize).copied()
+    pub(crate) fn at(&self, rank: u32) -> Option<StreamId> {
+        self.streams.get(rank as usize).copied()
     }
 
-    pub(crate) fn place(&self, id: u32) -> u32 {
-        self.places.get(id as usize).copied().unwrap_or(u32::MAX)
+    pub(crate) fn rank(&self, stream: StreamId) -> u32 {
+        self.places.get(stream).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn ids(&self) -> &[u32] {
-        &self.ids
+    pub(crate) fn streams(&self) -> &[StreamId] {
+        &self.streams
     }
 }
 
@@ -80,13 +115,13 @@ pub(super) fn by_tags(tags: &Interned<Tags>) -> impl Fn(u32, u32) -> Ordering {
     }
 }
 
-/// The order of tag sets, tag by tag, found from the first octet at which their texts differ.
+/// The order of tag sets, tag by tag, found from the first byte at which their texts differ.
 ///
 /// All that stands before it is the same in both. So the first key or value that ends there in one of them and goes on
-/// in the other decides, the one that ends being less; if there is none, the octets do.
+/// in the other decides, the one that ends being less; if there is none, the bytes do.
 fn compare(a: &TagSet, b: &TagSet) -> Ordering {
     let (x, y) = (a.text().as_bytes(), b.text().as_bytes());
-    let same = same_octets(x, y);
+    let same = same_bytes(x, y);
     let (mut ends, mut others) = (a.ends(), b.ends());
     loop {
         let ((key, value), (other_key, other_value)) = match (ends.next(), others.next()) {
@@ -104,8 +139,8 @@ fn compare(a: &TagSet, b: &TagSet) -> Ordering {
     }
 }
 
-/// How many octets they have in common at the start.
-fn same_octets(a: &[u8], b: &[u8]) -> usize {
+/// How many bytes they have in common at the start.
+fn same_bytes(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = size_of::<u64>();
     let (words, others) = (a.as_chunks::<WORD>().0, b.as_chunks::<WORD>().0);
     let mut same = 0;

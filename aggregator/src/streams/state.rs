@@ -1,10 +1,11 @@
 //! The known streams in a snapshot, and the union of two aggregators' streams.
 
+use super::row::Seen;
 use super::unplaced::TurnedAway;
-use super::{InOrder, Role, Stream, Streams};
+use super::{InOrder, Places, Role, StreamId, Streams};
 use crate::codec::{Reader, Writer};
 use crate::config::AggregatorConfig;
-use crate::stream_key::{Form, Key, kind_byte, kind_of};
+use crate::stream_key::{Form, Key, columns, kind_byte, kind_of};
 use metric_model::{TagSet, Unit};
 use std::collections::BTreeMap;
 
@@ -18,31 +19,31 @@ impl Streams {
         out.count(tag_sets.len());
         tag_sets.iter().for_each(|(tags, _)| out.tags(tags));
 
-        let streams = order.ids().iter().filter_map(|id| self.streams.get(*id));
-        let streams: Vec<&Stream> = streams.collect();
-        let of_metric = || streams.chunk_by(|a, b| a.metric == b.metric);
+        let of_metric = || order.streams().chunk_by(|a, b| self.metric_id(*a) == self.metric_id(*b));
         out.count(of_metric().count());
         for group in of_metric() {
-            let Some(metric) = group.first().and_then(|stream| self.metrics.get(stream.metric)) else { continue };
+            let Some(metric) = group.first().and_then(|stream| self.metric_of(*stream)) else { continue };
             out.text(&metric.name);
             out.byte(kind_byte(metric.kind));
             out.text(&metric.unit);
             out.byte(metric.form.to_byte());
             out.count(group.len());
             for stream in group {
-                out.count(places.get(&stream.tags).copied().unwrap_or_default());
-                out.byte(stream.role.to_byte());
-                out.signed(stream.last);
-                out.time(stream.first_seen);
-                out.number(stream.observations);
+                let row = self.rows.get(stream.row);
+                let Some((row, seen)) = row.and_then(|row| Some((row, row.seen(stream.column)?))) else { continue };
+                out.count(places.get(&row.tags).copied().unwrap_or_default());
+                out.byte(self.role(*stream).to_byte());
+                out.signed(seen.last);
+                out.time(seen.first);
+                out.number(seen.observations);
             }
         }
         self.turned_away.encode(out);
     }
 
-    /// Reads them; their ids are their places in the order they were written.
+    /// Reads them.
     pub(crate) fn decode(input: &mut Reader<'_>, config: &AggregatorConfig) -> Option<Self> {
-        let mut streams = Self { frontier: input.optional()?, ..Self::default() };
+        let mut streams = Self { frontier: input.optional()?, ..Self::new(config) };
         let tag_sets: Vec<TagSet> = (0..input.count()?).map(|_| input.tags()).collect::<Option<_>>()?;
         for _ in 0..input.count()? {
             let name = input.text()?;
@@ -57,13 +58,12 @@ impl Streams {
                 let tags = tag_sets.get(usize::try_from(input.number()?).ok()?)?;
                 let key = Key { name, kind, unit, tags };
                 let role = Role::from_byte(input.byte()?)?;
-                let (last, first_seen, observations) = (input.signed()?, input.time()?, input.number()?);
-                if streams.find(&key).is_some() || streams.streams.is_full() {
+                let (last, first, observations) = (input.signed()?, input.time()?, input.number()?);
+                if streams.find(&key).is_some() || streams.rows.is_full() {
                     return None;
                 }
-                let id = streams.add(&key, first_seen, form, config);
-                let stream = streams.streams.get_mut(id)?;
-                (stream.role, stream.last, stream.observations) = (role, last, observations);
+                let stream = streams.add(&key, Seen { last, first, observations, windows: 0 }, form, config);
+                streams.set_role(stream, role);
             }
         }
         streams.turned_away = TurnedAway::decode(input, |key| streams.hash_of(key))?;
@@ -83,34 +83,46 @@ impl Streams {
         })
     }
 
-    /// Takes the streams of another aggregator in; answers our id for each of theirs.
+    /// Takes the streams of another aggregator in; answers which stream of ours each of theirs is.
     ///
     /// Who has a place in one of them has it in both, even beyond the limit.
-    pub(crate) fn merge(&mut self, other: &Self, config: &AggregatorConfig) -> Vec<Option<u32>> {
-        let mut ids = vec![None; other.streams.id_bound()];
-        for (id, theirs) in other.streams.iter() {
-            let Some((key, form)) = other.key_of(theirs).zip(other.form(id)) else { continue };
+    pub(crate) fn merge(&mut self, other: &Self, config: &AggregatorConfig) -> Places<Option<StreamId>> {
+        let mut ours_of = other.places(None);
+        for theirs in other.iter() {
+            let Some((key, form)) = other.key_and_form(theirs) else { continue };
+            let Some(seen) = other.rows.get(theirs.row).and_then(|row| row.seen(theirs.column)) else { continue };
+            // Windows are counted as they come.
             let ours = match self.look_up(&key) {
-                Some(ours) => ours,
-                None if self.streams.is_full() => continue,
-                None => self.add(&key, theirs.first_seen, form, config),
+                Some(ours) => {
+                    if let Some(row) = self.rows.get_mut(ours.row) {
+                        row.change(ours.mask(), |known| {
+                            known.last = known.last.max(seen.last);
+                            known.first = known.first.min(seen.first);
+                            known.observations = known.observations.saturating_add(seen.observations);
+                        });
+                    }
+                    ours
+                }
+                None if self.rows.is_full() => continue,
+                None => self.add(&key, Seen { windows: 0, ..seen }, form, config),
             };
-            if let Some(stream) = self.streams.get_mut(ours) {
-                stream.role = stream.role.max(theirs.role);
-                stream.last = stream.last.max(theirs.last);
-                stream.first_seen = stream.first_seen.min(theirs.first_seen);
-                stream.observations = stream.observations.saturating_add(theirs.observations);
-            }
-            if let Some(place) = ids.get_mut(id as usize) {
-                *place = Some(ours);
-            }
+            self.set_role(ours, self.role(ours).max(other.role(theirs)));
+            ours_of.set(theirs, Some(ours));
         }
         self.frontier = self.frontier.max(other.frontier);
         let mut turned_away = std::mem::take(&mut self.turned_away);
         turned_away.merge(&other.turned_away, |key| self.hash_of(key));
         self.turned_away = turned_away;
         self.settle(config);
-        ids
+        ours_of
+    }
+
+    fn set_role(&mut self, stream: StreamId, role: Role) {
+        if let Some(row) = self.rows.get_mut(stream.row) {
+            let bit = |is_it| if is_it { stream.mask() } else { 0 };
+            row.placed = row.placed & !stream.mask() | bit(role == Role::Placed);
+            row.overflow = row.overflow & !stream.mask() | bit(role == Role::Overflow);
+        }
     }
 
     /// Computes everything that follows from the roles of the streams.
@@ -118,12 +130,11 @@ impl Streams {
         self.count_places(config);
         self.overflow_used = 0;
         self.idle_queue.clear();
-        for (id, stream) in self.streams.iter() {
-            if stream.role == Role::Overflow {
-                self.overflow_used += 1;
-            }
-            if stream.role != Role::Idle {
-                self.idle_queue.entry(stream.last).or_default().push(id);
+        for (id, row) in self.rows.iter() {
+            self.overflow_used += row.overflow.count_ones();
+            let last = columns(row.active()).filter_map(|column| row.seen(column)).map(|seen| seen.last).min();
+            if let Some(last) = last {
+                self.idle_queue.entry(last).or_default().push(id);
             }
         }
     }

@@ -1,21 +1,22 @@
-//! What a window keeps of one stream.
+//! What a window keeps of one row.
 //!
-//! Most streams have but a few values in a minute, and there are many of them: what they cost is fetching their memory.
+//! Most rows have but a few values in a minute, and there are many of them: what they cost is fetching their memory.
 //! So a cell is one cache line of 64 bytes, and holds the values themselves while they are few; sums and percentiles are
 //! worked out when it is written. A measure goes on with a list, as long as its sketch would do nothing but keep the values.
-//! Only what has many values has a gauge and a sketch, apart from the cell.
+//! Only what has many values has a gauge and a sketch, apart from the cell. A row of several columns begins with its
+//! records as they came, and goes on with a cell for each column; [`records`](super::records) has that part.
 
 use crate::gauge::{Gauge, Term, Total};
 use crate::row::State;
 use crate::sketch::Sketch;
-use crate::stream_key::Form;
+use crate::stream_key::{Form, Mask};
 
 /// A cell, whose it is, and what was written of it.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Cell<S> {
     pub(super) owner: Owner,
-    body: Body<S>,
+    pub(super) body: Body<S>,
 }
 
 /// What the layout above is for.
@@ -23,13 +24,15 @@ const _: () = assert!(size_of::<Cell<crate::sketch::minute::MinuteSketch>>() == 
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {
-    pub(super) stream: u32,
-    /// Twice the number of times that it was written, and one more when it changed since.
+    /// The row; of one cell of several columns, the column.
+    pub(super) row: u32,
+    /// Twice the number of times that it was written, and one more when it changed since. Of a cell that holds records: the
+    /// columns that were written.
     pub(super) written: u32,
 }
 
 #[derive(Clone, Debug)]
-enum Body<S> {
+pub(super) enum Body<S> {
     Total(Total),
     Few {
         form: Form,
@@ -51,18 +54,46 @@ enum Body<S> {
     Distribution(Box<Distribution<S>>),
     /// Of a measure of which some values came as a sum of others: no sketch can tell its percentiles.
     Summed(Box<Gauge>),
+    /// Of several columns: the values of a few records that have the same columns, record by record.
+    Records {
+        shape: Shape,
+        count: u8,
+        latest: u8,
+        last: Last,
+        values: [f64; FEW],
+    },
+    /// The same, of more records.
+    RecordList {
+        shape: Shape,
+        latest: u8,
+        last: Last,
+        values: Vec<f64>,
+    },
+    /// Of several columns, each of which goes its own way: their cells, in the order of the columns.
+    Columns {
+        mask: Mask,
+        cells: Vec<Cell<S>>,
+    },
+}
+
+/// The columns of records, and how many of them keep what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) mask: Mask,
+    pub(super) gauges: u8,
+    pub(super) distributions: u8,
 }
 
 /// So many values stand in the cell.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 /// The length of a list when it begins; it doubles, and ends at what the sketch keeps.
-const LIST: usize = 12;
+pub(super) const LIST: usize = 12;
 
-/// When and where in the input the last of the values was.
+/// When and where in the input the last of the values was; of records, where the first value of the last one was.
 #[derive(Clone, Copy, Default, Debug)]
-struct Last {
-    time: i64,
-    position: u64,
+pub(super) struct Last {
+    pub(super) time: i64,
+    pub(super) position: u64,
 }
 
 /// The values of a cell that keeps them.
@@ -82,8 +113,8 @@ pub(super) struct Distribution<S> {
 }
 
 impl Owner {
-    pub(super) const fn new(stream: u32, written: u32, changed: bool) -> Self {
-        Self { stream, written: written << 1 | changed as u32 }
+    pub(super) const fn new(row: u32, written: u32, changed: bool) -> Self {
+        Self { row, written: written << 1 | changed as u32 }
     }
 
     pub(super) const fn is_changed(self) -> bool {
@@ -122,7 +153,7 @@ impl Last {
         }
     }
 
-    const fn term(self, value: f64) -> Term {
+    pub(super) const fn term(self, value: f64) -> Term {
         Term { value, time: self.time, position: self.position }
     }
 }
@@ -166,7 +197,7 @@ fn sketch<S: Sketch>(form: Form, values: &[f64]) -> S {
 
 impl<S: Sketch> Cell<S> {
     /// An empty cell; it holds something as soon as it is seen.
-    pub(super) fn new(stream: u32, form: Form) -> Self {
+    pub(super) fn new(row: u32, form: Form) -> Self {
         let body = match form {
             Form::Total => Body::Total(Total::default()),
             Form::Distribution(_) if S::most_kept() < FEW => Body::Distribution(Box::new(Distribution::new(form))),
@@ -174,7 +205,7 @@ impl<S: Sketch> Cell<S> {
                 Body::Few { form, count: 0, latest: 0, last: Last::default(), values: [0.0; FEW] }
             }
         };
-        Self { owner: Owner::new(stream, 0, true), body }
+        Self { owner: Owner::new(row, 0, true), body }
     }
 
     pub(super) fn of_total(owner: Owner, total: Total) -> Self {
@@ -195,7 +226,7 @@ impl<S: Sketch> Cell<S> {
         let Some(kept) = kept.filter(|kept| kept.len() <= S::most_kept()) else {
             return Some(Self { owner, body: Body::Distribution(Box::new(Distribution { gauge, sketch })) });
         };
-        let mut cell = Self::new(owner.stream, form);
+        let mut cell = Self::new(owner.row, form);
         kept.iter().for_each(|value| cell.push(*value));
         let at = kept.iter().position(|value| *value == gauge.last.value)?;
         if let Some((latest, last)) = cell.last_mut() {
@@ -206,7 +237,29 @@ impl<S: Sketch> Cell<S> {
         Some(cell)
     }
 
-    /// Octets besides the cell itself, by what it holds. A gauge always counts as if it stood apart: whether it once did
+    /// Of values that are kept, of which the one at `latest` came last. They are not more than a sketch keeps.
+    pub(super) fn of_values(owner: Owner, form: Form, values: &[f64], latest: u8, last: Last) -> Self {
+        let mut cell = Self::new(owner.row, form);
+        cell.owner = owner;
+        match form {
+            Form::Total => cell.add(values.iter().map(|value| last.term(*value))),
+            Form::Gauge if values.len() > FEW => {
+                let last = values.get(usize::from(latest)).map(|value| last.term(*value));
+                cell.body = Body::Gauge(Box::new(Gauge::of(values, last)));
+            }
+            Form::Gauge | Form::Distribution(_) => {
+                values.iter().for_each(|value| cell.push(*value));
+                if let Some(place) = cell.last_mut() {
+                    *place.0 = latest;
+                    *place.1 = last;
+                }
+            }
+        }
+        cell.owner = owner;
+        cell
+    }
+
+    /// Bytes besides the cell itself, by what it holds. A gauge always counts as if it stood apart: whether it once did
     /// is not seen from a snapshot.
     pub(super) fn bytes(&self) -> usize {
         match &self.body {
@@ -215,6 +268,9 @@ impl<S: Sketch> Cell<S> {
             Body::Few { .. } => 0,
             Body::List { values, .. } => values.capacity() * size_of::<f64>(),
             Body::Distribution(distribution) => distribution.bytes(),
+            Body::Records { shape, count, .. } => shape.bytes::<S>(usize::from(*count)),
+            Body::RecordList { shape, values, .. } => shape.bytes::<S>(values.len() / shape.columns()),
+            Body::Columns { cells, .. } => cells.iter().map(Self::bytes).sum(),
         }
     }
 
@@ -232,6 +288,8 @@ impl<S: Sketch> Cell<S> {
             Body::Gauge(gauge) | Body::Summed(gauge) => terms.for_each(|term| gauge.add(&term)),
             Body::Distribution(distribution) => terms.for_each(|term| distribution.add(&term)),
             Body::Few { .. } | Body::List { .. } => terms.for_each(|term| self.add_kept(&term)),
+            // They take records, and the cells of their columns take terms.
+            Body::Records { .. } | Body::RecordList { .. } | Body::Columns { .. } => {}
         }
     }
 
@@ -257,6 +315,7 @@ impl<S: Sketch> Cell<S> {
                 self.grow();
                 self.add_kept(term);
             }
+            Body::Records { .. } | Body::RecordList { .. } | Body::Columns { .. } => {}
         }
     }
 
@@ -308,14 +367,14 @@ impl<S: Sketch> Cell<S> {
             Body::List { form, latest, last, values } => {
                 Some(Kept { form: *form, values, latest: *latest, last: *last })
             }
-            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) | Body::Distribution(_) => None,
+            _ => None,
         }
     }
 
     fn last_mut(&mut self) -> Option<(&mut u8, &mut Last)> {
         match &mut self.body {
             Body::Few { latest, last, .. } | Body::List { latest, last, .. } => Some((latest, last)),
-            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) | Body::Distribution(_) => None,
+            _ => None,
         }
     }
 
@@ -339,11 +398,11 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn with_distribution<T>(&self, look: impl FnOnce(&Gauge, &S) -> T) -> Option<T> {
         match &self.body {
             Body::Distribution(found) => Some(look(&found.gauge, &found.sketch)),
-            Body::Total(_) | Body::Gauge(_) | Body::Summed(_) => None,
             Body::Few { .. } | Body::List { .. } => {
                 let kept = self.kept().filter(|kept| matches!(kept.form, Form::Distribution(_)))?;
                 Some(look(&kept.gauge(), &sketch(kept.form, kept.values)))
             }
+            _ => None,
         }
     }
 
@@ -351,7 +410,11 @@ impl<S: Sketch> Cell<S> {
     pub(super) fn move_on(&mut self, after: u64) {
         let position = match &mut self.body {
             Body::Total(_) => return,
-            Body::Few { last, .. } | Body::List { last, .. } => &mut last.position,
+            Body::Columns { cells, .. } => return cells.iter_mut().for_each(|cell| cell.move_on(after)),
+            Body::Few { last, .. }
+            | Body::List { last, .. }
+            | Body::Records { last, .. }
+            | Body::RecordList { last, .. } => &mut last.position,
             Body::Gauge(gauge) | Body::Summed(gauge) => &mut gauge.last.position,
             Body::Distribution(distribution) => &mut distribution.gauge.last.position,
         };
@@ -399,7 +462,7 @@ impl<S: Sketch> Cell<S> {
                     ours.sketch.merge(sketch);
                 });
             }
-            Body::Few { .. } | Body::List { .. } => {}
+            _ => {}
         }
     }
 
@@ -411,7 +474,7 @@ impl<S: Sketch> Cell<S> {
         match &mut self.body {
             Body::Total(total) => total.merge(&summary.total),
             Body::Gauge(gauge) | Body::Summed(gauge) => gauge.merge(summary),
-            Body::Few { .. } | Body::List { .. } | Body::Distribution(_) => {}
+            _ => {}
         }
     }
 
@@ -435,7 +498,7 @@ impl<S: Sketch> Cell<S> {
             Body::Gauge(gauge) | Body::Summed(gauge) => Some(**gauge),
             Body::Distribution(found) => Some(found.gauge),
             Body::Few { .. } | Body::List { .. } => self.kept().map(|kept| kept.gauge()),
-            Body::Total(_) => None,
+            _ => None,
         }
     }
 
@@ -450,7 +513,7 @@ impl<S: Sketch> Cell<S> {
             Body::Gauge(gauge) => State::Gauge(gauge),
             Body::Summed(gauge) => State::Summed(gauge),
             Body::Distribution(found) => State::Distribution(&found.gauge, &found.sketch),
-            Body::Few { .. } | Body::List { .. } => State::Values(&[], None),
+            _ => State::Values(&[], None),
         }
     }
 
@@ -458,8 +521,11 @@ impl<S: Sketch> Cell<S> {
     #[inline]
     pub(super) fn touch(&self) -> u64 {
         match &self.body {
-            Body::Total(_) | Body::Few { .. } => 0,
-            Body::List { values, .. } => values.last().map_or(0, |value| value.to_bits()),
+            Body::Total(_) | Body::Few { .. } | Body::Records { .. } => 0,
+            Body::Columns { cells, .. } => cells.first().map_or(0, |cell| u64::from(cell.owner.written)),
+            Body::List { values, .. } | Body::RecordList { values, .. } => {
+                values.last().map_or(0, |value| value.to_bits())
+            }
             Body::Gauge(gauge) | Body::Summed(gauge) => gauge.total.count,
             Body::Distribution(found) => found.gauge.total.count ^ found.sketch.heap_bytes() as u64,
         }

@@ -1,14 +1,14 @@
 //! What was observed and is in no cell yet.
 //!
-//! Looking a stream up and working on its cell are apart, so that one does not push the other's memory out of the
-//! cache: observations are appended to a list, and when that is full they are folded stream by stream, so that each
-//! cell is fetched once for all of them, and the next ones are on their way meanwhile.
+//! Looking a row up and working on its cell are apart, so that one does not push the other's memory out of the
+//! cache: records are appended to a list, and when that is full they are folded row by row, so that each cell is fetched
+//! once for all of them, and the next ones are on their way meanwhile.
 
-use crate::gauge::Term;
+use super::{Entry, OpenWindow};
+use crate::config::MAX_COLUMNS;
 use crate::sketch::Sketch;
-use crate::stream_key::Form;
-use crate::streams::{Place, Streams};
-use crate::window::OpenWindow;
+use crate::stream_key::{Forms, Mask};
+use crate::streams::{Spot, StreamId, Streams};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -16,12 +16,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Staging {
     staged: Vec<Staged>,
+    /// The values of what is staged.
+    values: Vec<f64>,
     /// The position in the input from which those of the staged are counted.
     base: u64,
     /// The least and the greatest number of their windows.
     first: i64,
     last: i64,
-    /// Window, stream and place of each, in one word, while they are grouped.
+    /// Window, row and index of each, in one word, while they are grouped.
     order: Vec<u64>,
     /// The same, while they are sorted.
     other: Vec<u64>,
@@ -29,46 +31,55 @@ pub(crate) struct Staging {
     starts: Vec<u32>,
 }
 
+/// Values of one row and one instant, one behind the other in the list of values.
 #[derive(Clone, Copy, Debug)]
 struct Staged {
-    value: f64,
     time: i64,
-    stream: u32,
+    row: u32,
+    /// Where in the input the first of them is.
     position: u32,
+    /// Where in the list.
+    value: u32,
+    mask: Mask,
+    /// How many values there are.
+    len: u16,
 }
 
-/// The more streams, the more must be gathered to have several of one stream; few streams need but a small list, which
+/// The more rows, the more must be gathered to have several records of one; few rows need but a small list, which
 /// then stays in the first-level cache.
-const FEWEST: usize = 1 << 10;
-const MOST: usize = 1 << PLACE_BITS;
-const A_STREAM: usize = 4;
+const FEWEST: usize = 1 << 9;
+const MOST: usize = 1 << INDEX_BITS;
+const A_ROW: usize = 4;
+/// Values for each record, at most and on average: the list of values is full then.
+const VALUES: usize = 4;
 
-/// A word has room for the place of what is staged, its stream, and the window's number from the first.
-const PLACE_BITS: u32 = 15;
-const PLACE: u64 = (1 << PLACE_BITS) - 1;
-const STREAM_BITS: u32 = 32;
-const WINDOW_SHIFT: u32 = PLACE_BITS + STREAM_BITS;
+/// A word has room for the index of what is staged, its row, and the window's number from the first.
+const INDEX_BITS: u32 = 14;
+const INDEX: u64 = (1 << INDEX_BITS) - 1;
+const ROW_BITS: u32 = 32;
+const WINDOW_SHIFT: u32 = INDEX_BITS + ROW_BITS;
 const WINDOW_BITS: u32 = 64 - WINDOW_SHIFT;
 
 /// Bits of a digit, at most: the starts of all digits fit into the first-level cache.
 const DIGIT: u32 = 12;
 
-/// So many cells are asked for before the first of them is worked on.
+/// How many cells are asked for before the first of them is worked on.
 const AHEAD: usize = 16;
 
-/// The observations of one stream in one window, and where they go.
+/// The records of one row in one window, and where they go.
 #[derive(Clone, Copy)]
 struct Group<'a> {
     keys: &'a [u64],
-    stream: u32,
-    form: Form,
-    place: Place,
+    row: u32,
+    forms: Forms,
+    spot: Spot,
 }
 
 impl Staging {
+    /// How many observations are staged.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.staged.len()
+        self.values.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -82,56 +93,92 @@ impl Staging {
         }
     }
 
-    /// How many are staged at most, when so many streams are known.
-    pub(crate) fn limit(&self, streams: usize) -> usize {
-        streams.saturating_mul(A_STREAM).next_power_of_two().clamp(FEWEST, MOST)
+    /// How many records are staged.
+    #[inline]
+    pub(crate) fn records(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// How many records are staged at most, when so many rows are known, and how many observations, but for those of the
+    /// last record.
+    pub(crate) fn limits(rows: usize) -> (usize, usize) {
+        let records = rows.saturating_mul(A_ROW).clamp(FEWEST, MOST);
+        (records, records * VALUES)
     }
 
     /// Whether there is no room for one more, at this position.
-    pub(crate) fn is_full(&self, streams: usize, position: u64) -> bool {
+    pub(crate) fn is_full(&self, rows: usize, position: u64) -> bool {
         // Half of what a position has room for: the caller does not ask again before the list is full.
-        self.len() >= self.limit(streams) || (!self.is_empty() && position - self.base > u64::from(u32::MAX / 2))
+        let (records, values) = Self::limits(rows);
+        self.staged.len() >= records
+            || self.values.len() >= values
+            || (!self.is_empty() && position - self.base > u64::from(u32::MAX / 2))
     }
 
-    /// Appends an observation of a window that may not be that of the last one; there is room.
-    pub(crate) fn push_in(&mut self, window: i64, value: f64, time: i64, stream: u32, position: u64) {
+    /// Appends one value of a window that may not be that of the last one; there is room.
+    pub(crate) fn push_one(&mut self, window: i64, value: f64, time: i64, stream: StreamId, position: u64) {
+        self.reach(window, position);
+        let at = position.wrapping_sub(self.base) as u32;
+        // What the columns of a row say one after the other at one instant is one record.
+        if let Some(last) = self.staged.last_mut()
+            && (last.row, last.time) == (stream.row, time)
+            && last.mask < stream.mask()
+            && last.position + u32::from(last.len) == at
+        {
+            last.mask |= stream.mask();
+            last.len += 1;
+            return self.values.push(value);
+        }
+        self.push(stream.mask(), [value].into_iter(), time, stream.row, position);
+    }
+
+    /// Appends a record of a window that may not be that of the last one; there is room.
+    pub(crate) fn push_in(
+        &mut self,
+        window: i64,
+        mask: Mask,
+        values: impl Iterator<Item = f64>,
+        time: i64,
+        row: u32,
+        position: u64,
+    ) {
+        self.reach(window, position);
+        self.push(mask, values, time, row, position);
+    }
+
+    fn reach(&mut self, window: i64, position: u64) {
         if self.is_empty() {
             (self.base, self.first, self.last) = (position, window, window);
         }
         (self.first, self.last) = (self.first.min(window), self.last.max(window));
-        self.push(value, time, stream, position);
     }
 
-    /// Appends an observation of the same window as the last one; there is room.
+    /// Appends a record of the same window as the last one, whose first value has this position; there is room.
     #[inline]
-    pub(crate) fn push(&mut self, value: f64, time: i64, stream: u32, position: u64) {
-        self.push_each([(value, stream)], time, position);
+    pub(crate) fn push(&mut self, mask: Mask, values: impl Iterator<Item = f64>, time: i64, row: u32, position: u64) {
+        let position = position.wrapping_sub(self.base) as u32;
+        let value = self.values.len();
+        self.values.extend(values);
+        let len = (self.values.len() - value) as u16;
+        self.staged.push(Staged { time, row, position, value: value as u32, mask, len });
     }
 
-    /// Appends several observations of one time and of the same window as the last one, the first at this position; there
-    /// is room.
-    #[inline]
-    pub(crate) fn push_each(&mut self, each: impl IntoIterator<Item = (f64, u32)>, time: i64, position: u64) {
-        let first = position.wrapping_sub(self.base) as u32;
-        let numbered = each.into_iter().zip(first..);
-        self.staged.extend(numbered.map(|((value, stream), position)| Staged { value, time, stream, position }));
-    }
-
-    /// The stream of each.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = u32> {
-        self.staged.iter().map(|staged| staged.stream)
+    /// The row of each record, and the columns that have a value.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, Mask)> {
+        self.staged.iter().map(|staged| (staged.row, staged.mask))
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.staged.capacity() * size_of::<Staged>()
-            + (self.order.capacity() + self.other.capacity()) * size_of::<u64>()
+            + (self.order.capacity() + self.other.capacity() + self.values.capacity()) * size_of::<u64>()
             + self.starts.capacity() * size_of::<u32>()
     }
 
-    /// Octets at most, when there may be so many streams: lists of up to twice their length, and one of them growing.
+    /// Bytes at most, when there may be so many streams: lists of up to twice their length, and one of them growing.
     pub(crate) fn max_bytes(streams: u32) -> usize {
-        let most = (streams as usize).saturating_mul(A_STREAM).clamp(FEWEST, MOST);
-        3 * most * (size_of::<Staged>() + 2 * size_of::<u64>()) + 3 * (size_of::<u32>() << DIGIT)
+        let most = (streams as usize).saturating_mul(A_ROW).clamp(FEWEST, MOST);
+        let values = (most * VALUES + MAX_COLUMNS) * size_of::<f64>();
+        3 * (most * (size_of::<Staged>() + 2 * size_of::<u64>()) + values) + 3 * (size_of::<u32>() << DIGIT)
     }
 
     /// Moves everything into the cells of its windows, which are all there; adds what they grow to `bytes`.
@@ -143,9 +190,9 @@ impl Staging {
         bytes: &mut usize,
     ) {
         let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX).max(1);
-        self.group(length, streams.id_bound());
+        self.group(length, streams.row_bound());
         for keys in self.order.chunk_by(|a, b| a >> WINDOW_SHIFT == b >> WINDOW_SHIFT) {
-            let first = keys.first().and_then(|key| self.staged.get((key & PLACE) as usize));
+            let first = keys.first().and_then(|key| self.staged.get((key & INDEX) as usize));
             let number = first.map_or(0, |staged| staged.time.div_euclid(length));
             let Some(window) = windows.get_mut(&number) else { continue };
             let before = window.bytes();
@@ -153,59 +200,75 @@ impl Staging {
             *bytes = (*bytes + window.bytes()).saturating_sub(before);
         }
         self.staged.clear();
+        self.values.clear();
     }
 
     fn fold_window<S: Sketch>(&self, keys: &[u64], number: i64, window: &mut OpenWindow<S>, streams: &mut Streams) {
-        let mut groups = keys.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS).peekable();
+        let mut groups = keys.chunk_by(|a, b| a >> INDEX_BITS == b >> INDEX_BITS).peekable();
         while groups.peek().is_some() {
             let mut ahead: [Option<Group<'_>>; AHEAD] = [None; AHEAD];
-            for (place, keys) in ahead.iter_mut().zip(groups.by_ref()) {
-                let stream = keys.first().map_or(0, |key| (key >> PLACE_BITS) as u32);
-                let found = streams.enter(stream, keys.len() as u64, window.serial());
-                *place = found.map(|(form, place)| Group { keys, stream, form, place });
+            for (slot, keys) in ahead.iter_mut().zip(groups.by_ref()) {
+                let row = keys.first().map_or(0, |key| (key >> INDEX_BITS) as u32);
+                *slot = streams.spot(row, window.serial()).map(|(forms, spot)| Group { keys, row, forms, spot });
             }
             // First the cells alone, then what they lead to, so that nothing is waited for while more could be asked for.
-            let known = || ahead.iter().flatten().filter_map(|group| group.place.known());
+            let known = || ahead.iter().flatten().filter_map(|group| group.spot.known());
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch(at)));
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch_rest(at)));
-            for Group { keys, stream, form, place } in ahead.iter().flatten() {
-                let staged = keys.iter().filter_map(|key| self.staged.get((key & PLACE) as usize));
-                let terms = staged.map(|staged| Term {
-                    value: staged.value,
-                    time: staged.time,
-                    position: self.base + u64::from(staged.position),
-                });
-                if let Some(at) = window.add(*stream, *form, *place, terms) {
-                    streams.see(*stream, number);
-                    streams.hold(*stream, at, window.serial());
+            for Group { keys, row, forms, spot } in ahead.iter().flatten() {
+                let records = keys.iter().filter_map(|key| self.entry(*key));
+                // Mostly all have the same columns, and are counted at once.
+                let of_key = |key: &u64| self.staged.get((key & INDEX) as usize).map_or(0, |staged| staged.mask);
+                let first = keys.first().map_or(0, of_key);
+                let is_uniform = keys.iter().fold(true, |is_uniform, key| is_uniform & (of_key(key) == first));
+                if is_uniform {
+                    streams.count(*row, first, keys.len() as u64);
+                } else {
+                    keys.iter().for_each(|key| streams.count(*row, of_key(key), 1));
+                }
+                let columns = is_uniform.then_some(first);
+                if let Some(arrival) = window.add(*row, forms, *spot, columns, records)
+                    && arrival.columns != 0
+                {
+                    streams.hold(*row, arrival.columns, number, arrival.new_cell(window.serial()));
                 }
             }
         }
     }
 
-    /// Puts the places of what is staged in order, by window and stream: one word for each, which sorts faster than
+    /// What is staged under a key, whose row and window are known.
+    #[inline]
+    fn entry(&self, key: u64) -> Option<Entry<'_>> {
+        let staged = self.staged.get((key & INDEX) as usize)?;
+        let first = staged.value as usize;
+        let values = self.values.get(first..first + usize::from(staged.len))?;
+        let position = self.base + u64::from(staged.position);
+        Some(Entry { mask: staged.mask, values, time: staged.time, position })
+    }
+
+    /// Puts the indexes of what is staged in order, by window and row: one word for each, which sorts faster than
     /// what it stands for.
-    fn group(&mut self, length: i64, streams: usize) {
+    fn group(&mut self, length: i64, rows: usize) {
         self.order.clear();
-        let places = || 0_u64..;
+        let indexes = || 0_u64..;
         if self.first == self.last {
-            let key = |(place, staged): (u64, &Staged)| u64::from(staged.stream) << PLACE_BITS | place;
-            self.order.extend(places().zip(&self.staged).map(key));
+            let key = |(index, staged): (u64, &Staged)| u64::from(staged.row) << INDEX_BITS | index;
+            self.order.extend(indexes().zip(&self.staged).map(key));
         } else if self.last.checked_sub(self.first).is_some_and(|span| span < 1 << WINDOW_BITS) {
-            let key = |(place, staged): (u64, &Staged)| {
+            let key = |(index, staged): (u64, &Staged)| {
                 let window = (staged.time.div_euclid(length) - self.first) as u64;
-                window << WINDOW_SHIFT | u64::from(staged.stream) << PLACE_BITS | place
+                window << WINDOW_SHIFT | u64::from(staged.row) << INDEX_BITS | index
             };
-            self.order.extend(places().zip(&self.staged).map(key));
+            self.order.extend(indexes().zip(&self.staged).map(key));
         } else {
             // Windows too far apart for a key are sorted the plain way, and numbered.
-            self.staged.sort_unstable_by_key(|staged| (staged.time.div_euclid(length), staged.stream));
+            self.staged.sort_unstable_by_key(|staged| (staged.time.div_euclid(length), staged.row));
             let (mut number, mut window) = (0, self.first);
-            for (place, staged) in places().zip(&self.staged) {
+            for (index, staged) in indexes().zip(&self.staged) {
                 let of_staged = staged.time.div_euclid(length);
                 number += u64::from(of_staged != window);
                 window = of_staged;
-                self.order.push(number << WINDOW_SHIFT | u64::from(staged.stream) << PLACE_BITS | place);
+                self.order.push(number << WINDOW_SHIFT | u64::from(staged.row) << INDEX_BITS | index);
             }
             return;
         }
@@ -213,7 +276,7 @@ impl Staging {
         if self.order.len() < 256 {
             return self.order.sort_unstable();
         }
-        self.sort_by_bits(PLACE_BITS, bits_of(streams as u64));
+        self.sort_by_bits(INDEX_BITS, bits_of(rows as u64));
         self.sort_by_bits(WINDOW_SHIFT, bits_of(windows));
     }
 
@@ -239,8 +302,8 @@ impl Staging {
             let other = self.other.as_mut_slice();
             for key in &self.order {
                 let start = &mut starts[of(*key)];
-                if let Some(place) = other.get_mut(*start as usize) {
-                    *place = *key;
+                if let Some(slot) = other.get_mut(*start as usize) {
+                    *slot = *key;
                 }
                 *start += 1;
             }

@@ -4,61 +4,80 @@ use super::{Cell, OpenWindow, Owner};
 use crate::codec::{Reader, Writer};
 use crate::gauge::{Gauge, Total};
 use crate::sketch::{Persist, Sketch};
-use crate::stream_key::Form;
-use crate::streams::{InOrder, Streams};
+use crate::stream_key::{Form, columns};
+use crate::streams::{InOrder, Places, StreamId, Streams};
 use metric_model::Window;
+use std::collections::BTreeMap;
 
 /// A window has three lists of cells: those of counts, those without percentiles, and those with.
 const LISTS: [fn(Form) -> bool; 3] =
     [|form| form == Form::Total, |form| form == Form::Gauge, |form| matches!(form, Form::Distribution(_))];
 
 impl<S: Persist> OpenWindow<S> {
-    /// Writes the cells in the order of output, each with its stream's place in that order; `marks` says whether
+    /// Writes what the streams hold, in the order of output, each with its rank in it; `marks` says whether
     /// distributions are told from what others have summed.
     pub(crate) fn encode(&self, order: &InOrder, streams: &Streams, marks: bool, out: &mut Writer) {
         for is_of_list in LISTS {
-            let of_list = self.cells.iter().filter(|cell| streams.form(cell.owner.stream).is_some_and(is_of_list));
-            let mut cells: Vec<_> = of_list.map(|cell| (order.place(cell.owner.stream), cell)).collect();
-            cells.sort_unstable_by_key(|(place, _)| *place);
+            let of_cell = |cell| {
+                columns(Cell::mask(cell)).filter_map(move |column| {
+                    let stream = StreamId { row: cell.owner.row, column };
+                    let form = streams.form(stream).filter(|form| is_of_list(*form))?;
+                    Some((order.rank(stream), cell, column, form))
+                })
+            };
+            let mut cells: Vec<_> = self.cells.iter().flat_map(of_cell).collect();
+            cells.sort_unstable_by_key(|(rank, ..)| *rank);
             out.count(cells.len());
-            for (place, cell) in cells {
-                out.number(u64::from(place));
-                out.number(u64::from(cell.owner.written));
-                cell.encode(marks, out);
+            for (rank, cell, column, form) in cells {
+                out.number(u64::from(rank));
+                cell.with_column(column, form, |cell| {
+                    out.number(u64::from(cell.owner.written));
+                    cell.encode(marks, out);
+                });
             }
         }
     }
 
     pub(crate) fn decode(
         input: &mut Reader<'_>,
-        window: Window,
+        (window, number): (Window, i64),
         serial: u32,
         order: &InOrder,
         marks: bool,
         streams: &mut Streams,
     ) -> Option<Self> {
         let mut read = Self::new(window, serial);
+        let mut cells: BTreeMap<u32, u32> = BTreeMap::new();
         for is_of_list in LISTS {
             let mut before = None;
             for _ in 0..input.count()? {
-                let place = u32::try_from(input.number()?).ok()?;
+                let rank = u32::try_from(input.number()?).ok()?;
                 let written = u32::try_from(input.number()?).ok()?;
-                let stream = order.id_at(place)?;
+                let stream = order.at(rank)?;
                 let form = streams.form(stream)?;
-                if before.is_some_and(|before| before >= place) || !is_of_list(form) {
+                if before.is_some_and(|before| before >= rank) || !is_of_list(form) {
                     return None;
                 }
-                before = Some(place);
-                let cell = Cell::decode(input, Owner { stream, written }, form, window, marks)?;
+                before = Some(rank);
+                let forms = streams.forms(stream.row)?;
+                let row = if forms.is_alone { stream.row } else { u32::from(stream.column) };
+                let cell = Cell::decode(input, Owner { row, written }, form, window, marks)?;
                 // No cell is kept that was neither written nor is to be.
                 if !cell.owner.is_changed() && cell.owner.revision() == 0 {
                     return None;
                 }
-                let at = read.push(cell);
-                streams.hold(stream, at, serial);
+                if forms.is_alone {
+                    read.push(cell);
+                    continue;
+                }
+                let at = *cells.entry(stream.row).or_insert_with(|| read.push(Cell::of_row(stream.row)));
+                read.cells.get_mut(at as usize)?.insert_column(stream.column, cell);
             }
         }
-        read.changed = read.cells.iter().any(|cell| cell.owner.is_changed());
+        for (at, cell) in (0..).zip(read.cells.iter()) {
+            streams.hold(cell.owner.row, cell.mask(), number, Some((at, serial)));
+        }
+        read.changed = read.cells.iter().any(|cell| cell.changed() != 0);
         read.measure();
         // No window is kept for nothing.
         (read.cells.len() > 0).then_some(read)
@@ -66,30 +85,77 @@ impl<S: Persist> OpenWindow<S> {
 }
 
 impl<S: Sketch> OpenWindow<S> {
-    /// Adds the cells of another aggregator's window; `ids` has our id for each of its streams, and its positions in the
-    /// input are counted on from `after`.
+    /// Adds the cells of another aggregator's window; `theirs` are its streams, `ours` has our stream for each of them, and
+    /// its positions in the input are counted on from `after`.
     ///
-    /// A cell that both have is written again, for neither wrote the sum.
-    pub(crate) fn merge(&mut self, other: Self, after: u64, ids: &[Option<u32>], streams: &mut Streams) {
-        for mut theirs in other.cells.into_items() {
-            let Some(stream) = ids.get(theirs.owner.stream as usize).copied().flatten() else { continue };
-            let Some((_, place)) = streams.place(stream, self.serial) else { continue };
-            theirs.owner.stream = stream;
-            theirs.move_on(after);
-            match self.known(stream, place).and_then(|at| self.cells.get_mut(at as usize)) {
-                Some(ours) => {
-                    ours.merge(&theirs);
-                    ours.owner = Owner::new(stream, ours.owner.revision().max(theirs.owner.revision()), true);
-                }
-                None => {
-                    let at = self.push(theirs);
-                    streams.hold(stream, at, self.serial);
+    /// A stream that both have is written again, for neither wrote the sum.
+    pub(crate) fn merge(
+        &mut self,
+        other: Self,
+        after: u64,
+        number: i64,
+        (theirs, ours): (&Streams, &Places<Option<StreamId>>),
+        streams: &mut Streams,
+    ) {
+        for mut cell in other.cells.into_items() {
+            cell.move_on(after);
+            let row = cell.owner.row;
+            let Some(forms) = theirs.forms(row) else { continue };
+            if let Some(ours) = same_row(&cell, ours)
+                && let Some((of_ours, spot)) = streams.spot(ours, self.serial)
+                && of_ours.is_alone == forms.is_alone
+                && self.known(ours, spot).is_none()
+            {
+                cell.owner.row = ours;
+                let mask = cell.mask();
+                let at = self.push(cell);
+                streams.hold(ours, mask, number, Some((at, self.serial)));
+                continue;
+            }
+            if !forms.is_alone {
+                cell.set_columns(&forms);
+            }
+            for (column, cell) in cell.into_columns() {
+                if let Some(stream) = ours.get(StreamId { row, column }).flatten() {
+                    self.merge_stream(stream, cell, number, streams);
                 }
             }
         }
-        self.changed = self.cells.iter().any(|cell| cell.owner.is_changed());
+        self.changed = self.cells.iter().any(|cell| cell.changed() != 0);
         self.measure();
     }
+
+    /// Adds what another aggregator holds of one stream.
+    fn merge_stream(&mut self, stream: StreamId, theirs: Cell<S>, number: i64, streams: &mut Streams) {
+        let Some((forms, spot)) = streams.spot(stream.row, self.serial) else { return };
+        let known = self.known(stream.row, spot);
+        let at = known.unwrap_or_else(|| self.push(Self::empty_cell(stream.row, &forms)));
+        let Some(cell) = self.cells.get_mut(at as usize) else { return };
+        let before = if known.is_some() { cell.mask() } else { 0 };
+        if !forms.is_alone {
+            cell.set_columns(&forms);
+        }
+        if before & stream.mask() == 0 {
+            if forms.is_alone {
+                *cell = Cell { owner: Owner { row: stream.row, ..theirs.owner }, ..theirs };
+            } else {
+                let owner = Owner { row: u32::from(stream.column), ..theirs.owner };
+                cell.insert_column(stream.column, Cell { owner, ..theirs });
+            }
+        } else if let Some(ours) = if forms.is_alone { Some(cell) } else { cell.column_mut(&forms, stream.column) } {
+            ours.merge(&theirs);
+            ours.owner = Owner::new(ours.owner.row, ours.owner.revision().max(theirs.owner.revision()), true);
+        }
+        streams.hold(stream.row, stream.mask() & !before, number, known.is_none().then_some((at, self.serial)));
+    }
+}
+
+/// Our row for a cell of theirs whose columns are the same ones in it.
+fn same_row<S: Sketch>(cell: &Cell<S>, ours: &Places<Option<StreamId>>) -> Option<u32> {
+    let ours_of = |column| ours.get(StreamId { row: cell.owner.row, column }).flatten();
+    let mut all = columns(cell.mask());
+    let first = all.next().and_then(|column| ours_of(column).filter(|ours| ours.column == column))?;
+    all.all(|column| ours_of(column) == Some(StreamId { row: first.row, column })).then_some(first.row)
 }
 
 impl<S: Persist> Cell<S> {

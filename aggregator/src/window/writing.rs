@@ -1,13 +1,14 @@
 //! Writing a window, a few points at a time.
 
 use super::OpenWindow;
-use crate::row::{Row, RowSink};
+use crate::row::{Row, RowSink, State};
 use crate::sketch::Sketch;
-use crate::streams::Streams;
+use crate::stream_key::columns;
+use crate::streams::{StreamId, Streams};
 
 /// How far the writing of a window has come.
 ///
-/// First all cells that changed are gathered, with their places in the order of output. That list is then sorted from
+/// First all streams that changed are gathered, with their ranks in the order of output. That list is then sorted from
 /// the front, only as far as the next points need it, so that no step takes long.
 #[derive(Debug)]
 pub(crate) struct Writing {
@@ -17,7 +18,7 @@ pub(crate) struct Writing {
     /// The cells that are looked at, of those that there were in the beginning.
     gathered: usize,
     cells: usize,
-    /// So many of the due were written.
+    /// How many of `due` have been written.
     written: usize,
     /// Where the sorted parts of the rest end, nearest last: all before such a place come before all behind it.
     ends: Vec<usize>,
@@ -25,20 +26,21 @@ pub(crate) struct Writing {
     sorted: usize,
 }
 
-/// A cell that is to be written.
+/// A stream that is to be written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     rank: u64,
     cell: u32,
+    column: u8,
 }
 
-/// So many of the due are sorted at a time.
+/// How many of `due` are sorted at a time.
 const PART: usize = 1_024;
 
-/// So many cells are asked for before the first of them is written.
+/// How many cells are asked for before the first of them is written.
 const AHEAD: usize = 16;
 
-/// Looking at so many cells counts as much as writing a point.
+/// How many cells are looked at for what writing a point costs.
 const GATHERED_A_POINT: usize = 8;
 
 impl Writing {
@@ -74,7 +76,7 @@ impl<S: Sketch> OpenWindow<S> {
     pub(crate) fn start_writing(&mut self, number: i64) -> Writing {
         self.changed = false;
         let cells = self.cells.len();
-        let due = Vec::with_capacity(cells);
+        let due = Vec::with_capacity(self.columns);
         Writing { number, due, gathered: 0, cells, written: 0, ends: Vec::new(), sorted: 0 }
     }
 
@@ -110,14 +112,17 @@ impl<S: Sketch> OpenWindow<S> {
         Ok(done)
     }
 
-    /// Looks for cells that changed, at so many at most; answers at how many.
+    /// Scans up to `most` cells for changes; returns how many it scanned.
     fn gather(&self, writing: &mut Writing, most: usize, streams: &Streams) -> usize {
         let begin = writing.gathered;
         let end = writing.cells.min(begin.saturating_add(most));
-        writing.due.extend((begin..end).filter_map(|at| {
-            let owner = self.cells.get(at)?.owner;
-            owner.is_changed().then(|| Due { rank: streams.rank(owner.stream), cell: at as u32 })
-        }));
+        for at in begin..end {
+            let Some(cell) = self.cells.get(at) else { break };
+            writing.due.extend(columns(cell.changed()).map(|column| {
+                let stream = StreamId { row: cell.owner.row, column };
+                Due { rank: streams.rank(stream), cell: at as u32, column }
+            }));
+        }
         writing.gathered = end;
         end - begin
     }
@@ -126,15 +131,18 @@ impl<S: Sketch> OpenWindow<S> {
     #[inline]
     fn touch_due(&self, due: Due, streams: &Streams) -> u64 {
         let Some(cell) = self.cells.get(due.cell as usize) else { return 0 };
-        cell.touch() ^ streams.key(cell.owner.stream).map_or(0, |key| key.tags.text_len() as u64)
+        cell.touch() ^ streams.tags(cell.owner.row).map_or(0, |tags| tags.text_len() as u64)
     }
 
     fn write_cell<K: RowSink<S>>(&mut self, due: Due, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
         let Some(cell) = self.cells.get_mut(due.cell as usize) else { return Ok(()) };
-        if let Some((key, form)) = streams.key_and_form(cell.owner.stream) {
-            sink.row(&Row::new(self.window, key, form, cell.owner.revision(), cell.state()))?;
+        let stream = StreamId { row: cell.owner.row, column: due.column };
+        if let Some((key, form)) = streams.key_and_form(stream) {
+            let (window, revision) = (self.window, cell.revision(due.column));
+            let write = |state: State<'_, S>| sink.row(&Row::new(window, key, form, revision, state));
+            cell.look_at(due.column, form, write).transpose()?;
         }
-        cell.owner.set_written();
+        cell.set_written(due.column, true);
         Ok(())
     }
 
@@ -143,7 +151,7 @@ impl<S: Sketch> OpenWindow<S> {
         self.changed = true;
         for due in writing.due.iter().take(writing.written) {
             if let Some(cell) = self.cells.get_mut(due.cell as usize) {
-                cell.owner.set_unwritten();
+                cell.set_written(due.column, false);
             }
         }
     }

@@ -5,23 +5,17 @@
 #![allow(dead_code, unreachable_pub)]
 
 use core::time::Duration;
-use metric_model::{DataPointBuf, Kind, Observation, Percentile, TagSet, Timestamp, Unit, Value};
-use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, MinuteSketch, Outcome, StreamMemo, StreamQuota};
-use std::collections::{BTreeMap, BTreeSet};
+use metric_model::{DataPointBuf, Kind, Metric, Observation, Percentile, Record, TagSet, Timestamp, Unit, Value};
+use minute_aggregator::{Aggregator, AggregatorConfig, LatePolicy, MinuteSketch, Outcome, StreamQuota};
+use std::collections::BTreeMap;
 use testkit::reference::{self, Fate, Quota, Reference, Row, Rules, Seen};
 
 /// What a program does; times in microseconds.
 #[derive(Clone, Debug)]
 pub enum Step {
     Observe(Seen),
-    /// Through the memo that this stream has, or gets.
-    ObserveAgain(Seen),
-    /// Line by line: those of the time of the line's first at once, each through the memo of its stream, with fewer memos
-    /// than observations if `cut` says so; the others one by one.
-    ObserveEach {
-        lines: Vec<Vec<Seen>>,
-        cut: usize,
-    },
+    /// What lines say, each of one of the [`FAMILIES`].
+    Record(Vec<Line>),
     /// The same stream and second again and again, so that sketches leave their exact form.
     Burst(Seen, Vec<f64>),
     Advance(i64),
@@ -37,6 +31,35 @@ pub enum Step {
     Restart,
     Finish,
 }
+
+/// What one line says.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub family: usize,
+    pub tags: BTreeMap<String, String>,
+    /// Column by column; there may be too few, or too many.
+    pub values: Vec<Option<f64>>,
+    pub time: i64,
+    /// By another list of the same metrics, which the aggregator does not know.
+    pub is_copy: bool,
+}
+
+const fn metric(kind: Kind, name: &'static str, unit: &'static str) -> Metric<'static> {
+    Metric::new(kind, name, Unit::new(unit))
+}
+
+/// The families of the configuration. Their metrics, and others, are observed one by one, too.
+pub static FAMILIES: [&[Metric<'static>]; 3] = [
+    &[
+        metric(Kind::Count, "bytes", ""),
+        metric(Kind::Measure, "query", "ms"),
+        metric(Kind::Sample, "query", "ms"),
+        metric(Kind::Measure, "bytes", "ms"),
+        metric(Kind::Measure, "query", ""),
+    ],
+    &[metric(Kind::Measure, "a.very.long.name", ""), metric(Kind::Count, "query", "")],
+    &[metric(Kind::Sample, "a.very.long.name", "ms")],
+];
 
 /// Runs the program on both.
 ///
@@ -66,14 +89,15 @@ pub fn config(rules: &Rules) -> AggregatorConfig {
     rules.without_percentiles.iter().fold(config, |config, name| config.without_percentiles(name))
 }
 
+/// The same, with the families.
+pub fn config_with_families(rules: &Rules) -> AggregatorConfig {
+    FAMILIES.iter().fold(config(rules), |config, family| config.with_family(family))
+}
+
 /// Gives the aggregator what the reference understands.
-pub fn observe(engine: &mut Aggregator, seen: &Seen, memo: Option<&mut StreamMemo>) -> Fate {
+pub fn observe(engine: &mut Aggregator, seen: &Seen) -> Fate {
     let tags: TagSet = seen.key.tags.iter().collect();
-    let observation = observation(seen, &tags);
-    fate(match memo {
-        Some(memo) => engine.observe_again(&observation, memo),
-        None => engine.observe(&observation),
-    })
+    fate(engine.observe(&observation(seen, &tags)))
 }
 
 fn observation<'a>(seen: &'a Seen, tags: &'a TagSet) -> Observation<'a> {
@@ -100,7 +124,9 @@ fn fate(outcome: Outcome) -> Fate {
 struct Both {
     rules: Rules,
     engine: Aggregator,
-    memos: BTreeMap<reference::Key, StreamMemo>,
+    /// One that has no families, and is told everything value by value.
+    plain: Aggregator,
+    plain_points: Vec<DataPointBuf>,
     points: Vec<DataPointBuf>,
     /// The aggregator has points left that the reference has written; the time when they were due.
     behind: Option<i64>,
@@ -111,8 +137,9 @@ struct Both {
 impl Both {
     fn new(rules: Rules) -> Self {
         Self {
-            engine: Aggregator::new(config(&rules)).expect("the rules agree"),
-            memos: BTreeMap::new(),
+            engine: Aggregator::new(config_with_families(&rules)).expect("the rules agree"),
+            plain: Aggregator::new(config(&rules)).expect("the rules agree"),
+            plain_points: Vec::new(),
             points: Vec::new(),
             behind: None,
             reference: Reference::new(rules.clone()),
@@ -123,16 +150,16 @@ impl Both {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Observe(seen) => self.observe(seen, false)?,
-            Step::ObserveAgain(seen) => self.observe(seen, true)?,
-            Step::ObserveEach { lines, cut } => lines.iter().try_for_each(|seen| self.observe_each(seen, *cut))?,
+            Step::Observe(seen) => self.observe(seen)?,
+            Step::Record(lines) => lines.iter().try_for_each(|line| self.record(line))?,
             Step::Burst(seen, values) => {
                 for value in values {
-                    self.observe(&Seen { value: *value, ..seen.clone() }, false)?;
+                    self.observe(&Seen { value: *value, ..seen.clone() })?;
                 }
             }
             Step::Advance(now) => {
                 let Ok(()) = self.engine.advance(Timestamp::from_unix_micros(*now), &mut self.points);
+                let Ok(()) = self.plain.advance(Timestamp::from_unix_micros(*now), &mut self.plain_points);
                 self.expected.extend(self.reference.advance(*now));
                 self.behind = None;
             }
@@ -142,15 +169,18 @@ impl Both {
                     let Ok(()) = self.engine.advance(Timestamp::from_unix_micros(now), &mut self.points);
                 }
                 let Ok(_) = self.engine.close_oldest(&mut self.points);
+                let Ok(_) = self.plain.close_oldest(&mut self.plain_points);
                 self.expected.extend(self.reference.close_oldest());
             }
             Step::SetQuota(quota) => {
                 self.engine.set_quota(quota.as_ref().map(stream_quota));
+                self.plain.set_quota(quota.as_ref().map(stream_quota));
                 self.reference.set_quota(quota.clone());
             }
             Step::Restart => self.restart()?,
             Step::Finish => {
                 let Ok(()) = self.engine.finish(&mut self.points);
+                let Ok(()) = self.plain.finish(&mut self.plain_points);
                 self.expected.extend(self.reference.finish());
                 self.behind = None;
             }
@@ -161,33 +191,39 @@ impl Both {
             same("windows held", self.engine.open_windows(), self.reference.windows())?;
         }
         let (memory, bound) = (self.engine.memory(), self.engine.config().max_memory());
-        if memory > bound { Err(format!("{memory} octets of {bound} promised")) } else { Ok(()) }
+        if memory > bound { Err(format!("{memory} bytes of {bound} promised")) } else { Ok(()) }
     }
 
-    fn observe(&mut self, seen: &Seen, again: bool) -> Result<(), String> {
-        let memo = again.then(|| self.memos.entry(seen.key.clone()).or_default());
-        same("the fate", observe(&mut self.engine, seen, memo), self.reference.observe(seen))
+    fn observe(&mut self, seen: &Seen) -> Result<(), String> {
+        let fate = observe(&mut self.engine, seen);
+        same("the fate without families", fate, observe(&mut self.plain, seen))?;
+        same("the fate", fate, self.reference.observe(seen))
     }
 
-    fn observe_each(&mut self, seen: &[Seen], cut: usize) -> Result<(), String> {
-        let time = seen.first().map(|seen| seen.time);
-        // One memo is one stream's, so a stream that comes twice goes by itself the second time.
-        let mut keys = BTreeSet::new();
-        let (together, apart): (Vec<_>, Vec<_>) =
-            seen.iter().partition(|seen| Some(seen.time) == time && keys.insert(seen.key.clone()));
-        let tags: Vec<TagSet> = together.iter().map(|seen| seen.key.tags.iter().collect()).collect();
-        let observations: Vec<_> = together.iter().zip(&tags).map(|(seen, tags)| observation(seen, tags)).collect();
-        let mut memos: Vec<_> =
-            together.iter().map(|seen| self.memos.get(&seen.key).copied().unwrap_or_default()).collect();
-        let kept = memos.len().saturating_sub(cut);
+    fn record(&mut self, line: &Line) -> Result<(), String> {
+        let family = FAMILIES[line.family % FAMILIES.len()];
+        let (tags, copy): (TagSet, Vec<_>) = (line.tags.iter().collect(), family.to_vec());
+        let metrics = if line.is_copy { &copy } else { family };
+        let record = Record::new(metrics, &line.values, &tags, Timestamp::from_unix_micros(line.time));
         let mut fates = Vec::new();
-        self.engine.observe_each_again(&observations, &mut memos[..kept], |_, outcome| fates.push(fate(outcome)));
-        for (seen, memo) in together.iter().zip(memos) {
-            self.memos.insert(seen.key.clone(), memo);
+        self.engine.record(&record, |column, outcome| fates.push((column, fate(outcome))));
+        let mut expected = Vec::new();
+        for (column, seen) in (0..line.values.len()).filter_map(|column| Some((column, record.observation(column)?))) {
+            expected.push((column, fate(self.plain.observe(&seen))));
         }
-        let expected: Vec<_> = together.iter().map(|seen| self.reference.observe(seen)).collect();
-        same("the fates", fates, expected)?;
-        apart.into_iter().try_for_each(|seen| self.observe(seen, false))
+        same("the fates without families", &fates, &expected)?;
+        let seen = record.observations().map(|seen| Seen {
+            key: reference::Key {
+                name: seen.name().into(),
+                kind: kind_of(seen.kind()),
+                unit: seen.value().unit().as_str().into(),
+                tags: line.tags.clone(),
+            },
+            value: seen.value().number(),
+            time: line.time,
+        });
+        let of_reference: Vec<_> = seen.map(|seen| self.reference.observe(&seen)).collect();
+        same("the fates", fates.into_iter().map(|(_, fate)| fate).collect(), of_reference)
     }
 
     fn advance_some(&mut self, now: i64, points: usize, parts: usize) {
@@ -195,6 +231,7 @@ impl Both {
         // While a window may be revised, what comes between two parts shows in what is written.
         let parts = if self.rules.horizon == 0 { parts } else { usize::MAX };
         self.behind = None;
+        let Ok(()) = self.plain.advance(Timestamp::from_unix_micros(now), &mut self.plain_points);
         for _ in 0..parts {
             let Ok(more) = self.engine.advance_some(Timestamp::from_unix_micros(now), points, &mut self.points);
             self.behind = more.then_some(now);
@@ -206,6 +243,15 @@ impl Both {
 
     fn restart(&mut self) -> Result<(), String> {
         let bytes = self.engine.snapshot(b"position");
+        // While windows are half written the other one is ahead.
+        if self.behind.is_none() {
+            same("the snapshot without families", self.plain.snapshot(b"position") == bytes, true)?;
+            let restored = |config| Aggregator::restore(config, &bytes).map_err(|error| error.to_string());
+            let (back, _) = restored(self.plain.config().clone())?;
+            self.plain = back;
+            let (back, _) = restored(self.engine.config().clone())?;
+            same("the memory without families", self.plain.memory(), back.memory())?;
+        }
         let restored = Aggregator::restore(self.engine.config().clone(), &bytes);
         let (back, position) = restored.map_err(|error| error.to_string())?;
         same("the position", position.as_slice(), b"position")?;
@@ -216,6 +262,8 @@ impl Both {
 
     fn end(mut self) -> Result<(), String> {
         let Ok(()) = self.engine.finish(&mut self.points);
+        let Ok(()) = self.plain.finish(&mut self.plain_points);
+        same("the points without families", self.points == self.plain_points, true)?;
         self.expected.extend(self.reference.finish());
         let written: Vec<Row> = self.points.iter().map(row).collect();
         agree(&written, &self.expected)?;
@@ -236,15 +284,19 @@ fn stream_quota(quota: &Quota) -> StreamQuota {
         .with_overflow_streams(quota.overflow as u32)
 }
 
+fn kind_of(kind: Kind) -> reference::Kind {
+    match kind {
+        Kind::Count => reference::Kind::Count,
+        Kind::Measure => reference::Kind::Measure,
+        Kind::Sample => reference::Kind::Sample,
+    }
+}
+
 /// The point in the reference's terms.
 fn row(point: &DataPointBuf) -> Row {
     let point = point.as_point();
     let stats = point.stats();
-    let kind = match point.kind() {
-        Kind::Count => reference::Kind::Count,
-        Kind::Measure => reference::Kind::Measure,
-        Kind::Sample => reference::Kind::Sample,
-    };
+    let kind = kind_of(point.kind());
     let tags: BTreeMap<_, _> = point.tags().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let key = reference::Key { name: point.name().into(), kind, unit: point.unit().as_str().into(), tags };
     Row {

@@ -1,0 +1,351 @@
+//! What a cell does for a row of several columns.
+//!
+//! A line brings a value for each column at once. While there are few lines, and all of them bring the same columns, the cell
+//! holds the records as they came, one after the other: to take one in is to copy it. What the columns make of their values
+//! is worked out when the cell is written, or when one of the records is unlike the others, or there are too many: from then
+//! on each column has a cell of its own.
+
+use super::cell::{Body, Cell, FEW, LIST, Last, Owner, Shape};
+use crate::gauge::{Gauge, Term, Total};
+use crate::row::State;
+use crate::sketch::Sketch;
+use crate::stream_key::{Form, Forms, Mask, before, columns};
+
+/// Values of one instant on their way into a cell: those of the columns in the mask, in their order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) mask: Mask,
+    pub(crate) values: &'a [f64],
+    pub(crate) time: i64,
+    /// Where in the input the first of the values is.
+    pub(crate) position: u64,
+}
+
+/// So many records are kept as they came. A sketch that keeps fewer values has its cell from the first one on.
+const MOST: usize = LIST;
+
+/// The records of a cell.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    shape: Shape,
+    latest: u8,
+    last: Last,
+    values: &'a [f64],
+}
+
+impl Entry<'_> {
+    /// The value at this index, which its caller knows to be there.
+    #[inline]
+    pub(super) fn term(&self, index: usize) -> Term {
+        let value = self.values.get(index).copied().unwrap_or_default();
+        Term { value, time: self.time, position: self.position.saturating_add(index as u64) }
+    }
+}
+
+impl Shape {
+    fn of(mask: Mask, forms: &Forms) -> Self {
+        let count = |of: Mask| (mask & of).count_ones() as u8;
+        Self { mask, gauges: count(forms.gauges), distributions: count(forms.distributions()) }
+    }
+
+    pub(super) fn columns(self) -> usize {
+        (self.mask.count_ones() as usize).max(1)
+    }
+
+    /// Bytes that the columns count besides their cells, with so many values each: as many as in cells of their own, so that
+    /// it does not show which way they came.
+    pub(super) fn bytes<S: Sketch>(self, values: usize) -> usize {
+        let list = if values > FEW { LIST.min(S::most_kept()) * size_of::<f64>() } else { 0 };
+        usize::from(self.gauges) * size_of::<Gauge>() + usize::from(self.distributions) * list
+    }
+}
+
+impl Kept<'_> {
+    /// The values of one column, in the order in which they came.
+    fn column(&self, index: usize) -> impl Iterator<Item = f64> {
+        self.values.iter().skip(index).step_by(self.shape.columns()).copied()
+    }
+
+    /// When and where the last value of the column at this index was.
+    const fn last(&self, index: usize) -> Last {
+        Last { time: self.last.time, position: self.last.position.saturating_add(index as u64) }
+    }
+}
+
+impl<S: Sketch> Cell<S> {
+    /// An empty cell of a row of several columns.
+    pub(super) const fn of_row(row: u32) -> Self {
+        Self { owner: Owner::new(row, 0, false), body: Body::Columns { mask: 0, cells: Vec::new() } }
+    }
+
+    /// The columns that it has values of.
+    pub(super) fn mask(&self) -> Mask {
+        match &self.body {
+            Body::Records { shape, .. } | Body::RecordList { shape, .. } => shape.mask,
+            Body::Columns { mask, .. } => *mask,
+            _ => 1,
+        }
+    }
+
+    /// Takes records in, in the order of the input; `same` are their columns, if all have the same.
+    #[inline]
+    pub(super) fn add_records<'a>(
+        &mut self,
+        forms: &Forms,
+        same: Option<Mask>,
+        records: impl Iterator<Item = Entry<'a>> + Clone,
+    ) {
+        let mut rest = records;
+        loop {
+            let mut behind = rest.clone();
+            let Some(entry) = behind.next() else { return };
+            if !self.keep(forms, &entry) {
+                break;
+            }
+            rest = behind;
+        }
+        self.set_columns(forms);
+        self.add_apart(forms, same, rest);
+    }
+
+    /// Keeps a record as it is; `false`, and nothing is changed, where each column goes its own way.
+    #[inline]
+    fn keep(&mut self, forms: &Forms, entry: &Entry<'_>) -> bool {
+        // What was written is not told from what was not, once there is more.
+        if self.owner.written != 0 {
+            return false;
+        }
+        match &mut self.body {
+            Body::Records { shape, count, latest, last, values } if shape.mask == entry.mask && !last.is_at(entry) => {
+                let (from, columns) = (usize::from(*count) * entry.values.len(), entry.values.len());
+                let Some(place) = values.get_mut(from..from + columns) else { return self.keep_in_list(entry) };
+                place.copy_from_slice(entry.values);
+                last.next_record(latest, *count, entry);
+                *count += 1;
+                true
+            }
+            Body::RecordList { shape, latest, last, values } if shape.mask == entry.mask && !last.is_at(entry) => {
+                let count = values.len() / entry.values.len().max(1);
+                if count >= MOST {
+                    return false;
+                }
+                if values.capacity() - values.len() < entry.values.len() {
+                    values.reserve_exact(entry.values.len() * count.min(MOST - count));
+                }
+                values.extend_from_slice(entry.values);
+                last.next_record(latest, count as u8, entry);
+                true
+            }
+            Body::Columns { mask: 0, .. } => {
+                let shape = Shape::of(entry.mask, forms);
+                if shape.distributions > 0 && S::most_kept() < MOST {
+                    return false;
+                }
+                let last = Last { time: entry.time, position: entry.position };
+                self.body = match entry.values {
+                    few if few.len() <= FEW => {
+                        let mut values = [0.0; FEW];
+                        values.iter_mut().zip(few).for_each(|(place, value)| *place = *value);
+                        Body::Records { shape, count: 1, latest: 0, last, values }
+                    }
+                    many => Body::RecordList { shape, latest: 0, last, values: many.into() },
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Moves the records into a list, with the next one behind them.
+    #[cold]
+    fn keep_in_list(&mut self, entry: &Entry<'_>) -> bool {
+        let Body::Records { shape, count, latest, last, values } = &self.body else { return false };
+        let (shape, count, mut latest, mut last) = (*shape, *count, *latest, *last);
+        let filled = values.get(..usize::from(count) * entry.values.len()).unwrap_or_default();
+        let mut list = Vec::with_capacity(entry.values.len() * (usize::from(count) + 1).next_multiple_of(4).min(MOST));
+        list.extend_from_slice(filled);
+        list.extend_from_slice(entry.values);
+        last.next_record(&mut latest, count, entry);
+        self.body = Body::RecordList { shape, latest, last, values: list };
+        true
+    }
+
+    /// The records, where it holds some.
+    fn records(&self) -> Option<Kept<'_>> {
+        match &self.body {
+            Body::Records { shape, count, latest, last, values } => {
+                let values = values.get(..usize::from(*count) * shape.columns())?;
+                Some(Kept { shape: *shape, latest: *latest, last: *last, values })
+            }
+            Body::RecordList { shape, latest, last, values } => {
+                Some(Kept { shape: *shape, latest: *latest, last: *last, values })
+            }
+            _ => None,
+        }
+    }
+
+    /// From here on each column has a cell of its own.
+    pub(super) fn set_columns(&mut self, forms: &Forms) {
+        if let Some(kept) = self.records() {
+            let mask = kept.shape.mask;
+            let cells = columns(mask).map(|column| self.of_column(column, forms.form(column))).collect();
+            self.body = Body::Columns { mask, cells };
+            self.owner.written = 0;
+        }
+    }
+
+    /// The cell that a column would have, were it on its own.
+    fn of_column(&self, column: u8, form: Form) -> Self {
+        let Some(kept) = self.records() else { return Self::new(u32::from(column), form) };
+        let is_written = self.owner.written & 1 << column != 0;
+        let owner = Owner::new(u32::from(column), u32::from(is_written), !is_written);
+        let (mut values, index) = ([0.0; MOST], before(kept.shape.mask, column));
+        let count = values.iter_mut().zip(kept.column(index)).map(|(place, value)| *place = value).count();
+        Self::of_values(owner, form, values.get(..count).unwrap_or_default(), kept.latest, kept.last(index))
+    }
+
+    /// Takes records in, column by column.
+    fn add_apart<'a>(&mut self, forms: &Forms, same: Option<Mask>, records: impl Iterator<Item = Entry<'a>> + Clone) {
+        if let Some(mask) = same {
+            for (index, column) in columns(mask).enumerate() {
+                let Some(cell) = self.column_mut(forms, column) else { return };
+                cell.add(records.clone().map(|entry| entry.term(index)));
+            }
+            return;
+        }
+        for column in columns(records.clone().fold(0, |all, entry| all | entry.mask)) {
+            let Some(cell) = self.column_mut(forms, column) else { return };
+            let with_value = records.clone().filter(|entry| entry.mask & 1 << column != 0);
+            cell.add(with_value.map(|entry| entry.term(before(entry.mask, column))));
+        }
+    }
+
+    /// The cell of a column, which is there from now on; of a cell that holds no records.
+    pub(super) fn column_mut(&mut self, forms: &Forms, column: u8) -> Option<&mut Self> {
+        let Body::Columns { mask, cells } = &mut self.body else { return None };
+        let index = before(*mask, column);
+        if *mask & 1 << column == 0 {
+            *mask |= 1 << column;
+            cells.reserve_exact(1);
+            cells.insert(index, Self::new(u32::from(column), forms.form(column)));
+        }
+        cells.get_mut(index)
+    }
+
+    /// Looks at what a column holds as at a cell of its own.
+    pub(super) fn with_column<T>(&self, column: u8, form: Form, look: impl FnOnce(&Self) -> T) -> Option<T> {
+        if self.records().is_some() {
+            return Some(look(&self.of_column(column, form)));
+        }
+        self.column(column).map(look)
+    }
+
+    /// The cells of its columns; of a cell that holds no records.
+    pub(super) fn into_columns(self) -> impl Iterator<Item = (u8, Self)> {
+        let (mask, cells) = match self.body {
+            Body::Columns { mask, cells } => (mask, cells),
+            body => (1, vec![Self { owner: self.owner, body }]),
+        };
+        columns(mask).zip(cells)
+    }
+
+    /// Puts a cell in the place of a column that has none.
+    pub(super) fn insert_column(&mut self, column: u8, cell: Self) {
+        if let Body::Columns { mask, cells } = &mut self.body
+            && *mask & 1 << column == 0
+        {
+            let index = before(*mask, column);
+            *mask |= 1 << column;
+            cells.reserve_exact(1);
+            cells.insert(index, cell);
+        }
+    }
+
+    /// The cell of a column that has one.
+    fn column(&self, column: u8) -> Option<&Self> {
+        match &self.body {
+            Body::Columns { mask, cells } if *mask & 1 << column != 0 => cells.get(before(*mask, column)),
+            Body::Columns { .. } | Body::Records { .. } | Body::RecordList { .. } => None,
+            _ => Some(self),
+        }
+    }
+
+    /// What a column holds.
+    #[inline]
+    pub(super) fn look_at<T>(&self, column: u8, form: Form, look: impl FnOnce(State<'_, S>) -> T) -> Option<T> {
+        let Some(kept) = self.records() else { return self.column(column).map(|cell| look(cell.state())) };
+        let index = before(kept.shape.mask, column);
+        if form == Form::Total {
+            let mut total = Total::default();
+            kept.column(index).for_each(|value| total.add(value));
+            return Some(look(State::Total(&total)));
+        }
+        let mut values = [0.0; MOST];
+        let count = values.iter_mut().zip(kept.column(index)).map(|(place, value)| *place = value).count();
+        let last = values.get(usize::from(kept.latest)).map(|value| kept.last(index).term(*value));
+        Some(look(State::Values(values.get(..count).unwrap_or_default(), last)))
+    }
+
+    /// The columns that changed since they were written.
+    #[inline]
+    pub(super) fn changed(&self) -> Mask {
+        match &self.body {
+            Body::Records { shape, .. } | Body::RecordList { shape, .. } => shape.mask & !(self.owner.written as Mask),
+            Body::Columns { mask, cells } => {
+                let changed = columns(*mask).zip(cells).filter(|(_, cell)| cell.owner.is_changed());
+                changed.fold(0, |all, (column, _)| all | 1 << column)
+            }
+            _ => Mask::from(self.owner.is_changed()),
+        }
+    }
+
+    /// The revision that the next point of a column is.
+    pub(super) fn revision(&self, column: u8) -> u32 {
+        match &self.body {
+            Body::Records { .. } | Body::RecordList { .. } => self.owner.written >> column & 1,
+            _ => self.column(column).map_or(0, |cell| cell.owner.revision()),
+        }
+    }
+
+    /// A column was written, or that is taken back.
+    pub(super) fn set_written(&mut self, column: u8, is_written: bool) {
+        let owner = match &mut self.body {
+            Body::Records { .. } | Body::RecordList { .. } => {
+                let others = self.owner.written & !(1 << column);
+                self.owner.written = others | u32::from(is_written) << column;
+                return;
+            }
+            Body::Columns { mask, cells } => match cells.get_mut(before(*mask, column)) {
+                Some(cell) => &mut cell.owner,
+                None => return,
+            },
+            _ => &mut self.owner,
+        };
+        if is_written { owner.set_written() } else { owner.set_unwritten() }
+    }
+
+    /// Whether any column holds what others have summed.
+    pub(super) fn has_summed(&self) -> bool {
+        match &self.body {
+            Body::Columns { cells, .. } => cells.iter().any(|cell| cell.summed().is_some()),
+            _ => self.summed().is_some(),
+        }
+    }
+}
+
+impl Last {
+    /// Whether a record has the same time and position, as of two nodes: then the greater value of each column is the last.
+    #[inline]
+    fn is_at(&self, entry: &Entry<'_>) -> bool {
+        (entry.time, entry.position) == (self.time, self.position)
+    }
+
+    /// Takes note of a record that is about to be the next one, behind so many.
+    #[inline]
+    fn next_record(&mut self, latest: &mut u8, count: u8, entry: &Entry<'_>) {
+        if (entry.time, entry.position) > (self.time, self.position) {
+            *latest = count;
+            *self = Self { time: entry.time, position: entry.position };
+        }
+    }
+}
