@@ -66,11 +66,6 @@ impl Default for Extractor {
 
 impl Extractor {
     /// A reader of lines.
-    ///
-    /// ```
-    /// use heroku_metrics::{Extractor, ExtractorConfig};
-    /// let extractor = Extractor::new(ExtractorConfig::new().with_app_name("shop"));
-    /// ```
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {
         let reader =

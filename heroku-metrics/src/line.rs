@@ -37,15 +37,6 @@ impl<'a> Line<'a> {
     }
 
     /// The kind of line.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
-    /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - hello", Dialect::Logplex)?;
-    /// let mut extractor = Extractor::new(ExtractorConfig::new());
-    /// let line = extractor.read(&frame, &mut ());
-    /// assert_eq!(line.class(), Class::Text);
-    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
-    /// ```
     #[must_use]
     pub const fn class(&self) -> Class {
         self.class

@@ -4,9 +4,13 @@ mod config;
 
 pub use config::PipelineConfig;
 
+use crate::deliveries::SeenDeliveries;
+use crate::extract::{Extractor, LineVisitor};
 use crate::ledger::{Ledger, Receipt};
 use crate::native::COLUMNS;
-use crate::{Extractor, LineRefusal, LineVisitor, Plan, SeenDeliveries, Tap, Verdict};
+use crate::plan::Plan;
+use crate::refusal::LineRefusal;
+use crate::tap::{Tap, Verdict};
 use heroku_router::CodeClass;
 use heroku_syslog::{
     Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
@@ -49,12 +53,6 @@ impl Pipeline {
     ///
     /// # Errors
     /// A [`ConfigError`] when the configuration contradicts itself.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     pub fn new(config: PipelineConfig) -> Result<Self, ConfigError> {
         Self::with_sketch(config)
     }
@@ -65,13 +63,6 @@ impl<S: Sketch> Pipeline<S> {
     ///
     /// # Errors
     /// A [`ConfigError`] when the configuration contradicts itself.
-    ///
-    /// ```
-    /// use heroku_metrics::aggregator::MinuteSketch;
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let pipeline = Pipeline::<MinuteSketch>::with_sketch(PipelineConfig::new())?;
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     pub fn with_sketch(config: PipelineConfig) -> Result<Self, ConfigError> {
         Self::make(config, |settings| Ok((Aggregator::with_sketch(settings)?, ()))).map(|(made, ())| made)
     }
@@ -211,14 +202,6 @@ impl<S: Sketch> Pipeline<S> {
     }
 
     /// Enters into the books the line ends between frames or lines that a reader counted.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// pipeline.ingest_separators(2);
-    /// assert!(pipeline.ledger().balances());
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     pub fn ingest_separators(&mut self, octets: u64) {
         self.total.enter_bytes(octets);
         self.total.enter_separators(octets);
@@ -295,25 +278,11 @@ impl<S: Sketch> Pipeline<S> {
     ///
     /// # Errors
     /// What the sink answers; the window stays and is written again the next time.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf};
-    /// let mut minutes: Vec<DataPointBuf> = Vec::new();
-    /// Pipeline::new(PipelineConfig::new())?.finish(&mut minutes)?;
-    /// assert!(minutes.is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn finish<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
         self.aggregator.finish(sink)
     }
 
     /// The books so far.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// assert!(Pipeline::new(PipelineConfig::new())?.ledger().balances());
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         Ledger::new(self.total, self.aggregator.ledger().clone())
@@ -335,26 +304,12 @@ impl<S: Sketch> Pipeline<S> {
     }
 
     /// The aggregator inside.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// assert_eq!(Pipeline::new(PipelineConfig::new())?.aggregator().open_windows(), 0);
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn aggregator(&self) -> &Aggregator<S> {
         &self.aggregator
     }
 
     /// The aggregator inside, to drive it by hand.
-    ///
-    /// ```
-    /// use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// let aggregator = pipeline.aggregator_mut();
-    /// # let _ = aggregator;
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     pub const fn aggregator_mut(&mut self) -> &mut Aggregator<S> {
         &mut self.aggregator
     }

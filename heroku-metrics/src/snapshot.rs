@@ -12,7 +12,7 @@
 //!
 //! The aggregator's checksum covers it all.
 
-use crate::SeenDeliveries;
+use crate::deliveries::SeenDeliveries;
 use crate::ledger::{Misfit, Receipt};
 use crate::pipeline::{Pipeline, PipelineConfig};
 use minute_aggregator::{MergeError, Persist, RestoreErrorKind, Sketch};

@@ -1,6 +1,9 @@
 //! How a pipeline reads and aggregates: the choices of the host.
 
-use crate::{ExtractorConfig, Plan, SeenDeliveries, native};
+use crate::deliveries::SeenDeliveries;
+use crate::extract::ExtractorConfig;
+use crate::native;
+use crate::plan::Plan;
 use heroku_syslog::{Dialect, Limits, Recovery};
 use minute_aggregator::AggregatorConfig;
 
