@@ -22,10 +22,10 @@ fn borrowed(input: &[u8], line: &RouterLine<'_>) {
         line.cause(),
         line.sock(),
         line.method(),
-        line.path(),
-        line.host(),
-        line.request_id(),
-        line.fwd(),
+        line.client().path(),
+        line.client().host(),
+        line.client().request_id(),
+        line.client().fwd(),
         line.dyno(),
         line.protocol(),
         line.tls_version(),
@@ -34,7 +34,7 @@ fn borrowed(input: &[u8], line: &RouterLine<'_>) {
     for text in texts.into_iter().flatten() {
         assert!(inside(input, text) && !text.is_empty());
     }
-    for address in line.fwd_list() {
+    for address in line.client().fwd_list() {
         assert!(inside(input, address));
     }
     let mut last = 0;
@@ -56,7 +56,7 @@ fn borrowed(input: &[u8], line: &RouterLine<'_>) {
         assert!(!refusal.to_string().is_empty());
     }
     if let Some(code) = line.code() {
-        assert!(line.code_text().is_some_and(|text| text == code.as_bytes() || text == b"blank-app"));
+        assert!(line.code_text().is_some_and(|text| text == code.as_str().as_bytes() || text == b"blank-app"));
     }
 }
 

@@ -102,7 +102,7 @@ pub use code::{Code, CodeClass, Severity};
 pub use error::{FieldRefusal, FieldRefusalKind};
 pub use line::RouterLine;
 pub use line::client::Client;
-pub use line::fields::{Field, Fields};
+pub use line::fields::Field;
 pub use platform::{MemoryHint, PlatformError};
 
 #[cfg(doctest)]

@@ -11,8 +11,8 @@ mod words;
 use crate::code::Code;
 use crate::error::{FieldRefusal, FieldRefusalKind};
 use crate::line::client::Client;
-use crate::line::fast::{Fast, Middle};
-use crate::line::fields::Fields;
+use crate::line::fast::Fast;
+use crate::line::fields::{Field, Fields};
 use crate::line::layout::{Layout, Zone};
 use crate::line::name::Name;
 use crate::line::plain::{Plain, Table};
@@ -25,7 +25,7 @@ use core::fmt;
 /// of; what the client said between them is looked for when it is asked for. Every accessor answers `None` for a field that
 /// is not there, one that is empty (`dyno=`), and one that is [refused](Self::refusals);
 /// [`is_present`](Self::is_present) tells the first from the others. Bytes are as they stand between the quotes, any
-/// octets: nothing here is checked for UTF-8, and what the client wrote (`path`, `host`, `request_id`, `fwd`, `agent`)
+/// octets: nothing here is checked for UTF-8, and what the client wrote ([`client`](Self::client), [`agent`](Self::agent))
 /// is to be escaped where it is shown.
 ///
 /// ```
@@ -34,7 +34,7 @@ use core::fmt;
 /// let line = br#"at=info method=GET path="/cart?item=7" host=shop.example.com request_id=0c1f7b52-6a4e-4f3c-9b1d-2f6f0e9d4a11 fwd="192.0.2.7" dyno=web.3 connect=1ms service=18ms status=200 bytes=5120 protocol=https"#;
 /// let line = RouterLine::parse(line).ok_or("no router line")?;
 /// assert_eq!(line.method(), Some(&b"GET"[..]));
-/// assert_eq!(line.path(), Some(&b"/cart?item=7"[..]));
+/// assert_eq!(line.client().path(), Some(&b"/cart?item=7"[..]));
 /// assert_eq!(line.dyno(), Some(&b"web.3"[..]));
 /// assert_eq!((line.connect_ms(), line.service_ms()), (Some(1.0), Some(18.0)));
 /// assert_eq!((line.status(), line.bytes()), (Some(200), Some(5120)));
@@ -96,23 +96,12 @@ impl<'a> RouterLine<'a> {
     }
 
     /// The line that was read.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"status=200").map(|line| line.as_bytes()), Some(&b"status=200"[..]));
-    /// ```
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.line
     }
 
     /// `info`, `warning` or `error`. Not the sign of an error, which is [`code`](Self::code): H80 to H82 are `info`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"at=warning code=H28 method=GET");
-    /// assert_eq!(line.and_then(|line| line.at()), Some(&b"warning"[..]));
-    /// ```
     #[must_use]
     pub fn at(&self) -> Option<&'a [u8]> {
         self.value(Name::At)
@@ -146,12 +135,6 @@ impl<'a> RouterLine<'a> {
     }
 
     /// The error in words, as the router puts them.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"at=error code=H14 desc="No web processes running" method=GET"#);
-    /// assert_eq!(line.and_then(|line| line.desc()), Some(&b"No web processes running"[..]));
-    /// ```
     #[inline]
     #[must_use]
     pub fn desc(&self) -> Option<&'a [u8]> {
@@ -159,115 +142,27 @@ impl<'a> RouterLine<'a> {
     }
 
     /// Why, on H26: `bad chunk`, `bad header`, `unsupported expect header value`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"at=error code=H26 desc="Request Error" cause="bad chunk" method=GET"#);
-    /// assert_eq!(line.and_then(|line| line.cause()), Some(&b"bad chunk"[..]));
-    /// ```
     #[must_use]
     pub fn cause(&self) -> Option<&'a [u8]> {
         self.value(Name::Cause)
     }
 
     /// Whose socket broke, on H18 and H27: `client` or `backend`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"sock=backend at=error code=H18 method=GET");
-    /// assert_eq!(line.and_then(|line| line.sock()), Some(&b"backend"[..]));
-    /// ```
     #[must_use]
     pub fn sock(&self) -> Option<&'a [u8]> {
         self.value(Name::Sock)
     }
 
     /// The HTTP method: any token, at most 127 octets by Heroku's rule.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=PURGE").and_then(|line| line.method()), Some(&b"PURGE"[..]));
-    /// ```
     #[inline]
     #[must_use]
     pub fn method(&self) -> Option<&'a [u8]> {
         self.value(Name::Method)
     }
 
-    /// The path with its query: percent-decoded by Router 2.0, as the client sent it before; about 8 KiB at most.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = br#"method=GET path="/a "quoted" name" host=shop.example.com fwd="192.0.2.7" dyno=web.1"#;
-    /// assert_eq!(RouterLine::parse(line).and_then(|line| line.path()), Some(&br#"/a "quoted" name"#[..]));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn path(&self) -> Option<&'a [u8]> {
-        self.client_value(Name::Path)
-    }
-
-    /// The Host header.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"method=GET path="/" host=shop.example.com"#);
-    /// assert_eq!(line.and_then(|line| line.host()), Some(&b"shop.example.com"[..]));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn host(&self) -> Option<&'a [u8]> {
-        self.client_value(Name::Host)
-    }
-
-    /// The id of the request: the router's, or 20 to 200 characters of the client's. Not on lines before 2013.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"method=GET request_id=0c1f7b52-6a4e-4f3c-9b1d-2f6f0e9d4a11");
-    /// assert_eq!(line.and_then(|line| line.request_id()), Some(&b"0c1f7b52-6a4e-4f3c-9b1d-2f6f0e9d4a11"[..]));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn request_id(&self) -> Option<&'a [u8]> {
-        self.client_value(Name::RequestId)
-    }
-
-    /// The X-Forwarded-For header, the address that connected to Heroku last; see [`fwd_list`](Self::fwd_list).
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"method=GET fwd="198.51.100.4, 192.0.2.7""#);
-    /// assert_eq!(line.and_then(|line| line.fwd()), Some(&b"198.51.100.4, 192.0.2.7"[..]));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn fwd(&self) -> Option<&'a [u8]> {
-        self.client_value(Name::Fwd)
-    }
-
-    /// `fwd` at its commas, without the spaces around them and without empty parts.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"method=GET fwd="198.51.100.4, 192.0.2.7""#).ok_or("no router line")?;
-    /// assert_eq!(line.fwd_list().last(), Some(&b"192.0.2.7"[..]));
-    /// # Ok::<(), &str>(())
-    /// ```
-    pub fn fwd_list(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        let parts = self.fwd().unwrap_or_default().split(|&octet| octet == b',');
-        parts.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
-    }
-
     /// The dyno that answered, by its logical name, `web.1`; `None` when the request reached none.
     ///
     /// Some lines before October 2012 say `web=` for it.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET dyno=web.1").and_then(|line| line.dyno()), Some(&b"web.1"[..]));
-    /// assert_eq!(RouterLine::parse(b"method=GET dyno= status=503").and_then(|line| line.dyno()), None);
-    /// ```
     #[inline]
     #[must_use]
     pub fn dyno(&self) -> Option<&'a [u8]> {
@@ -276,24 +171,12 @@ impl<'a> RouterLine<'a> {
 
     /// `http` or `https` on lines of the legacy router (the scheme of the URL), `http1.1` or `http2.0` on those of
     /// Router 2.0 (the version of HTTP). Not on lines before 2016.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"method=GET protocol=http2.0 tls=true tls_version=tls1.3");
-    /// assert_eq!(line.and_then(|line| line.protocol()), Some(&b"http2.0"[..]));
-    /// ```
     #[must_use]
     pub fn protocol(&self) -> Option<&'a [u8]> {
         self.value(Name::Protocol)
     }
 
     /// `tls1.2`, `tls1.3`, `unknown` and older: with Router 2.0, and in Private Spaces before.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"method=GET protocol=http2.0 tls=true tls_version=tls1.3");
-    /// assert_eq!(line.and_then(|line| line.tls_version()), Some(&b"tls1.3"[..]));
-    /// ```
     #[inline]
     #[must_use]
     pub fn tls_version(&self) -> Option<&'a [u8]> {
@@ -301,35 +184,18 @@ impl<'a> RouterLine<'a> {
     }
 
     /// The User-Agent of the client, on H31.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"code=H31 method=GET status=421 agent="curl/8.5.0""#);
-    /// assert_eq!(line.and_then(|line| line.agent()), Some(&b"curl/8.5.0"[..]));
-    /// ```
     #[must_use]
     pub fn agent(&self) -> Option<&'a [u8]> {
         self.value(Name::Agent)
     }
 
     /// Whether the client spoke TLS, with Router 2.0.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"method=GET protocol=http1.1 tls=false");
-    /// assert_eq!(line.and_then(|line| line.tls()), Some(false));
-    /// ```
     #[must_use]
     pub fn tls(&self) -> Option<bool> {
         self.read(Name::Tls, |fast| fast.tls(self.line), flag)
     }
 
     /// Milliseconds until the dyno took the connection; 5,000 at most by Heroku's rule. Written `1ms`, `1` or `2s`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET connect=1ms").and_then(|line| line.connect_ms()), Some(1.0));
-    /// ```
     #[inline]
     #[must_use]
     pub fn connect_ms(&self) -> Option<f64> {
@@ -350,22 +216,12 @@ impl<'a> RouterLine<'a> {
     }
 
     /// Milliseconds in the router's queue, until March 2013.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET queue=0 wait=0ms").and_then(|line| line.wait_ms()), Some(0.0));
-    /// ```
     #[must_use]
     pub fn wait_ms(&self) -> Option<f64> {
         self.read(Name::Wait, |_| None, milliseconds)
     }
 
     /// Requests in the router's queue, until March 2013.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET queue=4 wait=0ms").and_then(|line| line.queue()), Some(4));
-    /// ```
     #[must_use]
     pub fn queue(&self) -> Option<u64> {
         self.read(Name::Queue, |_| None, number)
@@ -373,11 +229,6 @@ impl<'a> RouterLine<'a> {
 
     /// The HTTP status, 100..=999; 499 when the client went away. Empty on H24. An H18 can say 200: the dyno had
     /// sent its headers.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET status=503").and_then(|line| line.status()), Some(503));
-    /// ```
     #[inline]
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -385,19 +236,13 @@ impl<'a> RouterLine<'a> {
     }
 
     /// Octets of the answer; on errors, those of the platform's error page.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// assert_eq!(RouterLine::parse(b"method=GET bytes=567").and_then(|line| line.bytes()), Some(567));
-    /// ```
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         self.read(Name::Bytes, Fast::bytes, number)
     }
 
-    /// What the client sent, found in one go: cheaper than two of [`path`](Self::path), [`host`](Self::host),
-    /// [`request_id`](Self::request_id) and [`fwd`](Self::fwd).
+    /// What the client sent: hostile text, found in one go.
     ///
     /// ```
     /// # use heroku_router::RouterLine;
@@ -411,7 +256,11 @@ impl<'a> RouterLine<'a> {
     #[must_use]
     pub fn client(&self) -> Client<'a> {
         let line = self.line;
-        match self.middle() {
+        let middle = match &self.shape {
+            Shape::Fast(fast) => fast.middle(line),
+            Shape::Plain(_) => None,
+        };
+        match middle {
             Some(middle) => Client::new(|name| middle.value(line, name)),
             None => {
                 let table = Table::of(line);
@@ -430,8 +279,12 @@ impl<'a> RouterLine<'a> {
     /// # Ok::<(), &str>(())
     /// ```
     #[inline]
-    #[must_use]
-    pub fn fields(&self) -> Fields<'a> {
+    pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + Clone + use<'a> {
+        self.all_fields()
+    }
+
+    #[inline]
+    fn all_fields(&self) -> Fields<'a> {
         let ends = match &self.shape {
             Shape::Fast(fast) => fast.ends(self.line),
             Shape::Plain(_) => None,
@@ -544,24 +397,6 @@ impl<'a> RouterLine<'a> {
             Shape::Plain(plain) => plain.read(self.line, name, rule),
         }
     }
-
-    /// The value of a field of the client's.
-    #[inline]
-    fn client_value(&self, name: Name) -> Option<&'a [u8]> {
-        match self.middle() {
-            Some(middle) => middle.value(self.line, name),
-            None => Table::of(self.line).value(self.line, name),
-        }
-    }
-
-    /// Where the client's fields stand, where that can be seen at a glance.
-    #[inline]
-    fn middle(&self) -> Option<Middle> {
-        match &self.shape {
-            Shape::Fast(fast) => fast.middle(self.line),
-            Shape::Plain(_) => None,
-        }
-    }
 }
 
 /// Looks at one name after another. Refusals are rare, so nothing is kept from one to the next.
@@ -598,6 +433,6 @@ impl Refusals<'_> {
 
 impl fmt::Debug for RouterLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RouterLine({:?})", self.fields())
+        write!(f, "RouterLine({:?})", self.all_fields())
     }
 }

@@ -257,24 +257,12 @@ impl MemoryHint {
     }
 
     /// Memory in use, in megabytes of 1,048,576 octets.
-    ///
-    /// ```
-    /// # use heroku_router::MemoryHint;
-    /// let hint = MemoryHint::parse(b"Process running mem=612M(119.5%)");
-    /// assert_eq!(hint.map(|hint| hint.megabytes()), Some(612));
-    /// ```
     #[must_use]
     pub const fn megabytes(&self) -> u64 {
         self.megabytes
     }
 
     /// The same in percent of the dyno's quota.
-    ///
-    /// ```
-    /// # use heroku_router::MemoryHint;
-    /// let hint = MemoryHint::parse(b"Process running mem=612M(119.5%)");
-    /// assert_eq!(hint.map(|hint| hint.percent()), Some(119.5));
-    /// ```
     #[must_use]
     pub const fn percent(&self) -> f64 {
         self.percent

@@ -7,8 +7,7 @@ use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use heroku_router::{
-    Client, Code, CodeClass, Field, FieldRefusal, FieldRefusalKind, Fields, MemoryHint, PlatformError, RouterLine,
-    Severity,
+    Client, Code, CodeClass, Field, FieldRefusal, FieldRefusalKind, MemoryHint, PlatformError, RouterLine, Severity,
 };
 
 macro_rules! keeps {
@@ -28,7 +27,6 @@ fn every_public_type_keeps_its_traits() {
         Code: Copy, Ord, Hash, Debug;
         Field<'static>: Copy, Eq, Debug;
         FieldRefusal: Copy, Eq, Debug;
-        Fields<'static>: Clone, Debug;
         MemoryHint: Copy, PartialEq, Debug;
         PlatformError<'static>: Copy, Eq, Debug;
         RouterLine<'static>: Copy, Debug;

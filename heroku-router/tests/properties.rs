@@ -174,9 +174,9 @@ proptest! {
         let line = [said.front(), client, said.numbers()].concat();
         said.check(&line)?;
         let read = RouterLine::parse(&line).unwrap();
-        prop_assert_eq!(read.path(), value(&path), "{}", line.escape_ascii());
-        prop_assert_eq!(read.host(), Some(&b"shop.example.com"[..]));
-        prop_assert_eq!(read.fwd(), value(&fwd), "{}", line.escape_ascii());
+        prop_assert_eq!(read.client().path(), value(&path), "{}", line.escape_ascii());
+        prop_assert_eq!(read.client().host(), Some(&b"shop.example.com"[..]));
+        prop_assert_eq!(read.client().fwd(), value(&fwd), "{}", line.escape_ascii());
         let is_one_of = |name: &&[u8]| [&b"path"[..], b"dyno"].contains(name);
         let names: Vec<_> = read.fields().map(|field| field.name()).filter(is_one_of).collect();
         prop_assert_eq!(names, [&b"path"[..], b"dyno"], "no field is made of what a client wrote");
@@ -229,8 +229,8 @@ proptest! {
         let tail = format!(" dyno=web.1 queue=2 wait=3ms service={service}ms status=503 bytes={bytes}").into_bytes();
         let line = [&head[..], &path, &tail].concat();
         let read = RouterLine::parse(&line).unwrap();
-        prop_assert_eq!((read.method(), read.host()), (Some(method.as_bytes()), Some(host.as_bytes())));
-        prop_assert_eq!(read.path(), Some(&[b"/", &path[..]].concat()[..]));
+        prop_assert_eq!((read.method(), read.client().host()), (Some(method.as_bytes()), Some(host.as_bytes())));
+        prop_assert_eq!(read.client().path(), Some(&[b"/", &path[..]].concat()[..]));
         prop_assert_eq!((read.dyno(), read.service_ms()), (Some(&b"web.1"[..]), Some(f64::from(service))));
         prop_assert_eq!((read.queue(), read.wait_ms()), (Some(2), Some(3.0)));
         prop_assert_eq!((read.status(), read.bytes()), (Some(503), Some(bytes)));
@@ -254,11 +254,11 @@ proptest! {
         let line = order.iter().map(|&nth| PARTS[nth]).collect::<Vec<_>>().join(" ");
         let read = RouterLine::parse(line.as_bytes()).unwrap();
         prop_assert_eq!((read.at(), read.method()), (Some(&b"info"[..]), Some(&b"GET"[..])), "{}", line);
-        prop_assert_eq!((read.dyno(), read.request_id()), (Some(&b"web.3"[..]), Some(&b"r"[..])), "{}", line);
+        prop_assert_eq!((read.dyno(), read.client().request_id()), (Some(&b"web.3"[..]), Some(&b"r"[..])), "{}", line);
         prop_assert_eq!((read.connect_ms(), read.service_ms()), (Some(1.0), Some(18.0)), "{}", line);
         prop_assert_eq!((read.status(), read.bytes()), (Some(200), Some(5120)), "{}", line);
         let client = (Some(&b"/a b"[..]), Some(&b"shop.example.com"[..]), Some(&b"192.0.2.7"[..]));
-        prop_assert_eq!((read.path(), read.host(), read.fwd()), client, "{}", line);
+        prop_assert_eq!((read.client().path(), read.client().host(), read.client().fwd()), client, "{}", line);
     }
 
     #[test]

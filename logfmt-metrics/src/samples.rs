@@ -137,8 +137,7 @@ impl<'a> Sample<'a> {
 
     /// Where the sample begins: bytes from the start of the line.
     #[inline]
-    #[must_use]
-    pub const fn offset(&self) -> usize {
+    const fn offset(&self) -> usize {
         let before_value = match self.form {
             Form::Absent => 0,
             Form::Bare => 1,

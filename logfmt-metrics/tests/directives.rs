@@ -29,7 +29,7 @@ fn shown(found: &Result<Directive<'_>, Refusal>) -> String {
         Ok(Directive::Tag(tag)) => format!("tag {}={} @{}", tag.key(), tag.value(), tag.offset()),
         Ok(other) => panic!("a new directive: {other:?}"),
         Err(refusal) => {
-            format!("{} {}..{}", refusal.kind().as_str(), refusal.offset(), refusal.offset() + refusal.len())
+            format!("{} {}..{}", refusal.kind().as_str(), refusal.offset(), refusal.range().end)
         }
     }
 }
@@ -245,7 +245,7 @@ proptest! {
                     prop_assert!((1..=MAX_TAG_VALUE).contains(&tag.value().len()) && !tag.key().is_empty());
                 }
                 Ok(other) => panic!("a new directive: {other:?}"),
-                Err(refusal) => prop_assert!(refusal.len() > 0 && refusal.range().end <= line.len()),
+                Err(refusal) => prop_assert!(!refusal.range().is_empty() && refusal.range().end <= line.len()),
             }
         }
         prop_assert!(tags <= MAX_TAGS);

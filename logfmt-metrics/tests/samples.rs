@@ -36,7 +36,8 @@ fn by_samples(line: &[u8]) -> Vec<Found<'_>> {
             SampleToken::Pair(pair) => Found::Pair(pair),
             SampleToken::Sample(sample) => {
                 let value = sample.value().map(|value| (value.number().to_bits(), value.unit().as_str()));
-                let (offset, range) = (sample.offset(), sample.range());
+                let range = sample.range();
+                let offset = range.start;
                 Found::Sample { name: sample.name(), text: sample.text(), value, offset, range }
             }
             other => panic!("a new token: {other:?}"),

@@ -217,8 +217,12 @@ fn read_number(text: &[u8]) -> u64 {
 fn walk_router(text: &[u8]) -> u64 {
     let Some(line) = RouterLine::parse(text) else { return 0 };
     let fields: usize = line.fields().map(|field| 1 + field.unescaped().unwrap_or_default().len()).sum();
-    let asked = [line.dyno(), line.path(), line.host(), line.fwd(), line.request_id()].into_iter().flatten().count();
-    (fields + asked + line.fwd_list().count() + line.refusals().count()) as u64
+    let asked =
+        [line.dyno(), line.client().path(), line.client().host(), line.client().fwd(), line.client().request_id()]
+            .into_iter()
+            .flatten()
+            .count();
+    (fields + asked + line.client().fwd_list().count() + line.refusals().count()) as u64
 }
 
 fn read_platform(text: &[u8]) -> u64 {

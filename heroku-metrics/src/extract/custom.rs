@@ -55,7 +55,7 @@ impl Reader {
                     metrics += u32::from(part == Part::Value);
                     let is_torn = piece.is_torn(refusal.offset());
                     let reason = if is_torn { Reason::Cut } else { Reason::of_metric(refusal.kind()) };
-                    out.refuse(reason, part, (refusal.offset(), refusal.len()));
+                    out.refuse(reason, part, (refusal.offset(), refusal.range().len()));
                 }
             }
         }

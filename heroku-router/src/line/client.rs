@@ -27,12 +27,12 @@ impl<'a> Client<'a> {
         Self { path, host, request_id, fwd }
     }
 
-    /// As [`RouterLine::path`](crate::RouterLine::path).
+    /// The path with its query: percent-decoded by Router 2.0, as the client sent it before; about 8 KiB at most.
     ///
     /// ```
     /// # use heroku_router::RouterLine;
-    /// let client = RouterLine::parse(br#"method=GET path="/cart""#).map(|line| line.client());
-    /// assert_eq!(client.and_then(|client| client.path()), Some(&b"/cart"[..]));
+    /// let line = br#"method=GET path="/a "quoted" name" host=shop.example.com fwd="192.0.2.7" dyno=web.1"#;
+    /// assert_eq!(RouterLine::parse(line).and_then(|line| line.client().path()), Some(&br#"/a "quoted" name"#[..]));
     /// ```
     #[inline]
     #[must_use]
@@ -40,43 +40,38 @@ impl<'a> Client<'a> {
         self.path
     }
 
-    /// As [`RouterLine::host`](crate::RouterLine::host).
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let client = RouterLine::parse(b"method=GET host=shop.example.com").map(|line| line.client());
-    /// assert_eq!(client.and_then(|client| client.host()), Some(&b"shop.example.com"[..]));
-    /// ```
+    /// The Host header.
     #[inline]
     #[must_use]
     pub const fn host(&self) -> Option<&'a [u8]> {
         self.host
     }
 
-    /// As [`RouterLine::request_id`](crate::RouterLine::request_id).
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let client = RouterLine::parse(b"method=GET request_id=r-1").map(|line| line.client());
-    /// assert_eq!(client.and_then(|client| client.request_id()), Some(&b"r-1"[..]));
-    /// ```
+    /// The id of the request: the router's, or 20 to 200 characters of the client's. Not on lines before 2013.
     #[inline]
     #[must_use]
     pub const fn request_id(&self) -> Option<&'a [u8]> {
         self.request_id
     }
 
-    /// As [`RouterLine::fwd`](crate::RouterLine::fwd).
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let client = RouterLine::parse(br#"method=GET fwd="192.0.2.7""#).map(|line| line.client());
-    /// assert_eq!(client.and_then(|client| client.fwd()), Some(&b"192.0.2.7"[..]));
-    /// ```
+    /// The X-Forwarded-For header, the address that connected to Heroku last; see [`fwd_list`](Self::fwd_list).
     #[inline]
     #[must_use]
     pub const fn fwd(&self) -> Option<&'a [u8]> {
         self.fwd
+    }
+
+    /// `fwd` at its commas, without the spaces around them and without empty parts.
+    ///
+    /// ```
+    /// # use heroku_router::RouterLine;
+    /// let line = RouterLine::parse(br#"method=GET fwd="198.51.100.4, 192.0.2.7""#).ok_or("no router line")?;
+    /// assert_eq!(line.client().fwd_list().last(), Some(&b"192.0.2.7"[..]));
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn fwd_list(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        let parts = self.fwd.unwrap_or_default().split(|&octet| octet == b',');
+        parts.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
     }
 }
 

@@ -31,24 +31,12 @@ pub struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// The name as written, any octets but `=` and those up to SP; empty for a stray `=x`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"status=200");
-    /// assert_eq!(line.and_then(|line| line.fields().next()).map(|field| field.name()), Some(&b"status"[..]));
-    /// ```
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {
         self.name
     }
 
     /// The value as written, without its quotes: `None` for a bare word, empty for `dyno=`.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"desc="App crashed" status=503"#);
-    /// assert_eq!(line.and_then(|line| line.fields().next()).and_then(|f| f.value()), Some(&b"App crashed"[..]));
-    /// ```
     #[must_use]
     pub const fn value(&self) -> Option<&'a [u8]> {
         self.value
@@ -71,24 +59,12 @@ impl<'a> Field<'a> {
     }
 
     /// Whether the value stood in quotes.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"path="/" status=200"#);
-    /// assert_eq!(line.map(|line| line.fields().map(|field| field.is_quoted()).collect()), Some(vec![true, false]));
-    /// ```
     #[must_use]
     pub const fn is_quoted(&self) -> bool {
         matches!(self.quote, Quote::Closed | Quote::Open)
     }
 
     /// Whether the value is whole: not a quoted one that the end of the line cut off.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"code=H12 desc="Request tim"#);
-    /// assert_eq!(line.map(|line| line.fields().all(|field| field.is_terminated())), Some(false));
-    /// ```
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
         !matches!(self.quote, Quote::Open)
@@ -96,24 +72,12 @@ impl<'a> Field<'a> {
 
     /// Where in the line the field starts, in octets. A field of a line before October 2012 that has no name there
     /// starts with its value.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(b"method=GET status=200");
-    /// assert_eq!(line.map(|line| line.fields().map(|field| field.offset()).collect()), Some(vec![0, 11]));
-    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Where in the line the value starts, behind its opening quote; for a bare word, where the word ends.
-    ///
-    /// ```
-    /// # use heroku_router::RouterLine;
-    /// let line = RouterLine::parse(br#"path="/" status=200"#);
-    /// assert_eq!(line.map(|line| line.fields().map(|field| field.value_offset()).collect()), Some(vec![6, 16]));
-    /// ```
     #[must_use]
     pub const fn value_offset(&self) -> usize {
         self.value_offset
@@ -138,17 +102,9 @@ impl fmt::Debug for Field<'_> {
     }
 }
 
-/// The fields of a line, in its order: [`RouterLine::fields`](crate::RouterLine::fields).
-///
-/// ```
-/// # use heroku_router::RouterLine;
-/// let line = RouterLine::parse(b"method=GET status=200 status=503").ok_or("no router line")?;
-/// assert_eq!(line.fields().filter(|field| field.name() == b"status").count(), 2, "a repeat is visible here");
-/// assert_eq!(line.status(), Some(200), "the first one stands");
-/// # Ok::<(), &str>(())
-/// ```
+/// The fields of a line, in its order.
 #[derive(Clone)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     line: &'a [u8],
     /// Of a line whose fields stand in today's order, where they end; how many are out, and where the next one starts.
     ends: Ends,

@@ -26,10 +26,9 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn of(line: &RouterLine<'a>) -> Self {
         let ends = [line.at(), line.code_text(), line.desc(), line.cause(), line.sock(), line.method(), line.dyno()];
-        let client = [line.path(), line.host(), line.request_id(), line.fwd()];
         let tail = [line.protocol(), line.tls_version(), line.agent()];
         Self {
-            texts: [&ends[..], &client, &tail].concat(),
+            texts: [&ends[..], &tail].concat(),
             times: [line.connect_ms(), line.service_ms(), line.wait_ms()],
             counts: [line.status().map(u64::from), line.bytes(), line.queue()],
             code: line.code(),

@@ -225,7 +225,7 @@ fn metric<'a>(kind: Kind, name: &'a [u8], value: &'a [u8], offset: usize) -> Res
 
 /// A number with its unit; JSON in ASCII writes the micro sign as an escape.
 fn value_of(text: &[u8]) -> Result<Value<'_>, RefusalKind> {
-    let value = number(text).map_err(|error| RefusalKind::from(error.kind()));
+    let value = number(text).map_err(|error| RefusalKind::of_number(error.kind()));
     let micro = [&br"\u00b5s"[..], br"\u00B5s", br"\u03bcs", br"\u03BCs"].into_iter();
     match micro.filter_map(|micro| text.strip_suffix(micro)).next() {
         Some(digits) if value.is_err() => match number(digits) {
