@@ -1,8 +1,6 @@
 //! Random programs, run by the aggregator and by the slow, exact reference, must write the same.
 #![allow(missing_docs)]
 
-mod judge;
-
 use judge::{Line, Step, config, config_with_families, observe, run};
 use metric_model::{DataPointBuf, Timestamp};
 use minute_aggregator::{Aggregator, AggregatorConfig};

@@ -2,13 +2,10 @@
 #![no_main]
 
 use family_fuzz::Draw;
+use judge::{Line, Step, run};
 use libfuzzer_sys::fuzz_target;
 use std::collections::{BTreeMap, BTreeSet};
 use testkit::reference::{Key, Kind, Quota, Rules, Seen};
-
-#[path = "../../aggregator/tests/judge/mod.rs"]
-mod judge;
-use judge::{Line, Step, run};
 
 const SECOND: i64 = 1_000_000;
 

@@ -1,8 +1,8 @@
 //! Runs a program on the aggregator and on the slow, exact reference, and compares whatever can be seen of both.
 //!
-//! Shared by `tests/against_reference.rs`, which draws programs at random, and by the fuzz target `programs`, which
-//! searches for those that reach new code.
-#![allow(dead_code, unreachable_pub)]
+//! Shared by `aggregator/tests/against_reference.rs`, which draws programs at random, and by the fuzz target `programs`,
+//! which searches for those that reach new code.
+#![allow(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 use core::time::Duration;
 use metric_model::{DataPointBuf, Kind, Metric, Observation, Percentile, Record, TagSet, Timestamp, Unit, Value};
@@ -13,32 +13,43 @@ use testkit::reference::{self, Fate, Quota, Reference, Row, Rules, Seen};
 /// What a program does; times in microseconds.
 #[derive(Clone, Debug)]
 pub enum Step {
+    /// One value.
     Observe(Seen),
     /// What lines say, each of one of the [`FAMILIES`].
     Record(Vec<Line>),
     /// The same stream and second again and again, so that sketches leave their exact form.
     Burst(Seen, Vec<f64>),
+    /// The host says what time it is.
     Advance(i64),
     /// In parts of so many points; at most so many parts where the rest may wait.
     AdvanceSome {
+        /// What time it is.
         now: i64,
+        /// The most points of a part.
         points: usize,
+        /// The most parts.
         parts: usize,
     },
+    /// The oldest window closes.
     CloseOldest,
+    /// Another quota holds from here on.
     SetQuota(Option<Quota>),
     /// A crash: the state goes to bytes and comes back.
     Restart,
+    /// Everything closes.
     Finish,
 }
 
 /// What one line says.
 #[derive(Clone, Debug)]
 pub struct Line {
+    /// Which of the [`FAMILIES`].
     pub family: usize,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Column by column; there may be too few, or too many.
     pub values: Vec<Option<f64>>,
+    /// Its time.
     pub time: i64,
     /// By another list of the same metrics, which the aggregator does not know.
     pub is_copy: bool,
@@ -67,8 +78,8 @@ pub static FAMILIES: [&[Metric<'static>]; 3] = [
 /// What they do not agree on.
 pub fn run(rules: Rules, steps: &[Step]) -> Result<(), String> {
     let mut both = Both::new(rules);
-    for (place, step) in steps.iter().enumerate() {
-        both.step(step).map_err(|error| format!("step {place}, {step:?}: {error}"))?;
+    for (index, step) in steps.iter().enumerate() {
+        both.step(step).map_err(|error| format!("step {index}, {step:?}: {error}"))?;
     }
     both.end()
 }
