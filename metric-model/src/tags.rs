@@ -133,27 +133,6 @@ impl TagSet {
         self.text.len()
     }
 
-    /// The text of all keys and values, one after the other in the order of the tags, and nothing between them; for
-    /// those who hash or compare many sets. [`ends`](Self::ends) tells where each stops.
-    ///
-    /// ```
-    /// assert_eq!(metric_model::TagSet::from_iter([("b", "2"), ("a", "1")]).text(), "a1b2");
-    /// ```
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Where each key and its value end in the [`text`](Self::text).
-    ///
-    /// ```
-    /// let tags = metric_model::TagSet::from_iter([("a", "1"), ("bb", "")]);
-    /// assert_eq!(tags.ends().collect::<Vec<_>>(), [(1, 2), (4, 4)]);
-    /// ```
-    pub fn ends(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
-        self.ends.iter().map(|ends| (ends.key as usize, ends.value as usize))
-    }
-
     fn start(&self, index: usize) -> usize {
         if index == 0 { 0 } else { self.ends[index - 1].value as usize }
     }

@@ -9,7 +9,7 @@ use super::{Admitted, Role, StreamId, Streams};
 use crate::config::AggregatorConfig;
 use crate::outcome::Refusal;
 use crate::stream_key::{Key, Mask, tag_bytes};
-use core::hash::{BuildHasher, Hasher};
+use core::hash::BuildHasher;
 use metric_model::{Metric, TagSet, Timestamp};
 
 /// The tag set and the row that were found last.
@@ -202,13 +202,9 @@ impl Streams {
         folded(self.seed.hash_one((key.name, key.kind, key.unit)))
     }
 
-    /// The text, and where each tag ends: else there would be many sets of one hash, all of one text.
     #[inline]
     pub(super) fn hash_tags(&self, tags: &TagSet) -> u32 {
-        let mut hasher = self.seed.build_hasher();
-        hasher.write(tags.text().as_bytes());
-        tags.ends().for_each(|(key, value)| hasher.write_u64((key as u64) << 32 | value as u64));
-        folded(hasher.finish())
+        folded(self.seed.hash_one(tags))
     }
 }
 

@@ -4,7 +4,6 @@ use super::{Metric, StreamId, Streams, Tags};
 use crate::lists::intern::Interned;
 use crate::stream_key::{Mask, before};
 use core::cmp::Ordering;
-use metric_model::TagSet;
 
 impl Streams {
     /// Works on the order of output until about so many metrics and tag sets were looked at; answers how many were,
@@ -110,75 +109,7 @@ pub(super) fn by_metric(metrics: &Interned<Metric>) -> impl Fn(u32, u32) -> Orde
 
 pub(super) fn by_tags(tags: &Interned<Tags>) -> impl Fn(u32, u32) -> Ordering {
     |a, b| match (tags.get(a), tags.get(b)) {
-        (Some(a), Some(b)) => compare(&a.set, &b.set),
+        (Some(a), Some(b)) => a.set.cmp(&b.set),
         (a, b) => a.is_some().cmp(&b.is_some()),
-    }
-}
-
-/// The order of tag sets, tag by tag, found from the first byte at which their texts differ.
-///
-/// All that stands before it is the same in both. So the first key or value that ends there in one of them and goes on
-/// in the other decides, the one that ends being less; if there is none, the bytes do.
-fn compare(a: &TagSet, b: &TagSet) -> Ordering {
-    let (x, y) = (a.text().as_bytes(), b.text().as_bytes());
-    let same = same_bytes(x, y);
-    let (mut ends, mut others) = (a.ends(), b.ends());
-    loop {
-        let ((key, value), (other_key, other_value)) = match (ends.next(), others.next()) {
-            (Some(of_a), Some(of_b)) => (of_a, of_b),
-            (of_a, of_b) => return of_a.is_some().cmp(&of_b.is_some()),
-        };
-        for (end, other) in [(key, other_key), (value, other_value)] {
-            if end > same && other > same {
-                return x.get(same).cmp(&y.get(same));
-            }
-            if end != other {
-                return end.cmp(&other);
-            }
-        }
-    }
-}
-
-/// How many bytes they have in common at the start.
-fn same_bytes(a: &[u8], b: &[u8]) -> usize {
-    const WORD: usize = size_of::<u64>();
-    let (words, others) = (a.as_chunks::<WORD>().0, b.as_chunks::<WORD>().0);
-    let mut same = 0;
-    for (word, other) in words.iter().zip(others) {
-        let difference = u64::from_le_bytes(*word) ^ u64::from_le_bytes(*other);
-        if difference != 0 {
-            return same + difference.trailing_zeros() as usize / 8;
-        }
-        same += WORD;
-    }
-    let (rest, other) = (a.get(same..).unwrap_or_default(), b.get(same..).unwrap_or_default());
-    same + rest.iter().zip(other).take_while(|(a, b)| a == b).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4_000))]
-
-        #[test]
-        fn the_short_comparison_is_that_of_tag_sets(
-            shared in "[ab]{0,20}",
-            a in prop::collection::vec(("[abé]{0,3}", "[ab\\x00é]{0,12}"), 0..5),
-            b in prop::collection::vec(("[abé]{0,3}", "[ab\\x00é]{0,12}"), 0..5),
-            common in 0usize..5,
-        ) {
-            let start = || [("aa", shared.as_str())].into_iter();
-            let of = |own: &[(String, String)]| -> TagSet {
-                let both = a.iter().take(common).chain(own);
-                start().chain(both.map(|(key, value)| (key.as_str(), value.as_str()))).collect()
-            };
-            let (x, y) = (of(&a), of(&b));
-            prop_assert_eq!(compare(&x, &y), x.cmp(&y), "{:?} {:?}", x, y);
-            prop_assert_eq!(compare(&y, &x), y.cmp(&x));
-            prop_assert_eq!(compare(&x, &x), Ordering::Equal);
-        }
     }
 }
