@@ -85,11 +85,6 @@ impl Aggregator {
     ///
     /// # Errors
     /// When the configuration contradicts itself.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// assert!(Aggregator::new(AggregatorConfig::new()).is_ok());
-    /// ```
     pub fn new(config: AggregatorConfig) -> Result<Self, ConfigError> {
         Self::with_sketch(config)
     }
@@ -100,11 +95,6 @@ impl<S: Sketch> Aggregator<S> {
     ///
     /// # Errors
     /// When the configuration contradicts itself.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig, MinuteSketch};
-    /// assert!(Aggregator::<MinuteSketch>::with_sketch(AggregatorConfig::new()).is_ok());
-    /// ```
     pub fn with_sketch(config: AggregatorConfig) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
@@ -129,13 +119,6 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// How it was configured.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert_eq!(engine.config(), &AggregatorConfig::new());
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn config(&self) -> &AggregatorConfig {
         &self.config
@@ -462,26 +445,12 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// Which streams are admitted and which found no place, since when, with how many observations.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert_eq!(engine.explain().used(), 0);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn explain(&self) -> Explanation<'_> {
         self.streams.explain(self.staging.rows(), &self.config)
     }
 
     /// Where every observation went.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert!(engine.ledger().balances());
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn ledger(&self) -> &ObservationLedger {
         &self.ledger
@@ -489,13 +458,6 @@ impl<S: Sketch> Aggregator<S> {
 
     /// The greatest event time of an observation that was neither late nor too far ahead, for hosts that let the input
     /// drive the time.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert_eq!(engine.latest(), None);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn latest(&self) -> Option<Timestamp> {
         self.latest
@@ -517,26 +479,12 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// How many windows are held: open ones, closed ones that the sink has not taken yet, and those kept for revision.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert_eq!(engine.open_windows(), 0);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn open_windows(&self) -> usize {
         self.windows.len()
     }
 
     /// How many streams are known: combinations of name, kind, unit and tags.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert_eq!(engine.streams(), 0);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn streams(&self) -> usize {
         self.streams.len()

@@ -11,13 +11,6 @@ use crate::window::staging::Staging;
 impl<S: Sketch> Aggregator<S> {
     /// Octets in use, at most but for the allocator's own; never more than
     /// [`AggregatorConfig::max_memory`]. For hosts that close windows early rather than refuse.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let engine = Aggregator::new(AggregatorConfig::new())?;
-    /// assert!(engine.memory() < 4_096);
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn memory(&self) -> usize {
         size_of::<Self>() + self.streams.bytes() + self.window_bytes + self.staging.bytes()

@@ -73,23 +73,12 @@ pub enum RestoreErrorKind {
 
 impl RestoreError {
     /// What it is about.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig, RestoreErrorKind};
-    /// let error = Aggregator::restore(AggregatorConfig::new(), b"").unwrap_err();
-    /// assert_eq!(error.kind(), RestoreErrorKind::NotASnapshot);
-    /// ```
     #[must_use]
     pub const fn kind(self) -> RestoreErrorKind {
         self.kind
     }
 
     /// The byte of the snapshot at which it was found.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// assert_eq!(Aggregator::restore(AggregatorConfig::new(), b"").unwrap_err().offset(), 0);
-    /// ```
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -294,13 +283,6 @@ impl Aggregator {
     ///
     /// # Errors
     /// As there.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig};
-    /// let bytes = Aggregator::new(AggregatorConfig::new())?.snapshot(b"");
-    /// assert!(Aggregator::restore(AggregatorConfig::new(), &bytes).is_ok());
-    /// # Ok::<(), minute_aggregator::ConfigError>(())
-    /// ```
     pub fn restore(config: AggregatorConfig, bytes: &[u8]) -> Result<(Self, Vec<u8>), RestoreError> {
         Self::restore_with_sketch(config, bytes)
     }
