@@ -9,7 +9,7 @@ use crate::serve::settings::DrainSettings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What [`Access::new`] takes of each drain: name, user, password, tokens.
+/// What [`Access::new`](crate::serve::intake::Access::new) takes of each drain: name, user, password, tokens.
 pub(super) type Entry = (String, String, String, Vec<String>);
 
 /// The settings of each drain by its name, and who may send as it.
