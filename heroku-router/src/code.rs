@@ -8,7 +8,7 @@ use core::fmt;
 /// ```
 /// use heroku_router::{Code, CodeClass, Severity};
 ///
-/// let code = Code::parse(b"H12").ok_or("three octets: a letter, two digits")?;
+/// let code = Code::parse(b"H12").ok_or("three bytes: a letter, two digits")?;
 /// assert_eq!((code.class(), code.number()), (CodeClass::Http, 12));
 /// assert_eq!(code.title(), Some("Request timeout"));
 /// assert_eq!(code.severity(), Some(Severity::Critical));
@@ -62,7 +62,7 @@ impl Code {
     /// The code of the one line on which something of the client's, `agent`, stands behind the numbers.
     pub(crate) const MISDIRECTED: Self = Self { class: CodeClass::Http, number: 31 };
 
-    /// Reads exactly three octets: `H`, `R` or `L` in upper case, and two digits.
+    /// Reads exactly three bytes: `H`, `R` or `L` in upper case, and two digits.
     ///
     /// ```
     /// use heroku_router::Code;
@@ -279,21 +279,21 @@ const KNOWN: &[Known] = &[
 ];
 
 /// All 300 codes behind each other, so that a code has a text without a buffer of its own.
-const OCTETS: [u8; 900] = {
+const BYTES: [u8; 900] = {
     let mut text = [0; 900];
     let classes = [CodeClass::Http, CodeClass::Runtime, CodeClass::Logging];
     let mut nth = 0;
     while nth < 300 {
-        let octets = Code { class: classes[nth / 100], number: (nth % 100) as u8 }.as_bytes();
-        text[nth * 3] = octets[0];
-        text[nth * 3 + 1] = octets[1];
-        text[nth * 3 + 2] = octets[2];
+        let bytes = Code { class: classes[nth / 100], number: (nth % 100) as u8 }.as_bytes();
+        text[nth * 3] = bytes[0];
+        text[nth * 3 + 1] = bytes[1];
+        text[nth * 3 + 2] = bytes[2];
         nth += 1;
     }
     text
 };
 
-const TEXT: &str = match core::str::from_utf8(&OCTETS) {
+const TEXT: &str = match core::str::from_utf8(&BYTES) {
     Ok(text) => text,
     Err(_) => "",
 };

@@ -67,15 +67,15 @@ impl FieldRefusal {
         self.field
     }
 
-    /// Where in the line the field starts, in octets: the first octet of its name.
+    /// Where in the line the field starts, in bytes: the first byte of its name.
     ///
-    /// Of a line before October 2012, whose code has no name, the first octet of the value.
+    /// Of a line before October 2012, whose code has no name, the first byte of the value.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset as usize
     }
 
-    /// How many octets name, `=` and value take, quotes included.
+    /// How many bytes name, `=` and value take, quotes included.
     ///
     /// ```
     /// # use heroku_router::RouterLine;

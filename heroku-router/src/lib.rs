@@ -64,13 +64,13 @@
 //! * A line whose fields stand in another order, as no router writes it, has no such ends, and is read as its quotes
 //!   suggest.
 //! * On H31, which has the User-Agent behind the numbers, `bytes` and what follows it can be forged.
-//! * Logplex may cut a line of 10,000 octets or more, wherever that is: the numbers may then be missing, and what the
+//! * Logplex may cut a line of 10,000 bytes or more, wherever that is: the numbers may then be missing, and what the
 //!   client wrote last may stand in their place. A host that minds passes over lines of that length.
 //!
 //! # Accuracy
 //!
 //! Times are the double nearest to the number written, in milliseconds (`2s` is 2,000); routers write whole ones.
-//! Counts are whole, up to 64 bits. A number that does not fit, in another unit, or that is none, is a
+//! Counts are whole, up to 64 bits. A value that does not fit, has another unit, or is not a number, is a
 //! [`FieldRefusal`] of that field; it never wraps and never costs the request.
 //!
 //! # Deviations

@@ -25,7 +25,7 @@ use core::fmt;
 /// of; what the client said between them is looked for when it is asked for. Every accessor answers `None` for a field that
 /// is not there, one that is empty (`dyno=`), and one that is [refused](Self::refusals);
 /// [`is_present`](Self::is_present) tells the first from the others. Bytes are as they stand between the quotes, any
-/// octets: nothing here is checked for UTF-8, and what the client wrote ([`client`](Self::client), [`agent`](Self::agent))
+/// bytes: nothing here is checked for UTF-8, and what the client wrote ([`client`](Self::client), [`agent`](Self::agent))
 /// is to be escaped where it is shown.
 ///
 /// ```
@@ -58,7 +58,7 @@ impl<'a> RouterLine<'a> {
     ///
     /// It is a router line when at least one of `code`, `method`, `path` and `status` has a value, outside of quoted
     /// values, or when it has the form of before October 2012, `Error H12 (Request timeout) -> GET host/path …`. So
-    /// `at=info` alone is none, nor is the nginx line of 2010; neither is a line of 4 GiB.
+    /// `at=info` alone is no router line, nor is the nginx line of 2010, nor a line of 4 GiB.
     ///
     /// An application can print the same text: match APP-NAME and PROCID before. The command line of Heroku colours each field
     /// of such a line: take the codes out before, as `logfmt_metrics::colour::Uncoloured` does.
@@ -153,7 +153,7 @@ impl<'a> RouterLine<'a> {
         self.value(Name::Sock)
     }
 
-    /// The HTTP method: any token, at most 127 octets by Heroku's rule.
+    /// The HTTP method: any token, at most 127 bytes by Heroku's rule.
     #[inline]
     #[must_use]
     pub fn method(&self) -> Option<&'a [u8]> {
@@ -202,7 +202,7 @@ impl<'a> RouterLine<'a> {
         self.read(Name::Connect, Fast::connect_ms, milliseconds)
     }
 
-    /// Milliseconds from the connection to the last octet of the answer; of a WebSocket (status 101), its whole life.
+    /// Milliseconds from the connection to the last byte of the answer; of a WebSocket (status 101), its whole life.
     ///
     /// ```
     /// # use heroku_router::RouterLine;
@@ -235,7 +235,7 @@ impl<'a> RouterLine<'a> {
         self.read(Name::Status, Fast::status, status)
     }
 
-    /// Octets of the answer; on errors, those of the platform's error page.
+    /// Bytes of the answer; on errors, those of the platform's error page.
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {

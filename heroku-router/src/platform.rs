@@ -50,7 +50,7 @@ struct Losses<'a> {
 }
 
 impl<'a> PlatformError<'a> {
-    /// Reads a line; `None` when it is no such line. Never panics, allocates nothing, linear in the line.
+    /// Reads a line; `None` when it is another line. Never panics, allocates nothing, linear in the line.
     ///
     /// The line is an error when it starts with `Error`, a space and an R or L code, or with an L code alone, and then
     /// ends, or has ` (` or `:` behind the code. So `Error R14 (` and a bare `Error L10` are errors, but
@@ -71,8 +71,8 @@ impl<'a> PlatformError<'a> {
             Some(rest) => (rest, true),
             None => (start, false),
         };
-        let (octets, rest) = rest.split_at_checked(3)?;
-        let code = Code::parse(octets)?;
+        let (bytes, rest) = rest.split_at_checked(3)?;
+        let code = Code::parse(bytes)?;
         match code.class() {
             CodeClass::Runtime if announced => {}
             CodeClass::Logging => {}
@@ -131,7 +131,7 @@ impl<'a> PlatformError<'a> {
         if self.has_arrow { utf8(self.text) } else { None }
     }
 
-    /// All that stands behind code, parentheses and the `:` or `->` that follows them; any octets.
+    /// All that stands behind code, parentheses and the `:` or `->` that follows them; any bytes.
     ///
     /// ```
     /// # use heroku_router::PlatformError;
@@ -256,7 +256,7 @@ impl MemoryHint {
         Some(Self { megabytes, percent })
     }
 
-    /// Memory in use, in megabytes of 1,048,576 octets.
+    /// Memory in use, in megabytes of 1,048,576 bytes.
     #[must_use]
     pub const fn megabytes(&self) -> u64 {
         self.megabytes
@@ -274,7 +274,7 @@ fn has_losses(code: Code) -> bool {
     code.class() == CodeClass::Logging && !matches!(code.number(), 14 | 15 | 20)
 }
 
-/// `"(" r-name ")"`, and r-name has no `)`. Text that is not closed is none.
+/// `"(" r-name ")"`, and r-name has no `)`. Text that is not closed is no description.
 fn description(rest: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let Some(inner) = rest.strip_prefix(b" (") else { return (None, rest) };
     match memchr(b')', inner) {
@@ -298,7 +298,7 @@ fn text(rest: &[u8]) -> (&[u8], bool) {
 fn losses(text: &[u8], from: usize) -> Option<Losses<'_>> {
     for at in memmem::find_iter(text, b" messages ") {
         let (before, behind) = (&text[..at], &text[at + b" messages ".len()..]);
-        let start = before.iter().rposition(|octet| !octet.is_ascii_digit()).map_or(0, |last| last + 1);
+        let start = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         let digits = &before[start..];
         if digits.is_empty() || (start > 0 && before[start - 1] != b' ') {
             continue;
@@ -325,8 +325,8 @@ fn drain(text: &[u8]) -> Option<&[u8]> {
     Some(token).filter(|token| !token.is_empty())
 }
 
-fn utf8(octets: &[u8]) -> Option<&str> {
-    core::str::from_utf8(octets).ok()
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ fn records(file: &str) -> Option<Vec<Value>> {
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// The text of a record: `msg`, else `raw` without a syslog header, else its parts or its octets in base 64.
+/// The text of a record: `msg`, else `raw` without a syslog header, else its parts or its bytes in base 64.
 fn message(record: &Value) -> Vec<u8> {
     if let Some(text) = record["msg"].as_str() {
         return text.as_bytes().to_vec();
@@ -28,14 +28,14 @@ fn message(record: &Value) -> Vec<u8> {
 }
 
 fn base64(text: &str) -> Vec<u8> {
-    let value = |octet: u8| match octet {
-        b'A'..=b'Z' => octet - b'A',
-        b'a'..=b'z' => octet - b'a' + 26,
-        b'0'..=b'9' => octet - b'0' + 52,
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
         b'+' => 62,
         _ => 63,
     };
-    let digits: Vec<u8> = text.bytes().filter(|octet| *octet != b'=').map(value).collect();
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'=').map(value).collect();
     let bits =
         |chunk: &[u8]| chunk.iter().fold(0_u32, |bits, digit| bits << 6 | u32::from(*digit)) << (6 * (4 - chunk.len()));
     digits.chunks(4).flat_map(|chunk| bits(chunk).to_be_bytes()[1..chunk.len()].to_vec()).collect()
@@ -48,7 +48,7 @@ fn router_differs(want: &Value, line: Option<&RouterLine<'_>>) -> String {
     };
     let Some(line) = line else { return "no router line".to_owned() };
     for (key, want) in want {
-        let text = |octets: Option<&[u8]>| json!(octets.map(String::from_utf8_lossy));
+        let text = |bytes: Option<&[u8]>| json!(bytes.map(String::from_utf8_lossy));
         let got = match key.as_str() {
             "sock" => text(line.sock()),
             "at" => text(line.at()),

@@ -33,8 +33,8 @@ fn every_case_of_the_table() {
         match (expect.get("text"), expect.get("text_hex"), expect.get("text_len"), error.detail()) {
             (Some(text), ..) => assert_eq!(&json!(String::from_utf8_lossy(error.text())), text, "{name}: text"),
             (_, Some(hex), ..) => {
-                let octets: String = error.text().iter().map(|octet| format!("{octet:02x}")).collect();
-                assert_eq!(&json!(octets), hex, "{name}: text");
+                let bytes: String = error.text().iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(&json!(bytes), hex, "{name}: text");
             }
             (_, _, Some(len), _) => assert_eq!(&json!(error.text().len()), len, "{name}: text"),
             (.., Some(detail)) => assert_eq!(error.text(), detail.as_bytes(), "{name}: text"),

@@ -69,8 +69,8 @@ fn seen(line: &RouterLine<'_>) -> Map<String, Value> {
     seen
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A time is a float here and an integer in the table.
@@ -99,7 +99,7 @@ fn every_case_of_the_table() {
         };
         let path = line.client().path().unwrap_or_default();
         check("path_len", "path", path.len().into());
-        check("path_hex", "path", path.iter().map(|octet| format!("{octet:02x}")).collect::<String>().into());
+        check("path_hex", "path", path.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into());
         check("bytes_text", "bytes", line.bytes().map_or(Value::Null, |bytes| bytes.to_string().into()));
         let mut router = expect.get("router").and_then(Value::as_object).cloned().unwrap_or_default();
         if expect.contains_key("path_hex") || expect.contains_key("path_len") {
@@ -191,8 +191,8 @@ fn a_backslash_keeps_no_quote_open() {
 
 #[test]
 fn a_view_can_be_copied_and_its_parts_outlive_it() {
-    fn path(octets: &[u8]) -> Option<&[u8]> {
-        let line = RouterLine::parse(octets)?;
+    fn path(bytes: &[u8]) -> Option<&[u8]> {
+        let line = RouterLine::parse(bytes)?;
         let copy = line;
         assert_eq!(copy.as_bytes(), line.as_bytes());
         copy.fields().find(|field| field.name() == b"path").and_then(|field| field.value())

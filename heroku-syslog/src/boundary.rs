@@ -45,7 +45,7 @@ struct Length {
 
 /// What stands where a frame may begin.
 enum Start {
-    /// MSG-LEN SP PRI VERSION SP, with room for a header: the last three take so many bytes.
+    /// MSG-LEN SP PRI VERSION SP, with room for a header: the last three take as many bytes as the number says.
     Message(Length, u64),
     /// MSG-LEN SP and something else; `marked` where it is PRI VERSION SP all the same.
     Other {
@@ -218,7 +218,7 @@ fn is_merged(buf: &[u8], at: usize, length: Length, marked: u64, limits: Limits)
 /// What becomes of a frame that does not stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Repair {
-    /// It ends here: MSG-LEN and SP are so many bytes, and so many are all of it.
+    /// It ends here: MSG-LEN and SP are `head` bytes, and all of it is `used` bytes.
     Line { head: usize, used: usize },
     /// It cannot be told where it ends.
     No,

@@ -18,22 +18,22 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Frames of at most 65,536 octets; longer ones are passed over up to 1,048,576 octets.
+    /// Frames of at most 65,536 bytes; longer ones are passed over up to 1,048,576 bytes.
     ///
-    /// Logplex takes 10,240 octets a frame; other senders write more.
+    /// Logplex takes 10,240 bytes a frame; other senders write more.
     #[must_use]
     pub const fn new() -> Self {
         Self { max_frame: 65_536, max_skip: 1_048_576 }
     }
 
-    /// The largest MSG-LEN, in octets, that is read as a frame.
+    /// The largest MSG-LEN, in bytes, that is read as a frame.
     #[must_use]
-    pub const fn with_max_frame(mut self, octets: usize) -> Self {
-        self.max_frame = octets;
+    pub const fn with_max_frame(mut self, bytes: usize) -> Self {
+        self.max_frame = bytes;
         self
     }
 
-    /// The largest MSG-LEN, in octets, that is believed: a frame over [`max_frame`](Self::max_frame) but not over this
+    /// The largest MSG-LEN, in bytes, that is believed: a frame over [`max_frame`](Self::max_frame) but not over this
     /// is passed over to its end. A length beyond it counts as damage, and the reader looks for the next frame instead.
     ///
     /// ```
@@ -46,8 +46,8 @@ impl Limits {
     /// assert_eq!(searched.skipped(), 24);
     /// ```
     #[must_use]
-    pub const fn with_max_skip(mut self, octets: usize) -> Self {
-        self.max_skip = octets;
+    pub const fn with_max_skip(mut self, bytes: usize) -> Self {
+        self.max_skip = bytes;
         self
     }
 
@@ -74,21 +74,21 @@ impl Default for Limits {
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Deframed<'a> {
-    /// Not enough octets to tell. Call again with the same octets first and more behind them.
+    /// Not enough bytes to tell. Call again with the same bytes first and more behind them.
     NeedMore {
         /// How long the buffer must be at least, counted from its start.
         at_least: usize,
     },
     /// A LF or CRLF between frames.
     Separator {
-        /// Its octets: 1 or 2.
+        /// Its bytes: 1 or 2.
         used: usize,
     },
     /// One frame.
     Message {
-        /// SYSLOG-MSG: as many octets as MSG-LEN declared.
+        /// SYSLOG-MSG: as many bytes as MSG-LEN declared.
         bytes: &'a [u8],
-        /// The octets of the whole frame, MSG-LEN and SP included.
+        /// The bytes of the whole frame, MSG-LEN and SP included.
         used: usize,
     },
 }
@@ -97,11 +97,11 @@ pub enum Deframed<'a> {
 ///
 /// ```text
 /// frame     = MSG-LEN SP SYSLOG-MSG                           ; RFC 6587, 3.4.1
-/// MSG-LEN   = NONZERO-DIGIT *DIGIT                            ; octets of SYSLOG-MSG
+/// MSG-LEN   = NONZERO-DIGIT *DIGIT                            ; bytes of SYSLOG-MSG
 /// separator = LF / CR LF                                      ; not of the RFC: some senders write it between frames
 /// ```
 ///
-/// At most 21 octets of `buf` are looked at, whatever it holds. The three endings: more octets are needed, which is
+/// At most 21 bytes of `buf` are looked at, whatever it holds. The three endings: more bytes are needed, which is
 /// no error; a frame, whose content may still be bad; an unusable length, after which no later boundary is certain.
 ///
 /// # Errors
@@ -126,7 +126,7 @@ pub fn deframe(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError>
     }
 }
 
-/// The fast reader: a frame with a MSG-LEN of two to four digits, which almost all have, and the octets of all of it.
+/// The fast reader: a frame with a MSG-LEN of two to four digits, which almost all have, and the bytes of all of it.
 #[inline(always)]
 fn fast_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
     let (len, digits) = match three_digits(*buf.first_chunk()?) {
@@ -143,7 +143,7 @@ fn fast_frame(buf: &[u8], limits: Limits) -> Option<(&[u8], usize)> {
 /// A frame with such a MSG-LEN that ends in LF and has a digit behind it (or one of `:;<=>?`, which are as good: LF alone
 /// tells that the message is whole), and what is behind the frame.
 ///
-/// The place of each frame follows from the length of the one in front, so a walk takes as long as these steps do one
+/// The offset of each frame follows from the length of the one in front, so a walk takes as long as these steps do one
 /// after the other. That the number of digits is guessed by the processor makes them few.
 #[inline(always)]
 pub(crate) fn fast_line(buf: &[u8], limits: Limits) -> Option<(&[u8], &[u8])> {
@@ -185,7 +185,7 @@ fn three_digits(text: [u8; 4]) -> Option<u32> {
 /// The same of two or four digits, and how many they are.
 #[inline]
 fn two_or_four_digits(buf: &[u8]) -> Option<(usize, usize)> {
-    let digit = |octet: u8| usize::from(octet & 15);
+    let digit = |byte: u8| usize::from(byte & 15);
     match *buf {
         [a @ b'1'..=b'9', b @ b'0'..=b'9', b' ', ..] => Some((digit(a) * 10 + digit(b), 2)),
         [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b' ', ..] => {
@@ -215,14 +215,14 @@ fn plain_frame(buf: &[u8], limits: Limits) -> Result<Deframed<'_>, FramingError>
     })
 }
 
-/// The error of a frame that does not stand: of `used` bytes, of which `len` are its message.
+/// The error of a frame that does not stand: it takes `used` bytes, the last `len` of them are its message.
 #[cold]
 pub(crate) const fn length_off(len: usize, used: usize) -> FramingError {
     FramingError::new(Cause::LengthOff { need: len as u64 }, used as u64)
 }
 
 pub(crate) enum MsgLen {
-    /// The number, and the octets of it with the SP.
+    /// The number, and the bytes of it with the SP.
     Read { len: u64, used: usize },
     /// The input ends before the SP.
     Open,
@@ -230,8 +230,8 @@ pub(crate) enum MsgLen {
 
 /// MSG-LEN = NONZERO-DIGIT *DIGIT, and the SP behind it        ; at most 64 bits
 ///
-/// An error tells the octet that is wrong. A number of 64 bits has at most 20 digits, so that no more than 21
-/// octets are ever read.
+/// An error tells the byte that is wrong. A number of 64 bits has at most 20 digits, so that no more than 21
+/// bytes are ever read.
 #[inline]
 pub(crate) fn msg_len(input: &[u8]) -> Result<MsgLen, (Cause, usize)> {
     let mut len = match input {
@@ -270,7 +270,7 @@ fn too_long(need: u64, limits: Limits) -> FramingError {
     FramingError::new(Cause::TooLong { need, limit: limits.max_frame as u64 }, 0)
 }
 
-/// The error of an input that ends in `rest`, of which [`deframe`] wanted more.
+/// The error of an input that ends in `rest`, behind which [`deframe`] wanted more.
 ///
 /// A length without its SP is a bad length, wrong at the end; a CR without LF is no separator.
 #[cold]
@@ -287,9 +287,9 @@ pub(crate) fn cut_short(rest: &[u8]) -> FramingError {
 /// How a reader goes on behind a framing error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Resume {
-    /// Pass over exactly so many octets from the frame's first on.
+    /// Pass over exactly this many bytes, from the frame's first on.
     Pass(u64),
-    /// Look for a frame from here on, counted from the frame's first octet.
+    /// Look for a frame from here on, counted from the frame's first byte.
     Search(usize),
 }
 
@@ -339,12 +339,12 @@ mod tests {
 
     #[test]
     fn fast_is_plain() {
-        let octets = *b"0159 /:a\n\x10\xb0";
+        let bytes = *b"0159 /:a\n\x10\xb0";
         let mut fast = 0;
-        for number in 0..octets.len().pow(5) {
+        for number in 0..bytes.len().pow(5) {
             let mut start = [b'x'; 160];
-            for (place, octet) in start[..5].iter_mut().enumerate() {
-                *octet = octets[number / octets.len().pow(place as u32) % octets.len()];
+            for (index, byte) in start[..5].iter_mut().enumerate() {
+                *byte = bytes[number / bytes.len().pow(index as u32) % bytes.len()];
             }
             for limits in [Limits::new(), Limits::new().with_max_frame(110)] {
                 for len in [1, 2, 3, 4, 5, 6, 160] {
@@ -358,14 +358,14 @@ mod tests {
         assert!(fast > 3_000, "{fast}");
     }
 
-    /// Each byte with each other one in its neighbour's place, since one may take from the next.
+    /// Each byte with each other one beside it, since one may take from the next.
     #[test]
     fn fast_is_plain_of_three_digits() {
         for good in [*b"100 ", *b"159 ", *b"999 "] {
-            for places in [(0, 1), (1, 2), (2, 3), (0, 2), (0, 3), (1, 3)] {
+            for swapped in [(0, 1), (1, 2), (2, 3), (0, 2), (0, 3), (1, 3)] {
                 for (one, other) in (0..=255).flat_map(|one| (0..=255).map(move |other| (one, other))) {
                     let mut text = good;
-                    (text[places.0], text[places.1]) = (one, other);
+                    (text[swapped.0], text[swapped.1]) = (one, other);
                     let by_grammar = match msg_len(&text) {
                         Ok(MsgLen::Read { len, used: 4 }) => Some(len),
                         _ => None,

@@ -1,6 +1,6 @@
 /// Which of the header layouts a drain writes. It is an argument, never a guess from the message.
 ///
-/// The same octets mean different things: `... web.1 - [GIN] 200` is a message that begins with `[GIN]` in one
+/// The same bytes mean different things: `... web.1 - [GIN] 200` is a message that begins with `[GIN]` in one
 /// dialect, and structured data with the message `200` in the other.
 ///
 /// ```
@@ -19,7 +19,7 @@ pub enum Dialect {
     /// Syslog (TCP, TLS) drains and log-shuttle: RFC 5424 as it stands, STRUCTURED-DATA or its NILVALUE present.
     Rfc5424,
     /// Headers that are moved by one field, as old drains and some senders write them: HOSTNAME is missing
-    /// (`<158>1 TIME heroku router - - at=info`), or APP-NAME stands in its place and the drain token in that of PROCID
+    /// (`<158>1 TIME heroku router - - at=info`), or APP-NAME stands where HOSTNAME should, and the drain token where PROCID should
     /// (`<40>1 TIME heroku web.3 d.5ca1ab1e-… - Starting`, drains of 2012).
     ///
     /// A header is moved when its first name is `heroku` or `app`, its second one a process of Heroku (`router`, `web.1`,

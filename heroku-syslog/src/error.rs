@@ -2,7 +2,7 @@ use core::fmt;
 
 /// What is wrong with one frame; its neighbours are not touched by it.
 ///
-/// Displays as what, which part, at which byte. Offsets count from the first octet of the bytes that were given to the
+/// Displays as what, which part, at which byte. Offsets count from the first byte of the bytes that were given to the
 /// function that failed: of the frame for [`Frame::parse`](crate::Frame::parse), of the whole body for
 /// [`RawFrame::parse`](crate::RawFrame::parse), of the line for [`rendered::parse_line`](crate::rendered::parse_line).
 ///
@@ -35,13 +35,13 @@ impl FrameError {
         self.part
     }
 
-    /// The octet that is wrong, or the end of the input where something is missing.
+    /// The byte that is wrong, or the end of the input where something is missing.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The same error, its offset counted from `by` octets further ahead: for a host that knows where in its input the
+    /// The same error, its offset counted from `by` bytes further ahead: for a host that knows where in its input the
     /// line stands.
     ///
     /// ```
@@ -185,7 +185,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The error of an input of `len` octets.
+    /// The error of an input of `len` bytes.
     #[cold]
     pub(crate) const fn in_input_of(self, len: usize) -> FrameError {
         let offset = len.saturating_sub(self.left) as u64;
@@ -193,7 +193,7 @@ impl Fault {
     }
 }
 
-/// A fault at the start of `rest`: a wrong octet, or the end.
+/// A fault at the start of `rest`: a wrong byte, or the end.
 #[cold]
 pub(crate) const fn unexpected(kind: FrameErrorKind, part: Part, rest: &[u8]) -> Fault {
     let problem = if rest.is_empty() { Problem::Ends } else { Problem::Unexpected };
@@ -241,7 +241,7 @@ impl FramingError {
         }
     }
 
-    /// The first octet that could not be read as a frame, counted from the start of the body.
+    /// The first byte that could not be read as a frame, counted from the start of the body.
     #[must_use]
     pub const fn start(&self) -> u64 {
         self.start
@@ -254,7 +254,7 @@ impl FramingError {
         self.offset
     }
 
-    /// How many octets were passed over because of it, from [`start`](Self::start) on; under
+    /// How many bytes were passed over because of it, from [`start`](Self::start) on; under
     /// [`Recovery::Stop`](crate::Recovery::Stop) all the rest. [`deframe`](crate::deframe) passes over nothing.
     ///
     /// ```
@@ -276,7 +276,7 @@ impl FramingError {
         }
     }
 
-    /// The same error of a frame that starts `by` octets further ahead.
+    /// The same error of a frame that starts `by` bytes further ahead.
     pub(crate) const fn shifted(mut self, by: u64) -> Self {
         self.start = self.start.saturating_add(by);
         self.offset = self.offset.saturating_add(by);

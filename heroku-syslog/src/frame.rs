@@ -41,7 +41,7 @@ impl<'a> Frame<'a> {
     ///
     /// `bytes` are all of one frame; a LF or CRLF at the end belongs to it and not to [`message`](Self::message).
     /// What the dialects make of the same bytes is told at [`Dialect`]. Header fields may be as long as RFC 5424
-    /// says: HOSTNAME 255 octets, APP-NAME 48, PROCID 128, MSGID 32.
+    /// says: HOSTNAME 255 bytes, APP-NAME 48, PROCID 128, MSGID 32.
     ///
     /// # Errors
     /// The first thing that is wrong, with its offset in `bytes`. Text of the header is looked at last, so that
@@ -215,7 +215,7 @@ impl fmt::Debug for Frame<'_> {
 pub struct FrameBuf {
     bytes: Vec<u8>,
     fields: Fields,
-    /// How long STRUCTURED-DATA is; 0 where there is none. It stands one SP behind MSGID.
+    /// How long STRUCTURED-DATA is; 0 without one. It stands one SP behind MSGID.
     structured_data: usize,
     message: (usize, usize),
 }
@@ -317,7 +317,7 @@ fn plain_message<'a>(bytes: &'a [u8], layout: impl FnOnce(&'a [u8], Span) -> Lay
         Ok((fields, len)) => return behind_header(bytes, fields, len, layout),
         Err(fault) => fault,
     };
-    // A header of which MSGID alone is wrong is none, unless it is moved: then there is a message, or nothing, in its place.
+    // If MSGID alone is wrong, the header may still be a moved one: a message, or nothing, then stands where MSGID would.
     if fault.part == Part::MsgId
         && let Ok(fields) = header_without_msg_id(input)
         && layout(bytes, fields.hostname) == Layout::Moved
@@ -355,7 +355,7 @@ fn moved(bytes: &[u8], fields: Fields) -> Option<Front<'_>> {
     Some((fields, None, len))
 }
 
-/// STRUCTURED-DATA, where it is there, behind the header of `len` octets, and how long they are together.
+/// STRUCTURED-DATA, if it is there, behind the header of `len` bytes, and how long they are together.
 #[inline(never)]
 fn data_or_message(input: &[u8], len: usize) -> Result<(Option<StructuredData<'_>>, usize), Fault> {
     match &input[len..] {
@@ -363,7 +363,7 @@ fn data_or_message(input: &[u8], len: usize) -> Result<(Option<StructuredData<'_
             let Parsed { value, rest } = structured_data(rest)?;
             Ok((value, input.len() - rest.len()))
         }
-        // Some senders of this dialect leave the field out; what can be none is the message, and nothing is lost.
+        // Some senders of this dialect leave the field out: what cannot be structured data is the message, and nothing is lost.
         [b' ', _, ..] => Ok((None, len)),
         [b' ', rest @ ..] | rest => Err(missing(Part::StructuredData, rest)),
     }

@@ -27,8 +27,8 @@ use core::iter::FusedIterator;
 pub enum Recovery {
     /// The walk ends: no later boundary is certain. All the rest is skipped. A length that can be read is believed.
     Stop,
-    /// Go on at the next place where MSG-LEN SP `<`PRIVAL`>` VERSION SP stands and the declared length ends at the end
-    /// of input or at another such place, with at most one LF or CRLF between. What lies in front of it is skipped.
+    /// Go on at the next *start*, MSG-LEN SP `<`PRIVAL`>` VERSION SP, whose declared length ends at the end of input or
+    /// at another start, with at most one LF or CRLF between. What lies in front of it is skipped.
     ///
     /// A frame over [`Limits::max_frame`] but not over [`Limits::max_skip`] is passed over to its end without a search.
     /// When a length that was read turns out to be too large, the search begins behind it.
@@ -36,13 +36,13 @@ pub enum Recovery {
     /// A length is not believed when what stands behind its frame speaks against it: neither a frame that ends well in its
     /// turn, nor a line end, nor the end of input. Such a frame is a [`LengthOff`](crate::FramingErrorKind::LengthOff) error
     /// and gives no values. If it is plain to see, it is *repaired* instead: it begins a line (or the input), its PRI and
-    /// VERSION go on with a date and time, and its line is closed by the end of input, an empty line or another place. The
+    /// VERSION go on with a date and time, and its line is closed by the end of input, an empty line or another start. The
     /// search takes such a beginning too, whatever its length says. See [`RawFrame::is_repaired`].
     #[default]
     Resync,
 }
 
-/// The octets of one frame, not looked at yet, and where they stand in the body.
+/// The bytes of one frame, not looked at yet, and where they stand in the body.
 ///
 /// ```
 /// use heroku_syslog::{Dialect, Frames};
@@ -64,7 +64,7 @@ pub struct RawFrame<'a> {
 const REPAIRED: u64 = 1 << 63;
 
 impl<'a> RawFrame<'a> {
-    /// A frame of `used` octets, of which `bytes` are the last.
+    /// A frame of `used` bytes, of which `bytes` are the last.
     pub(crate) const fn new(bytes: &'a [u8], offset: u64, used: usize) -> Self {
         Self { bytes, offset, wire_len: used as u64 }
     }
@@ -80,13 +80,13 @@ impl<'a> RawFrame<'a> {
         self.offset
     }
 
-    /// The octets of the frame as it stands in the body: MSG-LEN, SP and message.
+    /// The bytes of the frame as it stands in the body: MSG-LEN, SP and message.
     #[must_use]
     pub const fn wire_len(&self) -> u64 {
         self.wire_len & !REPAIRED
     }
 
-    /// SYSLOG-MSG: as many octets as MSG-LEN declares, a line end included; of a repaired frame, its line.
+    /// SYSLOG-MSG: as many bytes as MSG-LEN declares, a line end included; of a repaired frame, its line.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -135,7 +135,7 @@ impl<'a> RawFrame<'a> {
 /// `body` is MSG-LEN SP SYSLOG-MSG repeated (RFC 6587, 3.4.1; Logplex HTTPS drains): any bytes, untrusted. LF and CRLF
 /// between frames, in front of the first and behind the last are skipped and counted.
 ///
-/// At the end every octet is accounted for: the [`wire_len`](RawFrame::wire_len) of all frames,
+/// At the end every byte is accounted for: the [`wire_len`](RawFrame::wire_len) of all frames,
 /// [`separators`](Self::separators) and [`skipped`](Self::skipped) add up to the length of the body.
 ///
 /// ```
@@ -143,14 +143,14 @@ impl<'a> RawFrame<'a> {
 ///
 /// let body = b"53 <45>1 2024-02-03T04:05:06Z host heroku web.1 - is up\n16 <1>1 - - - - - -";
 /// let mut frames = Frames::new(body);
-/// let mut octets = 0;
+/// let mut bytes = 0;
 /// for raw in &mut frames {
 ///     let raw = raw?;
-///     octets += raw.wire_len();
+///     bytes += raw.wire_len();
 ///     let frame = raw.parse(Dialect::Logplex)?;
 ///     assert!(frame.message() == b"is up" || frame.message() == b"-");
 /// }
-/// assert_eq!(octets + frames.separators() + frames.skipped(), body.len() as u64);
+/// assert_eq!(bytes + frames.separators() + frames.skipped(), body.len() as u64);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -192,13 +192,13 @@ impl<'a> Frames<'a> {
         self
     }
 
-    /// The octets of LF and CRLF between frames passed so far.
+    /// The bytes of LF and CRLF between frames passed so far.
     #[must_use]
     pub const fn separators(&self) -> u64 {
         self.separators
     }
 
-    /// The octets passed over because of framing errors so far: the sum of [`FramingError::skipped`].
+    /// The bytes passed over because of framing errors so far: the sum of [`FramingError::skipped`].
     ///
     /// ```
     /// let mut frames = heroku_syslog::Frames::new(b"2 ab\n?");
@@ -232,9 +232,9 @@ impl<'a> Iterator for Frames<'a> {
             self.rest = behind;
             return Some(Ok(raw));
         }
-        // The rest works on a copy, so that the place of the next frame, which all else waits for, can stay in a register.
+        // The rest works on a copy, so that the offset of the next frame, which all else waits for, can stay in a register.
         let (item, walk) = self.clone().plain_item();
-        // Limits are not handed back: it is to be seen that they stay as they are.
+        // Limits are not handed back: so the compiler sees that they do not change.
         (self.rest, self.separators, self.skipped) = (walk.rest, walk.separators, walk.skipped);
         item
     }
@@ -291,7 +291,7 @@ impl<'a> Frames<'a> {
         let passed = match self.recovery {
             Recovery::Stop => rest.len(),
             Recovery::Resync => match resume(rest, self.limits) {
-                Resume::Pass(octets) => usize::try_from(octets).map_or(rest.len(), |octets| octets.min(rest.len())),
+                Resume::Pass(bytes) => usize::try_from(bytes).map_or(rest.len(), |bytes| bytes.min(rest.len())),
                 Resume::Search(from) => {
                     match search(&rest[from..], begins_line(self.body, self.at() + from), self.limits, true) {
                         Search::Found(at) => from + at,

@@ -21,13 +21,13 @@ impl Span {
         Self { start: start as u16, end: end as u16 }
     }
 
-    /// From the start of `whole` : what lies between two places, each told by what is left behind it.
+    /// Offsets in `whole` of what lies between two points, each told by what is left behind it.
     pub(crate) fn between(whole: &[u8], from: &[u8], to: &[u8]) -> Self {
         let offset = |rest: &[u8]| u16::try_from(whole.len() - rest.len()).unwrap_or(u16::MAX);
         Self { start: offset(from), end: offset(to) }
     }
 
-    /// The octets of it; NILVALUE `-`, and a field that is not there, are `None`.
+    /// The bytes of it; NILVALUE `-`, and a field that is not there, are `None`.
     #[inline]
     pub(crate) fn bytes_of(self, whole: &[u8]) -> Option<&[u8]> {
         match whole.get(usize::from(self.start)..usize::from(self.end)) {
@@ -62,7 +62,7 @@ impl Span {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Fields {
     pub(crate) pri: Option<Pri>,
-    /// 0 where the layout has none.
+    /// 0 if the layout has none.
     pub(crate) version: u16,
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) timestamp_text: Span,
@@ -102,7 +102,7 @@ pub(crate) fn header(input: &[u8]) -> Result<Parsed<'_, Fields>, Fault> {
     Ok(Parsed { value, rest })
 }
 
-/// The header of which MSGID cannot be read: all in front of it, which is text.
+/// The same for a header whose MSGID cannot be read: all in front of it, which must be text.
 pub(crate) fn header_without_msg_id(input: &[u8]) -> Result<Fields, Fault> {
     let Parsed { value: pri, rest } = pri(input)?;
     let Parsed { value: version, rest: time } = version(rest)?;
@@ -144,11 +144,11 @@ pub(crate) fn version(input: &[u8]) -> Result<Parsed<'_, u16>, Fault> {
 
 /// SP ( NILVALUE / 1*max OCTET )                               ; an OCTET is not SP
 ///
-/// Answers where the field starts and what is behind it. Octets beyond PRINTUSASCII are left to the UTF-8 check.
+/// Answers where the field starts and what is behind it. Bytes beyond PRINTUSASCII are left to the UTF-8 check.
 pub(crate) fn field(input: &[u8], part: Part) -> Result<(&[u8], &[u8]), Fault> {
     let [b' ', start @ ..] = input else { return Err(missing(part, input)) };
     let max = maximum(part);
-    // One octet further than the maximum, so that a field of just that length finds its SP.
+    // One byte further than the maximum, so that a field of just that length finds its SP.
     let window = &start[..start.len().min(usize::from(max) + 1)];
     let len = window.iter().position(|byte| *byte == b' ').unwrap_or(window.len());
     match len {
@@ -177,7 +177,7 @@ pub(crate) fn not_utf8(fields: &Fields, input: &[u8], offset: usize) -> Fault {
         (fields.proc_id, Part::ProcId),
         (fields.msg_id, Part::MsgId),
     ];
-    // All octets outside of these four are ASCII, as their rules read them.
+    // All bytes outside of these four are ASCII, as their rules read them.
     let part = spans.iter().find(|(span, _)| span.contains(offset)).map_or(Part::MsgId, |(_, part)| *part);
     invalid_text(part, &input[offset.min(input.len())..])
 }

@@ -23,17 +23,17 @@
 //! | many frames of one drain, fast | [`FrameParser`] |
 //! | what `heroku logs` prints | [`rendered`] |
 //!
-//! There are three endings. More octets are needed: no error. One frame is bad: a [`FrameError`], and the next frame is
+//! There are three endings. More bytes are needed: no error. One frame is bad: a [`FrameError`], and the next frame is
 //! read as if nothing had been. A length is unusable: a [`FramingError`], which ends the walk or is followed by a search
-//! for the next frame, as [`Recovery`] says. The octets of frames, separators and skipped pieces always add up to
+//! for the next frame, as [`Recovery`] says. The bytes of frames, separators and skipped pieces always add up to
 //! those that came in.
 //!
 //! # Untrusted input
 //!
 //! Any bytes may be given to any function; none panics. Work is linear in the input: a header costs no more than its
-//! own length, a length at most 21 octets, what stands behind a frame a few hundred bytes, and a search for the next frame meets each octet once, however many false
+//! own length, a length at most 21 bytes, what stands behind a frame a few hundred bytes, and a search for the next frame meets each byte once, however many false
 //! beginnings lie in its way. Slices are borrowed, never copied, and nothing recurses. [`FrameReader`] alone holds
-//! bytes: at most three frames of [`Limits::max_frame`] octets, a header more, and the last push. No length makes it
+//! bytes: at most three frames of [`Limits::max_frame`] bytes, a header more, and the last push. No length makes it
 //! allocate.
 //!
 //! A search trusts what it finds: text in a message that has the form of frames up to the end of input or up to a

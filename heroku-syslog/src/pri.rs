@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_point_at_the_octet() {
+    fn faults_point_at_the_byte() {
         for (text, at) in [
             ("", 0),
             ("13>1", 0),

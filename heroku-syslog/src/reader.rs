@@ -6,7 +6,7 @@ use crate::mark::Verdict;
 use crate::resync::{Search, search};
 use alloc::vec::Vec;
 
-/// Splits a stream of octets into frames as they arrive, for TCP and for bodies in pieces.
+/// Splits a stream of bytes into frames as they arrive, for TCP and for bodies in pieces.
 ///
 /// Give it what was received with [`push`](Self::push), then take frames with [`next_frame`](Self::next_frame) until
 /// it answers `None`, and at the end of the stream call [`finish`](Self::finish). However the stream is cut, the items,
@@ -16,13 +16,13 @@ use alloc::vec::Vec;
 /// otherwise: of a frame that ends in LF one byte more, of another the next frame. On a connection that may be silent for
 /// long, call [`flush`](Self::flush) when nothing more is at hand.
 ///
-/// What is held is bounded: when frames are taken after each push, at most one frame of [`Limits::max_frame`] octets,
+/// What is held is bounded: when frames are taken after each push, at most one frame of [`Limits::max_frame`] bytes,
 /// its length, the header of the one behind it (to tell whether framing was found again), and the last push; of frames
-/// that do not end in LF up to three. An oversize frame, and octets that are skipped, are not held. Each octet is moved a
+/// that do not end in LF up to three. An oversize frame, and bytes that are skipped, are not held. Each byte is moved a
 /// bounded number of times.
 ///
 /// At any moment the [`wire_len`](RawFrame::wire_len) of all frames so far, [`separators`](Self::separators),
-/// [`skipped`](Self::skipped) and [`buffered`](Self::buffered) add up to the octets pushed.
+/// [`skipped`](Self::skipped) and [`buffered`](Self::buffered) add up to the bytes pushed.
 ///
 /// ```
 /// use heroku_syslog::{Dialect, FrameReader, Limits, Recovery};
@@ -50,7 +50,7 @@ pub struct FrameReader {
     buf: Vec<u8>,
     /// How much of `buf` is read.
     at: usize,
-    /// The offset of `buf`'s first octet in the stream.
+    /// The offset of `buf`'s first byte in the stream.
     base: u64,
     state: State,
     behind: Behind,
@@ -135,7 +135,7 @@ impl FrameReader {
             self.base += passed as u64;
             self.skipped += passed as u64;
         } else if self.at > self.buf.len() / 2 {
-            // Fewer octets are moved than were read since the last time.
+            // Fewer bytes are moved than were read since the last time.
             self.buf.drain(..self.at);
             self.base += self.at as u64;
             self.at = 0;
@@ -143,7 +143,7 @@ impl FrameReader {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// The next frame or framing error; `None` when more octets are needed or, behind [`finish`](Self::finish), at the
+    /// The next frame or framing error; `None` when more bytes are needed or, behind [`finish`](Self::finish), at the
     /// end.
     ///
     /// An error is told when it is known what it costs, so later than it is met: behind the frame that is too long, where
@@ -172,7 +172,7 @@ impl FrameReader {
         })
     }
 
-    /// No more octets will come: [`next_frame`](Self::next_frame) gives what is left, and then `None` for good.
+    /// No more bytes will come: [`next_frame`](Self::next_frame) gives what is left, and then `None` for good.
     ///
     /// ```
     /// # use heroku_syslog::{FrameReader, Limits, Recovery};
@@ -189,7 +189,7 @@ impl FrameReader {
     /// Nothing more is at hand now: [`next_frame`](Self::next_frame) judges by what is there, until the next
     /// [`push`](Self::push). It gives a frame behind which nothing stands yet, or the beginning of another.
     ///
-    /// Call it when reading would block. A sender that is cut up at awkward places may so make the reader believe a length
+    /// Call it when reading would block. A stream that is cut at awkward points may so make the reader believe a length
     /// that the next bytes would have spoken against; all else is as without it.
     ///
     /// ```
@@ -230,25 +230,25 @@ impl FrameReader {
         }
     }
 
-    /// The octets of LF and CRLF between frames passed so far.
+    /// The bytes of LF and CRLF between frames passed so far.
     #[must_use]
     pub const fn separators(&self) -> u64 {
         self.separators
     }
 
-    /// The octets passed over because of framing errors so far, of [`pending_error`](Self::pending_error) too.
+    /// The bytes passed over because of framing errors so far, of [`pending_error`](Self::pending_error) too.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How far the stream is read: the octets pushed, without those [`buffered`](Self::buffered).
+    /// How far the stream is read: the bytes pushed, without those [`buffered`](Self::buffered).
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.base + self.at as u64
     }
 
-    /// The octets that were pushed and not read yet.
+    /// The bytes that were pushed and not read yet.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buf.len() - self.at
@@ -358,20 +358,20 @@ impl FrameReader {
         };
     }
 
-    fn skip(&mut self, octets: usize) {
-        self.take(octets);
-        self.skipped += octets as u64;
+    fn skip(&mut self, bytes: usize) {
+        self.take(bytes);
+        self.skipped += bytes as u64;
     }
 
-    fn take(&mut self, octets: usize) {
-        if let Some(last) = self.buf[self.at..self.at + octets].last() {
+    fn take(&mut self, bytes: usize) {
+        if let Some(last) = self.buf[self.at..self.at + bytes].last() {
             self.after_line = *last == b'\n';
             self.searched = 0;
         }
-        self.at += octets;
+        self.at += bytes;
     }
 
-    /// The error with all octets from its start to here as its cost.
+    /// The error with all bytes from its start to here as its cost.
     fn complete(&self, error: FramingError) -> FramingError {
         error.with_skipped(self.offset().saturating_sub(error.start()))
     }

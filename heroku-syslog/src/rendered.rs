@@ -52,8 +52,8 @@ pub enum Form {
     /// As people paste them: blanks and the `> ` of mails stand in front; the time may have a space in place of `T`, and no
     /// offset, which is UTC then.
     Copied,
-    /// As a log service exported them (Logentries): TIMESTAMP SP APP-NAME SP PROCID SP MSGID SP STRUCTURED-DATA SP MSG, in
-    /// front of which and in whose time all of a copy is taken. STRUCTURED-DATA is `-`.
+    /// As a log service exported them (Logentries): TIMESTAMP SP APP-NAME SP PROCID SP MSGID SP STRUCTURED-DATA SP MSG. In
+    /// front of it, and in its time, all that a copy may have is taken. STRUCTURED-DATA is `-`.
     Exported,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
         self
     }
 
-    /// The octets of empty lines that were passed so far.
+    /// The bytes of empty lines that were passed so far.
     #[must_use]
     pub const fn separators(&self) -> u64 {
         self.separators
@@ -131,20 +131,20 @@ impl FusedIterator for Lines<'_> {}
 
 /// A line that could be read, and where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(clippy::len_without_is_empty)] // an empty line is none
+#[allow(clippy::len_without_is_empty)] // an empty line is passed over
 pub struct RenderedLine<'a> {
     offset: u64,
     frame: Frame<'a>,
 }
 
 impl<'a> RenderedLine<'a> {
-    /// The offset of its first octet in the text.
+    /// The offset of its first byte in the text.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Its octets, the LF or CRLF at its end included.
+    /// Its bytes, the LF or CRLF at its end included.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.frame.bytes().len() as u64
@@ -174,13 +174,13 @@ pub struct LineError {
 }
 
 impl LineError {
-    /// The offset of the line's first octet in the text.
+    /// The offset of the line's first byte in the text.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The line's octets, the LF or CRLF at its end included.
+    /// The line's bytes, the LF or CRLF at its end included.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.len
@@ -325,7 +325,7 @@ fn token(input: &[u8], part: Part, end: u8) -> Result<&[u8], Fault> {
 
 /// *( ESC "[" *(DIGIT / ";") ("m" / "K") )                     ; answers what is behind
 ///
-/// At most four of at most sixteen parameter octets: nobody colours more, and the offsets of the header stay small.
+/// At most four of at most sixteen parameter bytes: nobody colours more, and the offsets of the header stay small.
 fn colours(input: &[u8]) -> &[u8] {
     let mut rest = input;
     for _ in 0..4 {

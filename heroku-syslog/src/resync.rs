@@ -6,9 +6,9 @@
 //! longest first but for those whose shorter ones lead to another start. A start right behind LF that goes on with a date
 //! and time is clear, and taken whatever its length says.
 //!
-//! The work is linear in the input whatever it holds, also where every few octets look like a start: each `<` is met
+//! The work is linear in the input whatever it holds, also where every few bytes look like a start: each `<` is met
 //! once, at most 20 digits in front of it are tried, and of those only the few that are within the limit are followed,
-//! to a single spot of which at most 34 octets are looked at. What is decided is never looked at again.
+//! to a single spot of which at most 34 bytes are looked at. What is decided is never looked at again.
 
 use crate::boundary::{begins_with_time, is_merged_start};
 use crate::deframe::{Limits, MsgLen, msg_len};
@@ -18,9 +18,9 @@ use crate::mark::{Verdict, mark};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Search {
     Found(usize),
-    /// More octets are needed to tell whether a frame begins here.
+    /// More bytes are needed to tell whether a frame begins here.
     Undecided(usize),
-    /// There is none, and the input has ended.
+    /// No frame begins in the rest, and the input has ended.
     Nowhere,
 }
 
@@ -59,14 +59,14 @@ pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) 
     if ended { Search::Nowhere } else { Search::Undecided(from + unfinished(&buf[from..])) }
 }
 
-/// The octets of the digits and the SP at the end of `text`, at most 20 digits; `None` without either.
+/// The bytes of the digits and the SP at the end of `text`, at most 20 digits; `None` without either.
 fn length_in_front(text: &[u8]) -> Option<usize> {
     let digits = text.strip_suffix(b" ")?;
     let count = digits.iter().rev().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
     (count > 0).then_some(count + 1)
 }
 
-/// Where in `text`, which has no `<`, a length may have begun that goes on in the next octets.
+/// Where in `text`, which has no `<`, a length may have begun that goes on in the next bytes.
 fn unfinished(text: &[u8]) -> usize {
     let digits = text.strip_suffix(b" ").unwrap_or(text);
     let count = digits.iter().rev().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();

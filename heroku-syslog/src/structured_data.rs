@@ -159,7 +159,7 @@ pub(crate) fn structured_data(input: &[u8]) -> Result<Parsed<'_, Option<Structur
 
 /// SD-ELEMENT = "[" SD-ID *(SP SD-PARAM) "]"
 ///
-/// Behind the bracket every fault is final, so that it points at its octet.
+/// Behind the bracket every fault is final, so that it points at its byte.
 fn element(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
     delimited(tag("["), cut((name, recognize(many0_count(param)))), cut(tag("]"))).parse(input)
 }
@@ -181,7 +181,7 @@ fn value(input: &[u8]) -> IResult<&[u8], &[u8]> {
     recognize(many0_count(alt((plain, escaped)))).parse(input)
 }
 
-/// The text of a piece that was cut at ASCII octets out of a checked `str`, so that it cannot fail.
+/// The text of a piece that was cut at ASCII bytes out of a checked `str`, so that it cannot fail.
 fn text(piece: &[u8]) -> &str {
     core::str::from_utf8(piece).unwrap_or_default()
 }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_point_at_the_octet() {
+    fn faults_point_at_the_byte() {
         for (input, at) in [
             ("", 0),
             ("x", 0),

@@ -22,7 +22,7 @@ impl Timestamp {
     /// seconds. `T` may be `t`.
     ///
     /// # Errors
-    /// [`FrameErrorKind::BadTimestamp`] with the octet that is wrong; of a number out of range its first digit.
+    /// [`FrameErrorKind::BadTimestamp`] with the byte that is wrong; of a number out of range its first digit.
     ///
     /// ```
     /// use heroku_syslog::Timestamp;
@@ -201,7 +201,7 @@ fn off_pattern(input: &[u8]) -> Fault {
     off(input, b"0000-00-00T00:00:00")
 }
 
-/// The first octet that is not what `pattern` wants there: `0` is any digit, other octets stand for themselves.
+/// The first byte that is not what `pattern` wants there: `0` is any digit, other bytes stand for themselves.
 #[cold]
 fn off(input: &[u8], pattern: &[u8]) -> Fault {
     let fits = |(byte, wanted): &(&u8, &u8)| match wanted {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_point_at_the_octet() {
+    fn faults_point_at_the_byte() {
         for (text, at) in [
             ("", 0),
             ("-", 0),

@@ -13,7 +13,7 @@ fn records(folder: &Path, file: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
 }
 
-fn octets(record: &Value) -> Vec<u8> {
+fn bytes(record: &Value) -> Vec<u8> {
     if let Some(text) = record["raw_b64"].as_str() {
         return base64(text);
     }
@@ -190,7 +190,7 @@ fn bodies_hold_what_is_expected() {
             if !matches!(record["kind"].as_str(), Some("frame" | "hostile_frame")) {
                 continue;
             }
-            let body = octets(&record);
+            let body = bytes(&record);
             if let Err(miss) = some_alternative(&record["expect"], |facts| body_holds(&body, facts)) {
                 misses.push(format!("{}: {miss}", record["id"]));
             }
@@ -205,7 +205,7 @@ fn headers_hold_what_is_expected() {
     let mut misses = Vec::new();
     for (file, kind) in [("syslog.jsonl", "syslog"), ("hostile.jsonl", "hostile_header")] {
         for record in records(&folder, file).iter().filter(|record| record["kind"] == kind) {
-            let line = octets(record);
+            let line = bytes(record);
             let mut facts = record["expect"].clone();
             if let (Some(facts), Some(text)) = (facts.as_object_mut(), record.get("msg")) {
                 facts.entry("msg").or_insert(text.clone());
@@ -236,7 +236,7 @@ fn bodies_however_they_are_cut() {
             if !matches!(record["kind"].as_str(), Some("frame" | "hostile_frame")) {
                 continue;
             }
-            let body = octets(&record);
+            let body = bytes(&record);
             let name = record["id"].to_string();
             for setting in [Setting::RESYNC, Setting::STOP] {
                 if body.len() < 100_000 {

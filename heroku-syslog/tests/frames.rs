@@ -123,7 +123,7 @@ fn recorded_bodies_however_they_are_cut() {
     assert!(bodies > 0, "testdata has a body");
 }
 
-/// What a storm of false beginnings costs is told by counting octets a reader holds and by finishing at all: a
+/// What a storm of false beginnings costs is told by counting bytes a reader holds and by finishing at all: a
 /// quadratic search of these 4 MiB would take hours.
 #[test]
 fn a_storm_costs_linear_time_and_bounded_memory() {
@@ -147,7 +147,7 @@ fn a_storm_costs_linear_time_and_bounded_memory() {
             items += 1;
         }
         assert_eq!((items, reader.skipped()), (walk.items.len(), walk.skipped), "{unit}");
-        assert!(most <= 65_536 + 4_096 + 64, "{unit}: {most} octets held");
+        assert!(most <= 65_536 + 4_096 + 64, "{unit}: {most} bytes held");
     }
 }
 

@@ -208,19 +208,19 @@ fn false_starts_cost_linear_time_in_pieces_of_any_size() {
     ] {
         let storm = unit.repeat((1 << 20) / unit.len() + 1);
         let mut reader = FrameReader::new(Limits::new(), Recovery::Resync);
-        let (mut octets, mut most) = (0, 0);
+        let (mut bytes, mut most) = (0, 0);
         for piece in storm.as_bytes().chunks(size) {
             reader.push(piece);
             while let Some(item) = reader.next_frame() {
-                octets += item.map_or(0, |raw| raw.wire_len());
+                bytes += item.map_or(0, |raw| raw.wire_len());
             }
             most = most.max(reader.buffered());
         }
         reader.finish();
         while let Some(item) = reader.next_frame() {
-            octets += item.map_or(0, |raw| raw.wire_len());
+            bytes += item.map_or(0, |raw| raw.wire_len());
         }
-        assert_eq!(octets + reader.separators() + reader.skipped(), storm.len() as u64, "{unit:.60}");
+        assert_eq!(bytes + reader.separators() + reader.skipped(), storm.len() as u64, "{unit:.60}");
         assert!(most <= 3 * 65_536 + 128, "{unit:.60}: {most} bytes held");
     }
 }

@@ -1,4 +1,4 @@
-//! Properties of any input: the readers agree, the octets add up, offsets lie inside, nothing panics.
+//! Properties of any input: the readers agree, the bytes add up, offsets lie inside, nothing panics.
 
 mod walks;
 
@@ -6,9 +6,9 @@ use heroku_syslog::{
     Deframed, Delivery, Dialect, Frame, FrameParser, Frames, Limits, Recovery, Timestamp, deframe, rendered,
 };
 use proptest::prelude::*;
-use walks::{Setting, in_pieces, octets, oracle, whole};
+use walks::{Setting, bytes, in_pieces, oracle, whole};
 
-/// Bodies of whole frames, damaged frames, false beginnings and line ends, which random octets would never hit.
+/// Bodies of whole frames, damaged frames, false beginnings and line ends, which random bytes would never hit.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => "(<1>1 - - - - - -|<45>1 2024-02-03T04:05:06Z host heroku web.1 - up\n|x{0,40})".prop_map(|message: String| {
@@ -57,7 +57,7 @@ proptest! {
     fn readers_agree_with_the_oracle(body in body(), setting in setting(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5)) {
         let expected = oracle(&body, setting);
         prop_assert_eq!(&whole(&body, setting), &expected);
-        prop_assert_eq!(octets(&expected), body.len() as u64);
+        prop_assert_eq!(bytes(&expected), body.len() as u64);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
         cuts.extend([0, body.len()]);
         cuts.sort_unstable();
@@ -139,9 +139,9 @@ proptest! {
     fn rendered_lines_add_up(lines in prop::collection::vec(prop_oneof!["2024-02-03T04:05:06Z app\\[web\\.[0-9]\\]:( .{0,20})?", ".{0,30}"], 0..6), end in "(\n|\r\n)?") {
         let text = lines.join("\n") + &end;
         let mut reader = rendered::Lines::new(text.as_bytes());
-        let mut octets = 0;
+        let mut bytes = 0;
         for item in &mut reader {
-            octets += match item {
+            bytes += match item {
                 Ok(line) => line.len(),
                 Err(error) => {
                     prop_assert!((error.offset()..=error.offset() + error.len()).contains(&error.error().offset()));
@@ -149,7 +149,7 @@ proptest! {
                 }
             };
         }
-        prop_assert_eq!(octets + reader.separators(), text.len() as u64);
+        prop_assert_eq!(bytes + reader.separators(), text.len() as u64);
     }
 
     #[test]

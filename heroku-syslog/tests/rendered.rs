@@ -18,7 +18,7 @@ struct Expect {
 fn cases() {
     for case in testkit::cases("rendered") {
         let expect: Expect = case.expect();
-        let (mut lines, mut errors, mut octets) = (Vec::new(), Vec::new(), 0);
+        let (mut lines, mut errors, mut bytes) = (Vec::new(), Vec::new(), 0);
         let form = match expect.form.as_deref() {
             None => Form::Printed,
             Some("copied") => Form::Copied,
@@ -29,7 +29,7 @@ fn cases() {
             match item {
                 Ok(line) => {
                     let frame = line.frame();
-                    octets += line.len();
+                    bytes += line.len();
                     lines.push((
                         line.offset(),
                         line.len(),
@@ -55,7 +55,7 @@ fn cases() {
                     assert_eq!(frame.is_router(), router, "{}", case.name);
                 }
                 Err(error) => {
-                    octets += error.len();
+                    bytes += error.len();
                     let what = error.error();
                     assert_eq!(error.to_string(), what.to_string());
                     errors.push((
@@ -71,6 +71,6 @@ fn cases() {
         assert_eq!(lines, expect.lines, "{}", case.name);
         assert_eq!(errors, expect.errors, "{}", case.name);
         assert_eq!(reader.separators(), expect.separators, "{}", case.name);
-        assert_eq!(octets + reader.separators(), case.input.len() as u64, "{}", case.name);
+        assert_eq!(bytes + reader.separators(), case.input.len() as u64, "{}", case.name);
     }
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! They are no part of a name, a value, a tag or a key. [`directives`](crate::directives()), [`samples`](crate::samples())
-//! and [`pairs`](crate::pairs()) take the octets as they stand, and there ESC is a separator and `[32mcount#a` a word:
+//! and [`pairs`](crate::pairs()) take the bytes as they stand, and there ESC is a separator and `[32mcount#a` a word:
 //! whose lines may be coloured reads them through [`Uncoloured`], and maps offsets back.
 //!
 //! ```
@@ -13,7 +13,7 @@
 //!
 //! let mut uncoloured = Uncoloured::new();
 //! let line = b"paid \x1b[32mcount#orders=1\x1b[0m";
-//! // Escape octets are rare: one pass of memchr sees that a line has none, and can be read as it stands.
+//! // Escape bytes are rare: one pass of memchr sees that a line has none, and can be read as it stands.
 //! let text = if colour::maybe(line) { uncoloured.read(line) } else { line };
 //! let Some(Ok(Directive::Metric(orders))) = directives(text).next() else { panic!("a metric") };
 //! assert_eq!((orders.name(), orders.offset()), ("orders", 5));
@@ -27,7 +27,7 @@ use memchr::memchr;
 
 const ESC: u8 = 0x1b;
 
-/// Whether there may be colour codes in the line: whether there is an escape octet. One pass of memchr.
+/// Whether there may be colour codes in the line: whether there is an escape byte. One pass of memchr.
 ///
 /// ```
 /// use logfmt_metrics::colour;
@@ -50,7 +50,7 @@ pub fn maybe(line: &[u8]) -> bool {
 #[derive(Clone, Default)]
 pub struct Uncoloured {
     text: Vec<u8>,
-    /// Behind how much of the text a code stood, and how many octets of codes there are up to it.
+    /// Behind how much of the text a code stood, and how many bytes of codes there are up to it.
     codes: Vec<(usize, usize)>,
 }
 
@@ -108,7 +108,7 @@ impl Uncoloured {
         &self.text
     }
 
-    /// Where a part of [`text`](Self::text) stands in the line it was read from: from its first octet to behind its last, the
+    /// Where a part of [`text`](Self::text) stands in the line it was read from: from its first byte to behind its last, the
     /// codes between them included.
     ///
     /// ```
@@ -124,7 +124,7 @@ impl Uncoloured {
         start..end
     }
 
-    /// How many octets of codes stand before this octet of the text.
+    /// How many bytes of codes stand before this byte of the text.
     fn removed(&self, offset: usize) -> usize {
         let codes = self.codes.partition_point(|&(at, _)| at <= offset);
         codes.checked_sub(1).and_then(|last| self.codes.get(last)).map_or(0, |&(_, removed)| removed)
@@ -140,7 +140,7 @@ impl fmt::Debug for Uncoloured {
 /// What is behind a code whose ESC ends at `at`.
 pub(crate) fn behind_escape(text: &[u8], at: usize) -> Option<usize> {
     let params = text.get(at..)?.strip_prefix(b"[")?;
-    let len = params.iter().position(|octet| !matches!(octet, b'0'..=b'9' | b';' | b':'))?;
+    let len = params.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':'))?;
     matches!(params.get(len), Some(b'm' | b'K')).then_some(at + len + 2)
 }
 
@@ -169,10 +169,10 @@ mod tests {
     #[test]
     fn walks_know_as_well_whether_there_may_be_codes() {
         let long = [b"count#a=1 sample#b=2 \"q\" ".as_slice(), &[b'x'; 40]].concat();
-        for place in 0..=long.len() {
-            for octet in [b"\x1b".as_slice(), b"\t", b"\xff", b"", b"x"] {
-                let line = [&long[..place], octet, &long[place..]].concat();
-                for line in [&line[..], &line[place..], octet] {
+        for index in 0..=long.len() {
+            for byte in [b"\x1b".as_slice(), b"\t", b"\xff", b"", b"x"] {
+                let line = [&long[..index], byte, &long[index..]].concat();
+                for line in [&line[..], &line[index..], byte] {
                     assert_eq!(crate::directives(line).may_be_coloured(), maybe(line), "{}", line.escape_ascii());
                     assert_eq!(crate::samples(line).may_be_coloured(), maybe(line), "{}", line.escape_ascii());
                 }
@@ -180,15 +180,15 @@ mod tests {
         }
     }
 
-    /// Each octet of the text is found again in the line.
+    /// Each byte of the text is found again in the line.
     #[test]
     fn offsets_lead_back() {
         let line = b"\x1b[1ma\x1b[0m\x1b[2mbc\x1b[0md\x1b[K";
         let mut uncoloured = Uncoloured::new();
         let text = uncoloured.read(line).to_vec();
-        for (at, octet) in text.iter().enumerate() {
+        for (at, byte) in text.iter().enumerate() {
             let range = uncoloured.original(at..at + 1);
-            assert_eq!(line.get(range), Some(&[*octet][..]), "{at}");
+            assert_eq!(line.get(range), Some(&[*byte][..]), "{at}");
         }
         assert_eq!(uncoloured.original(0..text.len()), 4..line.len() - 3);
         assert_eq!(uncoloured.original(4..4), line.len()..line.len());

@@ -94,7 +94,7 @@
 //!
 //! logfmt has no specification; readers differ most in what they do with `a=b=c`, `a= b=c` and an open quote. Here:
 //!
-//! * a bare value runs to the next octet up to SP (0x20), so `path=/?a=b` is one pair, and `sql_error_code = 00000`
+//! * a bare value runs to the next byte up to SP (0x20), so `path=/?a=b` is one pair, and `sql_error_code = 00000`
 //!   is three (`kr/logfmt` and `go-logfmt` end the value at `=`);
 //! * `k=` is an empty value and takes nothing from its neighbour (VRL's lenient mode reads `a= b=1` as one pair);
 //! * a quote opens a value only right behind `=`; single quotes mean nothing; a key is never quoted (of pairs, that is:
@@ -102,7 +102,7 @@
 //! * the escapes `\n \t \r \" \\ \/` are undone, others (`\u00e9`, `\b`) stay as they stand;
 //! * an open quote runs to the end of the line and [says so](Pair::is_terminated), rather than costing the line.
 //!
-//! Of the directives, l2met read a missing value as 1, cut the number at the first octet it did not know (`1.2.3` was
+//! Of the directives, l2met read a missing value as 1, cut the number at the first byte it did not know (`1.2.3` was
 //! 1.2, `1e5` was 1; of `1,` only the mark is cut here) and took a count below zero for an error; here the first two are refusals too, and exponents are
 //! read. `unique#`, `metric#`, `measure.name` and `measure=name val=1` belong to other tools and are text.
 //!

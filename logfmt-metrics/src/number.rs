@@ -44,7 +44,7 @@ pub fn number(text: &[u8]) -> Result<Value<'_>, NumberError> {
     number_in(text, text, text.len())
 }
 
-/// Reads the first `len` octets of `rest`, an end of `line`. What stands behind them is no part of a number.
+/// Reads the first `len` bytes of `rest`, an end of `line`. What stands behind them is no part of a number.
 #[inline]
 pub(crate) fn number_in<'a>(line: &[u8], rest: &'a [u8], len: usize) -> Result<Value<'a>, NumberError> {
     match fast::number(line, rest) {
@@ -56,7 +56,7 @@ pub(crate) fn number_in<'a>(line: &[u8], rest: &'a [u8], len: usize) -> Result<V
 /// Reads the bare value that `rest`, an end of `line`, begins with, and finds what is behind it. `None` is no judgement.
 #[inline(always)]
 pub(crate) fn fast_number<'a>(line: &[u8], rest: &'a [u8]) -> Option<(Value<'static>, &'a [u8])> {
-    fast::number(line, rest).filter(|(_, behind)| behind.first().is_none_or(|&octet| octet <= b' '))
+    fast::number(line, rest).filter(|(_, behind)| behind.first().is_none_or(|&byte| byte <= b' '))
 }
 
 /// The plain reader, of all texts.
@@ -68,21 +68,21 @@ fn plain_number(text: &[u8]) -> Result<Value<'_>, NumberError> {
     let value = Value::new(number, Unit::new(unit));
     // More digits than a double holds: in the regular unit they are rounded from the text as well, and not once more.
     Ok(match value.unit().decimal_shift() {
-        Some(places) if digits > SHORT || number.abs() < f64::MIN_POSITIVE => {
-            value.with_regular(long::shifted(&text[..len], places))
+        Some(shift) if digits > SHORT || number.abs() < f64::MIN_POSITIVE => {
+            value.with_regular(long::shifted(&text[..len], shift))
         }
         _ => value,
     })
 }
 
-/// So many digits come back from the double nearest to them, but for the smallest doubles, which have fewer.
+/// A text of up to this many digits comes back from the double nearest to it, but for the smallest doubles.
 const SHORT: usize = 15;
 
 struct Decimal {
     number: f64,
     /// How many digits there are, leading zeros included, and those of the exponent not.
     digits: usize,
-    /// How many octets of the text it takes.
+    /// How many bytes of the text it takes.
     len: usize,
 }
 
@@ -148,8 +148,8 @@ fn signed(size: f64, negative: bool) -> f64 {
 #[inline]
 fn digits(text: &[u8], from: usize, mut mantissa: u64) -> (u64, usize) {
     let mut at = from;
-    while let Some(octet @ b'0'..=b'9') = text.get(at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(octet - b'0'));
+    while let Some(byte @ b'0'..=b'9') = text.get(at) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
         at += 1;
     }
     (mantissa, at)
@@ -166,8 +166,8 @@ fn exponent(text: &[u8], from: usize) -> (i64, usize) {
     let sign = text.get(from + 1);
     let first = from + 1 + usize::from(matches!(sign, Some(b'+' | b'-')));
     let (mut value, mut at) = (0_i64, first);
-    while let Some(octet @ b'0'..=b'9') = text.get(at) {
-        value = (value * 10 + i64::from(octet - b'0')).min(MOST);
+    while let Some(byte @ b'0'..=b'9') = text.get(at) {
+        value = (value * 10 + i64::from(byte - b'0')).min(MOST);
         at += 1;
     }
     if at == first {
@@ -220,9 +220,9 @@ mod tests {
         }
     }
 
-    /// The last case of the short way, and the first of the long one.
+    /// The last case that is one division, and the first that is not.
     #[test]
-    fn both_sides_of_the_short_way() {
+    fn both_sides_of_what_one_division_reads() {
         for text in [
             "9007199254740992",
             "9007199254740993",
@@ -253,23 +253,23 @@ mod tests {
             prop_assume!(!whole.is_empty() || !fraction.is_empty());
             let exponent = if has_exponent { exponent } else { 0 };
             let regular = |text: &str| number(text.as_bytes()).map(|value| value.regular().number().to_bits());
-            let read = |unit: &str, places: i32| {
-                // Of the digits alone, so that the point may stand in other places.
-                let text = alloc::format!("{sign}{whole}{fraction}e{}{unit}", exponent - fraction.len() as i32 - places);
-                let written = alloc::format!("{sign}{whole}.{fraction}e{}{unit}", exponent - places);
+            let read = |unit: &str, shift: i32| {
+                // Of the digits alone, so that the point may stand elsewhere.
+                let text = alloc::format!("{sign}{whole}{fraction}e{}{unit}", exponent - fraction.len() as i32 - shift);
+                let written = alloc::format!("{sign}{whole}.{fraction}e{}{unit}", exponent - shift);
                 let plain = alloc::format!("{sign}{whole}.{fraction}{unit}");
                 let value = regular(&text);
                 assert_eq!(value, regular(&written), "{text} {written}");
-                if exponent == places {
+                if exponent == shift {
                     assert_eq!(value, regular(&plain), "{text} {plain}");
                 }
                 value
             };
             let wanted = read("ms", 0);
             prop_assume!(wanted.is_ok());
-            for (unit, places) in [("s", 3), ("us", -3), ("\u{b5}s", -3), ("ns", -6)] {
-                if let Ok(value) = read(unit, places) {
-                    prop_assert_eq!(Ok(value), wanted, "{} {}", unit, places);
+            for (unit, shift) in [("s", 3), ("us", -3), ("\u{b5}s", -3), ("ns", -6)] {
+                if let Ok(value) = read(unit, shift) {
+                    prop_assert_eq!(Ok(value), wanted, "{} {}", unit, shift);
                 }
             }
         }

@@ -5,16 +5,16 @@ use memchr::{memchr, memchr2};
 
 /// Walks the pairs of a line, in order. Never fails, never copies.
 ///
-/// `line` is any bytes, untrusted. Octets up to SP (0x20: SP, TAB, LF, CR, NUL and their like) stand between pairs and
-/// in quoted values; every other octet belongs to exactly one pair. A repeated key comes out each time: the first
-/// stands, by this family's rule, and who looks for one key takes the first it meets.
+/// `line` is any bytes, untrusted. Bytes up to SP (0x20: SP, TAB, LF, CR, NUL and their like) stand between pairs and
+/// in quoted values; every other byte belongs to exactly one pair. A repeated key comes out each time: the first
+/// stands, by this family's rule, and a caller that looks for one key takes the first it meets.
 ///
 /// ```text
 /// line  = *( 1*SEP / pair )
 /// pair  = key [ "=" value ]             ; the value follows at once
-/// key   = *<any octet but SEP and "=">  ; empty only in front of "="
-/// value = DQUOTE *( <any octet but DQUOTE and "\"> / "\" <any octet> ) ( DQUOTE / end-of-line )
-///       / *<any octet but SEP>          ; that does not begin with DQUOTE
+/// key   = *<any byte but SEP and "=">  ; empty only in front of "="
+/// value = DQUOTE *( <any byte but DQUOTE and "\"> / "\" <any byte> ) ( DQUOTE / end-of-line )
+///       / *<any byte but SEP>          ; that does not begin with DQUOTE
 /// SEP   = %x00-20
 /// ```
 ///
@@ -107,7 +107,7 @@ pub(crate) enum Form {
 }
 
 impl<'a> Pair<'a> {
-    /// The octets before the `=`, or the whole word when there is none. Empty for `=value`.
+    /// The bytes before the `=`, or the whole word when there is none. Empty for `=value`.
     #[inline]
     #[must_use]
     pub const fn key(&self) -> &'a [u8] {
@@ -126,7 +126,7 @@ impl<'a> Pair<'a> {
 
     /// The value with its escapes undone, borrowed when there are none.
     ///
-    /// In quotes `\n`, `\t`, `\r`, `\"`, `\\` and `\/` mean one octet; every other backslash stands for itself, and so
+    /// In quotes `\n`, `\t`, `\r`, `\"`, `\\` and `\/` mean one byte; every other backslash stands for itself, and so
     /// do all outside of quotes (`path=C:\new` holds no newline). Linear in the value; one allocation at most.
     ///
     /// ```
@@ -218,7 +218,7 @@ pub(crate) fn pair(line: &[u8], offset: usize) -> (Pair<'_>, usize) {
     (Pair { key, value: &line[from..end], offset, form: Form::Bare }, end)
 }
 
-/// What follows an opening quote: *( octet / "\" octet ) ( DQUOTE / end-of-line ).
+/// What follows an opening quote: *( byte / "\" byte ) ( DQUOTE / end-of-line ).
 fn quoted(line: &[u8], from: usize) -> (&[u8], Form, usize) {
     let mut at = from;
     while let Some(found) = memchr2(b'"', b'\\', &line[at..]) {
@@ -250,12 +250,12 @@ pub fn unescape(value: &[u8], is_quoted: bool) -> Cow<'_, [u8]> {
 fn undone(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
     let mut copied = 0; // how much of `raw` is in `out`; 0 as long as no escape was undone
-    for (slash, octet) in escapes(raw) {
+    for (slash, byte) in escapes(raw) {
         if out.is_empty() {
             out.reserve_exact(raw.len());
         }
         out.extend_from_slice(&raw[copied..slash]);
-        out.push(octet);
+        out.push(byte);
         copied = slash + 2;
     }
     if copied == 0 {
@@ -270,7 +270,7 @@ pub(crate) fn unescaped_len(raw: &[u8]) -> usize {
     raw.len() - escapes(raw).count()
 }
 
-/// The escapes that mean one octet: where the backslash is, and the octet.
+/// The escapes that mean one byte: where the backslash is, and the byte.
 fn escapes(raw: &[u8]) -> Escapes<'_> {
     Escapes { raw, at: 0 }
 }
@@ -286,7 +286,7 @@ impl Iterator for Escapes<'_> {
     fn next(&mut self) -> Option<(usize, u8)> {
         while let Some(found) = memchr(b'\\', &self.raw[self.at..]) {
             let slash = self.at + found;
-            // The octet behind a backslash, itself one perhaps, opens no escape of its own.
+            // The byte behind a backslash, itself one perhaps, opens no escape of its own.
             self.at = (slash + 2).min(self.raw.len());
             let meant = match self.raw.get(slash + 1) {
                 Some(b'n') => b'\n',
@@ -301,12 +301,12 @@ impl Iterator for Escapes<'_> {
     }
 }
 
-const SEPARATORS: u8 = 0x21; // the first octet that is none
+const SEPARATORS: u8 = 0x21; // the first byte that is no separator
 
 #[inline]
 pub(crate) fn skip_separators(line: &[u8], from: usize) -> usize {
     let mut at = from;
-    while line.get(at).is_some_and(|&octet| octet < SEPARATORS) {
+    while line.get(at).is_some_and(|&byte| byte < SEPARATORS) {
         at += 1;
     }
     at
@@ -341,13 +341,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_eight_agree_with_octet_by_octet() {
+    fn words_of_eight_agree_with_byte_by_byte() {
         for len in 0..20 {
-            for place in 0..=len {
-                for octet in 0..=255_u8 {
+            for index in 0..=len {
+                for byte in 0..=255_u8 {
                     let mut line = alloc::vec![b'x'; len];
-                    if let Some(slot) = line.get_mut(place) {
-                        *slot = octet;
+                    if let Some(slot) = line.get_mut(index) {
+                        *slot = byte;
                     }
                     let plain = |stop: fn(u8) -> bool| line.iter().position(|&o| stop(o)).unwrap_or(len);
                     assert_eq!(value_end(&line, 0), plain(|o| o <= b' '), "{line:?}");

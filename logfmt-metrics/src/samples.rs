@@ -12,9 +12,9 @@ use metric_model::Value;
 /// It hands out the same pairs as [`pairs`](crate::pairs()), those whose key begins with `sample#` as a [`Sample`]. It is
 /// the faster one on lines that consist of them, and right on all.
 ///
-/// Unlike [`directives`](crate::directives()) it judges nothing: a sample's name is any octets, perhaps none, and whether
-/// its value can be used is for [`Sample::value`] to say. So it suits who knows the names, as the reader of a line whose
-/// names are in a table. The line is taken as it stands: where it may hold colour codes, read it through
+/// Unlike [`directives`](crate::directives()) it judges nothing: a sample's name is any bytes, perhaps none, and whether
+/// its value can be used is for [`Sample::value`] to say. So it suits callers that know the names, as a reader of lines whose
+/// names are in a table does. The line is taken as it stands: where it may hold colour codes, read it through
 /// [`Uncoloured`](crate::colour::Uncoloured).
 ///
 /// ```
@@ -111,7 +111,7 @@ pub struct Sample<'a> {
 const SAMPLE: &[u8; 7] = b"sample#";
 
 impl<'a> Sample<'a> {
-    /// What stands behind `sample#`, up to the `=`: any octets, perhaps none.
+    /// What stands behind `sample#`, up to the `=`: any bytes, perhaps none.
     #[inline]
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {

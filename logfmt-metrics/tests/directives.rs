@@ -65,7 +65,7 @@ fn cases() {
 
 #[test]
 fn every_refusal_says_what_which_part_and_where() {
-    let long = |before: &str, octet: &str, times, behind: &str| format!("{before}{}{behind}", octet.repeat(times));
+    let long = |before: &str, byte: &str, times, behind: &str| format!("{before}{}{behind}", byte.repeat(times));
     let lines: [(RefusalKind, Vec<u8>, &str); 17] = [
         (RefusalKind::NoValue, b"ok count#a".to_vec(), "no value in metric or tag at byte 3"),
         (RefusalKind::NotANumber, b"count#a=x".to_vec(), "no number in metric value at byte 0"),
@@ -124,7 +124,7 @@ fn names_of_refusals_are_unique() {
 fn the_walk_ends_once() {
     let mut walk = directives(b"count#a=1 b=2");
     assert_eq!(format!("{walk:?}"), "Directives { len: 13, at: 0, tags: 0 }");
-    assert_eq!(walk.size_hint(), (0, Some(13)), "octets left, of which none need be a directive's");
+    assert_eq!(walk.size_hint(), (0, Some(13)), "bytes left, of which none need be a directive's");
     assert!(walk.next().is_some());
     assert_eq!(walk.size_hint(), (0, Some(4)));
     assert!(walk.next().is_none() && walk.next().is_none());
@@ -187,8 +187,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => line_of(PIECES.len()), 1 => proptest::collection::vec(any::<u8>(), 0..80)]
 }
 
-fn is_of_word(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || octet == b'_'
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Where a metric's word stands with a name behind it, that is no end of another word.
@@ -197,7 +197,7 @@ fn metric_words(line: &[u8]) -> Vec<usize> {
         let rest = &line[*at..];
         let word = [&b"count#"[..], b"measure#", b"sample#"].into_iter().find(|word| rest.starts_with(word));
         let name = word.and_then(|word| rest.get(word.len()));
-        let is_named = name.is_some_and(|&octet| octet.is_ascii_alphanumeric() || b"_.:/-".contains(&octet));
+        let is_named = name.is_some_and(|&byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte));
         is_named && !at.checked_sub(1).is_some_and(|before| is_of_word(line[before]))
     };
     (0..line.len()).filter(is_word).collect()
@@ -266,7 +266,7 @@ proptest! {
                     let key = format!("{}#{}", metric.kind(), metric.name());
                     prop_assert_eq!(key.as_bytes(), pair.key());
                     let value = pair.value().unwrap_or_default();
-                    let dots = value.iter().rev().take_while(|&&octet| octet == b'.').count();
+                    let dots = value.iter().rev().take_while(|&&byte| byte == b'.').count();
                     prop_assert_eq!(logfmt_metrics::number(&value[..value.len() - dots]), Ok(metric.value()));
                 }
                 Ok(Directive::Tag(tag)) => {

@@ -54,7 +54,7 @@ fn debug_shows_what_stands_there() {
 #[test]
 fn the_walk_tells_what_is_left() {
     let mut walk = pairs(b"a=1 bc ");
-    assert_eq!(walk.size_hint(), (0, Some(7)), "octets left, of which all may be separators");
+    assert_eq!(walk.size_hint(), (0, Some(7)), "bytes left, of which all may be separators");
     assert!(walk.next().is_some());
     assert_eq!(walk.size_hint(), (0, Some(4)));
     assert!(walk.next().is_some() && walk.next().is_none() && walk.next().is_none());
@@ -87,10 +87,10 @@ fn hostile_lines_cost_what_their_length_says() {
     }
 }
 
-/// A pair as the oracle sees it: key, value, in quotes, quote closed, place of the key.
+/// A pair as the oracle sees it: key, value, in quotes, quote closed, offset of the key.
 type Seen = (Vec<u8>, Option<Vec<u8>>, bool, bool, usize);
 
-/// The grammar octet by octet, for nothing but being plain.
+/// The grammar byte by byte, for nothing but being plain.
 fn oracle(line: &[u8]) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut at = 0;
@@ -129,8 +129,8 @@ fn oracle(line: &[u8]) -> Vec<Seen> {
                             at += 1;
                         }
                     }
-                    octet => {
-                        value.push(octet);
+                    byte => {
+                        value.push(byte);
                         at += 1;
                     }
                 }
@@ -186,13 +186,13 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 /// What a careful logger would write.
 fn quoted(value: &[u8]) -> Vec<u8> {
     let mut out = vec![b'"'];
-    for &octet in value {
-        match octet {
-            b'"' | b'\\' => out.extend([b'\\', octet]),
+    for &byte in value {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
             b'\n' => out.extend(b"\\n"),
             b'\t' => out.extend(b"\\t"),
             b'\r' => out.extend(b"\\r"),
-            _ => out.push(octet),
+            _ => out.push(byte),
         }
     }
     out.push(b'"');
@@ -208,18 +208,18 @@ proptest! {
     }
 
     #[test]
-    fn every_word_octet_belongs_to_one_pair_in_order(line in line()) {
+    fn every_word_byte_belongs_to_one_pair_in_order(line in line()) {
         let mut end = 0;
         for pair in pairs(&line) {
             let range = pair.range();
             prop_assert!(end <= range.start && range.start < range.end && range.end <= line.len());
-            prop_assert!(line[end..range.start].iter().all(|&octet| octet <= b' '));
+            prop_assert!(line[end..range.start].iter().all(|&byte| byte <= b' '));
             prop_assert_eq!(&line[pair.offset()..][..pair.key().len()], pair.key());
             prop_assert_eq!(&line[pair.value_offset()..][..pair.value().unwrap_or_default().len()], pair.value().unwrap_or_default());
             prop_assert!(pair.is_terminated() || range.end == line.len());
             end = range.end;
         }
-        prop_assert!(line[end..].iter().all(|&octet| octet <= b' '));
+        prop_assert!(line[end..].iter().all(|&byte| byte <= b' '));
     }
 
     #[test]

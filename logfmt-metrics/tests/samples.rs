@@ -113,9 +113,9 @@ fn lines_of_the_platform() {
         for at in 0..line.len() {
             agree(&line.as_bytes()[..at]);
             agree(&line.as_bytes()[at..]);
-            for octet in *b" =\"\t.\0#0M" {
+            for byte in *b" =\"\t.\0#0M" {
                 let mut changed = line.as_bytes().to_vec();
-                changed[at] = octet;
+                changed[at] = byte;
                 agree(&changed);
             }
         }
@@ -126,7 +126,7 @@ fn lines_of_the_platform() {
 fn generated_traffic() {
     let haystack = Traffic::new(7).bytes(300_000).generate();
     let (mut body, mut found) = (haystack.body(), 0);
-    while let Some(space) = body.iter().position(|&octet| octet == b' ') {
+    while let Some(space) = body.iter().position(|&byte| byte == b' ') {
         let len: usize = std::str::from_utf8(&body[..space]).unwrap().parse().unwrap();
         let (frame, behind) = body[space + 1..].split_at(len);
         body = behind;
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn fast_is_plain_of_any_octets(line in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn fast_is_plain_of_any_bytes(line in prop::collection::vec(any::<u8>(), 0..100)) {
         agree(&line);
     }
 

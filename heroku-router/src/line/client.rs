@@ -1,7 +1,7 @@
 use crate::line::name::Name;
 use core::fmt;
 
-/// What the client of a request sent: [`RouterLine::client`](crate::RouterLine::client). Any octets, to be escaped where
+/// What the client of a request sent: [`RouterLine::client`](crate::RouterLine::client). Any bytes, to be escaped where
 /// they are shown.
 ///
 /// ```
@@ -70,7 +70,7 @@ impl<'a> Client<'a> {
     /// # Ok::<(), &str>(())
     /// ```
     pub fn fwd_list(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        let parts = self.fwd.unwrap_or_default().split(|&octet| octet == b',');
+        let parts = self.fwd.unwrap_or_default().split(|&byte| byte == b',');
         parts.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
     }
 }

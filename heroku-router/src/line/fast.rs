@@ -15,15 +15,15 @@ use memchr::{memchr, memchr2, memmem, memrchr};
 /// desc    = "desc=" DQUOTE text DQUOTE      ; no DQUOTE or "\" in it
 /// cause   = "cause=" DQUOTE text DQUOTE
 /// numbers = SP "dyno=" word SP "connect=" [ ms ] SP "service=" [ ms ] SP "status=" [ 3DIGIT ] SP "bytes=" *DIGIT [ tail ]
-/// word    = *<any octet above DQUOTE but "=">
+/// word    = *<any byte above DQUOTE but "=">
 /// ms      = 1*8DIGIT "ms"
 /// tail    = SP "protocol=http" word [ SP "tls=false" / SP "tls=true" SP "tls_version=" word ]
 ///         / SP "tls_version=" word SP "protocol=" word
 /// ```
 ///
-/// The line is read from its end, back to the quote that closes `fwd`, which so is the last one; and the front from the
+/// The line is read from its end, back to the quote that closes `fwd`, which is therefore the last one; and the front from the
 /// start. What lies between is the client's and is not looked at: [`Layout`] shows that nothing in it can change the ends or
-/// add to them when both are whole. So of 224 octets some 110 are read, in two chains that do not wait for each other, and
+/// add to them when both are whole. So of 224 bytes some 110 are read, in two chains that do not wait for each other, and
 /// no branch depends on how many digits a number has.
 ///
 /// [`Layout`]: crate::line::layout::Layout
@@ -101,7 +101,7 @@ impl Fast {
         })
     }
 
-    /// Whether the line reads the same without colour codes: whether there is none but in what the client said, or the error
+    /// Whether the line reads the same without colour codes: whether there are none outside of what the client said and of the error
     /// in words. One that ends in front of the last quote could hide that it opens something.
     #[inline]
     pub(crate) fn is_free_of_colour(&self, line: &[u8]) -> bool {
@@ -146,7 +146,7 @@ impl Fast {
         (self.bytes != NO_BYTES).then_some(self.bytes)
     }
 
-    /// As it stands: it has three octets, and `desc` follows it.
+    /// As it stands: it has three bytes, and `desc` follows it.
     #[inline]
     fn code_text<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         self.code?;
@@ -177,8 +177,8 @@ impl Fast {
         let connect_end = word_end(line, self.dyno_end as usize + b" connect=".len());
         let service_end = word_end(line, connect_end + b" service=".len());
         let status_end = word_end(line, service_end + b" status=".len());
-        let places = [at_end, self.front_end(), connect_end, service_end, status_end].map(|place| place as u32);
-        let [at_end, method_end, connect_end, service_end, status_end] = places;
+        let ends = [at_end, self.front_end(), connect_end, service_end, status_end].map(|end| end as u32);
+        let [at_end, method_end, connect_end, service_end, status_end] = ends;
         let mut ends = Ends { count: 11, ..Ends::NONE };
         let [known @ .., protocol, tls, tls_version] = &mut ends.ends;
         *known = [
@@ -251,7 +251,7 @@ impl Fast {
     /// `at`, where nothing stands before it. What follows it is known, and so where it ends.
     #[inline]
     fn at<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        // Whatever its four octets are: a line with more in front of the method is longer there.
+        // Whatever its four bytes are: a line with more in front of the method is longer there.
         if self.method as usize == b"at=info method=".len() {
             return line.get(3..7);
         }
@@ -328,7 +328,7 @@ fn strip_other_tail(line: &[u8]) -> Option<&[u8]> {
         return Some(rest);
     }
     let bytes = memmem::rfind(line, b" bytes=")? + b" bytes=".len();
-    let tail = bytes + line.get(bytes..)?.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    let tail = bytes + line.get(bytes..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     is_tail(line, tail).then(|| line.get(..tail)).flatten()
 }
 
@@ -393,11 +393,11 @@ impl Ends {
 ///
 /// ```text
 /// middle = text DQUOTE SP "host=" *VCHAR SP "request_id=" *VCHAR SP "fwd=" DQUOTE text DQUOTE
-/// text   = *<any octet but DQUOTE and "\">
-/// VCHAR  = <any octet above DQUOTE>
+/// text   = *<any byte but DQUOTE and "\">
+/// VCHAR  = <any byte above DQUOTE>
 /// ```
 ///
-/// There is no quote but the three, so nobody plays with them. That `fwd` does not begin with a space sees to it that its
+/// There is no quote but the three, so nobody plays with them. Since `fwd` does not begin with a space, its
 /// own quote and what follows do not look like the end of the path, `" host=`.
 #[derive(Clone, Copy)]
 pub(crate) struct Middle {
@@ -419,7 +419,7 @@ impl Middle {
             return None;
         }
         let [path, path_end, host_end, request_id_end, quote] =
-            [path, path_end, host_end, request_id_end, quote].map(|place| place as u32);
+            [path, path_end, host_end, request_id_end, quote].map(|end| end as u32);
         Some(Self { path, path_end, host_end, request_id_end, quote })
     }
 
@@ -436,11 +436,11 @@ impl Middle {
     }
 }
 
-/// Where a request id ends, which is one of 36 octets unless the client chose it.
+/// Where a request id ends, which is one of 36 bytes unless the client chose it.
 #[inline]
 fn id_end(line: &[u8], at: usize) -> usize {
     match line.get(at..).and_then(<[u8]>::first_chunk::<37>) {
-        Some([id @ .., b' ']) if id.iter().fold(true, |good, &octet| good & (octet > b'"')) => at + 36,
+        Some([id @ .., b' ']) if id.iter().fold(true, |good, &byte| good & (byte > b'"')) => at + 36,
         _ => vchars_end(line, at),
     }
 }
@@ -505,7 +505,7 @@ fn strip<'a, const N: usize>(text: &'a [u8], literal: &[u8; N]) -> Option<&'a [u
     (end[..] == literal[..]).then_some(rest)
 }
 
-/// `*8DIGIT` at the end: their number, and what stands before them, unless there is none.
+/// `*8DIGIT` at the end: their number, and what stands before them; `None` if there is no digit.
 #[inline]
 fn strip_digits(text: &[u8]) -> Option<(u32, &[u8])> {
     let (number, count) = last_digits(u64::from_le_bytes(*text.last_chunk()?));
@@ -536,7 +536,7 @@ fn strip_many_bytes(text: &[u8]) -> Option<(u64, &[u8])> {
 #[inline]
 fn strip_status(text: &[u8]) -> Option<(u16, &[u8])> {
     let (rest, &[hundreds, tens, ones]) = text.split_last_chunk::<3>()?;
-    let [hundreds, tens, ones] = [hundreds, tens, ones].map(|octet| u32::from(octet ^ b'0'));
+    let [hundreds, tens, ones] = [hundreds, tens, ones].map(|byte| u32::from(byte ^ b'0'));
     if hundreds.wrapping_sub(1) < 9 && tens < 10 && ones < 10 {
         return Some(((hundreds * 100 + tens * 10 + ones) as u16, rest));
     }
@@ -560,9 +560,9 @@ fn strip_ms<'a, const N: usize, const M: usize, const K: usize>(
 #[inline]
 fn strip_dyno(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
-    while let Some((before, octets)) = rest.split_last_chunk::<8>() {
+    while let Some((before, bytes)) = rest.split_last_chunk::<8>() {
         // Most often `o=web.12`: the value, and the `=` before it.
-        let count = last_bare(u64::from_le_bytes(*octets));
+        let count = last_bare(u64::from_le_bytes(*bytes));
         if count < 8 {
             return strip(&rest[..rest.len() - count], b" dyno=");
         }

@@ -30,7 +30,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The name as written, any octets but `=` and those up to SP; empty for a stray `=x`.
+    /// The name as written, any bytes but `=` and those up to SP; empty for a stray `=x`.
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {
         self.name
@@ -70,7 +70,7 @@ impl<'a> Field<'a> {
         !matches!(self.quote, Quote::Open)
     }
 
-    /// Where in the line the field starts, in octets. A field of a line before October 2012 that has no name there
+    /// Where in the line the field starts, in bytes. A field of a line before October 2012 that has no name there
     /// starts with its value.
     #[must_use]
     pub const fn offset(&self) -> usize {

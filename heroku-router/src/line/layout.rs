@@ -25,7 +25,7 @@ use memchr::{memchr, memmem, memrchr};
 /// had to say: nothing of it is taken from the middle, however that reads, and nothing there is refused.
 ///
 /// The exception is H31, which writes the client's User-Agent behind the numbers. They are always the same on
-/// it (no dyno was asked, the status is 421), so the last place that says just that is taken for them.
+/// it (no dyno was asked, the status is 421), so the last text that says just that is taken for them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Layout {
     /// Where `path=` starts, else the end of the line.
@@ -73,7 +73,7 @@ pub(crate) struct Span {
 }
 
 impl Layout {
-    /// `line` is shorter than 4 GiB; the caller has seen to it. Linear in it.
+    /// `line` is shorter than 4 GiB, as the caller has checked. Linear in it.
     pub(crate) fn of(line: &[u8]) -> Self {
         let end = line.len() as u32;
         let mut layout = Self {
@@ -168,7 +168,7 @@ fn are_whole_numbers(numbers: &[u8]) -> bool {
     names.into_iter().all(|name| pairs.next().is_some_and(|pair| pair.key() == name && pair.value().is_some()))
 }
 
-/// Where the numbers of an H31 start: the last place that says what they always are.
+/// Where the numbers of an H31 start: the last text that says what they always are.
 fn misdirected_numbers(line: &[u8]) -> Option<usize> {
     // The second is how Router 2.0 writes a request that reached no dyno; the size of its error page is left open.
     memmem::rfind(line, b" dyno= connect= service= status=421 bytes= ")
@@ -195,7 +195,7 @@ impl<'a> ClientPart<'a> {
         Self { line, last_quote, end, numbers }
     }
 
-    /// A quoted path ends at the last `" host=` of the client's part. Where there is none it ends at the first quote,
+    /// A quoted path ends at the last `" host=` of the client's part. If there is none, it ends at the first quote,
     /// as logfmt has it, and where that makes no sense at the last one.
     fn path(&self, path: &Pair<'_>, is_garbled: &mut bool) -> Span {
         const HOST: &[u8] = b"\" host=";
@@ -269,7 +269,7 @@ impl Span {
         Self { start: start as u32, end: end as u32, is_open: false }
     }
 
-    /// The first octet that is not of the field.
+    /// The first byte that is not of the field.
     pub(crate) fn behind(&self) -> usize {
         self.end as usize + usize::from(!self.is_open)
     }
@@ -306,12 +306,12 @@ fn agent_span(line: &[u8], from: usize) -> Option<Span> {
 }
 
 fn is_word_end(line: &[u8], at: usize) -> bool {
-    line.get(at).is_none_or(|&octet| octet <= b' ')
+    line.get(at).is_none_or(|&byte| byte <= b' ')
 }
 
 fn word_end(line: &[u8], from: usize) -> usize {
     let rest = line.get(from..).unwrap_or_default();
-    rest.iter().position(|&octet| octet <= b' ').map_or(line.len(), |at| from + at)
+    rest.iter().position(|&byte| byte <= b' ').map_or(line.len(), |at| from + at)
 }
 
 /// The head of a line before October 2012, without names:
@@ -377,7 +377,7 @@ mod tests {
 
     /// Name and value of each field.
     fn read(line: &str) -> Vec<(String, Option<String>)> {
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let fields = Fields::new(line.as_bytes(), Layout::of(line.as_bytes()));
         fields.map(|field| (text(field.name()), field.value().map(text))).collect()
     }
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_of_the_client_is_in_one_field() {
+    fn every_byte_of_the_client_is_in_one_field() {
         let line = r#"method=GET path="/" dyno=web.9 " host=h request_id=r fwd="a" status=1 b" dyno=web.1 tls=true"#;
         let names: Vec<String> = read(line).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["method", "path", "host", "request_id", "fwd", "dyno", "tls"]);

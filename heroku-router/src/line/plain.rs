@@ -81,7 +81,7 @@ impl Table {
         self.slot(name) != Slot::ABSENT
     }
 
-    /// Reads a value; one that is cut off is none.
+    /// Reads a value; one that is cut off is absent.
     fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
         if self.is_open(name) { None } else { self.value(line, name).and_then(|value| rule(value).ok()) }
     }
@@ -186,7 +186,7 @@ impl Plain {
         }
     }
 
-    /// Reads a value; a number or flag that is cut off is none.
+    /// Reads a value; a number or flag that is cut off is absent.
     #[inline]
     pub(crate) fn read<T>(&self, line: &[u8], name: Name, rule: fn(&[u8]) -> Result<T, FieldRefusalKind>) -> Option<T> {
         match self.kept(name) {

@@ -142,7 +142,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
         4 => (at(), prop::sample::select(PIECES)).prop_map(|(at, piece)| Edit::Insert(at, piece)),
         2 => (at(), 0..12_usize).prop_map(|(at, len)| Edit::Remove(at, len)),
-        2 => (at(), any::<u8>()).prop_map(|(at, octet)| Edit::Replace(at, octet)),
+        2 => (at(), any::<u8>()).prop_map(|(at, byte)| Edit::Replace(at, byte)),
         1 => (at(), 0..40_usize, at()).prop_map(|(from, len, to)| Edit::Copy(from, len, to)),
         1 => at().prop_map(Edit::Cut),
     ]
@@ -150,28 +150,28 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 impl Edit {
     fn apply(&self, line: &mut Vec<u8>) {
-        let place = |at: usize| at % (line.len() + 1);
+        let within = |at: usize| at % (line.len() + 1);
         match *self {
             Self::Insert(at, piece) => {
-                let at = place(at);
+                let at = within(at);
                 line.splice(at..at, piece.bytes());
             }
             Self::Remove(at, len) => {
-                let at = place(at);
+                let at = within(at);
                 line.drain(at..line.len().min(at + len));
             }
-            Self::Replace(at, octet) => {
-                let at = place(at);
+            Self::Replace(at, byte) => {
+                let at = within(at);
                 if let Some(slot) = line.get_mut(at) {
-                    *slot = octet;
+                    *slot = byte;
                 }
             }
             Self::Copy(from, len, to) => {
-                let (from, to) = (place(from), place(to));
+                let (from, to) = (within(from), within(to));
                 let part = line[from..line.len().min(from + len)].to_vec();
                 line.splice(to..to, part);
             }
-            Self::Cut(at) => line.truncate(place(at)),
+            Self::Cut(at) => line.truncate(within(at)),
         }
     }
 }
@@ -262,7 +262,7 @@ fn lines_of_other_shapes_are_read_plainly() {
 fn generated_traffic_is_read_fast() {
     let haystack = Traffic::new(7).bytes(400_000).generate();
     let (mut body, mut lines) = (haystack.body(), 0);
-    while let Some(space) = body.iter().position(|&octet| octet == b' ') {
+    while let Some(space) = body.iter().position(|&byte| byte == b' ') {
         let len: usize = std::str::from_utf8(&body[..space]).unwrap().parse().unwrap();
         let (frame, behind) = body[space + 1..].split_at(len);
         body = behind;
@@ -276,16 +276,16 @@ fn generated_traffic_is_read_fast() {
     assert_eq!(lines, haystack.truth().router_lines);
 }
 
-/// Each octet of each of today's lines, replaced by what matters to a reader, and the line cut there.
+/// Each byte of each of today's lines, replaced by what matters to a reader, and the line cut there.
 #[test]
-fn fast_is_plain_whatever_octet_changes() {
-    let octets: &[u8] = if is_long() { b" \"\\=!#0\t\0\xff" } else { b" \"" };
+fn fast_is_plain_whatever_byte_changes() {
+    let bytes: &[u8] = if is_long() { b" \"\\=!#0\t\0\xff" } else { b" \"" };
     for line in TODAY {
         for at in 0..line.len() {
             agree(&line.as_bytes()[..at]);
-            for &octet in octets {
+            for &byte in bytes {
                 let mut changed = line.as_bytes().to_vec();
-                changed[at] = octet;
+                changed[at] = byte;
                 agree(&changed);
             }
         }

@@ -1,4 +1,4 @@
-//! The fast reader of headers, in the shape that Heroku writes them, by words of eight octets.
+//! The fast reader of headers, in the shape that Heroku writes them, by words of eight bytes.
 //!
 //! ```text
 //! <158>1 2026-03-14T09:00:00.000000+00:00 host heroku router - at=info ...
@@ -20,8 +20,8 @@ use crate::header::{Fields, Span};
 use crate::pri::Pri;
 use crate::timestamp::{Timestamp, days, days_in};
 
-/// The words in which the end of a HOSTNAME is looked for, since a drain token has 38 octets, and that of other names. All
-/// may have that many octets by the grammar, so that none that ends within them is too long.
+/// The words in which the end of a HOSTNAME is looked for, since a drain token has 38 bytes, and that of other names. All
+/// may have that many bytes by the grammar, so a name that ends within them is not too long.
 const HOSTNAME_WORDS: usize = 8;
 const NAME_WORDS: usize = 4;
 
@@ -76,17 +76,17 @@ fn names(input: &[u8], behind_time: usize) -> Option<(bool, [usize; 4])> {
     Some((router, [behind_host, behind_app, behind_process, len]))
 }
 
-/// The octet at `at`, counted from the lowest.
+/// The byte at `at`, counted from the lowest.
 #[inline(always)]
-const fn octet(word: u64, at: u32) -> u8 {
+const fn byte(word: u64, at: u32) -> u8 {
     (word >> (8 * at)) as u8
 }
 
-/// Eight octets of which each is given, a digit up to a greatest one, or anything.
+/// Eight bytes of which each is given, a digit up to a greatest one, or anything.
 ///
-/// Text is compared by exclusive or. What is as given becomes zero, and a digit its number. Other octets show by any bit
+/// Text is compared by exclusive or. What is as given becomes zero, and a digit its number. Other bytes show by any bit
 /// that is left; where a digit is due, by one of the upper four bits, and a digit that is too great shows there too once
-/// what its greatest has left to 15 is added. The sum carries into the next octet only from one that is wrong already.
+/// what its greatest has left to 15 is added. The sum carries into the next byte only from one that is wrong already.
 struct Pattern {
     word: u64,
     left: u64,
@@ -110,7 +110,7 @@ impl Pattern {
         Self { word, left: u64::from_le_bytes(left), wrong: u64::from_le_bytes(wrong) }
     }
 
-    /// The octets without the pattern, and those that are wrong.
+    /// The bytes without the pattern, and those that are wrong.
     #[inline(always)]
     const fn strip(&self, text: u64) -> (u64, u64) {
         let stripped = text ^ self.word;
@@ -125,9 +125,9 @@ fn pri_and_version(word: u64) -> Option<(Pri, usize)> {
     const TWO: Pattern = Pattern::new(b"<00>1 ??", b"<99>1 ??");
     let ((three, not_three), (two, not_two)) = (THREE.strip(word), TWO.strip(word));
     if not_three == 0 {
-        Some((Pri::of_digits(octet(three, 1), octet(three, 2), octet(three, 3))?, 7))
+        Some((Pri::of_digits(byte(three, 1), byte(three, 2), byte(three, 3))?, 7))
     } else if not_two == 0 {
-        Some((Pri::of_digits(0, octet(two, 1), octet(two, 2))?, 6))
+        Some((Pri::of_digits(0, byte(two, 1), byte(two, 2))?, 6))
     } else {
         None
     }
@@ -144,7 +144,7 @@ pub(crate) fn minute_start(text: &[u8; 16]) -> Option<i64> {
         return None;
     }
     let (date, time) = (pairs(date), pairs(time));
-    let number = |pairs, at| u32::from(octet(pairs, at));
+    let number = |pairs, at| u32::from(byte(pairs, at));
     let (year, month, day) = (number(date, 0) * 100 + number(date, 2), number(date, 5), number(time, 0));
     let (hour, minute) = (number(time, 3), number(time, 6));
     // All months have 28 days, so that mostly none need be counted.
@@ -162,13 +162,13 @@ fn within_minute(text: &[u8; 16]) -> Option<i64> {
     if wrong_front | wrong_back != 0 {
         return None;
     }
-    // The eight octets `00.00000` are pairs of digits: whole seconds, then hundreds of thousands (the point is 0),
+    // The eight bytes `00.00000` are pairs of digits: whole seconds, then hundreds of thousands (the point is 0),
     // thousands and tens of microseconds. Two pairs each are multiplied and added at once, in the upper half.
     let pairs = pairs(front >> 8 | back << 56);
     let every_other = 0x0000_00ff_0000_00ff;
     let seconds_thousands = (pairs & every_other).wrapping_mul(1_000 + (1_000_000 << 32));
     let hundred_thousands_tens = (pairs >> 16 & every_other).wrapping_mul(10 + (100_000 << 32));
-    Some(((seconds_thousands + hundred_thousands_tens) >> 32) as i64 + i64::from(octet(back, 1)))
+    Some(((seconds_thousands + hundred_thousands_tens) >> 32) as i64 + i64::from(byte(back, 1)))
 }
 
 #[inline(always)]
@@ -183,14 +183,14 @@ const fn pairs(digits: u64) -> u64 {
     digits.wrapping_mul(10) + (digits >> 8)
 }
 
-/// The ends of two names behind the SP at `at`: the places of the next SP and of the one behind it.
+/// The ends of two names behind the SP at `at`: the offsets of the next SP and of the one behind it.
 ///
-/// `None` where [`name`] finds none.
+/// `None` if [`name`] finds none.
 #[inline(always)]
 fn two_names(input: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = at + 1;
-    if let Some(octets) = input.get(start..)?.first_chunk() {
-        let word = u128::from_le_bytes(*octets);
+    if let Some(bytes) = input.get(start..)?.first_chunk() {
+        let word = u128::from_le_bytes(*bytes);
         let first = spaces(word);
         let second = first & first.wrapping_sub(1);
         if second != 0 && word & HIGH == 0 {
@@ -204,9 +204,9 @@ fn two_names(input: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((first, name(input, first, NAME_WORDS)?))
 }
 
-/// The end of the name behind the SP at `at`: the place of the next SP, looked for in so many words.
+/// The end of the name behind the SP at `at`: the offset of the next SP, looked for in `words` words.
 ///
-/// `None` where the name is empty, is longer, is not ASCII, or stands so close to the end of input that a word reaches
+/// `None` if the name is empty, is longer, is not ASCII, or stands so close to the end of input that a word reaches
 /// beyond.
 #[inline(never)]
 fn name(input: &[u8], at: usize, words: usize) -> Option<usize> {
@@ -214,7 +214,7 @@ fn name(input: &[u8], at: usize, words: usize) -> Option<usize> {
     for at in (start..start + 8 * words).step_by(8) {
         let word = u128::from(u64::from_le_bytes(*input.get(at..)?.first_chunk()?));
         let spaces = spaces(word);
-        // Of the octets in front of the first SP, all of them where there is none.
+        // Looks at the bytes in front of the first SP; at all of them if there is no SP.
         if word & HIGH & spaces.wrapping_sub(1) & !spaces != 0 {
             return None;
         }
@@ -226,12 +226,12 @@ fn name(input: &[u8], at: usize, words: usize) -> Option<usize> {
     None
 }
 
-/// The eighth bits of all octets.
+/// The eighth bits of all bytes.
 const HIGH: u128 = u128::from_le_bytes([0x80; 16]);
 
-/// The eighth bits of the octets that are SP.
+/// The eighth bits of the bytes that are SP.
 ///
-/// Subtracting one borrows from an octet that is zero by now, and one of 0x01 right behind it (a `!`) shows too then. So
+/// Subtracting one borrows from an byte that is zero by now, and one of 0x01 right behind it (a `!`) shows too then. So
 /// what shows first is a SP, and what shows behind it is one unless it stands next to what showed before.
 #[inline(always)]
 fn spaces(word: u128) -> u128 {
@@ -301,12 +301,12 @@ mod tests {
         for line in SHAPES {
             let mut line = line.to_vec();
             for at in 0..line.len() {
-                let octet = line[at];
+                let byte = line[at];
                 for other in 0..=255 {
                     line[at] = other;
                     agrees(&line);
                 }
-                line[at] = octet;
+                line[at] = byte;
                 agrees(&line[..at]);
                 agrees(&[&line[..at], &line[at + 1..]].concat());
                 for more in [&b" "[..], b"-", b"0", b"!", b"\n", b" !", b"\xc3\xa9"] {
@@ -340,7 +340,7 @@ mod tests {
                 for (hour, minute) in [(0, 0), (9, 59), (19, 60), (23, 59), (24, 0), (29, 7)] {
                     let text = alloc::format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}");
                     let plain = date_time(alloc::format!("{text}:00Z").as_bytes()).ok().map(|parsed| parsed.value);
-                    let read = minute_start(text.as_bytes().first_chunk().expect("16 octets"));
+                    let read = minute_start(text.as_bytes().first_chunk().expect("16 bytes"));
                     assert_eq!(read, plain.map(Timestamp::unix_micros), "{text}");
                 }
             }

@@ -70,8 +70,8 @@ pub(crate) fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, setting:
     Walk { items, separators: reader.separators(), skipped: reader.skipped() }
 }
 
-/// Every octet is of a frame, a separator, or skipped.
-pub(crate) fn octets(walk: &Walk) -> u64 {
+/// Every byte is of a frame, a separator, or skipped.
+pub(crate) fn bytes(walk: &Walk) -> u64 {
     let frames: u64 =
         walk.items.iter().map(|item| if let Item::Frame { wire_len, .. } = item { *wire_len } else { 0 }).sum();
     let skipped: u64 =
@@ -84,7 +84,7 @@ pub(crate) fn octets(walk: &Walk) -> u64 {
 /// of others), all against the oracle.
 pub(crate) fn all_agree(name: &str, body: &[u8], setting: Setting) {
     let expected = oracle(body, setting);
-    assert_eq!(octets(&expected), body.len() as u64, "{name}");
+    assert_eq!(bytes(&expected), body.len() as u64, "{name}");
     assert_eq!(whole(body, setting), expected, "{name}, whole");
     assert_eq!(in_pieces(body.chunks(1), setting), expected, "{name}, byte by byte");
     // All cuts of a long body take minutes: HEROKU_METRICS_LONG=1. The inputs of a megabyte are one frame or one count.

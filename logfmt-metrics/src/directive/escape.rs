@@ -4,24 +4,24 @@ use crate::colour;
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::str;
 
-/// One octet of a text, or the escape that stands for one.
+/// One byte of a text, or the escape that stands for one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Unit {
     /// What it means; [`BEYOND`] for a character outside of ASCII.
-    pub(super) octet: u8,
+    pub(super) byte: u8,
     /// Where it begins, and where what is behind it does.
     pub(super) at: usize,
     pub(super) next: usize,
 }
 
-/// An octet that no text in UTF-8 has.
+/// An byte that no text in UTF-8 has.
 const BEYOND: u8 = 0xff;
 const ESC: u8 = 0x1b;
 
 /// The unit at `at`, as it stands.
 #[inline]
 pub(super) fn literal(text: &[u8], at: usize) -> Option<Unit> {
-    text.get(at).map(|&octet| Unit { octet, at, next: at + 1 })
+    text.get(at).map(|&byte| Unit { byte, at, next: at + 1 })
 }
 
 /// The unit at `at` of a string whose escapes count; colour codes written as escapes are no units.
@@ -31,24 +31,24 @@ pub(super) fn escaped(text: &[u8], mut at: usize) -> Option<Unit> {
         match colour::behind_escape(text, next).filter(|_| code == u32::from(ESC)) {
             Some(behind) => at = behind,
             None => {
-                let octet = if code < 0x80 || next == at + 1 { code as u8 } else { BEYOND };
-                return Some(Unit { octet, at, next });
+                let byte = if code < 0x80 || next == at + 1 { code as u8 } else { BEYOND };
+                return Some(Unit { byte, at, next });
             }
         }
     }
 }
 
-/// What the octet or the escape at `at` means, as a number of UTF-16 or an octet of UTF-8, and what is behind it.
+/// What the byte or the escape at `at` means, as a number of UTF-16 or an byte of UTF-8, and what is behind it.
 ///
 /// Those of JSON, and `\xHH`, `\e` and `\'`, which Ruby, Python and JavaScript write. Another backslash is one.
 fn code(text: &[u8], at: usize) -> Option<(u32, usize)> {
-    let octet = *text.get(at)?;
-    let escape = if octet == b'\\' { text.get(at + 1).copied() } else { None };
+    let byte = *text.get(at)?;
+    let escape = if byte == b'\\' { text.get(at + 1).copied() } else { None };
     let hex = |len: usize| {
         let digits = text.get(at + 2..at + 2 + len).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
         u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok().map(|code| (code, at + 2 + len))
     };
-    let one = |octet: u8| Some((u32::from(octet), at + 2));
+    let one = |byte: u8| Some((u32::from(byte), at + 2));
     let meant = match escape {
         Some(b'n') => one(b'\n'),
         Some(b't') => one(b'\t'),
@@ -61,7 +61,7 @@ fn code(text: &[u8], at: usize) -> Option<(u32, usize)> {
         Some(b'x') => hex(2),
         _ => None,
     };
-    Some(meant.unwrap_or((u32::from(octet), at + 1)))
+    Some(meant.unwrap_or((u32::from(byte), at + 1)))
 }
 
 /// Whether a string has escapes.
@@ -136,14 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn units_are_the_octets_of_the_text() {
+    fn units_are_the_bytes_of_the_text() {
         let raw = br"a\u001b[32m\u0023=\n\u00e9";
-        let (mut at, mut octets) = (0, Vec::new());
+        let (mut at, mut bytes) = (0, Vec::new());
         while let Some(unit) = escaped(raw, at) {
-            octets.push(unit.octet);
+            bytes.push(unit.byte);
             at = unit.next;
         }
-        assert_eq!(octets, b"a#=\n\xff");
+        assert_eq!(bytes, b"a#=\n\xff");
         assert_eq!(at, raw.len());
     }
 }

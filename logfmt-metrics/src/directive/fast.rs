@@ -51,18 +51,18 @@ impl<'a> Directives<'a> {
         let mut from = self.at;
         loop {
             let sign = equals_or_hash(line, from);
-            let Some(&octet) = line.get(sign) else {
+            let Some(&byte) = line.get(sign) else {
                 self.at = line.len();
                 return None;
             };
             let before = &line[self.at..sign];
-            match word_before(before, octet) {
+            match word_before(before, byte) {
                 Some(Before::Alone(start)) => return Some(self.at + start),
                 Some(Before::Behind) => {
                     self.leave_fast(self.at + word_start(before));
                     return None;
                 }
-                None if octet == b'#' => from = sign + 1,
+                None if byte == b'#' => from = sign + 1,
                 None => {
                     // The value: no directive can be used that is in it, but each is to be refused.
                     let end = value_or_hash_end(line, sign + 1);
@@ -76,7 +76,7 @@ impl<'a> Directives<'a> {
         }
     }
 
-    /// The directive that begins at `at`, the start of a word, if it has the common shape: a name of up to 31 octets, a bare value,
+    /// The directive that begins at `at`, the start of a word, if it has the common shape: a name of up to 31 bytes, a bare value,
     /// nothing to refuse. `None` is no judgement.
     #[inline(always)]
     pub(super) fn fast_directive(&mut self, at: usize) -> Option<Directive<'a>> {
@@ -134,5 +134,5 @@ impl<'a> Directives<'a> {
 
 /// Where the last word of `before` starts.
 fn word_start(before: &[u8]) -> usize {
-    before.iter().rposition(|&octet| octet <= b' ').map_or(0, |separator| separator + 1)
+    before.iter().rposition(|&byte| byte <= b' ').map_or(0, |separator| separator + 1)
 }

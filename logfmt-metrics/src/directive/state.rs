@@ -9,13 +9,13 @@ pub(super) struct State {
     pub(super) is_fresh: bool,
     /// Whether punctuation that begins a word is all that keeps one from beginning here.
     pub(super) is_opened: bool,
-    /// Whether all octets of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
+    /// Whether all bytes of this word up to here are such that what opens in it opens a word: in `/x?a=b,(c` nothing does.
     pub(super) is_prose: bool,
-    /// Whether the octet before is a letter, digit or `_`.
+    /// Whether the byte before is a letter, digit or `_`.
     pub(super) is_in_word: bool,
-    /// The octet before.
+    /// The byte before.
     pub(super) before: u8,
-    /// The last octet that is no separator, and the one before that.
+    /// The last byte that is no separator, and the one before that.
     pub(super) solid: [u8; 2],
     /// How many braces and brackets are open.
     pub(super) braces: u32,
@@ -40,17 +40,17 @@ impl State {
     };
 
     /// Behind this unit.
-    pub(super) fn pass(&mut self, octet: u8) {
-        self.before = octet;
-        self.is_in_word = is_of_word(octet);
-        if octet <= b' ' {
+    pub(super) fn pass(&mut self, byte: u8) {
+        self.before = byte;
+        self.is_in_word = is_of_word(byte);
+        if byte <= b' ' {
             (self.is_fresh, self.is_prose, self.is_opened) = (true, true, false);
             return;
         }
         let is_first = self.solid == [0; 2];
-        self.solid = [octet, self.solid[0]];
-        (self.is_fresh, self.is_opened) = (false, is_opening(octet) && self.is_prose);
-        match octet {
+        self.solid = [byte, self.solid[0]];
+        (self.is_fresh, self.is_opened) = (false, is_opening(byte) && self.is_prose);
+        match byte {
             b'{' => {
                 self.is_object |= is_first;
                 self.braces = self.braces.saturating_add(1);
@@ -62,7 +62,7 @@ impl State {
             b'[' => self.brackets = self.brackets.saturating_add(1),
             b']' => self.brackets = self.brackets.saturating_sub(1),
             b'_' | b'-' | b'.' | b'!' | b')' | b'>' | 0x80.. => {}
-            _ => self.is_prose &= is_opening(octet) || octet.is_ascii_alphanumeric(),
+            _ => self.is_prose &= is_opening(byte) || byte.is_ascii_alphanumeric(),
         }
     }
 
@@ -75,6 +75,6 @@ impl State {
 }
 
 /// Behind these a word of prose begins, but no directive.
-pub(super) const fn is_opening(octet: u8) -> bool {
-    matches!(octet, b'(' | b'[' | b'{' | b'<' | b'\'' | b'"' | b'`' | b',' | b';' | b'|')
+pub(super) const fn is_opening(byte: u8) -> bool {
+    matches!(byte, b'(' | b'[' | b'{' | b'<' | b'\'' | b'"' | b'`' | b',' | b';' | b'|')
 }

@@ -116,13 +116,12 @@ impl Directives<'_> {
                 return None;
             };
             let behind = self.unit(unit.next);
-            if unit.octet == quote
-                && (quote == b'"' || behind.is_none_or(|behind| !behind.octet.is_ascii_alphanumeric()))
+            if unit.byte == quote && (quote == b'"' || behind.is_none_or(|behind| !behind.byte.is_ascii_alphanumeric()))
             {
                 return Some(unit);
             }
             at = match behind {
-                Some(behind) if unit.octet == b'\\' => behind.next,
+                Some(behind) if unit.byte == b'\\' => behind.next,
                 _ => unit.next,
             };
         }
@@ -136,7 +135,7 @@ impl Directives<'_> {
         let before = self.line.get(..at).unwrap_or_default();
         let strip = |text: &[u8], key: &[u8]| text.strip_suffix(key).map(<[u8]>::len);
         let start_of_key = |text: &[u8]| MESSAGE_KEYS.iter().find_map(|key| strip(text, key));
-        let is_word_start = |text: &[u8]| text.last().is_none_or(|&octet| octet <= b' ');
+        let is_word_start = |text: &[u8]| text.last().is_none_or(|&byte| byte <= b' ');
         if let Some(key) = before.strip_suffix(b"=") {
             let Some(text) = start_of_key(key).and_then(|start| key.get(..start)) else { return false };
             let text = text.strip_suffix(b"{").or(text.strip_suffix(b"(")).unwrap_or(text);
@@ -167,7 +166,7 @@ impl Directives<'_> {
             let Some(last) = before.last() else { return };
             if *last != b'\\' {
                 let opens = *last <= b' ' || is_opening(*last) || matches!(last, b'=' | b':' | b'>');
-                let closes = behind.first().is_none_or(|octet| *octet <= b' ' || b",}]).;:!?".contains(octet));
+                let closes = behind.first().is_none_or(|byte| *byte <= b' ' || b",}]).;:!?".contains(byte));
                 if closes && !opens {
                     self.shut(0, before.len(), before.len() + 1, RefusalKind::Quoted);
                 }
@@ -180,6 +179,6 @@ impl Directives<'_> {
 
 /// Without separators at the end.
 fn trim(text: &[u8]) -> &[u8] {
-    let end = text.iter().rposition(|&octet| octet > b' ').map_or(0, |last| last + 1);
+    let end = text.iter().rposition(|&byte| byte > b' ').map_or(0, |last| last + 1);
     text.get(..end).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[test]
 fn fast_words_are_those_words() {
     for text in [b"count#ab", b"measure#", b"sample#a", b"tag#abcd", b"source=a"] {
-        let (before, behind) = text.split_at(text.iter().position(|octet| b"#=".contains(octet)).expect("one"));
+        let (before, behind) = text.split_at(text.iter().position(|byte| b"#=".contains(byte)).expect("one"));
         assert!(fast_word(*text).is_some());
         assert_eq!(fast_word(*text), Word::of(text).map(|(word, ..)| word));
         assert_eq!(word_before(before, behind[0]), Some(Before::Alone(0)));
@@ -16,7 +16,7 @@ fn fast_words_are_those_words() {
     }
 }
 
-/// The first directive, if the fast reader reads it, and how many octets it takes.
+/// The first directive, if the fast reader reads it, and how many bytes it takes.
 fn fast(line: &str) -> Option<(Directive<'_>, usize)> {
     let mut walk = directives(line.as_bytes());
     walk.fast_directive(0).map(|found| (found, walk.at))
@@ -80,7 +80,7 @@ fn what_may_be_refused_is_not_read_fast() {
 
 #[test]
 fn words_are_whole_and_in_lower_case() {
-    for (before, octet, is_word) in [
+    for (before, byte, is_word) in [
         ("count", b'#', true),
         ("measure", b'#', true),
         ("sample", b'#', true),
@@ -99,13 +99,13 @@ fn words_are_whole_and_in_lower_case() {
         (" ", b'=', false),
     ] {
         let at = |start| is_word.then_some(Before::Alone(start));
-        assert_eq!(word_before(before.as_bytes(), octet), at(0), "{before}");
+        assert_eq!(word_before(before.as_bytes(), byte), at(0), "{before}");
         let behind = alloc::format!("a\t{before}");
-        assert_eq!(word_before(behind.as_bytes(), octet), at(2), "{behind}");
+        assert_eq!(word_before(behind.as_bytes(), byte), at(2), "{behind}");
         let behind = alloc::format!("a({before}");
-        assert_eq!(word_before(behind.as_bytes(), octet), is_word.then_some(Before::Behind), "{behind}");
+        assert_eq!(word_before(behind.as_bytes(), byte), is_word.then_some(Before::Behind), "{behind}");
         if let Some((word, len, end)) = Word::of(before.as_bytes()).filter(|_| is_word) {
-            assert_eq!((len, end), (before.len(), octet));
+            assert_eq!((len, end), (before.len(), byte));
             assert_eq!(word.len(), if word == Word::Source { before.len() } else { before.len() + 1 }, "{before}");
         }
     }
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn fast_is_plain_of_any_octets(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+    fn fast_is_plain_of_any_bytes(line in proptest::collection::vec(any::<u8>(), 0..60)) {
         prop_assert_eq!(all(directives(&line)), all(Directives::without_fast(&line)));
     }
 }

@@ -9,8 +9,8 @@ use core::str;
 use metric_model::{Kind, Unit, Value};
 
 /// What may stand behind a value and be no part of it.
-const fn is_trailing(octet: u8) -> bool {
-    matches!(octet, b',' | b'.' | b';' | b':' | b'!' | b'?' | b'|' | b')' | b']' | b'}' | b'>' | b'\'' | b'"' | b'`')
+const fn is_trailing(byte: u8) -> bool {
+    matches!(byte, b',' | b'.' | b';' | b':' | b'!' | b'?' | b'|' | b')' | b']' | b'}' | b'>' | b'\'' | b'"' | b'`')
 }
 
 /// A value without quotes.
@@ -38,8 +38,8 @@ impl<'a> Directives<'a> {
             return Some(Err(Refusal::new(RefusalKind::NoValue, at..self.at)));
         };
         match self.unit(value) {
-            Some(unit) if unit.octet == b'"' => self.quoted(word, name, at, unit.next),
-            Some(unit) if unit.octet > b' ' => Some(self.bare(word, name, at, value)),
+            Some(unit) if unit.byte == b'"' => self.quoted(word, name, at, unit.next),
+            Some(unit) if unit.byte > b' ' => Some(self.bare(word, name, at, value)),
             _ if word == Word::Source => None,
             _ => {
                 self.at = value;
@@ -60,10 +60,10 @@ impl<'a> Directives<'a> {
         loop {
             let unit = self.unit(at);
             match unit {
-                Some(unit) if unit.octet > b' ' && unit.octet != b'=' => at = unit.next,
+                Some(unit) if unit.byte > b' ' && unit.byte != b'=' => at = unit.next,
                 _ => {
                     let end = unit.map_or(self.end(), |unit| unit.at);
-                    let value = unit.filter(|unit| unit.octet == b'=').map(|unit| unit.next);
+                    let value = unit.filter(|unit| unit.byte == b'=').map(|unit| unit.next);
                     return (line.get(from..end).unwrap_or_default(), value);
                 }
             }
@@ -139,14 +139,14 @@ impl<'a> Directives<'a> {
     fn number_end(&self, from: usize) -> (usize, bool) {
         let mut end = from;
         let mut unit = self.unit(from);
-        while let Some(part) = unit.filter(|unit| is_of_number(unit.octet)) {
-            if part.octet != b'.' {
+        while let Some(part) = unit.filter(|unit| is_of_number(unit.byte)) {
+            if part.byte != b'.' {
                 end = part.next;
             }
             unit = self.unit(part.next);
         }
-        while let Some(mark) = unit.filter(|unit| unit.octet > b' ') {
-            if !is_trailing(mark.octet) {
+        while let Some(mark) = unit.filter(|unit| unit.byte > b' ') {
+            if !is_trailing(mark.byte) {
                 return (end, false);
             }
             unit = self.unit(mark.next);
@@ -161,15 +161,15 @@ impl<'a> Directives<'a> {
         let mut open = [0_u32; 4];
         let (mut is_quoted, mut has_quote, mut is_behind_quote) = (false, false, false);
         let (mut at, mut end) = (from, from);
-        while let Some(unit) = self.unit(at).filter(|unit| unit.octet > b' ') {
-            if unit.octet == b'"' && self.string.is_some() {
+        while let Some(unit) = self.unit(at).filter(|unit| unit.byte > b' ') {
+            if unit.byte == b'"' && self.string.is_some() {
                 break;
             }
             at = unit.next;
             let opens =
-                BRACKETS.iter().position(|(opening, _)| *opening == unit.octet).and_then(|nth| open.get_mut(nth));
-            let closes = BRACKETS.iter().position(|(_, closing)| *closing == unit.octet);
-            let is_part = match (unit.octet, opens, closes) {
+                BRACKETS.iter().position(|(opening, _)| *opening == unit.byte).and_then(|nth| open.get_mut(nth));
+            let closes = BRACKETS.iter().position(|(_, closing)| *closing == unit.byte);
+            let is_part = match (unit.byte, opens, closes) {
                 (_, Some(open), _) => {
                     *open += 1;
                     true
@@ -187,7 +187,7 @@ impl<'a> Directives<'a> {
                     is_behind_quote = true;
                     false
                 }
-                (octet, ..) => !is_trailing(octet),
+                (byte, ..) => !is_trailing(byte),
             };
             if is_part {
                 end = at;
@@ -243,7 +243,7 @@ fn tag_value(raw: &[u8], escapes: Escapes) -> Result<&str, RefusalKind> {
     let len = match (escapes, text) {
         (Escapes::String, _) => escape::undone_len(raw),
         (Escapes::Quotes, _) if is_long => unescaped_len(raw),
-        // Of its own escapes two octets make one, so that what is twice as long is too long, and need not be copied.
+        // Of its own escapes two bytes make one, so that what is twice as long is too long, and need not be copied.
         (Escapes::Both, Ok(text)) => match escape::undone_len(raw) {
             len if len > 2 * MAX_TAG_VALUE => len,
             _ => unquoted(escape::undone(text)).len(),

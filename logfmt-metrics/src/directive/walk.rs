@@ -1,4 +1,4 @@
-//! The walk over a line, octet by octet: what is at the start of a word, in a string, or somewhere else.
+//! The walk over a line, byte by byte: what is at the start of a word, in a string, or somewhere else.
 //!
 //! Lines without quotes are begun by the fast reader, [`fast`](super::fast).
 
@@ -88,7 +88,7 @@ impl<'a> Directives<'a> {
                 return None;
             };
             if !self.state.is_in_word
-                && matches!(unit.octet, b'c' | b'm' | b's' | b't')
+                && matches!(unit.byte, b'c' | b'm' | b's' | b't')
                 && let Some((word, behind)) = self.word(unit.at)
             {
                 match self.word_at(word, unit.at, behind) {
@@ -104,7 +104,7 @@ impl<'a> Directives<'a> {
     fn word(&self, at: usize) -> Option<(Word, usize)> {
         let (word, len, sign) = Word::of(self.line.get(at..self.end())?)?;
         let end = self.unit(at + len)?;
-        (end.octet == sign).then_some((word, end.next))
+        (end.byte == sign).then_some((word, end.next))
     }
 
     /// What is to be said of the word at `at`; if nothing, the walk is behind it.
@@ -115,7 +115,7 @@ impl<'a> Directives<'a> {
         {
             return Some(item);
         }
-        let is_named = || self.unit(behind).is_some_and(|unit| is_of_name(unit.octet));
+        let is_named = || self.unit(behind).is_some_and(|unit| is_of_name(unit.byte));
         let refused = match (word, &self.shut) {
             (Word::Metric(_), Some(shut)) if is_named() => Some(shut.kind),
             (Word::Metric(_), None) if !self.state.is_fresh && is_named() => Some(RefusalKind::Misplaced),
@@ -133,14 +133,14 @@ impl<'a> Directives<'a> {
     /// not read.
     fn loose_end(&self, at: usize) -> usize {
         let behind = |mut at: usize, is_part: fn(u8) -> bool| {
-            while let Some(unit) = self.unit(at).filter(|unit| is_part(unit.octet)) {
+            while let Some(unit) = self.unit(at).filter(|unit| is_part(unit.byte)) {
                 at = unit.next;
             }
             at
         };
         let name = behind(at, is_of_name);
         match self.unit(name) {
-            Some(unit) if unit.octet == b'=' => behind(unit.next, is_of_number),
+            Some(unit) if unit.byte == b'=' => behind(unit.next, is_of_number),
             _ => name,
         }
     }
@@ -148,11 +148,11 @@ impl<'a> Directives<'a> {
     /// Behind a unit that begins no directive's word.
     fn step(&mut self, unit: Unit) {
         if self.shut.is_none() {
-            match unit.octet {
+            match unit.byte {
                 quote @ (b'"' | b'\'') => return self.quote(quote, unit),
                 // What it stands before is no quote.
                 b'\\' => {
-                    let behind = self.unit(unit.next).filter(|behind| matches!(behind.octet, b'"' | b'\'' | b'\\'));
+                    let behind = self.unit(unit.next).filter(|behind| matches!(behind.byte, b'"' | b'\'' | b'\\'));
                     self.state.pass(b'\\');
                     self.at = behind.map_or(unit.next, |behind| behind.next);
                     return;
@@ -160,15 +160,15 @@ impl<'a> Directives<'a> {
                 _ => {}
             }
         }
-        self.pass(unit.octet);
+        self.pass(unit.byte);
         self.at = unit.next;
     }
 
-    /// Behind this octet. What is only looked through opens no braces.
-    fn pass(&mut self, octet: u8) {
+    /// Behind this byte. What is only looked through opens no braces.
+    fn pass(&mut self, byte: u8) {
         match self.shut {
-            Some(_) => self.state.is_in_word = is_of_word(octet),
-            None => self.state.pass(octet),
+            Some(_) => self.state.is_in_word = is_of_word(byte),
+            None => self.state.pass(byte),
         }
     }
 }

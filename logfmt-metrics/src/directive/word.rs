@@ -14,7 +14,7 @@ pub(super) enum Word {
 }
 
 impl Word {
-    /// How many octets of the key it takes, `#` included.
+    /// How many bytes of the key it takes, `#` included.
     pub(super) const fn len(self) -> usize {
         match self {
             Self::Metric(Kind::Count) | Self::Source => 6,
@@ -40,30 +40,30 @@ impl Word {
     }
 }
 
-/// The word that these octets begin with, each with what ends it.
+/// The word that these bytes begin with, each with what ends it.
 #[inline]
-pub(super) const fn fast_word(octets: [u8; 8]) -> Option<Word> {
-    const fn octets_of<const N: usize>(text: &[u8; N]) -> u64 {
-        let (mut octets, mut nth) = (0, N);
+pub(super) const fn fast_word(bytes: [u8; 8]) -> Option<Word> {
+    const fn bytes_of<const N: usize>(text: &[u8; N]) -> u64 {
+        let (mut bytes, mut nth) = (0, N);
         while nth > 0 {
             nth -= 1;
-            octets = octets << 8 | text[nth] as u64;
+            bytes = bytes << 8 | text[nth] as u64;
         }
-        octets
+        bytes
     }
-    const SAMPLE: u64 = octets_of(b"sample#");
-    const MEASURE: u64 = octets_of(b"measure#");
-    const COUNT: u64 = octets_of(b"count#");
-    const TAG: u64 = octets_of(b"tag#");
-    const SOURCE: u64 = octets_of(b"source=");
+    const SAMPLE: u64 = bytes_of(b"sample#");
+    const MEASURE: u64 = bytes_of(b"measure#");
+    const COUNT: u64 = bytes_of(b"count#");
+    const TAG: u64 = bytes_of(b"tag#");
+    const SOURCE: u64 = bytes_of(b"source=");
 
-    let octets = u64::from_le_bytes(octets);
-    Some(match octets & u64::MAX >> 8 {
+    let bytes = u64::from_le_bytes(bytes);
+    Some(match bytes & u64::MAX >> 8 {
         SAMPLE => Word::Metric(Kind::Sample),
         SOURCE => Word::Source,
-        _ if octets == MEASURE => Word::Metric(Kind::Measure),
-        _ if octets & u64::MAX >> 16 == COUNT => Word::Metric(Kind::Count),
-        _ if octets & u64::MAX >> 32 == TAG => Word::Tag,
+        _ if bytes == MEASURE => Word::Metric(Kind::Measure),
+        _ if bytes & u64::MAX >> 16 == COUNT => Word::Metric(Kind::Count),
+        _ if bytes & u64::MAX >> 32 == TAG => Word::Tag,
         _ => return None,
     })
 }
@@ -77,10 +77,10 @@ pub(super) enum Before {
     Behind,
 }
 
-/// The directive's word that `before` ends in, given the octet behind it.
+/// The directive's word that `before` ends in, given the byte behind it.
 #[inline]
-pub(super) fn word_before(before: &[u8], octet: u8) -> Option<Before> {
-    let text: &[u8] = match (octet, before.last()?) {
+pub(super) fn word_before(before: &[u8], byte: u8) -> Option<Before> {
+    let text: &[u8] = match (byte, before.last()?) {
         (b'=', b'e') => b"source",
         (b'#', b't') => b"count",
         (b'#', b'g') => b"tag",
@@ -91,24 +91,24 @@ pub(super) fn word_before(before: &[u8], octet: u8) -> Option<Before> {
     let rest = before.strip_suffix(text)?;
     match rest.last() {
         None | Some(0..=b' ') => Some(Before::Alone(rest.len())),
-        Some(&octet) if is_of_word(octet) => None,
+        Some(&byte) if is_of_word(byte) => None,
         Some(_) => Some(Before::Behind),
     }
 }
 
 /// What a metric's word may not stand behind: with it, it is another word.
-pub(super) const fn is_of_word(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || octet == b'_'
+pub(super) const fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// An octet of a metric's name.
-pub(super) fn is_of_name(octet: u8) -> bool {
-    are_of_name(&[octet])
+/// An byte of a metric's name.
+pub(super) fn is_of_name(byte: u8) -> bool {
+    are_of_name(&[byte])
 }
 
-/// The octets that numbers and units are made of.
-pub(super) fn is_of_number(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'+' | b'-' | b'%' | 0x80..)
+/// The bytes that numbers and units are made of.
+pub(super) fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'%' | 0x80..)
 }
 
 /// name = 1*255( ALPHA / DIGIT / "_" / "." / ":" / "/" / "-" )

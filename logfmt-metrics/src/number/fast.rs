@@ -12,55 +12,55 @@ use metric_model::{Unit, Value};
 pub(super) fn number<'a>(line: &[u8], text: &'a [u8]) -> Option<(Value<'static>, &'a [u8])> {
     let (number, len) = decimal(line, text);
     let behind = text.get(len..).filter(|_| len > 0)?;
-    if behind.first().is_none_or(|&octet| octet <= b' ') {
+    if behind.first().is_none_or(|&byte| byte <= b' ') {
         return Some((Value::plain(number), behind));
     }
     let unit = unit(behind)?;
     Some((Value::new(number, Unit::new(unit)), behind.get(unit.len()..)?))
 }
 
-/// `1*DIGIT [ "." 1*DIGIT ]`, up to seven octets, and how many there are.
+/// `1*DIGIT [ "." 1*DIGIT ]`, up to seven bytes, and how many there are.
 ///
-/// Where the dot is in the word, the digits behind it move to its place, and those of a whole number remain.
+/// Where the dot is in the word, the digits behind it are moved up over it, and those of a whole number remain.
 #[inline(always)]
 fn decimal(line: &[u8], text: &[u8]) -> (f64, usize) {
-    let octets = first_word(line, text);
-    let whole = leading(octets);
+    let bytes = first_word(line, text);
+    let whole = leading(bytes);
     if whole == 8 {
         return long_decimal(line, text);
     }
-    let is_dot = (octets >> (8 * whole)) as u8 == b'.';
+    let is_dot = (bytes >> (8 * whole)) as u8 == b'.';
     if !is_dot {
-        return (value(octets, whole) as f64, whole as usize);
+        return (value(bytes, whole) as f64, whole as usize);
     }
     let before_dot = (1 << (8 * whole)) - 1;
-    let octets = octets & before_dot | octets >> 8 & !before_dot;
-    let count = leading(octets);
-    let places = count.wrapping_sub(whole) as usize;
-    match POWERS.get(places) {
+    let bytes = bytes & before_dot | bytes >> 8 & !before_dot;
+    let count = leading(bytes);
+    let decimals = count.wrapping_sub(whole) as usize;
+    match POWERS.get(decimals) {
         // Both are doubles without error, so the division rounds once and gives the nearest one.
-        Some(power) if count < 7 && places > 0 && whole > 0 => {
-            (value(octets, count) as f64 / power, count as usize + 1)
+        Some(power) if count < 7 && decimals > 0 && whole > 0 => {
+            (value(bytes, count) as f64 / power, count as usize + 1)
         }
         _ => long_decimal(line, text),
     }
 }
 
-/// `1*DIGIT [ "." 1*DIGIT ]`, up to fifteen digits, and how many octets; none when there are more.
+/// `1*DIGIT [ "." 1*DIGIT ]`, up to fifteen digits, and how many bytes; none when there are more.
 #[inline(never)]
 fn long_decimal(line: &[u8], text: &[u8]) -> (f64, usize) {
     let (whole, count) = digits(line, text);
     let Some([b'.', fraction @ ..]) = text.get(count..) else { return (whole as f64, count) };
-    let (fraction, places) = digits(line, fraction);
-    let (Some(tens), Some(power)) = (TENS.get(places), POWERS.get(places)) else { return (0.0, 0) };
-    if count == 0 || places == 0 || count + places > DIGITS {
+    let (fraction, decimals) = digits(line, fraction);
+    let (Some(tens), Some(power)) = (TENS.get(decimals), POWERS.get(decimals)) else { return (0.0, 0) };
+    if count == 0 || decimals == 0 || count + decimals > DIGITS {
         return (0.0, 0);
     }
     // Again both are doubles without error: the mantissa is below 2^53.
-    ((whole * tens + fraction) as f64 / power, count + 1 + places)
+    ((whole * tens + fraction) as f64 / power, count + 1 + decimals)
 }
 
-/// All integers of so many digits are below 2^53.
+/// All integers of this many digits are below 2^53.
 const DIGITS: usize = 15;
 
 const TENS: [i64; 16] = {
@@ -86,22 +86,22 @@ fn digits(line: &[u8], text: &[u8]) -> (i64, usize) {
     }
 }
 
-/// How many of the eight octets are digits, from the first on.
+/// How many of the eight bytes are digits, from the first on.
 ///
-/// Less `0`, a digit is below 10, and 0x76 more leaves its high bit alone. What carries over marks octets above the first
+/// Less `0`, a digit is below 10, and 0x76 more leaves its high bit alone. What carries over marks bytes above the first
 /// mark only.
 #[inline]
-const fn leading(octets: u64) -> u32 {
-    let ones = octets ^ every(b'0');
+const fn leading(bytes: u64) -> u32 {
+    let ones = bytes ^ every(b'0');
     ((ones.wrapping_add(every(0x76)) | ones) & every(0x80)).trailing_zeros() / 8
 }
 
-/// The number of the first 1 to 8 octets, which are digits; of none, any number.
+/// The number of the first 1 to 8 bytes, which are digits; of none, any number.
 ///
 /// They are shifted to the high end, so that zeros stand before them.
 #[inline]
-const fn value(octets: u64, count: u32) -> i64 {
-    number_of_digits((octets ^ every(b'0')).wrapping_shl(64 - 8 * count)) as i64
+const fn value(bytes: u64, count: u32) -> i64 {
+    number_of_digits((bytes ^ every(b'0')).wrapping_shl(64 - 8 * count)) as i64
 }
 
 /// A unit that lines of the platform and of most applications have. The text may go on: that is for the caller to see.
@@ -134,7 +134,7 @@ mod tests {
             let line = format!("{before}{text}{behind}");
             let rest = &line.as_bytes()[before.len()..];
             assert_eq!(number_in(line.as_bytes(), rest, text.len()), plain, "{line:?}");
-            if !text.bytes().any(|octet| octet <= b' ') && !behind.starts_with('"') {
+            if !text.bytes().any(|byte| byte <= b' ') && !behind.starts_with('"') {
                 let fast = fast_number(line.as_bytes(), rest);
                 assert!(fast.is_none_or(|(value, left)| (Ok(value), left) == (plain, behind.as_bytes())), "{line:?}");
             }
@@ -146,15 +146,15 @@ mod tests {
         number(text.as_bytes(), text.as_bytes()).is_some_and(|(_, behind)| behind.is_empty())
     }
 
-    /// Octets that no text in UTF-8 has alone are met too: lines are any octets.
+    /// Bytes that no text in UTF-8 has alone are met too: lines are any bytes.
     #[test]
-    fn digits_end_at_every_other_octet() {
-        for octet in 0..=u8::MAX {
-            for place in 0..8 {
-                let mut octets = *b"01256789";
-                octets[place] = octet;
-                let count = octets.iter().take_while(|octet| octet.is_ascii_digit()).count();
-                assert_eq!(leading(u64::from_le_bytes(octets)) as usize, count, "{octets:?}");
+    fn digits_end_at_every_other_byte() {
+        for byte in 0..=u8::MAX {
+            for index in 0..8 {
+                let mut bytes = *b"01256789";
+                bytes[index] = byte;
+                let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                assert_eq!(leading(u64::from_le_bytes(bytes)) as usize, count, "{bytes:?}");
             }
         }
     }

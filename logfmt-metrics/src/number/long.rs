@@ -3,20 +3,20 @@
 use core::fmt::{self, Write as _};
 use core::str;
 
-/// The double nearest to the number that `text` is, its point moved by `places` to the right; `text` is
+/// The double nearest to the number that `text` is, its point moved by `shift` to the right; `text` is
 /// `[ sign ] 1*DIGIT-and-dot [ exponent ]`. Linear in it, on the stack.
 #[cold]
-pub(super) fn shifted(text: &[u8], places: i32) -> f64 {
+pub(super) fn shifted(text: &[u8], shift: i32) -> f64 {
     let (negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let end = text.iter().position(|octet| matches!(octet, b'e' | b'E')).unwrap_or(text.len());
+    let end = text.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(text.len());
     let (exponent, _) = super::exponent(text, end);
-    let mut digits = Digits { octets: [0; ROOM], len: 0, exponent: exponent + i64::from(places), is_fraction: false };
-    for octet in text.get(..end).unwrap_or_default() {
-        digits.push(*octet);
+    let mut digits = Digits { bytes: [0; ROOM], len: 0, exponent: exponent + i64::from(shift), is_fraction: false };
+    for byte in text.get(..end).unwrap_or_default() {
+        digits.push(*byte);
     }
     super::signed(digits.number(), negative)
 }
@@ -27,7 +27,7 @@ const MOST: usize = 780;
 const ROOM: usize = MOST + 32;
 
 struct Digits {
-    octets: [u8; ROOM],
+    bytes: [u8; ROOM],
     len: usize,
     /// Of the last digit.
     exponent: i64,
@@ -35,15 +35,15 @@ struct Digits {
 }
 
 impl Digits {
-    fn push(&mut self, octet: u8) {
-        if octet == b'.' {
+    fn push(&mut self, byte: u8) {
+        if byte == b'.' {
             self.is_fraction = true;
             return;
         }
-        let is_kept = self.len < MOST && (self.len > 0 || octet != b'0');
+        let is_kept = self.len < MOST && (self.len > 0 || byte != b'0');
         if is_kept {
-            self.put(octet);
-        } else if self.len == MOST && octet != b'0' {
+            self.put(byte);
+        } else if self.len == MOST && byte != b'0' {
             // The number lies above what is kept, and that is all there is to know: one digit says so.
             self.put(b'1');
             self.exponent -= 1;
@@ -56,9 +56,9 @@ impl Digits {
         }
     }
 
-    fn put(&mut self, octet: u8) {
-        if let Some(place) = self.octets.get_mut(self.len) {
-            *place = octet;
+    fn put(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = byte;
             self.len += 1;
         }
     }
@@ -68,14 +68,14 @@ impl Digits {
             return 0.0;
         }
         let exponent = self.exponent;
-        let text = write!(self, "e{exponent}").ok().and_then(|()| str::from_utf8(self.octets.get(..self.len)?).ok());
+        let text = write!(self, "e{exponent}").ok().and_then(|()| str::from_utf8(self.bytes.get(..self.len)?).ok());
         text.and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
     }
 }
 
 impl fmt::Write for Digits {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|octet| self.put(octet));
+        text.bytes().for_each(|byte| self.put(byte));
         Ok(())
     }
 }
@@ -90,9 +90,9 @@ mod tests {
         let half = "1.00000000000000011102230246251565404236316680908203125";
         let above = std::format!("{half}{}1", "0".repeat(1_000));
         for text in [half, &above, &std::format!("{half}{}", "0".repeat(1_000))] {
-            for places in [3, -3, -6] {
-                let wanted: f64 = std::format!("{text}e{places}").parse().unwrap();
-                assert_eq!(shifted(text.as_bytes(), places), wanted, "{text} by {places}");
+            for shift in [3, -3, -6] {
+                let wanted: f64 = std::format!("{text}e{shift}").parse().unwrap();
+                assert_eq!(shifted(text.as_bytes(), shift), wanted, "{text} by {shift}");
             }
         }
         assert_eq!(shifted(half.as_bytes(), 0), 1.0);
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn zeros_in_front_and_behind_keep_their_place() {
+    fn zeros_in_front_and_behind_count() {
         for text in ["0", "0.000", "00012", "0.00012", "12000", "1.2e5", "-7", "+0.5E-3", ".5", "5."] {
-            for places in [3, -3, -6] {
+            for shift in [3, -3, -6] {
                 let exponent = text.find(['e', 'E']);
                 let (digits, exponent) = text.split_at(exponent.unwrap_or(text.len()));
                 let exponent: i32 = exponent.get(1..).unwrap_or("0").parse().unwrap_or_default();
-                let wanted: f64 = std::format!("{digits}e{}", exponent + places).parse().unwrap();
-                assert_eq!(shifted(text.as_bytes(), places), wanted, "{text} by {places}");
+                let wanted: f64 = std::format!("{digits}e{}", exponent + shift).parse().unwrap();
+                assert_eq!(shifted(text.as_bytes(), shift), wanted, "{text} by {shift}");
             }
         }
         let long = std::format!("{}1{}", "0".repeat(900), "0".repeat(900));
