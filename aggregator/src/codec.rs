@@ -4,7 +4,7 @@ mod short;
 
 use metric_model::{TagSet, Timestamp};
 
-/// Appends values. Whole numbers take as many octets as they need (LEB128), doubles eight, text its length first.
+/// Appends values. Whole numbers take as many bytes as they need (LEB128), doubles eight, text its length first.
 #[derive(Default, Debug)]
 pub(crate) struct Writer(Vec<u8>);
 
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A number of things to follow, each of at least one octet.
+    /// A number of things to follow, each of at least one byte.
     pub(crate) fn count(&mut self) -> Option<usize> {
         let count = usize::try_from(self.number()?).ok()?;
         (count <= self.bytes.len()).then_some(count)
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// CRC-64/XZ: every damage of up to eight octets in a row is found, and other damage but for one in 2^64.
+/// CRC-64/XZ: every damage of up to eight bytes in a row is found, and other damage but for one in 2^64.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     const TABLE: [u64; 256] = {
         const POLYNOMIAL: u64 = 0xC96C_5795_D787_0F42; // ECMA-182, lowest bit first

@@ -208,31 +208,31 @@ impl AggregatorConfig {
         self
     }
 
-    /// The most octets of name, unit and tags together; a longer key is refused. Default: 16,384, which holds 50 tags
-    /// of 64 and 255 octets.
+    /// The most bytes of name, unit and tags together; a longer key is refused. Default: 16,384, which holds 50 tags
+    /// of 64 and 255 bytes.
     #[must_use]
-    pub const fn with_max_key_len(mut self, octets: u32) -> Self {
-        self.max_key_len = octets;
+    pub const fn with_max_key_len(mut self, bytes: u32) -> Self {
+        self.max_key_len = bytes;
         self
     }
 
-    /// The most octets of the names, units and tags of all known streams together; a new one beyond is refused. Each
-    /// counts its text once and 8 octets for each tag. Default: 256 MiB.
+    /// The most bytes of the names, units and tags of all known streams together; a new one beyond is refused. Each
+    /// counts its text once and 8 bytes for each tag. Default: 256 MiB.
     #[must_use]
-    pub const fn with_max_key_bytes(mut self, octets: usize) -> Self {
-        self.max_key_bytes = octets;
+    pub const fn with_max_key_bytes(mut self, bytes: usize) -> Self {
+        self.max_key_bytes = bytes;
         self
     }
 
-    /// The most octets that all windows hold together; observations beyond are refused until a window closes.
+    /// The most bytes that all windows hold together; observations beyond are refused until a window closes.
     /// Default: 1 GiB.
     ///
     /// A window takes about 2 KB, a count in it 0.1 KB, a sample 0.2 KB, a measure 0.3 KB and its sketch up to 12 KB
     /// for latencies; a measure whose values are spread over all orders of magnitude up to 4 MB. What is left must
     /// hold the largest step of one observation, some 12 KB.
     #[must_use]
-    pub const fn with_max_window_bytes(mut self, octets: usize) -> Self {
-        self.max_window_bytes = octets;
+    pub const fn with_max_window_bytes(mut self, bytes: usize) -> Self {
+        self.max_window_bytes = bytes;
         self
     }
 
@@ -323,19 +323,19 @@ impl AggregatorConfig {
         self.max_streams
     }
 
-    /// The most octets of name, unit and tags together.
+    /// The most bytes of name, unit and tags together.
     #[must_use]
     pub const fn max_key_len(&self) -> u32 {
         self.max_key_len
     }
 
-    /// The most octets of all keys together.
+    /// The most bytes of all keys together.
     #[must_use]
     pub const fn max_key_bytes(&self) -> usize {
         self.max_key_bytes
     }
 
-    /// The most octets of all windows together.
+    /// The most bytes of all windows together.
     #[must_use]
     pub const fn max_window_bytes(&self) -> usize {
         self.max_window_bytes

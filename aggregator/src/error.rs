@@ -38,12 +38,6 @@ impl ConfigError {
     }
 
     /// What it is about.
-    ///
-    /// ```
-    /// use minute_aggregator::{Aggregator, AggregatorConfig, ConfigErrorKind};
-    /// let error = Aggregator::new(AggregatorConfig::new().with_max_streams(0)).unwrap_err();
-    /// assert_eq!(error.kind(), ConfigErrorKind::NoStreams);
-    /// ```
     #[must_use]
     pub const fn kind(self) -> ConfigErrorKind {
         self.kind

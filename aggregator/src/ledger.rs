@@ -23,154 +23,155 @@ use crate::outcome::{Outcome, Refusal};
 /// # Ok::<(), minute_aggregator::ConfigError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct ObservationLedger {
-    observed: u64,
-    accepted: u64,
-    folded: u64,
-    late: u64,
-    future: u64,
-    refused: [u64; Refusal::ALL.len()],
-    clamped: u64,
-    revising: u64,
-}
+pub struct ObservationLedger([u64; LINES]);
+
+// Where each line is. Snapshots keep them in this order, so a new one goes to the end.
+const OBSERVED: usize = 0;
+const ACCEPTED: usize = 1;
+const FOLDED: usize = 2;
+const LATE: usize = 3;
+const FUTURE: usize = 4;
+/// The reasons that version 1 of the snapshots has.
+const REFUSED: usize = 5;
+const CLAMPED: usize = REFUSED + REFUSALS_OF_VERSION_1;
+const REVISING: usize = CLAMPED + 1;
+/// The reasons that came later.
+const REFUSED_LATER: usize = REVISING + 1;
+const LINES: usize = REFUSED_LATER + Refusal::ALL.len() - REFUSALS_OF_VERSION_1;
 
 /// What version 1 of the snapshots holds.
 const REFUSALS_OF_VERSION_1: usize = 6;
-const LINES_OF_VERSION_1: usize = 5 + REFUSALS_OF_VERSION_1 + 2;
+const LINES_OF_VERSION_1: usize = REFUSED_LATER;
+
+const fn line_of(reason: Refusal) -> usize {
+    match reason {
+        Refusal::NotFinite => REFUSED,
+        Refusal::NegativeCount => REFUSED + 1,
+        Refusal::KeyTooLong => REFUSED + 2,
+        Refusal::TooManyStreams => REFUSED + 3,
+        Refusal::OverQuota => REFUSED + 4,
+        Refusal::WindowsFull => REFUSED + 5,
+        Refusal::BadSummary => REFUSED_LATER,
+    }
+}
 
 impl ObservationLedger {
     /// All observations that were offered; a [summary](crate::Aggregator::summary) is one of them.
     #[must_use]
     pub const fn observed(&self) -> u64 {
-        self.observed
+        self.0[OBSERVED]
     }
 
     /// Those counted in their own stream.
     #[must_use]
     pub const fn accepted(&self) -> u64 {
-        self.accepted
+        self.0[ACCEPTED]
     }
 
     /// Those counted in an overflow stream.
     #[must_use]
     pub const fn folded(&self) -> u64 {
-        self.folded
+        self.0[FOLDED]
     }
 
     /// Those whose window was closed, and no longer kept.
     #[must_use]
     pub const fn late(&self) -> u64 {
-        self.late
+        self.0[LATE]
     }
 
     /// Those beyond the host's time plus `max_future`.
     #[must_use]
     pub const fn future(&self) -> u64 {
-        self.future
+        self.0[FUTURE]
     }
 
     /// Those refused, for whatever reason.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        Refusal::ALL.into_iter().fold(0, |sum: u64, reason| sum.saturating_add(self.refused_as(reason)))
     }
 
     /// Those refused for one reason.
     #[must_use]
     pub fn refused_as(&self, reason: Refusal) -> u64 {
-        self.refused[place(reason)]
+        self.0[line_of(reason)]
     }
 
     /// Counted observations that came after their window had closed, under
     /// [`LatePolicy::Revise`](crate::LatePolicy::Revise); not a line of the balance.
     #[must_use]
     pub const fn revising(&self) -> u64 {
-        self.revising
+        self.0[REVISING]
     }
 
     /// Counted values beyond ±1.7e23, which a sum takes as that limit; not a line of the balance.
     #[must_use]
     pub const fn clamped(&self) -> u64 {
-        self.clamped
+        self.0[CLAMPED]
     }
 
     /// Whether the books balance. They always do; tests of hosts ask anyway.
     #[must_use]
     pub fn balances(&self) -> bool {
-        let out = [self.accepted, self.folded, self.late, self.future, self.refused()];
-        out.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)) == self.observed
+        let out = self.0[ACCEPTED..REFUSED].iter().fold(self.refused(), |sum, count| sum.saturating_add(*count));
+        out == self.0[OBSERVED]
     }
 
     pub(crate) fn enter(&mut self, outcome: Outcome) {
-        self.observed = self.observed.saturating_add(1);
-        let line = match outcome {
-            Outcome::Accepted => &mut self.accepted,
-            Outcome::Folded => &mut self.folded,
-            Outcome::Late { .. } => &mut self.late,
-            Outcome::Future { .. } => &mut self.future,
-            Outcome::Refused(reason) => &mut self.refused[place(reason)],
-        };
-        *line = line.saturating_add(1);
+        self.add(OBSERVED, 1);
+        self.add(
+            match outcome {
+                Outcome::Accepted => ACCEPTED,
+                Outcome::Folded => FOLDED,
+                Outcome::Late { .. } => LATE,
+                Outcome::Future { .. } => FUTURE,
+                Outcome::Refused(reason) => line_of(reason),
+            },
+            1,
+        );
     }
 
     pub(crate) fn enter_accepted(&mut self, count: u64) {
-        self.observed = self.observed.saturating_add(count);
-        self.accepted = self.accepted.saturating_add(count);
+        self.add(OBSERVED, count);
+        self.add(ACCEPTED, count);
     }
 
-    /// All lines, in a fixed order; those of version 1 of the snapshots first.
-    fn lines_mut(&mut self) -> impl Iterator<Item = &mut u64> {
-        let first = [&mut self.observed, &mut self.accepted, &mut self.folded, &mut self.late, &mut self.future];
-        let (refused, later) = self.refused.split_at_mut(REFUSALS_OF_VERSION_1);
-        first.into_iter().chain(refused).chain([&mut self.clamped, &mut self.revising]).chain(later)
+    pub(crate) fn enter_revising(&mut self) {
+        self.add(REVISING, 1);
+    }
+
+    pub(crate) fn enter_clamped(&mut self) {
+        self.add(CLAMPED, 1);
+    }
+
+    fn add(&mut self, line: usize, count: u64) {
+        self.0[line] = self.0[line].saturating_add(count);
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        let mut other = other.clone();
-        for (line, more) in self.lines_mut().zip(other.lines_mut()) {
-            *line = line.saturating_add(*more);
-        }
+        self.0.iter_mut().zip(other.0).for_each(|(line, more)| *line = line.saturating_add(more));
     }
 
     /// Whether a line is filled that version 1 of the snapshots does not have.
     pub(crate) fn needs_version_2(&self) -> bool {
-        self.refused.iter().skip(REFUSALS_OF_VERSION_1).any(|count| *count > 0)
+        self.0[LINES_OF_VERSION_1..].iter().any(|count| *count > 0)
     }
 
     /// All lines, or those of version 1.
     pub(crate) fn encode(&self, version_1: bool, out: &mut Writer) {
-        let lines = if version_1 { LINES_OF_VERSION_1 } else { usize::MAX };
-        self.clone().lines_mut().take(lines).for_each(|line| out.number(*line));
+        let lines = if version_1 { LINES_OF_VERSION_1 } else { LINES };
+        self.0.iter().take(lines).for_each(|line| out.number(*line));
     }
 
     /// Books that do not balance are none.
     pub(crate) fn decode(version_1: bool, input: &mut Reader<'_>) -> Option<Self> {
         let mut ledger = Self::default();
-        let lines = if version_1 { LINES_OF_VERSION_1 } else { usize::MAX };
-        for line in ledger.lines_mut().take(lines) {
+        let lines = if version_1 { LINES_OF_VERSION_1 } else { LINES };
+        for line in ledger.0.iter_mut().take(lines) {
             *line = input.number()?;
         }
         ledger.balances().then_some(ledger)
-    }
-
-    pub(crate) fn enter_revising(&mut self) {
-        self.revising = self.revising.saturating_add(1);
-    }
-
-    pub(crate) fn enter_clamped(&mut self) {
-        self.clamped = self.clamped.saturating_add(1);
-    }
-}
-
-const fn place(reason: Refusal) -> usize {
-    match reason {
-        Refusal::NotFinite => 0,
-        Refusal::NegativeCount => 1,
-        Refusal::KeyTooLong => 2,
-        Refusal::TooManyStreams => 3,
-        Refusal::OverQuota => 4,
-        Refusal::WindowsFull => 5,
-        Refusal::BadSummary => 6,
     }
 }
 
@@ -188,7 +189,6 @@ mod tests {
         ledger.enter(Outcome::Late { by });
         ledger.enter(Outcome::Future { by });
         for (number, reason) in Refusal::ALL.into_iter().enumerate() {
-            assert_eq!(place(reason), number);
             for _ in 0..=number {
                 ledger.enter(Outcome::Refused(reason));
             }
@@ -197,5 +197,7 @@ mod tests {
         assert_eq!((ledger.accepted(), ledger.late(), ledger.future(), ledger.refused()), (1, 1, 1, 28));
         assert_eq!((ledger.folded(), ledger.observed()), (1, 32));
         assert!(ledger.balances());
+        assert_eq!(Refusal::ALL.map(line_of), [5, 6, 7, 8, 9, 10, 13], "as snapshots keep them");
+        assert_eq!((CLAMPED, REVISING, LINES), (11, 12, 14));
     }
 }

@@ -35,10 +35,8 @@ pub struct StreamQuota {
 /// How many places a stream takes.
 ///
 /// ```
-/// use metric_model::Kind;
-/// use minute_aggregator::CountingRule;
-/// assert_eq!(CountingRule::Streams.cost(Kind::Measure, true), 5);
-/// assert_eq!(CountingRule::TagSets.cost(Kind::Measure, true), 1);
+/// use minute_aggregator::{CountingRule, StreamQuota};
+/// assert_eq!(StreamQuota::tag_sets(300).rule(), CountingRule::TagSets);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -53,8 +51,7 @@ pub enum CountingRule {
 
 impl CountingRule {
     /// The places a stream of this kind takes; `percentiles` says whether it has them.
-    #[must_use]
-    pub const fn cost(self, kind: Kind, percentiles: bool) -> u32 {
+    const fn cost(self, kind: Kind, percentiles: bool) -> u32 {
         match (self, kind) {
             (Self::Streams, Kind::Measure) if percentiles => 5,
             _ => 1,
@@ -135,8 +132,7 @@ impl StreamQuota {
     }
 
     /// The places that one stream of this metric takes: 0 when it is exempt.
-    #[must_use]
-    pub fn cost(&self, metric: &str, kind: Kind, percentiles: bool) -> u32 {
+    pub(crate) fn cost(&self, metric: &str, kind: Kind, percentiles: bool) -> u32 {
         if self.is_exempt(metric) { 0 } else { self.rule.cost(kind, percentiles) }
     }
 }

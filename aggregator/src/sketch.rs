@@ -69,7 +69,7 @@ pub trait Sketch: Default {
         0
     }
 
-    /// The most octets by which one `record` lets `heap_bytes` grow; of a sketch that [keeps](Self::most_kept) values, all
+    /// The most bytes by which one `record` lets `heap_bytes` grow; of a sketch that [keeps](Self::most_kept) values, all
     /// of those and one more. By default 0.
     #[must_use]
     fn max_growth() -> usize {
@@ -102,7 +102,7 @@ pub trait Sketch: Default {
 /// A sketch that can be part of a [snapshot](crate::Aggregator::snapshot).
 ///
 /// For equal output after a restart, `decode(encode(x))` must answer as `x` does, whatever comes after; for equal
-/// snapshots of equal states, equal contents must give equal octets.
+/// snapshots of equal states, equal contents must give equal bytes.
 ///
 /// ```
 /// use minute_aggregator::{MinuteSketch, Persist, Sketch};
@@ -118,7 +118,7 @@ pub trait Persist: Sketch {
     /// Appends the sketch to `out`.
     fn encode(&self, out: &mut Vec<u8>);
 
-    /// Reads what `encode` wrote; `None` for anything else. The octets are untrusted.
+    /// Reads what `encode` wrote; `None` for anything else. The bytes are untrusted.
     #[must_use]
     fn decode(bytes: &[u8]) -> Option<Self>;
 

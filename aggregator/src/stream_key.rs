@@ -17,7 +17,7 @@ impl<'a> Key<'a> {
         Self { name: seen.name(), kind: seen.kind(), unit: seen.value().unit(), tags: seen.tags() }
     }
 
-    /// What it counts towards the octets of all keys: its text, and where each tag ends.
+    /// What it counts towards the bytes of all keys: its text, and where each tag ends.
     pub(crate) fn bytes(&self) -> usize {
         self.name.len() + self.unit.as_str().len() + tag_bytes(self.tags)
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// an id: between two tries Logplex may prepend an L10 frame, and the body is another.
 ///
 /// Of each drain token the last ids are kept, 4,096 unless configured: a retry comes before any newer batch of its
-/// sender, so a number suffices and no clock is needed. Each takes 16 octets, as a fingerprint of 128 bits; all drains
+/// sender, so a number suffices and no clock is needed. Each takes 16 bytes, as a fingerprint of 128 bits; all drains
 /// together stay below a cap, and the drain that holds most gives way first.
 ///
 /// ```
@@ -27,15 +27,15 @@ pub struct SeenDeliveries {
     most: usize,
     cap: usize,
     drains: BTreeMap<String, VecDeque<u128>>,
-    octets: usize,
+    bytes: usize,
 }
 
 /// What a drain costs besides its ids: its entry in the map, in nodes that may be half empty, and its first few ids.
-const DRAIN_OCTETS: usize = 192;
-const ID_OCTETS: usize = 16;
+const DRAIN_BYTES: usize = 192;
+const ID_BYTES: usize = 16;
 
 impl SeenDeliveries {
-    /// Remembers up to `ids_per_drain` ids of each drain and takes at most `max_octets` for all; 0 ids remembers nothing.
+    /// Remembers up to `ids_per_drain` ids of each drain and takes at most `max_bytes` for all; 0 ids remembers nothing.
     ///
     /// ```
     /// use heroku_metrics::{SeenDeliveries, syslog::Delivery};
@@ -43,13 +43,13 @@ impl SeenDeliveries {
     /// assert!(none.insert(&Delivery::new(b"...")) && none.insert(&Delivery::new(b"...")));
     /// ```
     #[must_use]
-    pub const fn new(ids_per_drain: usize, max_octets: usize) -> Self {
-        Self { most: ids_per_drain, cap: max_octets, drains: BTreeMap::new(), octets: 0 }
+    pub const fn new(ids_per_drain: usize, max_bytes: usize) -> Self {
+        Self { most: ids_per_drain, cap: max_bytes, drains: BTreeMap::new(), bytes: 0 }
     }
 
     /// Whether the delivery was counted before, without remembering it.
-    #[must_use]
-    pub fn contains(&self, delivery: &Delivery<'_>) -> bool {
+    #[cfg(test)]
+    fn contains(&self, delivery: &Delivery<'_>) -> bool {
         let ids = self.drains.get(delivery.drain_token().unwrap_or_default());
         ids.is_some_and(|ids| ids.contains(&id_of(delivery)))
     }
@@ -72,20 +72,20 @@ impl SeenDeliveries {
         self.enter(token, id_of(delivery))
     }
 
-    /// Octets it takes, as far as they grow with what is remembered.
-    #[must_use]
-    pub const fn memory(&self) -> usize {
-        self.octets
+    /// Bytes it takes, as far as they grow with what is remembered.
+    #[cfg(test)]
+    const fn memory(&self) -> usize {
+        self.bytes
     }
 
-    /// The most octets it ever takes: lists that grow have up to twice the room they need, and while they move once more.
+    /// The most bytes it ever takes: lists that grow have up to twice the room they need, and while they move once more.
     pub(crate) const fn max_memory(&self) -> usize {
         self.cap.saturating_mul(3)
     }
 
     fn enter(&mut self, token: &str, id: u128) -> bool {
         if !self.drains.contains_key(token) {
-            self.octets += DRAIN_OCTETS + token.len();
+            self.bytes += DRAIN_BYTES + token.len();
             self.drains.insert(token.to_owned(), VecDeque::new());
         }
         let Some(ids) = self.drains.get_mut(token) else { return true };
@@ -95,10 +95,10 @@ impl SeenDeliveries {
         if ids.len() == self.most {
             ids.pop_front();
         } else {
-            self.octets += ID_OCTETS;
+            self.bytes += ID_BYTES;
         }
         ids.push_back(id);
-        while self.octets > self.cap && self.make_room(token) {}
+        while self.bytes > self.cap && self.make_room(token) {}
         true
     }
 
@@ -109,10 +109,10 @@ impl SeenDeliveries {
         if let Some(ids) = self.drains.get_mut(&token) {
             let gone = ids.len().div_ceil(2);
             ids.drain(..gone);
-            self.octets -= gone * ID_OCTETS;
+            self.bytes -= gone * ID_BYTES;
             if ids.is_empty() {
                 self.drains.remove(&token);
-                self.octets -= DRAIN_OCTETS + token.len();
+                self.bytes -= DRAIN_BYTES + token.len();
             }
         }
         true
@@ -140,22 +140,22 @@ fn id_of(delivery: &Delivery<'_>) -> u128 {
     }
 }
 
-/// FNV-1a in 128 bits, over words of eight octets; written out here because snapshots hold it, so that it must never
+/// FNV-1a in 128 bits, over words of eight bytes; written out here because snapshots hold it, so that it must never
 /// change. The length is mixed in last: words are filled up with zeros.
-fn fingerprint(kind: u8, octets: &[u8]) -> u128 {
+fn fingerprint(kind: u8, bytes: &[u8]) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let mix = |hash: u128, word: u64| {
         let mixed = (hash ^ u128::from(word)).wrapping_mul(PRIME);
         mixed ^ (mixed >> 67)
     };
-    let mut words = octets.chunks_exact(8);
+    let mut words = bytes.chunks_exact(8);
     let mut hash = mix(OFFSET, u64::from(kind));
     for word in &mut words {
-        hash = mix(hash, word.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet)));
+        hash = mix(hash, word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     }
-    let rest = words.remainder().iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet));
-    mix(mix(hash, rest), octets.len() as u64)
+    let rest = words.remainder().iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    mix(mix(hash, rest), bytes.len() as u64)
 }
 
 #[cfg(test)]
@@ -190,8 +190,8 @@ mod tests {
         for id in &ids {
             assert!(seen.insert(&delivery("d", id)));
         }
-        for (place, id) in ids.iter().enumerate() {
-            assert_eq!(seen.contains(&delivery("d", id)), place >= 900, "{id}");
+        for (index, id) in ids.iter().enumerate() {
+            assert_eq!(seen.contains(&delivery("d", id)), index >= 900, "{id}");
         }
     }
 
@@ -203,7 +203,7 @@ mod tests {
             let (token, id) = (format!("d.{}", n % 1_500), n.to_string());
             seen.insert(&delivery(&token, &id));
             let counted: usize =
-                seen.drains.iter().map(|(token, ids)| DRAIN_OCTETS + token.len() + ids.len() * ID_OCTETS).sum();
+                seen.drains.iter().map(|(token, ids)| DRAIN_BYTES + token.len() + ids.len() * ID_BYTES).sum();
             assert_eq!(seen.memory(), counted);
             assert!(seen.memory() <= cap, "{n}: {}", seen.memory());
         }
@@ -218,17 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_counts() {
+    fn every_byte_counts() {
         let mut known = std::collections::BTreeSet::new();
         let text = vec![0_u8; 40];
         for len in 0..text.len() {
             assert!(known.insert(fingerprint(b'b', &text[..len])), "zeros of {len}");
         }
-        for place in 0..text.len() {
+        for at in 0..text.len() {
             for bit in 0..8 {
                 let mut changed = text.clone();
-                changed[place] ^= 1 << bit;
-                assert!(known.insert(fingerprint(b'b', &changed)), "{place} {bit}");
+                changed[at] ^= 1 << bit;
+                assert!(known.insert(fingerprint(b'b', &changed)), "{at} {bit}");
             }
         }
     }

@@ -35,26 +35,12 @@ impl Entry {
     }
 
     /// What is counted, such as `in` or `refused: bad_pri`.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// assert!(pipeline.ledger().entries().any(|entry| entry.name() == "refused: bad_pri"));
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub fn name(&self) -> String {
         if self.group.is_empty() { self.name.to_owned() } else { format!("{}: {}", self.group, self.name) }
     }
 
     /// The reason, where the entry is one of several reasons: `("refused", "bad_pri")`.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Pipeline, PipelineConfig};
-    /// let pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// assert!(pipeline.ledger().entries().any(|entry| entry.reason() == Some(("refused", "bad_pri"))));
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
     #[must_use]
     pub const fn reason(&self) -> Option<(&'static str, &'static str)> {
         if self.group.is_empty() { None } else { Some((self.group, self.name)) }
@@ -67,7 +53,7 @@ impl Entry {
     }
 }
 
-/// The books of a pipeline, from octets to observations.
+/// The books of a pipeline, from bytes to observations.
 ///
 /// ```
 /// use heroku_metrics::{Pipeline, PipelineConfig, syslog::Delivery};

@@ -124,14 +124,7 @@ impl Native {
     }
 
     /// Whether it has `.p50 .p95 .p99 .p999` streams.
-    ///
-    /// ```
-    /// # use heroku_metrics::native;
-    /// let with = native::families().iter().flat_map(|f| f.metrics()).filter(|m| m.has_percentiles()).count();
-    /// assert_eq!(with, 2, "response time and connect latency");
-    /// ```
-    #[must_use]
-    pub const fn has_percentiles(&self) -> bool {
+    pub(crate) const fn has_percentiles(&self) -> bool {
         self.percentiles
     }
 
@@ -189,12 +182,6 @@ impl Family {
     #[must_use]
     pub const fn metrics(&self) -> &'static [Native] {
         self.metrics
-    }
-
-    /// What its streams cost, where it is collected on request only; else empty.
-    #[must_use]
-    pub const fn note(&self) -> &'static str {
-        self.note
     }
 
     /// The metric that is read from this field, with its index. Those from `guess` on are looked at first: a line goes through

@@ -202,9 +202,9 @@ impl<S: Sketch> Pipeline<S> {
     }
 
     /// Enters into the books the line ends between frames or lines that a reader counted.
-    pub fn ingest_separators(&mut self, octets: u64) {
-        self.total.enter_bytes(octets);
-        self.total.enter_separators(octets);
+    pub fn ingest_separators(&mut self, bytes: u64) {
+        self.total.enter_bytes(bytes);
+        self.total.enter_separators(bytes);
     }
 
     /// Reads one line that was parsed by the host: [`rendered`](heroku_syslog::rendered) text, an archive, a queue.

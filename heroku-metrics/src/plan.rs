@@ -162,7 +162,7 @@ impl Plan {
         self.counting
     }
 
-    /// Log volume a day in octets; `None`: no limit.
+    /// Log volume a day in bytes; `None`: no limit.
     #[must_use]
     pub const fn log_bytes_per_day(&self) -> Option<u64> {
         self.log_bytes_per_day

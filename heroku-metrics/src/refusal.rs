@@ -24,17 +24,17 @@ pub enum Reason {
     BadUnit,
     /// A metric name outside `A-Za-z0-9_.:/-`, or empty.
     BadName,
-    /// A metric name over 255 octets.
+    /// A metric name over 255 bytes.
     NameTooLong,
     /// A name under `heroku.`, which an app may not use.
     ReservedName,
     /// An empty tag key, or one with control characters.
     BadTagKey,
-    /// A tag key over 64 octets.
+    /// A tag key over 64 bytes.
     TagKeyTooLong,
     /// An empty tag value.
     BadTagValue,
-    /// A tag value over 255 octets.
+    /// A tag value over 255 bytes.
     TagValueTooLong,
     /// More than 50 tags in a line.
     TooManyTags,
@@ -229,7 +229,7 @@ impl LineRefusal {
         self.part
     }
 
-    /// Where the refused text begins, in octets from the start of MSG.
+    /// Where the refused text begins, in bytes from the start of MSG.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_places_are_those_of_the_list() {
+    fn names_are_unique_and_indexes_are_those_of_the_list() {
         for (index, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!((reason.index(), Reason::named(reason.as_str())), (index, reason));
         }

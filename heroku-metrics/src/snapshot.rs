@@ -4,7 +4,7 @@
 //! snapshot = the aggregator's, whose position is:
 //! state    = "HMPIPE" version:u8 books drains:u32 *(token ids) position    ; little-endian
 //! books    = groups:u8 *(numbers:u16 *u64)        ; version 1: numbers:u16 *u64
-//! token    = length:u32 octets          ids = count:u32 *u128, oldest first
+//! token    = length:u32 bytes          ids = count:u32 *u128, oldest first
 //! ```
 //!
 //! The books say how many numbers of each group they hold: a line that is added to them later needs no new version. What

@@ -18,7 +18,7 @@ impl<S: Sketch> Aggregator<S> {
 }
 
 impl AggregatorConfig {
-    /// The most octets an aggregator of this configuration ever has on the heap, computed before it starts.
+    /// The most bytes an aggregator of this configuration ever has on the heap, computed before it starts.
     ///
     /// The sum of what `max_streams`, `max_key_bytes` and `max_window_bytes` allow, with what lists and tables have in
     /// reserve and need while they grow: an upper bound that input cannot exceed, not an estimate of common use. Not

@@ -489,7 +489,7 @@ mod tests {
         let content = &bytes[HEADER..bytes.len() - CHECKSUM];
         for more in [0, 1, u8::MAX] {
             let longer = sealed(&[content, &[more]].concat());
-            let error = Aggregator::restore(AggregatorConfig::new(), &longer).expect_err("one octet more");
+            let error = Aggregator::restore(AggregatorConfig::new(), &longer).expect_err("one byte more");
             assert_eq!((error.kind(), error.offset()), (RestoreErrorKind::Content, HEADER + content.len()));
         }
     }

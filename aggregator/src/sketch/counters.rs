@@ -79,7 +79,7 @@ impl Counts {
         }
     }
 
-    /// Adds to one counter; answers by how many octets the block grew.
+    /// Adds to one counter; answers by how many bytes the block grew.
     #[inline]
     fn add(&mut self, place: usize, more: u64) -> usize {
         // By far the most common case.

@@ -43,7 +43,7 @@ impl HdrSketch {
         bytes
     }
 
-    /// A histogram in the V2 format; `None` when the octets are none.
+    /// A histogram in the V2 format; `None` when the bytes are none.
     ///
     /// ```
     /// assert!(minute_aggregator::HdrSketch::from_v2(b"something else").is_none());

@@ -9,7 +9,7 @@ use metric_model::{Percentile, Percentiles};
 /// The default sketch: observed values while they are few, counters on the boundaries of an HDR histogram beyond.
 ///
 /// * Up to [`EXACT`](Self::EXACT) values every answer is an observed value. A few of them stand in the sketch itself
-///   (64 octets), more in a list.
+///   (64 bytes), more in a list.
 /// * Beyond, values are counted in buckets. Each answer is the middle of its bucket and within the
 ///   [`Precision`]'s bound of the value at that rank, for the whole range of a double; small whole numbers
 ///   (below 256; 2,048 with three digits), the least and the greatest value stay exact.
@@ -34,7 +34,7 @@ pub struct MinuteSketch {
     form: Form,
 }
 
-/// Values that fit into the sketch itself: with tag, number and precision they fill 64 octets.
+/// Values that fit into the sketch itself: with tag, number and precision they fill 64 bytes.
 const FEW: usize = 6;
 
 #[derive(Clone)]

@@ -17,7 +17,7 @@ pub(crate) struct TurnedAway {
     unlisted: u64,
 }
 
-/// Most streams that are remembered, and octets of their keys. Beyond, observations are counted together.
+/// Most streams that are remembered, and bytes of their keys. Beyond, observations are counted together.
 const REMEMBERED: usize = 1_000;
 const REMEMBERED_BYTES: usize = 1 << 20;
 

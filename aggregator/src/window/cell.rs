@@ -274,7 +274,7 @@ impl<S: Sketch> Cell<S> {
         }
     }
 
-    /// The most octets that one term adds to those.
+    /// The most bytes that one term adds to those.
     pub(super) fn max_growth() -> usize {
         let list = S::most_kept().max(LIST) * size_of::<f64>();
         size_of::<Gauge>().max(size_of::<Distribution<S>>() + S::max_growth()).max(list)

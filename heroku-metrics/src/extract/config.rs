@@ -16,7 +16,7 @@ pub enum DynoIdentity {
     /// The instance, `heroku.<app>.<uuid>`, as on the line: a new stream after each restart.
     #[default]
     Instance,
-    /// The logical name, `web.1`, in `dyno` and `source` alike: for who pays by the stream.
+    /// The logical name, `web.1`, in `dyno` and `source` alike: for hosts that pay by the stream.
     Logical,
     /// The process type, `web`, in `dyno` and `source` alike, of router metrics too. All dynos of a type share their
     /// streams: counts and measures add up, and of samples the mean is over all dynos, the last that of any of them.

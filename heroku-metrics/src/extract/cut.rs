@@ -8,7 +8,7 @@ use heroku_router::RouterLine;
 use logfmt_metrics::{Directive, Refusal, RefusalKind, Sample};
 use std::ops::Range;
 
-/// A message of so many bytes is a piece of a longer one: Logplex splits them so, and marks neither end.
+/// A message of exactly this length is a piece of a longer one: Logplex splits there, and marks neither end.
 const PIECE: usize = 10_000;
 
 /// Whether a message is a piece that goes on in another frame.
@@ -19,7 +19,7 @@ pub(super) const fn is_piece(message: &[u8]) -> bool {
 
 /// The last word of a line, when it touches the end.
 pub(super) fn last_word(line: &[u8]) -> Range<usize> {
-    let start = line.iter().rposition(|octet| *octet <= b' ').map_or(0, |separator| separator + 1);
+    let start = line.iter().rposition(|byte| *byte <= b' ').map_or(0, |separator| separator + 1);
     start..line.len()
 }
 
@@ -62,19 +62,19 @@ fn is_last(metric: &Native) -> bool {
     )
 }
 
-/// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two places
+/// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two decimals
 /// though it always has them, or it is of a field that no whole line ends in.
 #[inline]
 pub(super) fn is_cut(metric: &Native, sample: &Sample<'_>) -> bool {
     // Mostly there is a unit, and the whole of it.
     let is_whole = !metric.written().is_none() && sample.value().is_ok_and(|value| value.unit() == metric.written());
-    // Or the two places that the load has.
-    let is_load = || metric.field().starts_with("load_avg_") && has_two_places(sample.text().unwrap_or_default());
+    // Or the two decimals that the load has.
+    let is_load = || metric.field().starts_with("load_avg_") && has_two_decimals(sample.text().unwrap_or_default());
     !(is_whole || is_load()) && is_cut_by_text(metric, sample)
 }
 
 #[inline]
-const fn has_two_places(text: &[u8]) -> bool {
+const fn has_two_decimals(text: &[u8]) -> bool {
     matches!(text, [.., b'.', b'0'..=b'9', b'0'..=b'9'])
 }
 
@@ -83,24 +83,24 @@ fn is_cut_by_text(metric: &Native, sample: &Sample<'_>) -> bool {
     let text = sample.text().unwrap_or_default();
     let unit = metric.written().as_str().as_bytes();
     if has_unit(metric) {
-        let digits = text.iter().take_while(|octet| octet.is_ascii_digit() || **octet == b'.').count();
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
         let written = text.get(digits..).unwrap_or_default();
         return written.len() < unit.len() && unit.starts_with(written);
     }
     if metric.field().starts_with("load_avg_") {
-        let places = text.iter().rev().take_while(|octet| octet.is_ascii_digit()).count();
-        let is_begun = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'.');
-        return is_begun && (places < 2 || !text.contains(&b'.'));
+        let decimals = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_begun = text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        return is_begun && (decimals < 2 || !text.contains(&b'.'));
     }
     // One that has a unit of its own is of another hand.
-    let is_number = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'.');
+    let is_number = text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     is_number && (text.is_empty() || text.ends_with(b".") || !is_last(metric))
 }
 
 /// What is left of a piece's directives: nothing of its last word that goes on.
 pub(super) struct Piece {
     last_word: Range<usize>,
-    /// Where the item begins that touches the end; that of the line when there is none.
+    /// Where the item begins that touches the end; the line's end if there is no such item.
     torn: usize,
 }
 
@@ -132,15 +132,15 @@ impl Piece {
 
     fn is_torn_at(&self, line: &[u8], at: usize, found: &Result<Directive<'_>, Refusal>) -> bool {
         let rest = line.get(at..).unwrap_or_default();
-        let goes_on = |is_part: fn(u8) -> bool| rest.iter().all(|octet| is_part(*octet));
+        let goes_on = |is_part: fn(u8) -> bool| rest.iter().all(|byte| is_part(*byte));
         match found {
             Ok(Directive::Metric(metric)) => {
                 let name = metric.kind().as_str().len() + 1 + metric.name().len();
                 at >= self.last_word.start
-                    && rest.get(name..).is_some_and(|rest| rest.iter().all(|octet| is_of_value(*octet)))
+                    && rest.get(name..).is_some_and(|rest| rest.iter().all(|byte| is_of_value(*byte)))
             }
             // What could stand behind a tag could be a part of it, but for the quote that ends the string.
-            Ok(Directive::Tag(_)) => at >= self.last_word.start && goes_on(|octet| octet != b'"'),
+            Ok(Directive::Tag(_)) => at >= self.last_word.start && goes_on(|byte| byte != b'"'),
             Err(refusal) => match refusal.kind() {
                 RefusalKind::UnterminatedQuote => true,
                 RefusalKind::Quoted | RefusalKind::Misplaced => false,
@@ -157,8 +157,8 @@ impl Piece {
 }
 
 /// What a value may go on with, and so may be the end of.
-fn is_of_value(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'=' | b'"' | b'.' | b'+' | b'-' | b'%' | 0x80..)
+fn is_of_value(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'"' | b'.' | b'+' | b'-' | b'%' | 0x80..)
 }
 
 impl<V: LineVisitor> Out<'_, V> {
@@ -168,7 +168,7 @@ impl<V: LineVisitor> Out<'_, V> {
         let Some(word) = words.into_iter().find(|word| line.ends_with(word)) else { return false };
         let start = line.len() - word.len();
         let is_whole = start.checked_sub(1).and_then(|before| line.get(before));
-        if is_whole.is_some_and(|octet| octet.is_ascii_alphanumeric() || *octet == b'_') {
+        if is_whole.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
             return false;
         }
         self.refuse(Reason::Cut, Part::Value, (start, word.len()));

@@ -214,7 +214,7 @@ impl Receipt {
         self.0[LOST_UPSTREAM] = self.0[LOST_UPSTREAM].saturating_add(messages);
     }
 
-    /// So many values, of which so many were accepted.
+    /// Values that were observed together, and how many of them were accepted.
     pub(crate) fn enter_observed(&mut self, values: u64, accepted: u64) {
         self.0[VALUES] += values;
         self.0[OBSERVED] += values;
@@ -315,12 +315,6 @@ impl Receipt {
     #[must_use]
     pub const fn values_not_in_plan(&self) -> u64 {
         self.0[NOT_IN_PLAN]
-    }
-
-    /// Log messages lost before they reached us: the sum of what L10 to L13 say.
-    #[must_use]
-    pub const fn lost_upstream(&self) -> u64 {
-        self.0[LOST_UPSTREAM]
     }
 
     /// Deliveries whose `Logplex-Msg-Count` disagrees with the frames found.

@@ -91,7 +91,7 @@ impl PipelineConfig {
         self.dialect
     }
 
-    /// What the account may have; no limits by default. The plan's quota takes the place of one set in
+    /// What the account may have; no limits by default. The plan's quota replaces one set in
     /// [`aggregator`](Self::aggregator).
     #[must_use]
     pub fn with_plan(mut self, plan: Plan) -> Self {
@@ -118,7 +118,7 @@ impl PipelineConfig {
         &self.seen
     }
 
-    /// The most octets a pipeline of this configuration ever has on the heap, computed before it starts: streams, open
+    /// The most bytes a pipeline of this configuration ever has on the heap, computed before it starts: streams, open
     /// windows and delivery ids at their limits. An upper bound that input cannot exceed; what the host holds itself (a
     /// body, a snapshot) is not in it, and neither is the heap of a sketch of its own that does not tell.
     ///

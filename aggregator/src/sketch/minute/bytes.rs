@@ -7,7 +7,7 @@ use crate::sketch::counters::Counters;
 use crate::sketch::{Persist, Sketch};
 use metric_model::Stats;
 
-/// Two octets for the form and the precision; then the values, sorted, or the counts. 10,000 latencies take about 1 KB.
+/// Two bytes for the form and the precision; then the values, sorted, or the counts. 10,000 latencies take about 1 KB.
 impl Persist for MinuteSketch {
     fn encode(&self, out: &mut Vec<u8>) {
         let mut writer = Writer::default();

@@ -121,7 +121,7 @@ mod tests {
     fn version_1_held_the_first_numbers_of_each_group() {
         let numbers: usize = VERSION_1.iter().sum();
         let mut row = vec![0; numbers];
-        // frames, text, refused as bad_pri; octets and skipped as truncated; values and refused as no_timestamp
+        // frames, text, refused as bad_pri; bytes and skipped as truncated; values and refused as no_timestamp
         for (at, count) in [(6, 2), (9, 1), (21, 1), (3, 5), (20, 5), (11, 1), (28 + 17, 1)] {
             row[at] = count;
         }
