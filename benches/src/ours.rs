@@ -139,10 +139,12 @@ pub fn observations(extractor: &mut Extractor, body: &[u8]) -> (u64, f64) {
     let (mut count, mut service) = (0, 0.0);
     let mut found = (
         |record: &Record<'_>| {
-            count += record.values().iter().flatten().count() as u64;
             for (metric, value) in record.metrics().iter().zip(record.values()) {
-                if metric.name() == "heroku.router.service.response_time" {
-                    service += value.unwrap_or_default();
+                if let Some(number) = value {
+                    count += 1;
+                    if metric.name() == "heroku.router.service.response_time" {
+                        service += number;
+                    }
                 }
             }
         },

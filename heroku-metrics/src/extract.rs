@@ -5,6 +5,7 @@ mod custom;
 mod cut;
 mod out;
 mod platform;
+mod recent;
 mod router;
 mod samples;
 mod visitor;
@@ -19,6 +20,7 @@ use heroku_syslog::Frame;
 use logfmt_metrics::colour::{self, Uncoloured};
 use metric_model::{TagSet, Timestamp};
 use out::Out;
+use recent::Recent;
 use samples::{PGBOUNCER, POSTGRES, REDIS, SAMPLES, Told};
 
 /// Reads lines into records. Holds only its configuration and memory that it fills again for each line, so that one is as
@@ -54,6 +56,7 @@ struct Reader {
     tags: TagSet,
     /// Those of a second record that the line is.
     more_tags: TagSet,
+    recent: Recent,
     /// The values of a line's samples. Here, and not made anew for each line.
     told: [Told; SAMPLES + 1],
 }
@@ -68,9 +71,20 @@ impl Extractor {
     /// A reader of lines.
     #[must_use]
     pub fn new(config: ExtractorConfig) -> Self {
-        let reader =
-            Reader { config, tags: TagSet::new(), more_tags: TagSet::new(), told: [Told::default(); SAMPLES + 1] };
+        let reader = Reader {
+            config,
+            tags: TagSet::new(),
+            more_tags: TagSet::new(),
+            recent: Recent::default(),
+            told: [Told::default(); SAMPLES + 1],
+        };
         Self { reader, uncoloured: Uncoloured::new() }
+    }
+
+    /// What it takes on the heap at the most: the tags of the line at hand, and those of recent lines.
+    pub(crate) fn max_memory(config: &ExtractorConfig) -> usize {
+        const LINE: usize = 64 * 1024;
+        LINE + Recent::max_memory(config.app_name().map_or(0, str::len))
     }
 
     /// Reads one frame's line: its records, its refusals, and what kind of line it is.

@@ -65,7 +65,7 @@ fn is_last(metric: &Native) -> bool {
 /// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two decimals
 /// though it always has them, or it is of a field that no whole line ends in.
 #[inline]
-pub(super) fn is_cut(metric: &Native, sample: &Sample<'_>) -> bool {
+pub(super) fn is_cut(metric: &Native, sample: Sample<'_>) -> bool {
     // Mostly there is a unit, and the whole of it.
     let is_whole = !metric.written().is_none() && sample.value().is_ok_and(|value| value.unit() == metric.written());
     // Or the two decimals that the load has.
@@ -79,7 +79,7 @@ const fn has_two_decimals(text: &[u8]) -> bool {
 }
 
 #[inline(never)]
-fn is_cut_by_text(metric: &Native, sample: &Sample<'_>) -> bool {
+fn is_cut_by_text(metric: &Native, sample: Sample<'_>) -> bool {
     let text = sample.text().unwrap_or_default();
     let unit = metric.written().as_str().as_bytes();
     if has_unit(metric) {

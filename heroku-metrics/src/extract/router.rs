@@ -3,6 +3,7 @@
 use super::config::DynoIdentity;
 use super::out::Out;
 use super::platform::{dyno_type, insert_description};
+use super::recent::Key;
 use super::visitor::LineVisitor;
 use super::{Reader, cut};
 use crate::classify::Class;
@@ -35,24 +36,14 @@ impl Reader {
     /// In place where most lines pass: what is then handed out need not be copied.
     #[inline(always)]
     pub(super) fn request<'a, V: LineVisitor>(&mut self, router: RouterLine<'a>, out: &mut Out<'_, V>) -> Line<'a> {
-        let Self { config, tags, more_tags, .. } = self;
+        let Self { config, tags, more_tags, recent, .. } = self;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let dyno = if config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
-        let name = out.text(dyno);
-        if name.is_none() {
-            // The second of the tags that it is missing in.
-            out.text(dyno);
-        }
-        let method = out.text(method);
-        config.fill(tags);
-        insert(tags, "dyno", name);
-        insert(tags, "method", method);
-        insert(tags, "source", name);
-        if let Some(status) = status {
-            tags.insert("status_category", category(status));
-            let digits = [status / 100, status / 10, status].map(|number| b'0' + (number % 10) as u8);
-            tags.insert("status_code", std::str::from_utf8(&digits).unwrap_or_default());
-        }
+        let key = Key::new(Class::Router, status.unwrap_or(0), [method, dyno]);
+        let tags = recent.tags(key, tags, |tags| {
+            config.fill(tags);
+            request_tags(tags, dyno, method, status, out);
+        });
         // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
         let service = router.service_ms().filter(|_| status != Some(101) || config.websocket_latency);
         let values = [Some(1.0), service, router.connect_ms(), router.bytes().map(|size| size as f64)];
@@ -78,10 +69,29 @@ impl Reader {
     }
 }
 
-#[inline]
-fn insert(tags: &mut TagSet, key: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        tags.insert(key, value);
+#[inline(never)]
+fn request_tags<V: LineVisitor>(
+    tags: &mut TagSet,
+    dyno: Option<&[u8]>,
+    method: Option<&[u8]>,
+    status: Option<u16>,
+    out: &mut Out<'_, V>,
+) {
+    let name = out.text(dyno);
+    if name.is_none() {
+        // The second of the tags that it is missing in.
+        out.text(dyno);
+    }
+    let method = out.text(method);
+    for (key, value) in [("dyno", name), ("method", method), ("source", name)] {
+        if let Some(value) = value {
+            tags.insert(key, value);
+        }
+    }
+    if let Some(status) = status {
+        tags.insert("status_category", category(status));
+        let digits = [status / 100, status / 10, status].map(|number| b'0' + (number % 10) as u8);
+        tags.insert("status_code", std::str::from_utf8(&digits).unwrap_or_default());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lines of `sample#` pairs: those of dynos, databases, stores and pools.
 
 use super::out::Out;
+use super::recent::Key;
 use super::visitor::LineVisitor;
 use super::{Reader, cut};
 use crate::classify::Class;
@@ -76,7 +77,7 @@ impl Reader {
         // Tags may stand anywhere in the line, so that values wait until its end.
         let mut found = SampleTags::default();
         let (mut held, mut next, mut ignored, mut known) = (0, 0, 0, false);
-        let Self { config, tags, told, .. } = self;
+        let Self { config, tags, told, recent, .. } = self;
         for token in tokens {
             let sample = match token {
                 SampleToken::Sample(sample) => sample,
@@ -104,11 +105,11 @@ impl Reader {
                 continue;
             };
             next = index + 1;
-            if is_last && (out.is_piece || cut::is_cut(metric, &sample)) {
+            if is_last && (out.is_piece || cut::is_cut(metric, sample)) {
                 out.refuse(Reason::Cut, Part::Value, at);
                 continue;
             }
-            match sample_value(metric, &sample) {
+            match sample_value(metric, sample) {
                 Ok(number) if held < SAMPLES => {
                     told[held] = Told { metric: index as u8, number, at };
                     held += 1;
@@ -122,12 +123,15 @@ impl Reader {
             let class = if known { lines.class } else { lines.unread };
             return Line { ignored_samples: ignored, ..Line::of(class) };
         }
-        config.fill(tags);
-        for (key, value) in lines.keys.into_iter().zip(own(&found)) {
-            if let Some(text) = out.text(value) {
-                tags.insert(key, text);
+        let own = own(&found);
+        let tags = recent.tags(Key::new(lines.class, 0, own), tags, |tags| {
+            config.fill(tags);
+            for (key, value) in lines.keys.into_iter().zip(own) {
+                if let Some(text) = out.text(value) {
+                    tags.insert(key, text);
+                }
             }
-        }
+        });
         if lines.class == Class::Runtime
             && config.families.holds(Families::MEM_SHARE)
             && let Some(share) = memory_share(lines.family.metrics(), &told[..held])
@@ -173,9 +177,10 @@ fn memory_share(metrics: &[Native], told: &[Told]) -> Option<Told> {
 
 /// The number of a native sample, in the metric's regular unit.
 ///
-/// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own.
+/// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own. The sample
+/// comes by value, here and on, so that it need not lie in memory where most pass.
 #[inline]
-fn sample_value(metric: &Native, sample: &Sample<'_>) -> Result<f64, Reason> {
+fn sample_value(metric: &Native, sample: Sample<'_>) -> Result<f64, Reason> {
     if let Ok(written) = sample.value()
         && let Some(times) = metric.times()
         && (written.unit() == metric.written() || written.unit().is_none())
@@ -187,7 +192,7 @@ fn sample_value(metric: &Native, sample: &Sample<'_>) -> Result<f64, Reason> {
 }
 
 #[inline(never)]
-fn any_sample_value(metric: &Native, sample: &Sample<'_>) -> Result<f64, Reason> {
+fn any_sample_value(metric: &Native, sample: Sample<'_>) -> Result<f64, Reason> {
     let written = sample.value().map_err(|error| Reason::of_number(error.kind()))?;
     let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
     let regular = written.regular();

@@ -1,7 +1,7 @@
 //! How a pipeline reads and aggregates: the choices of the host.
 
 use crate::deliveries::SeenDeliveries;
-use crate::extract::ExtractorConfig;
+use crate::extract::{Extractor, ExtractorConfig};
 use crate::native;
 use crate::plan::Plan;
 use heroku_syslog::{Dialect, Limits, Recovery};
@@ -131,9 +131,8 @@ impl PipelineConfig {
     /// ```
     #[must_use]
     pub fn max_memory(&self) -> usize {
-        // Besides: the tags of the line at hand.
-        const LINE: usize = 64 * 1024;
-        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(LINE)
+        let reading = Extractor::max_memory(&self.extractor);
+        self.settings().max_memory().saturating_add(self.seen.max_memory()).saturating_add(reading)
     }
 
     /// The aggregator's configuration with what the native tables and the plan say.
