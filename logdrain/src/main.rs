@@ -5,7 +5,7 @@
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
-//! args -> serve           (a drain: intake, journal, pipelines, sinks)
+//! args -> serve           (a drain: intake, journal, counting, outlets)
 //!      -> doctor          (what its store looks like)
 //!      -> drains          (who has a place in it)
 //!      -> health          (whether it is ready)

@@ -1,7 +1,7 @@
 //! Where rows go. Every row has an id, the same one each time it is written; a consumer that keeps the ids of the last
 //! hour or so drops what comes twice.
 //!
-//! A sink of one's own is a [`RowSink`]: `write` takes a row, `commit` says that all rows so far must be safe before the
+//! One of your own is an [`Outlet`]: `write` takes a row, `commit` says that all rows so far must be safe before the
 //! journal forgets that they are owed.
 
 mod jsonl;
@@ -33,8 +33,8 @@ impl<'a> Row<'a> {
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
-pub(crate) trait RowSink {
-    /// Takes one row. A sink that cannot take it now waits.
+pub(crate) trait Outlet {
+    /// Takes one row. An outlet that cannot take it now waits.
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped>;
 
     /// Makes all rows so far safe; `false` when they are owed still.
@@ -94,7 +94,7 @@ impl Serialize for RowId<'_> {
 }
 
 /// Shows every row to both.
-impl<A: RowSink, B: RowSink> RowSink for (A, B) {
+impl<A: Outlet, B: Outlet> Outlet for (A, B) {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         self.0.write(row)?;
         self.1.write(row)
@@ -105,19 +105,19 @@ impl<A: RowSink, B: RowSink> RowSink for (A, B) {
     }
 }
 
-/// A sink that may not be there.
-impl<S: RowSink> RowSink for Option<S> {
+/// An outlet that may not be there.
+impl<S: Outlet> Outlet for Option<S> {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
-        self.as_mut().map_or(Ok(()), |sink| sink.write(row))
+        self.as_mut().map_or(Ok(()), |outlet| outlet.write(row))
     }
 
     fn commit(&mut self) -> Result<bool, Stopped> {
-        self.as_mut().map_or(Ok(true), RowSink::commit)
+        self.as_mut().map_or(Ok(true), Outlet::commit)
     }
 }
 
 /// Takes nothing: for events whose rows are out already.
-impl RowSink for () {
+impl Outlet for () {
     fn write(&mut self, _: &Row<'_>) -> Result<(), Stopped> {
         Ok(())
     }

@@ -296,9 +296,9 @@ impl Back {
             let _ = queue.try_send(Message::Settings(Box::new(now)));
         }
         let collector = config.otlp.clone().map(|endpoint| {
-            let (sink, waiting) = otlp::Otlp::new(counters.clone());
+            let (outlet, waiting) = otlp::Otlp::new(counters.clone());
             front.runtime.spawn(otlp::send(endpoint, waiting, counters.clone()));
-            sink
+            outlet
         });
         let clocks = Clocks::of_the_machine();
         let writer = Writer {

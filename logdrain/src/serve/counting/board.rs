@@ -2,7 +2,7 @@
 //! pipelines puts it up; `/metrics` and the page read it, and neither waits for the other for long.
 
 use crate::serve::counting::pipelines::Pipelines;
-use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::outlets::{Outlet, Row, Stopped};
 use crate::serve::settings::Settings;
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::Standing;
@@ -156,7 +156,7 @@ impl Board {
 }
 
 /// The board sees every row that goes out.
-impl RowSink for Board {
+impl Outlet for Board {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         let mut shown = self.look();
         if !shown.drains.contains_key(row.drain) {

@@ -10,7 +10,7 @@ use crate::serve::counting::pipelines::Pipelines;
 use crate::serve::counting::snapshot;
 use crate::serve::event::{Entry, Event};
 use crate::serve::journal::{Doubts, JournalReader, Progress, Step, StoreError};
-use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::outlets::{Outlet, Row, Stopped};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +56,7 @@ pub(crate) struct Consumer<R> {
     pub(crate) asked: Option<Instant>,
 }
 
-impl<R: RowSink> Consumer<R> {
+impl<R: Outlet> Consumer<R> {
     /// Runs until the writer has gone and everything is in, and ends with a snapshot.
     ///
     /// # Errors
@@ -283,7 +283,7 @@ struct Counted<'a, R> {
     counters: &'a Counters,
 }
 
-impl<R: RowSink> RowSink for Counted<'_, R> {
+impl<R: Outlet> Outlet for Counted<'_, R> {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         self.counters.rows.add(1);
         self.rows.write(row)

@@ -9,7 +9,7 @@
 
 use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Event, Record};
-use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::outlets::{Outlet, Row, Stopped};
 use crate::serve::settings::Settings;
 use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
 use heroku_metrics::model::{DataPoint, Timestamp};
@@ -128,7 +128,7 @@ impl Pipelines {
     /// # Errors
     /// Only when the rows cannot go out and the program is to end. Part of the event is in the pipelines then, and they
     /// must not be used any more.
-    pub(crate) fn apply(&mut self, seq: u64, event: &Event, rows: &mut impl RowSink) -> Result<(), Stopped> {
+    pub(crate) fn apply(&mut self, seq: u64, event: &Event, rows: &mut impl Outlet) -> Result<(), Stopped> {
         match event {
             Event::Delivery(record) => self.deliver(record),
             Event::Tick(time) => {
@@ -151,7 +151,7 @@ impl Pipelines {
     }
 
     /// Writes the open windows of a drain, and forgets it.
-    fn finish(&mut self, drain: &Arc<str>, rows: &mut impl RowSink) -> Result<(), Stopped> {
+    fn finish(&mut self, drain: &Arc<str>, rows: &mut impl Outlet) -> Result<(), Stopped> {
         let lengths: Vec<_> = self.aside.keys().filter(|(of, _)| of == drain).cloned().collect();
         let aside: Vec<_> = lengths.iter().filter_map(|key| self.aside.remove(key)).collect();
         self.heard.remove(drain);
@@ -264,7 +264,7 @@ struct OfDrain<'a, R> {
     rows: &'a mut R,
 }
 
-impl<R: RowSink> heroku_metrics::model::Sink for OfDrain<'_, R> {
+impl<R: Outlet> heroku_metrics::model::Sink for OfDrain<'_, R> {
     type Error = Stopped;
 
     fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Stopped> {
@@ -283,7 +283,7 @@ mod tests {
     #[derive(Default)]
     struct Rows(BTreeMap<String, (u32, f64)>);
 
-    impl RowSink for Rows {
+    impl Outlet for Rows {
         fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
             let says = (row.point.revision(), row.point.stats().sum());
             let before = self.0.insert(RowId(*row).to_string(), says);

@@ -7,7 +7,7 @@ use crate::serve::counting::Pipelines;
 use crate::serve::counting::board::Board;
 use crate::serve::counting::snapshot;
 use crate::serve::event::Body;
-use crate::serve::outlets::{Row, RowSink, Stopped};
+use crate::serve::outlets::{Outlet, Row, Stopped};
 use crate::serve::settings::DrainLimits;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,7 +41,7 @@ type Sums = BTreeMap<(String, i64, String), f64>;
 #[derive(Clone, Default)]
 struct Collected(Arc<Mutex<Sums>>);
 
-impl RowSink for Collected {
+impl Outlet for Collected {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         let (point, drain) = (row.point, row.drain.to_owned());
         let key = (drain, point.window().start().unix_seconds(), point.name().to_owned());

@@ -1,6 +1,6 @@
 //! Rows as JSON lines, to a file or standard output: those of `logdrain replay --format jsonl`, each with an `"id"`.
 
-use super::{Row, RowId, RowSink, Stopped};
+use super::{Outlet, Row, RowId, Stopped};
 use crate::json;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -131,7 +131,7 @@ impl JsonLines {
     }
 }
 
-impl RowSink for JsonLines {
+impl Outlet for JsonLines {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         self.buffer.extend_from_slice(ROW);
         // Neither can fail: text and numbers, into memory.

@@ -4,11 +4,11 @@
 //! percentiles. Why no histogram: a row holds percentiles, not buckets, and a histogram made up from them would claim
 //! what nobody measured; a summary says what is known. Resource: `heroku.drain`; attributes: the row's tags.
 //!
-//! Rows are sent from a queue of their own and sent again until the collector takes them; intake and the other sinks
-//! never wait for it. When the queue is full, by requests or by bytes, its newest rows are dropped and counted. Revisions are not sent, but
-//! counted: a delta that comes twice would be added twice.
+//! Rows are sent from a queue of their own and sent again until the collector takes them; intake and the other outlets
+//! never wait for it. When the queue is full, by requests or by bytes, its newest rows are dropped and counted. Revisions
+//! are not sent, but counted: a delta that comes twice would be added twice.
 
-use super::{Row, RowSink, Stopped};
+use super::{Outlet, Row, Stopped};
 use crate::serve::counters::Counters;
 use crate::serve::drain_name::DrainName;
 use heroku_metrics::model::{DataPoint, Kind, Percentile};
@@ -100,7 +100,7 @@ pub(crate) struct Otlp {
 }
 
 impl Otlp {
-    /// The sink, and what [`send`] takes.
+    /// The outlet, and what [`send`] takes.
     pub(crate) fn new(counters: Arc<Counters>) -> (Self, Receiver<Waiting>) {
         let (queue, waiting) = channel(WAITING);
         let room = Arc::new(Semaphore::new(QUEUE / UNIT));
@@ -141,7 +141,7 @@ impl Otlp {
     }
 }
 
-impl RowSink for Otlp {
+impl Outlet for Otlp {
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped> {
         if row.point.revision() > 0 {
             self.counters.otlp_revisions.add(1);
@@ -291,11 +291,11 @@ mod tests {
     fn rows_become_what_they_are() {
         let lines = ["measure#q=200ms tag#a=x", "measure#q=300ms tag#a=x", "count#n=2", "sample#s=7MB"];
         let points = crate::serve::outlets::tests::points(&lines);
-        let (mut sink, mut waiting) = Otlp::new(Arc::default());
+        let (mut outlet, mut waiting) = Otlp::new(Arc::default());
         for point in &points {
-            sink.write(&Row { drain: "shop/d.1", point: &point.as_point() }).unwrap();
+            outlet.write(&Row { drain: "shop/d.1", point: &point.as_point() }).unwrap();
         }
-        assert!(sink.commit().unwrap());
+        assert!(outlet.commit().unwrap());
         let Waiting { body, rows, .. } = waiting.try_recv().unwrap();
         assert_eq!(rows, 3);
         let request = ExportMetricsServiceRequest::decode(body).unwrap();
@@ -317,11 +317,11 @@ mod tests {
         let tags: String = (0..40).map(|n| format!(" tag#{}{n}={}", "k".repeat(50), "v".repeat(200))).collect();
         let points = crate::serve::outlets::tests::points(&[&format!("measure#q=200ms{tags}")]);
         let counters: Arc<Counters> = Arc::default();
-        let (mut sink, mut waiting) = Otlp::new(counters.clone());
+        let (mut outlet, mut waiting) = Otlp::new(counters.clone());
         for _ in 0..5_000 {
-            sink.write(&Row { drain: "shop/d.1", point: &points[0].as_point() }).unwrap();
+            outlet.write(&Row { drain: "shop/d.1", point: &points[0].as_point() }).unwrap();
         }
-        sink.commit().unwrap();
+        outlet.commit().unwrap();
         let (mut bytes, mut rows, mut held) = (0, 0, Vec::new());
         while let Ok(request) = waiting.try_recv() {
             bytes += request.body.len();
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(rows + counters.otlp_dropped.get(), 5_000);
         // What is sent makes room.
         drop(held);
-        assert_eq!(sink.room.available_permits(), QUEUE / UNIT);
+        assert_eq!(outlet.room.available_permits(), QUEUE / UNIT);
     }
 
     #[test]
