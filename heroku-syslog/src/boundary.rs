@@ -110,6 +110,7 @@ fn follower(buf: &[u8], at: usize, limits: Limits, behind: Behind) -> Verdict {
     match start(&buf[at..]) {
         Start::Message(length, marked) => match end_of(at, length, limits) {
             Some(end) if is_line(buf, end) => Verdict::Yes,
+            // All of the follower is there. Its digits may be two numbers in one: then it tells nothing, else its own end does.
             Some(end) if end <= buf.len() => {
                 if is_merged(buf, at, length, marked, limits) {
                     Verdict::No
@@ -125,6 +126,7 @@ fn follower(buf: &[u8], at: usize, limits: Limits, behind: Behind) -> Verdict {
                     Verdict::Yes
                 }
             }
+            // It goes on behind `buf`, so it is believed or not by what may still come.
             _ if behind == Behind::More => Verdict::Open,
             // Digits in front may be those of a message.
             _ if shorter(at, length, marked, limits).all(|end| end > buf.len()) => Verdict::Yes,

@@ -30,11 +30,11 @@
 //!
 //! # Untrusted input
 //!
-//! Any bytes may be given to any function; none panics. Work is linear in the input: a header costs no more than its
-//! own length, a length at most 21 bytes, what stands behind a frame a few hundred bytes, and a search for the next frame meets each byte once, however many false
-//! beginnings lie in its way. Slices are borrowed, never copied, and nothing recurses. [`FrameReader`] alone holds
-//! bytes: at most three frames of [`Limits::max_frame`] bytes, a header more, and the last push. No length makes it
-//! allocate.
+//! Any bytes may be given to any function; none panics. Work is linear in the input: a header costs no more than its own
+//! length, a length at most 21 bytes, what stands behind a frame a few hundred bytes, and a search for the next frame meets
+//! each byte once, however many false beginnings lie in its way. Slices are borrowed, never copied, and nothing recurses.
+//! [`FrameReader`] alone holds bytes: at most three frames of [`Limits::max_frame`] bytes, a header more, and the last push.
+//! No length makes it allocate.
 //!
 //! A search trusts what it finds: text in a message that has the form of frames up to the end of input or up to a
 //! real frame can be taken for frames behind a damaged length. [`Recovery::Stop`] rules that out.

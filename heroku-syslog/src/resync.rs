@@ -34,7 +34,9 @@ pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) 
         let first = length_in_front(&buf[from..bracket]).map(|len| bracket - len);
         if let Some(first) = first {
             match mark(&buf[bracket..]) {
+                // The mark itself may go on in the next bytes.
                 Err(Verdict::Open) if !ended => return Search::Undecided(first),
+                // A `<` of the text: on to the next one.
                 Err(_) => {}
                 Ok(_) => {
                     if first.checked_sub(1).map_or(after_line, |at| buf[at] == b'\n') {
@@ -44,6 +46,8 @@ pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) 
                             Verdict::Open | Verdict::No => {}
                         }
                     }
+                    // Digits of the message may stand in front of those of the length, so each suffix of them is tried. The
+                    // first that may still turn out to fit holds back all behind it: the longest wins.
                     for start in first..bracket - 1 {
                         match fits(buf, start, limits, ended) {
                             Verdict::Yes => return Search::Found(start),
@@ -54,6 +58,7 @@ pub(crate) fn search(buf: &[u8], after_line: bool, limits: Limits, ended: bool) 
                 }
             }
         }
+        // What is decided is never looked at again, which keeps the search linear.
         from = bracket + 1;
     }
     if ended { Search::Nowhere } else { Search::Undecided(from + unfinished(&buf[from..])) }

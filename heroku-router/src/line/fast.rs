@@ -69,6 +69,7 @@ impl Fast {
     /// `line` is shorter than 4 GiB.
     #[inline]
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
+        // From the end: each step answers what stands before it, so the line is not searched.
         let (before_tail, tail_kind) = strip_tail(line)?;
         let (bytes, rest) = strip_bytes(before_tail)?;
         let (status, rest) = strip_status(rest)?;
@@ -77,6 +78,7 @@ impl Fast {
         let before_dyno = strip_dyno(rest)?;
         let [before_quote @ .., b'"'] = before_dyno else { return None };
 
+        // From the start. This chain does not wait for the one above, and the processor runs both at once.
         let front = Front::of(line)?;
         // Of a method in quotes this is nothing, and then no path follows.
         let method_end = vchars_end(line, front.method);
@@ -101,8 +103,8 @@ impl Fast {
         })
     }
 
-    /// Whether the line reads the same without colour codes: whether there are none outside of what the client said and of the error
-    /// in words. One that ends in front of the last quote could hide that it opens something.
+    /// Whether the line reads the same without colour codes: whether there are none outside of what the client said and of
+    /// the error in words. One that ends in front of the last quote could hide that it opens something.
     #[inline]
     pub(crate) fn is_free_of_colour(&self, line: &[u8]) -> bool {
         let before_quote = line.get((self.quote as usize).wrapping_sub(1));

@@ -205,10 +205,13 @@ impl<'a> ClientPart<'a> {
         let at_host = memmem::rfind(&line[searched], HOST).map(|at| start + at);
         let at_first = (path.is_terminated() && is_word_end(line, path.range().end)).then(|| path.range().end - 1);
         let at_host = at_host.filter(|&host| !at_first.is_some_and(|first| self.is_fwd_before_host(first, host)));
+        // Read on from the quote as logfmt reads, the line must come to close its last quote, or to open `fwd`: else the quote
+        // is the client's.
         let makes_sense = |quote: usize| quote == last_quote || reads_to(line, quote + 1, last_quote);
         let end = at_host.filter(|&quote| makes_sense(quote));
         let end = end.or_else(|| at_first.filter(|&quote| quote <= last_quote && makes_sense(quote)));
         let span = Span::closed(start, end.unwrap_or(last_quote));
+        // Somebody plays with quotes if logfmt would end the path elsewhere, or if a ` host=` had to be passed over.
         *is_garbled = span.differs_from(path, 0) || (at_host.is_some() && at_host != end);
         span
     }
@@ -233,6 +236,7 @@ impl<'a> ClientPart<'a> {
         let rest = self.line.get(from..self.numbers.max(from)).unwrap_or_default();
         for pair in pairs(rest).filter(Pair::is_quoted) {
             if pair.key() != b"fwd" {
+                // No router quotes another field here: look on, but trust nothing between the ends.
                 *is_garbled = true;
                 continue;
             }

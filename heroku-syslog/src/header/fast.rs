@@ -11,8 +11,8 @@
 //! branches, and those that are there mostly go one way.
 //!
 //! It answers what the plain reader, [`header`](crate::header), would have read, or nothing. Whatever has another shape, be
-//! it wrong or merely rare, goes to the plain reader, which knows all shapes and alone tells errors. The tests below hold the
-//! two against each other.
+//! it wrong or merely rare, goes to the plain reader, which knows all shapes and alone tells errors. The tests below hold
+//! the two against each other.
 //!
 //! It is inlined into its callers by order, so that what a caller does not ask for is not computed: most of a frame.
 
@@ -33,6 +33,7 @@ pub(crate) fn header(input: &[u8], minute: impl FnOnce(&[u8; 16]) -> Option<i64>
     let (pri, time) = pri_and_version(u64::from_le_bytes(*input.first_chunk()?))?;
     let (text, rest) = input.get(time..)?.split_first_chunk::<32>()?;
     let (front, back) = (text.first_chunk()?, text.last_chunk()?);
+    // The halves of the 32 bytes are read apart, so that the caller can remember the front one.
     let timestamp = Timestamp::from_micros(minute(front)? + within_minute(back)?);
     let behind_time = time + 32;
     // Two of three lines are the router's.
@@ -192,14 +193,17 @@ fn two_names(input: &[u8], at: usize) -> Option<(usize, usize)> {
     if let Some(bytes) = input.get(start..)?.first_chunk() {
         let word = u128::from_le_bytes(*bytes);
         let first = spaces(word);
+        // Without its lowest bit: what shows behind the first SP.
         let second = first & first.wrapping_sub(1);
         if second != 0 && word & HIGH == 0 {
             let (first, second) = (first.trailing_zeros() as usize / 8, second.trailing_zeros() as usize / 8);
+            // Neither name is empty. So the second mark does not stand next to the first, where it could be a `!`.
             if 0 < first && first + 1 < second {
                 return Some((start + first, start + second));
             }
         }
     }
+    // A name of more than the sixteen bytes, or one beyond ASCII, which `name` refuses.
     let first = name(input, at, NAME_WORDS)?;
     Some((first, name(input, first, NAME_WORDS)?))
 }

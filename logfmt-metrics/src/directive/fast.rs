@@ -62,6 +62,7 @@ impl<'a> Directives<'a> {
                     self.leave_fast(self.at + word_start(before));
                     return None;
                 }
+                // A `#` of some other word, such as `#17`.
                 None if byte == b'#' => from = sign + 1,
                 None => {
                     // The value: no directive can be used that is in it, but each is to be refused.
@@ -76,8 +77,8 @@ impl<'a> Directives<'a> {
         }
     }
 
-    /// The directive that begins at `at`, the start of a word, if it has the common shape: a name of up to 31 bytes, a bare value,
-    /// nothing to refuse. `None` is no judgement.
+    /// The directive that begins at `at`, the start of a word, if it has the common shape: a name of up to 31 bytes, a bare
+    /// value, nothing to refuse. `None` is no judgement.
     #[inline(always)]
     pub(super) fn fast_directive(&mut self, at: usize) -> Option<Directive<'a>> {
         let rest = self.text.get(at..)?;

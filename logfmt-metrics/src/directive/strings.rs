@@ -44,7 +44,9 @@ impl Directives<'_> {
             (self.state.is_fresh, self.state.is_opened, self.state.is_prose) = (false, false, false);
             return;
         }
+        // Quotes without a key hold the application's own words, but on an access log, which quotes those of clients.
         let is_bare = !is_value && !self.is_access_log();
+        // Within a message such quotes open nothing: the text is read already.
         if is_bare && self.string.is_some() {
             return self.state.pass(quote);
         }
@@ -57,9 +59,11 @@ impl Directives<'_> {
         };
         let is_message = is_value && self.string.is_none() && self.is_message(unit.at);
         let is_own = is_bare && (state.is_fresh || state.is_opened) && state.braces == 0 && state.brackets == 0;
+        // All other strings may hold a client's text: they are looked through, and what is found is refused.
         if !is_message && !is_own {
             return self.shut(unit.next, close.at, close.next, RefusalKind::Quoted);
         }
+        // The text starts as a line does. What was known in front of it waits in `Text` until it ends.
         let has_escapes = escape::has_escapes(self.line.get(unit.next..close.at).unwrap_or_default());
         let (end, behind, is_alone) = (close.at, close.next, self.is_alone);
         self.string = Some(Text { end, behind, has_escapes, state, is_alone });
