@@ -341,7 +341,7 @@ impl<S: Sketch> Aggregator<S> {
         self.steady = 0..0;
     }
 
-    /// Whether the windows have room for so many more observations, whatever they need.
+    /// Whether the windows have room for `count` more observations, whatever they need.
     ///
     /// What is staged counts with the most it may need; when that is too much, it is folded to see what it did need.
     /// So the answer depends on what was observed, never on when it was folded.
@@ -430,7 +430,7 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// Another quota from here on, or none. Streams that have their place keep it, even beyond a lower limit; the
-    /// memory of those turned away starts anew.
+    /// memory of those turned away begins again.
     ///
     /// ```
     /// use minute_aggregator::{Aggregator, AggregatorConfig, StreamQuota};

@@ -498,7 +498,7 @@ impl Streams {
         }
     }
 
-    /// Counts all places anew, after the quota has changed. Nobody loses a place that was given.
+    /// Counts all places again, after the quota has changed. Nobody loses a place that was given.
     pub(crate) fn recount(&mut self, config: &AggregatorConfig) {
         self.count_places(config);
         self.turned_away.clear();

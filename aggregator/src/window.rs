@@ -233,7 +233,7 @@ impl<S: Sketch> OpenWindow<S> {
         self.bytes
     }
 
-    /// Counts the bytes anew.
+    /// Counts the bytes again.
     fn measure(&mut self) {
         self.bytes = Self::EMPTY_BYTES + self.cells.iter().map(Self::weight).sum::<usize>();
         self.columns = self.cells.iter().map(|cell| cell.mask().count_ones() as usize).sum();

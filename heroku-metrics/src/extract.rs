@@ -57,7 +57,7 @@ struct Reader {
     /// Those of a second record that the line is.
     more_tags: TagSet,
     recent: Recent,
-    /// The values of a line's samples. Here, and not made anew for each line.
+    /// The values of a line's samples. Here, and not made again for each line.
     told: [Told; SAMPLES + 1],
 }
 

@@ -37,7 +37,7 @@ impl<'a> Metric<'a> {
         self.name
     }
 
-    /// The unit; [`Unit::NONE`] where there is none.
+    /// The unit; [`Unit::NONE`] for plain numbers.
     #[must_use]
     pub const fn unit(&self) -> Unit<'a> {
         self.unit

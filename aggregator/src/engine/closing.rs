@@ -118,7 +118,7 @@ impl<S: Sketch> Aggregator<S> {
         self.write_closed(sink)
     }
 
-    /// Closes the oldest window, whatever the time, for a host that must give memory back; `false` when there is none.
+    /// Closes the oldest window, whatever the time, for a host that must give memory back; `false` if no window is open.
     ///
     /// Observations of that window and all before it are late from then on.
     ///
@@ -169,7 +169,7 @@ impl<S: Sketch> Aggregator<S> {
         Ok(more)
     }
 
-    /// Does a part of what is due, worth about as much as writing so many points; answers whether there is more.
+    /// Does a part of what is due, about as much work as writing `most` points; answers whether there is more.
     fn do_some<K: RowSink<S>>(&mut self, most: usize, sink: &mut K) -> Result<bool, K::Error> {
         let (Some(closed), Some(gone)) = (self.closed_below, self.gone_below) else { return Ok(false) };
         let has_closed = |engine: &Self| engine.windows.first_key_value().is_some_and(|(number, _)| *number < closed);
@@ -245,7 +245,7 @@ impl<S: Sketch> Aggregator<S> {
         }
     }
 
-    /// Leaves what is still to be written of a window to a writing that begins anew.
+    /// Leaves what is still to be written of a window to a writing that begins again.
     pub(crate) fn stop_writing(&mut self) {
         if let Some(writing) = self.writing.take()
             && let Some(window) = self.windows.get_mut(&writing.number)

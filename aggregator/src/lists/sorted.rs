@@ -82,7 +82,7 @@ impl Sorted {
         self.leaves.partition_point(starts_before).saturating_sub(1)
     }
 
-    /// Sorts leaves until so many ids were looked at; answers how many were, fewer only when all is in order.
+    /// Sorts leaves until `most` ids were looked at; answers how many were, fewer only when all is in order.
     pub(crate) fn sort_some(&mut self, most: usize, order: impl Fn(u32, u32) -> Ordering) -> usize {
         let mut looked_at = 0;
         while looked_at < most

@@ -45,7 +45,7 @@ enum Form {
 }
 
 impl MinuteSketch {
-    /// Up to so many values every answer is an observed value: 64.
+    /// The most values of which every answer is an observed one: 64.
     pub const EXACT: usize = 64;
 
     /// An empty sketch of two digits.

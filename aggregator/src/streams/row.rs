@@ -112,7 +112,7 @@ impl Row {
         self.placed | self.overflow
     }
 
-    /// Opens a column that is none yet.
+    /// Opens a column that has no stream yet.
     pub(super) fn add(&mut self, column: u8, seen: Seen) {
         self.open |= 1 << column;
         if self.together == 0 || self.seen == seen {

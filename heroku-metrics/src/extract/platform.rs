@@ -163,7 +163,7 @@ impl Reader {
         self.event(metric, number, out);
     }
 
-    /// An L code; `None` when it is none.
+    /// An L code; `None` for any other code.
     pub(super) fn logging<'a, V: LineVisitor>(&mut self, line: &'a [u8], out: &mut Out<'_, V>) -> Option<Line<'a>> {
         let error = PlatformError::parse(line).filter(|error| error.code().class() == CodeClass::Logging)?;
         // L14, L15 and L20 tell no number; the event itself is then the one message it is about.

@@ -53,7 +53,7 @@ impl Recent {
         match key.and_then(|key| self.find(&key)) {
             Some(index) => self.slots.get(index).and_then(Option::as_ref).map_or(&*spare, |slot| &slot.tags),
             None => {
-                // Others are refused anew for each line.
+                // Others are refused again for each line.
                 let kept = key.filter(Key::is_clean).and_then(|key| self.take(&key));
                 let tags = kept.unwrap_or(spare);
                 make(tags);
@@ -71,7 +71,7 @@ impl Recent {
         if is_it(newer) { Some(first) } else { is_it(older).then_some(first + 1) }
     }
 
-    /// The older slot of a key, to be filled anew with its tags, and now the newer.
+    /// The older slot of a key, to be filled again with its tags, and now the newer one.
     fn take(&mut self, key: &Key<'_>) -> Option<&mut TagSet> {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
