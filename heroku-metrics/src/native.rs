@@ -184,10 +184,18 @@ impl Family {
         self.metrics
     }
 
-    /// The metric that is read from this field, with its index. Those from `guess` on are looked at first: a line goes through
-    /// the table in its order.
+    /// The metric that is read from this field, with its index. `guess` is looked at first, and those behind it next: a line goes
+    /// through the table in its order.
     #[inline]
     pub(crate) fn find(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
+        match self.metrics.get(guess) {
+            Some(metric) if metric.field.as_bytes() == field => Some((guess, metric)),
+            _ => self.find_from(field, guess),
+        }
+    }
+
+    #[inline(never)]
+    fn find_from(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
         let is_it = |metric: &Native| metric.field.as_bytes() == field;
         let (before, from) = self.metrics.split_at(guess.min(self.metrics.len()));
         let found = from.iter().position(is_it).map(|nth| before.len() + nth);

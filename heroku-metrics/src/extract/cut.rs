@@ -5,7 +5,8 @@ use super::visitor::LineVisitor;
 use crate::native::Native;
 use crate::refusal::{Part, Reason};
 use heroku_router::RouterLine;
-use logfmt_metrics::{Directive, Refusal, RefusalKind, Sample};
+use logfmt_metrics::{Directive, NumberError, Refusal, RefusalKind};
+use metric_model::Value;
 use std::ops::Range;
 
 /// A message of exactly this length is a piece of a longer one: Logplex splits there, and marks neither end.
@@ -62,15 +63,16 @@ fn is_last(metric: &Native) -> bool {
     )
 }
 
-/// Whether the sample that a platform line ends in was cut: it has no unit though its field always has one, no two decimals
+/// Whether the sample that a platform line ends in, of this value and text, was cut: it has no unit though its field always has one, no two decimals
 /// though it always has them, or it is of a field that no whole line ends in.
 #[inline]
-pub(super) fn is_cut(metric: &Native, sample: Sample<'_>) -> bool {
+pub(super) fn is_cut(metric: &Native, value: Result<Value<'_>, NumberError>, text: Option<&[u8]>) -> bool {
+    let text = text.unwrap_or_default();
     // Mostly there is a unit, and the whole of it.
-    let is_whole = !metric.written().is_none() && sample.value().is_ok_and(|value| value.unit() == metric.written());
+    let is_whole = !metric.written().is_none() && value.is_ok_and(|value| value.unit() == metric.written());
     // Or the two decimals that the load has.
-    let is_load = || metric.field().starts_with("load_avg_") && has_two_decimals(sample.text().unwrap_or_default());
-    !(is_whole || is_load()) && is_cut_by_text(metric, sample)
+    let is_load = || metric.field().starts_with("load_avg_") && has_two_decimals(text);
+    !(is_whole || is_load()) && is_cut_by_text(metric, text)
 }
 
 #[inline]
@@ -79,8 +81,7 @@ const fn has_two_decimals(text: &[u8]) -> bool {
 }
 
 #[inline(never)]
-fn is_cut_by_text(metric: &Native, sample: Sample<'_>) -> bool {
-    let text = sample.text().unwrap_or_default();
+fn is_cut_by_text(metric: &Native, text: &[u8]) -> bool {
     let unit = metric.written().as_str().as_bytes();
     if has_unit(metric) {
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();

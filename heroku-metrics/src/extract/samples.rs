@@ -9,7 +9,7 @@ use crate::line::Line;
 use crate::native::families::Families;
 use crate::native::{self, COLUMNS, Columns, Family, Native, SHARE_COLUMN};
 use crate::refusal::{Part, Reason};
-use logfmt_metrics::{Pair, Sample, SampleToken, Samples};
+use logfmt_metrics::{NumberError, Pair, SampleToken, Samples};
 use metric_model::{Record, TagSet, Timestamp, Value};
 
 /// Samples of one line that are read; no family has as many.
@@ -79,6 +79,7 @@ impl Reader {
         let (mut held, mut next, mut ignored, mut known) = (0, 0, 0, false);
         let Self { config, tags, told, recent, .. } = self;
         for token in tokens {
+            // It is handed to no other function: what is in registers for most lines would have to lie in memory for all.
             let sample = match token {
                 SampleToken::Sample(sample) => sample,
                 SampleToken::Pair(pair) => {
@@ -105,11 +106,11 @@ impl Reader {
                 continue;
             };
             next = index + 1;
-            if is_last && (out.is_piece || cut::is_cut(metric, sample)) {
+            if is_last && (out.is_piece || cut::is_cut(metric, sample.value(), sample.text())) {
                 out.refuse(Reason::Cut, Part::Value, at);
                 continue;
             }
-            match sample_value(metric, sample) {
+            match sample_value(metric, sample.value()) {
                 Ok(number) if held < SAMPLES => {
                     told[held] = Told { metric: index as u8, number, at };
                     held += 1;
@@ -177,23 +178,22 @@ fn memory_share(metrics: &[Native], told: &[Told]) -> Option<Told> {
 
 /// The number of a native sample, in the metric's regular unit.
 ///
-/// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own. The sample
-/// comes by value, here and on, so that it need not lie in memory where most pass.
+/// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own.
 #[inline]
-fn sample_value(metric: &Native, sample: Sample<'_>) -> Result<f64, Reason> {
-    if let Ok(written) = sample.value()
+fn sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Reason> {
+    if let Ok(written) = value
         && let Some(times) = metric.times()
         && (written.unit() == metric.written() || written.unit().is_none())
     {
         let number = written.number() * times;
         return if number.is_finite() { Ok(number) } else { Err(Reason::NotFinite) };
     }
-    any_sample_value(metric, sample)
+    any_sample_value(metric, value)
 }
 
 #[inline(never)]
-fn any_sample_value(metric: &Native, sample: Sample<'_>) -> Result<f64, Reason> {
-    let written = sample.value().map_err(|error| Reason::of_number(error.kind()))?;
+fn any_sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Reason> {
+    let written = value.map_err(|error| Reason::of_number(error.kind()))?;
     let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
     let regular = written.regular();
     if regular.unit() != metric.unit() {
