@@ -116,7 +116,7 @@
 //! than `max_key_len` (16 KiB), a new stream beyond `max_streams` (a million) or `max_key_bytes` (256 MiB), and
 //! whatever comes while the windows fill `max_window_bytes` (1 GiB). A service that serves others wants these lower.
 //!
-//! The work for an observation is one hash and one comparison of its key; each aggregator has a key of its own, so
+//! The work for an observation is one hash and one comparison of its key; each aggregator hashes by a secret of its own, so
 //! that chosen tags do not collide. Closing a window is linear in what it holds, sorting new streams aside. Where
 //! event times are not trusted, call `advance` before the first `observe`: only then is the future bounded.
 //!
