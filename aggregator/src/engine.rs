@@ -341,7 +341,7 @@ impl<S: Sketch> Aggregator<S> {
         self.steady = 0..0;
     }
 
-    /// Whether the windows have room for `count` more observations, whatever they need.
+    /// Whether the windows have room for `more` observations, whatever they need.
     ///
     /// What is staged counts with the most it may need; when that is too much, it is folded to see what it did need.
     /// So the answer depends on what was observed, never on when it was folded.
