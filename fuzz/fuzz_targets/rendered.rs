@@ -17,38 +17,31 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn read(text: &[u8], form: Form) {
-    let mut lines = Lines::new(text).with_form(form);
-    let (mut octets, mut last) = (0, 0);
-    while let Some(item) = lines.next() {
-        let (offset, len) = match &item {
-            Ok(line) => (line.offset(), line.len()),
-            Err(error) => (error.offset(), error.len()),
-        };
+    let mut lines = Lines::new(text);
+    let (mut bytes, mut last) = (0, 0);
+    while let Some(line) = lines.next() {
+        let (offset, len) = (line.offset(), line.bytes().len() as u64);
         assert!(offset >= last && offset + len <= text.len() as u64);
-        let octets_of_line = &text[offset as usize..(offset + len) as usize];
-        assert!(
-            octets_of_line.iter().rposition(|&octet| octet == b'\n').is_none_or(|at| at + 1 == octets_of_line.len())
-        );
-        match item {
-            Ok(line) => {
-                let frame = line.frame();
-                assert_eq!(parse_line(octets_of_line, form), Ok(frame));
+        assert_eq!(line.bytes(), &text[offset as usize..(offset + len) as usize]);
+        assert!(line.bytes().iter().rposition(|&byte| byte == b'\n').is_none_or(|at| at as u64 + 1 == len));
+        match line.parse(form) {
+            Ok(frame) => {
+                assert_eq!(parse_line(line.bytes(), form), Ok(frame));
                 assert!(frame.pri().is_none() && frame.hostname().is_none());
                 assert!(!frame.message().contains(&b'\n'));
                 assert!(
-                    octets_of_line.windows(frame.message().len().max(1)).any(|part| part == frame.message())
+                    line.bytes().windows(frame.message().len().max(1)).any(|part| part == frame.message())
                         || frame.message().is_empty()
                 );
             }
             Err(error) => {
-                let within = error.error().offset() - offset;
-                assert!(within <= len, "{error}");
-                assert_eq!(parse_line(octets_of_line, form).map_err(|error| error.kind()), Err(error.error().kind()));
+                assert!((offset..=offset + len).contains(&error.offset()), "{error}");
+                assert_eq!(parse_line(line.bytes(), form).map_err(|error| error.kind()), Err(error.kind()));
             }
         }
-        octets += len;
+        bytes += len;
         last = offset + len;
         assert_eq!(lines.offset(), last);
     }
-    assert_eq!(octets + lines.separators(), text.len() as u64);
+    assert_eq!(bytes + lines.separators(), text.len() as u64);
 }

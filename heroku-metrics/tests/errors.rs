@@ -69,13 +69,8 @@ fn syslog_rows() -> Vec<Row> {
         let error = framing(body);
         rows.push(row("heroku_syslog::FramingError", error.kind(), error, advice));
     }
-    let line = rendered::Lines::new(b"hello there\n").next().unwrap().unwrap_err();
-    rows.push(row(
-        "heroku_syslog::rendered::LineError",
-        line.error().kind(),
-        line,
-        "give the text of `heroku logs`, with times",
-    ));
+    let line = rendered::parse_line(b"hello there\n", rendered::Form::Printed).unwrap_err();
+    rows.push(row("heroku_syslog::FrameError", line.kind(), line, "give the text of `heroku logs`, with times"));
     let time = syslog::Timestamp::parse(b"2026-03-14T25:26:53Z").unwrap_err();
     rows.push(row("heroku_syslog::FrameError", time.kind(), time, "sender: 24 hours, 60 minutes, RFC 3339"));
     rows

@@ -17,10 +17,10 @@
 //! use heroku_syslog::rendered;
 //!
 //! let text = b"2024-02-03T04:05:06.000000+00:00 heroku[router]: at=info\n2024-02-03T04:05:07+00:00 app[web.1]: hi\n";
-//! let lines: Vec<_> = rendered::Lines::new(text).collect::<Result<_, _>>()?;
-//! assert_eq!(lines[0].frame().proc_id(), Some("router"));
-//! assert_eq!((lines[1].offset(), lines[1].frame().message()), (57, &b"hi"[..]));
-//! # Ok::<(), rendered::LineError>(())
+//! let lines: Vec<_> = rendered::Lines::new(text).collect();
+//! assert_eq!(lines[0].parse(rendered::Form::Printed)?.proc_id(), Some("router"));
+//! assert_eq!((lines[1].offset(), lines[1].parse(rendered::Form::Printed)?.message()), (57, &b"hi"[..]));
+//! # Ok::<(), heroku_syslog::FrameError>(())
 //! ```
 
 use crate::error::{Fault, FrameError, FrameErrorKind, Part, unexpected};
@@ -66,28 +66,13 @@ pub struct Lines<'a> {
     text: &'a [u8],
     at: usize,
     separators: u64,
-    form: Form,
 }
 
 impl<'a> Lines<'a> {
     /// The lines of all of `text`.
     #[must_use]
     pub const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, separators: 0, form: Form::Printed }
-    }
-
-    /// In another form.
-    ///
-    /// ```
-    /// # use heroku_syslog::rendered::{Form, Lines};
-    /// let mut lines = Lines::new(b"  2024-02-03T04:05:07+00:00 app[web.1]: hi\n").with_form(Form::Copied);
-    /// assert_eq!(lines.next().unwrap()?.frame().message(), b"hi");
-    /// # Ok::<(), heroku_syslog::rendered::LineError>(())
-    /// ```
-    #[must_use]
-    pub const fn with_form(mut self, form: Form) -> Self {
-        self.form = form;
-        self
+        Self { text, at: 0, separators: 0 }
     }
 
     /// The bytes of empty lines that were passed so far.
@@ -104,7 +89,7 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = Result<RenderedLine<'a>, LineError>;
+    type Item = RawLine<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -119,25 +104,30 @@ impl<'a> Iterator for Lines<'a> {
                 self.separators += bytes.len() as u64;
                 continue;
             }
-            return Some(match parse_line(bytes, self.form) {
-                Ok(frame) => Ok(RenderedLine { offset, frame }),
-                Err(error) => Err(LineError { offset, len: bytes.len() as u64, error: error.shifted(offset) }),
-            });
+            return Some(RawLine { bytes, offset });
         }
     }
 }
 
 impl FusedIterator for Lines<'_> {}
 
-/// A line that could be read, and where it stands.
+/// The bytes of one line, not looked at yet, and where they stand in the text.
+///
+/// ```
+/// use heroku_syslog::rendered::{Form, Lines};
+///
+/// let line = Lines::new(b"\n2024-02-03 no").next().unwrap();
+/// assert_eq!((line.offset(), line.bytes()), (1, &b"2024-02-03 no"[..]));
+/// let error = line.parse(Form::Printed).unwrap_err();
+/// assert_eq!(error.to_string(), "unexpected byte in TIMESTAMP at byte 11");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(clippy::len_without_is_empty)] // an empty line is passed over
-pub struct RenderedLine<'a> {
+pub struct RawLine<'a> {
+    bytes: &'a [u8],
     offset: u64,
-    frame: Frame<'a>,
 }
 
-impl<'a> RenderedLine<'a> {
+impl<'a> RawLine<'a> {
     /// The offset of its first byte in the text.
     #[must_use]
     pub const fn offset(&self) -> u64 {
@@ -146,50 +136,16 @@ impl<'a> RenderedLine<'a> {
 
     /// Its bytes, the LF or CRLF at its end included.
     #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.frame.bytes().len() as u64
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
-    /// The frame that was printed, without the fields that are not printed.
-    #[must_use]
-    pub const fn frame(&self) -> Frame<'a> {
-        self.frame
-    }
-}
-
-/// A line that could not be read, and where it stands. Displays as its [`FrameError`].
-///
-/// ```
-/// use heroku_syslog::rendered::Lines;
-/// let error = Lines::new(b"\n2024-02-03 no").next().unwrap().unwrap_err();
-/// assert_eq!(error.to_string(), "unexpected byte in TIMESTAMP at byte 11");
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{error}")]
-#[allow(clippy::len_without_is_empty)]
-pub struct LineError {
-    offset: u64,
-    len: u64,
-    error: FrameError,
-}
-
-impl LineError {
-    /// The offset of the line's first byte in the text.
-    #[must_use]
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The line's bytes, the LF or CRLF at its end included.
-    #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// What is wrong; its offset counts in the text.
-    #[must_use]
-    pub const fn error(&self) -> FrameError {
-        self.error
+    /// Reads the line, as [`parse_line`] does: the frame that was printed, without the fields that are not printed.
+    ///
+    /// # Errors
+    /// As [`parse_line`], with offsets counted from the start of the text.
+    pub fn parse(self, form: Form) -> Result<Frame<'a>, FrameError> {
+        parse_line(self.bytes, form).map_err(|error| error.shifted(self.offset))
     }
 }
 

@@ -23,9 +23,8 @@ macro_rules! keeps {
 fn every_public_type_keeps_its_traits() {
     keeps! {
         rendered::Form: Copy, Ord, Hash, Default, Debug;
-        rendered::LineError: Copy, Eq, Debug;
         rendered::Lines<'static>: Clone, Debug;
-        rendered::RenderedLine<'static>: Copy, Eq, Debug;
+        rendered::RawLine<'static>: Copy, Eq, Debug;
         Deframed<'static>: Copy, Eq, Debug;
         DeliveryHeader: Copy, Ord, Hash, Debug;
         DeliveryId<'static>: Copy, Ord, Hash, Debug;

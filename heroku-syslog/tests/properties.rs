@@ -140,14 +140,12 @@ proptest! {
         let text = lines.join("\n") + &end;
         let mut reader = rendered::Lines::new(text.as_bytes());
         let mut bytes = 0;
-        for item in &mut reader {
-            bytes += match item {
-                Ok(line) => line.len(),
-                Err(error) => {
-                    prop_assert!((error.offset()..=error.offset() + error.len()).contains(&error.error().offset()));
-                    error.len()
-                }
-            };
+        for line in &mut reader {
+            let len = line.bytes().len() as u64;
+            if let Err(error) = line.parse(rendered::Form::Printed) {
+                prop_assert!((line.offset()..=line.offset() + len).contains(&error.offset()));
+            }
+            bytes += len;
         }
         prop_assert_eq!(bytes + reader.separators(), text.len() as u64);
     }
