@@ -259,7 +259,7 @@ fn by_octet(body: &[u8]) -> u64 {
 }
 
 fn walk_rendered(text: &[u8]) -> u64 {
-    rendered::Lines::new(text).map(|line| if line.is_ok() { 1 } else { 2 }).sum()
+    rendered::Lines::new(text).map(|line| if line.parse(rendered::Form::Printed).is_ok() { 1 } else { 2 }).sum()
 }
 
 /// The snapshot of a stream of as many tags as there is room for.
