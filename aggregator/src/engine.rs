@@ -196,12 +196,10 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[inline]
     pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
-        if let Some((row, mask)) = self.steady_row(record) {
+        if let Some((row, mask, values)) = self.steady_row(record) {
             let time = record.time();
             self.latest = self.latest.max(Some(time));
-            // What stands in the mask has a value; -0 counts as 0.
-            let values = record.values().iter().flatten().map(|value| value + 0.0);
-            self.staging.push(mask, values, time.unix_micros(), row, self.ledger.observed());
+            self.staging.push(mask, values.all(), time.unix_micros(), row, self.ledger.observed());
             self.ledger.enter_accepted(u64::from(mask.count_ones()));
             return columns(mask).for_each(|column| entered(usize::from(column), Outcome::Accepted));
         }
@@ -211,28 +209,11 @@ impl<S: Sketch> Aggregator<S> {
     /// The row and the columns of a record of which nothing need be asked: the window is open, the row known, every value
     /// plain, every stream in its place, and there is room.
     #[inline]
-    fn steady_row(&self, record: &Record<'_>) -> Option<(u32, Mask)> {
+    fn steady_row(&self, record: &Record<'_>) -> Option<(u32, Mask, Plain)> {
         let family = if self.is_steady(record.time()) { self.streams.family(record.metrics())? } else { return None };
-        let mask = self.plain_columns(record, family)?;
+        let (mask, values) = Plain::of(record, self.streams.counts(family))?;
         let (row, active) = self.streams.row(family, record.tags())?;
-        (mask & !active == 0).then_some((row, mask))
-    }
-
-    /// The columns of a record of a family that have a value, when none of the values can be refused or clamped.
-    #[inline]
-    fn plain_columns(&self, record: &Record<'_>, family: usize) -> Option<Mask> {
-        let counts = self.streams.counts(family);
-        let (mut mask, mut bit, mut is_plain): (Mask, Mask, bool) =
-            (0, 1, record.values().len() <= record.metrics().len());
-        for value in record.values() {
-            if let Some(value) = *value {
-                // No early end: hardly one ever fails.
-                is_plain &= value.is_finite() & !Sum::is_clamped(value) & (counts & bit == 0 || value >= 0.0);
-                mask |= bit;
-            }
-            bit <<= 1;
-        }
-        (is_plain && mask != 0).then_some(mask)
+        (mask & !active == 0).then_some((row, mask, values))
     }
 
     /// The long way: all at once where no value can be refused, else value by value.
@@ -251,7 +232,7 @@ impl<S: Sketch> Aggregator<S> {
     /// Takes a record of a family of which every value is accepted, with streams that may be new; answers its columns.
     fn record_whole(&mut self, record: &Record<'_>) -> Option<Mask> {
         let family = self.streams.family(record.metrics())?;
-        let mask = self.plain_columns(record, family)?;
+        let (mask, values) = Plain::of(record, self.streams.counts(family))?;
         let (time, count) = (record.time(), mask.count_ones());
         let number = self.number(time);
         let is_ahead = self.now.is_some_and(|now| time > now.later(self.config.max_future()));
@@ -268,8 +249,7 @@ impl<S: Sketch> Aggregator<S> {
         if self.staging.is_full(self.streams.rows(), self.ledger.observed()) {
             self.fold();
         }
-        let values = record.values().iter().flatten().map(|value| value + 0.0);
-        self.staging.push_in(number, mask, values, time.unix_micros(), row, self.ledger.observed());
+        self.staging.push_in(number, mask, values.all(), time.unix_micros(), row, self.ledger.observed());
         self.ledger.enter_accepted(u64::from(count));
         self.steady_from_here();
         Some(mask)
@@ -488,6 +468,42 @@ impl<S: Sketch> Aggregator<S> {
     #[must_use]
     pub fn streams(&self) -> usize {
         self.streams.len()
+    }
+}
+
+/// The values of a record, none of which can be refused or clamped.
+struct Plain {
+    values: [f64; MAX_COLUMNS],
+    len: usize,
+}
+
+impl Plain {
+    /// With the columns that have a value; `counts` are those that are counts. `None` where a value is not plain, or there is
+    /// none.
+    #[inline]
+    fn of(record: &Record<'_>, counts: Mask) -> Option<(Mask, Self)> {
+        let mut plain = Self { values: [0.0; MAX_COLUMNS], len: 0 };
+        if record.values().len() > record.metrics().len() {
+            return None;
+        }
+        let (mut mask, mut bit, mut is_plain): (Mask, Mask, bool) = (0, 1, true);
+        for value in record.values() {
+            if let Some(value) = *value {
+                // No early end: hardly one ever fails.
+                is_plain &= Sum::takes(value) & (counts & bit == 0 || value >= 0.0);
+                mask |= bit;
+                // -0 counts as 0.
+                *plain.values.get_mut(plain.len)? = value + 0.0;
+                plain.len += 1;
+            }
+            bit <<= 1;
+        }
+        (is_plain && mask != 0).then_some((mask, plain))
+    }
+
+    #[inline]
+    fn all(&self) -> &[f64] {
+        self.values.get(..self.len).unwrap_or_default()
     }
 }
 

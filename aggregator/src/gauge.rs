@@ -43,6 +43,13 @@ impl Total {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Adds some values, at most [`Sum::MOST`].
+    #[inline]
+    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64> + Clone) {
+        self.count = self.count.saturating_add(values.clone().count() as u64);
+        self.sum.add_all(values);
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.sum.merge(other.sum);
         self.count = self.count.saturating_add(other.count);
@@ -69,12 +76,21 @@ impl Gauge {
         gauge
     }
 
+    /// Adds some values, at most [`Sum::MOST`], of which this is the last.
     #[inline]
-    pub(crate) fn add(&mut self, term: &Term) {
-        if term.time > self.last.time || self.total.count == 0 || self.last.is_before(term) {
-            self.last = *term;
+    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64> + Clone, last: &Term) {
+        if self.total.count == 0 || self.last.is_before(last) {
+            self.last = *last;
         }
-        self.add_value(term.value);
+        for value in values.clone() {
+            if value < self.min {
+                self.min = value;
+            }
+            if value > self.max {
+                self.max = value;
+            }
+        }
+        self.total.add_all(values);
     }
 
     #[inline]

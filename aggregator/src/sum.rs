@@ -24,10 +24,37 @@ impl Sum {
         value.abs() >= LIMIT
     }
 
+    /// Whether the value is a number that a term can be.
+    #[inline]
+    pub(crate) fn takes(value: f64) -> bool {
+        // Of a NaN, no comparison holds.
+        value.abs() < LIMIT
+    }
+
     pub(crate) fn add(&mut self, value: f64) {
         let units = units(value);
         self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
     }
+
+    /// Adds some values, at most [`MOST`](Self::MOST): whole parts and fractions apart, which are joined once.
+    #[inline]
+    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64>) {
+        let (mut whole, mut fraction) = (0, 0);
+        for value in values {
+            if value.abs() < EXACT {
+                let parts = parts(value);
+                whole += parts.0;
+                fraction += parts.1;
+            } else {
+                self.add(value);
+            }
+        }
+        let units = i128::from(whole) * ONE + i128::from(fraction);
+        self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
+    }
+
+    /// How many values [`add_all`](Self::add_all) takes: so many whole parts below 2^53 fit into a word.
+    pub(crate) const MOST: usize = 1 << 9;
 
     /// That of one value.
     pub(crate) fn of(value: f64) -> Self {
@@ -98,18 +125,28 @@ impl Sum {
     }
 }
 
+/// Below this, a double has a fraction, and its whole part is a word.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The value in units of 1e-15: the whole part exactly, the fraction rounded half to even.
 #[inline]
 fn units(value: f64) -> i128 {
     // Two paths that agree where both apply: the first does without 128-bit conversions and calls of libm.
-    if value.abs() < 9_007_199_254_740_992.0 {
-        let whole = value as i64; // cuts the fraction off
-        let fraction = (value - whole as f64) * 1e15;
-        // Below 2^51, adding and taking away 1.5 * 2^52 leaves no room for a fraction: rounding half to even.
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        return i128::from(whole) * ONE + i128::from((fraction + ROUND - ROUND) as i64);
+    if value.abs() < EXACT {
+        let (whole, fraction) = parts(value);
+        return i128::from(whole) * ONE + i128::from(fraction);
     }
     wide_units(value)
+}
+
+/// The whole part, and the fraction in units of 1e-15.
+#[inline]
+fn parts(value: f64) -> (i64, i64) {
+    // Below 2^51, adding and taking away 1.5 * 2^52 leaves no room for a fraction: rounding half to even.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let whole = value as i64; // cuts the fraction off
+    let fraction = (value - whole as f64) * 1e15;
+    (whole, (fraction + ROUND - ROUND) as i64)
 }
 
 #[cold]
@@ -126,6 +163,21 @@ fn wide_units(value: f64) -> i128 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn many_at_once_are_as_one_after_the_other() {
+        let odd = [0.1, -0.3, 1e15 + 0.5, -9e15, 9_007_199_254_740_991.0, -9_007_199_254_740_991.5, 1e22, -1e300, 5.0];
+        for most in [1, 2, odd.len(), Sum::MOST] {
+            let values = || odd.into_iter().cycle().take(most);
+            let (mut at_once, mut one_by_one) = (Sum::default(), Sum::default());
+            at_once.add_all(values());
+            values().for_each(|value| one_by_one.add(value));
+            assert_eq!(at_once, one_by_one);
+        }
+        let mut greatest = Sum::default();
+        greatest.add_all(std::iter::repeat_n(EXACT - 1.0, Sum::MOST));
+        assert_eq!(greatest.value(), (EXACT - 1.0) * Sum::MOST as f64);
+    }
 
     fn sum(values: &[f64]) -> f64 {
         let mut sum = Sum::default();

@@ -7,7 +7,7 @@ mod state;
 mod writing;
 
 use cell::{Cell, Owner};
-pub(crate) use records::Entry;
+pub(crate) use records::{Batch, Instant};
 use writing::Due;
 pub(crate) use writing::Writing;
 
@@ -106,23 +106,17 @@ impl<S: Sketch> OpenWindow<S> {
         Self::EMPTY_BYTES + Self::CELL_BYTES + Cell::<S>::max_growth()
     }
 
-    /// Adds the records of one row, whose cell the caller may know, and their columns, if all have the same.
+    /// Adds records of one row, whose cell the caller may know.
     #[inline]
-    pub(crate) fn add<'a>(
-        &mut self,
-        row: u32,
-        forms: &Forms,
-        spot: Spot,
-        columns: Option<Mask>,
-        records: impl Iterator<Item = Entry<'a>> + Clone,
-    ) -> Option<Arrival> {
-        self.change(row, forms, spot, |cell| {
-            if forms.is_alone {
-                cell.add(records.map(|entry| entry.term(0)));
-            } else {
-                cell.add_records(forms, columns, records);
-            }
-        })
+    pub(crate) fn add(&mut self, row: u32, forms: &Forms, spot: Spot, batch: &Batch<'_>) -> Option<Arrival> {
+        self.change(
+            row,
+            forms,
+            spot,
+            |cell| {
+                if forms.is_alone { cell.add(batch, 0) } else { cell.add_records(forms, batch) }
+            },
+        )
     }
 
     /// Adds what others have summed of one column.

@@ -6,6 +6,7 @@
 //! Only what has many values has a gauge and a sketch, apart from the cell. A row of several columns begins with its
 //! records as they came, and goes on with a cell for each column; [`records`](super::records) has that part.
 
+use super::records::Batch;
 use crate::gauge::{Gauge, Term, Total};
 use crate::row::State;
 use crate::sketch::Sketch;
@@ -174,12 +175,6 @@ impl<S: Sketch> Distribution<S> {
         Self { gauge: Gauge::new(), sketch: sketch(form, &[]) }
     }
 
-    #[inline]
-    fn add(&mut self, term: &Term) {
-        self.gauge.add(term);
-        self.sketch.record(term.value);
-    }
-
     /// Octets on the heap, its own included.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.sketch.heap_bytes()
@@ -242,7 +237,11 @@ impl<S: Sketch> Cell<S> {
         let mut cell = Self::new(owner.row, form);
         cell.owner = owner;
         match form {
-            Form::Total => cell.add(values.iter().map(|value| last.term(*value))),
+            Form::Total => {
+                let mut total = Total::default();
+                total.add_all(values.iter().copied());
+                cell.body = Body::Total(total);
+            }
             Form::Gauge if values.len() > FEW => {
                 let last = values.get(usize::from(latest)).map(|value| last.term(*value));
                 cell.body = Body::Gauge(Box::new(Gauge::of(values, last)));
@@ -280,16 +279,40 @@ impl<S: Sketch> Cell<S> {
         size_of::<Gauge>().max(size_of::<Distribution<S>>() + S::max_growth()).max(list)
     }
 
-    pub(super) fn add(&mut self, terms: impl Iterator<Item = Term>) {
+    /// Adds one column of a batch.
+    pub(super) fn add(&mut self, batch: &Batch<'_>, column: usize) {
         self.owner.set_changed();
-        // What a cell is changes twice at most, so each kind of cell has a short loop of its own.
+        let (values, last) = (batch.column(column), batch.last(column));
         match &mut self.body {
-            Body::Total(total) => terms.for_each(|term| total.add(term.value)),
-            Body::Gauge(gauge) | Body::Summed(gauge) => terms.for_each(|term| gauge.add(&term)),
-            Body::Distribution(distribution) => terms.for_each(|term| distribution.add(&term)),
-            Body::Few { .. } | Body::List { .. } => terms.for_each(|term| self.add_kept(&term)),
-            // They take records, and the cells of their columns take terms.
+            Body::Total(total) => total.add_all(values),
+            Body::Gauge(gauge) | Body::Summed(gauge) => gauge.add_all(values, &last),
+            Body::Distribution(found) => {
+                found.gauge.add_all(values.clone(), &last);
+                values.for_each(|value| found.sketch.record(value));
+            }
+            Body::Few { .. } | Body::List { .. } => self.add_to_kept(batch, column),
+            // They take records, and the cells of their columns take columns.
             Body::Records { .. } | Body::RecordList { .. } | Body::Columns { .. } => {}
+        }
+    }
+
+    /// Adds one column to a cell that keeps values, until it does so no longer.
+    fn add_to_kept(&mut self, batch: &Batch<'_>, column: usize) {
+        if let Body::List { latest, last, values, .. } = &mut self.body
+            && values.capacity() - values.len() >= batch.len()
+            && values.len() + batch.len() <= S::most_kept()
+        {
+            let (before, term) = (values.len(), batch.last(column));
+            let is_last = values.get(usize::from(*latest)).is_none_or(|value| last.term(*value).is_before(&term));
+            values.extend(batch.column(column));
+            if is_last {
+                *latest = (before + batch.latest()) as u8;
+                *last = Last { time: term.time, position: term.position };
+            }
+            return;
+        }
+        for index in 0..batch.len() {
+            self.add_kept(&batch.term(index, column));
         }
     }
 
@@ -308,14 +331,16 @@ impl<S: Sketch> Cell<S> {
                 last.next(latest, values, term);
                 values.push(term.value);
             }
-            Body::Total(total) => total.add(term.value),
-            Body::Gauge(gauge) | Body::Summed(gauge) => gauge.add(term),
-            Body::Distribution(distribution) => distribution.add(term),
+            Body::Gauge(gauge) => gauge.add_all(core::iter::once(term.value), term),
+            Body::Distribution(found) => {
+                found.gauge.add_all(core::iter::once(term.value), term);
+                found.sketch.record(term.value);
+            }
             Body::Few { .. } | Body::List { .. } => {
                 self.grow();
                 self.add_kept(term);
             }
-            Body::Records { .. } | Body::RecordList { .. } | Body::Columns { .. } => {}
+            _ => {}
         }
     }
 

@@ -11,13 +11,23 @@ use crate::row::State;
 use crate::sketch::Sketch;
 use crate::stream_key::{Form, Forms, Mask, before, columns};
 
-/// Values of one instant on their way into a cell: those of the columns in the mask, in their order.
+/// Records of one row that have the same columns, on their way into its cell.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
-    pub(crate) mask: Mask,
-    pub(crate) values: &'a [f64],
+pub(crate) struct Batch<'a> {
+    mask: Mask,
+    /// How many columns there are.
+    width: usize,
+    instants: &'a [Instant],
+    /// Record by record.
+    values: &'a [f64],
+    /// The index of the last record.
+    latest: usize,
+}
+
+/// When a record is, and where in the input its first value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub(crate) struct Instant {
     pub(crate) time: i64,
-    /// Where in the input the first of the values is.
     pub(crate) position: u64,
 }
 
@@ -33,12 +43,48 @@ struct Kept<'a> {
     values: &'a [f64],
 }
 
-impl Entry<'_> {
-    /// The value at this index, which its caller knows to be there.
+impl<'a> Batch<'a> {
+    /// There is a record, and each has a value of each column; at most [`Sum::MOST`](crate::sum::Sum::MOST).
     #[inline]
-    pub(super) fn term(&self, index: usize) -> Term {
-        let value = self.values.get(index).copied().unwrap_or_default();
-        Term { value, time: self.time, position: self.position.saturating_add(index as u64) }
+    pub(crate) fn new(mask: Mask, instants: &'a [Instant], values: &'a [f64]) -> Self {
+        let later = |latest: usize, index: usize| if instants[index] > instants[latest] { index } else { latest };
+        let latest = (1..instants.len()).fold(0, later);
+        Self { mask, width: values.len() / instants.len().max(1), instants, values, latest }
+    }
+
+    /// How many records there are.
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.instants.len()
+    }
+
+    #[inline]
+    pub(super) const fn latest(&self) -> usize {
+        self.latest
+    }
+
+    /// The values of the column at this index.
+    #[inline]
+    pub(super) fn column(&self, index: usize) -> impl ExactSizeIterator<Item = f64> + Clone + use<'a> {
+        self.values.get(index..).unwrap_or_default().iter().step_by(self.width.max(1)).copied()
+    }
+
+    /// A value with its instant.
+    #[inline]
+    pub(super) fn term(&self, record: usize, column: usize) -> Term {
+        let Instant { time, position } = self.instants.get(record).copied().unwrap_or_default();
+        let value = self.values.get(record * self.width + column).copied().unwrap_or_default();
+        Term { value, time, position: position.saturating_add(column as u64) }
+    }
+
+    /// The last value of a column.
+    #[inline]
+    pub(super) fn last(&self, column: usize) -> Term {
+        self.term(self.latest, column)
+    }
+
+    fn instant(&self) -> Instant {
+        self.instants.get(self.latest).copied().unwrap_or_default()
     }
 }
 
@@ -62,7 +108,7 @@ impl Shape {
 
 impl Kept<'_> {
     /// The values of one column, in the order in which they came.
-    fn column(&self, index: usize) -> impl Iterator<Item = f64> {
+    fn column(&self, index: usize) -> impl Iterator<Item = f64> + Clone {
         self.values.iter().skip(index).step_by(self.shape.columns()).copied()
     }
 
@@ -87,85 +133,89 @@ impl<S: Sketch> Cell<S> {
         }
     }
 
-    /// Takes records in, in the order of the input; `same` are their columns, if all have the same.
+    /// Takes records in.
     #[inline]
-    pub(super) fn add_records<'a>(
-        &mut self,
-        forms: &Forms,
-        same: Option<Mask>,
-        records: impl Iterator<Item = Entry<'a>> + Clone,
-    ) {
-        let mut rest = records;
-        loop {
-            let mut behind = rest.clone();
-            let Some(entry) = behind.next() else { return };
-            if !self.keep(forms, &entry) {
-                break;
-            }
-            rest = behind;
+    pub(super) fn add_records(&mut self, forms: &Forms, batch: &Batch<'_>) {
+        if self.keep(forms, batch) {
+            return;
         }
         self.set_columns(forms);
-        self.add_apart(forms, same, rest);
+        for (index, column) in columns(batch.mask).enumerate() {
+            if let Some(cell) = self.column_mut(forms, column) {
+                cell.add(batch, index);
+            }
+        }
     }
 
-    /// Keeps a record as it is; `false`, and nothing is changed, where each column goes its own way.
+    /// Keeps records as they are; `false`, and nothing is changed, where each column goes its own way.
     #[inline]
-    fn keep(&mut self, forms: &Forms, entry: &Entry<'_>) -> bool {
+    fn keep(&mut self, forms: &Forms, batch: &Batch<'_>) -> bool {
         // What was written is not told from what was not, once there is more.
         if self.owner.written != 0 {
             return false;
         }
         match &mut self.body {
-            Body::Records { shape, count, latest, last, values } if shape.mask == entry.mask && !last.is_at(entry) => {
-                let (from, columns) = (usize::from(*count) * entry.values.len(), entry.values.len());
-                let Some(place) = values.get_mut(from..from + columns) else { return self.keep_in_list(entry) };
-                place.copy_from_slice(entry.values);
-                last.next_record(latest, *count, entry);
-                *count += 1;
-                true
-            }
-            Body::RecordList { shape, latest, last, values } if shape.mask == entry.mask && !last.is_at(entry) => {
-                let count = values.len() / entry.values.len().max(1);
-                if count >= MOST {
-                    return false;
-                }
-                if values.capacity() - values.len() < entry.values.len() {
-                    values.reserve_exact(entry.values.len() * count.min(MOST - count));
-                }
-                values.extend_from_slice(entry.values);
-                last.next_record(latest, count as u8, entry);
-                true
-            }
-            Body::Columns { mask: 0, .. } => {
-                let shape = Shape::of(entry.mask, forms);
-                if shape.distributions > 0 && S::most_kept() < MOST {
-                    return false;
-                }
-                let last = Last { time: entry.time, position: entry.position };
-                self.body = match entry.values {
-                    few if few.len() <= FEW => {
-                        let mut values = [0.0; FEW];
-                        values.iter_mut().zip(few).for_each(|(place, value)| *place = *value);
-                        Body::Records { shape, count: 1, latest: 0, last, values }
+            Body::Columns { mask: 0, .. } => self.begin(forms, batch),
+            Body::Records { shape, count, latest, last, values } if shape.mask == batch.mask => {
+                let (before, from) = (usize::from(*count), usize::from(*count) * batch.width);
+                match values.get_mut(from..from + batch.values.len()) {
+                    Some(free) if !last.is_at(batch) => {
+                        free.copy_from_slice(batch.values);
+                        last.next_records(latest, before, batch);
+                        *count += batch.len() as u8;
+                        true
                     }
-                    many => Body::RecordList { shape, latest: 0, last, values: many.into() },
-                };
+                    _ => self.keep_in_list(batch),
+                }
+            }
+            Body::RecordList { shape, latest, last, values } if shape.mask == batch.mask && !last.is_at(batch) => {
+                let before = values.len() / batch.width.max(1);
+                if before + batch.len() > MOST {
+                    return false;
+                }
+                if values.capacity() - values.len() < batch.values.len() {
+                    values.reserve_exact(room(before + batch.len()) * batch.width - values.len());
+                }
+                values.extend_from_slice(batch.values);
+                last.next_records(latest, before, batch);
                 true
             }
             _ => false,
         }
     }
 
-    /// Moves the records into a list, with the next one behind them.
+    /// The first records of a cell.
+    fn begin(&mut self, forms: &Forms, batch: &Batch<'_>) -> bool {
+        let shape = Shape::of(batch.mask, forms);
+        if batch.len() > MOST || (shape.distributions > 0 && S::most_kept() < MOST) {
+            return false;
+        }
+        let Instant { time, position } = batch.instant();
+        let (latest, last) = (batch.latest as u8, Last { time, position });
+        self.body = if batch.values.len() <= FEW {
+            let mut values = [0.0; FEW];
+            values.iter_mut().zip(batch.values).for_each(|(free, value)| *free = *value);
+            Body::Records { shape, count: batch.len() as u8, latest, last, values }
+        } else {
+            let mut values = Vec::with_capacity(room(batch.len()) * batch.width);
+            values.extend_from_slice(batch.values);
+            Body::RecordList { shape, latest, last, values }
+        };
+        true
+    }
+
+    /// Moves the records into a list, with the next ones behind them.
     #[cold]
-    fn keep_in_list(&mut self, entry: &Entry<'_>) -> bool {
+    fn keep_in_list(&mut self, batch: &Batch<'_>) -> bool {
         let Body::Records { shape, count, latest, last, values } = &self.body else { return false };
-        let (shape, count, mut latest, mut last) = (*shape, *count, *latest, *last);
-        let filled = values.get(..usize::from(count) * entry.values.len()).unwrap_or_default();
-        let mut list = Vec::with_capacity(entry.values.len() * (usize::from(count) + 1).next_multiple_of(4).min(MOST));
-        list.extend_from_slice(filled);
-        list.extend_from_slice(entry.values);
-        last.next_record(&mut latest, count, entry);
+        let (shape, before, mut latest, mut last) = (*shape, usize::from(*count), *latest, *last);
+        if before + batch.len() > MOST || last.is_at(batch) {
+            return false;
+        }
+        let mut list = Vec::with_capacity(room(before + batch.len()) * batch.width);
+        list.extend_from_slice(values.get(..before * batch.width).unwrap_or_default());
+        list.extend_from_slice(batch.values);
+        last.next_records(&mut latest, before, batch);
         self.body = Body::RecordList { shape, latest, last, values: list };
         true
     }
@@ -202,22 +252,6 @@ impl<S: Sketch> Cell<S> {
         let (mut values, index) = ([0.0; MOST], before(kept.shape.mask, column));
         let count = values.iter_mut().zip(kept.column(index)).map(|(place, value)| *place = value).count();
         Self::of_values(owner, form, values.get(..count).unwrap_or_default(), kept.latest, kept.last(index))
-    }
-
-    /// Takes records in, column by column.
-    fn add_apart<'a>(&mut self, forms: &Forms, same: Option<Mask>, records: impl Iterator<Item = Entry<'a>> + Clone) {
-        if let Some(mask) = same {
-            for (index, column) in columns(mask).enumerate() {
-                let Some(cell) = self.column_mut(forms, column) else { return };
-                cell.add(records.clone().map(|entry| entry.term(index)));
-            }
-            return;
-        }
-        for column in columns(records.clone().fold(0, |all, entry| all | entry.mask)) {
-            let Some(cell) = self.column_mut(forms, column) else { return };
-            let with_value = records.clone().filter(|entry| entry.mask & 1 << column != 0);
-            cell.add(with_value.map(|entry| entry.term(before(entry.mask, column))));
-        }
     }
 
     /// The cell of a column, which is there from now on; of a cell that holds no records.
@@ -277,7 +311,7 @@ impl<S: Sketch> Cell<S> {
         let index = before(kept.shape.mask, column);
         if form == Form::Total {
             let mut total = Total::default();
-            kept.column(index).for_each(|value| total.add(value));
+            total.add_all(kept.column(index));
             return Some(look(State::Total(&total)));
         }
         let mut values = [0.0; MOST];
@@ -333,19 +367,26 @@ impl<S: Sketch> Cell<S> {
     }
 }
 
+/// For how many records a list has room that takes so many.
+fn room(records: usize) -> usize {
+    records.next_multiple_of(4).min(MOST)
+}
+
 impl Last {
-    /// Whether a record has the same time and position, as of two nodes: then the greater value of each column is the last.
+    /// Whether records end at the same time and position, as those of another node may: then the greater value of each
+    /// column is the last.
     #[inline]
-    fn is_at(&self, entry: &Entry<'_>) -> bool {
-        (entry.time, entry.position) == (self.time, self.position)
+    fn is_at(&self, batch: &Batch<'_>) -> bool {
+        Instant { time: self.time, position: self.position } == batch.instant()
     }
 
-    /// Takes note of a record that is about to be the next one, behind so many.
+    /// Takes note of records that are about to be the next ones, behind so many.
     #[inline]
-    fn next_record(&mut self, latest: &mut u8, count: u8, entry: &Entry<'_>) {
-        if (entry.time, entry.position) > (self.time, self.position) {
-            *latest = count;
-            *self = Self { time: entry.time, position: entry.position };
+    fn next_records(&mut self, latest: &mut u8, before: usize, batch: &Batch<'_>) {
+        let Instant { time, position } = batch.instant();
+        if (time, position) > (self.time, self.position) {
+            *latest = (before + batch.latest) as u8;
+            *self = Self { time, position };
         }
     }
 }

@@ -4,11 +4,12 @@
 //! cache: records are appended to a list, and when that is full they are folded row by row, so that each cell is fetched
 //! once for all of them, and the next ones are on their way meanwhile.
 
-use super::{Entry, OpenWindow};
+use super::{Batch, Instant, OpenWindow};
 use crate::config::MAX_COLUMNS;
 use crate::sketch::Sketch;
 use crate::stream_key::{Forms, Mask};
 use crate::streams::{Spot, StreamId, Streams};
+use crate::sum::Sum;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,39 @@ pub(crate) struct Staging {
     other: Vec<u64>,
     /// Where the keys of each digit go.
     starts: Vec<u32>,
+    /// The records that go into a cell next, side by side.
+    gathered: Gathered,
+}
+
+/// Some records with the same columns, copied from where they were staged.
+#[derive(Clone, Default, Debug)]
+struct Gathered {
+    instants: Vec<Instant>,
+    values: Vec<f64>,
+}
+
+/// How many records go into a cell at once, at most.
+const BATCH: usize = 64;
+const _: () = assert!(BATCH <= Sum::MOST);
+
+impl Gathered {
+    /// Takes what is staged under these keys, all of the same columns; answers which those are.
+    #[inline]
+    fn fill(&mut self, staging: &Staging, keys: &[u64]) -> Mask {
+        self.instants.clear();
+        self.values.clear();
+        let mut mask = 0;
+        for key in keys {
+            let Some(staged) = staging.staged.get((key & INDEX) as usize) else { continue };
+            let first = staged.value as usize;
+            mask = staged.mask;
+            let position = staging.base + u64::from(staged.position);
+            self.instants.push(Instant { time: staged.time, position });
+            let values = staging.values.get(first..first + usize::from(staged.len));
+            self.values.extend_from_slice(values.unwrap_or_default());
+        }
+        mask
+    }
 }
 
 /// Values of one row and one instant, one behind the other in the list of values.
@@ -129,19 +163,11 @@ impl Staging {
             last.len += 1;
             return self.values.push(value);
         }
-        self.push(stream.mask(), [value].into_iter(), time, stream.row, position);
+        self.push(stream.mask(), &[value], time, stream.row, position);
     }
 
     /// Appends a record of a window that may not be that of the last one; there is room.
-    pub(crate) fn push_in(
-        &mut self,
-        window: i64,
-        mask: Mask,
-        values: impl Iterator<Item = f64>,
-        time: i64,
-        row: u32,
-        position: u64,
-    ) {
+    pub(crate) fn push_in(&mut self, window: i64, mask: Mask, values: &[f64], time: i64, row: u32, position: u64) {
         self.reach(window, position);
         self.push(mask, values, time, row, position);
     }
@@ -155,11 +181,11 @@ impl Staging {
 
     /// Appends a record of the same window as the last one, whose first value has this position; there is room.
     #[inline]
-    pub(crate) fn push(&mut self, mask: Mask, values: impl Iterator<Item = f64>, time: i64, row: u32, position: u64) {
+    pub(crate) fn push(&mut self, mask: Mask, values: &[f64], time: i64, row: u32, position: u64) {
         let position = position.wrapping_sub(self.base) as u32;
         let value = self.values.len();
-        self.values.extend(values);
-        let len = (self.values.len() - value) as u16;
+        self.values.extend_from_slice(values);
+        let len = values.len() as u16;
         self.staged.push(Staged { time, row, position, value: value as u32, mask, len });
     }
 
@@ -172,13 +198,16 @@ impl Staging {
         self.staged.capacity() * size_of::<Staged>()
             + (self.order.capacity() + self.other.capacity() + self.values.capacity()) * size_of::<u64>()
             + self.starts.capacity() * size_of::<u32>()
+            + self.gathered.instants.capacity() * size_of::<Instant>()
+            + self.gathered.values.capacity() * size_of::<f64>()
     }
 
     /// Bytes at most, when there may be so many streams: lists of up to twice their length, and one of them growing.
     pub(crate) fn max_bytes(streams: u32) -> usize {
         let most = (streams as usize).saturating_mul(A_ROW).clamp(FEWEST, MOST);
         let values = (most * VALUES + MAX_COLUMNS) * size_of::<f64>();
-        3 * (most * (size_of::<Staged>() + 2 * size_of::<u64>()) + values) + 3 * (size_of::<u32>() << DIGIT)
+        let gathered = BATCH * (size_of::<Instant>() + MAX_COLUMNS * size_of::<f64>());
+        3 * (most * (size_of::<Staged>() + 2 * size_of::<u64>()) + values + gathered + (size_of::<u32>() << DIGIT))
     }
 
     /// Moves everything into the cells of its windows, which are all there; adds what they grow to `bytes`.
@@ -190,20 +219,29 @@ impl Staging {
         bytes: &mut usize,
     ) {
         let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX).max(1);
+        let mut gathered = core::mem::take(&mut self.gathered);
         self.group(length, streams.row_bound());
         for keys in self.order.chunk_by(|a, b| a >> WINDOW_SHIFT == b >> WINDOW_SHIFT) {
             let first = keys.first().and_then(|key| self.staged.get((key & INDEX) as usize));
             let number = first.map_or(0, |staged| staged.time.div_euclid(length));
             let Some(window) = windows.get_mut(&number) else { continue };
             let before = window.bytes();
-            self.fold_window(keys, number, window, streams);
+            self.fold_window(keys, number, window, streams, &mut gathered);
             *bytes = (*bytes + window.bytes()).saturating_sub(before);
         }
+        self.gathered = gathered;
         self.staged.clear();
         self.values.clear();
     }
 
-    fn fold_window<S: Sketch>(&self, keys: &[u64], number: i64, window: &mut OpenWindow<S>, streams: &mut Streams) {
+    fn fold_window<S: Sketch>(
+        &self,
+        keys: &[u64],
+        number: i64,
+        window: &mut OpenWindow<S>,
+        streams: &mut Streams,
+        gathered: &mut Gathered,
+    ) {
         let mut groups = keys.chunk_by(|a, b| a >> INDEX_BITS == b >> INDEX_BITS).peekable();
         while groups.peek().is_some() {
             let mut ahead: [Option<Group<'_>>; AHEAD] = [None; AHEAD];
@@ -215,35 +253,25 @@ impl Staging {
             let known = || ahead.iter().flatten().filter_map(|group| group.spot.known());
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch(at)));
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch_rest(at)));
-            for Group { keys, row, forms, spot } in ahead.iter().flatten() {
-                let records = keys.iter().filter_map(|key| self.entry(*key));
-                // Mostly all have the same columns, and are counted at once.
-                let of_key = |key: &u64| self.staged.get((key & INDEX) as usize).map_or(0, |staged| staged.mask);
-                let first = keys.first().map_or(0, of_key);
-                let is_uniform = keys.iter().fold(true, |is_uniform, key| is_uniform & (of_key(key) == first));
-                if is_uniform {
-                    streams.count(*row, first, keys.len() as u64);
-                } else {
-                    keys.iter().for_each(|key| streams.count(*row, of_key(key), 1));
-                }
-                let columns = is_uniform.then_some(first);
-                if let Some(arrival) = window.add(*row, forms, *spot, columns, records)
-                    && arrival.columns != 0
-                {
-                    streams.hold(*row, arrival.columns, number, arrival.new_cell(window.serial()));
+            for Group { keys, row, forms, mut spot } in ahead.iter().flatten().copied() {
+                for keys in keys.chunk_by(|a, b| self.mask(*a) == self.mask(*b)).flat_map(|keys| keys.chunks(BATCH)) {
+                    let mask = gathered.fill(self, keys);
+                    streams.count(row, mask, keys.len() as u64);
+                    let batch = Batch::new(mask, &gathered.instants, &gathered.values);
+                    let Some(arrival) = window.add(row, &forms, spot, &batch) else { continue };
+                    if arrival.columns != 0 {
+                        streams.hold(row, arrival.columns, number, arrival.new_cell(window.serial()));
+                    }
+                    spot = Spot::At(arrival.cell);
                 }
             }
         }
     }
 
-    /// What is staged under a key, whose row and window are known.
+    /// The columns of what is staged under a key.
     #[inline]
-    fn entry(&self, key: u64) -> Option<Entry<'_>> {
-        let staged = self.staged.get((key & INDEX) as usize)?;
-        let first = staged.value as usize;
-        let values = self.values.get(first..first + usize::from(staged.len))?;
-        let position = self.base + u64::from(staged.position);
-        Some(Entry { mask: staged.mask, values, time: staged.time, position })
+    fn mask(&self, key: u64) -> Mask {
+        self.staged.get((key & INDEX) as usize).map_or(0, |staged| staged.mask)
     }
 
     /// Puts the indexes of what is staged in order, by window and row: one word for each, which sorts faster than
