@@ -196,24 +196,27 @@ impl<S: Sketch> Aggregator<S> {
     /// ```
     #[inline]
     pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
-        if let Some((row, mask, values)) = self.steady_row(record) {
+        // Fast path: the window is open, the row known, every value plain, every stream in its place, and there is room.
+        let mut values = [0.0; MAX_COLUMNS];
+        if self.is_steady(record.time())
+            && let Some(family) = self.streams.family(record.metrics())
+            && let Some((mask, len)) = plain(record, self.streams.counts(family), &mut values)
+            && let Some((row, active)) = self.streams.row(family, record.tags())
+            && mask & !active == 0
+        {
             let time = record.time();
             self.latest = self.latest.max(Some(time));
-            self.staging.push(mask, values.all(), time.unix_micros(), row, self.ledger.observed());
-            self.ledger.enter_accepted(u64::from(mask.count_ones()));
-            return columns(mask).for_each(|column| entered(usize::from(column), Outcome::Accepted));
+            let values = values.get(..len).unwrap_or_default();
+            self.staging.push(mask, values, time.unix_micros(), row, self.ledger.observed());
+            self.ledger.enter_accepted(len as u64);
+            for (column, value) in record.values().iter().enumerate() {
+                if value.is_some() {
+                    entered(column, Outcome::Accepted);
+                }
+            }
+            return;
         }
         self.record_each(record, &mut entered);
-    }
-
-    /// The row and the columns of a record of which nothing need be asked: the window is open, the row known, every value
-    /// plain, every stream in its place, and there is room.
-    #[inline]
-    fn steady_row(&self, record: &Record<'_>) -> Option<(u32, Mask, Plain)> {
-        let family = if self.is_steady(record.time()) { self.streams.family(record.metrics())? } else { return None };
-        let (mask, values) = Plain::of(record, self.streams.counts(family))?;
-        let (row, active) = self.streams.row(family, record.tags())?;
-        (mask & !active == 0).then_some((row, mask, values))
     }
 
     /// The long way: all at once where no value can be refused, else value by value.
@@ -232,11 +235,12 @@ impl<S: Sketch> Aggregator<S> {
     /// Takes a record of a family of which every value is accepted, with streams that may be new; answers its columns.
     fn record_whole(&mut self, record: &Record<'_>) -> Option<Mask> {
         let family = self.streams.family(record.metrics())?;
-        let (mask, values) = Plain::of(record, self.streams.counts(family))?;
-        let (time, count) = (record.time(), mask.count_ones());
+        let mut values = [0.0; MAX_COLUMNS];
+        let (mask, count) = plain(record, self.streams.counts(family), &mut values)?;
+        let (time, values) = (record.time(), values.get(..count).unwrap_or_default());
         let number = self.number(time);
         let is_ahead = self.now.is_some_and(|now| time > now.later(self.config.max_future()));
-        if is_ahead || self.closed_below.is_some_and(|closed| number < closed) || !self.has_room(count as usize) {
+        if is_ahead || self.closed_below.is_some_and(|closed| number < closed) || !self.has_room(count) {
             return None;
         }
         if self.streams.is_beyond(number) {
@@ -249,8 +253,8 @@ impl<S: Sketch> Aggregator<S> {
         if self.staging.is_full(self.streams.rows(), self.ledger.observed()) {
             self.fold();
         }
-        self.staging.push_in(number, mask, values.all(), time.unix_micros(), row, self.ledger.observed());
-        self.ledger.enter_accepted(u64::from(count));
+        self.staging.push_in(number, mask, values, time.unix_micros(), row, self.ledger.observed());
+        self.ledger.enter_accepted(count as u64);
         self.steady_from_here();
         Some(mask)
     }
@@ -471,40 +475,26 @@ impl<S: Sketch> Aggregator<S> {
     }
 }
 
-/// The values of a record, none of which can be refused or clamped.
-struct Plain {
-    values: [f64; MAX_COLUMNS],
-    len: usize,
-}
-
-impl Plain {
-    /// With the columns that have a value; `counts` are those that are counts. `None` where a value is not plain, or there is
-    /// none.
-    #[inline]
-    fn of(record: &Record<'_>, counts: Mask) -> Option<(Mask, Self)> {
-        let mut plain = Self { values: [0.0; MAX_COLUMNS], len: 0 };
-        if record.values().len() > record.metrics().len() {
-            return None;
-        }
-        let (mut mask, mut bit, mut is_plain): (Mask, Mask, bool) = (0, 1, true);
-        for value in record.values() {
-            if let Some(value) = *value {
-                // No early end: hardly one ever fails.
-                is_plain &= Sum::takes(value) & (counts & bit == 0 || value >= 0.0);
-                mask |= bit;
-                // -0 counts as 0.
-                *plain.values.get_mut(plain.len)? = value + 0.0;
-                plain.len += 1;
-            }
-            bit <<= 1;
-        }
-        (is_plain && mask != 0).then_some((mask, plain))
+/// Copies the values of a record; answers the columns that have one, and how many those are. `counts` are the columns that
+/// are counts. `None` where a value may be refused or clamped, or there is none.
+#[inline]
+fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> Option<(Mask, usize)> {
+    if record.values().len() > record.metrics().len() {
+        return None;
     }
-
-    #[inline]
-    fn all(&self) -> &[f64] {
-        self.values.get(..self.len).unwrap_or_default()
+    let (mut mask, mut len, mut is_plain): (Mask, usize, bool) = (0, 0, true);
+    for (column, value) in record.values().iter().enumerate() {
+        if let Some(value) = *value {
+            let bit = 1 << (column % MAX_COLUMNS);
+            // No early end: hardly one ever fails.
+            is_plain &= Sum::takes(value) & (counts & bit == 0 || value >= 0.0);
+            mask |= bit;
+            // -0 counts as 0.
+            *values.get_mut(len)? = value + 0.0;
+            len += 1;
+        }
     }
+    (is_plain && len > 0).then_some((mask, len))
 }
 
 /// What a value must be: finite, and not below zero for a count.

@@ -56,7 +56,7 @@ pub(crate) struct Streams {
     /// that is long ago.
     idle_queue: BTreeMap<i64, Vec<u32>>,
     turned_away: TurnedAway,
-    /// What was looked up last.
+    /// What was looked up last, as guesses.
     recent: Recent,
 }
 
@@ -564,13 +564,13 @@ impl Streams {
 
     /// Bytes in use, at most.
     pub(crate) fn bytes(&self) -> usize {
-        self.text_bytes + self.len * BYTES_A_STREAM + self.turned_away.bytes()
+        self.text_bytes + self.len * BYTES_A_STREAM + self.turned_away.bytes() + self.recent.bytes()
     }
 
     /// The most bytes that a configuration allows.
     pub(crate) fn max_bytes(config: &AggregatorConfig) -> usize {
         let streams = (config.max_streams() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
-        streams.saturating_add(config.max_key_bytes()).saturating_add(TurnedAway::MAX_BYTES)
+        streams.saturating_add(config.max_key_bytes()).saturating_add(TurnedAway::MAX_BYTES + Recent::MAX_BYTES)
     }
 }
 

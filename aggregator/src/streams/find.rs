@@ -1,8 +1,7 @@
 //! From what is observed to its row: by its text, with a guess before the second look-up.
 //!
-//! The tag set of the last observation is looked at first, and in it the row behind the last one's; of another set, once
-//! found, the first row. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with
-//! the tags.
+//! The tag set that was at the same address before is looked at first, and in it the row behind the last one and the first
+//! one. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with the tags.
 
 use super::row::{FamilyId, Seen};
 use super::{Admitted, Role, StreamId, Streams};
@@ -12,11 +11,33 @@ use crate::stream_key::{Key, Mask, tag_bytes};
 use core::hash::BuildHasher;
 use metric_model::{Metric, TagSet, Timestamp};
 
-/// The tag set and the row that were found last.
-#[derive(Clone, Copy, Default, Debug)]
+/// Where tag sets were found last, by where the caller keeps them, and the row that was found last.
+///
+/// Who reads lines has few sets that are filled again and again, or many that stay: either way the set at an address is
+/// mostly the one that was there before. The guess is compared as what a table finds is; it spares the hash.
+#[derive(Clone, Default, Debug)]
 pub(super) struct Recent {
-    tags: u32,
+    /// Empty until one is found.
+    tags: Vec<u32>,
     row: u32,
+}
+
+/// How many addresses are remembered.
+const ADDRESSES: usize = 1 << 11;
+
+impl Recent {
+    pub(super) const MAX_BYTES: usize = ADDRESSES * size_of::<u32>();
+
+    pub(super) fn bytes(&self) -> usize {
+        self.tags.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn slot(tags: &TagSet) -> usize {
+        let address = core::ptr::from_ref(tags).addr();
+        // 2^32 over the golden ratio spreads any stride.
+        (address >> 3).wrapping_mul(0x9E37_79B9) >> 12 & (ADDRESSES - 1)
+    }
 }
 
 impl Streams {
@@ -49,8 +70,7 @@ impl Streams {
         (time, window): (Timestamp, i64),
         config: &AggregatorConfig,
     ) -> Option<u32> {
-        let of_tags = self.hash_tags(tags);
-        let known = self.find_tags(of_tags, tags);
+        let (known, of_tags) = self.recent_tags(tags);
         let row = known.and_then(|known| self.row_of(FamilyId::declared(family), known, of_tags));
         let of_row = row.and_then(|row| self.rows.get(row));
         let (open, active) = of_row.map_or((0, 0), |row| (row.open, row.active()));
@@ -119,10 +139,29 @@ impl Streams {
 
     /// The row of a family with these tags, and which of its streams have their places.
     #[inline]
-    pub(crate) fn row(&self, family: usize, tags: &TagSet) -> Option<(u32, Mask)> {
-        let of_tags = self.hash_tags(tags);
-        let row = self.row_of(FamilyId::declared(family), self.find_tags(of_tags, tags)?, of_tags)?;
+    pub(crate) fn row(&mut self, family: usize, tags: &TagSet) -> Option<(u32, Mask)> {
+        let (tags, of_tags) = self.recent_tags(tags);
+        let row = self.row_of(FamilyId::declared(family), tags?, of_tags)?;
         Some((row, self.rows.get(row)?.active()))
+    }
+
+    /// The id of a tag set, if it is known, and its hash: by a guess, else by the table.
+    #[inline]
+    fn recent_tags(&mut self, tags: &TagSet) -> (Option<u32>, u32) {
+        let slot = Recent::slot(tags);
+        let guess = self.recent.tags.get(slot).copied().unwrap_or(u32::MAX);
+        if self.tags.get(guess).is_some_and(|known| known.set == *tags) {
+            return (Some(guess), self.tags.hash(guess));
+        }
+        let of_tags = self.hash_tags(tags);
+        let found = self.find_tags(of_tags, tags);
+        if let Some(found) = found {
+            if self.recent.tags.is_empty() {
+                self.recent.tags = vec![u32::MAX; ADDRESSES];
+            }
+            self.recent.tags[slot] = found;
+        }
+        (found, of_tags)
     }
 
     /// The row of a family with the tags of this id and hash.
@@ -136,21 +175,14 @@ impl Streams {
     /// The stream of a key, if it is known; it may be idle.
     #[inline]
     pub(super) fn look_up(&mut self, key: &Key<'_>) -> Option<StreamId> {
-        let Recent { tags, row } = self.recent;
-        let (of_tags, tags, guess) = match self.tags.get(tags).filter(|known| known.set == *key.tags) {
-            Some(_) => (self.tags.hash(tags), tags, row.wrapping_add(1)),
-            None => {
-                let of_tags = self.hash_tags(key.tags);
-                let tags = self.find_tags(of_tags, key.tags)?;
-                (of_tags, tags, self.tags.get(tags)?.first)
-            }
+        let (tags, of_tags) = self.recent_tags(key.tags);
+        let tags = tags?;
+        let guess = self.recent.row.wrapping_add(1);
+        let stream = match [guess, self.tags.get(tags)?.first].into_iter().find(|row| self.is_alone(*row, key, tags)) {
+            Some(row) => StreamId { row, column: 0 },
+            None => self.stream_of(key, tags, of_tags)?,
         };
-        let stream = if self.is_alone(guess, key, tags) {
-            StreamId { row: guess, column: 0 }
-        } else {
-            self.stream_of(key, tags, of_tags)?
-        };
-        self.recent = Recent { tags, row: stream.row };
+        self.recent.row = stream.row;
         Some(stream)
     }
 

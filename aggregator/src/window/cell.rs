@@ -298,22 +298,32 @@ impl<S: Sketch> Cell<S> {
 
     /// Adds one column to a cell that keeps values, until it does so no longer.
     fn add_to_kept(&mut self, batch: &Batch<'_>, column: usize) {
-        if let Body::List { latest, last, values, .. } = &mut self.body
-            && values.capacity() - values.len() >= batch.len()
-            && values.len() + batch.len() <= S::most_kept()
-        {
-            let (before, term) = (values.len(), batch.last(column));
-            let is_last = values.get(usize::from(*latest)).is_none_or(|value| last.term(*value).is_before(&term));
-            values.extend(batch.column(column));
-            if is_last {
-                *latest = (before + batch.latest()) as u8;
-                *last = Last { time: term.time, position: term.position };
+        let kept = match &self.body {
+            Body::List { values, .. } => values.len(),
+            _ => 0,
+        };
+        // A few values go one by one into the cell, and so do those with which a list begins.
+        let is_list = kept > 0 && kept + batch.len() <= S::most_kept();
+        if kept > 0 && !is_list {
+            self.set_apart();
+            return self.add(batch, column);
+        }
+        let Body::List { latest, last, values, .. } = &mut self.body else {
+            for index in 0..batch.len() {
+                self.add_kept(&batch.term(index, column));
             }
             return;
+        };
+        let term = batch.last(column);
+        if values.get(usize::from(*latest)).is_none_or(|value| last.term(*value).is_before(&term)) {
+            *latest = (kept + batch.latest()) as u8;
+            *last = Last { time: term.time, position: term.position };
         }
-        for index in 0..batch.len() {
-            self.add_kept(&batch.term(index, column));
+        while values.capacity() < kept + batch.len() {
+            let room = (2 * values.capacity()).min(S::most_kept());
+            values.reserve_exact(room - kept);
         }
+        values.extend(batch.column(column));
     }
 
     #[inline]
