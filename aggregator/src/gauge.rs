@@ -1,7 +1,7 @@
 //! What is kept of values that are not kept themselves: number, exact sum, least, greatest and last.
 
 use crate::codec::{Reader, Writer};
-use crate::sum::Sum;
+use crate::sum::{Parts, Sum};
 use metric_model::{Stats, Timestamp, Window};
 
 /// One observation on its way into a cell.
@@ -45,9 +45,10 @@ impl Total {
 
     /// Adds some values, at most [`Sum::MOST`].
     #[inline]
-    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64> + Clone) {
-        self.count = self.count.saturating_add(values.clone().count() as u64);
-        self.sum.add_all(values);
+    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64>) {
+        let mut count = 0;
+        self.sum.add_all(values.inspect(|_| count += 1));
+        self.count = self.count.saturating_add(count);
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -78,19 +79,25 @@ impl Gauge {
 
     /// Adds some values, at most [`Sum::MOST`], of which this is the last.
     #[inline]
-    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64> + Clone, last: &Term) {
+    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64>, last: &Term) {
         if self.total.count == 0 || self.last.is_before(last) {
             self.last = *last;
         }
-        for value in values.clone() {
+        let (mut parts, mut count) = (Parts::default(), 0);
+        for value in values {
             if value < self.min {
                 self.min = value;
             }
             if value > self.max {
                 self.max = value;
             }
+            if !parts.take(value) {
+                self.total.sum.add(value);
+            }
+            count += 1;
         }
-        self.total.add_all(values);
+        self.total.sum.add_taken(parts);
+        self.total.count = self.total.count.saturating_add(count);
     }
 
     #[inline]

@@ -36,24 +36,26 @@ impl Sum {
         self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
     }
 
-    /// Adds some values, at most [`MOST`](Self::MOST): whole parts and fractions apart, which are joined once.
+    /// Adds some values, at most [`MOST`](Self::MOST).
     #[inline]
     pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64>) {
-        let (mut whole, mut fraction) = (0, 0);
+        let mut parts = Parts::default();
         for value in values {
-            if value.abs() < EXACT {
-                let parts = parts(value);
-                whole += parts.0;
-                fraction += parts.1;
-            } else {
+            if !parts.take(value) {
                 self.add(value);
             }
         }
-        let units = i128::from(whole) * ONE + i128::from(fraction);
+        self.add_taken(parts);
+    }
+
+    /// Adds what was taken apart.
+    #[inline]
+    pub(crate) fn add_taken(&mut self, parts: Parts) {
+        let units = i128::from(parts.whole) * ONE + i128::from(parts.fraction);
         self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
     }
 
-    /// How many values [`add_all`](Self::add_all) takes: so many whole parts below 2^53 fit into a word.
+    /// How many values may be taken apart at once: so many whole parts below 2^53 fit into a word.
     pub(crate) const MOST: usize = 1 << 9;
 
     /// That of one value.
@@ -127,6 +129,27 @@ impl Sum {
 
 /// Below this, a double has a fraction, and its whole part is a word.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The whole parts of some values and their fractions, summed apart, so that they are joined once.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Parts {
+    whole: i64,
+    fraction: i64,
+}
+
+impl Parts {
+    /// Takes one of at most [`Sum::MOST`] values; `false` of one that has to be added by itself.
+    #[inline]
+    pub(crate) fn take(&mut self, value: f64) -> bool {
+        let is_small = value.abs() < EXACT;
+        if is_small {
+            let (whole, fraction) = parts(value);
+            self.whole += whole;
+            self.fraction += fraction;
+        }
+        is_small
+    }
+}
 
 /// The value in units of 1e-15: the whole part exactly, the fraction rounded half to even.
 #[inline]

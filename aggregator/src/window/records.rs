@@ -66,7 +66,8 @@ impl<'a> Batch<'a> {
     /// The values of the column at this index.
     #[inline]
     pub(super) fn column(&self, index: usize) -> impl ExactSizeIterator<Item = f64> + Clone + use<'a> {
-        self.values.get(index..).unwrap_or_default().iter().step_by(self.width.max(1)).copied()
+        // There is a value of each column: none is made up.
+        self.values.chunks_exact(self.width.max(1)).map(move |record| record.get(index).copied().unwrap_or_default())
     }
 
     /// A value with its instant.
