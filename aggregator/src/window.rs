@@ -1,13 +1,14 @@
 //! What one window holds: a cell for each row that was seen in it.
 
+mod batch;
 mod cell;
 mod records;
 pub(crate) mod staging;
 mod state;
 mod writing;
 
+pub(crate) use batch::{Batch, Instant};
 use cell::{Cell, Owner};
-pub(crate) use records::{Batch, Instant};
 use writing::Due;
 pub(crate) use writing::Writing;
 

@@ -6,7 +6,7 @@
 //! Only what has many values has a gauge and a sketch, apart from the cell. A row of several columns begins with its
 //! records as they came, and goes on with a cell for each column; [`records`](super::records) has that part.
 
-use super::records::Batch;
+use super::batch::Batch;
 use crate::gauge::{Gauge, Term, Total};
 use crate::row::State;
 use crate::sketch::Sketch;
