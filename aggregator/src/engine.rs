@@ -482,18 +482,20 @@ fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> 
     if record.values().len() > record.metrics().len() {
         return None;
     }
-    let (mut mask, mut len, mut is_plain): (Mask, usize, bool) = (0, 0, true);
+    let (mut mask, mut below, mut len, mut is_plain) = (0_u32, 0_u32, 0_usize, true);
     for (column, value) in record.values().iter().enumerate() {
         if let Some(value) = *value {
-            let bit = 1 << (column % MAX_COLUMNS);
             // No early end: hardly one ever fails.
-            is_plain &= Sum::takes(value) & (counts & bit == 0 || value >= 0.0);
-            mask |= bit;
+            is_plain &= Sum::takes(value);
+            below |= u32::from(value < 0.0) << (column & 31);
+            mask |= 1 << (column & 31);
             // -0 counts as 0.
             *values.get_mut(len)? = value + 0.0;
             len += 1;
         }
     }
+    let is_plain = is_plain && below & u32::from(counts) == 0;
+    let mask = Mask::try_from(mask).ok()?;
     (is_plain && len > 0).then_some((mask, len))
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Staging {
     staged: Vec<Staged>,
     /// The values of what is staged.
     values: Vec<f64>,
+    /// How many rows were known when that was last asked.
+    rows: usize,
     /// The position in the input from which those of the staged are counted.
     base: u64,
     /// The least and the greatest number of their windows.
@@ -46,20 +48,26 @@ const BATCH: usize = 64;
 const _: () = assert!(BATCH <= Sum::MOST);
 
 impl Gathered {
-    /// Takes what is staged under these keys, all of the same columns; answers which those are.
+    /// Takes what is staged under the first of these keys, as long as the columns are the same, and takes those away; answers
+    /// which columns those are.
     #[inline]
-    fn fill(&mut self, staging: &Staging, keys: &[u64]) -> Mask {
+    fn fill(&mut self, staging: &Staging, keys: &mut &[u64]) -> Mask {
         self.instants.clear();
         self.values.clear();
         let mut mask = 0;
-        for key in keys {
-            let Some(staged) = staging.staged.get((key & INDEX) as usize) else { continue };
+        while let Some((key, rest)) = keys.split_first() {
+            let Some(staged) = staging.staged.get((key & INDEX) as usize) else { break };
+            if self.instants.is_empty() {
+                mask = staged.mask;
+            } else if staged.mask != mask || self.instants.len() == BATCH {
+                break;
+            }
             let first = staged.value as usize;
-            mask = staged.mask;
-            let position = staging.base + u64::from(staged.position);
-            self.instants.push(Instant { time: staged.time, position });
-            let values = staging.values.get(first..first + usize::from(staged.len));
-            self.values.extend_from_slice(values.unwrap_or_default());
+            let Some(values) = staging.values.get(first..first + usize::from(staged.len)) else { break };
+            self.instants.push(Instant { time: staged.time, position: staging.base + u64::from(staged.position) });
+            // Longer ones are seldom, and a call for a few words costs more than they do.
+            values.iter().for_each(|value| self.values.push(*value));
+            *keys = rest;
         }
         mask
     }
@@ -83,7 +91,7 @@ struct Staged {
 /// then stays in the first-level cache.
 const FEWEST: usize = 1 << 9;
 const MOST: usize = 1 << INDEX_BITS;
-const A_ROW: usize = 4;
+const A_ROW: usize = 6;
 /// Values for each record, at most and on average: the list of values is full then.
 const VALUES: usize = 4;
 
@@ -141,7 +149,8 @@ impl Staging {
     }
 
     /// Whether there is no room for one more, at this position.
-    pub(crate) fn is_full(&self, rows: usize, position: u64) -> bool {
+    pub(crate) fn is_full(&mut self, rows: usize, position: u64) -> bool {
+        self.rows = rows;
         // Half of what a position has room for: the caller does not ask again before the list is full.
         let (records, values) = Self::limits(rows);
         self.staged.len() >= records
@@ -184,9 +193,20 @@ impl Staging {
     pub(crate) fn push(&mut self, mask: Mask, values: &[f64], time: i64, row: u32, position: u64) {
         let position = position.wrapping_sub(self.base) as u32;
         let value = self.values.len();
+        if self.staged.len() == self.staged.capacity() {
+            self.grow();
+        }
         self.values.extend_from_slice(values);
         let len = values.len() as u16;
         self.staged.push(Staged { time, row, position, value: value as u32, mask, len });
+    }
+
+    /// Makes room for more records: twice as many, up to what may be staged.
+    #[cold]
+    fn grow(&mut self) {
+        let (records, _) = Self::limits(self.rows);
+        let len = self.staged.len();
+        self.staged.reserve_exact((2 * len).clamp(64, records.max(len + 64)) - len);
     }
 
     /// The row of each record, and the columns that have a value.
@@ -254,11 +274,12 @@ impl Staging {
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch(at)));
             core::hint::black_box(known().fold(0, |word, at| word ^ window.touch_rest(at)));
             for Group { keys, row, forms, mut spot } in ahead.iter().flatten().copied() {
-                for keys in keys.chunk_by(|a, b| self.mask(*a) == self.mask(*b)).flat_map(|keys| keys.chunks(BATCH)) {
-                    let mask = gathered.fill(self, keys);
-                    streams.count(row, mask, keys.len() as u64);
+                let mut rest = keys;
+                while !rest.is_empty() {
+                    let mask = gathered.fill(self, &mut rest);
+                    streams.count(row, mask, gathered.instants.len() as u64);
                     let batch = Batch::new(mask, &gathered.instants, &gathered.values);
-                    let Some(arrival) = window.add(row, &forms, spot, &batch) else { continue };
+                    let Some(arrival) = window.add(row, &forms, spot, &batch) else { break };
                     if arrival.columns != 0 {
                         streams.hold(row, arrival.columns, number, arrival.new_cell(window.serial()));
                     }
@@ -268,16 +289,11 @@ impl Staging {
         }
     }
 
-    /// The columns of what is staged under a key.
-    #[inline]
-    fn mask(&self, key: u64) -> Mask {
-        self.staged.get((key & INDEX) as usize).map_or(0, |staged| staged.mask)
-    }
-
     /// Puts the indexes of what is staged in order, by window and row: one word for each, which sorts faster than
     /// what it stands for.
     fn group(&mut self, length: i64, rows: usize) {
         self.order.clear();
+        self.order.reserve_exact(self.staged.len());
         let indexes = || 0_u64..;
         if self.first == self.last {
             let key = |(index, staged): (u64, &Staged)| u64::from(staged.row) << INDEX_BITS | index;
@@ -326,6 +342,7 @@ impl Staging {
             for start in starts.iter_mut() {
                 next += core::mem::replace(start, next);
             }
+            self.other.reserve_exact(self.order.len().saturating_sub(self.other.len()));
             self.other.resize(self.order.len(), 0);
             let other = self.other.as_mut_slice();
             for key in &self.order {
