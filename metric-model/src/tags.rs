@@ -21,10 +21,11 @@ use smallvec::SmallVec;
 /// assert_eq!(tags.iter().collect::<Vec<_>>(), [("geo", "earth"), ("user_id", "2")]);
 /// assert_eq!(tags.to_string(), "geo=earth,user_id=2");
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TagSet {
     text: String,
-    ends: SmallVec<[Ends; 8]>,
+    /// Of each tag, where it ends: [`Ends`] as one word, so that sets are compared as bytes.
+    ends: SmallVec<[u64; 8]>,
 }
 
 /// Where a key and its value end in the buffer.
@@ -32,6 +33,18 @@ pub struct TagSet {
 struct Ends {
     key: u32,
     value: u32,
+}
+
+impl Ends {
+    #[inline]
+    const fn of(word: u64) -> Self {
+        Self { key: (word >> 32) as u32, value: word as u32 }
+    }
+
+    #[inline]
+    const fn word(self) -> u64 {
+        (self.key as u64) << 32 | self.value as u64
+    }
 }
 
 impl TagSet {
@@ -64,7 +77,7 @@ impl TagSet {
         self.text.reserve(key.len() + value.len());
         self.text.push_str(key);
         self.text.push_str(value);
-        self.ends.push(Ends { key: key_end as u32, value: (key_end + value.len()) as u32 });
+        self.ends.push(Ends { key: key_end as u32, value: (key_end + value.len()) as u32 }.word());
         true
     }
 
@@ -73,8 +86,8 @@ impl TagSet {
     fn is_behind_all(&self, key: &str) -> bool {
         let (start, end) = match *self.ends.as_slice() {
             [] => return true,
-            [last] => (0, last.key),
-            [.., before, last] => (before.value, last.key),
+            [last] => (0, Ends::of(last).key),
+            [.., before, last] => (Ends::of(before).value, Ends::of(last).key),
         };
         let last = self.text.as_bytes().get(start as usize..end as usize).unwrap_or_default();
         match (last.first(), key.as_bytes().first()) {
@@ -99,11 +112,11 @@ impl TagSet {
         // The sum fits: the whole text was measured before.
         let (key_len, value_len) = (key.len() as u32, value.len() as u32);
         for ends in &mut self.ends[index..] {
-            ends.key += key_len + value_len;
-            ends.value += key_len + value_len;
+            let Ends { key, value } = Ends::of(*ends);
+            *ends = Ends { key: key + key_len + value_len, value: value + key_len + value_len }.word();
         }
         let key_end = start as u32 + key_len;
-        self.ends.insert(index, Ends { key: key_end, value: key_end + value_len });
+        self.ends.insert(index, Ends { key: key_end, value: key_end + value_len }.word());
         true
     }
 
@@ -127,6 +140,7 @@ impl TagSet {
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
         self.ends.iter().enumerate().map(|(index, ends)| {
+            let ends = Ends::of(*ends);
             let value = &self.text[ends.key as usize..ends.value as usize];
             (self.key(index), value)
         })
@@ -163,11 +177,11 @@ impl TagSet {
     }
 
     fn start(&self, index: usize) -> usize {
-        if index == 0 { 0 } else { self.ends[index - 1].value as usize }
+        if index == 0 { 0 } else { Ends::of(self.ends[index - 1]).value as usize }
     }
 
     fn key(&self, index: usize) -> &str {
-        &self.text[self.start(index)..self.ends[index].key as usize]
+        &self.text[self.start(index)..Ends::of(self.ends[index]).key as usize]
     }
 }
 
@@ -181,27 +195,12 @@ impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for TagSet {
     }
 }
 
-impl PartialEq for TagSet {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        // No early end: sets of one text hardly ever differ in where their tags end.
-        let differ = |bits: u32, (a, b): (&Ends, &Ends)| bits | (a.key ^ b.key) | (a.value ^ b.value);
-        self.ends.len() == other.ends.len()
-            && self.text == other.text
-            && self.ends.iter().zip(&other.ends).fold(0, differ) == 0
-    }
-}
-
-impl Eq for TagSet {}
-
 impl Hash for TagSet {
     /// The text, and where each tag ends: else there would be many sets of one hash, all of one text.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.text.as_bytes());
-        for ends in &self.ends {
-            state.write_u64(u64::from(ends.key) << 32 | u64::from(ends.value));
-        }
+        self.ends.iter().for_each(|ends| state.write_u64(*ends));
     }
 }
 

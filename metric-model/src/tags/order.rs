@@ -1,6 +1,6 @@
 //! The order of tag sets: tag by tag, first the key, then the value, as the output is sorted.
 
-use super::TagSet;
+use super::{Ends, TagSet};
 use core::cmp::Ordering;
 
 impl Ord for TagSet {
@@ -12,6 +12,7 @@ impl Ord for TagSet {
         let (a, b) = (self.text.as_bytes(), other.text.as_bytes());
         let same = same_bytes(a, b) as u64;
         for (of_a, of_b) in self.ends.iter().zip(&other.ends) {
+            let (of_a, of_b) = (Ends::of(*of_a), Ends::of(*of_b));
             for (end_a, end_b) in [(of_a.key, of_b.key), (of_a.value, of_b.value)] {
                 if u64::from(end_a) > same && u64::from(end_b) > same {
                     return a.get(same as usize).cmp(&b.get(same as usize));

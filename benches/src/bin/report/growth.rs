@@ -103,7 +103,7 @@ fn groups(options: &Options, goals: &mut Vec<Goal>) -> Result<(), String> {
     }
     let (few, many) = (median(of_few.into_iter()), median(of_many.into_iter()));
     let what = format!("1,000 -> 100,000 groups ({few:.0} -> {many:.0} ns a record of 4)");
-    goals.push(Goal::at_most("G1", what, median(ratios.into_iter()), "times", 2.5, 1.9));
+    goals.push(Goal::at_most("G1", what, median(ratios.into_iter()), "times", 2.3, 1.9));
     Ok(())
 }
 

