@@ -293,6 +293,22 @@ impl Streams {
         }
     }
 
+    /// Gives streams of a row that have none their places, seen in this window.
+    fn give_places(&mut self, id: u32, mask: Mask, cost: u64, window: i64) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        let known = columns(row.active()).filter_map(|column| row.seen(column)).map(|seen| seen.last).min();
+        if mask & !row.open == 0 && columns(mask).any(|column| row.seen(column).is_some_and(|seen| seen.last < window))
+        {
+            row.change(mask, |seen| seen.last = seen.last.max(window));
+        }
+        // None of them was seen before this window, so that they are looked at in time.
+        if known.is_none_or(|known| window < known) {
+            self.idle_queue.entry(window).or_default().push(id);
+        }
+        row.placed |= mask;
+        self.places_used += cost;
+    }
+
     /// Whether a stream can be added, taking its text as new.
     fn has_room(&self, key: &Key<'_>, config: &AggregatorConfig) -> bool {
         let bytes = self.text_bytes.saturating_add(key.bytes());

@@ -4,7 +4,7 @@
 //! one. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with the tags.
 
 use super::row::{FamilyId, Seen};
-use super::{Admitted, Role, StreamId, Streams};
+use super::{Admitted, StreamId, Streams};
 use crate::config::AggregatorConfig;
 use crate::outcome::Refusal;
 use crate::stream_key::{Key, Mask, tag_bytes};
@@ -106,14 +106,13 @@ impl Streams {
             let tags = known.unwrap_or_else(|| self.add_tags(tags, of_tags));
             self.add_row(FamilyId::declared(family), tags, of_tags)
         });
-        for (column, key) in keys() {
-            let stream = StreamId { row, column };
-            if open & stream.mask() == 0 {
-                let known = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
-                let metric = known.unwrap_or_else(|| self.metric_for(&key, config.form_of(key.name, key.kind), config));
-                self.add_to_row(stream, metric, Seen { last: window, ..Seen::new(time) });
-            }
-            self.give_place(stream, Role::Placed, window);
+        for (column, key) in keys().filter(|(column, _)| open & 1 << column == 0) {
+            let known = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
+            let metric = known.unwrap_or_else(|| self.metric_for(&key, config.form_of(key.name, key.kind), config));
+            self.add_to_row(StreamId { row, column }, metric, Seen { last: window, ..Seen::new(time) });
+        }
+        if missing != 0 {
+            self.give_places(row, missing, u64::from(cost), window);
         }
         Some(row)
     }

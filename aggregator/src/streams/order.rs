@@ -1,5 +1,6 @@
 //! The order of output: by name, kind and unit, then by tags. Kept from one window to the next, since streams mostly stay.
 
+use super::find::Recent;
 use super::{Metric, StreamId, Streams, Tags};
 use crate::lists::intern::Interned;
 use crate::stream_key::{Mask, before};
@@ -19,10 +20,11 @@ impl Streams {
         self.tag_order.rank_all(self.tags.id_bound(), by_tags(&self.tags));
     }
 
-    /// Gives back what only the writing of a window needs.
+    /// Gives back what is of no use while no window is open.
     pub(crate) fn give_back(&mut self) {
         self.metric_order.give_back();
         self.tag_order.give_back();
+        self.recent = Recent::default();
     }
 
     /// Sorts as the output: by name, kind and unit, then by tags; as of the last [`sort`](Self::sort).
