@@ -188,6 +188,31 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn what_a_term_can_be_ends_at_the_limit() {
+        let below = f64::from_bits(LIMIT.to_bits() - 1);
+        assert!([0.0, -0.0, 1e-300, below, -below].into_iter().all(Sum::takes));
+        assert!(![LIMIT, -LIMIT, f64::MAX, f64::INFINITY, f64::NAN].into_iter().any(Sum::takes));
+        assert!([LIMIT, -LIMIT].into_iter().all(Sum::is_clamped) && !Sum::is_clamped(below));
+    }
+
+    #[test]
+    fn only_what_fits_into_a_word_is_taken_apart() {
+        let mut parts = Parts::default();
+        assert!(parts.take(EXACT - 1.0) && parts.take(-2.5));
+        assert!(!parts.take(EXACT) && !parts.take(-EXACT) && !parts.take(f64::NAN));
+        let mut sum = Sum::default();
+        sum.add_taken(parts);
+        let mut one_by_one = Sum::of(EXACT - 1.0);
+        one_by_one.add(-2.5);
+        assert_eq!(sum, one_by_one);
+        let mut none = Sum::default();
+        none.add_taken(Parts::default());
+        assert_eq!(none, Sum::default());
+        none.add_all([-1.0, 1.0].into_iter());
+        assert_eq!(none, Sum::default());
+    }
+
+    #[test]
     fn many_at_once_are_as_one_after_the_other() {
         let odd = [0.1, -0.3, 1e15 + 0.5, -9e15, 9_007_199_254_740_991.0, -9_007_199_254_740_991.5, 1e22, -1e300, 5.0];
         for most in [1, 2, odd.len(), Sum::MOST] {
