@@ -146,7 +146,7 @@ impl<S: Sketch> Aggregator<S> {
         // Fast path: `steady` and `room` already cover every reason to refuse but those that lie in the value or the stream.
         let time = observation.time();
         let outcome = if self.is_steady(time)
-            && let Ok(value) = admissible(observation)
+            && let Ok(value) = admissible(observation.kind() == Kind::Count, observation.value().number())
             && !Sum::is_clamped(value)
             && let Some((_, number)) = self.recent
             && let Some(stream) = self.streams.find_active(&Key::of(observation))
@@ -239,6 +239,8 @@ impl<S: Sketch> Aggregator<S> {
         let (mask, count) = plain(record, self.streams.counts(family), &mut values)?;
         let (time, values) = (record.time(), values.get(..count).unwrap_or_default());
         let number = self.number(time);
+        // Whatever may end in another answer for one of the values is asked value by value, and nothing is changed before that
+        // but what the first of them would change, too.
         let is_ahead = self.now.is_some_and(|now| time > now.later(self.config.max_future()));
         if is_ahead || self.closed_below.is_some_and(|closed| number < closed) || !self.has_room(count) {
             return None;
@@ -260,7 +262,8 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     fn take(&mut self, seen: &Observation<'_>) -> Result<Outcome, Outcome> {
-        let value = admissible(seen).map_err(Outcome::Refused)?;
+        let is_count = seen.kind() == Kind::Count;
+        let value = admissible(is_count, seen.value().number()).map_err(Outcome::Refused)?;
         let time = seen.time();
         let number = self.come_to(time)?;
         let admitted = self.streams.resolve(&Key::of(seen), time, number, &self.config).map_err(Outcome::Refused)?;
@@ -482,29 +485,27 @@ fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> 
     if record.values().len() > record.metrics().len() {
         return None;
     }
-    let (mut mask, mut below, mut len, mut is_plain) = (0_u32, 0_u32, 0_usize, true);
+    let (mut mask, mut len) = (0_u32, 0);
     for (column, value) in record.values().iter().enumerate() {
         if let Some(value) = *value {
-            // No early end: hardly one ever fails.
-            is_plain &= Sum::takes(value);
-            below |= u32::from(value < 0.0) << (column & 31);
-            mask |= 1 << (column & 31);
-            // -0 counts as 0.
-            *values.get_mut(len)? = value + 0.0;
+            // The columns of a family are a mask of 16 bits.
+            let bit = 1 << (column & 31);
+            let value =
+                admissible(u32::from(counts) & bit != 0, value).ok().filter(|value| !Sum::is_clamped(*value))?;
+            *values.get_mut(len)? = value;
+            mask |= bit;
             len += 1;
         }
     }
-    let is_plain = is_plain && below & u32::from(counts) == 0;
-    let mask = Mask::try_from(mask).ok()?;
-    (is_plain && len > 0).then_some((mask, len))
+    (len > 0).then_some((Mask::try_from(mask).ok()?, len))
 }
 
-/// What a value must be: finite, and not below zero for a count.
+/// What a value must be: finite, and not below zero for a count. Answers it as it counts.
 #[inline]
-fn admissible(seen: &Observation<'_>) -> Result<f64, Refusal> {
-    let least = if seen.kind() == Kind::Count { 0.0 } else { f64::MIN };
+fn admissible(is_count: bool, value: f64) -> Result<f64, Refusal> {
+    let least = if is_count { 0.0 } else { f64::MIN };
     // -0 counts as 0.
-    let value = seen.value().number() + 0.0;
+    let value = value + 0.0;
     // One comparison on each side; a NaN passes neither.
     if value >= least && value <= f64::MAX {
         return Ok(value);

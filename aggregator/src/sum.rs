@@ -24,13 +24,6 @@ impl Sum {
         value.abs() >= LIMIT
     }
 
-    /// Whether the value is a number that a term can be.
-    #[inline]
-    pub(crate) fn takes(value: f64) -> bool {
-        // Of a NaN, no comparison holds.
-        value.abs() < LIMIT
-    }
-
     pub(crate) fn add(&mut self, value: f64) {
         let units = units(value);
         self.add_parts(units as u128, if units < 0 { -1 } else { 0 });
@@ -190,9 +183,8 @@ mod tests {
     #[test]
     fn what_a_term_can_be_ends_at_the_limit() {
         let below = f64::from_bits(LIMIT.to_bits() - 1);
-        assert!([0.0, -0.0, 1e-300, below, -below].into_iter().all(Sum::takes));
-        assert!(![LIMIT, -LIMIT, f64::MAX, f64::INFINITY, f64::NAN].into_iter().any(Sum::takes));
-        assert!([LIMIT, -LIMIT].into_iter().all(Sum::is_clamped) && !Sum::is_clamped(below));
+        assert!(![0.0, -0.0, 1e-300, below, -below].into_iter().any(Sum::is_clamped));
+        assert!([LIMIT, -LIMIT, f64::MAX, f64::INFINITY].into_iter().all(Sum::is_clamped));
     }
 
     #[test]

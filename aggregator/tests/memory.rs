@@ -43,14 +43,15 @@ fn times() -> u64 {
     if std::env::var_os("HEROKU_METRICS_LONG").is_some() { 20 } else { 1 }
 }
 
-/// An attacker who chooses everything: names, tags of all lengths, times, values of all magnitudes.
+/// An attacker who chooses everything: names, tags of all lengths, times, values of all magnitudes, and which columns of a
+/// record have one.
 fn flood(config: AggregatorConfig, advance: bool, full: Refusal) {
     let bound = config.max_memory();
     let long = "x".repeat(3_000);
     let mut random = Random(7);
     let mut most = 0;
     let before = in_use();
-    let mut engine = Aggregator::new(config).unwrap();
+    let mut engine = Aggregator::new(config.with_family(&REQUEST)).unwrap();
     let mut nowhere = |_: &DataPoint<'_>| Ok::<(), Infallible>(());
     for n in 0..150_000 * times() {
         let name = format!("metric.{}", random.below(40));
@@ -60,7 +61,13 @@ fn flood(config: AggregatorConfig, advance: bool, full: Refusal) {
         let minute = if advance { n / 5_000 } else { random.below(400) };
         let time = Timestamp::from_unix_seconds(minute as i64 * 60);
         let value = Value::plain(if kind == Kind::Count { 1.0 } else { random.double() });
-        let _ = engine.observe(&Observation::new(kind, &name, value, &tags, time));
+        if n % 5 == 0 {
+            let columns = random.below(16);
+            let values = [0, 1, 2, 3].map(|column| (columns >> column & 1 == 1).then(|| random.double().abs()));
+            engine.record(&Record::new(&REQUEST, &values, &tags, time), |_, _| ());
+        } else {
+            let _ = engine.observe(&Observation::new(kind, &name, value, &tags, time));
+        }
         if n % 64 == 0 {
             most = most.max(in_use() - before);
             assert!(engine.memory() <= bound);
