@@ -1,0 +1,1 @@
+//! Log lines kept in files, and found again by any piece of their text.
