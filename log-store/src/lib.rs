@@ -2,6 +2,8 @@
 
 mod event;
 mod patterns;
+#[allow(dead_code, unused_imports, unreachable_pub)] // the store is not written yet
+mod segment;
 
 pub use event::{Event, EventBuf, EventId};
 pub use patterns::{Pattern, Patterns};

@@ -1,0 +1,1 @@
+//! What is in a block, by its grams.

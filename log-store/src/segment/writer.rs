@@ -1,0 +1,315 @@
+//! Writing a segment: beside its name first, and under it when all of it is on the disk.
+
+use super::columns::{self, BlockLines};
+use super::dictionary::{Dictionary, SenderName};
+use super::footer::{Footer, HEADER, Part};
+use super::index::{AccountEntry, BlockEntry, Frame, KIND_TEXT};
+use super::{MAX_BLOCK_LINES, MAX_BLOCK_TEXT, MAX_BLOCKS, Segment, file_name};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The level of zstd: higher ones take more time and give nothing on lines that are mostly random ids.
+const LEVEL: i32 = 1;
+/// Milliseconds of an id stand above these bits.
+const BELOW_MILLIS: u32 = 20;
+/// The ending of files that are being written. Whoever owns a folder removes what a crash left of them.
+pub(crate) const UNFINISHED: &str = "tmp";
+
+/// A segment that is being written, block by block. Dropped without [`SegmentWriter::finish`], it leaves nothing.
+///
+/// In memory are the index and the grams of its blocks, some 60 KiB a full block; the blocks themselves go to the file.
+pub(crate) struct SegmentWriter {
+    output: Output,
+    dictionary: Dictionary,
+    accounts: Vec<AccountEntry>,
+    blocks: Vec<BlockEntry>,
+    compressor: zstd::bulk::Compressor<'static>,
+    columns: Vec<u8>,
+    packed: Vec<u8>,
+    ranks: Ranks,
+    /// A block that was refused or not written whole leaves what no reader could make sense of.
+    failed: bool,
+}
+
+/// A file with an ending that says it is not whole; gone when this is dropped before it was renamed.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: File,
+    path: PathBuf,
+    folder: PathBuf,
+    offset: u64,
+    renamed: bool,
+}
+
+/// The caller's numbers of senders, and their rank in the block at hand.
+#[derive(Debug, Default)]
+struct Ranks {
+    /// By the caller's number: the block that met it last, and its rank there.
+    met: Vec<(u64, u16)>,
+    block: u64,
+    of_lines: Vec<u16>,
+    distinct: Vec<u32>,
+}
+
+impl SegmentWriter {
+    /// Begins a segment in a folder, which is there already.
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        let mut output = Output::create(folder)?;
+        output.write(&HEADER)?;
+        Ok(Self {
+            output,
+            dictionary: Dictionary::default(),
+            accounts: Vec::new(),
+            blocks: Vec::new(),
+            compressor: zstd::bulk::Compressor::new(LEVEL)?,
+            columns: Vec::new(),
+            packed: Vec::new(),
+            ranks: Ranks::default(),
+            failed: false,
+        })
+    }
+
+    /// How many blocks were pushed; [`MAX_BLOCKS`] is all that fit.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.output.offset
+    }
+
+    /// Writes a block of lines of one account. All blocks of an account are pushed one after the other, their ids rising.
+    /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list. After an error the
+    /// segment cannot be finished.
+    pub(crate) fn push_block<'n>(
+        &mut self,
+        account: &str,
+        lines: &BlockLines<'_>,
+        names: impl Fn(u32) -> Option<SenderName<'n>>,
+    ) -> io::Result<()> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(invalid("a block before this one was refused"));
+        }
+        let mut block = entry_of(lines)?;
+        block.account = self.account(account, &block)?;
+        block.offset = self.output.offset;
+        self.ranks.count(lines.senders);
+        let mut senders = Vec::with_capacity(self.ranks.distinct.len());
+        for &number in &self.ranks.distinct {
+            let name = names(number).ok_or_else(|| invalid("a line's sender is not known"))?;
+            block.severities |= 1 << name.severity.min(8);
+            let number = self.dictionary.number(block.account, name);
+            senders.push(number.ok_or_else(|| invalid("a name of a system or program is too long"))?);
+        }
+        self.columns.clear();
+        columns::encode(lines, &self.ranks.of_lines, senders.len(), &mut self.columns);
+        block.senders = senders.into();
+
+        self.packed.clear();
+        self.packed.push(block.kind);
+        block.columns = pack(&mut self.compressor, &self.columns, &mut self.packed)?;
+        // The kind stands under the checksum of the columns.
+        block.columns.crc = crc32fast::hash(&self.packed);
+        block.text = pack(&mut self.compressor, lines.text, &mut self.packed)?;
+        self.output.write(&self.packed)?;
+        self.blocks.push(block);
+        self.failed = false;
+        Ok(())
+    }
+
+    /// The number of the block's account, with the block counted to it.
+    fn account(&mut self, name: &str, block: &BlockEntry) -> io::Result<u32> {
+        if self.blocks.len() >= MAX_BLOCKS {
+            return Err(invalid("a segment has 4,096 blocks at most"));
+        }
+        let at = self.blocks.len();
+        match self.accounts.last_mut() {
+            Some(account) if *account.name == *name => {
+                if block.first_id <= account.last_id {
+                    return Err(invalid("the ids of blocks do not rise"));
+                }
+                account.last_id = block.last_id;
+                account.lines += u64::from(block.lines);
+                account.blocks.end = at + 1;
+            }
+            _ => {
+                if self.accounts.iter().any(|account| *account.name == *name) {
+                    return Err(invalid("the blocks of an account do not lie together"));
+                }
+                self.accounts.push(AccountEntry {
+                    name: name.into(),
+                    lines: block.lines.into(),
+                    first_id: block.first_id,
+                    last_id: block.last_id,
+                    blocks: at..at + 1,
+                });
+            }
+        }
+        Ok(self.accounts.len() as u32 - 1)
+    }
+
+    /// Writes what finds the blocks, makes the file sure, gives it its name, and opens it.
+    pub(crate) fn finish(mut self) -> io::Result<Segment> {
+        if self.failed {
+            return Err(invalid("a block was refused"));
+        }
+        let (Some(first_id), Some(last_id)) = (
+            self.accounts.iter().map(|account| account.first_id).min(),
+            self.accounts.iter().map(|account| account.last_id).max(),
+        ) else {
+            return Err(invalid("a segment of no lines"));
+        };
+        let mut bytes = Vec::new();
+        self.dictionary.encode(&mut bytes);
+        let dictionary = self.output.part(&bytes)?;
+        bytes.clear();
+        self.blocks.iter().for_each(|block| block.encode(&mut bytes));
+        let index = self.output.part(&bytes)?;
+        let pages = self.output.offset;
+        let trigram_pages = pages..self.output.offset;
+        let trigram_directory = self.output.part(&[])?;
+        let rows = self.output.offset..self.output.offset;
+        let footer = Footer {
+            first_id,
+            last_id,
+            dictionary,
+            index,
+            trigram_pages,
+            trigram_directory,
+            rows,
+            multiplier: 0,
+            accounts: self.accounts,
+        };
+        bytes.clear();
+        footer.encode(&mut bytes);
+        self.output.write(&bytes)?;
+        let path = self.output.rename(&file_name(first_id, last_id))?;
+        Segment::open(&path).map_err(io::Error::other)
+    }
+}
+
+impl std::fmt::Debug for SegmentWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SegmentWriter").field("output", &self.output).field("blocks", &self.blocks.len()).finish()
+    }
+}
+
+impl Output {
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
+        // Counted, so that two writers of one process never share a file. A name that a crash left is written over.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let path = folder.join(format!("{:016x}.{UNFINISHED}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        Ok(Self { file: File::create(&path)?, path, folder: folder.to_owned(), offset: 0, renamed: false })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn part(&mut self, bytes: &[u8]) -> io::Result<Part> {
+        let part = Part { offset: self.offset, length: bytes.len() as u64, crc: crc32fast::hash(bytes) };
+        self.write(bytes)?;
+        Ok(part)
+    }
+
+    /// Makes the bytes sure before the name, and then the name: so a file with a segment's name is whole, whatever happens.
+    pub(super) fn rename(mut self, name: &str) -> io::Result<PathBuf> {
+        self.file.sync_all()?;
+        let path = self.folder.join(name);
+        fs::rename(&self.path, &path)?;
+        self.renamed = true;
+        sync_folder(&self.folder)?;
+        Ok(path)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // What cannot be removed is left to whoever opens the folder next.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes names in a folder sure.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Only unix opens a folder as a file; elsewhere names are the system's own business.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+impl Ranks {
+    fn count(&mut self, senders: &[u32]) {
+        self.block += 1;
+        self.of_lines.clear();
+        self.distinct.clear();
+        for &sender in senders {
+            let at = sender as usize;
+            if at >= self.met.len() {
+                self.met.resize(at + 1, (0, 0));
+            }
+            let Some(met) = self.met.get_mut(at) else { continue };
+            if met.0 != self.block {
+                *met = (self.block, self.distinct.len() as u16);
+                self.distinct.push(sender);
+            }
+            self.of_lines.push(met.1);
+        }
+    }
+}
+
+/// What can be said of a block from its lines; refuses lines that cannot be a block.
+fn entry_of(lines: &BlockLines<'_>) -> io::Result<BlockEntry> {
+    let count = lines.ids.len();
+    let lengths = [lines.generated.len(), lines.senders.len(), lines.sources.len(), lines.lengths.len()];
+    if lengths != [count; 4] || lines.text.len() > MAX_BLOCK_TEXT || count > MAX_BLOCK_LINES {
+        return Err(invalid("a block's lists differ in length, or are too long"));
+    }
+    if lines.lengths.iter().map(|&length| length as usize + 1).sum::<usize>() != lines.text.len() {
+        return Err(invalid("a block's text is not as long as its messages"));
+    }
+    let (Some(&first_id), Some(&last_id)) = (lines.ids.first(), lines.ids.last()) else {
+        return Err(invalid("a block of no lines"));
+    };
+    if !lines.ids.is_sorted_by(|left, right| left < right) || i64::try_from(last_id).is_err() {
+        return Err(invalid("the ids of a block do not rise, or leave 63 bits"));
+    }
+    let mut minutes: Vec<(u32, u32)> = Vec::new();
+    for &id in lines.ids {
+        let minute = ((id >> BELOW_MILLIS) / 60_000) as u32;
+        match minutes.last_mut() {
+            Some((last, count)) if *last == minute => *count += 1,
+            _ => minutes.push((minute, 1)),
+        }
+    }
+    Ok(BlockEntry {
+        kind: KIND_TEXT,
+        lines: count as u32,
+        first_id,
+        last_id,
+        min_generated: lines.generated.iter().copied().min().unwrap_or(0),
+        max_generated: lines.generated.iter().copied().max().unwrap_or(0),
+        minutes: minutes.into(),
+        rows_log2: 8,
+        ..BlockEntry::default()
+    })
+}
+
+/// Appends the compressed form of some bytes.
+fn pack(compressor: &mut zstd::bulk::Compressor<'_>, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<Frame> {
+    let start = out.len();
+    out.resize(start + zstd::zstd_safe::compress_bound(bytes.len()), 0);
+    let packed = compressor.compress_to_buffer(bytes, out.get_mut(start..).unwrap_or_default())?;
+    out.truncate(start + packed);
+    let crc = crc32fast::hash(out.get(start..).unwrap_or_default());
+    Ok(Frame { packed: packed as u32, length: bytes.len() as u32, crc })
+}
+
+pub(super) fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
