@@ -10,6 +10,7 @@ mod columns;
 mod damage;
 mod dictionary;
 mod file;
+mod fold;
 mod footer;
 mod grams;
 mod index;

@@ -1,1 +1,186 @@
-//! What is in a block, by its grams.
+//! What is in a block, by its grams: which runs of three bytes (exactly), and which of five (by a hash of 17 bits).
+//!
+//! Grams are taken from each message alone, folded as search folds it, so that none joins two messages, and none is missing that
+//! a text within one message has. All of a block's are taken in one pass over its bytes.
+
+use super::columns::BlockLines;
+use super::fold::fold_into;
+use super::signatures::{BITS_WORDS, shortened, slot};
+use memchr::memchr;
+
+/// A block with more trigrams than this is left out of the table, and may hold any: random bytes would make the table longer than
+/// the text.
+const MOST_TRIGRAMS: usize = 1 << 14;
+/// Words of a set of all trigrams.
+const SEEN_WORDS: usize = 1 << 18;
+/// Words of the set of its words in which something is.
+const TOUCHED_WORDS: usize = SEEN_WORDS / 64;
+/// The length of the grams of signatures.
+pub(super) const GRAM: usize = 5;
+
+/// The grams of one block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct BlockGrams {
+    /// Rising; `None` if they are too many.
+    pub(super) trigrams: Option<Box<[u32]>>,
+    /// Two to a power of bits.
+    pub(super) bits: Box<[u64]>,
+}
+
+impl BlockGrams {
+    pub(super) fn rows_log2(&self) -> u8 {
+        (self.bits.len() * 64).trailing_zeros() as u8
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.bits.len() * 8 + self.trigrams.as_ref().map_or(0, |trigrams| trigrams.len() * 4)
+    }
+}
+
+/// Takes grams, block by block, in memory of its own.
+///
+/// The set of trigrams has a bit for each there can be, 2 MiB. That is more than a near cache holds, and yet fast: what text has
+/// of them lies in about a thousand lines of it. A second, small set says which of its words to read and to clear again.
+pub(super) struct Grams {
+    bits: Box<[u64; BITS_WORDS]>,
+    seen: Box<[u64; SEEN_WORDS]>,
+    touched: Box<[u64; TOUCHED_WORDS]>,
+    folded: Vec<u8>,
+}
+
+impl Grams {
+    pub(super) fn new() -> Self {
+        Self { bits: zeros(), seen: zeros(), touched: zeros(), folded: Vec::new() }
+    }
+
+    /// What this holds of memory at most.
+    pub(super) const fn memory() -> usize {
+        (BITS_WORDS + SEEN_WORDS + TOUCHED_WORDS) * 8 + 2 * super::MAX_BLOCK_TEXT
+    }
+
+    /// The grams of a block.
+    pub(super) fn take(&mut self, lines: &BlockLines<'_>) -> BlockGrams {
+        self.bits.fill(0);
+        let mut folded = std::mem::take(&mut self.folded);
+        folded.clear();
+        // A block without colours is folded at once; then its messages are where they were.
+        let plain = memchr(0x1b, lines.text).is_none();
+        if plain {
+            fold_into(lines.text, &mut folded);
+            folded.extend_from_slice(&[0; 8]);
+        }
+        let mut start = 0;
+        for &length in lines.lengths {
+            let (from, end) = (start, start + length as usize);
+            start = end + 1;
+            if plain {
+                self.message(folded.get(from..end + 8).unwrap_or_default());
+            } else {
+                folded.clear();
+                fold_into(lines.text.get(from..end).unwrap_or_default(), &mut folded);
+                folded.extend_from_slice(&[0; 8]);
+                self.message(&folded);
+            }
+        }
+        self.folded = folded;
+        BlockGrams { trigrams: self.trigrams(), bits: shortened(&*self.bits) }
+    }
+
+    /// Takes the grams of a folded message. Eight more bytes stand behind it, so that a word can be read from each of its bytes
+    /// on; what reaches into them is not taken.
+    fn message(&mut self, padded: &[u8]) {
+        let length = padded.len().saturating_sub(8);
+        // Four grams of five bytes come from each word of eight.
+        let whole = (length + 1).saturating_sub(GRAM) / 4;
+        for window in padded.windows(8).step_by(4).take(whole) {
+            let word = word(window);
+            self.gram(word);
+            self.gram(word >> 8);
+            self.gram(word >> 16);
+            self.gram(word >> 24);
+        }
+        let rest = padded.get(whole * 4..).unwrap_or_default();
+        for (window, left) in rest.windows(8).zip((3..=length - whole * 4).rev()) {
+            let word = word(window);
+            if left >= GRAM {
+                self.gram(word);
+            } else {
+                self.trigram(word);
+            }
+        }
+    }
+
+    /// Takes the five lowest bytes, and the three lowest.
+    #[inline]
+    fn gram(&mut self, word: u64) {
+        let slot = slot(word);
+        self.bits[slot / 64 % BITS_WORDS] |= 1 << (slot % 64);
+        self.trigram(word);
+    }
+
+    #[inline]
+    fn trigram(&mut self, word: u64) {
+        let trigram = word as usize & 0xff_ffff;
+        let (at, bit) = (trigram / 64, 1 << (trigram % 64));
+        // Seldom: a block of 260,000 trigrams has 9,000 different ones.
+        if self.seen[at] & bit == 0 {
+            self.seen[at] |= bit;
+            self.touched[at / 64] |= 1 << (at % 64);
+        }
+    }
+
+    /// The trigrams that were taken, rising. Takes them out of the set.
+    fn trigrams(&mut self) -> Option<Box<[u32]>> {
+        let mut found = Vec::with_capacity(MOST_TRIGRAMS);
+        let mut dense = false;
+        for (high, touched) in self.touched.iter_mut().enumerate() {
+            for low in ones(std::mem::take(touched)) {
+                let at = high * 64 + low;
+                let Some(word) = self.seen.get_mut(at).map(std::mem::take) else { continue };
+                dense |= found.len() + word.count_ones() as usize > MOST_TRIGRAMS;
+                if !dense {
+                    found.extend(ones(word).map(|bit| (at * 64 + bit) as u32));
+                }
+            }
+        }
+        (!dense).then(|| found.into())
+    }
+}
+
+/// The bits of a word that are set, rising.
+pub(super) fn ones(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = word.trailing_zeros() as usize;
+        (word != 0).then(|| {
+            word &= word - 1;
+            bit
+        })
+    })
+}
+
+/// The trigrams of a text, as numbers.
+pub(super) fn trigrams_of(text: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    text.windows(3).filter_map(|window| match *window {
+        [first, second, third] => Some(u32::from_le_bytes([first, second, third, 0])),
+        _ => None,
+    })
+}
+
+/// The places in a signature of the grams of five bytes of a text.
+pub(super) fn slots_of(text: &[u8]) -> impl ExactSizeIterator<Item = usize> + '_ {
+    text.windows(GRAM).map(|window| {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(window).for_each(|(to, &from)| *to = from);
+        slot(u64::from_le_bytes(bytes))
+    })
+}
+
+#[inline]
+fn word(window: &[u8]) -> u64 {
+    window.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+fn zeros<const N: usize>() -> Box<[u64; N]> {
+    // Not an array on the stack that is then moved: 2 MiB would not fit on every thread's.
+    vec![0; N].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([0; N]))
+}

@@ -3,7 +3,10 @@
 use super::columns::{self, BlockLines};
 use super::dictionary::{Dictionary, SenderName};
 use super::footer::{Footer, HEADER, Part};
+use super::grams::{BlockGrams, Grams};
 use super::index::{AccountEntry, BlockEntry, Frame, KIND_TEXT};
+use super::signatures::{self, MULTIPLIER};
+use super::trigrams;
 use super::{MAX_BLOCK_LINES, MAX_BLOCK_TEXT, MAX_BLOCKS, Segment, file_name};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -25,6 +28,8 @@ pub(crate) struct SegmentWriter {
     dictionary: Dictionary,
     accounts: Vec<AccountEntry>,
     blocks: Vec<BlockEntry>,
+    grams: Vec<BlockGrams>,
+    gram_taker: Grams,
     compressor: zstd::bulk::Compressor<'static>,
     columns: Vec<u8>,
     packed: Vec<u8>,
@@ -63,6 +68,8 @@ impl SegmentWriter {
             dictionary: Dictionary::default(),
             accounts: Vec::new(),
             blocks: Vec::new(),
+            grams: Vec::new(),
+            gram_taker: Grams::new(),
             compressor: zstd::bulk::Compressor::new(LEVEL)?,
             columns: Vec::new(),
             packed: Vec::new(),
@@ -79,6 +86,13 @@ impl SegmentWriter {
     /// Bytes written so far.
     pub(crate) fn written(&self) -> u64 {
         self.output.offset
+    }
+
+    /// What this holds of memory, in bytes, the part that grows: some 60 KiB for each full block.
+    pub(crate) fn memory(&self) -> usize {
+        Grams::memory()
+            + self.grams.iter().map(BlockGrams::memory).sum::<usize>()
+            + self.blocks.iter().map(BlockEntry::memory).sum::<usize>()
     }
 
     /// Writes a block of lines of one account. All blocks of an account are pushed one after the other, their ids rising.
@@ -115,6 +129,9 @@ impl SegmentWriter {
         block.columns.crc = crc32fast::hash(&self.packed);
         block.text = pack(&mut self.compressor, lines.text, &mut self.packed)?;
         self.output.write(&self.packed)?;
+        let grams = self.gram_taker.take(lines);
+        (block.rows_log2, block.dense) = (grams.rows_log2(), grams.trigrams.is_none());
+        self.grams.push(grams);
         self.blocks.push(block);
         self.failed = false;
         Ok(())
@@ -169,9 +186,12 @@ impl SegmentWriter {
         self.blocks.iter().for_each(|block| block.encode(&mut bytes));
         let index = self.output.part(&bytes)?;
         let pages = self.output.offset;
+        let directory = trigrams::write(&self.grams, &mut self.output)?;
         let trigram_pages = pages..self.output.offset;
-        let trigram_directory = self.output.part(&[])?;
-        let rows = self.output.offset..self.output.offset;
+        let trigram_directory = self.output.part(&directory)?;
+        let start = self.output.offset;
+        signatures::write(&self.blocks, &self.grams, &mut self.output)?;
+        let rows = start..self.output.offset;
         let footer = Footer {
             first_id,
             last_id,
@@ -180,7 +200,7 @@ impl SegmentWriter {
             trigram_pages,
             trigram_directory,
             rows,
-            multiplier: 0,
+            multiplier: MULTIPLIER,
             accounts: self.accounts,
         };
         bytes.clear();
@@ -203,6 +223,11 @@ impl Output {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let path = folder.join(format!("{:016x}.{UNFINISHED}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         Ok(Self { file: File::create(&path)?, path, folder: folder.to_owned(), offset: 0, renamed: false })
+    }
+
+    /// How many bytes were written.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -295,7 +320,6 @@ fn entry_of(lines: &BlockLines<'_>) -> io::Result<BlockEntry> {
         min_generated: lines.generated.iter().copied().min().unwrap_or(0),
         max_generated: lines.generated.iter().copied().max().unwrap_or(0),
         minutes: minutes.into(),
-        rows_log2: 8,
         ..BlockEntry::default()
     })
 }
