@@ -68,11 +68,9 @@ impl Gauge {
     }
 
     /// Of these values, of which one is the last; of none where there is none.
-    pub(crate) fn of(values: &[f64], last: Option<Term>) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = f64>, last: Option<Term>) -> Self {
         let mut gauge = Self::new();
-        for value in values {
-            gauge.add_value(*value);
-        }
+        values.for_each(|value| gauge.add_value(value));
         gauge.last = last.unwrap_or(gauge.last);
         gauge
     }

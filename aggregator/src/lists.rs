@@ -4,3 +4,4 @@ pub(crate) mod chunks;
 pub(crate) mod intern;
 pub(crate) mod sorted;
 pub(crate) mod table;
+pub(crate) mod values;

@@ -35,6 +35,7 @@ mod plan;
 mod reading;
 mod replay;
 mod report;
+mod rows;
 mod send;
 mod serve;
 mod sheet;

@@ -3,6 +3,7 @@
 use crate::args::{Format, LedgerFormat, ReplayArgs};
 use crate::failure::{Failure, Status, say};
 use crate::input::{self, End, Items, RenderedLine};
+use crate::rows::{Output, RowText};
 use crate::{interrupt, json, number, plan, report, table};
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::{DataPoint, DataPointBuf, Sink, Timestamp};
@@ -10,7 +11,7 @@ use heroku_metrics::syslog::{Frame, FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
 use serde::Serialize;
 use serde_json::json;
-use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longer than any log: windows stay open until the end of the input.
@@ -177,9 +178,9 @@ struct Gate {
 
 impl Tap for Gate {
     fn frame(&mut self, frame: &Frame<'_>) -> Verdict {
-        let time = frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros()));
-        match (time, self.bound) {
-            (Some(time), Some(bound)) if time > bound => Verdict::Drop,
+        let Some(bound) = self.bound else { return Verdict::Keep };
+        match frame.timestamp().map(|time| Timestamp::from_unix_micros(time.unix_micros())) {
+            Some(time) if time > bound => Verdict::Drop,
             _ => Verdict::Keep,
         }
     }
@@ -191,7 +192,8 @@ impl Tap for Gate {
 
 /// Where the rows go.
 struct Rows {
-    out: BufWriter<Stdout>,
+    out: Output,
+    text: RowText,
     shape: Shape,
     kept: Vec<DataPointBuf>,
     /// The windows that come now were open when a signal ended the input.
@@ -223,7 +225,7 @@ impl Rows {
             None if terminal => Shape::Table,
             None => Shape::Jsonl,
         };
-        Self { out: BufWriter::new(std::io::stdout()), shape, kept: Vec::new(), partial: false }
+        Self { out: Output::new(args.follow), text: RowText::default(), shape, kept: Vec::new(), partial: false }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -248,7 +250,8 @@ impl Rows {
         };
         let text = table::render(&self.kept, style, self.partial);
         self.kept.clear();
-        Ok(self.out.write_all(text.as_bytes())?)
+        self.out.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -258,8 +261,8 @@ impl Sink for Rows {
     fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Failure> {
         match self.shape {
             Shape::Table => self.kept.push(point.to_buf()),
-            Shape::Jsonl if self.partial => json::line(&mut self.out, &Partial { row: point, partial: true })?,
-            Shape::Jsonl => json::line(&mut self.out, point)?,
+            Shape::Jsonl if self.partial => json::line(&mut self.out.bytes, &Partial { row: point, partial: true })?,
+            Shape::Jsonl => self.text.line(point, &mut self.out.bytes)?,
             Shape::Flat => {
                 for (name, value) in point.streams() {
                     let mut row = json!({
@@ -269,10 +272,10 @@ impl Sink for Rows {
                     if self.partial {
                         row["partial"] = true.into();
                     }
-                    json::line(&mut self.out, &row)?;
+                    json::line(&mut self.out.bytes, &row)?;
                 }
             }
         }
-        Ok(())
+        Ok(self.out.row_ends()?)
     }
 }

@@ -149,7 +149,7 @@ fn read<S: Persist>(input: &mut Reader<'_>) -> Option<RowBuf<S>> {
 /// Whether the gauge can be that of the values of the sketch: exactly, as long as those are there.
 fn is_sound<S: Persist>(sketch: &S, gauge: &Gauge, precision: Precision) -> bool {
     let is_exact = |values: &[f64]| {
-        let sum = Gauge::of(values, None).total.sum;
+        let sum = Gauge::of(values.iter().copied(), None).total.sum;
         sum == gauge.total.sum && values.contains(&gauge.last.value)
     };
     sketch.is_of(precision, &gauge.stats()) && sketch.kept().is_none_or(is_exact)

@@ -44,7 +44,7 @@ impl<S: Sketch> State<'_, S> {
             Self::Distribution(gauge, sketch) => with(gauge.stats(), sketch.percentiles()),
             Self::Summed(gauge) => gauge.stats().with_summaries(),
             Self::Values(values, last) => {
-                let stats = Gauge::of(values, last).stats();
+                let stats = Gauge::of(values.iter().copied(), last).stats();
                 match form {
                     Form::Distribution(precision) => with(stats, S::percentiles_of(values, precision)),
                     Form::Gauge | Form::Total => stats,
@@ -63,7 +63,7 @@ impl<S: Sketch> State<'_, S> {
             Self::Distribution(gauge, sketch) => Held::Distribution(*gauge, sketch.clone()),
             Self::Summed(gauge) => Held::Summed(*gauge),
             Self::Values(values, last) => {
-                let gauge = Gauge::of(values, last);
+                let gauge = Gauge::of(values.iter().copied(), last);
                 match form {
                     Form::Distribution(precision) => {
                         let mut sketch = S::with_precision(precision);

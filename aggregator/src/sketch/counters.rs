@@ -28,19 +28,50 @@ struct Block {
 /// Widening: a counter that would overflow moves its block to the next width, so that nothing is ever clipped.
 #[derive(Clone, PartialEq, Debug)]
 enum Counts {
+    /// Two bits each: most blocks of a minute hold a few values.
+    Pair(Box<Packed<4>>),
+    Nibble(Box<Packed<8>>),
     Byte(Box<[u8; BLOCK]>),
     Short(Box<[u16; BLOCK]>),
     Word(Box<[u32; BLOCK]>),
     Long(Box<[u64; BLOCK]>),
 }
 
+/// Counters that share words, of which there are `N`.
+#[derive(Clone, PartialEq, Debug)]
+struct Packed<const N: usize>([u64; N]);
+
+impl<const N: usize> Packed<N> {
+    const BYTES: usize = size_of::<Self>();
+    /// In a word, and bits of each.
+    const A_WORD: usize = BLOCK / N;
+    const BITS: usize = u64::BITS as usize / Self::A_WORD;
+    const MOST: u64 = (1 << Self::BITS) - 1;
+
+    #[inline]
+    const fn get(&self, place: usize) -> u64 {
+        self.0[place / Self::A_WORD] >> (place % Self::A_WORD * Self::BITS) & Self::MOST
+    }
+
+    #[inline]
+    fn try_add(&mut self, place: usize, more: u64) -> bool {
+        let fits = more <= Self::MOST - self.get(place);
+        if fits {
+            self.0[place / Self::A_WORD] += more << (place % Self::A_WORD * Self::BITS);
+        }
+        fits
+    }
+}
+
 impl Counts {
     fn new() -> Self {
-        Self::Byte(Box::new([0; BLOCK]))
+        Self::Pair(Box::new(Packed([0; 4])))
     }
 
     fn get(&self, place: usize) -> u64 {
         match self {
+            Self::Pair(counts) => counts.get(place),
+            Self::Nibble(counts) => counts.get(place),
             Self::Byte(counts) => u64::from(counts[place]),
             Self::Short(counts) => u64::from(counts[place]),
             Self::Word(counts) => u64::from(counts[place]),
@@ -60,6 +91,8 @@ impl Counts {
             }
         }
         match self {
+            Self::Pair(counts) => counts.try_add(place, more),
+            Self::Nibble(counts) => counts.try_add(place, more),
             Self::Byte(counts) => put(&mut counts[place], more),
             Self::Short(counts) => put(&mut counts[place], more),
             Self::Word(counts) => put(&mut counts[place], more),
@@ -72,6 +105,14 @@ impl Counts {
 
     fn widened(&self) -> Self {
         match self {
+            Self::Pair(counts) => {
+                let mut wider = Packed([0; 8]);
+                (0..BLOCK).for_each(|place| {
+                    wider.try_add(place, counts.get(place));
+                });
+                Self::Nibble(Box::new(wider))
+            }
+            Self::Nibble(counts) => Self::Byte(Box::new(core::array::from_fn(|place| counts.get(place) as u8))),
             Self::Byte(counts) => Self::Short(Box::new(counts.map(u16::from))),
             Self::Short(counts) => Self::Word(Box::new(counts.map(u32::from))),
             Self::Word(counts) => Self::Long(Box::new(counts.map(u64::from))),
@@ -102,8 +143,13 @@ impl Counts {
         self.heap_bytes() - before
     }
 
+    /// Of a block that begins.
+    const FIRST_BYTES: usize = Packed::<4>::BYTES;
+
     fn heap_bytes(&self) -> usize {
         match self {
+            Self::Pair(_) => Packed::<4>::BYTES,
+            Self::Nibble(_) => Packed::<8>::BYTES,
             Self::Byte(_) => BLOCK,
             Self::Short(_) => 2 * BLOCK,
             Self::Word(_) => 4 * BLOCK,
@@ -186,7 +232,7 @@ impl Counters {
     #[cold]
     fn insert(&mut self, at: usize, number: u32) -> usize {
         self.blocks.insert(at, Block { number, filled: 0, counts: Counts::new() });
-        self.count_bytes += BLOCK;
+        self.count_bytes += Counts::FIRST_BYTES;
         at
     }
 
@@ -339,9 +385,10 @@ impl Counters {
         self.count_bytes + self.blocks.len().max(2) * 2 * size_of::<Block>()
     }
 
-    /// The most by which `heap_bytes` of so many records can exceed that of none.
+    /// The most by which `heap_bytes` of so many records can exceed that of none: a block for each. A block doubles its bytes
+    /// when one of its counters has four times as many, so that those never pay for more.
     pub(crate) const fn max_heap_bytes(records: usize) -> usize {
-        records * (BLOCK + 2 * size_of::<Block>()) + 2 * size_of::<Block>()
+        records * (Counts::FIRST_BYTES + 2 * size_of::<Block>()) + 2 * size_of::<Block>()
     }
 }
 
@@ -413,7 +460,10 @@ mod tests {
     fn counters_widen_and_never_clip() {
         let mut counts = Counts::new();
         for (more, total, bytes) in [
-            (255, 255, BLOCK),
+            (3, 3, BLOCK / 4),
+            (1, 4, BLOCK / 2),
+            (11, 15, BLOCK / 2),
+            (240, 255, BLOCK),
             (1, 256, 2 * BLOCK),
             (65_279, 65_535, 2 * BLOCK),
             (1, 65_536, 4 * BLOCK),
@@ -422,7 +472,19 @@ mod tests {
         ] {
             counts.add(5, more);
             assert_eq!((counts.get(5), counts.heap_bytes()), (total, bytes));
-            assert_eq!(counts.get(4), 0);
+            assert_eq!((counts.get(4), counts.get(6)), (0, 0));
+        }
+    }
+
+    #[test]
+    fn counters_that_share_a_word_are_their_own() {
+        let mut counts = Counts::new();
+        let expected = |place: usize, round: u64| round * (place as u64 * 7 % 5 / 2);
+        for round in 1..=40 {
+            (0..BLOCK).for_each(|place| {
+                counts.add(place, expected(place, 1));
+            });
+            assert!((0..BLOCK).all(|place| counts.get(place) == expected(place, round)), "{round}");
         }
     }
 

@@ -8,6 +8,7 @@
 
 use super::batch::Batch;
 use crate::gauge::{Gauge, Term, Total};
+use crate::lists::values::{Numbers, Values};
 use crate::row::State;
 use crate::sketch::Sketch;
 use crate::stream_key::{Form, Mask};
@@ -49,7 +50,7 @@ pub(super) enum Body<S> {
         form: Form,
         latest: u8,
         last: Last,
-        values: Vec<f64>,
+        values: Values,
     },
     Gauge(Box<Gauge>),
     Distribution(Box<Distribution<S>>),
@@ -68,7 +69,7 @@ pub(super) enum Body<S> {
         shape: Shape,
         latest: u8,
         last: Last,
-        values: Vec<f64>,
+        values: Values,
     },
     /// Of several columns, each of which goes its own way: their cells, in the order of the columns.
     Columns {
@@ -101,7 +102,7 @@ pub(super) struct Last {
 #[derive(Clone, Copy)]
 struct Kept<'a> {
     form: Form,
-    values: &'a [f64],
+    values: Numbers<'a>,
     /// The index of the last value.
     latest: u8,
     last: Last,
@@ -146,8 +147,8 @@ impl Owner {
 impl Last {
     /// Takes note of a term that is about to be the next of the values. `latest` is the index of the last one so far.
     #[inline]
-    fn next(&mut self, latest: &mut u8, values: &[f64], term: &Term) {
-        let before = values.get(usize::from(*latest)).map(|value| self.term(*value));
+    fn next(&mut self, latest: &mut u8, values: Numbers<'_>, term: &Term) {
+        let before = values.get(usize::from(*latest)).map(|value| self.term(value));
         if term.time > self.time || before.is_none_or(|before| before.is_before(term)) {
             *latest = values.len() as u8;
             *self = Self { time: term.time, position: term.position };
@@ -162,17 +163,17 @@ impl Last {
 impl Kept<'_> {
     /// The last value; `None` when there are none.
     fn last(&self) -> Option<Term> {
-        self.values.get(usize::from(self.latest)).map(|value| self.last.term(*value))
+        self.values.get(usize::from(self.latest)).map(|value| self.last.term(value))
     }
 
     fn gauge(&self) -> Gauge {
-        Gauge::of(self.values, self.last())
+        Gauge::of(self.values.iter(), self.last())
     }
 }
 
 impl<S: Sketch> Distribution<S> {
     fn new(form: Form) -> Self {
-        Self { gauge: Gauge::new(), sketch: sketch(form, &[]) }
+        Self { gauge: Gauge::new(), sketch: sketch(form, core::iter::empty()) }
     }
 
     /// Octets on the heap, its own included.
@@ -181,12 +182,12 @@ impl<S: Sketch> Distribution<S> {
     }
 }
 
-fn sketch<S: Sketch>(form: Form, values: &[f64]) -> S {
+fn sketch<S: Sketch>(form: Form, values: impl Iterator<Item = f64>) -> S {
     let mut sketch = match form {
         Form::Distribution(precision) => S::with_precision(precision),
         Form::Total | Form::Gauge => S::default(),
     };
-    values.iter().for_each(|value| sketch.record(*value));
+    values.for_each(|value| sketch.record(value));
     sketch
 }
 
@@ -244,7 +245,7 @@ impl<S: Sketch> Cell<S> {
             }
             Form::Gauge if values.len() > FEW => {
                 let last = values.get(usize::from(latest)).map(|value| last.term(*value));
-                cell.body = Body::Gauge(Box::new(Gauge::of(values, last)));
+                cell.body = Body::Gauge(Box::new(Gauge::of(values.iter().copied(), last)));
             }
             Form::Gauge | Form::Distribution(_) => {
                 values.iter().for_each(|value| cell.push(*value));
@@ -265,7 +266,8 @@ impl<S: Sketch> Cell<S> {
             Body::Total(_) => 0,
             Body::Few { form: Form::Gauge, .. } | Body::Gauge(_) | Body::Summed(_) => size_of::<Gauge>(),
             Body::Few { .. } => 0,
-            Body::List { values, .. } => values.capacity() * size_of::<f64>(),
+            // As if all of them were long.
+            Body::List { values, .. } => values.room() * size_of::<f64>(),
             Body::Distribution(distribution) => distribution.bytes(),
             Body::Records { shape, count, .. } => shape.bytes::<S>(usize::from(*count)),
             Body::RecordList { shape, values, .. } => shape.bytes::<S>(values.len() / shape.columns()),
@@ -315,13 +317,12 @@ impl<S: Sketch> Cell<S> {
             return;
         };
         let term = batch.last(column);
-        if values.get(usize::from(*latest)).is_none_or(|value| last.term(*value).is_before(&term)) {
+        if values.numbers().get(usize::from(*latest)).is_none_or(|value| last.term(value).is_before(&term)) {
             *latest = (kept + batch.latest()) as u8;
             *last = Last { time: term.time, position: term.position };
         }
-        while values.capacity() < kept + batch.len() {
-            let room = (2 * values.capacity()).min(S::most_kept());
-            values.reserve_exact(room - kept);
+        while values.room() < kept + batch.len() {
+            values.make_room((2 * values.room()).min(S::most_kept()));
         }
         values.extend(batch.column(column));
     }
@@ -331,14 +332,14 @@ impl<S: Sketch> Cell<S> {
         match &mut self.body {
             Body::Few { count, latest, last, values, .. } if usize::from(*count) < FEW => {
                 let filled = values.get(..usize::from(*count)).unwrap_or_default();
-                last.next(latest, filled, term);
+                last.next(latest, Numbers::Long(filled), term);
                 values[usize::from(*count)] = term.value;
                 *count += 1;
             }
             Body::List { latest, last, values, .. }
-                if values.len() < values.capacity() && values.len() < S::most_kept() =>
+                if values.len() < values.room() && values.len() < S::most_kept() =>
             {
-                last.next(latest, values, term);
+                last.next(latest, values.numbers(), term);
                 values.push(term.value);
             }
             Body::Gauge(gauge) => gauge.add_all(core::iter::once(term.value), term),
@@ -368,12 +369,12 @@ impl<S: Sketch> Cell<S> {
     fn grow(&mut self) {
         match &mut self.body {
             Body::Few { form: form @ Form::Distribution(_), latest, last, values, .. } if S::most_kept() > FEW => {
-                let mut list = Vec::with_capacity(LIST.min(S::most_kept()));
-                list.extend_from_slice(values);
+                let mut list = Values::with_room(LIST.min(S::most_kept()));
+                list.extend(values.iter().copied());
                 self.body = Body::List { form: *form, latest: *latest, last: *last, values: list };
             }
             Body::List { values, .. } if values.len() < S::most_kept() => {
-                values.reserve_exact(values.len().min(S::most_kept() - values.len()));
+                values.make_room((2 * values.len()).min(S::most_kept()));
             }
             _ => self.set_apart(),
         }
@@ -385,7 +386,7 @@ impl<S: Sketch> Cell<S> {
         let gauge = kept.gauge();
         self.body = match kept.form {
             Form::Distribution(_) => {
-                let sketch = sketch(kept.form, kept.values);
+                let sketch = sketch(kept.form, kept.values.iter());
                 Body::Distribution(Box::new(Distribution { gauge, sketch }))
             }
             Form::Gauge | Form::Total => Body::Gauge(Box::new(gauge)),
@@ -397,10 +398,10 @@ impl<S: Sketch> Cell<S> {
         match &self.body {
             Body::Few { form, count, latest, last, values } => {
                 let values = values.get(..usize::from(*count))?;
-                Some(Kept { form: *form, values, latest: *latest, last: *last })
+                Some(Kept { form: *form, values: Numbers::Long(values), latest: *latest, last: *last })
             }
             Body::List { form, latest, last, values } => {
-                Some(Kept { form: *form, values, latest: *latest, last: *last })
+                Some(Kept { form: *form, values: values.numbers(), latest: *latest, last: *last })
             }
             _ => None,
         }
@@ -435,7 +436,7 @@ impl<S: Sketch> Cell<S> {
             Body::Distribution(found) => Some(look(&found.gauge, &found.sketch)),
             Body::Few { .. } | Body::List { .. } => {
                 let kept = self.kept().filter(|kept| matches!(kept.form, Form::Distribution(_)))?;
-                Some(look(&kept.gauge(), &sketch(kept.form, kept.values)))
+                Some(look(&kept.gauge(), &sketch(kept.form, kept.values.iter())))
             }
             _ => None,
         }
@@ -464,7 +465,7 @@ impl<S: Sketch> Cell<S> {
                 let before = ours.values.len() as u8;
                 // Whose last value is the last of both is known now; where it stands, once theirs are behind ours.
                 let is_theirs = theirs.last().is_some_and(|term| ours.last().is_none_or(|last| last.is_before(&term)));
-                theirs.values.iter().for_each(|value| self.push(*value));
+                theirs.values.iter().for_each(|value| self.push(value));
                 if is_theirs && let Some((latest, last)) = self.last_mut() {
                     (*latest, *last) = (before + theirs.latest, theirs.last);
                 }
@@ -539,17 +540,18 @@ impl<S: Sketch> Cell<S> {
 
     /// All that it holds, for a row.
     #[inline]
-    pub(super) fn state(&self) -> State<'_, S> {
+    pub(super) fn with_state<T>(&self, look: impl FnOnce(State<'_, S>) -> T) -> T {
         if let Some(kept) = self.kept() {
-            return State::Values(kept.values, kept.last());
+            let last = kept.last();
+            return kept.values.with(|values| look(State::Values(values, last)));
         }
-        match &self.body {
+        look(match &self.body {
             Body::Total(total) => State::Total(total),
             Body::Gauge(gauge) => State::Gauge(gauge),
             Body::Summed(gauge) => State::Summed(gauge),
             Body::Distribution(found) => State::Distribution(&found.gauge, &found.sketch),
             _ => State::Values(&[], None),
-        }
+        })
     }
 
     /// Reads a word of what stands apart from the cell, for nothing but that it is on its way when it is asked for again.
@@ -559,7 +561,8 @@ impl<S: Sketch> Cell<S> {
             Body::Total(_) | Body::Few { .. } | Body::Records { .. } => 0,
             Body::Columns { cells, .. } => cells.first().map_or(0, |cell| u64::from(cell.owner.written)),
             Body::List { values, .. } | Body::RecordList { values, .. } => {
-                values.last().map_or(0, |value| value.to_bits())
+                let last = values.len().checked_sub(1).and_then(|last| values.numbers().get(last));
+                last.map_or(0, f64::to_bits)
             }
             Body::Gauge(gauge) | Body::Summed(gauge) => gauge.total.count,
             Body::Distribution(found) => found.gauge.total.count ^ found.sketch.heap_bytes() as u64,

@@ -8,6 +8,7 @@
 use super::batch::{Batch, Instant};
 use super::cell::{Body, Cell, FEW, LIST, Last, Owner, Shape};
 use crate::gauge::{Gauge, Total};
+use crate::lists::values::{Numbers, Values};
 use crate::row::State;
 use crate::sketch::Sketch;
 use crate::stream_key::{Form, Forms, Mask, before, columns};
@@ -21,7 +22,7 @@ struct Kept<'a> {
     shape: Shape,
     latest: u8,
     last: Last,
-    values: &'a [f64],
+    values: Numbers<'a>,
 }
 
 impl Shape {
@@ -45,7 +46,7 @@ impl Shape {
 impl Kept<'_> {
     /// The values of one column, in the order in which they came.
     fn column(&self, index: usize) -> impl Iterator<Item = f64> + Clone {
-        self.values.iter().skip(index).step_by(self.shape.columns()).copied()
+        self.values.every(index, self.shape.columns())
     }
 
     /// When and where the last value of the column at this index was.
@@ -109,10 +110,10 @@ impl<S: Sketch> Cell<S> {
                 if before + batch.len() > MOST {
                     return false;
                 }
-                if values.capacity() - values.len() < batch.values.len() {
-                    values.reserve_exact(room(before + batch.len()) * batch.width - values.len());
+                if values.room() - values.len() < batch.values.len() {
+                    values.make_room(room(before + batch.len()) * batch.width);
                 }
-                values.extend_from_slice(batch.values);
+                values.extend(batch.values.iter().copied());
                 last.next_records(latest, before, batch);
                 true
             }
@@ -133,8 +134,8 @@ impl<S: Sketch> Cell<S> {
             values.iter_mut().zip(batch.values).for_each(|(free, value)| *free = *value);
             Body::Records { shape, count: batch.len() as u8, latest, last, values }
         } else {
-            let mut values = Vec::with_capacity(room(batch.len()) * batch.width);
-            values.extend_from_slice(batch.values);
+            let mut values = Values::with_room(room(batch.len()) * batch.width);
+            values.extend(batch.values.iter().copied());
             Body::RecordList { shape, latest, last, values }
         };
         true
@@ -148,9 +149,9 @@ impl<S: Sketch> Cell<S> {
         if before + batch.len() > MOST || last.is_at(batch) {
             return false;
         }
-        let mut list = Vec::with_capacity(room(before + batch.len()) * batch.width);
-        list.extend_from_slice(values.get(..before * batch.width).unwrap_or_default());
-        list.extend_from_slice(batch.values);
+        let mut list = Values::with_room(room(before + batch.len()) * batch.width);
+        list.extend(values.get(..before * batch.width).unwrap_or_default().iter().copied());
+        list.extend(batch.values.iter().copied());
         last.next_records(&mut latest, before, batch);
         self.body = Body::RecordList { shape, latest, last, values: list };
         true
@@ -161,10 +162,10 @@ impl<S: Sketch> Cell<S> {
         match &self.body {
             Body::Records { shape, count, latest, last, values } => {
                 let values = values.get(..usize::from(*count) * shape.columns())?;
-                Some(Kept { shape: *shape, latest: *latest, last: *last, values })
+                Some(Kept { shape: *shape, latest: *latest, last: *last, values: Numbers::Long(values) })
             }
             Body::RecordList { shape, latest, last, values } => {
-                Some(Kept { shape: *shape, latest: *latest, last: *last, values })
+                Some(Kept { shape: *shape, latest: *latest, last: *last, values: values.numbers() })
             }
             _ => None,
         }
@@ -243,7 +244,7 @@ impl<S: Sketch> Cell<S> {
     /// What a column holds.
     #[inline]
     pub(super) fn look_at<T>(&self, column: u8, form: Form, look: impl FnOnce(State<'_, S>) -> T) -> Option<T> {
-        let Some(kept) = self.records() else { return self.column(column).map(|cell| look(cell.state())) };
+        let Some(kept) = self.records() else { return self.column(column).map(|cell| cell.with_state(look)) };
         let index = before(kept.shape.mask, column);
         if form == Form::Total {
             let mut total = Total::default();

@@ -2,7 +2,7 @@
 //!
 //! `hotpath PATH REPEATS` prints lines and repeats; the difference between two numbers of repeats is the path alone.
 
-use family_benches::{hop, hot, newlines, ours};
+use family_benches::{cold, hop, hot, newlines, ours};
 use std::hint::black_box;
 use std::process::ExitCode;
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         "postgres" => kind(b" app heroku-postgres - "),
         "runtime" => kind(b" heroku web."),
         "custom" => custom(),
+        "first" => cold().body().to_vec(),
         _ => hot().body().to_vec(),
     };
     let (lines, body) = (hop(&body), black_box(body.as_slice()));
@@ -30,9 +31,14 @@ fn main() -> ExitCode {
             "router-all" => ours::router_fields(body).0,
             "observations" => ours::observations(&mut extractor, body).0,
             "pipeline" => whole.ingest(body).frames(),
+            // From an empty pipeline to all percentiles.
+            "first" => {
+                whole = ours::Whole::new();
+                whole.ingest(body).frames() + whole.finish().requests
+            }
             _ => {
                 eprintln!(
-                    "hotpath: {path}: scan hop header fields router router-all postgres runtime custom observations pipeline"
+                    "hotpath: {path}: scan hop header fields router router-all postgres runtime custom observations pipeline first"
                 );
                 return ExitCode::from(2);
             }
