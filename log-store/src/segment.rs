@@ -6,6 +6,7 @@
 
 mod bitmap;
 mod bytes;
+mod check;
 mod columns;
 mod damage;
 mod dictionary;
@@ -22,6 +23,7 @@ mod writer;
 mod tests;
 
 pub(crate) use bitmap::Bitmap;
+pub(crate) use check::{Report, check};
 pub(crate) use columns::{BlockLines, Columns};
 pub(crate) use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};

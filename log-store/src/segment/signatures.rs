@@ -79,20 +79,40 @@ pub(super) struct Band {
 }
 
 impl Band {
-    /// Bytes of a row.
-    pub(super) fn row(&self) -> usize {
-        self.blocks.len().div_ceil(8)
+    /// Bits of a row: whole bytes, or 1, 2 or 4, so that a segment of one block spends no byte on a bit.
+    pub(super) fn row_bits(&self) -> usize {
+        match self.blocks.len() {
+            blocks @ 0..=4 => blocks.next_power_of_two(),
+            blocks => blocks.next_multiple_of(8),
+        }
     }
 
     /// Rows of a page: a power of two, so that pages end with the band.
     pub(super) fn rows_a_page(&self) -> usize {
-        let most = (PAGE / self.row().max(1)).max(1).min(1 << self.log2);
+        let most = (PAGE * 8 / self.row_bits()).max(1).min(1 << self.log2);
         1 << most.ilog2()
+    }
+
+    /// A row of a page, 64 blocks a word.
+    pub(super) fn row(&self, page: &[u8], row: usize, out: &mut Vec<u64>) {
+        let start = row % self.rows_a_page() * self.row_bits();
+        out.clear();
+        if self.row_bits() < 8 {
+            let byte = page.get(start / 8).map_or(0, |byte| byte >> (start % 8));
+            out.push(u64::from(byte) & ((1 << self.row_bits()) - 1));
+            return;
+        }
+        let bytes = page.get(start / 8..(start + self.row_bits()) / 8).unwrap_or_default();
+        out.extend(bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, &from)| *to = from);
+            u64::from_le_bytes(word)
+        }));
     }
 
     /// Bytes of a page, with its checksum.
     pub(super) fn page(&self) -> usize {
-        self.rows_a_page() * self.row() + 4
+        (self.rows_a_page() * self.row_bits()).div_ceil(8) + 4
     }
 
     fn length(&self) -> u64 {
@@ -151,11 +171,21 @@ impl<'a> RowWriter<'a> {
 
     /// The next row: 64 blocks a word.
     pub(super) fn row(&mut self, words: &[u64]) -> io::Result<()> {
-        let start = self.page.len();
-        words.iter().for_each(|word| self.page.extend_from_slice(&word.to_le_bytes()));
-        self.page.truncate(start + self.band.row());
+        let (rows, bits) = (self.band.rows_a_page(), self.band.row_bits());
+        if bits < 8 {
+            let shift = self.next * bits % 8;
+            if shift == 0 {
+                self.page.push(0);
+            }
+            if let (Some(byte), Some(&word)) = (self.page.last_mut(), words.first()) {
+                *byte |= (word as u8) << shift;
+            }
+        } else {
+            let start = self.page.len();
+            words.iter().for_each(|word| self.page.extend_from_slice(&word.to_le_bytes()));
+            self.page.truncate(start + bits / 8);
+        }
         self.next += 1;
-        let rows = self.band.rows_a_page();
         if self.next % rows == 0 {
             let crc = checksum(self.band.log2, self.next - rows, &self.page);
             self.page.extend_from_slice(&crc.to_le_bytes());
@@ -246,18 +276,18 @@ impl Signatures {
         path: &Path,
     ) -> Result<(), Damage> {
         let slots: Vec<usize> = spread(slots_of(needle).len()).filter_map(|at| slots_of(needle).nth(at)).collect();
-        let (mut result, mut page) = (Ok(()), Vec::new());
+        let (mut result, mut page, mut row_words) = (Ok(()), Vec::new(), Vec::new());
         for band in self.bands.iter().filter(|_| !slots.is_empty()) {
-            let mut live: Vec<u8> = vec![0; band.row()];
+            let mut live = vec![0_u64; band.blocks.len().div_ceil(64)];
             for (column, &block) in band.blocks.iter().enumerate() {
                 if within.get(usize::from(block))
-                    && let Some(byte) = live.get_mut(column / 8)
+                    && let Some(word) = live.get_mut(column / 64)
                 {
-                    *byte |= 1 << (column % 8);
+                    *word |= 1 << (column % 64);
                 }
             }
             for &slot in &slots {
-                if live.iter().all(|&byte| byte == 0) {
+                if live.iter().all(|&word| word == 0) {
                     break;
                 }
                 let row = slot >> (MOST_LOG2 - band.log2);
@@ -265,12 +295,11 @@ impl Signatures {
                     result = Err(damage);
                     continue;
                 }
-                let start = row % band.rows_a_page() * band.row();
-                let row = page.get(start..).unwrap_or_default();
-                live.iter_mut().zip(row).for_each(|(live, row)| *live &= row);
+                band.row(&page, row, &mut row_words);
+                live.iter_mut().zip(&row_words).for_each(|(live, row)| *live &= row);
             }
             for (column, &block) in band.blocks.iter().enumerate() {
-                if live.get(column / 8).is_some_and(|byte| byte >> (column % 8) & 1 == 0) {
+                if live.get(column / 64).is_some_and(|word| word >> (column % 64) & 1 == 0) {
                     within.clear(usize::from(block));
                 }
             }

@@ -1,5 +1,7 @@
 //! Lines to a segment and back.
 
+mod candidates;
+mod damage;
 mod made;
 
 use super::*;
