@@ -11,6 +11,7 @@ mod note;
 mod parse;
 mod print;
 mod query;
+mod required;
 mod search;
 mod term;
 
@@ -20,4 +21,5 @@ pub use node::{IpPrefix, Negated, Node, Nodes};
 pub use note::{Note, NoteKind};
 pub use parse::Parsed;
 pub use query::Query;
+pub use required::Required;
 pub use term::Term;

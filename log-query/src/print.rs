@@ -4,6 +4,7 @@ use crate::names::{facility_name, severity_name};
 use crate::node::Entry;
 use crate::query::Query;
 use crate::term::{Term, Within};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
@@ -56,6 +57,86 @@ impl fmt::Display for Query {
         }
         Ok(())
     }
+}
+
+impl Query {
+    /// What the query asks for, in words. Control characters are escaped.
+    ///
+    /// ```
+    /// use log_query::Query;
+    ///
+    /// let parsed = Query::parse(r#"program:nginx (status=50 OR severity:crit) -"/health""#);
+    /// assert_eq!(
+    ///     parsed.query().explain(),
+    ///     r#"lines with "nginx" in the program and (with "status=50" or of severity crit) and without "/health""#
+    /// );
+    /// assert_eq!(Query::default().explain(), "all lines");
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> String {
+        if self.is_empty() {
+            return String::from("all lines");
+        }
+        let entries = self.entries();
+        let mut out = String::from("lines ");
+        // What is open: behind which entry it ends, and what joins what is in it.
+        let mut open: Vec<(usize, &str)> = Vec::new();
+        let (mut first, mut negated) = (true, false);
+        for (at, entry) in entries.iter().enumerate() {
+            while open.pop_if(|(end, _)| *end <= at).is_some() {
+                out.push(')');
+            }
+            if !first && !negated {
+                out.push_str(open.last().map_or(" and ", |&(_, joined)| joined));
+            }
+            first = false;
+            match entry {
+                Entry::All(below) | Entry::Any(below) => {
+                    out.push_str(if negated { "not (" } else { "(" });
+                    open.push((at + 1 + below, if matches!(entry, Entry::All(_)) { " and " } else { " or " }));
+                    first = true;
+                }
+                Entry::Not(_) => {}
+                Entry::Term(term) => explain_term(&mut out, term, negated),
+                Entry::Severity(severity) => explain_value(&mut out, negated, "of severity ", severity_name(*severity)),
+                Entry::Facility(facility) => explain_value(&mut out, negated, "of facility ", facility_name(*facility)),
+                Entry::SourceIp(prefix) => {
+                    explain_value(&mut out, negated, "from an address that begins with ", prefix.as_str());
+                }
+            }
+            negated = matches!(entry, Entry::Not(_));
+        }
+        out.extend(open.iter().map(|_| ')'));
+        // The whole needs no brackets.
+        if let Some(Entry::All(_) | Entry::Any(_)) = entries.first() {
+            out.pop();
+            out.remove("lines ".len());
+        }
+        out
+    }
+}
+
+fn explain_value(out: &mut String, negated: bool, what: &str, value: &str) {
+    out.push_str(if negated { "not " } else { "" });
+    out.push_str(what);
+    out.push_str(value);
+}
+
+fn explain_term(out: &mut String, term: &Term, negated: bool) {
+    out.push_str(if negated { "without \"" } else { "with \"" });
+    for letter in term.text().chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            letter if letter.is_control() => out.extend(letter.escape_default()),
+            letter => out.push(letter),
+        }
+    }
+    out.push_str(match term.within() {
+        Within::All => "\"",
+        Within::System => "\" in the sender",
+        Within::Program => "\" in the program",
+        Within::Message => "\" in the message",
+    });
 }
 
 impl fmt::Debug for Query {

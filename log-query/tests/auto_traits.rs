@@ -6,7 +6,7 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use log_query::{Fields, IpPrefix, Negated, Node, Nodes, Note, NoteKind, Parsed, Query, Term};
+use log_query::{Fields, IpPrefix, Negated, Node, Nodes, Note, NoteKind, Parsed, Query, Required, Term};
 
 macro_rules! keeps {
     ($($type:ty: $($bound:ident),+;)+) => {$({
@@ -27,6 +27,7 @@ fn every_public_type_keeps_its_traits() {
         NoteKind: Copy, Ord, Hash, Debug;
         Parsed: Clone, Eq, Debug;
         Query: Clone, Eq, Default, Debug, Display;
+        Required<'static>: Clone, Debug;
         Term: Clone, Eq, Debug;
     }
 }

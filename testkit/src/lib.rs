@@ -7,6 +7,7 @@ mod cases;
 pub mod deframe;
 pub mod demo;
 pub mod program;
+pub mod query;
 pub mod random;
 pub mod reference;
 pub mod traffic;
