@@ -295,8 +295,11 @@ fn address(rest: &[u8]) -> Option<usize> {
         return Some(v4);
     }
     let v6 = trimmed(v6);
-    (v6 >= 3 && v6 <= ADDRESS_BYTES && whole(v6) && longest[..v6].contains(&b':') && text::<Ipv6Addr>(&longest[..v6]))
-        .then_some(v6)
+    ((3..=ADDRESS_BYTES).contains(&v6)
+        && whole(v6)
+        && longest[..v6].contains(&b':')
+        && text::<Ipv6Addr>(&longest[..v6]))
+    .then_some(v6)
 }
 
 fn text<T: FromStr>(bytes: &[u8]) -> bool {

@@ -25,10 +25,10 @@ mod tests;
 pub(crate) use bitmap::Bitmap;
 pub(crate) use check::{Report, check};
 pub(crate) use columns::{BlockLines, Columns};
-pub(crate) use damage::{Damage, DamageKind};
+pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
 pub(crate) use index::{AccountEntry, BlockEntry};
-pub(crate) use writer::SegmentWriter;
+pub(crate) use writer::{SegmentWriter, UNFINISHED};
 
 use file::ReadAt;
 use footer::Footer;

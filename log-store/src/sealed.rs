@@ -1,0 +1,162 @@
+//! Segments on the disk as a store knows them, and the ones that are open.
+
+use crate::segment::{Damage, Segment};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A segment's file. It is opened when it is needed.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    path: PathBuf,
+    /// What the cache knows it by: a path may come to name another file.
+    number: u64,
+    file_len: u64,
+    /// To be removed when nobody looks at it any more.
+    doomed: AtomicBool,
+}
+
+/// What one account has in a segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) sealed: Arc<Sealed>,
+    /// The ids of the account that count here: a file may hold more, if another one holds them, too.
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) lines: u64,
+    /// Bytes of its blocks, and its share of the rest.
+    pub(crate) bytes: u64,
+    /// The file could not be opened: nothing is known but its name.
+    pub(crate) broken: bool,
+}
+
+impl Sealed {
+    pub(crate) fn new(path: &Path, file_len: u64) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self { path: path.to_owned(), number, file_len, doomed: AtomicBool::new(false) }
+    }
+
+    pub(crate) const fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// Has the file removed as soon as no view holds it: a view that began before goes on to see all that it saw.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        if *self.doomed.get_mut() {
+            // What cannot be removed now is found again when the store is opened.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// An account's name, and what it has in a segment.
+pub(crate) type OfAccount = (Box<str>, Part);
+
+/// The parts of a segment by account. The bytes of all parts together are those of the file.
+pub(crate) fn parts(segment: &Segment) -> Vec<OfAccount> {
+    let sealed = Arc::new(Sealed::new(segment.path(), segment.file_len()));
+    let packed: u64 = segment.blocks().iter().map(|block| block.packed_length()).sum();
+    let (mut rest, accounts) = (segment.file_len(), segment.accounts());
+    accounts
+        .iter()
+        .enumerate()
+        .map(|(at, account)| {
+            let own: u64 = segment.blocks()[account.blocks()].iter().map(|block| block.packed_length()).sum();
+            // Index and dictionary are shared out as the blocks are; the last one takes what rounding leaves.
+            let share = u128::from(segment.file_len()) * u128::from(own) / u128::from(packed.max(1));
+            let bytes = if at + 1 == accounts.len() { rest } else { (share as u64).min(rest) };
+            rest -= bytes;
+            let part = Part {
+                sealed: Arc::clone(&sealed),
+                first: account.first_id(),
+                last: account.last_id(),
+                lines: account.lines(),
+                bytes,
+                broken: false,
+            };
+            (account.name().into(), part)
+        })
+        .collect()
+}
+
+/// Segments that are open, at most so many bytes of them: the one that was not used for longest is closed first.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    most: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    segments: HashMap<u64, (Segment, u64)>,
+    bytes: usize,
+    clock: u64,
+}
+
+/// Files that are open at most, whatever the bytes: systems let a process have 1,024.
+const MOST_FILES: usize = 256;
+
+impl Cache {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, open: Mutex::default() }
+    }
+
+    /// The segment, opened now if it is not open.
+    pub(crate) fn open(&self, sealed: &Sealed) -> Result<Segment, Damage> {
+        {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.clock += 1;
+            let now = open.clock;
+            if let Some((segment, used)) = open.segments.get_mut(&sealed.number) {
+                *used = now;
+                return Ok(segment.clone());
+            }
+        }
+        // Not under the lock: others go on meanwhile, and if two open the same file, one of them is forgotten.
+        let segment = Segment::open(&sealed.path)?;
+        self.keep(sealed.number, &segment);
+        Ok(segment)
+    }
+
+    /// Keeps a segment that is open anyway.
+    pub(crate) fn keep(&self, number: u64, segment: &Segment) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.clock += 1;
+        let now = open.clock;
+        let bytes = segment.memory();
+        if bytes > self.most || open.segments.insert(number, (segment.clone(), now)).is_some() {
+            return;
+        }
+        open.bytes += bytes;
+        while open.bytes > self.most || open.segments.len() > MOST_FILES {
+            let Some(oldest) = open.segments.iter().min_by_key(|(_, (_, used))| *used).map(|(&number, _)| number)
+            else {
+                break;
+            };
+            if let Some((segment, _)) = open.segments.remove(&oldest) {
+                open.bytes = open.bytes.saturating_sub(segment.memory());
+            }
+        }
+    }
+
+    /// Closes a segment that is no more.
+    pub(crate) fn forget(&self, sealed: &Sealed) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((segment, _)) = open.segments.remove(&sealed.number) {
+            open.bytes = open.bytes.saturating_sub(segment.memory());
+        }
+    }
+}

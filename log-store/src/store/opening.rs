@@ -1,0 +1,159 @@
+//! What is on the disk when a store is opened.
+
+use super::{Held, Store};
+use crate::error::StoreError;
+use crate::folder::{self, Named, SHARED, of_account};
+use crate::lock::Lock;
+use crate::options::Options;
+use crate::sealed::{Cache, OfAccount, Part, Sealed, parts};
+use crate::segment::{Damage, Segment};
+use crate::state::{AccountState, Shared};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Store {
+    /// Opens a folder, which is made if it is not there, for writing. What its files hold can be searched at once. What a crash
+    /// left unfinished is removed; a file that cannot be read is kept, named by [`Store::damage`], and searches say that they
+    /// lack it.
+    ///
+    /// # Errors
+    /// `Locked` if the folder has another writer, `Options`, and `Io`.
+    pub fn open(root: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        options.check()?;
+        let root = root.as_ref();
+        fs::create_dir_all(root).map_err(|error| StoreError::io(root, "make the folder", &error))?;
+        let lock = Lock::take(root, options.partition())?;
+        let mut store = Self {
+            root: root.to_owned(),
+            shared: Arc::new(Shared::new(options.cache_bytes())),
+            options,
+            _lock: lock,
+            heads: Vec::new(),
+            by_name: BTreeMap::new(),
+            last_head: 0,
+            head_memory: 0,
+            appended: None,
+            passed_over: 0,
+            files: BTreeMap::new(),
+            damage: Vec::new(),
+        };
+        store.find()?;
+        Ok(store)
+    }
+
+    fn find(&mut self) -> Result<(), StoreError> {
+        let mut all: BTreeMap<Box<str>, Vec<Part>> = BTreeMap::new();
+        let mut through: BTreeMap<Box<str>, u64> = BTreeMap::new();
+        let mut broken = Vec::new();
+        let mut names = folder::accounts(&self.root)?;
+        names.push(SHARED.to_owned());
+        for folder_name in names {
+            let folder = of_account(&self.root, &folder_name, self.options.partition());
+            folder::remove_unfinished(&folder)?;
+            for named in folder::segments(&folder)? {
+                let shared = folder_name == SHARED;
+                match read(&named, &self.shared.cache) {
+                    Ok(parts) => {
+                        for (name, part) in parts {
+                            self.held(&part.sealed);
+                            let through = through.entry(name.clone()).or_default();
+                            *through = part.last.max(*through);
+                            all.entry(name).or_default().push(part);
+                        }
+                    }
+                    Err((part, damage)) => {
+                        self.damage.push(damage);
+                        if shared {
+                            // Whose lines it held is not known, so nobody's count as sealed by it: what a journal still has
+                            // is written again.
+                            broken.push(part);
+                            continue;
+                        }
+                        let through = through.entry(folder_name.as_str().into()).or_default();
+                        *through = part.last.max(*through);
+                        self.held(&part.sealed);
+                        all.entry(folder_name.as_str().into()).or_default().push(part);
+                    }
+                }
+            }
+        }
+        for (name, mut parts) in all {
+            for part in &broken {
+                self.held(&part.sealed);
+                parts.push(part.clone());
+            }
+            let (parts, covered) = arrange(parts);
+            // What was written into another file, before the crash that left it.
+            covered.iter().for_each(|part| self.let_go(part));
+            let through = through.get(&name).copied();
+            let found_to = through.map_or(0, |through| through + 1);
+            self.add(&name, AccountState { parts: parts.into(), found_to, ..AccountState::default() }, through);
+        }
+        Ok(())
+    }
+
+    fn held(&mut self, sealed: &Arc<Sealed>) {
+        let new = || Held { sealed: Arc::clone(sealed), accounts: 0 };
+        self.files.entry(sealed.number()).or_insert_with(new).accounts += 1;
+    }
+
+    /// An account has nothing in a file any more. The last one to say so has it removed.
+    pub(super) fn let_go(&mut self, part: &Part) {
+        let number = part.sealed.number();
+        let Some(held) = self.files.get_mut(&number) else { return };
+        held.accounts = held.accounts.saturating_sub(1);
+        if held.accounts == 0 {
+            part.sealed.doom();
+            self.shared.cache.forget(&part.sealed);
+            self.files.remove(&number);
+        }
+    }
+}
+
+/// A file that cannot be opened: what its name says, and why.
+pub(crate) type Broken = (Part, Damage);
+
+/// What a file holds, by account; or, if it cannot be opened, what its name says.
+pub(crate) fn read(named: &Named, cache: &Cache) -> Result<Vec<OfAccount>, Broken> {
+    match Segment::open(&named.path) {
+        Ok(segment) => {
+            let parts = parts(&segment);
+            if let Some((_, part)) = parts.first() {
+                cache.keep(part.sealed.number(), &segment);
+            }
+            Ok(parts)
+        }
+        Err(damage) => {
+            let bytes = named.path.metadata().map_or(0, |meta| meta.len());
+            let sealed = Arc::new(Sealed::new(&named.path, bytes));
+            let part = Part { sealed, first: named.first_id, last: named.last_id, lines: 0, bytes, broken: true };
+            Err((part, damage))
+        }
+    }
+}
+
+/// Puts the parts of an account in order, and takes out those that others cover: a crash between the writing of a merged file
+/// and the removal of what went into it leaves both. Answers what counts, and what is covered.
+pub(crate) fn arrange(mut parts: Vec<Part>) -> (Vec<Part>, Vec<Part>) {
+    // Of those that begin alike the longest first; what is broken last, for it covers nothing.
+    parts.sort_by_key(|part| (part.first, Reverse(part.last), part.broken));
+    let (mut kept, mut covered) = (Vec::with_capacity(parts.len()), Vec::new());
+    let mut through: Option<u64> = None;
+    for mut part in parts {
+        match through {
+            Some(through) if part.last <= through => covered.push(part),
+            _ => {
+                if !part.broken {
+                    // Files of a store overlap only as a whole. Should one be half in another, no line counts twice.
+                    part.first = part.first.max(through.map_or(0, |through| through + 1));
+                    through = Some(part.last);
+                }
+                kept.push(part);
+            }
+        }
+    }
+    (kept, covered)
+}
