@@ -39,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) retention: Duration,
     pub(crate) snapshot_every: Duration,
     /// The most bytes of the journal's file.
-    pub(crate) store_limit: Option<usize>,
+    pub(crate) journal_limit: Option<usize>,
     pub(crate) limits: IntakeLimits,
     /// Addresses that others reach are fine without credentials or TLS.
     pub(crate) insecure: bool,
@@ -123,7 +123,7 @@ impl Config {
             out,
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
-            store_limit: file.store_limit.map(|size| size.0),
+            journal_limit: file.journal_limit.map(|size| size.0),
             limits,
             insecure,
             access,
@@ -202,6 +202,7 @@ impl Config {
             .saturating_add(copies)
             .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
             .saturating_add(connection.saturating_mul(self.limits.connections))
+            .saturating_add(machine::packing())
     }
 
     /// The keys that say something else there, and hold from the next start on.
@@ -222,7 +223,7 @@ impl Config {
             ("families, dyno_identity, one_off or custom_from", own.reading != others.reading),
             ("retention", self.retention != other.retention),
             ("snapshot_every", self.snapshot_every != other.snapshot_every),
-            ("store_limit", self.store_limit != other.store_limit),
+            ("journal_limit", self.journal_limit != other.journal_limit),
             ("body_limit", self.limits.body != other.limits.body),
             ("memory", self.limits.bodies != other.limits.bodies),
             ("drain_memory", self.limits.drain != other.limits.drain),
@@ -306,7 +307,7 @@ mod tests {
                 && file.tls.is_some()
                 && file.syslog.is_some()
                 && file.otlp.is_some()
-                && file.store_limit.is_some()
+                && file.journal_limit.is_some()
         );
     }
 
@@ -373,6 +374,30 @@ mod tests {
     }
 
     #[test]
+    fn the_journals_limit_is_read_under_its_older_name() {
+        for key in ["journal_limit", "store_limit"] {
+            assert_eq!(load(&format!("{key} = \"2GB\"")).unwrap().journal_limit, Some(2 << 30), "{key}");
+        }
+        let both = load("journal_limit = \"1GB\"\nstore_limit = \"2GB\"").unwrap_err().to_string();
+        assert!(both.contains("journal_limit: "), "{both}");
+    }
+
+    #[test]
+    fn an_account_has_a_name_that_can_be_a_folder() {
+        let load = |account: &str| {
+            load(&format!("[[drain]]\nname = \"a\"\nuser = \"u\"\npassword = \"p\"\naccount = \"{account}\""))
+        };
+        let long = "a".repeat(63);
+        for (name, kept) in [("shop-2", Some("shop-2")), ("default", None), ("0", Some("0")), (&long, Some(&*long))] {
+            assert_eq!(load(name).unwrap().settings.drains["a"].account.as_deref(), kept, "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "Shop", "a_b", "s3cret s3cret", "\u{e9}", &"a".repeat(64)] {
+            let error = load(name).unwrap_err().to_string();
+            assert!(error.contains("[[drain]] 1, account: ") && !error.contains("s3cret"), "{name}: {error}");
+        }
+    }
+
+    #[test]
     fn what_is_hardly_meant_is_warned_of() {
         let drain = |password: &str| format!("[[drain]]\nname = \"a\"\nuser = \"u\"\npassword = \"{password}\"\n");
         assert!(load(&drain("twelve-chars")).unwrap().warnings.iter().all(|warning| !warning.contains("password")));
@@ -400,6 +425,9 @@ mod tests {
         assert_eq!(bound(2) - bound(1), PLAIN);
         let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
         let answers = 4 * ((4 << 20) + (2 << 20));
-        assert_eq!(config.max_memory(), (40 << 20) + 3 * (32 << 20) + 6 * DRAIN_BYTES + answers + 10 * PLAIN);
+        assert_eq!(
+            config.max_memory(),
+            (40 << 20) + 3 * (32 << 20) + 6 * DRAIN_BYTES + answers + 10 * PLAIN + machine::packing()
+        );
     }
 }

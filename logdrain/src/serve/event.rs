@@ -1,7 +1,11 @@
 //! What the journal holds: deliveries, moves of the watermark, changes of the settings. Rows follow from these alone.
 
+use crate::serve::frames;
+use crate::serve::packing;
+use crate::serve::run::Run;
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -34,7 +38,7 @@ pub(crate) enum Event {
     },
 }
 
-/// One delivery as it is kept.
+/// One delivery as it is kept. The app's name that its URL gave is in the settings before it.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// Whose pipeline reads it; see [`drain_key`](crate::serve::intake::Access::drain_key).
@@ -42,7 +46,27 @@ pub(crate) struct Record {
     pub(crate) received: Timestamp,
     /// `Logplex-Msg-Count`, where it could be read.
     pub(crate) msg_count: Option<u64>,
+    /// Who was at the other end of the connection. Older programs did not keep it.
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) layout: Layout,
+    /// The ids of its events, which the journal gives with the commit.
+    pub(crate) run: Run,
     pub(crate) body: Body,
+}
+
+impl Record {
+    /// A delivery that is to be kept. Its events are counted here, so that whoever commits need not.
+    pub(crate) fn new(drain: Arc<str>, received: Timestamp, body: Body) -> Self {
+        let run = Run::of(frames::count(body.bytes()));
+        Self { drain, received, msg_count: None, peer: None, layout: Layout::Counted, run, body }
+    }
+}
+
+/// How a body is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    /// Frames with their lengths in front; the dialect of each follows from its HOSTNAME.
+    Counted,
 }
 
 /// Bytes of a delivery, with the share of the budget that they take as long as they are in memory.
@@ -50,15 +74,57 @@ pub(crate) struct Record {
 pub(crate) struct Body {
     bytes: Vec<u8>,
     _lease: Option<OwnedSemaphorePermit>,
+    packed: Option<Box<Packed>>,
+}
+
+/// The bytes as they go to the disk.
+#[derive(Debug)]
+struct Packed {
+    bytes: Vec<u8>,
+    _lease: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
     pub(crate) const fn new(bytes: Vec<u8>, lease: Option<OwnedSemaphorePermit>) -> Self {
-        Self { bytes, _lease: lease }
+        Self { bytes, _lease: lease, packed: None }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Packs the bytes for the disk, where they are not yet. `lease` is for [`packing::room`] bytes, in units of `unit`;
+    /// what is not needed of it goes back.
+    pub(crate) fn pack(&mut self, lease: Option<(OwnedSemaphorePermit, usize)>) {
+        if self.packed.is_some() {
+            return;
+        }
+        if let Some(bytes) = packing::pack(&self.bytes) {
+            let lease = lease.map(|(mut lease, unit)| {
+                let spare = lease.num_permits().saturating_sub(bytes.capacity().div_ceil(unit));
+                drop(lease.split(spare));
+                lease
+            });
+            self.packed = Some(Box::new(Packed { bytes, _lease: lease }));
+        }
+    }
+
+    /// What goes to the disk: the bytes, or what they were packed in.
+    pub(crate) fn stored(&self) -> (&[u8], bool) {
+        match &self.packed {
+            Some(packed) => (&packed.bytes, true),
+            None => (&self.bytes, false),
+        }
+    }
+
+    /// What it takes of the memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.len() + self.packed.as_ref().map_or(0, |packed| packed.bytes.len())
+    }
+
+    /// It is on the disk: what it was packed in is of no more use.
+    pub(crate) fn is_stored(&mut self) {
+        self.packed = None;
     }
 }
 

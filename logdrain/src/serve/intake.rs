@@ -10,6 +10,7 @@ pub(crate) mod http;
 mod notices;
 mod paced;
 mod parameters;
+mod recorded;
 mod syslog;
 mod tls;
 

@@ -9,6 +9,7 @@ mod head;
 mod meta;
 mod places;
 mod reader;
+mod renewal;
 mod row;
 mod salvage;
 mod schema;
@@ -56,7 +57,7 @@ const LOOK_AROUND: Duration = Duration::from_millis(500);
 pub(crate) enum Message {
     Delivery {
         key: Option<DeliveryKey>,
-        record: Record,
+        record: Box<Record>,
         answer: oneshot::Sender<Answer>,
     },
     Settings(Box<Settings>),
@@ -331,9 +332,9 @@ impl Group {
     fn add(&mut self, message: Message, time: &mut Timekeeper) {
         match message {
             Message::Delivery { key, record, answer } => {
-                self.bytes += record.body.bytes().len();
+                self.bytes += record.body.memory();
                 self.has_deliveries = true;
-                self.offers.push(Offer { key, event: Event::Delivery(record) });
+                self.offers.push(Offer { key, event: Event::Delivery(*record) });
                 self.answers.push(Some(answer));
             }
             Message::Settings(settings) => {

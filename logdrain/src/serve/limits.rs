@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The most bytes of a request's head.
 pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
 
+/// Threads beside those of the connections, for what takes longer than a moment.
+pub(crate) const SLOW_THREADS: usize = 4;
+
 /// How much `/metrics` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MetricsLimits {

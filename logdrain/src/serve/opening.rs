@@ -82,7 +82,7 @@ fn parts(config: &Config, snapshots: &Path) -> Result<Parts, StoreError> {
 }
 
 fn journal(config: &Config) -> Result<(Store, JournalReader), StoreError> {
-    let store = Store::open(&config.store, config.limits.drains, config.store_limit)?;
+    let store = Store::open(&config.store, config.limits.drains, config.journal_limit)?;
     let reader = JournalReader::open(&config.store)?;
     Ok((store, reader))
 }

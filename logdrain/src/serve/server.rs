@@ -12,7 +12,7 @@ use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{self, Damaged, Doubts, Message, Progress, StoreError, Timekeeper, Writer};
-use crate::serve::limits::IntakeLimits;
+use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
 use crate::serve::notify;
 use crate::serve::opening::{self, Closed, Lock, Opened};
 #[cfg(unix)]
@@ -142,7 +142,7 @@ impl Listening {
     fn start(config: &Config) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(4)
+            .max_blocking_threads(SLOW_THREADS)
             .build()
             .map_err(|error| Failure::Config(format!("no threads could be started: {error}")))?;
         let bind = |address| {
@@ -200,7 +200,7 @@ impl Front {
         ));
         let house = House {
             store: config.store.clone(),
-            store_limit: config.store_limit,
+            journal_limit: config.journal_limit,
             max_memory: config.max_memory(),
             began: Instant::now(),
         };

@@ -3,16 +3,13 @@
 
 use crate::reading::Reading;
 use crate::serve::drain_name::DrainName;
+use crate::serve::frames;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Dialect;
-use heroku_metrics::syslog::Limits;
 use heroku_metrics::{ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Frames as long as `logdrain replay` reads them, so that both read the same.
-const MAX_FRAME: usize = 4 * 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Settings {
@@ -48,6 +45,9 @@ pub(crate) struct DrainSettings {
     /// How many drains it may be at a time, each with a token of its own; one when it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) places: Option<u32>,
+    /// The account that its lines are kept for; `default` when it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
 }
 
 impl DrainSettings {
@@ -136,7 +136,7 @@ impl Settings {
             .with_extractor(extractor)
             .with_aggregator(aggregator)
             .with_dialect(Dialect::ByHostname)
-            .with_limits(Limits::new().with_max_frame(MAX_FRAME))
+            .with_limits(frames::limits())
             .with_seen_deliveries(SeenDeliveries::new(0, 0));
         match own.and_then(|own| own.plan.clone()) {
             Some(plan) => config.with_plan(plan),
@@ -173,7 +173,12 @@ mod tests {
             limits: DrainLimits::within(64 << 20).unwrap(),
             drains: BTreeMap::from([(
                 "shop".to_owned(),
-                DrainSettings { app: Some("shop".to_owned()), plan: Some(Plan::gold()), places: Some(2) },
+                DrainSettings {
+                    app: Some("shop".to_owned()),
+                    plan: Some(Plan::gold()),
+                    places: Some(2),
+                    account: Some("shop".to_owned()),
+                },
             )]),
         };
         let text = serde_json::to_string(&settings).unwrap();

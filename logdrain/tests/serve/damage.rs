@@ -10,7 +10,11 @@ use std::process::Command;
 const OPEN: [&str; 2] = ["--lateness", "10m"];
 
 fn delivery(number: u64) -> Delivery {
-    Delivery { id: format!("{number:032X}"), token: "d.shop".to_owned(), body: body(number, 30) }
+    delivery_of(number, 30)
+}
+
+fn delivery_of(number: u64, lines: u64) -> Delivery {
+    Delivery { id: format!("{number:032X}"), token: "d.shop".to_owned(), body: body(number, lines) }
 }
 
 fn doctor(dir: &Path) -> (Option<i32>, String) {
@@ -24,8 +28,12 @@ fn journal(dir: &Path) -> PathBuf {
 
 /// A stopped store of so many deliveries, without snapshots; and all that was sent.
 fn store(dir: &Path, deliveries: u64) -> Vec<Vec<u8>> {
+    store_of(dir, deliveries, 30)
+}
+
+fn store_of(dir: &Path, deliveries: u64, lines: u64) -> Vec<Vec<u8>> {
     let server = Server::start(dir, &OPEN);
-    let sent: Vec<_> = (1..=deliveries).map(delivery).collect();
+    let sent: Vec<_> = (1..=deliveries).map(|number| delivery_of(number, lines)).collect();
     for sent in &sent {
         assert_eq!(sent.send(server.address).unwrap(), 204);
     }
@@ -44,6 +52,14 @@ fn change(dir: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(journal(dir)).unwrap();
     change(&mut bytes);
     fs::write(journal(dir), bytes).unwrap();
+}
+
+/// The bodies as they lie there.
+fn packed(dir: &Path) -> Vec<Vec<u8>> {
+    let db = Connection::open(journal(dir)).unwrap();
+    let mut all = db.prepare("SELECT body FROM journal WHERE kind = 0 ORDER BY seq").unwrap();
+    let all = all.query_map([], |row| row.get(0)).unwrap();
+    all.collect::<Result<_, _>>().unwrap()
 }
 
 fn sql(dir: &Path, text: &str) {
@@ -102,8 +118,11 @@ fn every_delivery_is_taken_over_when_the_head_of_the_file_is_damaged() {
 fn every_delivery_that_lies_in_it_is_taken_over_from_a_file_that_was_cut() {
     for (name, keep) in [("page", None), ("half", Some(2)), ("byte", Some(0))] {
         let dir = scratch(&format!("damage-cut-{name}"));
-        let bodies = store(&dir, 60);
+        // Long enough that each lies on pages of its own, packed.
+        let bodies = store_of(&dir, 60, 1_500);
         let size = root_of(&dir, "journal").1;
+        let packed = packed(&dir);
+        assert_eq!(packed.len(), bodies.len());
         change(&dir, |bytes| {
             let len = match keep {
                 None => bytes.len() - size,
@@ -113,12 +132,12 @@ fn every_delivery_that_lies_in_it_is_taken_over_from_a_file_that_was_cut() {
             bytes.truncate(len);
         });
         let whole = fs::read(journal(&dir)).unwrap();
-        // A body is there as it was sent, on pages of which each but the first begins with the number of the next.
+        // A body is there as it was packed, on pages of which each but the first begins with the number of the next.
         let ends = |body: &[u8]| {
             let end = &body[body.len() - 100..];
             whole.windows(end.len()).any(|window| window == end)
         };
-        let there: Vec<_> = bodies.iter().filter(|body| ends(body)).cloned().collect();
+        let there: Vec<_> = packed.iter().filter(|body| ends(body)).collect();
         assert!(there.len() > 10, "{name}: {}", there.len());
         let server = Server::start(&dir, &[]);
         assert!(server.log().contains(SALVAGED), "{}", server.log());

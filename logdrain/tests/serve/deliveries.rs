@@ -257,3 +257,36 @@ fn the_page_shows_log_text_as_text() {
     assert!(page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
     assert_eq!(server.stop().0, Some(0));
 }
+
+/// What of a delivery is on the disk when it was answered: who sent it, and ids for its events, which rise.
+#[test]
+fn a_delivery_is_kept_with_its_sender_and_the_ids_of_its_events() {
+    let dir = scratch("kept");
+    let server = Server::start(&dir, &[]);
+    let mut long = harness::body(1, 3_000);
+    // One frame that cannot be read, and a stretch that is none.
+    long.extend_from_slice(b"8 <999>1 -\nthis is no frame");
+    for (id, body) in [("1", harness::body(2, 3)), ("2", long), ("3", Vec::new()), ("4", harness::body(3, 1))] {
+        assert_eq!(delivery(id, "d.one", body).send(server.address).unwrap(), 204);
+    }
+    let before = harness::now_micros() / 1_000;
+    server.kill();
+    let db = rusqlite::Connection::open(dir.join("store/journal.db")).unwrap();
+    let mut kept =
+        db.prepare("SELECT peer, layout, events, base, at, raw FROM journal WHERE kind = 0 ORDER BY seq").unwrap();
+    let kept = kept.query_map([], |row| {
+        let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, Option<i64>>(5)?))
+    });
+    let kept: Vec<_> = kept.unwrap().collect::<Result<_, _>>().unwrap();
+    let events: Vec<_> = kept.iter().map(|(_, [_, events, ..], _)| *events).collect();
+    assert_eq!(events, [3, 3_002, 0, 1]);
+    let mut last = 0;
+    for (peer, [layout, events, base, at], _) in &kept {
+        assert_eq!((&peer[..], *layout), (&[127, 0, 0, 1][..], 0));
+        assert!(*base > last && base & 0xff == 0, "{kept:?}");
+        assert!((base >> 20).abs_diff(at / 1_000) < 1_000 && (base >> 20) as u64 <= before + 1_000, "{kept:?}");
+        last = base + 256 * (events - 1);
+    }
+    assert!(kept[1].2.is_some(), "a long one is packed");
+}

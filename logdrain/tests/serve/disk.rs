@@ -143,8 +143,14 @@ fn a_flipped_octet_costs_the_delivery_that_it_is_in() {
     assert_eq!(doctor(&dir).0, Some(0), "{}", doctor(&dir).1);
     // Without snapshots all of it is read again.
     snapshots(&dir).iter().for_each(|path| fs::remove_file(path).unwrap());
+    // As it lies there: packed.
+    let db = rusqlite::Connection::open(journal(&dir)).unwrap();
+    let all = "SELECT body FROM journal WHERE kind = 0 ORDER BY seq LIMIT 1 OFFSET 1";
+    let packed: Vec<u8> = db.query_row(all, [], |row| row.get(0)).unwrap();
+    drop(db);
+    assert!(packed.len() * 2 < sent[1].body.len());
     let octets = fs::read(journal(&dir)).unwrap();
-    let needle = &sent[1].body[..200];
+    let needle = &packed[..200];
     let at = octets.windows(needle.len()).position(|window| window == needle).unwrap();
     flip(&journal(&dir), at + 150);
     let (code, said) = doctor(&dir);

@@ -59,7 +59,18 @@ pub(super) fn of_file(
             None => (named > 1).then_some(named),
         };
         access.push((drain.name.clone(), drain.user, password, drain.tokens));
-        settings.insert(drain.name, DrainSettings { app: drain.app, plan, places });
+        let account = account(drain.account, &section)?;
+        settings.insert(drain.name, DrainSettings { app: drain.app, plan, places, account });
     }
     Ok((settings, access))
+}
+
+/// The account that a drain's lines are kept for: `None` is the one that is there without any configuration. Its name is a
+/// folder of the store.
+fn account(name: Option<String>, section: &str) -> Result<Option<String>, Wrong> {
+    let Some(name) = name else { return Ok(None) };
+    if !drain_name::is_account(&name) {
+        return Err(Wrong(format!("{section}, account: 1 to 63 of a-z, 0-9 and -, as in account = \"shop\"")));
+    }
+    Ok((name != drain_name::DEFAULT_ACCOUNT).then_some(name))
 }

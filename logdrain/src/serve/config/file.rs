@@ -26,7 +26,9 @@ pub(super) struct File {
     pub(super) horizon: Option<Span>,
     pub(super) retention: Option<Span>,
     pub(super) snapshot_every: Option<Span>,
-    pub(super) store_limit: Option<Size>,
+    /// It was called `store_limit` before the store held more than the journal.
+    #[serde(alias = "store_limit")]
+    pub(super) journal_limit: Option<Size>,
     pub(super) extended: bool,
     pub(super) families: Families,
     pub(super) dyno_identity: DynoIdentity,
@@ -77,6 +79,8 @@ pub(super) struct Drain {
     /// How many drains it may be at a time, each with a token of its own.
     pub(super) max_tokens: Option<u32>,
     pub(super) app: Option<String>,
+    /// Whose lines these are, where they are kept.
+    pub(super) account: Option<String>,
     /// `development`, `gold`, or a file.
     pub(super) plan: Option<String>,
 }
@@ -138,7 +142,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 39] = [
     "listen",
     "syslog",
     "tls",
@@ -150,6 +154,7 @@ const KEYS: [&str; 37] = [
     "horizon",
     "retention",
     "snapshot_every",
+    "journal_limit",
     "store_limit",
     "extended",
     "families",
@@ -176,6 +181,7 @@ const KEYS: [&str; 37] = [
     "password_file",
     "tokens",
     "max_tokens",
+    "account",
 ];
 
 impl File {
@@ -327,6 +333,7 @@ mod tests {
             "[watcher]\nuser = \"ops\"\npassword.S3CRET = 4711.5",
             "[[drain]]\nname = \"a\"\nuser = \"u\"\ntokens = \"S3CRET\"",
             "[[drain]]\nname = \"a\"\nuser = \"u\"\ntokens = [4711]",
+            "[[drain]]\nname = \"a\"\nuser = \"u\"\naccount = [\"S3CRET\"]",
             "[[drain]]\nname = \"a\"\nuser = \"u\"\npassword_file = [\"S3CRET\"]",
             "[[drain]]\nS3CRET = \"S3CRET\"",
         ] {

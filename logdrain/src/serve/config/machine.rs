@@ -1,5 +1,7 @@
 //! What the machine has: memory, open files, and files that are not for everybody.
 
+use crate::serve::limits::SLOW_THREADS;
+use crate::serve::packing;
 use std::path::Path;
 
 pub(super) const READ_BY_ALL: &str = "every user of this machine can read the passwords in it: chmod 600";
@@ -21,6 +23,12 @@ pub(super) fn memory() -> Option<usize> {
     let total = total();
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     [total, group].into_iter().flatten().min()
+}
+
+/// What the threads take that pack bodies: those of the connections, one for each core, and those for slow work.
+pub(super) fn packing() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    packing::MEMORY.saturating_mul(cores + SLOW_THREADS)
 }
 
 /// Asked of the kernel: a unit with `ProcSubset=pid` has no `/proc/meminfo`.

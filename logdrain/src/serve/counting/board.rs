@@ -285,7 +285,7 @@ mod tests {
         let line = format!("<190>1 2026-03-14T09:26:53Z host app web.1 - {line}");
         let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
         let time = Timestamp::from_unix_seconds(1_773_480_413);
-        let record = Record { drain: drain.into(), received: time, msg_count: None, body };
+        let record = Record::new(drain.into(), time, body);
         pipelines.apply(pipelines.position() + 1, &Event::Delivery(record), board).unwrap();
     }
 

@@ -333,7 +333,7 @@ mod tests {
     fn count(sum: u32) -> Event {
         let line = format!("<190>1 2026-03-14T09:26:05Z host app web.1 - count#n={sum}");
         let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
-        Event::Delivery(Record { drain: "d.1".into(), received: at(6), msg_count: None, body })
+        Event::Delivery(Record::new("d.1".into(), at(6), body))
     }
 
     fn apply(pipelines: &mut Pipelines, rows: &mut Rows, events: impl IntoIterator<Item = Event>) {

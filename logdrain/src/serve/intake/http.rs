@@ -6,11 +6,12 @@
 use super::connections::Peer;
 use super::credentials::called;
 use super::parameters::Parameters;
+use super::recorded::{self, Known};
 use super::{Intake, body};
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
-use crate::serve::event::{Body, DeliveryKey, Record};
-use crate::serve::journal::{self, Answer, Message};
+use crate::serve::event::{Body, DeliveryKey};
+use crate::serve::journal::{Answer, Message};
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -204,7 +205,8 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
     }
     let key = Some(key_of(&drain, &delivery, &body));
     let octets = body.bytes().len() as u64;
-    let record = Record { drain, received: journal::now(), msg_count: delivery.msg_count(), body };
+    let known = Known { drain, msg_count: delivery.msg_count(), peer: peer.address };
+    let record = recorded::record(intake, known, body, for_body).await?;
     let (answer, answered) = oneshot::channel();
     match queue.try_send(Message::Delivery { key, record, answer }) {
         Ok(()) => {}

@@ -11,11 +11,11 @@
 
 use super::body::Room;
 use super::connections::Peer;
+use super::recorded::{self, Known};
 use super::{Intake, Stream, UNIT};
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
-use crate::serve::event::Record;
-use crate::serve::journal::{self, Answer, Message};
+use crate::serve::journal::{Answer, Message};
 use heroku_metrics::syslog::{Dialect, Frame, FrameReader, Limits, RawFrame, Recovery};
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
@@ -246,8 +246,11 @@ impl Held {
     async fn keep<S: Stream>(self, sender: &mut Sender<'_, S>) {
         let intake = sender.intake;
         let bytes = self.room.len() as u64;
-        let record =
-            Record { drain: self.drain, received: journal::now(), msg_count: None, body: self.room.into_body() };
+        let known = Known { drain: self.drain, msg_count: None, peer: sender.peer.address };
+        let record = match recorded::record(intake, known, self.room.into_body(), sender.patience()).await {
+            Ok(record) => record,
+            Err(why) => return intake.counters.refuse(why),
+        };
         let (answer, answered) = oneshot::channel();
         let mut message = Message::Delivery { key: None, record, answer };
         let patience = sender.patience();

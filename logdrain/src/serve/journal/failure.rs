@@ -97,7 +97,7 @@ impl std::fmt::Display for StoreError {
                 file.display()
             ),
             Self::LimitReached => f.write_str(
-                "store_limit is reached by the write-ahead file, which somebody's long look at the store keeps from being \
+                "journal_limit is reached by the write-ahead file, which somebody's long look at the store keeps from being \
                  folded in: end that, or raise the limit",
             ),
             Self::Broken(why) => write!(f, "the store is damaged ({why}): `logdrain doctor` says where"),

@@ -2,11 +2,21 @@
 
 use super::failure::StoreError;
 use super::row::{signed, unsigned};
+use crate::serve::run::LAST_ID;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 /// Beyond this a number is damage: nobody writes so many events.
 pub(crate) const LAST_NUMBER: u64 = 1 << 62;
+
+/// Where the journal stands, to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stands<'a> {
+    pub(super) position: u64,
+    pub(super) emitted: u64,
+    pub(super) last_id: u64,
+    pub(super) settings: Option<&'a str>,
+}
 
 /// What table `meta` says; `None` is what cannot be read.
 #[derive(Debug, Default)]
@@ -14,6 +24,8 @@ pub(super) struct Meta {
     pub(super) position: Option<u64>,
     pub(super) emitted: Option<u64>,
     pub(super) settings: Option<String>,
+    /// The last id of an event that was given. Stores of the second schema and before gave none.
+    pub(super) last_id: Option<u64>,
     /// Stores of the first schema have none before their first commit.
     crc: Option<i64>,
 }
@@ -40,32 +52,31 @@ impl Meta {
             ("position", value) => self.position = number(value),
             ("emitted", value) => self.emitted = number(value),
             ("settings", Value::Text(text)) => self.settings = Some(text),
+            ("last_id", value) => self.last_id = number(value),
             ("crc", Value::Integer(crc)) => self.crc = Some(crc),
             _ => {}
         }
     }
 
     /// Enters where the journal stands.
-    pub(super) fn write(
-        step: &Connection,
-        position: u64,
-        emitted: u64,
-        settings: Option<&str>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn write(step: &Connection, stands: &Stands<'_>) -> Result<(), StoreError> {
         let mut set = step.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
-        set.execute(params!["position", signed(position)])?;
-        set.execute(params!["emitted", signed(emitted)])?;
-        if let Some(text) = settings {
+        set.execute(params!["position", signed(stands.position)])?;
+        set.execute(params!["emitted", signed(stands.emitted)])?;
+        set.execute(params!["last_id", signed(stands.last_id)])?;
+        if let Some(text) = stands.settings {
             set.execute(params!["settings", text])?;
         }
-        set.execute(params!["crc", crc(position, emitted, settings)])?;
+        set.execute(params!["crc", crc(stands.position, stands.emitted, stands.settings, Some(stands.last_id))])?;
         Ok(())
     }
 
     /// Whether the checksum is there and right.
     pub(super) fn is_sound(&self) -> bool {
         match (self.position, self.emitted, self.crc) {
-            (Some(position), Some(emitted), Some(found)) => found == crc(position, emitted, self.settings.as_deref()),
+            (Some(position), Some(emitted), Some(found)) => {
+                found == crc(position, emitted, self.settings.as_deref(), self.last_id)
+            }
             _ => false,
         }
     }
@@ -81,6 +92,9 @@ impl Meta {
         }
         if position > LAST_NUMBER {
             faults.push(format!("the journal is said to end at event {position}, which makes no sense"));
+        }
+        if self.last_id.is_some_and(|id| id > LAST_ID) {
+            faults.push("the last id of an event makes no sense".to_owned());
         }
         if emitted > position {
             faults.push(format!("rows are said to be out up to event {emitted}, the journal to end at {position}"));
@@ -108,10 +122,13 @@ pub(super) fn last_of_ids(db: &Connection) -> Result<u64, StoreError> {
     Ok(last.map_or(0, unsigned))
 }
 
-fn crc(position: u64, emitted: u64, settings: Option<&str>) -> i64 {
+fn crc(position: u64, emitted: u64, settings: Option<&str>, last_id: Option<u64>) -> i64 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&position.to_le_bytes());
     crc.update(&emitted.to_le_bytes());
     crc.update(settings.unwrap_or_default().as_bytes());
+    if let Some(id) = last_id {
+        crc.update(&id.to_le_bytes());
+    }
     i64::from(crc.finalize())
 }

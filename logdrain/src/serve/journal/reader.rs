@@ -2,7 +2,7 @@
 
 use super::failure::{StoreError, is_damage};
 use super::meta::Meta;
-use super::row::{Columns, signed, unsigned};
+use super::row::{self, Columns, signed, unsigned};
 use super::store::path;
 use crate::serve::event::Entry;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -13,6 +13,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct JournalReader {
     pub(super) db: Connection,
+    /// What reads a row of a file of its schema.
+    find: &'static str,
 }
 
 /// A step of reading.
@@ -32,7 +34,8 @@ impl JournalReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path(dir), flags)?;
         db.busy_timeout(Duration::from_secs(2))?;
-        Ok(Self { db })
+        let schema: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(Self { db, find: row::find(schema) })
     }
 
     /// The number of the first event behind this one that is kept.
@@ -79,8 +82,7 @@ impl JournalReader {
     }
 
     fn look_up(&self, seq: u64) -> Result<Option<Result<Entry, String>>, StoreError> {
-        let mut find =
-            self.db.prepare_cached("SELECT kind, at, drain, msg_count, crc, body FROM journal WHERE seq = ?1")?;
+        let mut find = self.db.prepare_cached(self.find)?;
         let mut rows = find.query([signed(seq)])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Columns::of(row).and_then(|columns| columns.entry(seq))))

@@ -1,9 +1,12 @@
 //! An event as a row of the journal's table, with a checksum over all of it.
 
 use super::failure::StoreError;
-use crate::serve::event::{Body, Entry, Event, Record};
+use crate::serve::event::{Body, Entry, Event, Layout, Record};
+use crate::serve::packing;
+use crate::serve::run::{LAST_ID, Run};
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, params};
+use std::net::IpAddr;
 
 const DELIVERY: i64 = 0;
 const TICK: i64 = 1;
@@ -12,49 +15,130 @@ const SETTINGS: i64 = 2;
 const DOUBT: i64 = 3;
 const DROPPED: i64 = 4;
 
+/// [`Layout::Counted`]
+const COUNTED: i64 = 0;
+
+/// The schema from which on deliveries have ids.
+const WITH_IDS: i32 = 3;
+
+/// What reads the columns of a row in a file of this schema.
+pub(super) const fn find(schema: i32) -> &'static str {
+    if schema < WITH_IDS {
+        "SELECT kind, at, drain, msg_count, crc, body, NULL, NULL, NULL, NULL, NULL FROM journal WHERE seq = ?1"
+    } else {
+        "SELECT kind, at, drain, msg_count, crc, body, peer, layout, events, base, raw FROM journal WHERE seq = ?1"
+    }
+}
+
+/// Enters an event under a number that no other has.
 pub(super) fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), StoreError> {
-    let mut insert = step.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut insert = step.prepare_cached(
+        "INSERT INTO journal (seq, kind, at, drain, msg_count, crc, body, peer, layout, events, base, raw)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    let text;
+    let mut body = None::<&[u8]>;
+    let peer;
+    let mut row = Row::default();
     match event {
         Event::Delivery(record) => {
-            let count = record.msg_count.and_then(|count| i64::try_from(count).ok());
-            let row = Row { seq, kind: DELIVERY, at: record.received.unix_micros(), drain: Some(&record.drain), count };
-            let body = record.body.bytes();
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(body), body])?;
+            let (stored, is_packed) = record.body.stored();
+            body = Some(stored);
+            peer = record.peer.map(Peer::of);
+            row = Row {
+                kind: DELIVERY,
+                at: record.received.unix_micros(),
+                drain: Some(&record.drain),
+                count: record.msg_count.and_then(|count| i64::try_from(count).ok()),
+                // One without ids has what older programs wrote, and gets the rest when it gets those.
+                beside: record.run.is_given().then_some(Beside {
+                    peer: peer.as_ref().map(Peer::bytes),
+                    layout: match record.layout {
+                        Layout::Counted => COUNTED,
+                    },
+                    events: signed(record.run.events),
+                    base: signed(record.run.base),
+                    raw: None,
+                }),
+                ..row
+            };
+            match &mut row.beside {
+                Some(beside) if is_packed => beside.raw = Some(record.body.bytes().len() as i64),
+                Some(_) => {}
+                None => body = Some(record.body.bytes()),
+            }
         }
-        Event::Tick(time) => {
-            let row = Row { seq, kind: TICK, at: time.unix_micros(), drain: None, count: None };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
-        }
+        Event::Tick(time) => row = Row { kind: TICK, at: time.unix_micros(), ..row },
         Event::Doubt { believed, wall } => {
-            let count = Some(wall.unix_micros());
-            let row = Row { seq, kind: DOUBT, at: believed.unix_micros(), drain: None, count };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
+            row = Row { kind: DOUBT, at: believed.unix_micros(), count: Some(wall.unix_micros()), ..row };
         }
         Event::Dropped { drain, time } => {
-            let row = Row { seq, kind: DROPPED, at: time.unix_micros(), drain: Some(drain), count: None };
-            let none = None::<&[u8]>;
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, row.crc(&[]), none])?;
+            row = Row { kind: DROPPED, at: time.unix_micros(), drain: Some(drain), ..row };
         }
         Event::Settings(settings) => {
-            let text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
-            let row = Row { seq, kind: SETTINGS, at: 0, drain: None, count: None };
-            let crc = row.crc(text.as_bytes());
-            insert.execute(params![signed(seq), row.kind, row.at, row.drain, row.count, crc, text.as_bytes()])?;
+            text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
+            body = Some(text.as_bytes());
+            row = Row { kind: SETTINGS, ..row };
         }
     }
+    row.seq = seq;
+    let crc = row.crc(body.unwrap_or_default());
+    let Row { kind, at, drain, count, beside, .. } = row;
+    let Beside { peer, raw, .. } = beside.unwrap_or_default();
+    let [layout, events, base] = [beside.map(|b| b.layout), beside.map(|b| b.events), beside.map(|b| b.base)];
+    insert.execute(params![signed(seq), kind, at, drain, count, crc, body, peer, layout, events, base, raw])?;
     Ok(())
 }
 
+/// An address as it is kept: 4 bytes or 16.
+enum Peer {
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+impl Peer {
+    const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => Self::V6(address.octets()),
+        }
+    }
+
+    const fn bytes(&self) -> &[u8] {
+        match self {
+            Self::V4(bytes) => bytes,
+            Self::V6(bytes) => bytes,
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<IpAddr, String> {
+        if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+            return Ok(bytes.into());
+        }
+        <[u8; 16]>::try_from(bytes).map(IpAddr::from).map_err(|_| "its address is none".to_owned())
+    }
+}
+
 /// What stands beside a body, for the checksum over all of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Row<'a> {
     seq: u64,
     kind: i64,
     at: i64,
     drain: Option<&'a str>,
     count: Option<i64>,
+    beside: Option<Beside<'a>>,
+}
+
+/// What deliveries have since their events have ids.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    peer: Option<&'a [u8]>,
+    layout: i64,
+    events: i64,
+    base: i64,
+    /// How long the body is when it is unpacked.
+    raw: Option<i64>,
 }
 
 impl Row<'_> {
@@ -66,6 +150,14 @@ impl Row<'_> {
         let drain = self.drain.unwrap_or_default().as_bytes();
         crc.update(&(drain.len() as u64).to_le_bytes());
         crc.update(drain);
+        if let Some(Beside { peer, layout, events, base, raw }) = self.beside {
+            for number in [layout, events, base, raw.unwrap_or(-1)] {
+                crc.update(&number.to_le_bytes());
+            }
+            let peer = peer.unwrap_or_default();
+            crc.update(&(peer.len() as u64).to_le_bytes());
+            crc.update(peer);
+        }
         crc.update(body);
         i64::from(crc.finalize())
     }
@@ -80,6 +172,11 @@ pub(super) struct Columns {
     pub(super) count: Option<i64>,
     pub(super) crc: i64,
     pub(super) body: Vec<u8>,
+    pub(super) peer: Option<Vec<u8>>,
+    pub(super) layout: Option<i64>,
+    pub(super) events: Option<i64>,
+    pub(super) base: Option<i64>,
+    pub(super) raw: Option<i64>,
 }
 
 impl Columns {
@@ -93,23 +190,35 @@ impl Columns {
             count: row.get(3).map_err(text)?,
             crc: row.get(4).map_err(text)?,
             body: row.get::<_, Option<Vec<u8>>>(5).map_err(text)?.unwrap_or_default(),
+            peer: row.get(6).map_err(text)?,
+            layout: row.get(7).map_err(text)?,
+            events: row.get(8).map_err(text)?,
+            base: row.get(9).map_err(text)?,
+            raw: row.get(10).map_err(text)?,
         })
+    }
+
+    /// Whether it is a delivery whose events have no ids yet, as older programs wrote them.
+    pub(super) const fn is_old(&self) -> bool {
+        self.kind == DELIVERY && self.base.is_none()
     }
 
     /// The event, when all of it is as it was written.
     pub(super) fn entry(self, seq: u64) -> Result<Entry, String> {
-        let Self { kind, at, drain, count, crc, body } = self;
-        if crc != (Row { seq, kind, at, drain: drain.as_deref(), count }).crc(&body) {
+        let Self { kind, at, drain, count, crc, body, peer, layout, events, base, raw } = self;
+        let beside = match (layout, events, base) {
+            (Some(layout), Some(events), Some(base)) => {
+                Some(Beside { peer: peer.as_deref(), layout, events, base, raw })
+            }
+            (None, None, None) if peer.is_none() && raw.is_none() => None,
+            _ => return Err("a part of it is missing".to_owned()),
+        };
+        if crc != (Row { seq, kind, at, drain: drain.as_deref(), count, beside }).crc(&body) {
             return Err("its checksum does not match".to_owned());
         }
         let time = Timestamp::from_unix_micros(at);
         let event = match kind {
-            DELIVERY => Event::Delivery(Record {
-                drain: drain.unwrap_or_default().into(),
-                received: time,
-                msg_count: count.map(unsigned),
-                body: Body::new(body, None),
-            }),
+            DELIVERY => Event::Delivery(delivery(drain.unwrap_or_default(), time, count, beside, body)?),
             TICK => Event::Tick(time),
             DOUBT => Event::Doubt { believed: time, wall: Timestamp::from_unix_micros(count.unwrap_or(at)) },
             DROPPED => Event::Dropped { drain: drain.unwrap_or_default().into(), time },
@@ -118,6 +227,33 @@ impl Columns {
         };
         Ok(Entry { seq, event })
     }
+}
+
+fn delivery(
+    drain: String,
+    received: Timestamp,
+    count: Option<i64>,
+    beside: Option<Beside<'_>>,
+    body: Vec<u8>,
+) -> Result<Record, String> {
+    let (drain, msg_count) = (drain.into(), count.map(unsigned));
+    let Some(Beside { peer, layout, events, base, raw }) = beside else {
+        return Ok(Record { msg_count, ..Record::new(drain, received, Body::new(body, None)) });
+    };
+    let bytes = match raw {
+        Some(len) => packing::unpack(&body, unsigned(len))?,
+        None => body,
+    };
+    let layout = match layout {
+        COUNTED => Layout::Counted,
+        other => return Err(format!("it is laid out in a way ({other}) that this version does not know")),
+    };
+    let run = Run { base: unsigned(base), events: unsigned(events) };
+    if !run.is_given() || run.base > LAST_ID {
+        return Err("its ids make no sense".to_owned());
+    }
+    let peer = peer.map(Peer::read).transpose()?;
+    Ok(Record { drain, received, msg_count, peer, layout, run, body: Body::new(bytes, None) })
 }
 
 pub(super) fn signed(number: u64) -> i64 {

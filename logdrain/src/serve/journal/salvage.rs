@@ -10,7 +10,7 @@ use super::row::{Columns, unsigned};
 use super::store::{self, Store};
 use crate::serve::event::{DeliveryKey, Event};
 use heroku_metrics::model::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,9 @@ pub(crate) fn salvage(dir: &Path, max_drains: usize, snapshot: u64) -> Result<Sa
 /// What was found so far.
 #[derive(Default)]
 struct Taken {
-    events: BTreeSet<u64>,
+    /// The events, and whether those of a delivery have ids. A page that is used no more may hold a delivery as it was
+    /// before it had some.
+    events: BTreeMap<u64, bool>,
     meta: Meta,
     /// Of each delivery, whose it was.
     drains: BTreeMap<i64, String>,
@@ -109,10 +111,12 @@ impl Taken {
     }
 
     fn row(&mut self, seq: u64, values: Vec<Value>, store: &mut Store) -> Result<(), StoreError> {
-        match <[Value; 7]>::try_from(values) {
+        match columns_of_all(values) {
             Ok(values) => {
-                let Some(Ok(entry)) = columns(values).map(|columns| columns.entry(seq)) else { return Ok(()) };
-                if seq == 0 || seq > LAST_NUMBER || self.events.contains(&seq) {
+                let Some(columns) = columns(values) else { return Ok(()) };
+                let is_whole = !columns.is_old();
+                let Ok(entry) = columns.entry(seq) else { return Ok(()) };
+                if seq == 0 || seq > LAST_NUMBER || self.events.get(&seq).is_some_and(|found| *found || !is_whole) {
                     return Ok(());
                 }
                 match &entry.event {
@@ -129,8 +133,8 @@ impl Taken {
                     }
                     _ => {}
                 }
-                store.take_over(&entry)?;
-                self.events.insert(seq);
+                store.take_over(entry)?;
+                self.events.insert(seq, is_whole);
             }
             Err(values) => {
                 if let [Value::Null, Value::Text(key), Value::Integer(_)] = &values[..]
@@ -178,7 +182,8 @@ impl Taken {
             _ => (0, 0),
         };
         let settings = self.meta.settings.filter(|_| is_sound).or(self.settings.map(|(_, text)| text));
-        store.finish_taking_over(position, emitted, settings)?;
+        let last_id = self.meta.last_id.filter(|_| is_sound).unwrap_or(0);
+        store.finish_taking_over(position, emitted, last_id, settings)?;
         for (drain, (seq, time)) in &self.dropped {
             if self.heard.get(drain).is_none_or(|heard| heard < seq) {
                 store.take_over_drop(drain, *time)?;
@@ -187,9 +192,9 @@ impl Taken {
         let mut lost: Vec<(u64, u64)> = Vec::new();
         let mut last = snapshot;
         if snapshot == 0 {
-            last = self.events.first().map_or(0, |first| first - 1);
+            last = self.events.keys().next().map_or(0, |first| first - 1);
         }
-        for seq in self.events.range(last + 1..).copied().chain([store.position() + 1]) {
+        for seq in self.events.range(last + 1..).map(|(seq, _)| *seq).chain([store.position() + 1]) {
             if seq > last + 1 {
                 lost.push((last + 1, seq - 1));
             }
@@ -201,8 +206,31 @@ impl Taken {
     }
 }
 
-fn columns(values: [Value; 7]) -> Option<Columns> {
-    let [Value::Null, Value::Integer(kind), Value::Integer(at), drain, count, Value::Integer(crc), body] = values
+/// The columns of the journal's table in a file of the newest schema,
+const COLUMNS: usize = 12;
+/// and of the first ones.
+const FIRST_COLUMNS: usize = 7;
+
+/// The values of a row of the journal, those that an older row does not have as nothing; or back again.
+fn columns_of_all(mut values: Vec<Value>) -> Result<[Value; COLUMNS], Vec<Value>> {
+    if values.len() == FIRST_COLUMNS {
+        values.resize(COLUMNS, Value::Null);
+    }
+    values.try_into()
+}
+
+fn columns(values: [Value; COLUMNS]) -> Option<Columns> {
+    let [
+        Value::Null,
+        Value::Integer(kind),
+        Value::Integer(at),
+        drain,
+        count,
+        Value::Integer(crc),
+        body,
+        peer,
+        rest @ ..,
+    ] = values
     else {
         return None;
     };
@@ -211,17 +239,30 @@ fn columns(values: [Value; 7]) -> Option<Columns> {
         Value::Text(text) => Some(String::from_utf8(text).ok()?),
         _ => return None,
     };
-    let count = match count {
-        Value::Null => None,
-        Value::Integer(count) => Some(count),
-        _ => return None,
+    let number = |value: Value| match value {
+        Value::Null => Some(None),
+        Value::Integer(number) => Some(Some(number)),
+        _ => None,
     };
-    let body = match body {
-        Value::Null => Vec::new(),
-        Value::Blob(body) => body,
-        _ => return None,
+    let blob = |value: Value| match value {
+        Value::Null => Some(None),
+        Value::Blob(bytes) => Some(Some(bytes)),
+        _ => None,
     };
-    Some(Columns { kind, at, drain, count, crc, body })
+    let [layout, events, base, raw] = rest;
+    Some(Columns {
+        kind,
+        at,
+        drain,
+        count: number(count)?,
+        crc,
+        body: blob(body)?.unwrap_or_default(),
+        peer: blob(peer)?,
+        layout: number(layout)?,
+        events: number(events)?,
+        base: number(base)?,
+        raw: number(raw)?,
+    })
 }
 
 /// A name that nothing has.

@@ -6,7 +6,7 @@ pub(crate) const APPLICATION: i32 = 0x4c44_524e;
 pub(crate) const SCHEMA: i32 = MIGRATIONS.len() as i32;
 
 /// What makes each schema from the one before it; the first makes it from nothing.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL, drain TEXT, msg_count INTEGER,
@@ -20,5 +20,16 @@ pub(super) const MIGRATIONS: [&str; 2] = [
     "
     -- No other tables: doubts of the clock are events, meta holds a checksum of itself, and settings and snapshots hold
     -- more than a program of the schema before would understand.
+",
+    "
+    -- Deliveries with who sent them, how they are to be read, and the ids of their events; `raw` is how long the body is
+    -- when it is unpacked, and nothing where it lies as it came. Deliveries up to `old` have none of that yet: they are
+    -- brought up to date a few at a time, `renewed` says how far that is.
+    ALTER TABLE journal ADD COLUMN peer BLOB;
+    ALTER TABLE journal ADD COLUMN layout INTEGER;
+    ALTER TABLE journal ADD COLUMN events INTEGER;
+    ALTER TABLE journal ADD COLUMN base INTEGER;
+    ALTER TABLE journal ADD COLUMN raw INTEGER;
+    INSERT INTO meta SELECT 'old', max(seq) FROM journal WHERE kind = 0 HAVING max(seq) IS NOT NULL;
 ",
 ];

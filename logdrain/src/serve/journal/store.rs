@@ -1,10 +1,11 @@
 //! The journal on disk: one SQLite file.
 //!
 //! ```text
-//! journal  seq, kind, at, drain, msg_count, body, crc    every event, deliveries with their bytes
+//! journal  seq, kind, at, drain, msg_count, body, crc    every event, deliveries with their bytes,
+//!          peer, layout, events, base, raw               who sent them, and the ids of their events
 //! ids      id -> drain, seq                              what was taken already, the last of each drain
 //! drains   drain -> key, since                           whose pipelines there are
-//! meta     position, emitted, settings                   where the journal stands; in each transaction
+//! meta     position, emitted, last_id, settings          where the journal stands; in each transaction
 //! ```
 //!
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
@@ -12,11 +13,13 @@
 use super::failure::StoreError;
 use super::files::Files;
 use super::head;
-use super::meta::{self, Meta};
+use super::meta::{self, Meta, Stands};
 use super::places::{Places, Verdict};
-use super::row::{Columns, insert, signed, unsigned};
+use super::renewal;
+use super::row::{Columns, find, insert, signed, unsigned};
 use super::schema::{APPLICATION, MIGRATIONS, SCHEMA};
 use crate::serve::event::{DeliveryKey, Entry, Event};
+use crate::serve::run::Runs;
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -47,6 +50,8 @@ pub(crate) struct Store {
     drains: HashMap<Arc<str>, i64>,
     places: Places,
     position: u64,
+    /// Gives the events of deliveries their ids.
+    runs: Runs,
     /// The settings at the end of the journal, as they stand in `meta`.
     settings: Option<String>,
     files: Files,
@@ -157,6 +162,7 @@ impl Store {
             drains: HashMap::new(),
             places: Places::new(max_drains),
             position: 0,
+            runs: Runs::default(),
             settings: None,
             files: Files::of(&file),
             wal_limit: limit.map(|limit| limit as u64 / WAL_SHARE),
@@ -171,6 +177,7 @@ impl Store {
             return Err(StoreError::CutOff(file));
         }
         store.recall()?;
+        store.renew()?;
         Ok(store)
     }
 
@@ -180,6 +187,8 @@ impl Store {
         let meta = Meta::read(&self.db)?;
         let faults = meta.faults(&self.db)?;
         self.position = meta.position.unwrap_or(0);
+        let given = self.runs;
+        self.runs = given.passed(meta.last_id.unwrap_or(0));
         self.settings = meta.settings;
         self.drains.clear();
         if let Some(settings) = self.settings() {
@@ -194,13 +203,13 @@ impl Store {
         drop(rows);
         drop(known);
         if !faults.is_empty() {
-            self.put_right(&faults)?;
+            self.put_right(&faults, given)?;
         }
         Ok(())
     }
 
     /// Where the journal stands follows from what it holds, and rows that come twice have the same id.
-    fn put_right(&mut self, faults: &[String]) -> Result<(), StoreError> {
+    fn put_right(&mut self, faults: &[String], given: Runs) -> Result<(), StoreError> {
         let last = meta::last_number(&self.db)?;
         if last > meta::LAST_NUMBER || (last > self.position && !self.is_sound(last)?) {
             return Err(StoreError::Broken(format!(
@@ -210,7 +219,9 @@ impl Store {
         self.position = last.max(meta::last_of_ids(&self.db)?.min(meta::LAST_NUMBER));
         // Damaged text is no settings; the configuration's are entered anew then.
         self.settings = self.settings.take().filter(|text| serde_json::from_str::<Settings>(text).is_ok());
-        Meta::write(&self.db, self.position, 0, self.settings.as_deref())?;
+        // What the record says may be made up, and what deliveries say has a checksum each.
+        self.runs = given.passed(self.last_id()?);
+        Meta::write(&self.db, &Stands { emitted: 0, ..self.stands() })?;
         tracing::error!(
             faults = %faults.join("; "), position = self.position,
             "the journal's record of where it stands was damaged, and follows from its events now; rows may come twice"
@@ -219,9 +230,36 @@ impl Store {
     }
 
     fn is_sound(&self, seq: u64) -> Result<bool, StoreError> {
-        let sql = "SELECT kind, at, drain, msg_count, crc, body FROM journal WHERE seq = ?1";
         let sound = |row: &rusqlite::Row<'_>| Ok(Columns::of(row).and_then(|columns| columns.entry(seq)).is_ok());
-        Ok(self.db.query_row(sql, [signed(seq)], sound)?)
+        Ok(self.db.query_row(find(SCHEMA), [signed(seq)], sound)?)
+    }
+
+    /// The last id that a sound delivery has.
+    fn last_id(&self) -> Result<u64, StoreError> {
+        // With more of them damaged there is little left to go behind.
+        let sql = "SELECT seq FROM journal WHERE base > 0 ORDER BY base DESC LIMIT 64";
+        let mut highest = self.db.prepare(sql)?;
+        let highest: Vec<i64> = highest.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for seq in highest.into_iter().map(unsigned) {
+            let read = |row: &rusqlite::Row<'_>| Ok(Columns::of(row).and_then(|columns| columns.entry(seq)));
+            if let Ok(Entry { event: Event::Delivery(record), .. }) =
+                self.db.query_row(find(SCHEMA), [signed(seq)], read)?
+            {
+                return Ok(record.run.last());
+            }
+        }
+        Ok(0)
+    }
+
+    fn stands(&self) -> Stands<'_> {
+        Stands { position: self.position, emitted: 0, last_id: self.runs.last(), settings: self.settings.as_deref() }
+    }
+
+    /// Brings deliveries of an older program up to date: their events get ids, once, in the order of the journal.
+    fn renew(&mut self) -> Result<(), StoreError> {
+        let (position, emitted) = (self.position, self.emitted()?);
+        let standing = renewal::Standing { position, emitted, settings: self.settings.as_deref() };
+        renewal::run(&mut self.db, &mut self.runs, &standing)
     }
 
     /// The number of the last event.
@@ -272,9 +310,10 @@ impl Store {
         self.fold()?;
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
+        let mut runs = self.runs;
         let mut settings = None;
         let step = self.db.transaction()?;
-        for offer in offers {
+        for mut offer in offers {
             let mut seq = position + 1;
             let mut instead = None;
             match &offer.event {
@@ -326,9 +365,14 @@ impl Store {
                     continue;
                 }
             }
+            if let Event::Delivery(record) = &mut offer.event {
+                record.run = runs.give(record.received, record.run.events);
+            }
             insert(&step, seq, &offer.event)?;
-            if let Event::Settings(new) = &offer.event {
-                settings = Some(text_of(new)?);
+            match &mut offer.event {
+                Event::Settings(new) => settings = Some(text_of(new)?),
+                Event::Delivery(record) => record.body.is_stored(),
+                _ => {}
             }
             position = seq;
             let entry = Entry { seq, event: offer.event };
@@ -338,26 +382,32 @@ impl Store {
             });
         }
         let settings = settings.or_else(|| self.settings.clone());
-        Meta::write(&step, position, emitted.min(position), settings.as_deref())?;
+        let (emitted, last_id) = (emitted.min(position), runs.last());
+        Meta::write(&step, &Stands { position, emitted, last_id, settings: settings.as_deref() })?;
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         // What went into a file that nobody will find is not kept.
         self.files.check()?;
         self.position = position;
+        self.runs = runs;
         self.settings = settings;
         Ok(kept)
     }
 
     /// Enters an event of another journal under its own number. Nothing is durable before
     /// [`finish_taking_over`](Self::finish_taking_over).
-    pub(crate) fn take_over(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    pub(crate) fn take_over(&mut self, mut entry: Entry) -> Result<(), StoreError> {
         if self.db.is_autocommit() {
             self.db.execute_batch("BEGIN")?;
         }
         // Events come in any order here: what follows from others than deliveries comes when all are there.
-        if let Event::Delivery(record) = &entry.event {
+        if let Event::Delivery(record) = &mut entry.event {
             self.drain_of(&record.drain, record.received)?;
+            self.runs.pass(record.run.last());
+            record.body.pack(None);
         }
+        // The same one may have been found before, without its ids.
+        self.db.prepare_cached("DELETE FROM journal WHERE seq = ?1")?.execute([signed(entry.seq)])?;
         insert(&self.db, entry.seq, &entry.event)?;
         self.position = self.position.max(entry.seq);
         if entry.seq.is_multiple_of(1_000) {
@@ -388,18 +438,21 @@ impl Store {
         &mut self,
         position: u64,
         emitted: u64,
+        last_id: u64,
         settings: Option<String>,
     ) -> Result<(), StoreError> {
         self.position = self.position.max(position);
+        self.runs.pass(last_id);
         self.settings = settings;
         if let Some(settings) = self.settings() {
             self.places.follow(&settings);
         }
-        Meta::write(&self.db, self.position, emitted.min(self.position), self.settings.as_deref())?;
+        Meta::write(&self.db, &Stands { emitted: emitted.min(self.position), ..self.stands() })?;
+        renewal::mark(&self.db)?;
         if !self.db.is_autocommit() {
             self.db.execute_batch("COMMIT")?;
         }
-        Ok(())
+        self.renew()
     }
 
     fn drain_of(&mut self, key: &Arc<str>, since: Timestamp) -> Result<i64, StoreError> {
@@ -413,7 +466,7 @@ impl Store {
 
     /// Goes on behind a position that the journal once had: no number is used twice.
     pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), StoreError> {
-        Meta::write(&self.db, position, self.emitted()?, self.settings.as_deref())?;
+        Meta::write(&self.db, &Stands { position, emitted: self.emitted()?, ..self.stands() })?;
         self.position = position;
         Ok(())
     }
@@ -526,3 +579,6 @@ fn enter_id(step: &Connection, key: DeliveryKey, drain: i64, seq: u64) -> Result
     let mut insert = step.prepare_cached("INSERT OR IGNORE INTO ids VALUES (?1, ?2, ?3)")?;
     Ok(insert.execute(params![key.0, drain, signed(seq)])? == 1)
 }
+
+#[cfg(test)]
+mod tests;

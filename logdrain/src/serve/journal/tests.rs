@@ -171,7 +171,7 @@ impl Trial {
         let at = micros.div_euclid(1_000_000);
         let line = format!("<190>1 {} host app web.1 - count#n=1", rfc3339(at));
         let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
-        let record = Record { drain: drain.into(), received: Timestamp::from_unix_micros(0), msg_count: None, body };
+        let record = Box::new(Record::new(drain.into(), Timestamp::from_unix_micros(0), body));
         let (answer, answered) = oneshot::channel();
         let (queue, ..) = self.running.as_ref().unwrap();
         queue.send(Message::Delivery { key: None, record, answer }).unwrap();
@@ -335,7 +335,7 @@ impl Trial {
     fn hear_wrong(&mut self, drain: &str, micros: i64) {
         let line = format!("<190>1 {} host app web.1 - nothing", rfc3339(micros.div_euclid(1_000_000)));
         let body = Body::new(format!("{} {line}", line.len()).into_bytes(), None);
-        let record = Record { drain: drain.into(), received: Timestamp::from_unix_micros(0), msg_count: None, body };
+        let record = Box::new(Record::new(drain.into(), Timestamp::from_unix_micros(0), body));
         let (answer, answered) = oneshot::channel();
         let (queue, ..) = self.running.as_ref().unwrap();
         queue.send(Message::Delivery { key: None, record, answer }).unwrap();

@@ -20,7 +20,7 @@ const BEHIND: u64 = 100_000;
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) store: PathBuf,
-    pub(crate) store_limit: Option<usize>,
+    pub(crate) journal_limit: Option<usize>,
     pub(crate) max_memory: usize,
     pub(crate) began: Instant,
 }
@@ -115,8 +115,8 @@ pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &H
         std::fs::metadata(name).map_or(0, |meta| meta.len())
     };
     let size = of_file("") + of_file("-wal");
-    let limit = house.store_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
-    let is_full = house.store_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
+    let limit = house.journal_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
+    let is_full = house.journal_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
     tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit)?;
     if let Some((free, all)) = disk(&house.store) {
         tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all)))?;
