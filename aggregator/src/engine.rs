@@ -197,22 +197,20 @@ impl<S: Sketch> Aggregator<S> {
     #[inline]
     pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
         // Fast path: the window is open, the row known, every value plain, every stream in its place, and there is room.
-        let mut values = [0.0; MAX_COLUMNS];
-        if self.is_steady(record.time())
-            && let Some(family) = self.streams.family(record.metrics())
-            && let Some((mask, len)) = plain(record, self.streams.counts(family), &mut values)
+        // The values are written where they are staged, which they are once all of that is known.
+        let time = record.time();
+        if self.is_steady(time)
+            && let Some((family, counts)) = self.streams.family(record.metrics())
             && let Some((row, active)) = self.streams.row(family, record.tags())
+            && let Some(free) = self.staging.free()
+            && let Some((mask, len)) = plain(record, counts, free)
             && mask & !active == 0
         {
-            let time = record.time();
             self.latest = self.latest.max(Some(time));
-            let values = values.get(..len).unwrap_or_default();
-            self.staging.push(mask, values, time.unix_micros(), row, self.ledger.observed());
+            self.staging.push(mask, len, time.unix_micros(), row, self.ledger.observed());
             self.ledger.enter_accepted(len as u64);
-            for (column, value) in record.values().iter().enumerate() {
-                if value.is_some() {
-                    entered(column, Outcome::Accepted);
-                }
+            for column in columns(mask) {
+                entered(usize::from(column), Outcome::Accepted);
             }
             return;
         }
@@ -234,9 +232,9 @@ impl<S: Sketch> Aggregator<S> {
 
     /// Takes a record of a family of which every value is accepted, with streams that may be new; answers its columns.
     fn record_whole(&mut self, record: &Record<'_>) -> Option<Mask> {
-        let family = self.streams.family(record.metrics())?;
+        let (family, counts) = self.streams.family(record.metrics())?;
         let mut values = [0.0; MAX_COLUMNS];
-        let (mask, count) = plain(record, self.streams.counts(family), &mut values)?;
+        let (mask, count) = plain(record, counts, &mut values)?;
         let (time, values) = (record.time(), values.get(..count).unwrap_or_default());
         let number = self.number(time);
         // Whatever may end in another answer for one of the values is asked value by value, and nothing is changed before that
@@ -482,23 +480,32 @@ impl<S: Sketch> Aggregator<S> {
 /// are counts. `None` where a value may be refused or clamped, or there is none.
 #[inline]
 fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> Option<(Mask, usize)> {
-    if record.values().len() > record.metrics().len() {
+    if record.values().len() > record.metrics().len() || record.values().len() > MAX_COLUMNS {
         return None;
     }
-    let (mut mask, mut len) = (0_u32, 0);
-    for (column, value) in record.values().iter().enumerate() {
+    let (mut mask, mut bit, mut len) = (0, 1, 0);
+    // The greatest of the magnitudes, and the columns below zero: hardly any value is refused, so they are judged together.
+    let (mut greatest, mut below) = (0, 0);
+    for value in record.values() {
         if let Some(value) = *value {
-            // The columns of a family are a mask of 16 bits.
-            let bit = 1 << (column & 31);
-            let value =
-                admissible(u32::from(counts) & bit != 0, value).ok().filter(|value| !Sum::is_clamped(*value))?;
-            *values.get_mut(len)? = value;
+            // As `admissible` has it: -0 counts as 0.
+            let value = value + 0.0;
+            greatest = greatest.max(value.to_bits() << 1);
+            below |= bit & ((value.to_bits() as i64) >> 63) as Mask;
+            // There are no more than that many.
+            values[len % MAX_COLUMNS] = value;
             mask |= bit;
             len += 1;
         }
+        bit <<= 1;
     }
-    (len > 0).then_some((Mask::try_from(mask).ok()?, len))
+    // Without their signs, doubles are in the order of their bits, and what is no number comes last.
+    let is_plain = below & counts == 0 && !Sum::is_clamped(f64::from_bits(greatest >> 1)) && greatest <= NUMBERS;
+    (len > 0 && is_plain).then_some((mask, len))
 }
+
+/// The bits of the greatest number, without the sign.
+const NUMBERS: u64 = f64::MAX.to_bits() << 1;
 
 /// What a value must be: finite, and not below zero for a count. Answers it as it counts.
 #[inline]

@@ -77,25 +77,29 @@ impl Gauge {
 
     /// Adds some values, at most [`Sum::MOST`], of which this is the last.
     #[inline]
-    pub(crate) fn add_all(&mut self, values: impl Iterator<Item = f64>, last: &Term) {
-        if self.total.count == 0 || self.last.is_before(last) {
-            self.last = *last;
-        }
-        let (mut parts, mut count) = (Parts::default(), 0);
-        for value in values {
-            if value < self.min {
-                self.min = value;
-            }
-            if value > self.max {
-                self.max = value;
-            }
+    pub(crate) fn add_all(&mut self, values: &[f64], last: &Term) {
+        self.come_to(last);
+        // Not in memory between two values.
+        let (mut min, mut max, mut parts) = (self.min, self.max, Parts::default());
+        for value in values.iter().copied() {
             if !parts.take(value) {
                 self.total.sum.add(value);
             }
-            count += 1;
         }
+        // Apart: together the compiler makes a vector of the two, which takes longer.
+        values.iter().for_each(|value| min = if *value < min { *value } else { min });
+        values.iter().for_each(|value| max = if *value > max { *value } else { max });
+        (self.min, self.max) = (min, max);
         self.total.sum.add_taken(parts);
-        self.total.count = self.total.count.saturating_add(count);
+        self.total.count = self.total.count.saturating_add(values.len() as u64);
+    }
+
+    /// Takes note of a term that is added besides, where it is the last one.
+    #[inline]
+    pub(crate) fn come_to(&mut self, last: &Term) {
+        if self.total.count == 0 || self.last.is_before(last) {
+            self.last = *last;
+        }
     }
 
     #[inline]

@@ -134,6 +134,28 @@ impl Parts {
     /// Takes one of at most [`Sum::MOST`] values; `false` of one that has to be added by itself.
     #[inline]
     pub(crate) fn take(&mut self, value: f64) -> bool {
+        // As bits, all that is negative or no number is greater.
+        let is_small = value.to_bits() < SMALL.to_bits();
+        if is_small {
+            // As `parts` has it, without asking whether it fits: a double this far up has no bits behind the point, and its
+            // lower ones are the number.
+            let number = |far_up: f64| far_up.to_bits().wrapping_sub(ROUND.to_bits()) as i64;
+            let rounded = value + ROUND;
+            let (nearest, whole) = (number(rounded), rounded - ROUND);
+            self.whole += nearest;
+            // Most values are whole numbers.
+            if whole != value {
+                let is_above = whole > value;
+                let whole = whole - if is_above { 1.0 } else { 0.0 };
+                self.whole -= i64::from(is_above);
+                self.fraction += number((value - whole) * 1e15 + ROUND);
+            }
+        }
+        is_small || self.take_any(value)
+    }
+
+    #[cold]
+    fn take_any(&mut self, value: f64) -> bool {
         let is_small = value.abs() < EXACT;
         if is_small {
             let (whole, fraction) = parts(value);
@@ -143,6 +165,10 @@ impl Parts {
         is_small
     }
 }
+
+/// Below 2^51, adding 1.5 * 2^52 leaves no room for a fraction: rounding half to even.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+const SMALL: f64 = 2_251_799_813_685_248.0;
 
 /// The value in units of 1e-15: the whole part exactly, the fraction rounded half to even.
 #[inline]
@@ -158,8 +184,6 @@ fn units(value: f64) -> i128 {
 /// The whole part, and the fraction in units of 1e-15.
 #[inline]
 fn parts(value: f64) -> (i64, i64) {
-    // Below 2^51, adding and taking away 1.5 * 2^52 leaves no room for a fraction: rounding half to even.
-    const ROUND: f64 = 6_755_399_441_055_744.0;
     let whole = value as i64; // cuts the fraction off
     let fraction = (value - whole as f64) * 1e15;
     (whole, (fraction + ROUND - ROUND) as i64)
@@ -217,6 +241,22 @@ mod tests {
         let mut greatest = Sum::default();
         greatest.add_all(std::iter::repeat_n(EXACT - 1.0, Sum::MOST));
         assert_eq!(greatest.value(), (EXACT - 1.0) * Sum::MOST as f64);
+    }
+
+    fn is_taken_apart(value: f64) {
+        let mut taken = Parts::default();
+        assert!(taken.take(value));
+        assert_eq!((taken.whole, taken.fraction), parts(value), "{value:?}");
+    }
+
+    #[test]
+    fn values_near_a_bound_are_taken_apart_alike() {
+        for near in [0.0, 0.5, 1.0, 1.5, 2.5, 1e-15, 5e-16, 1e-300, 1e15, SMALL, SMALL / 2.0, EXACT / 2.0, 4_194_304.0]
+        {
+            let up = |value: f64| f64::from_bits(value.to_bits() + 1);
+            let down = |value: f64| f64::from_bits(value.to_bits().saturating_sub(1));
+            [near, up(near), down(near), -near].into_iter().for_each(is_taken_apart);
+        }
     }
 
     fn sum(values: &[f64]) -> f64 {
@@ -292,6 +332,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn fast_is_plain(value in prop_oneof![0.0..3e15_f64, -1e3..1e3_f64, 0.0..2e-15_f64, 1e9..1e10_f64], whole in 0..1_u64 << 52) {
+            is_taken_apart(value);
+            is_taken_apart(whole as f64 / 2.0);
+            is_taken_apart(whole as f64 / 1e3);
+        }
+
         #[test]
         fn both_paths_agree(value in prop_oneof![-1e16..1e16_f64, -1e3..1e3_f64, -1e-12..1e-12_f64]) {
             prop_assert_eq!(units(value), wide_units(value));

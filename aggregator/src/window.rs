@@ -110,14 +110,24 @@ impl<S: Sketch> OpenWindow<S> {
     /// Adds records of one row, whose cell the caller may know.
     #[inline]
     pub(crate) fn add(&mut self, row: u32, forms: &Forms, spot: Spot, batch: &Batch<'_>) -> Option<Arrival> {
-        self.change(
-            row,
-            forms,
-            spot,
-            |cell| {
-                if forms.is_alone { cell.add(batch, 0) } else { cell.add_records(forms, batch) }
-            },
-        )
+        let known = self.known(row, spot);
+        // Most batches bring nothing new to a cell whose columns tell by how much they grow, so that it is not measured.
+        if let Some(at) = known
+            && let Some(cell) = self.cells.get_mut(at as usize)
+            && let Some(grown) = if forms.is_alone { Some(cell.add(batch, 0)) } else { cell.add_to_columns(batch) }
+        {
+            self.changed = true;
+            self.bytes = self.bytes.saturating_add_signed(grown);
+            return Some(Arrival { cell: at, columns: 0, is_new: false });
+        }
+        let spot = known.map_or(Spot::New, Spot::At);
+        self.change(row, forms, spot, |cell| {
+            if forms.is_alone {
+                cell.add(batch, 0);
+            } else {
+                cell.add_records(forms, batch);
+            }
+        })
     }
 
     /// Adds what others have summed of one column.

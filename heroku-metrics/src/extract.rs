@@ -14,7 +14,7 @@ pub use config::{CustomFrom, DynoIdentity, ExtractorConfig, UnitPolicy};
 pub use visitor::LineVisitor;
 
 use crate::classify::{Class, Source};
-use crate::line::Line;
+use crate::line::{Found, Line};
 use heroku_router::RouterLine;
 use heroku_syslog::Frame;
 use logfmt_metrics::colour::{self, Uncoloured};
@@ -111,11 +111,13 @@ impl Extractor {
         // Each way in sees at little cost, mostly by what it looks for anyway, that the line has no colour codes.
         match source {
             Source::Router => {
-                if let Some(router) = RouterLine::parse(message)
+                let router = RouterLine::parse(message);
+                if let Some(router) = &router
                     && !is_piece
                     && (router.is_free_of_colour() || !(router.is_cut() || colour::maybe(message)))
                 {
-                    return self.reader.request(router, &mut out);
+                    self.reader.request(router, &mut out);
+                    return Line { found: Found::Router(*router), ..Line::of(Class::Router) };
                 }
             }
             Source::App => {

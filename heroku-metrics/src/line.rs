@@ -21,6 +21,8 @@ pub struct Line<'a> {
     pub(crate) class: Class,
     pub(crate) found: Found<'a>,
     pub(crate) ignored_samples: u32,
+    /// Messages that were lost before they reached us. Beside `found`, which nobody need keep who looks at no line.
+    pub(crate) lost_upstream: u64,
 }
 
 /// What was read of a line besides values.
@@ -33,7 +35,7 @@ pub(crate) enum Found<'a> {
 
 impl<'a> Line<'a> {
     pub(crate) const fn of(class: Class) -> Self {
-        Self { class, found: Found::Nothing, ignored_samples: 0 }
+        Self { class, found: Found::Nothing, ignored_samples: 0, lost_upstream: 0 }
     }
 
     /// The kind of line.

@@ -11,7 +11,6 @@ use crate::native::COLUMNS;
 use crate::plan::Plan;
 use crate::refusal::LineRefusal;
 use crate::tap::{Tap, Verdict};
-use heroku_router::CodeClass;
 use heroku_syslog::{
     Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
 };
@@ -347,12 +346,7 @@ impl<S: Sketch> Pipeline<S> {
         let plan = plan.as_ref();
         let line = extractor.read(frame, &mut Ingest { frame, aggregator, plan, receipt, tap });
         receipt.enter_frame(line.class(), line.ignored_samples());
-        if let Some(error) = line.error() {
-            let code = error.code();
-            if code.class() == CodeClass::Logging && (10..=13).contains(&code.number()) {
-                receipt.enter_lost_upstream(error.count().unwrap_or(0));
-            }
-        }
+        receipt.enter_lost_upstream(line.lost_upstream);
         tap.line(frame, &line);
     }
 }

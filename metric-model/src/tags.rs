@@ -1,9 +1,11 @@
+mod mark;
 mod order;
 
 use alloc::string::String;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use mark::Mark;
 use smallvec::SmallVec;
 
 /// Sorted, unique tags. The first value of a repeated key wins.
@@ -21,11 +23,13 @@ use smallvec::SmallVec;
 /// assert_eq!(tags.iter().collect::<Vec<_>>(), [("geo", "earth"), ("user_id", "2")]);
 /// assert_eq!(tags.to_string(), "geo=earth,user_id=2");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct TagSet {
     text: String,
     /// Of each tag, where it ends: [`Ends`] as one word, so that sets are compared as bytes.
     ends: SmallVec<[u64; 8]>,
+    /// Another one after each change, so that sets that are copies of each other are known to be equal.
+    mark: Mark,
 }
 
 /// Where a key and its value end in the buffer.
@@ -73,6 +77,7 @@ impl TagSet {
         if !self.is_behind_all(key) {
             return self.insert_between(key, value);
         }
+        self.mark.renew();
         let key_end = self.text.len() + key.len();
         self.text.reserve(key.len() + value.len());
         self.text.push_str(key);
@@ -106,6 +111,7 @@ impl TagSet {
                 Ordering::Greater => index -= 1,
             }
         }
+        self.mark.renew();
         let start = self.start(index);
         self.text.insert_str(start, value);
         self.text.insert_str(start, key);
@@ -166,6 +172,7 @@ impl TagSet {
     /// assert!(tags.is_empty());
     /// ```
     pub fn clear(&mut self) {
+        self.mark.renew();
         self.text.clear();
         self.ends.clear();
     }
@@ -174,6 +181,11 @@ impl TagSet {
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.text.len()
+    }
+
+    #[inline(never)]
+    fn has_text_of(&self, other: &Self) -> bool {
+        self.text == other.text && self.ends == other.ends
     }
 
     fn start(&self, index: usize) -> usize {
@@ -194,6 +206,30 @@ impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for TagSet {
         set
     }
 }
+
+impl Clone for TagSet {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), ends: self.ends.clone(), mark: self.mark.clone() }
+    }
+
+    /// In the memory that is there. A set that is cloned from an equal one is then compared with it, and with the clones of
+    /// both, without looking at the text.
+    fn clone_from(&mut self, other: &Self) {
+        self.text.clone_from(&other.text);
+        self.ends.clone_from(&other.ends);
+        self.mark = other.mark.clone();
+    }
+}
+
+impl PartialEq for TagSet {
+    /// Who reads lines keeps the sets that come again, and who counts them keeps clones of those: their marks are the same.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.mark.is(&other.mark) || self.has_text_of(other)
+    }
+}
+
+impl Eq for TagSet {}
 
 impl Hash for TagSet {
     /// The text, and where each tag ends: else there would be many sets of one hash, all of one text.
@@ -244,6 +280,24 @@ mod tests {
     fn sets_with_one_text_and_other_borders_differ() {
         assert_ne!(TagSet::from_iter([("ab", "c")]), TagSet::from_iter([("a", "bc")]));
         assert_ne!(TagSet::from_iter([("a", "b"), ("c", "d")]), TagSet::from_iter([("a", "bcd")]));
+    }
+
+    #[test]
+    fn clones_are_equal_until_one_of_them_changes() {
+        let mut one = TagSet::from_iter([("a", "1")]);
+        let mut other = one.clone();
+        assert!(one == other && one.mark.is(&other.mark));
+        // Both go on from the same text, to different ones.
+        other.insert("b", "2");
+        one.insert("b", "3");
+        assert!(one != other && !one.mark.is(&other.mark));
+        one.clear();
+        other.clear();
+        assert!(one == other && !one.mark.is(&other.mark), "by what they hold");
+        other.clone_from(&one);
+        assert!(one == other && one.mark.is(&other.mark));
+        assert!(!one.insert("", "") || one != other);
+        assert!(one.clone() != TagSet::new() && TagSet::new() == TagSet::new());
     }
 
     #[test]

@@ -63,6 +63,9 @@ impl<const N: usize> Packed<N> {
     }
 }
 
+/// So many blocks are looked through one by one.
+const FEW_BLOCKS: usize = 12;
+
 impl Counts {
     fn new() -> Self {
         Self::Pair(Box::new(Packed([0; 4])))
@@ -219,10 +222,15 @@ impl Counters {
     #[inline]
     fn add(&mut self, bucket: Bucket, more: u64) {
         let (number, place) = bucket.block();
-        let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
-            Ok(at) => at,
-            Err(at) => self.insert(at, number),
+        // Most sketches have a few blocks, one for each octave that was met: they are passed sooner than halved.
+        let at = if self.blocks.len() <= FEW_BLOCKS {
+            self.blocks.iter().position(|block| block.number >= number).unwrap_or(self.blocks.len())
+        } else {
+            self.blocks.partition_point(|block| block.number < number)
         };
+        if self.blocks.get(at).is_none_or(|block| block.number != number) {
+            self.insert(at, number);
+        }
         if let Some(block) = self.blocks.get_mut(at) {
             block.filled |= 1 << (place / 4);
             self.count_bytes += block.counts.add(place, more);
@@ -230,10 +238,9 @@ impl Counters {
     }
 
     #[cold]
-    fn insert(&mut self, at: usize, number: u32) -> usize {
+    fn insert(&mut self, at: usize, number: u32) {
         self.blocks.insert(at, Block { number, filled: 0, counts: Counts::new() });
         self.count_bytes += Counts::FIRST_BYTES;
-        at
     }
 
     fn filled(&self) -> impl DoubleEndedIterator<Item = (Bucket, u64)> {

@@ -198,14 +198,10 @@ fn counted(values: &[f64], precision: Precision) -> Box<Counters> {
     counters
 }
 
-impl Sketch for MinuteSketch {
-    /// A value that is not finite is left out.
-    #[inline]
-    fn record(&mut self, value: f64) {
-        if !value.is_finite() {
-            return;
-        }
-        let value = value + 0.0; // -0 + 0 is 0
+impl MinuteSketch {
+    /// Keeps one more value as it is, as long as there are few.
+    #[inline(never)]
+    fn keep(&mut self, value: f64) {
         self.form = match &mut self.form {
             Form::Counters(counters) => return counters.record(value),
             Form::Few { count, values } => match values.get_mut(usize::from(*count)) {
@@ -233,6 +229,21 @@ impl Sketch for MinuteSketch {
                 Form::Counters(counters)
             }
         };
+    }
+}
+
+impl Sketch for MinuteSketch {
+    /// A value that is not finite is left out.
+    #[inline(always)]
+    fn record(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let value = value + 0.0; // -0 + 0 is 0
+        match &mut self.form {
+            Form::Counters(counters) => counters.record(value),
+            Form::Few { .. } | Form::List(_) => self.keep(value),
+        }
     }
 
     fn merge(&mut self, other: &Self) {

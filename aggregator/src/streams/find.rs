@@ -1,24 +1,24 @@
 //! From what is observed to its row: by its text, with a guess before the second look-up.
 //!
-//! The tag set that was at the same address before is looked at first, and in it the row behind the last one and the first
-//! one. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with the tags.
+//! The row whose tag set was at the same address before is looked at first, then the row behind the last one and the first one
+//! of the tag set. Guesses are verified as what a table finds is. Most tag sets have one row, which so is found with the tags.
 
 use super::row::{FamilyId, Seen};
-use super::{Admitted, StreamId, Streams};
+use super::{Admitted, NONE, StreamId, Streams};
 use crate::config::AggregatorConfig;
 use crate::outcome::Refusal;
 use crate::stream_key::{Key, Mask, tag_bytes};
 use core::hash::BuildHasher;
 use metric_model::{Metric, TagSet, Timestamp};
 
-/// Where tag sets were found last, by where the caller keeps them, and the row that was found last.
+/// A row of the tag set that was found last at each address, by where the caller keeps it, and the row that was found last.
 ///
 /// Who reads lines has few sets that are filled again and again, or many that stay: either way the set at an address is
 /// mostly the one that was there before. The guess is compared as what a table finds is; it spares the hash.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Recent {
     /// Empty until one is found.
-    tags: Vec<u32>,
+    rows: Vec<u32>,
     row: u32,
 }
 
@@ -29,7 +29,21 @@ impl Recent {
     pub(super) const MAX_BYTES: usize = ADDRESSES * size_of::<u32>();
 
     pub(super) fn bytes(&self) -> usize {
-        self.tags.capacity() * size_of::<u32>()
+        self.rows.capacity() * size_of::<u32>()
+    }
+
+    /// The row that was found with the tags that were here.
+    #[inline]
+    fn guess(&self, tags: &TagSet) -> u32 {
+        self.rows.get(Self::slot(tags)).copied().unwrap_or(NONE)
+    }
+
+    /// Takes note of a row that was found with the tags that are here.
+    fn remember(&mut self, tags: &TagSet, row: u32) {
+        if self.rows.is_empty() {
+            self.rows = vec![NONE; ADDRESSES];
+        }
+        self.rows[Self::slot(tags)] = row;
     }
 
     #[inline]
@@ -123,42 +137,51 @@ impl Streams {
         self.look_up(key).filter(|stream| self.is_active(*stream))
     }
 
-    /// The index of the family with this very list of metrics.
+    /// The index of the family with this very list of metrics, and its columns that are counts.
     #[inline]
-    pub(crate) fn family(&self, metrics: &[Metric<'_>]) -> Option<usize> {
+    pub(crate) fn family(&self, metrics: &[Metric<'_>]) -> Option<(usize, Mask)> {
         // What lives as long as the program and lies at one place is one thing, so that nothing else need be compared.
-        self.families.iter().position(|family| core::ptr::eq(family.metrics, metrics))
-    }
-
-    /// The columns of a family that are counts.
-    #[inline]
-    pub(crate) fn counts(&self, family: usize) -> Mask {
-        self.families.get(family).map_or(0, |family| family.counts)
+        let mut families = self.families.iter().enumerate();
+        families
+            .find(|(_, family)| core::ptr::eq(family.metrics, metrics))
+            .map(|(index, family)| (index, family.counts))
     }
 
     /// The row of a family with these tags, and which of its streams have their places.
     #[inline]
     pub(crate) fn row(&mut self, family: usize, tags: &TagSet) -> Option<(u32, Mask)> {
-        let (tags, of_tags) = self.recent_tags(tags);
-        let row = self.row_of(FamilyId::declared(family), tags?, of_tags)?;
+        let (family, guess) = (FamilyId::declared(family), self.recent.guess(tags));
+        if let Some(row) = self.rows.get(guess)
+            && row.family == family
+            && self.tags.get(row.tags).is_some_and(|known| known.set == *tags)
+        {
+            return Some((guess, row.active()));
+        }
+        self.another_row(family, tags)
+    }
+
+    /// The same where another set was at the address of this one.
+    #[inline(never)]
+    fn another_row(&mut self, family: FamilyId, tags: &TagSet) -> Option<(u32, Mask)> {
+        let (known, of_tags) = self.recent_tags(tags);
+        let row = self.row_of(family, known?, of_tags)?;
+        self.recent.remember(tags, row);
+        // They come again, and are then known at a glance for what they are.
+        self.tags.get_mut(known?)?.set.clone_from(tags);
         Some((row, self.rows.get(row)?.active()))
     }
 
     /// The id of a tag set, if it is known, and its hash: by a guess, else by the table.
     #[inline]
     fn recent_tags(&mut self, tags: &TagSet) -> (Option<u32>, u32) {
-        let slot = Recent::slot(tags);
-        let guess = self.recent.tags.get(slot).copied().unwrap_or(u32::MAX);
+        let guess = self.rows.get(self.recent.guess(tags)).map_or(NONE, |row| row.tags);
         if self.tags.get(guess).is_some_and(|known| known.set == *tags) {
             return (Some(guess), self.tags.hash(guess));
         }
         let of_tags = self.hash_tags(tags);
         let found = self.find_tags(of_tags, tags);
-        if let Some(found) = found {
-            if self.recent.tags.is_empty() {
-                self.recent.tags = vec![u32::MAX; ADDRESSES];
-            }
-            self.recent.tags[slot] = found;
+        if let Some(first) = found.and_then(|found| self.tags.get(found)).map(|known| known.first) {
+            self.recent.remember(tags, first);
         }
         (found, of_tags)
     }

@@ -145,16 +145,6 @@ impl Owner {
 }
 
 impl Last {
-    /// Takes note of a term that is about to be the next of the values. `latest` is the index of the last one so far.
-    #[inline]
-    fn next(&mut self, latest: &mut u8, values: Numbers<'_>, term: &Term) {
-        let before = values.get(usize::from(*latest)).map(|value| self.term(value));
-        if term.time > self.time || before.is_none_or(|before| before.is_before(term)) {
-            *latest = values.len() as u8;
-            *self = Self { time: term.time, position: term.position };
-        }
-    }
-
     pub(super) const fn term(self, value: f64) -> Term {
         Term { value, time: self.time, position: self.position }
     }
@@ -223,7 +213,7 @@ impl<S: Sketch> Cell<S> {
             return Some(Self { owner, body: Body::Distribution(Box::new(Distribution { gauge, sketch })) });
         };
         let mut cell = Self::new(owner.row, form);
-        kept.iter().for_each(|value| cell.push(*value));
+        kept.iter().for_each(|value| cell.add_value(*value));
         let at = kept.iter().position(|value| *value == gauge.last.value)?;
         if let Some((latest, last)) = cell.last_mut() {
             *latest = at as u8;
@@ -248,7 +238,7 @@ impl<S: Sketch> Cell<S> {
                 cell.body = Body::Gauge(Box::new(Gauge::of(values.iter().copied(), last)));
             }
             Form::Gauge | Form::Distribution(_) => {
-                values.iter().for_each(|value| cell.push(*value));
+                values.iter().for_each(|value| cell.add_value(*value));
                 if let Some(place) = cell.last_mut() {
                     *place.0 = latest;
                     *place.1 = last;
@@ -281,86 +271,82 @@ impl<S: Sketch> Cell<S> {
         size_of::<Gauge>().max(size_of::<Distribution<S>>() + S::max_growth()).max(list)
     }
 
-    /// Adds one column of a batch.
-    pub(super) fn add(&mut self, batch: &Batch<'_>, column: usize) {
+    /// Adds one column of a batch; answers by how much [`bytes`](Self::bytes) grew.
+    #[inline]
+    pub(super) fn add(&mut self, batch: &Batch<'_>, column: usize) -> isize {
         self.owner.set_changed();
         let (values, last) = (batch.column(column), batch.last(column));
         match &mut self.body {
-            Body::Total(total) => total.add_all(values),
+            Body::Total(total) => total.add_all(values.iter().copied()),
             Body::Gauge(gauge) | Body::Summed(gauge) => gauge.add_all(values, &last),
             Body::Distribution(found) => {
-                found.gauge.add_all(values.clone(), &last);
-                values.for_each(|value| found.sketch.record(value));
+                let before = found.sketch.heap_bytes();
+                found.gauge.add_all(values, &last);
+                values.iter().for_each(|value| found.sketch.record(*value));
+                return found.sketch.heap_bytes() as isize - before as isize;
             }
-            Body::Few { .. } | Body::List { .. } => self.add_to_kept(batch, column),
+            Body::Few { .. } | Body::List { .. } => return self.add_to_kept(batch, column),
             // They take records, and the cells of their columns take columns.
             Body::Records { .. } | Body::RecordList { .. } | Body::Columns { .. } => {}
         }
+        0
     }
 
     /// Adds one column to a cell that keeps values, until it does so no longer.
-    fn add_to_kept(&mut self, batch: &Batch<'_>, column: usize) {
-        let kept = match &self.body {
-            Body::List { values, .. } => values.len(),
-            _ => 0,
-        };
-        // A few values go one by one into the cell, and so do those with which a list begins.
-        let is_list = kept > 0 && kept + batch.len() <= S::most_kept();
-        if kept > 0 && !is_list {
+    #[inline(never)]
+    fn add_to_kept(&mut self, batch: &Batch<'_>, column: usize) -> isize {
+        let bytes = self.bytes();
+        let (values, term) = (batch.column(column), batch.last(column));
+        if matches!(&self.body, Body::List { values: kept, .. } if kept.len() + values.len() > S::most_kept()) {
             self.set_apart();
-            return self.add(batch, column);
         }
-        let Body::List { latest, last, values, .. } = &mut self.body else {
-            for index in 0..batch.len() {
-                self.add_kept(&batch.term(index, column));
-            }
-            return;
-        };
-        let term = batch.last(column);
-        if values.numbers().get(usize::from(*latest)).is_none_or(|value| last.term(value).is_before(&term)) {
-            *latest = (kept + batch.latest()) as u8;
+        let kept = self.kept();
+        let before = kept.map_or(0, |kept| kept.values.len());
+        // Told before they are there, so that none of them is taken for the last one meanwhile.
+        if kept.is_some_and(|kept| kept.last().is_none_or(|last| last.is_before(&term)))
+            && let Some((latest, last)) = self.last_mut()
+        {
+            *latest = (before + batch.latest) as u8;
             *last = Last { time: term.time, position: term.position };
         }
-        while values.room() < kept + batch.len() {
-            values.make_room((2 * values.room()).min(S::most_kept()));
-        }
-        values.extend(batch.column(column));
-    }
-
-    #[inline]
-    fn add_kept(&mut self, term: &Term) {
         match &mut self.body {
-            Body::Few { count, latest, last, values, .. } if usize::from(*count) < FEW => {
-                let filled = values.get(..usize::from(*count)).unwrap_or_default();
-                last.next(latest, Numbers::Long(filled), term);
-                values[usize::from(*count)] = term.value;
-                *count += 1;
+            Body::List { values: kept, .. } => {
+                while kept.room() < before + values.len() {
+                    kept.make_room((2 * kept.room()).min(S::most_kept()));
+                }
+                kept.extend(values.iter().copied());
             }
-            Body::List { latest, last, values, .. }
-                if values.len() < values.room() && values.len() < S::most_kept() =>
-            {
-                last.next(latest, values.numbers(), term);
-                values.push(term.value);
-            }
-            Body::Gauge(gauge) => gauge.add_all(core::iter::once(term.value), term),
-            Body::Distribution(found) => {
-                found.gauge.add_all(core::iter::once(term.value), term);
-                found.sketch.record(term.value);
-            }
-            Body::Few { .. } | Body::List { .. } => {
-                self.grow();
-                self.add_kept(term);
-            }
-            _ => {}
+            // A few values go one by one into the cell, and so do those with which a list begins.
+            _ => values.iter().for_each(|value| self.add_value(*value)),
         }
+        if let Body::Gauge(gauge) | Body::Summed(gauge) = &mut self.body {
+            gauge.come_to(&term);
+        } else if let Body::Distribution(found) = &mut self.body {
+            found.gauge.come_to(&term);
+        }
+        self.bytes() as isize - bytes as isize
     }
 
     /// Adds a value that is not looked at as the last one.
-    fn push(&mut self, value: f64) {
-        let before = self.last_mut().map(|(latest, last)| (*latest, *last));
-        self.add_kept(&Term { value, time: i64::MIN, position: 0 });
-        if let (Some((latest, last)), Some(before)) = (self.last_mut(), before) {
-            (*latest, *last) = before;
+    fn add_value(&mut self, value: f64) {
+        match &mut self.body {
+            Body::Few { count, values, .. } if usize::from(*count) < FEW => {
+                values[usize::from(*count)] = value;
+                *count += 1;
+            }
+            Body::List { values, .. } if values.len() < values.room() && values.len() < S::most_kept() => {
+                values.push(value);
+            }
+            Body::Gauge(gauge) => gauge.add_value(value),
+            Body::Distribution(found) => {
+                found.gauge.add_value(value);
+                found.sketch.record(value);
+            }
+            Body::Few { .. } | Body::List { .. } => {
+                self.grow();
+                self.add_value(value);
+            }
+            _ => {}
         }
     }
 
@@ -465,7 +451,7 @@ impl<S: Sketch> Cell<S> {
                 let before = ours.values.len() as u8;
                 // Whose last value is the last of both is known now; where it stands, once theirs are behind ours.
                 let is_theirs = theirs.last().is_some_and(|term| ours.last().is_none_or(|last| last.is_before(&term)));
-                theirs.values.iter().for_each(|value| self.push(value));
+                theirs.values.iter().for_each(|value| self.add_value(value));
                 if is_theirs && let Some((latest, last)) = self.last_mut() {
                     (*latest, *last) = (before + theirs.latest, theirs.last);
                 }

@@ -84,6 +84,23 @@ impl<S: Sketch> Cell<S> {
         }
     }
 
+    /// Takes records in where all of their columns have their cells, and answers by how much [`bytes`](Self::bytes) grew;
+    /// `None`, and nothing is changed, where they do not.
+    #[inline]
+    pub(super) fn add_to_columns(&mut self, batch: &Batch<'_>) -> Option<isize> {
+        let Body::Columns { mask, cells } = &mut self.body else { return None };
+        let mut grown = 0;
+        if *mask == batch.mask {
+            cells.iter_mut().enumerate().for_each(|(index, cell)| grown += cell.add(batch, index));
+        } else if batch.mask & !*mask == 0 {
+            let filled = columns(*mask).zip(cells).filter(|(column, _)| batch.mask & 1 << column != 0);
+            filled.enumerate().for_each(|(index, (_, cell))| grown += cell.add(batch, index));
+        } else {
+            return None;
+        }
+        Some(grown)
+    }
+
     /// Keeps records as they are; `false`, and nothing is changed, where each column goes its own way.
     #[inline]
     fn keep(&mut self, forms: &Forms, batch: &Batch<'_>) -> bool {
@@ -95,11 +112,11 @@ impl<S: Sketch> Cell<S> {
             Body::Columns { mask: 0, .. } => self.begin(forms, batch),
             Body::Records { shape, count, latest, last, values } if shape.mask == batch.mask => {
                 let (before, from) = (usize::from(*count), usize::from(*count) * batch.width);
-                match values.get_mut(from..from + batch.values.len()) {
+                match values.get_mut(from..from + batch.values()) {
                     Some(free) if !last.is_at(batch) => {
-                        free.copy_from_slice(batch.values);
+                        free.iter_mut().zip(batch.records()).for_each(|(free, value)| *free = value);
                         last.next_records(latest, before, batch);
-                        *count += batch.len() as u8;
+                        *count += batch.len as u8;
                         true
                     }
                     _ => self.keep_in_list(batch),
@@ -107,13 +124,13 @@ impl<S: Sketch> Cell<S> {
             }
             Body::RecordList { shape, latest, last, values } if shape.mask == batch.mask && !last.is_at(batch) => {
                 let before = values.len() / batch.width.max(1);
-                if before + batch.len() > MOST {
+                if before + batch.len > MOST {
                     return false;
                 }
-                if values.room() - values.len() < batch.values.len() {
-                    values.make_room(room(before + batch.len()) * batch.width);
+                if values.room() - values.len() < batch.values() {
+                    values.make_room(room(before + batch.len) * batch.width);
                 }
-                values.extend(batch.values.iter().copied());
+                values.extend(batch.records());
                 last.next_records(latest, before, batch);
                 true
             }
@@ -124,18 +141,18 @@ impl<S: Sketch> Cell<S> {
     /// The first records of a cell.
     fn begin(&mut self, forms: &Forms, batch: &Batch<'_>) -> bool {
         let shape = Shape::of(batch.mask, forms);
-        if batch.len() > MOST || (shape.distributions > 0 && S::most_kept() < MOST) {
+        if batch.len > MOST || (shape.distributions > 0 && S::most_kept() < MOST) {
             return false;
         }
-        let Instant { time, position } = batch.instant();
-        let (latest, last) = (batch.latest() as u8, Last { time, position });
-        self.body = if batch.values.len() <= FEW {
+        let Instant { time, position } = batch.instant;
+        let (latest, last) = (batch.latest as u8, Last { time, position });
+        self.body = if batch.values() <= FEW {
             let mut values = [0.0; FEW];
-            values.iter_mut().zip(batch.values).for_each(|(free, value)| *free = *value);
-            Body::Records { shape, count: batch.len() as u8, latest, last, values }
+            values.iter_mut().zip(batch.records()).for_each(|(free, value)| *free = value);
+            Body::Records { shape, count: batch.len as u8, latest, last, values }
         } else {
-            let mut values = Values::with_room(room(batch.len()) * batch.width);
-            values.extend(batch.values.iter().copied());
+            let mut values = Values::with_room(room(batch.len) * batch.width);
+            values.extend(batch.records());
             Body::RecordList { shape, latest, last, values }
         };
         true
@@ -146,12 +163,12 @@ impl<S: Sketch> Cell<S> {
     fn keep_in_list(&mut self, batch: &Batch<'_>) -> bool {
         let Body::Records { shape, count, latest, last, values } = &self.body else { return false };
         let (shape, before, mut latest, mut last) = (*shape, usize::from(*count), *latest, *last);
-        if before + batch.len() > MOST || last.is_at(batch) {
+        if before + batch.len > MOST || last.is_at(batch) {
             return false;
         }
-        let mut list = Values::with_room(room(before + batch.len()) * batch.width);
+        let mut list = Values::with_room(room(before + batch.len) * batch.width);
         list.extend(values.get(..before * batch.width).unwrap_or_default().iter().copied());
-        list.extend(batch.values.iter().copied());
+        list.extend(batch.records());
         last.next_records(&mut latest, before, batch);
         self.body = Body::RecordList { shape, latest, last, values: list };
         true
@@ -314,15 +331,15 @@ impl Last {
     /// column is the last.
     #[inline]
     fn is_at(&self, batch: &Batch<'_>) -> bool {
-        Instant { time: self.time, position: self.position } == batch.instant()
+        Instant { time: self.time, position: self.position } == batch.instant
     }
 
     /// Takes note of records that are about to be the next ones, behind so many.
     #[inline]
     fn next_records(&mut self, latest: &mut u8, before: usize, batch: &Batch<'_>) {
-        let Instant { time, position } = batch.instant();
+        let Instant { time, position } = batch.instant;
         if (time, position) > (self.time, self.position) {
-            *latest = (before + batch.latest()) as u8;
+            *latest = (before + batch.latest) as u8;
             *self = Self { time, position };
         }
     }

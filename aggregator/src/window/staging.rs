@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Staging {
     staged: Vec<Staged>,
-    /// The values of what is staged.
+    /// The values of what is staged are the first so many; behind them is room, so that values are written in place.
     values: Vec<f64>,
+    used: usize,
     /// How many rows were known when that was last asked.
     rows: usize,
     /// The position in the input from which those of the staged are counted.
@@ -36,10 +37,10 @@ pub(crate) struct Staging {
     gathered: Gathered,
 }
 
-/// Some records with the same columns, copied from where they were staged.
+/// Some records with the same columns, copied from where they were staged, column by column.
 #[derive(Clone, Default, Debug)]
 struct Gathered {
-    instants: Vec<Instant>,
+    /// There is room for a batch of as many columns as there were so far.
     values: Vec<f64>,
 }
 
@@ -48,28 +49,35 @@ const BATCH: usize = 64;
 const _: () = assert!(BATCH <= Sum::MOST);
 
 impl Gathered {
-    /// Takes what is staged under the first of these keys, as long as the columns are the same, and takes those away; answers
-    /// which columns those are.
+    /// Takes what is staged under the first of these keys, as long as the columns are the same, and takes those away.
     #[inline]
-    fn fill(&mut self, staging: &Staging, keys: &mut &[u64]) -> Mask {
-        self.instants.clear();
-        self.values.clear();
-        let mut mask = 0;
-        while let Some((key, rest)) = keys.split_first() {
-            let Some(staged) = staging.staged.get((key & INDEX) as usize) else { break };
-            if self.instants.is_empty() {
-                mask = staged.mask;
-            } else if staged.mask != mask || self.instants.len() == BATCH {
-                break;
-            }
-            let first = staged.value as usize;
-            let Some(values) = staging.values.get(first..first + usize::from(staged.len)) else { break };
-            self.instants.push(Instant { time: staged.time, position: staging.base + u64::from(staged.position) });
-            // Longer ones are seldom, and a call for a few words costs more than they do.
-            values.iter().for_each(|value| self.values.push(*value));
-            *keys = rest;
+    fn fill(&mut self, staging: &Staging, keys: &mut &[u64]) -> Option<Batch<'_>> {
+        let staged = |key: u64| staging.staged.get((key & INDEX) as usize);
+        let first = staged(*keys.first()?)?;
+        let (mask, width) = (first.mask, usize::from(first.len));
+        // All of the keys may have these columns.
+        let stride = keys.len().min(BATCH);
+        if self.values.len() < stride * width {
+            self.values.resize(stride * width, 0.0);
         }
-        mask
+        let (mut len, mut latest, mut instant) = (0, 0, Instant::FIRST);
+        for key in keys.get(..stride)? {
+            let Some(next) = staged(*key).filter(|next| next.mask == mask) else { break };
+            let from = next.value as usize;
+            let mut at = len;
+            for value in staging.values.get(from..from + width)? {
+                *self.values.get_mut(at)? = *value;
+                at += stride;
+            }
+            let seen = Instant { time: next.time, position: staging.base + u64::from(next.position) };
+            // Of the same instant, the first one: the others are no later.
+            if len == 0 || seen > instant {
+                (latest, instant) = (len, seen);
+            }
+            len += 1;
+        }
+        *keys = keys.get(len..)?;
+        Some(Batch::new((mask, width), len, (stride, &self.values), (latest, instant)))
     }
 }
 
@@ -122,7 +130,7 @@ impl Staging {
     /// How many observations are staged.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.values.len()
+        self.used
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -155,7 +163,7 @@ impl Staging {
         // Half of what a position has room for: the caller does not ask again before the list is full.
         let (records, values) = Self::limits(rows);
         self.staged.len() >= records
-            || self.values.len() >= values
+            || self.used >= values
             || (!self.is_empty() && position - self.base > u64::from(u32::MAX / 2))
     }
 
@@ -171,15 +179,23 @@ impl Staging {
         {
             last.mask |= stream.mask();
             last.len += 1;
-            return self.values.push(value);
+        } else {
+            self.push(stream.mask(), 0, time, stream.row, position);
+            if let Some(last) = self.staged.last_mut() {
+                last.len = 1;
+            }
         }
-        self.push(stream.mask(), &[value], time, stream.row, position);
+        if let Some([free, ..]) = self.free() {
+            *free = value;
+        }
+        self.used += 1;
     }
 
     /// Appends a record of a window that may not be that of the last one; there is room.
     pub(crate) fn push_in(&mut self, window: i64, mask: Mask, values: &[f64], time: i64, row: u32, position: u64) {
         self.reach(window, position);
-        self.push(mask, values, time, row, position);
+        self.free().into_iter().flatten().zip(values).for_each(|(free, value)| *free = *value);
+        self.push(mask, values.len(), time, row, position);
     }
 
     fn reach(&mut self, window: i64, position: u64) {
@@ -189,17 +205,34 @@ impl Staging {
         (self.first, self.last) = (self.first.min(window), self.last.max(window));
     }
 
-    /// Appends a record of the same window as the last one, whose first value has this position; there is room.
+    /// Where the values of the next record go.
     #[inline]
-    pub(crate) fn push(&mut self, mask: Mask, values: &[f64], time: i64, row: u32, position: u64) {
+    pub(crate) fn free(&mut self) -> Option<&mut [f64; MAX_COLUMNS]> {
+        if self.values.len() - self.used < MAX_COLUMNS {
+            self.make_room();
+        }
+        self.values.get_mut(self.used..)?.first_chunk_mut()
+    }
+
+    /// Appends a record of the same window as the last one, of which so many values were written where there is
+    /// [room](Self::free), and the first of them has this position.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, mask: Mask, values: usize, time: i64, row: u32, position: u64) {
         let position = position.wrapping_sub(self.base) as u32;
-        let value = self.values.len();
         if self.staged.len() == self.staged.capacity() {
             self.grow();
         }
-        self.values.extend_from_slice(values);
-        let len = values.len() as u16;
-        self.staged.push(Staged { time, row, position, value: value as u32, mask, len });
+        self.staged.push(Staged { time, row, position, value: self.used as u32, mask, len: values as u16 });
+        self.used += values;
+    }
+
+    /// Makes room for the values of more records, in the same way.
+    #[cold]
+    fn make_room(&mut self) {
+        let (_, most) = Self::limits(self.rows);
+        let room = (2 * self.used).clamp(64, most.max(self.used)) + MAX_COLUMNS;
+        self.values.reserve_exact(room - self.values.len());
+        self.values.resize(room, 0.0);
     }
 
     /// Makes room for more records: twice as many, up to what may be staged.
@@ -219,7 +252,6 @@ impl Staging {
         self.staged.capacity() * size_of::<Staged>()
             + (self.order.capacity() + self.other.capacity() + self.values.capacity()) * size_of::<u64>()
             + self.starts.capacity() * size_of::<u32>()
-            + self.gathered.instants.capacity() * size_of::<Instant>()
             + self.gathered.values.capacity() * size_of::<f64>()
     }
 
@@ -227,7 +259,7 @@ impl Staging {
     pub(crate) fn max_bytes(streams: u32) -> usize {
         let most = (streams as usize).saturating_mul(A_ROW).clamp(FEWEST, MOST);
         let values = (most * VALUES + MAX_COLUMNS) * size_of::<f64>();
-        let gathered = BATCH * (size_of::<Instant>() + MAX_COLUMNS * size_of::<f64>());
+        let gathered = BATCH * MAX_COLUMNS * size_of::<f64>();
         3 * (most * (size_of::<Staged>() + 2 * size_of::<u64>()) + values + gathered + (size_of::<u32>() << DIGIT))
     }
 
@@ -252,7 +284,7 @@ impl Staging {
         }
         self.gathered = gathered;
         self.staged.clear();
-        self.values.clear();
+        self.used = 0;
     }
 
     fn fold_window<S: Sketch>(
@@ -277,13 +309,9 @@ impl Staging {
             for Group { keys, row, forms, mut spot } in ahead.iter().flatten().copied() {
                 let mut rest = keys;
                 while !rest.is_empty() {
-                    let mask = gathered.fill(self, &mut rest);
                     // What is in the order was staged; were it not, this would not end.
-                    if gathered.instants.is_empty() {
-                        break;
-                    }
-                    streams.count(row, mask, gathered.instants.len() as u64);
-                    let batch = Batch::new(mask, &gathered.instants, &gathered.values);
+                    let Some(batch) = gathered.fill(self, &mut rest) else { break };
+                    streams.count(row, batch.mask, batch.len as u64);
                     let Some(arrival) = window.add(row, &forms, spot, &batch) else { break };
                     if arrival.columns != 0 {
                         streams.hold(row, arrival.columns, number, arrival.new_cell(window.serial()));

@@ -169,7 +169,9 @@ impl Reader {
         // L14, L15 and L20 tell no number; the event itself is then the one message it is about.
         let affected = error.count().unwrap_or(1) as f64;
         self.error(&error, &native::LOGGING, affected, out);
-        Some(Line { found: Found::Error(error), ..Line::of(Class::LogplexError) })
+        let is_lost = (10..=13).contains(&error.code().number());
+        let lost_upstream = error.count().filter(|_| is_lost).unwrap_or(0);
+        Some(Line { found: Found::Error(error), lost_upstream, ..Line::of(Class::LogplexError) })
     }
 
     /// log-shuttle says other things besides, which are no errors.

@@ -30,12 +30,14 @@ impl Reader {
         if !torn.is_empty() {
             out.refuse(Reason::Cut, Part::Field, (torn.start, torn.len()));
         }
-        self.request(router, out)
+        self.request(&router, out);
+        Line { found: Found::Router(router), ..Line::of(Class::Router) }
     }
 
-    /// In place where most lines pass: what is then handed out need not be copied.
-    #[inline(always)]
-    pub(super) fn request<'a, V: LineVisitor>(&mut self, router: RouterLine<'a>, out: &mut Out<'_, V>) -> Line<'a> {
+    /// Not in place where lines are told apart, and by reference: so the fields stay where the line's reader left them, and all
+    /// that is known of the frame stays in registers.
+    #[inline(never)]
+    pub(super) fn request<V: LineVisitor>(&mut self, router: &RouterLine<'_>, out: &mut Out<'_, V>) {
         let Self { config, tags, more_tags, recent, .. } = self;
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let dyno = if config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
@@ -65,7 +67,6 @@ impl Reader {
             };
             out.refuse(Reason::of_field(refusal.kind()), part, (refusal.offset(), refusal.len()));
         }
-        Line { found: Found::Router(router), ..Line::of(Class::Router) }
     }
 }
 
