@@ -26,8 +26,9 @@ use smallvec::SmallVec;
 #[derive(Default)]
 pub struct TagSet {
     text: String,
-    /// Of each tag, where it ends: [`Ends`] as one word, so that sets are compared as bytes.
-    ends: SmallVec<[u64; 8]>,
+    /// Of each tag, where it ends: [`Ends`] as one word, so that sets are compared as bytes. In place for as many as the lines of
+    /// a router or a dyno have, and one more.
+    ends: SmallVec<[u64; 7]>,
     /// Another one after each change, so that sets that are copies of each other are known to be equal.
     mark: Mark,
 }
