@@ -66,76 +66,34 @@ impl Grams {
         // A block without colours is folded at once; then its messages are where they were.
         let plain = memchr(0x1b, lines.text).is_none();
         if plain {
-            fold_into(lines.text, &mut folded);
+            folded.extend_from_slice(lines.text);
+            folded.make_ascii_lowercase();
             folded.extend_from_slice(&[0; 8]);
         }
+        let mut sets = Sets { bits: &mut self.bits, seen: &mut self.seen, touched: &mut self.touched };
         let mut start = 0;
         for &length in lines.lengths {
             let (from, end) = (start, start + length as usize);
             start = end + 1;
             if plain {
-                self.message(folded.get(from..end + 8).unwrap_or_default());
+                message(folded.get(from..end + 8).unwrap_or_default(), &mut sets);
             } else {
                 folded.clear();
                 fold_into(lines.text.get(from..end).unwrap_or_default(), &mut folded);
                 folded.extend_from_slice(&[0; 8]);
-                self.message(&folded);
+                message(&folded, &mut sets);
             }
         }
         self.folded = folded;
         BlockGrams { trigrams: self.trigrams(), bits: shortened(&*self.bits) }
     }
 
-    /// Takes the grams of a folded message. Eight more bytes stand behind it, so that a word can be read from each of its bytes
-    /// on; what reaches into them is not taken.
-    fn message(&mut self, padded: &[u8]) {
-        let length = padded.len().saturating_sub(8);
-        // Four grams of five bytes come from each word of eight.
-        let whole = (length + 1).saturating_sub(GRAM) / 4;
-        for window in padded.windows(8).step_by(4).take(whole) {
-            let word = word(window);
-            self.gram(word);
-            self.gram(word >> 8);
-            self.gram(word >> 16);
-            self.gram(word >> 24);
-        }
-        let rest = padded.get(whole * 4..).unwrap_or_default();
-        for (window, left) in rest.windows(8).zip((3..=length - whole * 4).rev()) {
-            let word = word(window);
-            if left >= GRAM {
-                self.gram(word);
-            } else {
-                self.trigram(word);
-            }
-        }
-    }
-
-    /// Takes the five lowest bytes, and the three lowest.
-    #[inline]
-    fn gram(&mut self, word: u64) {
-        let slot = slot(word);
-        self.bits[slot / 64 % BITS_WORDS] |= 1 << (slot % 64);
-        self.trigram(word);
-    }
-
-    #[inline]
-    fn trigram(&mut self, word: u64) {
-        let trigram = word as usize & 0xff_ffff;
-        let (at, bit) = (trigram / 64, 1 << (trigram % 64));
-        // Seldom: a block of 260,000 trigrams has 9,000 different ones.
-        if self.seen[at] & bit == 0 {
-            self.seen[at] |= bit;
-            self.touched[at / 64] |= 1 << (at % 64);
-        }
-    }
-
     /// The trigrams that were taken, rising. Takes them out of the set.
     fn trigrams(&mut self) -> Option<Box<[u32]>> {
         let mut found = Vec::with_capacity(MOST_TRIGRAMS);
         let mut dense = false;
-        for (high, touched) in self.touched.iter_mut().enumerate() {
-            for low in ones(std::mem::take(touched)) {
-                let at = high * 64 + low;
+        for (high, touched) in self.touched.iter_mut().enumerate().filter(|(_, word)| **word != 0) {
+            for at in ones(std::mem::take(touched)).map(|low| high * 64 + low) {
                 let Some(word) = self.seen.get_mut(at).map(std::mem::take) else { continue };
                 dense |= found.len() + word.count_ones() as usize > MOST_TRIGRAMS;
                 if !dense {
@@ -144,6 +102,65 @@ impl Grams {
             }
         }
         (!dense).then(|| found.into())
+    }
+}
+
+/// The sets, each behind one pointer that stays in a register.
+struct Sets<'a> {
+    bits: &'a mut [u64; BITS_WORDS],
+    seen: &'a mut [u64; SEEN_WORDS],
+    touched: &'a mut [u64; TOUCHED_WORDS],
+}
+
+impl Sets<'_> {
+    /// Takes the five lowest bytes of a word, and the three lowest.
+    #[inline(always)]
+    fn gram(&mut self, word: u64) {
+        let slot = slot(word);
+        self.bits[slot / 64 % BITS_WORDS] |= 1 << (slot % 64);
+        self.trigram(word);
+    }
+
+    #[inline(always)]
+    fn trigram(&mut self, word: u64) {
+        let trigram = word as usize & 0xff_ffff;
+        if self.seen[trigram / 64] >> (trigram % 64) & 1 == 0 {
+            self.new_trigram(trigram);
+        }
+    }
+
+    /// Seldom: a block of 260,000 trigrams has 9,000 different ones. Apart, so that nothing of it is prepared in vain.
+    #[cold]
+    #[inline(never)]
+    fn new_trigram(&mut self, trigram: usize) {
+        let at = trigram / 64 % SEEN_WORDS;
+        self.seen[at] |= 1 << (trigram % 64);
+        self.touched[at / 64] |= 1 << (at % 64);
+    }
+}
+
+/// Takes the grams of a folded message. Eight more bytes stand behind it, so that a word can be read from each of its bytes on;
+/// what reaches into them is not taken.
+fn message(padded: &[u8], sets: &mut Sets<'_>) {
+    let length = padded.len().saturating_sub(8);
+    // Four grams of five bytes come from each word of eight, which is two halves.
+    let whole = (length + 1).saturating_sub(GRAM) / 4;
+    let (halves, _) = padded.as_chunks::<4>();
+    for (low, high) in halves.iter().zip(halves.iter().skip(1)).take(whole) {
+        let word = u64::from(u32::from_le_bytes(*high)) << 32 | u64::from(u32::from_le_bytes(*low));
+        sets.gram(word);
+        sets.gram(word >> 8);
+        sets.gram(word >> 16);
+        sets.gram(word >> 24);
+    }
+    let rest = padded.get(whole * 4..).unwrap_or_default();
+    for (window, left) in rest.windows(8).zip((3..=length - whole * 4).rev()) {
+        let word = word(window);
+        if left >= GRAM {
+            sets.gram(word);
+        } else {
+            sets.trigram(word);
+        }
     }
 }
 

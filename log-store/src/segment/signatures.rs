@@ -24,8 +24,9 @@ pub(super) const LEAST_LOG2: u32 = 8;
 pub(super) const MOST_LOG2: u32 = 17;
 /// Words of the longest signature.
 pub(super) const BITS_WORDS: usize = (1 << MOST_LOG2) / 64;
-/// What a gram is multiplied with: the high bits of the product are its slot. 2^64 over the golden ratio.
-pub(super) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// What a gram is multiplied with: the high bits of the product are its slot. 2^40 over the golden ratio, and 24 bits of zero: what
+/// stands above the 40 bits of a gram leaves the product, and need not be taken off before.
+pub(super) const MULTIPLIER: u64 = 0x9e37_79b9_7f00_0000;
 /// Rows are read a page at a time, so that a checksum costs four bytes in about this many.
 const PAGE: usize = 512;
 /// Rows that a text is asked of at most: of 4,096 blocks with a third of the bits set, none is left by chance after twelve.
@@ -36,7 +37,7 @@ const TURNED_WORDS: usize = 8;
 /// The slot of a gram: of the five lowest bytes of the word.
 #[inline]
 pub(super) const fn slot(word: u64) -> usize {
-    ((word & 0xff_ffff_ffff).wrapping_mul(MULTIPLIER) >> (64 - MOST_LOG2)) as usize
+    (word.wrapping_mul(MULTIPLIER) >> (64 - MOST_LOG2)) as usize
 }
 
 /// A signature, as short as may be. Its slots are the high bits of the longer one's: neighbours fall together.
@@ -322,7 +323,7 @@ mod tests {
     fn a_square_turns() {
         let mut square = [0_u64; 64];
         for (at, word) in square.iter_mut().enumerate() {
-            *word = (at as u64 + 1).wrapping_mul(MULTIPLIER) ^ (at as u64) << 7;
+            *word = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at as u64) << 7;
         }
         let before = square;
         turn(&mut square);

@@ -53,6 +53,8 @@ pub(super) struct Output {
 struct Ranks {
     /// By the caller's number: the block that met it last, and its rank there.
     met: Vec<(u64, u16)>,
+    /// By the caller's number: the account that met it last, and its number in the dictionary.
+    numbers: Vec<(u32, u32)>,
     block: u64,
     of_lines: Vec<u16>,
     distinct: Vec<u32>,
@@ -96,7 +98,8 @@ impl SegmentWriter {
     }
 
     /// Writes a block of lines of one account. All blocks of an account are pushed one after the other, their ids rising.
-    /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list. After an error the
+    /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list, and mean
+    /// the same in all blocks of an account. After an error the
     /// segment cannot be finished.
     pub(crate) fn push_block<'n>(
         &mut self,
@@ -112,11 +115,22 @@ impl SegmentWriter {
         block.offset = self.output.offset;
         self.ranks.count(lines.senders);
         let mut senders = Vec::with_capacity(self.ranks.distinct.len());
-        for &number in &self.ranks.distinct {
-            let name = names(number).ok_or_else(|| invalid("a line's sender is not known"))?;
+        for &sender in &self.ranks.distinct {
+            let name = names(sender).ok_or_else(|| invalid("a line's sender is not known"))?;
             block.severities |= 1 << name.severity.min(8);
-            let number = self.dictionary.number(block.account, name);
-            senders.push(number.ok_or_else(|| invalid("a name of a system or program is too long"))?);
+            // The first block of an account is where its numbers are learned; behind it they are the same senders.
+            let known = self.ranks.numbers.get(sender as usize).filter(|known| known.0 == block.account + 1);
+            let number = match known {
+                Some(&(_, number)) => number,
+                None => {
+                    let number = self.dictionary.number(block.account, name);
+                    number.ok_or_else(|| invalid("a name of a system or program is too long"))?
+                }
+            };
+            if let Some(known) = self.ranks.numbers.get_mut(sender as usize) {
+                *known = (block.account + 1, number);
+            }
+            senders.push(number);
         }
         self.columns.clear();
         columns::encode(lines, &self.ranks.of_lines, senders.len(), &mut self.columns);
@@ -277,6 +291,7 @@ impl Ranks {
             let at = sender as usize;
             if at >= self.met.len() {
                 self.met.resize(at + 1, (0, 0));
+                self.numbers.resize(at + 1, (0, 0));
             }
             let Some(met) = self.met.get_mut(at) else { continue };
             if met.0 != self.block {
