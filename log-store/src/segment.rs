@@ -11,7 +11,6 @@ mod columns;
 mod damage;
 mod dictionary;
 mod file;
-mod fold;
 mod footer;
 mod grams;
 mod index;

@@ -62,13 +62,15 @@ impl Sender {
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
     known: HashMap<Box<[u8]>, u32>,
+    ends: Vec<usize>,
     bytes: Vec<u8>,
     scratch: Vec<u8>,
 }
 
 impl Dictionary {
-    /// The number of a sender, a new one if it was not seen before. `None` if a name is too long.
-    pub(super) fn number(&mut self, account: u32, name: SenderName<'_>) -> Option<u32> {
+    /// The number of a sender, a new one if it was not seen before. `None` if a name is too long. A `guess` that is right saves
+    /// the look-up.
+    pub(super) fn number(&mut self, account: u32, name: SenderName<'_>, guess: u32) -> Option<u32> {
         if name.system.len() > LONGEST_NAME || name.program.len() > LONGEST_NAME {
             return None;
         }
@@ -78,13 +80,22 @@ impl Dictionary {
         self.scratch.push(name.facility);
         put_bytes(&mut self.scratch, name.system);
         put_bytes(&mut self.scratch, name.program);
+        if self.entry(guess as usize) == Some(self.scratch.as_slice()) {
+            return Some(guess);
+        }
         if let Some(&number) = self.known.get(self.scratch.as_slice()) {
             return Some(number);
         }
         let number = u32::try_from(self.known.len()).ok()?;
         self.bytes.extend_from_slice(&self.scratch);
+        self.ends.push(self.bytes.len());
         self.known.insert(self.scratch.as_slice().into(), number);
         Some(number)
+    }
+
+    fn entry(&self, number: usize) -> Option<&[u8]> {
+        let start = number.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.bytes.get(start..*self.ends.get(number)?)
     }
 
     /// The dictionary as it stands in the file.

@@ -4,8 +4,8 @@
 //! a text within one message has. All of a block's are taken in one pass over its bytes.
 
 use super::columns::BlockLines;
-use super::fold::fold_into;
 use super::signatures::{BITS_WORDS, shortened, slot};
+use log_query::fold_into;
 use memchr::memchr;
 
 /// A block with more trigrams than this is left out of the table, and may hold any: random bytes would make the table longer than
@@ -63,7 +63,7 @@ impl Grams {
         self.bits.fill(0);
         let mut folded = std::mem::take(&mut self.folded);
         folded.clear();
-        // A block without colours is folded at once; then its messages are where they were.
+        // A block without colours is folded at once, in the letters' case alone; then its messages are where they were.
         let plain = memchr(0x1b, lines.text).is_none();
         if plain {
             folded.extend_from_slice(lines.text);

@@ -141,3 +141,18 @@ fn names_of_files_say_their_ids() {
         assert_eq!(parse_file_name(name), None, "{name}");
     }
 }
+
+#[test]
+fn a_number_may_mean_another_sender_in_the_next_block() {
+    let folder = Folder::new();
+    let mut writer = SegmentWriter::create(folder.path()).unwrap();
+    for (account, id, program) in [("a", 1, "one"), ("a", 2, "two"), ("a", 3, "one"), ("b", 4, "one")] {
+        let name = SenderName { system: b"", program: program.as_bytes(), severity: 255, facility: 255 };
+        writer.push_block(account, &Lines::of(&[line(id, "x")]).view(), |_| Some(name)).unwrap();
+    }
+    let segment = writer.finish().unwrap();
+    let program = |block: &BlockEntry| segment.senders()[block.senders()[0] as usize].program().to_vec();
+    assert!(segment.blocks().iter().map(program).eq([b"one", b"two", b"one", b"one"]));
+    assert_eq!(segment.senders().len(), 3);
+    assert!(segment.blocks().iter().all(|block| block.severities() == 1 << 8));
+}

@@ -53,8 +53,8 @@ pub(super) struct Output {
 struct Ranks {
     /// By the caller's number: the block that met it last, and its rank there.
     met: Vec<(u64, u16)>,
-    /// By the caller's number: the account that met it last, and its number in the dictionary.
-    numbers: Vec<(u32, u32)>,
+    /// By the caller's number: its number in the dictionary, when it was met last.
+    numbers: Vec<u32>,
     block: u64,
     of_lines: Vec<u16>,
     distinct: Vec<u32>,
@@ -98,8 +98,7 @@ impl SegmentWriter {
     }
 
     /// Writes a block of lines of one account. All blocks of an account are pushed one after the other, their ids rising.
-    /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list, and mean
-    /// the same in all blocks of an account. After an error the
+    /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list. After an error the
     /// segment cannot be finished.
     pub(crate) fn push_block<'n>(
         &mut self,
@@ -118,17 +117,12 @@ impl SegmentWriter {
         for &sender in &self.ranks.distinct {
             let name = names(sender).ok_or_else(|| invalid("a line's sender is not known"))?;
             block.severities |= 1 << name.severity.min(8);
-            // The first block of an account is where its numbers are learned; behind it they are the same senders.
-            let known = self.ranks.numbers.get(sender as usize).filter(|known| known.0 == block.account + 1);
-            let number = match known {
-                Some(&(_, number)) => number,
-                None => {
-                    let number = self.dictionary.number(block.account, name);
-                    number.ok_or_else(|| invalid("a name of a system or program is too long"))?
-                }
-            };
-            if let Some(known) = self.ranks.numbers.get_mut(sender as usize) {
-                *known = (block.account + 1, number);
+            // Mostly the sender that this number meant in the block before.
+            let guess = self.ranks.numbers.get_mut(sender as usize);
+            let number = self.dictionary.number(block.account, name, guess.as_deref().copied().unwrap_or(0));
+            let number = number.ok_or_else(|| invalid("a name of a system or program is too long"))?;
+            if let Some(guess) = guess {
+                *guess = number;
             }
             senders.push(number);
         }
@@ -291,7 +285,7 @@ impl Ranks {
             let at = sender as usize;
             if at >= self.met.len() {
                 self.met.resize(at + 1, (0, 0));
-                self.numbers.resize(at + 1, (0, 0));
+                self.numbers.resize(at + 1, 0);
             }
             let Some(met) = self.met.get_mut(at) else { continue };
             if met.0 != self.block {

@@ -1,8 +1,8 @@
 //! A block that holds a text is never left out; and those that do not mostly are.
 
-use super::super::fold::fold_into;
 use super::super::*;
 use super::made::{Folder, Line, Lines, line, name, write};
+use log_query::fold_into;
 use proptest::prelude::*;
 
 /// The texts of blocks, folded, message by message.
