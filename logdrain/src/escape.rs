@@ -92,6 +92,12 @@ impl Watch {
         self.marks = 0;
         false
     }
+
+    /// Whether `c` is shown by its number: what is hostile, all other control characters, and what looks like another
+    /// character or like none.
+    pub(crate) fn is_named(&mut self, c: char) -> bool {
+        self.is_hostile(c) || c.is_control() || (c > '~' && is_in(UNSEEN, c))
+    }
 }
 
 /// Shows text with everything that a terminal obeys, hides or piles up as `\u{1b}`-like escapes. No two texts look the
@@ -105,8 +111,7 @@ impl fmt::Display for Escaped<'_> {
             let reads_as_escape = c == '\\' && self.0[at..].starts_with("\\u{");
             // A mark at the start would stand on what is printed before this text.
             let stands_alone = at == 0 && c.width() == Some(0);
-            if watch.is_hostile(c) || c.is_control() || (c > '~' && is_in(UNSEEN, c)) || reads_as_escape || stands_alone
-            {
+            if watch.is_named(c) || reads_as_escape || stands_alone {
                 write!(f, "{}", c.escape_unicode())?;
             } else {
                 f.write_char(c)?;

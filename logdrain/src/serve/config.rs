@@ -17,7 +17,7 @@ use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::{HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
-use crate::serve::web::answers;
+use crate::serve::web::{answers, events};
 use file::{File, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -85,7 +85,7 @@ impl Config {
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
-        limits.answers = answers::most(metrics, limits.bodies);
+        limits.answers = answers::most(metrics, limits.bodies) + events::MOST;
         let settings = Settings {
             window_ms: millis(span(args.window, file.window, 60)),
             lateness_ms: millis(span(args.lateness, file.lateness, 60)),
@@ -424,7 +424,7 @@ mod tests {
         let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
         assert_eq!(bound(2) - bound(1), PLAIN);
         let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
-        let answers = 4 * ((4 << 20) + (2 << 20));
+        let answers = 4 * ((4 << 20) + (2 << 20)) + events::MOST;
         assert_eq!(
             config.max_memory(),
             (40 << 20) + 3 * (32 << 20) + 6 * DRAIN_BYTES + answers + 10 * PLAIN + machine::packing()

@@ -20,7 +20,7 @@ use crate::serve::operator::Door;
 use crate::serve::outlets::{JsonLines, Stopped, otlp};
 use crate::serve::private;
 use crate::serve::reload::Running;
-use crate::serve::web::{self, Answers, House};
+use crate::serve::web::{self, Answers, Events, House};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -172,6 +172,9 @@ impl Listening {
 struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
+    /// Where kept lines are looked at.
+    #[expect(dead_code, reason = "lines are not kept yet")]
+    events: Arc<Events>,
     /// Tells the listeners to end.
     close: watch::Sender<bool>,
     listeners: Vec<task::JoinHandle<()>>,
@@ -205,7 +208,9 @@ impl Front {
             began: Instant::now(),
         };
         let (close, closing) = watch::channel(false);
-        let router = web::router(intake.clone(), Answers::new(shared.board.clone(), house, config.metrics));
+        let answers = Answers::new(shared.board.clone(), house, config.metrics);
+        let events = Events::new(closing.clone());
+        let router = web::router(intake.clone(), answers, events.clone());
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
@@ -221,7 +226,7 @@ impl Front {
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
-        Self { runtime, intake, close, listeners, answer_within: config.limits.answer_within }
+        Self { runtime, intake, events, close, listeners, answer_within: config.limits.answer_within }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.

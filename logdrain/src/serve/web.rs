@@ -1,11 +1,14 @@
-//! What is to be seen of the server: the page at `/`, and `/metrics`. It reads the board and intake; nothing calls it.
+//! What is to be seen of the server: the page at `/`, `/metrics`, and kept lines at `/events`. It reads the board, intake
+//! and the store of lines; nothing calls it.
 
 pub(crate) mod answers;
+pub(crate) mod events;
 mod metrics;
 mod page;
 mod pieces;
 mod routes;
 
 pub(crate) use answers::Answers;
+pub(crate) use events::Events;
 pub(crate) use page::House;
 pub(crate) use routes::router;

@@ -7,6 +7,7 @@ mod damage;
 mod deliveries;
 mod disk;
 mod drains;
+mod events;
 mod examples;
 mod flood;
 mod guard;

@@ -59,6 +59,11 @@ impl Peer {
         self.is_good.store(true, Ordering::Release);
     }
 
+    /// Whether it came to an address that nobody else reaches.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// It has shown that it is of this drain.
     pub(super) fn is_of(&self, drain: &str) {
         let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,12 +10,13 @@ use crate::serve::counting::board::Board;
 use crate::serve::intake::Intake;
 use crate::serve::limits::MetricsLimits;
 use crate::serve::web::page::House;
+use crate::serve::web::pieces::Held;
 use crate::serve::web::{metrics, page};
 use hyper::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 
 /// Texts that are in memory at a time, of each kind.
 const AT_A_TIME: usize = 4;
@@ -55,19 +56,6 @@ struct Last {
     /// When building it began, and how long it took.
     time: Option<(Instant, Duration)>,
     text: Option<Bytes>,
-}
-
-/// A text, with what it holds until it is sent.
-struct Held {
-    text: Vec<u8>,
-    _memory: Option<OwnedSemaphorePermit>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.text
-    }
 }
 
 impl Answers {
@@ -137,7 +125,7 @@ impl Builder {
                 // What it did not become is given back.
                 let unused = limit.saturating_sub(text.len()) / crate::serve::intake::UNIT;
                 drop(memory.split(unused));
-                Bytes::from_owner(Held { text, _memory: Some(memory), _place: place })
+                Held::bytes(text, memory, place)
             });
             let text = building.await.ok()?;
             last.time = Some((began, began.elapsed()));

@@ -5,9 +5,30 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// What is handed on at a time.
 const PIECE: usize = 16 * 1024;
+
+/// A text, with what it holds until it is sent.
+pub(super) struct Held {
+    text: Vec<u8>,
+    _memory: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl Held {
+    /// The text, which gives its memory and its place back when its last byte is sent.
+    pub(super) fn bytes(text: Vec<u8>, memory: OwnedSemaphorePermit, place: OwnedSemaphorePermit) -> Bytes {
+        Bytes::from_owner(Self { text, _memory: memory, _place: place })
+    }
+}
 
 /// Goes out piece by piece. All pieces share the memory of the whole.
 struct Pieces(Bytes);

@@ -1,6 +1,7 @@
 //! Who may see what, at which path.
 
 use super::answers::Answers;
+use super::events::{self, Events};
 use super::page;
 use super::pieces::in_pieces;
 use crate::serve::intake::Intake;
@@ -16,10 +17,16 @@ use std::sync::Arc;
 type Shared = (Arc<Intake>, Arc<Answers>);
 
 /// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
-pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>) -> Router {
+pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
+    let lines = events::router(intake.clone(), kept);
     let watched =
         Router::new().route("/metrics", get(numbers)).route("/", get(status)).with_state((intake.clone(), answers));
-    http::router().merge(watched).fallback(http::other).method_not_allowed_fallback(http::other).with_state(intake)
+    http::router()
+        .merge(watched)
+        .merge(lines)
+        .fallback(http::other)
+        .method_not_allowed_fallback(http::other)
+        .with_state(intake)
 }
 
 async fn status(

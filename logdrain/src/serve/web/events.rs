@@ -1,0 +1,211 @@
+//! Log lines that are kept: the page at `/events`, and `/api/v2/tail`, which follows the newest lines.
+//!
+//! Nothing here waits on a thread that answers deliveries. A page is found and built on a thread of its own, in its turn
+//! and within its time. Tails that have caught up are looked for by one thread, step by step; one that is far behind takes
+//! turns with the searches until it has caught up. A tail whose reader does not read is asked for nothing more, and its
+//! connection is cut as that of every slow reader is; nobody waits for it.
+//!
+//! Memory is counted: so many pages and so many tails at a time, each with a bound.
+
+mod address;
+mod bars;
+mod find;
+mod following;
+mod line;
+mod page;
+mod tail;
+mod text;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+use super::pieces::{Held, in_pieces};
+use crate::serve::intake::connections::Peer;
+use crate::serve::intake::http::{may_read, refusal, unavailable};
+use crate::serve::intake::{Intake, UNIT};
+use address::{Ask, Follow, Wrong};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use following::Following;
+use hyper::body::Bytes;
+use line::{LINE, WHOLE_LINE};
+use log_store::Reader;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tail::Tails;
+use tokio::sync::{Semaphore, watch};
+use turns::Turns;
+
+/// Lines of a page.
+const LINES: usize = 200;
+/// Pages at a time, from their search to their last byte.
+const PAGES: usize = 4;
+/// The most bytes of a page: its lines and all else.
+const PAGE: usize = LINES * LINE + WHOLE_LINE + (512 << 10);
+/// The most bytes that a search holds: what it found, a block of one message as long as a delivery, and what it reads.
+const SEARCH: usize = find::BYTES + (8 << 20);
+/// How long somebody waits for the turn to search, and how long a search may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+const TIME: Duration = Duration::from_secs(5);
+
+/// What the kept lines are asked through. It is there before they are.
+#[derive(Debug)]
+pub(crate) struct Events {
+    kept: OnceLock<Reader>,
+    turns: Turns,
+    pages: Arc<Semaphore>,
+    tails: Tails,
+}
+
+/// The most bytes that all pages and tails take at a time.
+pub(crate) const MOST: usize = PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + tail::MOST;
+
+type Shared = (Arc<Intake>, Arc<Events>);
+
+impl Events {
+    /// Nothing is kept yet. Tails end when `stop` says so.
+    pub(crate) fn new(stop: watch::Receiver<bool>) -> Arc<Self> {
+        Arc::new(Self {
+            kept: OnceLock::new(),
+            turns: Turns::new(),
+            pages: Arc::new(Semaphore::new(PAGES)),
+            tails: Tails::new(stop),
+        })
+    }
+
+    /// The lines are there from now on. It is said once.
+    ///
+    /// # Errors
+    /// When no thread could be started.
+    #[cfg_attr(not(test), expect(dead_code, reason = "lines are not kept yet"))]
+    pub(crate) fn open(&self, reader: Reader) -> std::io::Result<()> {
+        if self.kept.get().is_none() {
+            self.tails.start(reader.clone())?;
+            let _ = self.kept.set(reader);
+        }
+        Ok(())
+    }
+
+    /// The page, as its address asks for it.
+    async fn page(&self, intake: &Intake, ask: Ask, drain: String) -> Result<Bytes, Response> {
+        let reader = self.kept.get().ok_or_else(not_kept)?.clone();
+        let busy = || unavailable("others are being answered: come again\n");
+        let place = tokio::time::timeout(PATIENCE, self.pages.clone().acquire_owned()).await;
+        let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+        let mut memory = intake.lease(PAGE + SEARCH).ok_or_else(busy)?;
+        let found = self.turns.search(PATIENCE, TIME, move |budget| {
+            let shown = find::find(&reader, ask, drain, budget);
+            let mut text = page::html(&shown).into_bytes();
+            drop(shown);
+            text.shrink_to_fit();
+            // What it did not become is given back.
+            drop(memory.split((PAGE + SEARCH).saturating_sub(text.len()) / UNIT));
+            Held::bytes(text, memory, place)
+        });
+        found.await.map_err(|_| busy())
+    }
+}
+
+fn not_kept() -> Response {
+    unavailable("log lines are not kept here, or not to be had yet\n")
+}
+
+/// The paths of kept lines.
+pub(super) fn router(intake: Arc<Intake>, events: Arc<Events>) -> Router<Arc<Intake>> {
+    Router::new().route(address::PAGE, get(show)).route(address::TAIL, get(follow)).with_state((intake, events))
+}
+
+async fn show(
+    State((intake, events)): State<Shared>,
+    Extension(peer): Extension<Arc<Peer>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(response) = may_see(&intake, &peer, &headers).await {
+        return response;
+    }
+    let ask = match Ask::of_page(&query.0.unwrap_or_default()) {
+        Ok(ask) => ask,
+        Err(wrong) => return wrong.into_response(),
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
+    let drain = match intake.access().is_open() {
+        true => format!("http://{host}/logs"),
+        false => format!("https://USER:PASSWORD@{host}/logs"),
+    };
+    match events.page(&intake, ask, drain).await {
+        Ok(page) => {
+            let kind = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                (header::CONTENT_SECURITY_POLICY, page::POLICY.clone()),
+                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+                (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            (kind, in_pieces(page)).into_response()
+        }
+        Err(response) => response,
+    }
+}
+
+async fn follow(
+    State((intake, events)): State<Shared>,
+    Extension(peer): Extension<Arc<Peer>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(response) = may_see(&intake, &peer, &headers).await {
+        return response;
+    }
+    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("not text"));
+    let follow = match Follow::of(&query.0.unwrap_or_default(), last) {
+        Ok(follow) => follow,
+        Err(wrong) => return wrong.into_response(),
+    };
+    let Some(reader) = events.kept.get() else { return not_kept() };
+    match events.tails.begin(&intake, &events, Following::new(reader, follow)) {
+        Some(body) => {
+            let kind = [
+                (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                (header::CACHE_CONTROL, "no-store"),
+                // What stands in front hands each line on.
+                (header::HeaderName::from_static("x-accel-buffering"), "no"),
+            ];
+            (kind, body).into_response()
+        }
+        None => unavailable("as many follow the newest lines as may: come again\n"),
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, format!("{}\n", self.0)).into_response()
+    }
+}
+
+/// Who may see the page and `/metrics` may see lines, but for two: others on the network, where credentials are asked of
+/// nobody; and pages from elsewhere in a browser, which could take the places of those who look.
+async fn may_see(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
+    may_read(intake, peer, headers).await.map_err(refusal)?;
+    if !peer.is_local() && intake.access().is_readable() {
+        let why = "log lines are shown without credentials only to this machine, at a loopback address: name a [watcher] \
+                   in the configuration, and look with its user and password\n";
+        return Err((StatusCode::FORBIDDEN, why).into_response());
+    }
+    if is_from_elsewhere(headers) {
+        return Err((StatusCode::FORBIDDEN, "pages of other servers are not answered\n").into_response());
+    }
+    Ok(())
+}
+
+/// Whether a page of another server asks, and not somebody who follows a link on it.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let says = |name, value: &str| headers.get(name).is_some_and(|found| found.as_bytes() == value.as_bytes());
+    let is_link = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+    (says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site")) && !is_link
+}
