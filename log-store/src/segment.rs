@@ -14,6 +14,7 @@ mod file;
 mod footer;
 mod grams;
 mod index;
+mod merge;
 mod signatures;
 mod trigrams;
 mod writer;
@@ -27,6 +28,7 @@ pub(crate) use columns::{BlockLines, Columns};
 pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
 pub(crate) use index::{AccountEntry, BlockEntry};
+pub(crate) use merge::merge;
 pub(crate) use writer::{SegmentWriter, UNFINISHED};
 
 use file::ReadAt;

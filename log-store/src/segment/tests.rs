@@ -3,6 +3,7 @@
 mod candidates;
 mod damage;
 mod made;
+mod merge;
 
 use super::*;
 use made::{Folder, Line, Lines, line, lines_of, write};

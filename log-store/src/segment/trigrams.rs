@@ -19,7 +19,7 @@ const PAGE: usize = 1 << 10;
 /// A page with one more entry of the longest kind.
 const LONGEST_PAGE: usize = PAGE + 2 * (super::MAX_BLOCKS / 8) + 32;
 /// Trigrams that are put together at a time, so that the table that does it stays small.
-const WINDOW: u32 = 1 << 12;
+pub(super) const WINDOW: u32 = 1 << 12;
 /// What is too long for this is left to signatures, which know more of it.
 const LONGEST_NEEDLE: usize = 12;
 
@@ -307,7 +307,7 @@ fn find(page: &[u8], first: u32, trigram: u32, blocks: usize) -> Option<Bitmap> 
     Some(found)
 }
 
-/// The entries of a page, in order.
+/// The entries of a page, in order, from behind the trigram `last` on.
 pub(super) struct Entries<'a> {
     cursor: Cursor<'a>,
     last: u32,
@@ -317,6 +317,11 @@ pub(super) struct Entries<'a> {
 impl<'a> Entries<'a> {
     pub(super) fn new(page: &'a [u8], first: u32, blocks: usize) -> Self {
         Self { cursor: Cursor::new(page), last: first, blocks }
+    }
+
+    /// Bytes that are left.
+    pub(super) const fn left(&self) -> usize {
+        self.cursor.left()
     }
 
     /// The next trigram, its blocks given to `set` if they are `wanted`. `None` if the page makes no sense, `Some(None)` behind

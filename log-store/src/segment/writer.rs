@@ -110,7 +110,7 @@ impl SegmentWriter {
             return Err(invalid("a block before this one was refused"));
         }
         let mut block = entry_of(lines)?;
-        block.account = self.account(account, &block)?;
+        block.account = count(&mut self.accounts, account, &block, self.blocks.len())?;
         block.offset = self.output.offset;
         self.ranks.count(lines.senders);
         let mut senders = Vec::with_capacity(self.ranks.distinct.len());
@@ -145,78 +145,91 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// The number of the block's account, with the block counted to it.
-    fn account(&mut self, name: &str, block: &BlockEntry) -> io::Result<u32> {
-        if self.blocks.len() >= MAX_BLOCKS {
-            return Err(invalid("a segment has 4,096 blocks at most"));
-        }
-        let at = self.blocks.len();
-        match self.accounts.last_mut() {
-            Some(account) if *account.name == *name => {
-                if block.first_id <= account.last_id {
-                    return Err(invalid("the ids of blocks do not rise"));
-                }
-                account.last_id = block.last_id;
-                account.lines += u64::from(block.lines);
-                account.blocks.end = at + 1;
-            }
-            _ => {
-                if self.accounts.iter().any(|account| *account.name == *name) {
-                    return Err(invalid("the blocks of an account do not lie together"));
-                }
-                self.accounts.push(AccountEntry {
-                    name: name.into(),
-                    lines: block.lines.into(),
-                    first_id: block.first_id,
-                    last_id: block.last_id,
-                    blocks: at..at + 1,
-                });
-            }
-        }
-        Ok(self.accounts.len() as u32 - 1)
-    }
-
     /// Writes what finds the blocks, makes the file sure, gives it its name, and opens it.
-    pub(crate) fn finish(mut self) -> io::Result<Segment> {
+    pub(crate) fn finish(self) -> io::Result<Segment> {
         if self.failed {
             return Err(invalid("a block was refused"));
         }
-        let (Some(first_id), Some(last_id)) = (
-            self.accounts.iter().map(|account| account.first_id).min(),
-            self.accounts.iter().map(|account| account.last_id).max(),
-        ) else {
-            return Err(invalid("a segment of no lines"));
-        };
-        let mut bytes = Vec::new();
-        self.dictionary.encode(&mut bytes);
-        let dictionary = self.output.part(&bytes)?;
-        bytes.clear();
-        self.blocks.iter().for_each(|block| block.encode(&mut bytes));
-        let index = self.output.part(&bytes)?;
-        let pages = self.output.offset;
-        let directory = trigrams::write(&self.grams, &mut self.output)?;
-        let trigram_pages = pages..self.output.offset;
-        let trigram_directory = self.output.part(&directory)?;
-        let start = self.output.offset;
-        signatures::write(&self.blocks, &self.grams, &mut self.output)?;
-        let rows = start..self.output.offset;
-        let footer = Footer {
-            first_id,
-            last_id,
-            dictionary,
-            index,
-            trigram_pages,
-            trigram_directory,
-            rows,
-            multiplier: MULTIPLIER,
-            accounts: self.accounts,
-        };
-        bytes.clear();
-        footer.encode(&mut bytes);
-        self.output.write(&bytes)?;
-        let path = self.output.rename(&file_name(first_id, last_id))?;
-        Segment::open(&path).map_err(io::Error::other)
+        let Self { output, dictionary, accounts, blocks, grams, .. } = self;
+        let rows = |output: &mut Output| signatures::write(&blocks, &grams, output);
+        close(output, &dictionary, accounts, &blocks, |output| trigrams::write(&grams, output), rows)
     }
+}
+
+/// Writes all that stands behind the blocks, makes the file sure, gives it its name, and opens it. `table` gives the list of the
+/// pages that it wrote.
+pub(super) fn close(
+    mut output: Output,
+    dictionary: &Dictionary,
+    accounts: Vec<AccountEntry>,
+    blocks: &[BlockEntry],
+    table: impl FnOnce(&mut Output) -> io::Result<Vec<u8>>,
+    rows: impl FnOnce(&mut Output) -> io::Result<()>,
+) -> io::Result<Segment> {
+    let (Some(first_id), Some(last_id)) =
+        (accounts.iter().map(|account| account.first_id).min(), accounts.iter().map(|account| account.last_id).max())
+    else {
+        return Err(invalid("a segment of no lines"));
+    };
+    let mut bytes = Vec::new();
+    dictionary.encode(&mut bytes);
+    let dictionary = output.part(&bytes)?;
+    bytes.clear();
+    blocks.iter().for_each(|block| block.encode(&mut bytes));
+    let index = output.part(&bytes)?;
+    let start = output.offset;
+    let directory = table(&mut output)?;
+    let trigram_pages = start..output.offset;
+    let trigram_directory = output.part(&directory)?;
+    let start = output.offset;
+    rows(&mut output)?;
+    let rows = start..output.offset;
+    let footer = Footer {
+        first_id,
+        last_id,
+        dictionary,
+        index,
+        trigram_pages,
+        trigram_directory,
+        rows,
+        multiplier: MULTIPLIER,
+        accounts,
+    };
+    bytes.clear();
+    footer.encode(&mut bytes);
+    output.write(&bytes)?;
+    let path = output.rename(&file_name(first_id, last_id))?;
+    Segment::open(&path).map_err(io::Error::other)
+}
+
+/// Counts a block that is the `at`th of its segment to its account; gives the account's number.
+pub(super) fn count(accounts: &mut Vec<AccountEntry>, name: &str, block: &BlockEntry, at: usize) -> io::Result<u32> {
+    if at >= MAX_BLOCKS {
+        return Err(invalid("a segment has 4,096 blocks at most"));
+    }
+    match accounts.last_mut() {
+        Some(account) if *account.name == *name => {
+            if block.first_id <= account.last_id {
+                return Err(invalid("the ids of blocks do not rise"));
+            }
+            account.last_id = block.last_id;
+            account.lines += u64::from(block.lines);
+            account.blocks.end = at + 1;
+        }
+        _ => {
+            if accounts.iter().any(|account| *account.name == *name) {
+                return Err(invalid("the blocks of an account do not lie together"));
+            }
+            accounts.push(AccountEntry {
+                name: name.into(),
+                lines: block.lines.into(),
+                first_id: block.first_id,
+                last_id: block.last_id,
+                blocks: at..at + 1,
+            });
+        }
+    }
+    Ok(accounts.len() as u32 - 1)
 }
 
 impl std::fmt::Debug for SegmentWriter {
