@@ -104,7 +104,7 @@ impl Bitmap {
     }
 
     fn cut(&mut self) {
-        if self.length % 64 != 0
+        if !self.length.is_multiple_of(64)
             && let Some(last) = self.words.last_mut()
         {
             *last &= (1 << (self.length % 64)) - 1;

@@ -222,7 +222,7 @@ pub(super) fn decode(bytes: &[u8], lines: usize, text: usize, senders: &[u32], o
 
 /// A step of the id as a number that is small where it is usual: 256 is 0, 512 is 2, and 257 is 515.
 const fn step(delta: u64) -> u64 {
-    if delta != 0 && delta % STEP == 0 { (delta / STEP - 1) << 1 } else { delta << 1 | 1 }
+    if delta != 0 && delta.is_multiple_of(STEP) { (delta / STEP - 1) << 1 } else { delta << 1 | 1 }
 }
 
 /// The other way. A step of nothing is refused: ids rise.

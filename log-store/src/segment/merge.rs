@@ -184,21 +184,35 @@ struct Run {
     length: usize,
 }
 
+/// A band of a part, whose rows go into a new one.
+struct Source<'a> {
+    part: &'a Part<'a>,
+    band: &'a Band,
+    runs: Vec<Run>,
+    page: Vec<u8>,
+    /// The page could be read.
+    good: bool,
+}
+
 /// The rows of the new bands, cut from those of the parts.
 fn rows(parts: &[Part<'_>], blocks: &[BlockEntry], output: &mut Output) -> io::Result<()> {
     let (bands, _) = bands(blocks, output.offset());
     for band in &bands {
-        let mut sources: Vec<(&Part<'_>, &Band, Vec<Run>, Vec<u8>, bool)> = Vec::new();
+        let mut sources = Vec::new();
         for part in parts {
             for old in part.segment.0.signatures.bands.iter().filter(|old| old.log2 == band.log2) {
-                sources.push((part, old, runs(part, old, band), Vec::new(), false));
+                let runs = runs(part, old, band);
+                sources.push(Source { part, band: old, runs, page: Vec::new(), good: false });
             }
         }
         let mut writer = RowWriter::new(band, output);
         let (mut row, mut old_row) = (vec![0; band.blocks.len().div_ceil(64)], Vec::new());
         for number in 0..1_usize << band.log2 {
             row.fill(0);
-            for (part, old, runs, page, good) in sources.iter_mut().filter(|(_, _, runs, ..)| !runs.is_empty()) {
+            for Source { part, band: old, runs, page, good } in &mut sources {
+                if runs.is_empty() {
+                    continue;
+                }
                 if number % old.rows_a_page() == 0 {
                     let (file, path) = (&part.segment.0.file, part.segment.path());
                     *good = read_page(old, number / old.rows_a_page(), file, path, page).is_ok();

@@ -187,7 +187,7 @@ impl<'a> RowWriter<'a> {
             self.page.truncate(start + bits / 8);
         }
         self.next += 1;
-        if self.next % rows == 0 {
+        if self.next.is_multiple_of(rows) {
             let crc = checksum(self.band.log2, self.next - rows, &self.page);
             self.page.extend_from_slice(&crc.to_le_bytes());
             self.output.write(&self.page)?;
@@ -327,10 +327,9 @@ mod tests {
         }
         let before = square;
         turn(&mut square);
-        for row in 0..64 {
-            for column in 0..64 {
-                assert_eq!(square[row] >> column & 1, before[column] >> row & 1, "{row} {column}");
-            }
+        for (row, word) in square.iter().enumerate() {
+            let column = before.iter().map(|word| word >> row & 1);
+            assert!(column.eq((0..64).map(|at| word >> at & 1)), "{row}");
         }
     }
 
