@@ -198,10 +198,10 @@ impl<S: Sketch> Aggregator<S> {
     pub fn record(&mut self, record: &Record<'_>, mut entered: impl FnMut(usize, Outcome)) {
         // Fast path: the window is open, the row known, every value plain, every stream in its place, and there is room.
         // The values are written where they are staged, which they are once all of that is known.
-        let time = record.time();
+        let (time, mut of_tags) = (record.time(), None);
         if self.is_steady(time)
             && let Some((family, counts)) = self.streams.family(record.metrics())
-            && let Some((row, active)) = self.streams.row(family, record.tags())
+            && let Ok((row, active)) = self.streams.row(family, record.tags()).inspect_err(|hash| of_tags = Some(*hash))
             && let Some(free) = self.staging.free()
             && let Some((mask, len)) = plain(record, counts, free)
             && mask & !active == 0
@@ -214,13 +214,14 @@ impl<S: Sketch> Aggregator<S> {
             }
             return;
         }
-        self.record_each(record, &mut entered);
+        self.record_each(record, of_tags, &mut entered);
     }
 
-    /// The long way: all at once where no value can be refused, else value by value.
+    /// The long way: all at once where no value can be refused, else value by value. `of_tags` is the hash of the tags, where
+    /// that is known.
     #[inline(never)]
-    fn record_each(&mut self, record: &Record<'_>, entered: &mut impl FnMut(usize, Outcome)) {
-        if let Some(mask) = self.record_whole(record) {
+    fn record_each(&mut self, record: &Record<'_>, of_tags: Option<u32>, entered: &mut impl FnMut(usize, Outcome)) {
+        if let Some(mask) = self.record_whole(record, of_tags) {
             return columns(mask).for_each(|column| entered(usize::from(column), Outcome::Accepted));
         }
         for column in 0..record.values().len() {
@@ -231,7 +232,7 @@ impl<S: Sketch> Aggregator<S> {
     }
 
     /// Takes a record of a family of which every value is accepted, with streams that may be new; answers its columns.
-    fn record_whole(&mut self, record: &Record<'_>) -> Option<Mask> {
+    fn record_whole(&mut self, record: &Record<'_>, of_tags: Option<u32>) -> Option<Mask> {
         let (family, counts) = self.streams.family(record.metrics())?;
         let mut values = [0.0; MAX_COLUMNS];
         let (mask, count) = plain(record, counts, &mut values)?;
@@ -247,7 +248,7 @@ impl<S: Sketch> Aggregator<S> {
             self.latest = self.latest.max(Some(time));
             self.reach(number);
         }
-        let row = self.streams.resolve_row(family, record.tags(), mask, (time, number), &self.config)?;
+        let row = self.streams.resolve_row(family, record.tags(), mask, (time, number), &self.config, of_tags)?;
         self.latest = self.latest.max(Some(time));
         self.open(number, time);
         if self.staging.is_full(self.streams.rows(), self.ledger.observed()) {

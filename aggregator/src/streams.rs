@@ -17,7 +17,10 @@ pub(crate) use row::Spot;
 
 use crate::config::{AggregatorConfig, Distribution};
 use crate::lists::intern::Interned;
+use crate::lists::numbered::Numbered;
+use crate::lists::runs::Runs;
 use crate::lists::sorted::Sorted;
+use crate::lists::table::{self, Table};
 use crate::outcome::Refusal;
 use crate::stream_key::{Form, Forms, Key, Mask, columns, tag_bytes};
 use find::Recent;
@@ -40,8 +43,9 @@ pub(crate) struct Streams {
     families: Vec<Family>,
     /// Their users are the rows.
     tags: Interned<Tags>,
-    /// The table has those that are not the first of their tag set.
-    rows: Interned<Row>,
+    rows: Numbered<Row>,
+    /// Those that are not the first of their tag set, by [hash](find::hash_row).
+    more_rows: Table,
     /// How many streams there are.
     len: usize,
     metric_order: Sorted,
@@ -55,7 +59,7 @@ pub(crate) struct Streams {
     frontier: Option<i64>,
     /// Each row with a stream that is not idle, by a window before which none of these was seen last; looked at again when
     /// that is long ago.
-    idle_queue: BTreeMap<i64, Vec<u32>>,
+    idle_queue: BTreeMap<i64, Runs>,
     turned_away: TurnedAway,
     /// What was looked up last, as guesses.
     recent: Recent,
@@ -144,7 +148,8 @@ impl Streams {
             metrics: Interned::default(),
             families: config.families().iter().map(family).collect(),
             tags: Interned::default(),
-            rows: Interned::default(),
+            rows: Numbered::default(),
+            more_rows: Table::default(),
             len: 0,
             metric_order: Sorted::default(),
             tag_order: Sorted::default(),
@@ -328,12 +333,22 @@ impl Streams {
         stream
     }
 
+    /// Makes columns of a row streams whose metrics are known; they are idle.
+    fn add_columns(&mut self, family: usize, id: u32, mask: Mask, seen: Seen) {
+        let Self { families, metrics, rows, .. } = self;
+        let (Some(family), Some(row)) = (families.get(family), rows.get_mut(id)) else { return };
+        let ids = columns(mask).filter_map(|column| *family.ids.get(usize::from(column))?);
+        ids.for_each(|metric| metrics.add_user(metric));
+        self.len += mask.count_ones() as usize;
+        row.add(mask, seen);
+    }
+
     /// Makes a column of a row a stream; it is idle.
     fn add_to_row(&mut self, stream: StreamId, metric: u32, seen: Seen) {
         self.metrics.add_user(metric);
         self.len += 1;
         if let Some(row) = self.rows.get_mut(stream.row) {
-            row.add(stream.column, seen);
+            row.add(stream.mask(), seen);
         }
     }
 
@@ -375,16 +390,13 @@ impl Streams {
 
     fn add_row(&mut self, family: FamilyId, tags: u32, of_tags: u32) -> u32 {
         self.tags.add_user(tags);
-        let (hash, row) = (find::hash_row(family, of_tags), Row::new(family, tags));
+        let id = self.rows.add(Row::new(family, tags));
         match self.tags.get_mut(tags) {
             // Its tag set leads to it: most tag sets have one row.
-            Some(of_row) if of_row.first == NONE => {
-                let id = self.rows.add_apart(hash, row);
-                of_row.first = id;
-                id
-            }
-            _ => self.rows.add(hash, row),
+            Some(of_row) if of_row.first == NONE => of_row.first = id,
+            _ => self.more_rows.insert(find::hash_row(family, of_tags), id),
         }
+        id
     }
 
     /// Counts all places again, after the quota has changed. Nobody loses a place that was given.
@@ -462,11 +474,12 @@ impl Streams {
 /// idle, alone in a node. What a column needs that has a past of its own is covered by the row that it shares.
 const BYTES_A_STREAM: usize = Interned::<Metric>::BYTES_AN_ITEM
     + Interned::<Tags>::BYTES_AN_ITEM
-    + Interned::<Row>::BYTES_AN_ITEM
+    + Numbered::<Row>::BYTES_AN_ITEM
+    + table::BYTES_AN_ID
     + 2 * Sorted::BYTES_AN_ID
     + 160;
 
-const _: () = assert!(Row::APART_BYTES + Interned::<Row>::BYTES_AN_ITEM / 2 <= Interned::<Row>::BYTES_AN_ITEM);
+const _: () = assert!(Row::APART_BYTES <= Numbered::<Row>::BYTES_AN_ITEM / 2);
 
 impl Metric {
     fn new(key: &Key<'_>, form: Form, config: &AggregatorConfig) -> Self {

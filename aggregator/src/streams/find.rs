@@ -7,7 +7,7 @@ use super::row::{FamilyId, Seen};
 use super::{Admitted, NONE, StreamId, Streams};
 use crate::config::AggregatorConfig;
 use crate::outcome::Refusal;
-use crate::stream_key::{Key, Mask, tag_bytes};
+use crate::stream_key::{Key, Mask, columns, tag_bytes};
 use core::hash::BuildHasher;
 use metric_model::{Metric, TagSet, Timestamp};
 
@@ -83,28 +83,38 @@ impl Streams {
         mask: Mask,
         (time, window): (Timestamp, i64),
         config: &AggregatorConfig,
+        of_tags: Option<u32>,
     ) -> Option<u32> {
-        let (known, of_tags) = self.recent_tags(tags);
+        let (known, of_tags) = match of_tags {
+            Some(hash) => (self.find_tags(hash, tags), hash),
+            None => self.recent_tags(tags),
+        };
         let row = known.and_then(|known| self.row_of(FamilyId::declared(family), known, of_tags));
         let of_row = row.and_then(|row| self.rows.get(row));
         let (open, active) = of_row.map_or((0, 0), |row| (row.open, row.active()));
         let missing = mask & !active;
-        let metrics = self.families.get(family)?.metrics;
-        let keys = || {
-            let of_mask = (0..).zip(metrics).filter(|(column, _): &(u8, _)| missing & 1 << column != 0);
-            of_mask.map(|(column, metric)| {
-                (column, Key { name: metric.name(), kind: metric.kind(), unit: metric.unit(), tags })
-            })
+        let of_family = self.families.get(family)?;
+        let metrics = of_family.metrics;
+        let key_of = |column: u8| {
+            let metric = metrics.get(usize::from(column))?;
+            Some(Key { name: metric.name(), kind: metric.kind(), unit: metric.unit(), tags })
         };
         // Each of them would be asked in its turn, when those before it have taken their part.
         let (mut cost, mut bytes) = (0, self.text_bytes.saturating_add(tag_bytes(tags)));
-        for (column, key) in keys() {
+        let mut unknown = 0;
+        for column in columns(missing) {
+            let key = key_of(column)?;
             if key.text_len() > config.max_key_len() as usize {
                 return None;
             }
-            let metric = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
-            let metric = metric.and_then(|id| self.metrics.get(id));
-            cost += metric.map_or_else(|| config.cost_of(key.name, key.kind), |metric| metric.cost);
+            let metric = of_family.ids.get(usize::from(column)).copied().flatten().and_then(|id| self.metrics.get(id));
+            cost += metric.map_or_else(
+                || {
+                    unknown |= 1 << column;
+                    config.cost_of(key.name, key.kind)
+                },
+                |metric| metric.cost,
+            );
             bytes = bytes.saturating_add(key.bytes());
         }
         let new = (missing & !open).count_ones() as usize;
@@ -120,10 +130,12 @@ impl Streams {
             let tags = known.unwrap_or_else(|| self.add_tags(tags, of_tags));
             self.add_row(FamilyId::declared(family), tags, of_tags)
         });
-        for (column, key) in keys().filter(|(column, _)| open & 1 << column == 0) {
-            let known = self.families.get(family).and_then(|family| *family.ids.get(usize::from(column))?);
-            let metric = known.unwrap_or_else(|| self.metric_for(&key, config.form_of(key.name, key.kind), config));
-            self.add_to_row(StreamId { row, column }, metric, Seen { last: window, ..Seen::new(time) });
+        self.recent.remember(tags, row);
+        for key in columns(unknown).filter_map(key_of) {
+            self.metric_for(&key, config.form_of(key.name, key.kind), config);
+        }
+        if missing & !open != 0 {
+            self.add_columns(family, row, missing & !open, Seen { last: window, ..Seen::new(time) });
         }
         if missing != 0 {
             self.give_places(row, missing, u64::from(cost), window);
@@ -147,28 +159,32 @@ impl Streams {
             .map(|(index, family)| (index, family.counts))
     }
 
-    /// The row of a family with these tags, and which of its streams have their places.
+    /// The row of a family with these tags, and which of its streams have their places; where there is none, the hash of the
+    /// tags.
     #[inline]
-    pub(crate) fn row(&mut self, family: usize, tags: &TagSet) -> Option<(u32, Mask)> {
+    pub(crate) fn row(&mut self, family: usize, tags: &TagSet) -> Result<(u32, Mask), u32> {
         let (family, guess) = (FamilyId::declared(family), self.recent.guess(tags));
         if let Some(row) = self.rows.get(guess)
             && row.family == family
             && self.tags.get(row.tags).is_some_and(|known| known.set == *tags)
         {
-            return Some((guess, row.active()));
+            return Ok((guess, row.active()));
         }
         self.another_row(family, tags)
     }
 
     /// The same where another set was at the address of this one.
     #[inline(never)]
-    fn another_row(&mut self, family: FamilyId, tags: &TagSet) -> Option<(u32, Mask)> {
+    fn another_row(&mut self, family: FamilyId, tags: &TagSet) -> Result<(u32, Mask), u32> {
         let (known, of_tags) = self.recent_tags(tags);
-        let row = self.row_of(family, known?, of_tags)?;
-        self.recent.remember(tags, row);
+        let row = known.and_then(|known| Some((known, self.row_of(family, known, of_tags)?)));
+        let Some((known, id)) = row else { return Err(of_tags) };
+        self.recent.remember(tags, id);
         // They come again, and are then known at a glance for what they are.
-        self.tags.get_mut(known?)?.set.clone_from(tags);
-        Some((row, self.rows.get(row)?.active()))
+        if let Some(known) = self.tags.get_mut(known) {
+            known.set.clone_from(tags);
+        }
+        self.rows.get(id).map(|row| (id, row.active())).ok_or(of_tags)
     }
 
     /// The id of a tag set, if it is known, and its hash: by a guess, else by the table.
@@ -191,7 +207,7 @@ impl Streams {
     pub(super) fn row_of(&self, family: FamilyId, tags: u32, of_tags: u32) -> Option<u32> {
         let is_it = |id: u32| self.rows.get(id).is_some_and(|row| row.family == family && row.tags == tags);
         let first = self.tags.get(tags)?.first;
-        if is_it(first) { Some(first) } else { self.rows.find_id(hash_row(family, of_tags), is_it) }
+        if is_it(first) { Some(first) } else { self.more_rows.find(hash_row(family, of_tags), is_it) }
     }
 
     /// The stream of a key, if it is known; it may be idle.

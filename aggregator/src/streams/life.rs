@@ -3,6 +3,7 @@
 //! A stream gives its place up when it was not seen for some windows, and goes when no window holds values of it any more. A
 //! row goes with its last stream, a metric with its last stream and a tag set with its last row.
 
+use super::find::hash_row;
 use super::order::{by_metric, by_tags};
 use super::{NONE, StreamId, Streams};
 use crate::stream_key::{Mask, columns, tag_bytes};
@@ -26,7 +27,7 @@ impl Streams {
             if *queued.key() >= idle_below {
                 break;
             }
-            let mut ids = queued.remove();
+            let mut ids: Vec<u32> = queued.remove().iter().collect();
             // A row may have come here from two places.
             ids.sort_unstable();
             ids.dedup();
@@ -106,8 +107,11 @@ impl Streams {
         if row.open != 0 {
             return;
         }
-        let tags = row.tags;
+        let (family, tags) = (row.family, row.tags);
         self.rows.remove(stream.row);
+        if self.tags.get(tags).is_some_and(|tags| tags.first != stream.row) {
+            self.more_rows.remove(hash_row(family, self.tags.hash(tags)), stream.row);
+        }
         if self.tags.drop_user(tags) == 0 {
             self.tag_order.remove(tags, by_tags(&self.tags));
             if let Some(tags) = self.tags.remove(tags) {

@@ -4,7 +4,7 @@ use super::find::Recent;
 use super::{Metric, StreamId, Streams, Tags};
 use crate::lists::intern::Interned;
 use crate::stream_key::{Mask, before};
-use core::cmp::Ordering;
+use metric_model::{Kind, TagSet, Unit};
 
 impl Streams {
     /// Works on the order of output until about so many metrics and tag sets were looked at; answers how many were,
@@ -105,13 +105,10 @@ impl InOrder {
     }
 }
 
-pub(super) fn by_metric(metrics: &Interned<Metric>) -> impl Fn(u32, u32) -> Ordering {
-    |a, b| metrics.get(a).map(Metric::key).cmp(&metrics.get(b).map(Metric::key))
+pub(super) fn by_metric<'a>(metrics: &'a Interned<Metric>) -> impl Fn(u32) -> Option<(&'a str, Kind, Unit<'a>)> {
+    |id| metrics.get(id).map(Metric::key)
 }
 
-pub(super) fn by_tags(tags: &Interned<Tags>) -> impl Fn(u32, u32) -> Ordering {
-    |a, b| match (tags.get(a), tags.get(b)) {
-        (Some(a), Some(b)) => a.set.cmp(&b.set),
-        (a, b) => a.is_some().cmp(&b.is_some()),
-    }
+pub(super) fn by_tags<'a>(tags: &'a Interned<Tags>) -> impl Fn(u32) -> Option<&'a TagSet> {
+    |id| tags.get(id).map(|known| &known.set)
 }

@@ -112,15 +112,15 @@ impl Row {
         self.placed | self.overflow
     }
 
-    /// Opens a column that has no stream yet.
-    pub(super) fn add(&mut self, column: u8, seen: Seen) {
-        self.open |= 1 << column;
+    /// Opens columns that have no stream yet.
+    pub(super) fn add(&mut self, mask: Mask, seen: Seen) {
+        self.open |= mask;
         if self.together == 0 || self.seen == seen {
-            (self.together, self.seen) = (self.together | 1 << column, seen);
+            (self.together, self.seen) = (self.together | mask, seen);
         } else {
             let apart = self.apart.get_or_insert_default();
-            apart.reserve_exact(1);
-            apart.push((column, seen));
+            apart.reserve_exact(mask.count_ones() as usize);
+            apart.extend(columns(mask).map(|column| (column, seen)));
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
     fn columns_with_one_past_share_it_until_they_differ() {
         let mut row = Row::new(FamilyId::declared(0), 0);
         let new = Seen::new(Timestamp::from_unix_seconds(5));
-        (0..4).for_each(|column| row.add(column, new));
+        (0..4).for_each(|column| row.add(1 << column, new));
         assert_eq!((row.together, row.apart.is_none()), (0b1111, true));
         row.change(0b1111, |seen| seen.observations += 3);
         row.change(0b0101, |seen| seen.observations += 1);
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|column| row.seen(column).unwrap().windows), [1, 1, 0, 0]);
         row.remove(2);
         assert_eq!((row.seen(2), row.open), (None, 0b1011));
-        row.add(2, new);
+        row.add(1 << 2, new);
         assert_eq!(row.seen(2), Some(new));
     }
 

@@ -12,6 +12,10 @@ impl Ord for TagSet {
         let (a, b) = (self.text.as_bytes(), other.text.as_bytes());
         let same = same_bytes(a, b) as u64;
         for (of_a, of_b) in self.ends.iter().zip(&other.ends) {
+            // A tag that is the same in both decides nothing: most tags are.
+            if of_a == of_b && u64::from(Ends::of(*of_a).value) <= same {
+                continue;
+            }
             let (of_a, of_b) = (Ends::of(*of_a), Ends::of(*of_b));
             for (end_a, end_b) in [(of_a.key, of_b.key), (of_a.value, of_b.value)] {
                 if u64::from(end_a) > same && u64::from(end_b) > same {
@@ -35,8 +39,12 @@ impl PartialOrd for TagSet {
 /// How many bytes they have in common at the start.
 fn same_bytes(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = size_of::<u64>();
-    let (words, others) = (a.as_chunks::<WORD>().0, b.as_chunks::<WORD>().0);
-    let mut same = 0;
+    const WIDE: usize = 4 * WORD;
+    // Sets that are compared mostly begin alike: many bytes at a time, as far as that goes.
+    let wide = a.as_chunks::<WIDE>().0.iter().zip(b.as_chunks::<WIDE>().0);
+    let mut same = wide.take_while(|(one, other)| one == other).count() * WIDE;
+    let (rest, other) = (a.get(same..).unwrap_or_default(), b.get(same..).unwrap_or_default());
+    let (words, others) = (rest.as_chunks::<WORD>().0, other.as_chunks::<WORD>().0);
     for (word, other) in words.iter().zip(others) {
         let difference = u64::from_le_bytes(*word) ^ u64::from_le_bytes(*other);
         if difference != 0 {
