@@ -140,7 +140,7 @@ impl Leaf {
         // With what they are in order by at hand: each is compared some ten times. A stable sort finds the part that is in
         // order already, and merges.
         let mut keyed: Vec<(K, u32)> = self.ids.iter().map(|id| (key(*id), *id)).collect();
-        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        keyed.sort_by_key(|(key, _)| *key);
         self.ids.iter_mut().zip(keyed).for_each(|(place, (_, id))| *place = id);
         self.sorted = self.ids.len();
         self.sorted
@@ -178,7 +178,7 @@ mod tests {
             }
             if round % 4 == 0 {
                 list.rank_all(next as usize, key);
-                there.sort_by(|a, b| key(*a).cmp(&key(*b)));
+                there.sort_by_key(|id| key(*id));
                 assert_eq!(list.iter().collect::<Vec<_>>(), there, "{round}");
                 assert!(there.iter().enumerate().all(|(rank, id)| list.rank(*id) as usize == rank));
             }

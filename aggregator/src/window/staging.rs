@@ -97,7 +97,7 @@ struct Staged {
 
 /// The more rows, the more must be gathered to have several records of one; few rows need but a small list, which
 /// then stays near the core. Six records share the work on a cell; eight would be a little faster, and more than 300 streams may
-/// take.
+/// take. Where there are as many rows as records, few meet in the list however long it is: a shorter one stays nearer.
 const FEWEST: usize = 1 << 9;
 const MOST: usize = 1 << INDEX_BITS;
 const A_ROW: usize = 6;
@@ -153,7 +153,8 @@ impl Staging {
     /// How many records are staged at most, when so many rows are known, and how many observations, but for those of the
     /// last record.
     pub(crate) fn limits(rows: usize) -> (usize, usize) {
-        let records = rows.saturating_mul(A_ROW).clamp(FEWEST, MOST);
+        let most = if rows > MOST / 2 { MOST / 2 } else { MOST };
+        let records = rows.saturating_mul(A_ROW).clamp(FEWEST, most);
         (records, records * VALUES)
     }
 
