@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A segment's file. It is opened when it is needed.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub(crate) struct Sealed {
     file_len: u64,
     /// To be removed when nobody looks at it any more.
     doomed: AtomicBool,
+    /// Memory that it takes when it is open.
+    known: usize,
+    /// Kept open for those who still hold it, once its name may come to be another file's.
+    pinned: OnceLock<Segment>,
 }
 
 /// What one account has in a segment.
@@ -33,10 +37,24 @@ pub(crate) struct Part {
 }
 
 impl Sealed {
-    pub(crate) fn new(path: &Path, file_len: u64) -> Self {
+    pub(crate) fn new(path: &Path, file_len: u64, known: usize) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self { path: path.to_owned(), number, file_len, doomed: AtomicBool::new(false) }
+        Self { path: path.to_owned(), number, file_len, doomed: AtomicBool::new(false), known, pinned: OnceLock::new() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) const fn known(&self) -> usize {
+        self.known
+    }
+
+    /// Keeps the file open for whoever holds this.
+    pub(crate) fn pin(&self, segment: &Segment) {
+        // Pinned before, it is the same file.
+        let _ = self.pinned.set(segment.clone());
     }
 
     pub(crate) const fn file_len(&self) -> u64 {
@@ -67,7 +85,7 @@ pub(crate) type OfAccount = (Box<str>, Part);
 
 /// The parts of a segment by account. The bytes of all parts together are those of the file.
 pub(crate) fn parts(segment: &Segment) -> Vec<OfAccount> {
-    let sealed = Arc::new(Sealed::new(segment.path(), segment.file_len()));
+    let sealed = Arc::new(Sealed::new(segment.path(), segment.file_len(), segment.memory()));
     let packed: u64 = segment.blocks().iter().map(|block| block.packed_length()).sum();
     let (mut rest, accounts) = (segment.file_len(), segment.accounts());
     accounts
@@ -116,6 +134,9 @@ impl Cache {
 
     /// The segment, opened now if it is not open.
     pub(crate) fn open(&self, sealed: &Sealed) -> Result<Segment, Damage> {
+        if let Some(segment) = sealed.pinned.get() {
+            return Ok(segment.clone());
+        }
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.clock += 1;

@@ -1,5 +1,6 @@
 //! The one writer of a folder.
 
+mod merging;
 pub(crate) mod opening;
 mod room;
 mod sealing;
@@ -14,9 +15,9 @@ use crate::lock::Lock;
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::sealed::Sealed;
-use crate::segment::{Damage, LONGEST_MESSAGE};
+use crate::segment::{Damage, LONGEST_MESSAGE, Segment};
 use crate::state::{Account, AccountState, Shared};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub struct Store {
     /// Files, and of how many accounts they hold something that counts.
     files: BTreeMap<u64, Held>,
     damage: Vec<Damage>,
+    /// Files that are not merged, for something in them cannot be read.
+    stuck: BTreeSet<u64>,
 }
 
 /// An account's events that are in no file yet. The chunks themselves are in the state that readers see.
@@ -87,6 +90,15 @@ struct Head {
 struct Held {
     sealed: Arc<Sealed>,
     accounts: usize,
+    last_id: u64,
+    /// Memory that it takes when it is open.
+    known: usize,
+}
+
+impl Held {
+    fn new(sealed: &Arc<Sealed>, segment: &Segment) -> Self {
+        Self { sealed: Arc::clone(sealed), accounts: 0, last_id: segment.last_id(), known: segment.memory() }
+    }
 }
 
 /// What an account has: events and bytes in files, and events in the head.

@@ -9,7 +9,7 @@ use crate::sealed::{Cache, OfAccount, Part, Sealed, parts};
 use crate::segment::{Damage, Segment};
 use crate::state::{AccountState, Shared};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +39,7 @@ impl Store {
             passed_over: 0,
             files: BTreeMap::new(),
             damage: Vec::new(),
+            stuck: BTreeSet::new(),
         };
         store.find()?;
         Ok(store)
@@ -58,7 +59,7 @@ impl Store {
                 match read(&named, &self.shared.cache) {
                     Ok(parts) => {
                         for (name, part) in parts {
-                            self.held(&part.sealed);
+                            self.held(&part);
                             let through = through.entry(name.clone()).or_default();
                             *through = part.last.max(*through);
                             all.entry(name).or_default().push(part);
@@ -74,7 +75,7 @@ impl Store {
                         }
                         let through = through.entry(folder_name.as_str().into()).or_default();
                         *through = part.last.max(*through);
-                        self.held(&part.sealed);
+                        self.held(&part);
                         all.entry(folder_name.as_str().into()).or_default().push(part);
                     }
                 }
@@ -82,7 +83,7 @@ impl Store {
         }
         for (name, mut parts) in all {
             for part in &broken {
-                self.held(&part.sealed);
+                self.held(part);
                 parts.push(part.clone());
             }
             let (parts, covered) = arrange(parts);
@@ -95,9 +96,15 @@ impl Store {
         Ok(())
     }
 
-    fn held(&mut self, sealed: &Arc<Sealed>) {
-        let new = || Held { sealed: Arc::clone(sealed), accounts: 0 };
-        self.files.entry(sealed.number()).or_insert_with(new).accounts += 1;
+    fn held(&mut self, part: &Part) {
+        let new = || Held { sealed: Arc::clone(&part.sealed), accounts: 0, last_id: 0, known: 0 };
+        let held = self.files.entry(part.sealed.number()).or_insert_with(new);
+        held.accounts += 1;
+        held.last_id = held.last_id.max(part.last);
+        held.known = part.sealed.known();
+        if part.broken {
+            self.stuck.insert(part.sealed.number());
+        }
     }
 
     /// An account has nothing in a file any more. The last one to say so has it removed.
@@ -107,6 +114,18 @@ impl Store {
         held.accounts = held.accounts.saturating_sub(1);
         if held.accounts == 0 {
             part.sealed.doom();
+            self.shared.cache.forget(&part.sealed);
+            self.files.remove(&number);
+            self.stuck.remove(&number);
+        }
+    }
+
+    /// The same, of a file whose name another one has now.
+    pub(super) fn forget(&mut self, part: &Part) {
+        let number = part.sealed.number();
+        let Some(held) = self.files.get_mut(&number) else { return };
+        held.accounts = held.accounts.saturating_sub(1);
+        if held.accounts == 0 {
             self.shared.cache.forget(&part.sealed);
             self.files.remove(&number);
         }
@@ -128,7 +147,7 @@ pub(crate) fn read(named: &Named, cache: &Cache) -> Result<Vec<OfAccount>, Broke
         }
         Err(damage) => {
             let bytes = named.path.metadata().map_or(0, |meta| meta.len());
-            let sealed = Arc::new(Sealed::new(&named.path, bytes));
+            let sealed = Arc::new(Sealed::new(&named.path, bytes, 0));
             let part = Part { sealed, first: named.first_id, last: named.last_id, lines: 0, bytes, broken: true };
             Err((part, damage))
         }

@@ -126,6 +126,11 @@ impl Store {
             used[at] -= oldest.bytes.min(used[at]);
             removed[at].add(&oldest);
             self.let_go(&oldest);
+            // Others have lines in that file: it is written again without these. If that cannot be, there is no room.
+            let number = oldest.sealed.number();
+            if self.files.contains_key(&number) && (self.stuck.contains(&number) || self.merge(&[number]).is_err()) {
+                break;
+            }
         }
         let mut all: Vec<(Box<str>, Removed)> = Vec::new();
         for (&at, removed) in self.by_name.values().map(|at| (at, removed[*at])) {

@@ -176,7 +176,7 @@ impl Store {
             }
             let held = self.files.entry(part.sealed.number()).or_insert_with(|| {
                 self.shared.cache.keep(part.sealed.number(), segment);
-                Held { sealed: Arc::clone(&part.sealed), accounts: 0 }
+                Held::new(&part.sealed, segment)
             });
             held.accounts += 1;
             let mut all = state.parts.to_vec();
@@ -194,12 +194,20 @@ fn write(folder: &Path, load: &Load, name: impl Fn(usize) -> Arc<str>) -> io::Re
         let account = name(*at);
         for chunk in &state.chunks[..*chunks] {
             let lines = chunk.read();
-            for block in blocks(&lines) {
-                push(&mut writer, &account, &lines, block, &mut lengths)?;
-            }
+            push_chunk(&mut writer, &account, &lines, &mut lengths)?;
         }
     }
     writer.finish()
+}
+
+/// Writes a chunk, cut into blocks.
+pub(super) fn push_chunk(
+    writer: &mut SegmentWriter,
+    account: &str,
+    lines: &ChunkLines,
+    lengths: &mut Vec<u32>,
+) -> io::Result<()> {
+    blocks(lines).try_for_each(|block| push(writer, account, lines, block, lengths))
 }
 
 fn push(

@@ -242,7 +242,8 @@ impl<'v, 'q> Scan<'v, 'q> {
         }
         let name = self.view.scope.account_name();
         let Some(account) = segment.accounts().iter().find(|account| account.name() == name) else {
-            return Step::Continue(());
+            // A file of this name, but not the one that was there: its account went elsewhere in a merge.
+            return if self.view.can_look_again() { Step::Break(Stop::Gone) } else { Step::Continue(()) };
         };
         let all = account.blocks();
         let blocks = &segment.blocks()[all.clone()];
