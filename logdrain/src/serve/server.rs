@@ -172,9 +172,6 @@ impl Listening {
 struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
-    /// Where kept lines are looked at.
-    #[expect(dead_code, reason = "lines are not kept yet")]
-    events: Arc<Events>,
     /// Tells the listeners to end.
     close: watch::Sender<bool>,
     listeners: Vec<task::JoinHandle<()>>,
@@ -209,8 +206,9 @@ impl Front {
         };
         let (close, closing) = watch::channel(false);
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
-        let events = Events::new(closing.clone());
-        let router = web::router(intake.clone(), answers, events.clone());
+        // Lines are not kept yet.
+        let events = Events::new(closing.clone(), || None);
+        let router = web::router(intake.clone(), answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
@@ -226,7 +224,7 @@ impl Front {
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
-        Self { runtime, intake, events, close, listeners, answer_within: config.limits.answer_within }
+        Self { runtime, intake, close, listeners, answer_within: config.limits.answer_within }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.

@@ -30,11 +30,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use following::Following;
 use hyper::body::Bytes;
 use line::{LINE, WHOLE_LINE};
 use log_store::Reader;
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tail::Tails;
 use tokio::sync::{Semaphore, watch};
@@ -52,10 +52,19 @@ const SEARCH: usize = find::BYTES + (8 << 20);
 const PATIENCE: Duration = Duration::from_secs(2);
 const TIME: Duration = Duration::from_secs(5);
 
+/// Gives the way to the kept lines; `None` while there is none.
+struct Kept(Box<dyn Fn() -> Option<Reader> + Send + Sync>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0().fmt(f)
+    }
+}
+
 /// What the kept lines are asked through. It is there before they are.
 #[derive(Debug)]
 pub(crate) struct Events {
-    kept: OnceLock<Reader>,
+    kept: Kept,
     turns: Turns,
     pages: Arc<Semaphore>,
     tails: Tails,
@@ -67,32 +76,22 @@ pub(crate) const MOST: usize = PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + 
 type Shared = (Arc<Intake>, Arc<Events>);
 
 impl Events {
-    /// Nothing is kept yet. Tails end when `stop` says so.
-    pub(crate) fn new(stop: watch::Receiver<bool>) -> Arc<Self> {
+    /// `kept` is asked for the way to the lines, each time that somebody wants some. Tails end when `stop` says so.
+    pub(crate) fn new(
+        stop: watch::Receiver<bool>,
+        kept: impl Fn() -> Option<Reader> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            kept: OnceLock::new(),
+            kept: Kept(Box::new(kept)),
             turns: Turns::new(),
             pages: Arc::new(Semaphore::new(PAGES)),
             tails: Tails::new(stop),
         })
     }
 
-    /// The lines are there from now on. It is said once.
-    ///
-    /// # Errors
-    /// When no thread could be started.
-    #[cfg_attr(not(test), expect(dead_code, reason = "lines are not kept yet"))]
-    pub(crate) fn open(&self, reader: Reader) -> std::io::Result<()> {
-        if self.kept.get().is_none() {
-            self.tails.start(reader.clone())?;
-            let _ = self.kept.set(reader);
-        }
-        Ok(())
-    }
-
     /// The page, as its address asks for it.
     async fn page(&self, intake: &Intake, ask: Ask, drain: String) -> Result<Bytes, Response> {
-        let reader = self.kept.get().ok_or_else(not_kept)?.clone();
+        let reader = self.kept.0().ok_or_else(not_kept)?;
         let busy = || unavailable("others are being answered: come again\n");
         let place = tokio::time::timeout(PATIENCE, self.pages.clone().acquire_owned()).await;
         let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
@@ -166,8 +165,8 @@ async fn follow(
         Ok(follow) => follow,
         Err(wrong) => return wrong.into_response(),
     };
-    let Some(reader) = events.kept.get() else { return not_kept() };
-    match events.tails.begin(&intake, &events, Following::new(reader, follow)) {
+    let Some(reader) = events.kept.0() else { return not_kept() };
+    match tail::begin(&intake, &events, reader, follow) {
         Some(body) => {
             let kind = [
                 (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),

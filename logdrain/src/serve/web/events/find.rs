@@ -79,7 +79,7 @@ pub(super) fn marks(query: &Query) -> Marks {
 /// The query in words, or its beginning.
 fn explained(query: &Query) -> String {
     const MOST: usize = 2_000;
-    let text = query.to_string();
+    let text = query.explain();
     match text.char_indices().find(|(at, _)| *at >= MOST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,

@@ -176,7 +176,7 @@ fn nothing(shown: &Shown) -> Markup {
                 p { a href=(ask.at(At::Newest)) { "The newest lines" } }
             } @else {
                 h2 { "No line matches" }
-                p { "All lines " (place_of(ask.at)) " were looked at: " (shown.explained) }
+                p { "All lines " (place_of(ask.at)) " were looked at for " (shown.explained) "." }
                 p { a href=(ask.without_query()) { "Without the query" }
                     @if ask.at != At::Newest { " · " a href=(ask.at(At::Newest)) { "From the newest on" } } }
             }

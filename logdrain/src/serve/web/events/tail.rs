@@ -9,6 +9,7 @@
 //! is far behind or his query takes long, takes turns with the searches, one of them at a time, and no other waits for him.
 
 use super::Events;
+use super::address::Follow;
 use super::following::{AT_A_TIME, Following, Step};
 use crate::serve::intake::{Intake, UNIT};
 use axum::body::Body;
@@ -17,7 +18,7 @@ use log_store::{EventId, Reader};
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, mpsc as threads};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as threads};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,7 +56,7 @@ pub(super) struct Tails {
     /// The one of those behind whose turn it is.
     behind: Semaphore,
     /// The way to the thread that looks for those who have caught up.
-    jobs: OnceLock<threads::Sender<Job>>,
+    jobs: Mutex<Option<threads::Sender<Job>>>,
     /// How far readers may see.
     seen: watch::Sender<EventId>,
     stop: watch::Receiver<bool>,
@@ -66,20 +67,21 @@ impl Tails {
         Self {
             places: Arc::new(Semaphore::new(TAILS)),
             behind: Semaphore::new(1),
-            jobs: OnceLock::new(),
+            jobs: Mutex::default(),
             seen: watch::Sender::new(EventId::MIN),
             stop,
         }
     }
 
-    /// Starts the threads: one that looks for lines, one that waits for them.
-    ///
-    /// # Errors
-    /// When there can be none.
-    pub(super) fn start(&self, reader: Reader) -> io::Result<()> {
+    /// Starts the threads when the first one follows: one that looks for lines, one that waits for them.
+    fn start(&self, reader: &Reader) -> io::Result<()> {
+        let running = &mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            return Ok(());
+        }
         let (jobs, to_do) = threads::channel::<Job>();
         thread::Builder::new().name("tails".to_owned()).spawn(move || to_do.into_iter().for_each(|job| job()))?;
-        let (seen, stop) = (self.seen.clone(), self.stop.clone());
+        let (seen, stop, reader) = (self.seen.clone(), self.stop.clone(), reader.clone());
         let wait = move || {
             let mut last = EventId::MIN;
             while !*stop.borrow() {
@@ -94,19 +96,8 @@ impl Tails {
             }
         };
         thread::Builder::new().name("new lines".to_owned()).spawn(wait)?;
-        let _ = self.jobs.set(jobs);
+        *running = Some(jobs);
         Ok(())
-    }
-
-    /// Lets one follow; `None` when as many do as may.
-    pub(super) fn begin(&self, intake: &Intake, events: &Arc<Events>, following: Following) -> Option<Body> {
-        let place = self.places.clone().try_acquire_owned().ok()?;
-        let memory = intake.lease(TAIL)?;
-        let held = Arc::new((place, memory));
-        // One piece: the next is made when this one is on its way.
-        let (pieces, sent) = mpsc::channel(1);
-        tokio::spawn(feed(events.clone(), following, pieces, held.clone()));
-        Some(Body::new(Pieces { sent, _held: held }))
     }
 
     /// Lets a step be taken on the thread for all.
@@ -118,7 +109,7 @@ impl Tails {
             let step = following.step(&mut || Instant::now() < until && !done.is_closed());
             let _ = done.send((following, step));
         };
-        self.jobs.get()?.send(Box::new(job)).ok()?;
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.send(Box::new(job)).ok()?;
         taken.await.ok()
     }
 
@@ -131,6 +122,18 @@ impl Tails {
         };
         events.turns.search(PATIENCE, BEHIND, step).await.ok()
     }
+}
+
+/// Lets one follow; `None` when as many do as may.
+pub(super) fn begin(intake: &Intake, events: &Arc<Events>, reader: Reader, follow: Follow) -> Option<Body> {
+    let place = events.tails.places.clone().try_acquire_owned().ok()?;
+    let memory = intake.lease(TAIL)?;
+    events.tails.start(&reader).ok()?;
+    let held = Arc::new((place, memory));
+    // One piece: the next is made when this one is on its way.
+    let (pieces, sent) = mpsc::channel(1);
+    tokio::spawn(feed(events.clone(), Following::new(&reader, follow), pieces, held.clone()));
+    Some(Body::new(Pieces { sent, _held: held }))
 }
 
 /// Makes one piece after another, for as long as somebody takes them.

@@ -222,15 +222,13 @@ struct Running {
 impl Running {
     fn over(kept: &Kept) -> Self {
         let (stop, stops) = watch::channel(false);
-        let events = Events::new(stops);
-        events.open(kept.store.reader()).unwrap();
-        Self { intake: intake(), events, stop }
+        let reader = kept.store.reader();
+        Self { intake: intake(), events: Events::new(stops, move || Some(reader.clone())), stop }
     }
 
     fn begin(&self, query: &str) -> Option<Client> {
-        let reader = self.events.kept.get().unwrap();
-        let following = Following::new(reader, Follow::of(query, None).unwrap());
-        let body = self.events.tails.begin(&self.intake, &self.events, following)?;
+        let reader = self.events.kept.0().unwrap();
+        let body = tail::begin(&self.intake, &self.events, reader, Follow::of(query, None).unwrap())?;
         Some(Client { body, text: String::new(), seen: Vec::new(), place: None })
     }
 }
