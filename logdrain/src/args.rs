@@ -1,5 +1,8 @@
 //! The command line.
 
+pub(crate) mod look;
+
+use crate::args::look::{SearchArgs, TailArgs};
 use crate::reading::{Reading, ReadingArgs};
 use crate::units::{bytes, duration};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -65,6 +68,34 @@ Examples:
 A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked \
 overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
+    /// Find lines in recorded logs, by words and phrases, system, program and time
+    #[command(after_help = "\
+Examples:
+  logdrain search --in testdata/demo.logplex status=503
+  logdrain search --in testdata/demo.logplex -C 2 'severity:error OR \"Error R14\"'
+  heroku logs --num 1500 | logdrain search program:heroku/router -- -status=200
+  heroku logs --tail | logdrain search -f 'code=H12 OR code=H13'
+  logdrain search --in monday.gz --in tuesday.gz --min-time '2026-03-14 09:26' --tz UTC --count
+  logdrain search --in testdata/demo.logplex --patterns
+  logdrain search -j --in body.gz 'orders (\"Request timeout\" OR status=500)' | jq .message
+  logdrain search --explain 'a b OR -c'
+
+Lines are printed in the order of the file, as: Mar 14 09:26:53 system program: message. What a terminal would obey is \
+escaped, and colour codes of the line are left out; -j has every byte. AND binds tighter than OR, which is written in \
+capitals; case is ignored.
+
+Exit status: 0 something was found; 1 nothing was, or a file breaks off or cannot be read; 2 the command could not be \
+carried out. Ctrl-C at -f ends with 0.")]
+    Search(SearchArgs),
+    /// Print the last lines of recorded logs that fit, and go on with what comes
+    #[command(after_help = "\
+Examples:
+  heroku logs --tail | logdrain tail -- -heroku/router
+  logdrain tail --in body.logplex -n 3 status=503
+
+It is search -f -n 10. A file is followed as it grows, and when another is put in its place; of several, the last one.
+Exit status: as of search; Ctrl-C ends it with 0.")]
+    Tail(TailArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),
@@ -164,14 +195,18 @@ pub(crate) enum DialectArg {
     Moved,
 }
 
+fn dialect(arg: DialectArg) -> Dialect {
+    match arg {
+        DialectArg::Auto => Dialect::ByHostname,
+        DialectArg::Logplex => Dialect::Logplex,
+        DialectArg::Rfc5424 => Dialect::Rfc5424,
+        DialectArg::Moved => Dialect::Moved,
+    }
+}
+
 impl InputArgs {
     pub(crate) fn dialect(&self) -> Dialect {
-        match self.dialect {
-            DialectArg::Auto => Dialect::ByHostname,
-            DialectArg::Logplex => Dialect::Logplex,
-            DialectArg::Rfc5424 => Dialect::Rfc5424,
-            DialectArg::Moved => Dialect::Moved,
-        }
+        dialect(self.dialect)
     }
 
     pub(crate) fn recovery(&self) -> Recovery {

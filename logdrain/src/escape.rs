@@ -4,6 +4,7 @@
 //! What is shown to people ([`Escaped`]) and what is written as JSON ([`crate::json`]) ask the same questions here.
 
 use std::fmt::{self, Write as _};
+use std::io;
 use unicode_width::UnicodeWidthChar as _;
 
 /// Characters that a terminal obeys or does not show: all but the ASCII ones of Cc, all of Cf, the line and paragraph
@@ -121,6 +122,48 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Writes a line of a log, as it may be read on a terminal: colour codes are left out, tabs stay, and what else a terminal
+/// obeys, hides or piles up is written as [`Escaped`] does. What is no UTF-8 is a replacement character.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write_line(out: &mut impl io::Write, line: &[u8]) -> io::Result<()> {
+    let mut rest = line;
+    let mut watch = Watch::default();
+    loop {
+        // Nearly every line is plain to its end.
+        let plain = rest.iter().position(|byte| !matches!(byte, b' '..=b'~' | b'\t')).unwrap_or(rest.len());
+        if plain > 0 {
+            out.write_all(&rest[..plain])?;
+            watch = Watch::default();
+        }
+        rest = &rest[plain..];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if let Some(len) = colour_code(rest) {
+            rest = &rest[len..];
+            continue;
+        }
+        let end = rest.iter().position(|byte| matches!(byte, b' '..=b'~' | b'\t' | 0x1b)).unwrap_or(rest.len()).max(1);
+        for c in String::from_utf8_lossy(&rest[..end]).chars() {
+            if watch.is_hostile(c) || c.is_control() {
+                write!(out, "{}", c.escape_unicode())?;
+            } else {
+                out.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+        }
+        rest = &rest[end..];
+    }
+}
+
+/// The length of `ESC [ … m` at the start.
+fn colour_code(text: &[u8]) -> Option<usize> {
+    let parameters = text.strip_prefix(b"\x1b[")?;
+    let len = parameters.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':'))?;
+    (parameters[len] == b'm').then_some(2 + len + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +191,36 @@ mod tests {
         for ranges in [HIDDEN, UNSEEN] {
             assert!(ranges.iter().all(|(first, last)| first <= last));
             assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        }
+    }
+
+    fn line(text: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_a_log_stays_readable_and_moves_no_cursor() {
+        for (text, shown) in [
+            (&b"\tat com.example.Main(Main.java:7)"[..], "\tat com.example.Main(Main.java:7)"),
+            (b"\x1b[1;36mINFO\x1b[0m GET /caf\xc3\xa9", "INFO GET /caf\u{e9}"),
+            (b"\x1b[38:5:1mred\x1b[m", "red"),
+            (b"\x1b]0;owned\x07\x1b[2J\x1b[6n\x1b", "\\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{1b}[6n\\u{1b}"),
+            (b"two\nlines\r\n", "two\\u{a}lines\\u{d}\\u{a}"),
+            (b"caf\xe9 \x00", "caf\u{fffd} \\u{0}"),
+            ("\u{9b}31m \u{202e}abc \u{feff}".as_bytes(), "\\u{9b}31m \\u{202e}abc \\u{feff}"),
+            (b"\x1b[31", "\\u{1b}[31"),
+            ("日本 🚀".as_bytes(), "日本 🚀"),
+        ] {
+            assert_eq!(line(text), shown, "{}", text.escape_ascii());
+        }
+        assert_eq!(line(format!("a{}", "\u{301}".repeat(9)).as_bytes()).matches("\\u{301}").count(), 6);
+        for first in 0..=u8::MAX {
+            for second in [b'a', b'[', b'm', 0x1b, 0x80, 0xc2, 0x9b, 0xff] {
+                let shown = line(&[first, second, b'x']);
+                assert!(shown.chars().all(|c| c == '\t' || !c.is_control()), "{shown:?}");
+            }
         }
     }
 

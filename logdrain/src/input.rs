@@ -4,9 +4,11 @@ use crate::args::{InputArgs, InputKind};
 use crate::escape::Escaped;
 use crate::failure::{Failure, say};
 use crate::layout::{self, Survey};
-use crate::live::{Live, is_end_asked_for};
+use crate::live::{Growing, Live, is_end_asked_for};
 use flate2::bufread::MultiGzDecoder;
-use heroku_metrics::syslog::{Dialect, Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, rendered};
+use heroku_metrics::syslog::{
+    Dialect, Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, Recovery, rendered,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -18,12 +20,34 @@ pub(crate) trait Items {
     fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure>;
     /// Bytes where no frame could be read.
     fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure>;
+    /// The same, with the first of those bytes: [`SKIPPED`] at most, none when they are not held any more.
+    fn skipped(&mut self, error: &FramingError, _: &[u8]) -> Result<(), Failure> {
+        self.lost_framing(error)
+    }
     /// A line of `heroku logs` text; `wire_len` counts its line end too.
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure>;
     /// Line ends between frames, and empty lines.
     fn separators(&mut self, octets: u64);
     /// A pause: all that could be read has been handed over. Rows may be written, time may pass.
     fn pause(&mut self) -> Result<(), Failure>;
+    /// A pause because nothing comes. Only a live source has any.
+    fn silence(&mut self) -> Result<(), Failure> {
+        self.pause()
+    }
+}
+
+/// How files are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) kind: InputKind,
+    pub(crate) dialect: Dialect,
+    pub(crate) recovery: Recovery,
+    /// A silent pipe still gives a pause now and then, and ends when a signal asks for it.
+    pub(crate) live: bool,
+    /// A file is not over at its end: what is written to it later is read, too. Of a live source only.
+    pub(crate) grows: bool,
+    /// Whether a bar shows how far it is, on standard error if that is a terminal.
+    pub(crate) bar: bool,
 }
 
 /// A line of text with its place in the input.
@@ -62,18 +86,26 @@ const CHUNK: usize = 256 * 1024;
 const MAX_FRAME: usize = 4 * 1024 * 1024;
 /// A line of text longer than this is read in pieces, as a drain would have split it.
 const MAX_LINE: usize = MAX_FRAME;
+/// How much is held of bytes that could not be read as a frame.
+pub(crate) const SKIPPED: usize = 64 * 1024;
 
 /// Reads one file, or standard input for `-`, and hands over what is in it. With `live`, a silent pipe still gives a pause
 /// now and then, and ends when a signal asks for it.
 pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl Items) -> Result<End, Failure> {
-    let (source, bar) = open(path, live)?;
+    let (kind, dialect, recovery) = (args.input, args.dialect(), args.recovery());
+    read_so(path, How { kind, dialect, recovery, live, grows: false, bar: true }, items)
+}
+
+/// The same, with more of a say.
+pub(crate) fn read_so(path: &Path, how: How, items: &mut impl Items) -> Result<End, Failure> {
+    let (source, bar) = open(path, how)?;
     let mut source = BufReader::with_capacity(CHUNK, source);
-    let head = match head(args, &mut source) {
+    let head = match head(how, &mut source) {
         Ok(head) => head,
         Err(error) => return Ok(ended(path, &error)),
     };
-    let kind = match args.input {
-        InputKind::Auto => match detect(path, &head, args.dialect())? {
+    let kind = match how.kind {
+        InputKind::Auto => match detect(path, &head, how.dialect)? {
             Some(kind) => kind,
             None => return Ok(End::Unread),
         },
@@ -82,8 +114,8 @@ pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl I
     let mut survey = Survey::default();
     let mut source = head.as_slice().chain(source);
     let read = match kind {
-        InputKind::Body | InputKind::Auto => frames(&mut source, args, &head, &mut survey, items)?,
-        _ => lines(&mut source, (kind, args.dialect()), &mut survey, items)?,
+        InputKind::Body | InputKind::Auto => frames(&mut source, how, &head, &mut survey, items)?,
+        _ => lines(&mut source, (kind, how.dialect), &mut survey, items)?,
     };
     bar.finish_and_clear();
     if let Err(error) = read {
@@ -100,7 +132,7 @@ pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl I
 }
 
 /// The front of a source, to tell what it is: as much as it takes to find a line that can be read.
-fn head(args: &InputArgs, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
+fn head(how: How, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while head.len() < layout::HEAD {
         let chunk = match source.fill_buf() {
@@ -113,7 +145,7 @@ fn head(args: &InputArgs, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
         let len = chunk.len();
         head.extend_from_slice(chunk);
         source.consume(len);
-        if args.input != InputKind::Auto || layout::kind(&head, args.dialect()).is_some() {
+        if how.kind != InputKind::Auto || layout::kind(&head, how.dialect).is_some() {
             break;
         }
     }
@@ -134,12 +166,12 @@ fn first_octets(source: &mut impl BufRead) -> io::Result<&[u8]> {
     source.fill_buf()
 }
 
-fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
+fn open(path: &Path, how: How) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
     let (raw, bar): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
         let stdin: Box<dyn Read> =
-            if live { Box::new(Live::read(|| Ok(io::stdin()), CHUNK)) } else { Box::new(io::stdin().lock()) };
+            if how.live { Box::new(Live::read(|| Ok(io::stdin()), CHUNK)) } else { Box::new(io::stdin().lock()) };
         (stdin, ProgressBar::hidden())
-    } else if live && std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+    } else if how.live && std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         let pipe = path.to_owned();
         (Box::new(Live::read(move || File::open(pipe), CHUNK)), ProgressBar::hidden())
     } else {
@@ -149,13 +181,17 @@ fn open(path: &Path, live: bool) -> Result<(Box<dyn Read>, ProgressBar), Failure
             return Err(Failure::Directory { path: path.to_owned() });
         }
         // Drawn on standard error, and only when that is a terminal.
-        let bar = ProgressBar::new(meta.len());
+        let bar = if how.bar { ProgressBar::new(meta.len()) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
         {
             bar.set_style(style);
         }
         bar.set_message(path.display().to_string());
-        (Box::new(bar.wrap_read(file)), bar)
+        if how.live && how.grows {
+            (Box::new(Growing::new(path, file)), bar)
+        } else {
+            (Box::new(bar.wrap_read(file)), bar)
+        }
     };
     let mut raw = BufReader::with_capacity(CHUNK, raw);
     let gzip = match first_octets(&mut raw) {
@@ -192,21 +228,24 @@ fn detect(path: &Path, head: &[u8], dialect: Dialect) -> Result<Option<InputKind
 
 fn frames(
     source: &mut impl BufRead,
-    args: &InputArgs,
+    how: How,
     head: &[u8],
     survey: &mut Survey,
     items: &mut impl Items,
 ) -> Result<io::Result<()>, Failure> {
     let limits = Limits::new().with_max_frame(MAX_FRAME).with_max_skip(16 * MAX_FRAME);
-    let mut reader = FrameReader::new(limits, args.recovery());
+    let mut reader = FrameReader::new(limits, how.recovery);
     let mut separators = 0;
+    let mut behind = Behind::default();
     let mut outcome = Ok(());
     loop {
+        let mut is_silent = false;
         let ended = match source.fill_buf() {
             Ok([]) => true,
             Ok(chunk) => {
                 let len = chunk.len();
                 reader.push(chunk);
+                behind.push(chunk);
                 source.consume(len);
                 false
             }
@@ -214,6 +253,7 @@ fn frames(
             // A live pipe that is silent: nothing to read, but time passes.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 reader.flush();
+                is_silent = true;
                 false
             }
             Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
@@ -229,14 +269,16 @@ fn frames(
             match item {
                 Ok(raw) => {
                     // One that could be read is enough to know.
-                    if survey.read == 0 && raw.parse(args.dialect()).is_ok() {
+                    if survey.read == 0 && raw.parse(how.dialect).is_ok() {
                         survey.enter(raw.bytes(), 0, true);
                     }
                     items.frame(raw)?;
                 }
-                Err(error) => items.lost_framing(&error)?,
+                Err(error) => items.skipped(&error, behind.at(error.start(), error.skipped()))?,
             }
         }
+        // What the reader passes over and has not told yet must not be lost; all that is read otherwise may go.
+        behind.keep_from(reader.pending_error().map_or(reader.offset(), |error| error.start()));
         items.separators(reader.separators() - separators);
         separators = reader.separators();
         if ended {
@@ -245,7 +287,44 @@ fn frames(
             }
             return Ok(outcome);
         }
-        items.pause()?;
+        if is_silent { items.silence()? } else { items.pause()? }
+    }
+}
+
+/// What the reader has not read yet, or passes over, from the first byte of it on: [`SKIPPED`] bytes are held of that, and
+/// the last chunk.
+#[derive(Default)]
+struct Behind {
+    held: Vec<u8>,
+    /// The offset of the first one.
+    start: u64,
+    /// The offset behind the last chunk, whether or not it is held.
+    end: u64,
+}
+
+impl Behind {
+    fn push(&mut self, chunk: &[u8]) {
+        if self.held.is_empty() {
+            self.start = self.end;
+        }
+        // When the middle is missing, the rest is of no use.
+        if self.start + self.held.len() as u64 == self.end && self.held.len() < SKIPPED {
+            self.held.extend_from_slice(chunk);
+        }
+        self.end += chunk.len() as u64;
+    }
+
+    fn at(&self, start: u64, len: u64) -> &[u8] {
+        let Some(from) = start.checked_sub(self.start).and_then(|from| usize::try_from(from).ok()) else { return &[] };
+        let rest = self.held.get(from..).unwrap_or_default();
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(SKIPPED);
+        &rest[..rest.len().min(len)]
+    }
+
+    fn keep_from(&mut self, offset: u64) {
+        let done = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.held.len());
+        self.held.drain(..done);
+        self.start += done as u64;
     }
 }
 
@@ -269,7 +348,7 @@ fn lines(
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    items.pause()?;
+                    items.silence()?;
                     continue;
                 }
                 Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),

@@ -2,7 +2,9 @@
 
 use crate::interrupt;
 use std::fmt;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -80,6 +82,75 @@ impl Read for Live {
         let len = left.len().min(buffer.len());
         buffer[..len].copy_from_slice(&left[..len]);
         self.taken += len;
+        Ok(len)
+    }
+}
+
+/// A file that is written to while it is read. At its end, for the time being, `read` says [`io::ErrorKind::TimedOut`], as
+/// [`Live`] does. A file that was put in its place (a log that was rotated) is read when the old one has ended, from its
+/// start; so is one that was cut.
+pub(crate) struct Growing {
+    path: PathBuf,
+    file: File,
+    /// How much of the file is read.
+    at: u64,
+    /// Whether the end was met: the next look waits a little.
+    ended: bool,
+}
+
+impl Growing {
+    pub(crate) fn new(path: &Path, file: File) -> Self {
+        Self { path: path.to_owned(), file, at: 0, ended: false }
+    }
+
+    /// The file that stands there now, if it is another one, or is shorter than what was read.
+    fn successor(&self) -> Option<File> {
+        let there = std::fs::metadata(&self.path).ok()?;
+        let here = self.file.metadata().ok()?;
+        if is_same(&there, &here) && there.len() >= self.at {
+            return None;
+        }
+        File::open(&self.path).ok().filter(|file| file.metadata().is_ok_and(|meta| meta.is_file()))
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+// What a file is cannot be told here; one that is shorter is another.
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if interrupt::is_asked() {
+            return Err(io::Error::other(Asked));
+        }
+        if self.ended {
+            thread::sleep(TICK);
+        }
+        let mut len = self.file.read(buffer)?;
+        if len == 0
+            && self.ended
+            && let Some(file) = self.successor()
+        {
+            // What came between the last look and the change is still to be had.
+            len = self.file.read(buffer)?;
+            if len == 0 {
+                (self.file, self.at) = (file, 0);
+                len = self.file.read(buffer)?;
+            }
+        }
+        self.ended = len == 0;
+        if self.ended {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.at += len as u64;
         Ok(len)
     }
 }

@@ -4,6 +4,7 @@
 //! args -> input -> parse  (every frame as one JSON line)
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
+//!               -> search (lines that fit; tail: and those that come)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
 //! args -> serve           (a drain: intake, journal, counting, outlets)
 //!      -> doctor          (what its store looks like)
@@ -36,10 +37,12 @@ mod reading;
 mod replay;
 mod report;
 mod rows;
+mod search;
 mod send;
 mod serve;
 mod sheet;
 mod table;
+mod times;
 mod top;
 mod units;
 
@@ -48,10 +51,15 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Err(error) = args::look::check::<Args>(std::env::args_os()) {
+        error.exit();
+    }
     let outcome = match Args::parse().command {
         Command::Parse(args) => parse::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Top(args) => top::run(&args),
+        Command::Search(args) => search::run(&args),
+        Command::Tail(args) => search::run(&args.into()),
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Health(args) => health::run(&args),

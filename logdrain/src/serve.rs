@@ -28,7 +28,7 @@ mod config;
 mod counters;
 mod counting;
 mod doctor;
-mod drain_name;
+pub(crate) mod drain_name;
 mod drains;
 mod event;
 mod frames;

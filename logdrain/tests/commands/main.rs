@@ -5,7 +5,9 @@ mod families;
 mod follow;
 mod layouts;
 mod receiver;
+mod search;
 mod send;
+mod tail;
 
 use std::process::Output;
 

@@ -67,7 +67,7 @@ fn succeeds(dir: &Path, line: &str) -> String {
 
 #[test]
 fn help_texts_fill_their_lines() {
-    for command in ["parse", "replay", "top", "send", "serve", "health", "doctor", "drains"] {
+    for command in ["parse", "replay", "top", "search", "tail", "send", "serve", "health", "doctor", "drains"] {
         let text = help(&[command]);
         let (_, tail) = text.split_once("Examples:\n").unwrap();
         let lines: Vec<_> = tail.lines().collect();
@@ -84,8 +84,11 @@ fn help_texts_fill_their_lines() {
 #[test]
 fn examples_of_commands_that_read_run() {
     let dir = workplace("examples-read");
-    for command in ["parse", "replay", "top"] {
+    for command in ["parse", "replay", "top", "search", "tail"] {
         for line in examples(&[command]) {
+            // What follows a file goes on until it is ended.
+            let is_endless = command == "tail" && line.contains("--in");
+            let line = if is_endless { format!("timeout -s INT 2 {line}; [ $? = 124 ]") } else { line };
             assert!(!succeeds(&dir, &line).is_empty(), "{line} prints nothing");
         }
     }
