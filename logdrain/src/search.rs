@@ -111,7 +111,7 @@ fn printer(args: &SearchArgs, zone: TimeZone) -> Printer {
 
 fn explain(query: &log_query::Query, range: filter::TimeRange, zone: &TimeZone) -> Result<(), Failure> {
     let mut out = std::io::stdout();
-    writeln!(out, "{query}")?;
+    writeln!(out, "{}", query.explain())?;
     for (what, bound) in [("from", range.earliest), ("up to", range.latest)] {
         if let Some(time) = bound.and_then(|bound| jiff::Timestamp::from_microsecond(bound).ok()) {
             let time = time.to_zoned_datetime(zone.clone());
