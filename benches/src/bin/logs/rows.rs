@@ -34,6 +34,8 @@ pub(crate) struct Row {
     is_added: bool,
     severity: u8,
     facility: u8,
+    /// Where the frame ends in the body.
+    end: u32,
 }
 
 impl Row {
@@ -55,7 +57,7 @@ impl Rows {
             let frame = raw.parse(Dialect::Logplex).map_err(|error| error.to_string())?;
             let within = |part: &[u8]| {
                 let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
-                start as u32..(start + part.len()) as u32
+                if part.is_empty() { 0..0 } else { start as u32..(start + part.len()) as u32 }
             };
             let generated = frame.timestamp().map_or(0, |time| time.unix_micros());
             let id = (last + 256).max(EventId::at(generated).get());
@@ -88,6 +90,7 @@ impl Rows {
                 is_added: is_bad || is_zebra,
                 severity: pri.severity(),
                 facility: pri.facility(),
+                end: within(raw.bytes()).end,
             });
         }
         Ok(Self { raw: body.len(), body, events, added, text, unique })
@@ -97,14 +100,14 @@ impl Rows {
     pub(crate) fn first(&self, bytes: usize) -> Self {
         let bytes = bytes.min(self.body.len());
         let body = self.body[..bytes].to_vec();
-        let count = self.events.partition_point(|row| row.app.end as usize + 2_000 < bytes);
+        let count = self.events.partition_point(|row| row.end as usize <= bytes);
         let mut rows =
             Self { raw: bytes, body, events: Vec::new(), added: self.added.clone(), text: 0, unique: String::new() };
         for row in &self.events[..count] {
             rows.text += row.message.len();
-            let Row { id, generated, severity, facility, is_added, .. } = *row;
+            let Row { id, generated, severity, facility, is_added, end, .. } = *row;
             let (app, process, message) = (row.app.clone(), row.process.clone(), row.message.clone());
-            rows.events.push(Row { id, generated, app, process, message, is_added, severity, facility });
+            rows.events.push(Row { id, generated, app, process, message, is_added, severity, facility, end });
         }
         if let Some(row) = rows.events.iter().skip(count / 2).find(|row| rows.is_request(row)) {
             let message = rows.message(row);
