@@ -44,6 +44,11 @@ impl Scope {
         *self.account == *account && self.allows_system(system)
     }
 
+    /// Whether it allows every system of its account.
+    pub(crate) fn allows_all_systems(&self) -> bool {
+        self.systems.is_empty()
+    }
+
     pub(crate) fn allows_system(&self, system: &[u8]) -> bool {
         self.systems.iter().all(|patterns| patterns.iter().any(|pattern| fits(pattern, system)))
     }

@@ -82,6 +82,11 @@ impl Evaluator {
         self.facts.begin(plan, senders);
     }
 
+    /// What all senders of the dictionary decide together, which is worth it for more than one block.
+    pub(crate) fn learn<'a>(&mut self, plan: &Plan<'_>, senders: impl Iterator<Item = SenderRef<'a>>) {
+        self.facts.learn(plan, senders);
+    }
+
     /// What the dictionary and the index say of lines whose senders are these. Remembered for [`Evaluator::lines`].
     pub(crate) fn verdict(&mut self, plan: &Plan<'_>, distinct: &[u32], lines: &mut dyn Lines) -> Verdict {
         self.folded.there = false;
@@ -123,6 +128,12 @@ impl Evaluator {
     }
 
     fn of_leaf(&mut self, plan: &Plan<'_>, leaf: usize, distinct: &[u32], lines: &mut dyn Lines) -> Verdict {
+        if let Leaf::Term(needle) = &plan.leaves[leaf]
+            && self.facts.is_quiet(leaf)
+        {
+            let may_hold = needle.term.in_message() && lines.may_hold(leaf, needle, 0);
+            return if may_hold { Verdict::Some } else { Verdict::None };
+        }
         let (mut fits, mut spans) = (0, false);
         for &number in distinct {
             let fact = self.facts.of(plan, leaf, number, lines.sender(number));
@@ -241,6 +252,7 @@ impl Evaluator {
                 }
                 return Ok(found);
             }
+            _ if self.facts.is_quiet(leaf) => {}
             _ => {
                 for line in rest.iter() {
                     let number = lines.senders()[line];

@@ -2,6 +2,7 @@
 
 use super::plan::{Leaf, Needle, Plan};
 use log_query::fold_into;
+use memchr::memmem;
 
 /// A sender as the dictionaries of segments and chunks have it.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +25,18 @@ pub(crate) const SPANS: u8 = 4;
 /// worked out again and again instead.
 const MOST: usize = 1 << 20;
 
+/// Bytes that are searched, all leaves together, to learn which of them no sender has to do with.
+const MOST_SEARCHED: usize = 4 << 20;
+
 /// What is remembered of the senders of one dictionary, for each leaf.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     senders: usize,
     /// By leaf, then sender. Leaves beyond the bound have none.
     known: Vec<u8>,
+    /// Leaves that no sender of the dictionary has to do with. Empty until that was worked out.
+    quiet: Vec<bool>,
+    names: Vec<u8>,
     system: Vec<u8>,
     program: Vec<u8>,
 }
@@ -38,9 +45,41 @@ impl Facts {
     /// Forgets all: for another dictionary.
     pub(crate) fn begin(&mut self, plan: &Plan<'_>, senders: usize) {
         self.senders = senders;
+        self.quiet.clear();
         self.known.clear();
         let leaves = (MOST / senders.max(1)).min(plan.leaves.len());
         self.known.resize(leaves * senders, 0);
+    }
+
+    /// Works out which leaves no sender has to do with: one search of all names together instead of one a sender and block.
+    /// Not for many terms and many senders, which only hostile queries meet.
+    pub(crate) fn learn<'a>(&mut self, plan: &Plan<'_>, senders: impl Iterator<Item = SenderRef<'a>>) {
+        self.quiet.clear();
+        self.names.clear();
+        for sender in senders {
+            if self.names.len() * plan.leaves.len() > MOST_SEARCHED {
+                return;
+            }
+            fold_into(sender.system, &mut self.names);
+            self.names.push(0);
+            fold_into(sender.program, &mut self.names);
+            self.names.extend_from_slice(b": \0");
+        }
+        self.quiet.extend(plan.leaves.iter().map(|leaf| match leaf {
+            Leaf::Term(needle) if needle.term.in_system() || needle.term.in_program() => {
+                // What lies across begins with the blank behind a program, or holds the colon and the blank.
+                let spans = needle.bytes.starts_with(b" ") || memmem::find(needle.bytes, b": ").is_some();
+                let may_span = needle.term.in_joined() && (spans || !needle.term.is_exact());
+                !may_span && needle.finder.find(&self.names).is_none()
+            }
+            Leaf::Term(_) => true,
+            Leaf::Severity(_) | Leaf::Facility(_) | Leaf::SourceIp(_) => false,
+        }));
+    }
+
+    /// Whether it is known that no sender has to do with a leaf.
+    pub(crate) fn is_quiet(&self, leaf: usize) -> bool {
+        self.quiet.get(leaf) == Some(&true)
     }
 
     /// What a sender decides of a leaf: [`FITS`], [`SPANS`], both or neither.

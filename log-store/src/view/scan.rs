@@ -8,7 +8,7 @@ use crate::chunk::{Chunk, ChunkLines};
 use crate::event::{Event, EventId};
 use crate::page::{Examined, Order, Reached};
 use crate::sealed::Part;
-use crate::segment::{Bitmap, Columns, Damage, DamageKind, Scratch, Segment};
+use crate::segment::{Bitmap, Columns, Damage, DamageKind, Scratch, Segment, Sender};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -35,6 +35,12 @@ pub(crate) trait Visitor {
 pub(crate) struct Same<'a> {
     pub(crate) system: Option<&'a [u8]>,
     pub(crate) program: Option<&'a [u8]>,
+}
+
+impl Same<'_> {
+    const fn is_none(self) -> bool {
+        self.system.is_none() && self.program.is_none()
+    }
 }
 
 /// A walk: what is asked, and the buffers, which are used from block to block.
@@ -174,12 +180,15 @@ impl<'v, 'q> Scan<'v, 'q> {
         ends.extend(lines.ends[range.clone()].iter().map(|&end| end - base as u32));
         let text = &lines.text[base..base + ends.last().map_or(0, |&end| end as usize + 1)];
         let mut piece = Piece { lines: &lines, range: range.clone(), text, ends };
-        let mut distinct = lines.senders[range.clone()].to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let mut there = vec![false; lines.names.len()];
+        lines.senders[range.clone()].iter().for_each(|&sender| there[sender as usize] = true);
+        let distinct: Vec<u32> = (0..).zip(&there).filter(|(_, there)| **there).map(|(number, _)| number).collect();
         let allowed = |sender: u32| allowed(self.view, self.same, piece.sender(sender));
         let seen: Vec<u32> = distinct.iter().copied().filter(|&sender| allowed(sender)).collect();
         self.evaluator.begin(self.plan, lines.names.len());
+        if range.len() > lines.names.len() {
+            self.evaluator.learn(self.plan, (0..lines.names.len() as u32).map(|number| piece.sender(number)));
+        }
         if !seen.is_empty() && self.evaluator.verdict(self.plan, &seen, &mut piece) != Verdict::None {
             let mut within = Bitmap::all(range.len());
             if seen.len() < distinct.len() {
@@ -250,10 +259,12 @@ impl<'v, 'q> Scan<'v, 'q> {
         let first = all.start + blocks.partition_point(|block| block.last_id() < from);
         let last = all.start + blocks.partition_point(|block| block.first_id() < to);
         self.evaluator.begin(self.plan, segment.senders().len());
-        let mut allowed: Vec<Option<bool>> = vec![None; segment.senders().len()];
+        // Who may be seen, where that is not everybody.
+        let all = self.view.scope.allows_all_systems() && self.same.is_none();
+        let mut allowed: Option<Vec<Option<bool>>> = (!all).then(|| vec![None; segment.senders().len()]);
         let mut index = Index { blocks: first..last, asked: HashMap::new() };
         let mut step = Step::Continue(());
-        let mut numbers = first..last;
+        let (mut numbers, mut walked) = (first..last, 0);
         while let Some(number) = match self.order {
             Order::Newest => numbers.next_back(),
             Order::Oldest => numbers.next(),
@@ -263,6 +274,11 @@ impl<'v, 'q> Scan<'v, 'q> {
                 break;
             }
             self.examined.blocks += 1;
+            walked += 1;
+            // From the second block on it is worth to know what all senders have in common.
+            if walked == 2 {
+                self.evaluator.learn(self.plan, segment.senders().iter().map(sender_ref));
+            }
             match self.block(&segment, number, from, to, &mut index, &mut allowed, visitor) {
                 Ok(None) => {
                     let block = &segment.blocks()[number];
@@ -292,18 +308,27 @@ impl<'v, 'q> Scan<'v, 'q> {
         from: u64,
         to: u64,
         index: &mut Index,
-        allowed: &mut [Option<bool>],
+        allowed: &mut Option<Vec<Option<bool>>>,
         visitor: &mut V,
     ) -> Result<Option<u64>, Damage> {
         let Some(scratch) = &mut self.scratch else { return Ok(None) };
         let entry = &segment.blocks()[number];
-        let mut may_see = |sender: u32| match allowed.get_mut(sender as usize) {
-            Some(known) => {
+        let is_restricted = allowed.is_some();
+        let mut may_see = |sender: u32| match allowed.as_mut().map(|allowed| allowed.get_mut(sender as usize)) {
+            None => true,
+            Some(Some(known)) => {
                 *known.get_or_insert_with(|| self::allowed(self.view, self.same, sender_of(segment, sender)))
             }
-            None => false,
+            Some(None) => false,
         };
-        let seen: Vec<u32> = entry.senders().iter().copied().filter(|&sender| may_see(sender)).collect();
+        let some: Vec<u32>;
+        let seen = match is_restricted {
+            false => entry.senders(),
+            true => {
+                some = entry.senders().iter().copied().filter(|&sender| may_see(sender)).collect();
+                &some
+            }
+        };
         let whole = entry.first_id() >= from && entry.last_id() < to;
         let mut block = Block {
             segment,
@@ -318,7 +343,7 @@ impl<'v, 'q> Scan<'v, 'q> {
         block.text.clear();
         let verdict = match seen.is_empty() {
             true => Verdict::None,
-            false => self.evaluator.verdict(self.plan, &seen, &mut block),
+            false => self.evaluator.verdict(self.plan, seen, &mut block),
         };
         let result = (|| {
             if verdict == Verdict::None {
@@ -422,15 +447,17 @@ fn allowed(view: &View, same: Same<'_>, sender: SenderRef<'_>) -> bool {
 
 fn sender_of(segment: &Segment, number: u32) -> SenderRef<'_> {
     // Columns and blocks were held against the dictionary when they were read, so there is one.
-    segment.senders().get(number as usize).map_or(
-        SenderRef { system: &[], program: &[], severity: u8::MAX, facility: u8::MAX },
-        |sender| SenderRef {
-            system: sender.system(),
-            program: sender.program(),
-            severity: sender.severity(),
-            facility: sender.facility(),
-        },
-    )
+    let none = SenderRef { system: &[], program: &[], severity: u8::MAX, facility: u8::MAX };
+    segment.senders().get(number as usize).map_or(none, sender_ref)
+}
+
+fn sender_ref(sender: &Sender) -> SenderRef<'_> {
+    SenderRef {
+        system: sender.system(),
+        program: sender.program(),
+        severity: sender.severity(),
+        facility: sender.facility(),
+    }
 }
 
 /// What the index of a segment said of the blocks at hand, for each text that was asked about: asked once a segment.

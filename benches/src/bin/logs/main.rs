@@ -1,6 +1,6 @@
 //! What it costs to keep log lines and to find them again, in one process, beside the limits and a peer.
 //!
-//! `cargo run --profile dist -p family-benches --features peers --bin logs -- [--bytes 64m] [--peer 16m] [--markdown]`
+//! `cargo run --profile dist -p family-benches --features peers --bin logs -- [--bytes 64m] [--peer 16m] [--markdown] [--ask QUERY]`
 //!
 //! Limits are zstd and memmem over the same text. The peer is SQLite's FTS5 with trigrams, on the first bytes of the same
 //! lines. It fails when the answers of two contenders differ, or when more blocks are read than may be; times are for reading.
@@ -34,19 +34,23 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let (mut bytes, mut peer, mut markdown) = (64 << 20, 16 << 20, false);
+    let (mut bytes, mut peer, mut markdown, mut only) = (64 << 20, 16 << 20, false, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bytes" => bytes = size(arguments.next())?,
             "--peer" => peer = size(arguments.next())?,
             "--markdown" => markdown = true,
-            _ => return Err(format!("{argument}: not an option; there are --bytes --peer --markdown")),
+            "--ask" => only = Some(arguments.next().ok_or("--ask QUERY: which one")?),
+            _ => return Err(format!("{argument}: not an option; there are --bytes --peer --markdown --ask")),
         }
     }
     let rows = Rows::generate(bytes)?;
     let mut goals = Vec::new();
     let folder = Folder::new()?;
+    if let Some(query) = only {
+        return ask_only(&rows, &folder.0.join("store"), &query);
+    }
     let text = blocks(&rows);
     let (zstd, packed) = pack(&text)?;
     let store = keep(&rows, &folder.0, zstd, &mut goals)?;
@@ -59,6 +63,22 @@ fn run() -> Result<(), String> {
     println!("{} lines, {} bytes, {} of them messages", rows.events.len(), rows.raw, rows.text);
     rows::print(&goals, markdown);
     goals.iter().find_map(Goal::broken).map_or(Ok(()), Err)
+}
+
+/// One query alone, many times: for a profiler.
+fn ask_only(rows: &Rows, folder: &Path, query: &str) -> Result<(), String> {
+    let mut store = Store::open(folder, Options::new()).map_err(|error| error.to_string())?;
+    rows.append(&mut store, &rows.events)?;
+    store.flush().map_err(|error| error.to_string())?;
+    let view = store.reader().view(&Scope::account(ACCOUNT));
+    let parsed = Query::parse(query);
+    let times = (0..20).map(|_| {
+        let began = Instant::now();
+        black_box(view.counts(parsed.query(), &Page::new(), 60_000_000, &mut || true));
+        began.elapsed()
+    });
+    println!("{:.3} ms", ms(median(times)));
+    Ok(())
 }
 
 fn size(text: Option<String>) -> Result<usize, String> {
