@@ -33,9 +33,10 @@ pub(crate) use writer::{SegmentWriter, UNFINISHED};
 
 use file::ReadAt;
 use footer::Footer;
+use log_query::fold_into;
 use signatures::Signatures;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use trigrams::Trigrams;
 
 /// Message text a block holds when it is full, a byte behind each message included. It may hold one message that is longer.
@@ -64,6 +65,7 @@ struct Opened {
     blocks: Vec<BlockEntry>,
     trigrams: Trigrams,
     signatures: Signatures,
+    names: OnceLock<Box<[u8]>>,
 }
 
 /// What reading blocks needs beside the segment; used again from block to block, about 160 kB and the longest packed block.
@@ -83,6 +85,14 @@ impl std::fmt::Debug for Scratch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Scratch").finish_non_exhaustive()
     }
+}
+
+/// Adds a sender's names as they are searched: system, 0, program, colon, blank, 0.
+pub(crate) fn push_name(system: &[u8], program: &[u8], names: &mut Vec<u8>) {
+    fold_into(system, names);
+    names.push(0);
+    fold_into(program, names);
+    names.extend_from_slice(b": \0");
 }
 
 /// `<first id>-<last id>.seg`, 16 hex digits each.
@@ -124,7 +134,8 @@ impl Segment {
         let signatures = Signatures::open(footer.rows.clone(), footer.multiplier, &blocks)
             .ok_or_else(|| bad(DamageKind::Content, "the signatures' length"))?;
         let path = path.to_owned();
-        Ok(Self(Arc::new(Opened { path, file, footer, senders, blocks, trigrams, signatures })))
+        let names = OnceLock::new();
+        Ok(Self(Arc::new(Opened { path, file, footer, senders, blocks, trigrams, signatures, names })))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -164,11 +175,20 @@ impl Segment {
         &self.0.senders
     }
 
+    /// The names of all senders as they are searched, made when they are asked for first; see [`push_name`].
+    pub(crate) fn names(&self) -> &[u8] {
+        self.0.names.get_or_init(|| {
+            let mut names = Vec::with_capacity(self.senders().iter().map(Sender::searched_len).sum());
+            self.senders().iter().for_each(|sender| push_name(sender.system(), sender.program(), &mut names));
+            names.into()
+        })
+    }
+
     /// What the opened segment holds of memory, in bytes: some 200 a block, and its senders, minutes and accounts.
     pub(crate) fn memory(&self) -> usize {
         let opened = &*self.0;
         size_of::<Opened>()
-            + opened.senders.iter().map(Sender::memory).sum::<usize>()
+            + opened.senders.iter().map(|sender| sender.memory() + sender.searched_len()).sum::<usize>()
             + opened.blocks.iter().map(BlockEntry::memory).sum::<usize>()
             + self.accounts().iter().map(AccountEntry::memory).sum::<usize>()
             + opened.trigrams.memory()

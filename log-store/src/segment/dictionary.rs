@@ -53,6 +53,11 @@ impl Sender {
         SenderName { system: &self.system, program: &self.program, severity: self.severity, facility: self.facility }
     }
 
+    /// Bytes of its names as they are searched, at most.
+    pub(super) fn searched_len(&self) -> usize {
+        self.system.len() + self.program.len() + 4
+    }
+
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>() + self.system.len() + self.program.len()
     }

@@ -58,13 +58,30 @@ impl Folded {
             self.ends.extend_from_slice(ends);
             return;
         }
-        let mut start = 0;
-        for &end in ends {
-            fold_into(&text[start..end as usize], &mut self.text);
+        // Lines between coloured ones stay together: only a line that holds an ESC is taken apart.
+        let (mut line, mut start) = (0, 0);
+        for esc in memchr::memchr_iter(0x1b, text) {
+            if esc < start {
+                continue;
+            }
+            let coloured = line + ends[line..].partition_point(|&end| (end as usize) < esc);
+            let Some(&end) = ends.get(coloured) else { break };
+            let begin = coloured.checked_sub(1).map_or(0, |before| ends[before] as usize + 1);
+            self.together(&text[start..begin], start, &ends[line..coloured]);
+            fold_into(&text[begin..end as usize], &mut self.text);
             self.ends.push(self.text.len() as u32);
             self.text.push(0);
-            start = end as usize + 1;
+            (line, start) = (coloured + 1, end as usize + 1);
         }
+        self.together(text.get(start..).unwrap_or_default(), start, &ends[line..]);
+    }
+
+    /// Adds lines without an ESC, which stood at `start`.
+    fn together(&mut self, text: &[u8], start: usize, ends: &[u32]) {
+        let at = self.text.len();
+        self.text.extend_from_slice(text);
+        self.text[at..].make_ascii_lowercase();
+        self.ends.extend(ends.iter().map(|&end| (end as usize - start + at) as u32));
     }
 
     fn line(&self, line: usize) -> &[u8] {
@@ -83,8 +100,8 @@ impl Evaluator {
     }
 
     /// What all senders of the dictionary decide together, which is worth it for more than one block.
-    pub(crate) fn learn<'a>(&mut self, plan: &Plan<'_>, senders: impl Iterator<Item = SenderRef<'a>>) {
-        self.facts.learn(plan, senders);
+    pub(crate) fn learn(&mut self, plan: &Plan<'_>, names: &[u8]) {
+        self.facts.learn(plan, names);
     }
 
     /// What the dictionary and the index say of lines whose senders are these. Remembered for [`Evaluator::lines`].

@@ -36,7 +36,6 @@ pub(crate) struct Facts {
     known: Vec<u8>,
     /// Leaves that no sender of the dictionary has to do with. Empty until that was worked out.
     quiet: Vec<bool>,
-    names: Vec<u8>,
     system: Vec<u8>,
     program: Vec<u8>,
 }
@@ -52,25 +51,19 @@ impl Facts {
     }
 
     /// Works out which leaves no sender has to do with: one search of all names together instead of one a sender and block.
-    /// Not for many terms and many senders, which only hostile queries meet.
-    pub(crate) fn learn<'a>(&mut self, plan: &Plan<'_>, senders: impl Iterator<Item = SenderRef<'a>>) {
+    /// Names are as [`push_name`](crate::segment::push_name) makes them. Not for many terms and many senders, which only
+    /// hostile queries meet.
+    pub(crate) fn learn(&mut self, plan: &Plan<'_>, names: &[u8]) {
         self.quiet.clear();
-        self.names.clear();
-        for sender in senders {
-            if self.names.len() * plan.leaves.len() > MOST_SEARCHED {
-                return;
-            }
-            fold_into(sender.system, &mut self.names);
-            self.names.push(0);
-            fold_into(sender.program, &mut self.names);
-            self.names.extend_from_slice(b": \0");
+        if names.len().saturating_mul(plan.leaves.len()) > MOST_SEARCHED {
+            return;
         }
         self.quiet.extend(plan.leaves.iter().map(|leaf| match leaf {
             Leaf::Term(needle) if needle.term.in_system() || needle.term.in_program() => {
                 // What lies across begins with the blank behind a program, or holds the colon and the blank.
                 let spans = needle.bytes.starts_with(b" ") || memmem::find(needle.bytes, b": ").is_some();
                 let may_span = needle.term.in_joined() && (spans || !needle.term.is_exact());
-                !may_span && needle.finder.find(&self.names).is_none()
+                !may_span && needle.finder.find(names).is_none()
             }
             Leaf::Term(_) => true,
             Leaf::Severity(_) | Leaf::Facility(_) | Leaf::SourceIp(_) => false,

@@ -8,7 +8,7 @@ use crate::chunk::{Chunk, ChunkLines};
 use crate::event::{Event, EventId};
 use crate::page::{Examined, Order, Reached};
 use crate::sealed::Part;
-use crate::segment::{Bitmap, Columns, Damage, DamageKind, Scratch, Segment, Sender};
+use crate::segment::{Bitmap, Columns, Damage, DamageKind, Scratch, Segment, Sender, push_name};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -187,7 +187,9 @@ impl<'v, 'q> Scan<'v, 'q> {
         let seen: Vec<u32> = distinct.iter().copied().filter(|&sender| allowed(sender)).collect();
         self.evaluator.begin(self.plan, lines.names.len());
         if range.len() > lines.names.len() {
-            self.evaluator.learn(self.plan, (0..lines.names.len() as u32).map(|number| piece.sender(number)));
+            let mut names = Vec::new();
+            lines.names.iter().for_each(|name| push_name(&name.system, &name.program, &mut names));
+            self.evaluator.learn(self.plan, &names);
         }
         if !seen.is_empty() && self.evaluator.verdict(self.plan, &seen, &mut piece) != Verdict::None {
             let mut within = Bitmap::all(range.len());
@@ -277,7 +279,7 @@ impl<'v, 'q> Scan<'v, 'q> {
             walked += 1;
             // From the second block on it is worth to know what all senders have in common.
             if walked == 2 {
-                self.evaluator.learn(self.plan, segment.senders().iter().map(sender_ref));
+                self.evaluator.learn(self.plan, segment.names());
             }
             match self.block(&segment, number, from, to, &mut index, &mut allowed, visitor) {
                 Ok(None) => {
