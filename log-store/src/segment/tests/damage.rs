@@ -134,3 +134,56 @@ fn another_name_another_version_and_another_kind_are_refused_by_name() {
     let missing = Segment::open(&folder.path().join(file_name(5, 6))).unwrap_err();
     assert_eq!(missing.kind(), DamageKind::Read(std::io::ErrorKind::NotFound));
 }
+
+/// A file whose parts were changed, with checksums that fit: what only someone who wants to can write.
+fn forged(bytes: &[u8], at: usize, to: u8) -> Option<Vec<u8>> {
+    let length = u32::from_le_bytes(*bytes[bytes.len() - 16..].first_chunk()?) as usize;
+    let footer_at = bytes.len() - 16 - length;
+    let mut forged = bytes.to_vec();
+    forged[at] = to;
+    let number = |offset: usize| u64::from_le_bytes(*forged[footer_at + offset..].first_chunk().unwrap()) as usize;
+    let from = |start: usize, length: usize| start..start.saturating_add(length);
+    let dictionary = from(number(16), number(24));
+    let index = from(dictionary.end, number(36));
+    let list = from(from(index.end, number(60)).end, number(48));
+    for (part, crc_at) in [(dictionary, 32), (index, 44), (list, 56)] {
+        let crc = crc32fast::hash(forged.get(part)?);
+        forged[footer_at + crc_at..footer_at + crc_at + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&forged[footer_at..footer_at + length]);
+    crc.update(&(length as u32).to_le_bytes());
+    let end = forged.len() - 12;
+    forged[end..end + 4].copy_from_slice(&crc.finalize().to_le_bytes());
+    Some(forged)
+}
+
+#[test]
+fn checksums_that_fit_do_not_make_a_reader_panic_or_take_memory() {
+    let folder = Folder::new();
+    let (blocks, bytes, file) = small(&folder);
+    let path = folder.path().join(file);
+    let segment = Segment::open(&path).unwrap();
+    let parts = segment.0.footer.dictionary.offset as usize;
+    let (mut scratch, mut columns, mut text) = (Scratch::new().unwrap(), Columns::default(), Vec::new());
+    for at in parts..bytes.len() - 16 {
+        for to in [0, 1, 0x7f, 0x80, 0xff, bytes[at] ^ 1, bytes[at].wrapping_add(1)] {
+            let Some(forged) = forged(&bytes, at, to) else { continue };
+            std::fs::write(&path, &forged).unwrap();
+            let Ok(segment) = Segment::open(&path) else { continue };
+            assert!(segment.blocks().len() <= blocks.len() && segment.memory() < 100_000, "byte {at}: {to}");
+            for block in 0..segment.blocks().len() {
+                let read = segment.columns(block, &mut scratch, &mut columns);
+                if read.and_then(|()| segment.text(block, &mut scratch, &mut text)).is_ok() {
+                    assert!((0..columns.lines()).all(|line| text.get(columns.message(line)).is_some()));
+                    assert!(columns.senders().iter().all(|&sender| segment.senders().get(sender as usize).is_some()));
+                }
+            }
+            for needle in [&b"zebra"[..], b"zeb", b"status=500"] {
+                let _ = segment.candidates(needle, &mut Bitmap::all(segment.blocks().len()));
+            }
+            let _ = check(&path);
+        }
+    }
+    assert!(text.capacity() <= 1 << 20 && columns.memory() < 1 << 20);
+}
