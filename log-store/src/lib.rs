@@ -1,5 +1,77 @@
 //! Log lines kept in files, and found again by any piece of their text.
+//!
+//! An embedder gives each line an [`EventId`] that rises, appends it to a [`Store`], and searches what a [`Scope`] allows with a
+//! [`Query`] as people type it. Here are lines of journald and nginx, kept and found:
+//!
+//! ```
+//! use log_store::{Event, EventId, Options, Page, Query, Scope, Store};
+//!
+//! # let folder = std::env::temp_dir().join(format!("log-store-doc-page-{}", std::process::id()));
+//! let mut store = Store::open(&folder, Options::new())?;
+//! let mut id = EventId::at(1_700_000_000_000_000); // the time, in microseconds: ids are times
+//! for (program, severity, line) in [
+//!     ("sshd", 6, "Accepted publickey for deploy from 192.0.2.17 port 50022"),
+//!     ("nginx", 6, r#"192.0.2.17 - - "GET /cart HTTP/1.1" 200 512"#),
+//!     ("nginx", 3, r#"192.0.2.99 - - "GET /cart HTTP/1.1" 502 0"#),
+//!     ("kernel", 4, "TCP: request_sock_TCP: Possible SYN flooding on port 443"),
+//! ] {
+//!     let event = Event::new(id, "home", line.as_bytes())
+//!         .with_system(b"web-1")
+//!         .with_program(program.as_bytes())
+//!         .with_severity(severity);
+//!     store.append(&event)?;
+//!     store.publish(id); // from now on readers see it
+//!     id = id.next();
+//! }
+//!
+//! let view = store.reader().view(&Scope::account("home"));
+//! let count = |text: &str| {
+//!     let query = Query::parse(text);
+//!     view.search(query.query(), &Page::new(), &mut || true).events().len()
+//! };
+//! assert_eq!(count("192.0.2."), 3); // any piece of a line
+//! assert_eq!(count("program:nginx -\" 200 \""), 1);
+//! assert_eq!(count("severity:error OR flooding"), 2);
+//!
+//! store.flush()?; // what is in files outlives the process
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it works
+//!
+//! Events are in memory first, in the *head*, and go to files of some ten megabytes, *segments*, which never change. A segment
+//! has blocks of 256 KiB of text, compressed, and an index of the pieces of three and five bytes that each block holds: a search
+//! reads only the blocks that may hold its text, newest first, and stops when it has enough. [`Examined::blocks_read`] says how
+//! many it was. `FORMAT.md` describes the files.
+//!
+//! A [`View`] is one consistent state: what is appended, sealed, merged or let go meanwhile does not change it. A [`Tail`] is an id
+//! and no queue: nobody waits for a slow one, and it skips nothing. [`Reader::open`] looks into a folder that another process
+//! writes.
+//!
+//! # What is the embedder's
+//!
+//! The head does not outlive the process. An embedder with a journal appends again what was not sealed; what was is passed over.
+//! One without calls [`Store::flush`] for what must not be lost. There is no thread and no clock: call [`Store::seal_due`],
+//! [`Store::merge_due`] and [`Store::expire`] now and then, each of which does one bounded step.
+//!
+//! # Untrusted input
+//!
+//! Any bytes may be in messages (1 MiB at most) and names (255 bytes are kept); accounts are `[a-z0-9-]`. Memory is bounded by
+//! [`Options::max_memory`], whatever is appended. Queries may come from anyone: evaluation uses no recursion, a search takes at
+//! most some 16 MiB beside its answer, and asks its caller before each block whether to go on. Files are checked before they are
+//! believed: each part has a checksum, and a damaged one is named and costs no more than itself.
+//!
+//! # Accuracy
+//!
+//! An answer is what [`Query::matches`](log_query::Query::matches) says of each event, no more and no less, unless
+//! [`Examined::damage`] names what could not be read.
+//!
+//! # Systems
+//!
+//! On Unix a folder has one writer, by `flock`. Elsewhere the embedder sees to that.
 
+mod check;
 mod chunk;
 mod error;
 mod event;
@@ -11,13 +83,13 @@ mod patterns;
 mod reader;
 mod scope;
 mod sealed;
-#[allow(dead_code, unused_imports, unreachable_pub)] // merging is not written yet
 mod segment;
 mod state;
 mod store;
 mod tail;
 mod view;
 
+pub use check::{Checked, check};
 pub use error::{StoreError, StoreErrorKind};
 pub use event::{Event, EventBuf, EventId};
 pub use folder::is_account_name;

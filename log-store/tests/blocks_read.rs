@@ -73,7 +73,8 @@ fn a_search_reads_little_more_than_what_it_finds() {
             _ if n % 10 == 9 => message.extend_from_slice(b" tag-of-ten"),
             _ => {}
         }
-        if n > lines.len() / 2 && request.is_empty()
+        if n > lines.len() / 2
+            && request.is_empty()
             && let Some(at) = message.windows(11).position(|window| window == b"request_id=")
         {
             request = String::from_utf8(message[at + 11..at + 47].to_vec()).unwrap();
@@ -107,7 +108,13 @@ fn a_search_reads_little_more_than_what_it_finds() {
         assert!(asked.read * 100 <= all, "{absent}: {} of {all}", asked.read);
     }
     // Unique: the block that holds it, and one of a hundred.
-    for unique in ["\"zebra crossing\"", "ZEBRA", request.as_str(), "OutOfMemory OR \"zebra crossing\"", "router \"zebra crossing\" OR zebra"] {
+    for unique in [
+        "\"zebra crossing\"",
+        "ZEBRA",
+        request.as_str(),
+        "OutOfMemory OR \"zebra crossing\"",
+        "router \"zebra crossing\" OR zebra",
+    ] {
         let asked = ask(&store, unique, 100);
         assert_eq!(asked.found.len(), 1, "{unique}");
         println!("{unique}: {} blocks of {}", asked.read, asked.blocks);

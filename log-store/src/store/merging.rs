@@ -11,15 +11,20 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::event::{Event, EventId};
 use crate::folder::{SHARED, of_account};
 use crate::sealed::{Part, parts};
-use crate::segment::{Columns, Damage, Scratch, Segment, SegmentWriter};
+use crate::segment::{self, Columns, Damage, MAX_BLOCKS, Scratch, Segment, SegmentWriter};
 use crate::state::AccountState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 /// What counts as small, in bytes of a file: files that are all below one of these are merged.
 const SIZES: [u64; 3] = [128 << 10, 1 << 20, 8 << 20];
+/// Files of one account that are larger than those, and smaller than this, have full blocks: these are copied as they are.
+const FULL: u64 = 64 << 20;
+/// Bytes of files that are copied at once, about.
+const MOST_COPIED: u64 = 256 << 20;
 /// How many neighbours are worth it.
 const MANY: usize = 8;
 /// Beyond this they are merged within the hour, too.
@@ -65,7 +70,9 @@ impl Store {
         folders.into_values().find_map(|mut files| {
             files.sort_by_key(|held| held.last_id);
             let hurry = files.len() >= TOO_MANY;
-            SIZES.iter().find_map(|&size| self.neighbours(&files, &owners, size, if hurry { u64::MAX } else { hour }))
+            let before = if hurry { u64::MAX } else { hour };
+            let small = || SIZES.iter().find_map(|&size| self.neighbours(&files, &owners, 0..size, before));
+            small().or_else(|| self.neighbours(&files, &owners, SIZES[2]..FULL, before))
         })
     }
 
@@ -74,23 +81,24 @@ impl Store {
         &self,
         files: &[&Held],
         owners: &BTreeMap<u64, Vec<(usize, usize)>>,
-        size: u64,
+        sizes: Range<u64>,
         before: u64,
     ) -> Option<Vec<u64>> {
         let mut run: Vec<u64> = Vec::new();
         // Where each account's part of the run ends in its list.
         let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
         let (mut bytes, mut known) = (0, 0);
+        let most = if sizes.start == 0 { MOST_BYTES } else { MOST_COPIED };
         for held in files {
             let number = held.sealed.number();
             let own = owners.get(&number).map(Vec::as_slice).unwrap_or_default();
-            let fits = held.sealed.file_len() < size && held.last_id < before && !self.stuck.contains(&number);
+            let fits =
+                sizes.contains(&held.sealed.file_len()) && held.last_id < before && !self.stuck.contains(&number);
             // An account may have sealed a file of its own in between: then what is before and behind that are no neighbours,
             // and one file of both would seem to cover it.
             let neighbour = own.iter().all(|&(at, index)| ends.get(&at).is_none_or(|&end| end + 1 == index));
-            let full = run.len() >= MOST_FILES
-                || bytes + held.sealed.file_len() > MOST_BYTES
-                || known + held.known > MOST_KNOWN;
+            let full =
+                run.len() >= MOST_FILES || bytes + held.sealed.file_len() > most || known + held.known > MOST_KNOWN;
             if !(fits && neighbour) || full {
                 if run.len() >= MANY {
                     return Some(run);
@@ -148,6 +156,15 @@ impl Store {
         let folder = of_account(&self.root, name, self.options.partition());
         let broken = |error: std::io::Error| StoreError::io(&folder, "write a merged segment", &error);
         fs::create_dir_all(&folder).map_err(broken)?;
+        if let [(at, parts)] = output
+            && parts.iter().all(|part| part.sealed.file_len() >= SIZES[2])
+        {
+            let floor = self.heads[*at].account.state().floor;
+            if let Some(segment) = self.copy(parts, floor, &folder)? {
+                self.swap(output, Some(&segment));
+                return Ok(());
+            }
+        }
         let mut writer = SegmentWriter::create(&folder).map_err(broken)?;
         let mut copy = Copy { writer: &mut writer, lengths: Vec::new(), text: Vec::new(), columns: Columns::default() };
         let mut scratch = Scratch::new().map_err(broken)?;
@@ -170,6 +187,28 @@ impl Store {
         };
         self.swap(output, segment.as_ref());
         Ok(())
+    }
+
+    /// Copies full blocks as they are. `None` if that cannot be: a file holds lines that do not count, or there are too many
+    /// blocks.
+    fn copy(&self, parts: &[Part], floor: u64, folder: &Path) -> Result<Option<Segment>, StoreError> {
+        let mut segments = Vec::with_capacity(parts.len());
+        for part in parts {
+            let segment = self.shared.cache.open(&part.sealed).map_err(damaged)?;
+            part.sealed.pin(&segment);
+            let [account] = segment.accounts() else { return Ok(None) };
+            if account.first_id() != part.first || account.last_id() != part.last {
+                return Ok(None);
+            }
+            segments.push(segment);
+        }
+        let keep =
+            |segment: &Segment, block: usize| segment.blocks().get(block).is_some_and(|block| block.last_id() >= floor);
+        if segments.iter().map(|segment| segment.blocks().len()).sum::<usize>() > MAX_BLOCKS {
+            return Ok(None);
+        }
+        segment::merge(&segments, keep, folder)
+            .map_err(|error| StoreError::io(folder, "write a merged segment", &error))
     }
 
     /// Puts the new file in the place of the old ones, account by account.
