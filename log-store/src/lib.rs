@@ -83,6 +83,7 @@ mod patterns;
 mod reader;
 mod scope;
 mod sealed;
+#[allow(dead_code)] // getters of the format that its own tests ask, and the store does not
 mod segment;
 mod state;
 mod store;

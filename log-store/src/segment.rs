@@ -23,7 +23,7 @@ mod writer;
 mod tests;
 
 pub(crate) use bitmap::Bitmap;
-pub(crate) use check::{Report, check};
+pub(crate) use check::check;
 pub(crate) use columns::{BlockLines, Columns};
 pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};

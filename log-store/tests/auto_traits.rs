@@ -3,8 +3,9 @@
 //! The list in `api/` leaves these traits out. `.ci/api` fails if a public type is missing here.
 
 use log_store::{
-    AccountReport, Checked, Context, Counts, Damage, DamageKind, Event, EventBuf, EventId, Examined, Found, Neighbours, Options,
-    Order, Page, Pattern, Patterns, Reached, Reader, Removed, Room, Scope, Store, StoreError, StoreErrorKind, Tail, View,
+    AccountReport, Checked, Context, Counts, Damage, DamageKind, Event, EventBuf, EventId, Examined, Found, Neighbours,
+    Options, Order, Page, Pattern, Patterns, Reached, Reader, Removed, Room, Scope, Store, StoreError, StoreErrorKind,
+    Tail, View,
 };
 use std::fmt::Debug;
 use std::hash::Hash;

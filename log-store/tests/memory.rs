@@ -85,7 +85,9 @@ fn memory_is_bounded_whatever_is_appended() {
         assert!(peak <= most, "attack {kind}: {peak} bytes of {most}");
         // Hostile queries find nothing, in time and memory.
         let reader = store.reader();
-        for text in ["(".repeat(8_000), "-".repeat(8_000), "\"".repeat(8_000), "a OR ".repeat(1_600), "-(a OR ".repeat(900)] {
+        for text in
+            ["(".repeat(8_000), "-".repeat(8_000), "\"".repeat(8_000), "a OR ".repeat(1_600), "-(a OR ".repeat(900)]
+        {
             let query = Query::parse(&text);
             let mut left = 40;
             let before = held();
