@@ -151,20 +151,14 @@ impl Reader {
 /// Hands values on in their order, as many at a time as go up through the columns of one list: those of a whole line, where it
 /// is as Heroku writes it.
 fn records<V: LineVisitor>(told: &[Told], columns: &[Columns], tags: &TagSet, time: Timestamp, visitor: &mut V) {
-    let mut left = told;
-    while let Some(first) = left.first() {
-        let (mut values, mut count, mut next) = ([None; COLUMNS], 0, usize::from(first.metric));
-        let list = next / COLUMNS;
-        for value in left {
-            let metric = usize::from(value.metric);
-            if metric < next || metric / COLUMNS != list {
-                break;
-            }
-            values[metric % COLUMNS] = Some(value.number);
-            (count, next) = (count + 1, metric + 1);
+    let place = |value: &Told| (usize::from(value.metric) / COLUMNS, usize::from(value.metric) % COLUMNS);
+    let goes_on = |one: &Told, next: &Told| one.metric < next.metric && place(one).0 == place(next).0;
+    for run in told.chunk_by(goes_on) {
+        let mut values = [None; COLUMNS];
+        for value in run {
+            values[place(value).1] = Some(value.number);
         }
-        left = left.get(count..).unwrap_or_default();
-        let metrics = columns.get(list).copied().unwrap_or_default();
+        let metrics = run.first().and_then(|first| columns.get(place(first).0)).copied().unwrap_or_default();
         let values = values.get(..metrics.len()).unwrap_or_default();
         visitor.record(&Record::new(metrics, values, tags, time));
     }
