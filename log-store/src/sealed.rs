@@ -1,6 +1,8 @@
 //! Segments on the disk as a store knows them, and the ones that are open.
 
+use crate::folder::Named;
 use crate::segment::{Damage, Segment};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,4 +182,49 @@ impl Cache {
             open.bytes = open.bytes.saturating_sub(segment.memory());
         }
     }
+}
+
+/// A file that cannot be opened: what its name says, and why.
+pub(crate) type Broken = (Part, Damage);
+
+/// What a file holds, by account; or, if it cannot be opened, what its name says.
+pub(crate) fn read(named: &Named, cache: &Cache) -> Result<Vec<OfAccount>, Broken> {
+    match Segment::open(&named.path) {
+        Ok(segment) => {
+            let parts = parts(&segment);
+            if let Some((_, part)) = parts.first() {
+                cache.keep(part.sealed.number(), &segment);
+            }
+            Ok(parts)
+        }
+        Err(damage) => {
+            let bytes = named.path.metadata().map_or(0, |meta| meta.len());
+            let sealed = Arc::new(Sealed::new(&named.path, bytes, 0));
+            let part = Part { sealed, first: named.first_id, last: named.last_id, lines: 0, bytes, broken: true };
+            Err((part, damage))
+        }
+    }
+}
+
+/// Puts the parts of an account in order, and takes out those that others cover: a crash between the writing of a merged file
+/// and the removal of what went into it leaves both. Answers what counts, and what is covered.
+pub(crate) fn arrange(mut parts: Vec<Part>) -> (Vec<Part>, Vec<Part>) {
+    // Of those that begin alike the longest first; what is broken last, for it covers nothing.
+    parts.sort_by_key(|part| (part.first, Reverse(part.last), part.broken));
+    let (mut kept, mut covered) = (Vec::with_capacity(parts.len()), Vec::new());
+    let mut through: Option<u64> = None;
+    for mut part in parts {
+        match through {
+            Some(through) if part.last <= through => covered.push(part),
+            _ => {
+                if !part.broken {
+                    // Files of a store overlap only as a whole. Should one be half in another, no line counts twice.
+                    part.first = part.first.max(through.map_or(0, |through| through + 1));
+                    through = Some(part.last);
+                }
+                kept.push(part);
+            }
+        }
+    }
+    (kept, covered)
 }

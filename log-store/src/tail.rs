@@ -35,8 +35,16 @@ pub struct Tail {
     next: u64,
 }
 
+impl Reader {
+    /// A cursor that follows what fits a query, from behind an id; [`Reader::newest`] gives the one to follow only what comes.
+    #[must_use]
+    pub fn tail(&self, scope: &Scope, query: &Query, after: EventId) -> Tail {
+        Tail::new(self.clone(), scope.clone(), query.clone(), after)
+    }
+}
+
 impl Tail {
-    pub(crate) fn new(reader: Reader, scope: Scope, query: Query, after: EventId) -> Self {
+    fn new(reader: Reader, scope: Scope, query: Query, after: EventId) -> Self {
         Self { reader, scope, query, next: after.get() + 1 }
     }
 

@@ -12,10 +12,10 @@ pub use context::{Context, Neighbours};
 pub use counts::Counts;
 
 use crate::event::EventId;
-use crate::reader::Source;
 use crate::scope::Scope;
 use crate::sealed::Part;
 use crate::segment::{Damage, Segment};
+use crate::source::Source;
 use crate::state::AccountState;
 use std::fmt;
 use std::sync::Arc;

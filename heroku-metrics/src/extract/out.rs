@@ -38,8 +38,6 @@ impl<V: LineVisitor> Out<'_, V> {
         self.refuse(Reason::NoTimestamp, Part::Value, at);
     }
 
-    #[cold]
-    #[inline(never)]
     pub(super) fn refuse(&mut self, reason: Reason, part: Part, (offset, len): (usize, usize)) {
         // As it stands in the message.
         let (offset, len) = match self.codes {
