@@ -1,8 +1,8 @@
 //! `logdrain search` and `logdrain tail`: lines that fit, out of files.
 //!
 //! ```text
-//! input -> event -> filter -> output (print; JSON; a count)
-//!                         -> patterns (what fills the log)
+//! input -> event -> filter -> task: output (print; JSON), a count,
+//! store (a View) -----------> task: patterns (what fills the log)
 //! ```
 //!
 //! One pass in bounded memory, in the order of the file. What could not be read as a line is searched, too: its program is
@@ -13,12 +13,14 @@ mod filter;
 mod output;
 mod patterns;
 mod print;
+mod store;
+mod task;
 
 use crate::args::look::{Colour, SearchArgs};
 use crate::failure::{Failure, Status};
 use crate::input::{self, End, How, Items, RenderedLine};
 use crate::interrupt;
-use event::{Event, Names};
+use event::Names;
 use filter::Filter;
 use heroku_metrics::syslog::{Dialect, FrameParser, FramingError, RawFrame, Recovery};
 use jiff::ZonedDateTime;
@@ -28,6 +30,7 @@ use patterns::Patterns;
 use print::Printer;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use task::Task;
 
 /// Of each kind, unless it is said.
 const PATTERNS: usize = 20;
@@ -75,7 +78,12 @@ pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
     let last = files.len() - 1;
     for (index, path) in files.iter().enumerate() {
         let live = args.follow && index == last;
-        match input::read_so(path, How { live, grows: live, ..how }, &mut search)? {
+        let end = if path.is_dir() {
+            store::read(path, args, live, &search.filter, &mut search.task)?
+        } else {
+            input::read_so(path, How { live, grows: live, ..how }, &mut search)?
+        };
+        match end {
             End::Complete => {}
             End::BrokeOff | End::Unread => status = Status::BadInput,
             End::Asked => break,
@@ -121,47 +129,6 @@ fn explain(query: &log_query::Query, range: filter::TimeRange, zone: &TimeZone) 
     Ok(())
 }
 
-/// What is done with lines that fit.
-enum Task {
-    Print(Output),
-    Count(u64),
-    Patterns(Patterns),
-}
-
-impl Task {
-    fn take(&mut self, event: &Event<'_>, is_found: bool) -> Result<(), Failure> {
-        match self {
-            Self::Print(output) if is_found => output.found(event),
-            Self::Print(output) => output.other(event),
-            Self::Count(count) => {
-                *count += u64::from(is_found);
-                Ok(())
-            }
-            Self::Patterns(patterns) => {
-                if is_found {
-                    patterns.add(event);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// How many lines were found.
-    fn end(self) -> Result<u64, Failure> {
-        match self {
-            Self::Print(mut output) => {
-                output.settle()?;
-                Ok(output.count())
-            }
-            Self::Count(count) => {
-                writeln!(std::io::stdout(), "{count}")?;
-                Ok(count)
-            }
-            Self::Patterns(patterns) => patterns.print(),
-        }
-    }
-}
-
 struct Search {
     filter: Filter,
     names: Names,
@@ -202,16 +169,10 @@ impl Items for Search {
     fn separators(&mut self, _: u64) {}
 
     fn pause(&mut self) -> Result<(), Failure> {
-        match &mut self.task {
-            Task::Print(output) => output.pause(),
-            _ => Ok(()),
-        }
+        self.task.pause()
     }
 
     fn silence(&mut self) -> Result<(), Failure> {
-        match &mut self.task {
-            Task::Print(output) => output.settle(),
-            _ => Ok(()),
-        }
+        self.task.settle()
     }
 }

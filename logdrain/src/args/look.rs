@@ -46,6 +46,9 @@ pub(crate) struct LookArgs {
     /// The system of lines that name none
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
+    /// The account, in the folder of a store that has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// What the files hold; see `logdrain parse --help`
     #[arg(long, value_enum, default_value_t = InputKind::Auto, value_name = "KIND", hide_possible_values = true)]
     pub(crate) input: InputKind,

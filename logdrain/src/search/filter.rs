@@ -50,6 +50,19 @@ impl Filter {
         Self { query, systems, range, time: None, seen: Seen::default() }
     }
 
+    pub(crate) const fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// In lower case, with stars.
+    pub(crate) fn systems(&self) -> &[String] {
+        &self.systems
+    }
+
+    pub(crate) const fn range(&self) -> TimeRange {
+        self.range
+    }
+
     /// Whether a line of a file is meant.
     pub(crate) fn matches(&mut self, event: &Event<'_>) -> bool {
         if let Some(time) = event.received.or(event.generated) {

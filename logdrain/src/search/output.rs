@@ -138,6 +138,12 @@ impl Output {
         Ok(())
     }
 
+    /// Lines that were not handed over stand between the last and the next.
+    pub(crate) fn gap(&mut self) {
+        self.is_gap = true;
+        self.to_follow = 0;
+    }
+
     fn write(&mut self, event: &Event<'_>, is_found: bool) -> Result<(), Failure> {
         if self.last.is_some() {
             let mut line = Vec::new();

@@ -24,6 +24,10 @@ impl Patterns {
         Self { counts: log_store::Patterns::new(), most, is_json }
     }
 
+    pub(crate) fn counts(&mut self) -> &mut log_store::Patterns {
+        &mut self.counts
+    }
+
     pub(crate) fn add(&mut self, event: &Event<'_>) {
         self.counts.add(event.program, event.message);
     }
