@@ -17,6 +17,8 @@ pub(crate) trait Lines {
     fn load(&mut self) -> Result<(), Damage>;
     /// The text, a byte 0 behind each message, and where those stand. Empty before it was loaded.
     fn text(&self) -> (&[u8], &[u32]);
+    /// Gives the text away in exchange for another buffer, if nobody needs it as it is. Then there is none any more.
+    fn give(&mut self, buffer: &mut Vec<u8>) -> bool;
     /// Whether the text may hold this at all, by an index; `front` bytes of it are elsewhere.
     fn may_hold(&mut self, leaf: usize, needle: &Needle<'_>, front: usize) -> bool;
 }
@@ -44,14 +46,26 @@ struct Folded {
     text: Vec<u8>,
     ends: Vec<u32>,
     there: bool,
+    /// It is the lines' own text, in lower case: without a code it differs in nothing else.
+    given: bool,
 }
 
 impl Folded {
-    fn make(&mut self, text: &[u8], ends: &[u32]) {
-        self.text.clear();
+    fn make(&mut self, lines: &mut dyn Lines) {
         self.ends.clear();
         self.there = true;
-        if memchr::memchr(0x1b, text).is_none() {
+        let (text, ends) = lines.text();
+        let coloured = memchr::memchr(0x1b, text).is_some();
+        self.ends.extend_from_slice(ends);
+        self.given = !coloured && lines.give(&mut self.text);
+        if self.given {
+            self.text.make_ascii_lowercase();
+            return;
+        }
+        let (text, ends) = lines.text();
+        self.ends.clear();
+        self.text.clear();
+        if !coloured {
             // Without colours every byte stays where it is: one pass over the whole block.
             self.text.extend_from_slice(text);
             self.text.make_ascii_lowercase();
@@ -291,9 +305,8 @@ impl Evaluator {
             return Ok(found);
         }
         lines.load()?;
-        let (text, ends) = lines.text();
         if !self.folded.there {
-            self.folded.make(text, ends);
+            self.folded.make(lines);
         }
         if in_message {
             self.in_messages(needle, &rest, &mut found);
@@ -312,6 +325,7 @@ impl Evaluator {
                         let prefix = self.facts.prefix(sender.program);
                         splits(needle, prefix).any(|front| message.starts_with(&needle.bytes[front..]))
                     }
+                    false if self.folded.given => needle.term.spans(sender.program, self.folded.line(line)),
                     false => {
                         let (text, ends) = lines.text();
                         let start = line.checked_sub(1).map_or(0, |before| ends[before] as usize + 1);

@@ -9,7 +9,7 @@ use crate::event::{Event, EventId};
 use crate::page::{Examined, Order, Reached};
 use crate::sealed::Part;
 use crate::segment::{Bitmap, Columns, Damage, DamageKind, Scratch, Segment, Sender, push_name};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::ops::{ControlFlow, Range};
@@ -264,7 +264,7 @@ impl<'v, 'q> Scan<'v, 'q> {
         // Who may be seen, where that is not everybody.
         let all = self.view.scope.allows_all_systems() && self.same.is_none();
         let mut allowed: Option<Vec<Option<bool>>> = (!all).then(|| vec![None; segment.senders().len()]);
-        let mut index = Index { blocks: first..last, asked: HashMap::new() };
+        let mut index = Index { blocks: first..last, asked: BTreeMap::new() };
         let mut step = Step::Continue(());
         let (mut numbers, mut walked) = (first..last, 0);
         while let Some(number) = match self.order {
@@ -341,6 +341,7 @@ impl<'v, 'q> Scan<'v, 'q> {
             scratch,
             loaded: false,
             read: false,
+            may_give: !V::MESSAGES,
         };
         block.text.clear();
         let verdict = match seen.is_empty() {
@@ -466,7 +467,7 @@ fn sender_ref(sender: &Sender) -> SenderRef<'_> {
 struct Index {
     blocks: Range<usize>,
     /// By leaf, and how much of its front is elsewhere.
-    asked: HashMap<(usize, usize), Bitmap>,
+    asked: BTreeMap<(usize, usize), Bitmap>,
 }
 
 /// A block of a segment, read as far as it must be.
@@ -479,6 +480,8 @@ struct Block<'a> {
     scratch: &'a mut Scratch,
     loaded: bool,
     read: bool,
+    /// Nobody asks for messages as they are.
+    may_give: bool,
 }
 
 impl Block<'_> {
@@ -513,6 +516,14 @@ impl Lines for Block<'_> {
 
     fn text(&self) -> (&[u8], &[u32]) {
         (self.text, self.columns.ends())
+    }
+
+    fn give(&mut self, buffer: &mut Vec<u8>) -> bool {
+        if self.may_give {
+            std::mem::swap(self.text, buffer);
+            self.text.clear();
+        }
+        self.may_give
     }
 
     fn may_hold(&mut self, leaf: usize, needle: &Needle<'_>, front: usize) -> bool {
@@ -564,6 +575,10 @@ impl Lines for Piece<'_> {
 
     fn text(&self) -> (&[u8], &[u32]) {
         (self.text, &self.ends)
+    }
+
+    fn give(&mut self, _: &mut Vec<u8>) -> bool {
+        false
     }
 
     fn may_hold(&mut self, _: usize, _: &Needle<'_>, _: usize) -> bool {
