@@ -47,6 +47,10 @@ impl StoreError {
         self
     }
 
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// In which way.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {

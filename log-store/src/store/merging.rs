@@ -138,8 +138,14 @@ impl Store {
         for output in outputs {
             if let Err(error) = self.write_merged(&output) {
                 if error.kind() == StoreErrorKind::Damage {
-                    // What can be read of these files stays readable where it is. They are left alone from now on.
-                    self.stuck.extend(run);
+                    // What can be read of that file stays readable where it is. It is left alone from now on, and the others
+                    // are merged without it the next time.
+                    let is_it = |held: &&Held| Some(held.sealed.path()) == error.path();
+                    let before = self.stuck.len();
+                    self.stuck.extend(self.files.values().filter(is_it).map(|held| held.sealed.number()));
+                    if self.stuck.len() == before {
+                        self.stuck.extend(run);
+                    }
                     return Ok(());
                 }
                 return Err(error);
@@ -252,7 +258,7 @@ impl Store {
 }
 
 fn damaged(damage: Damage) -> StoreError {
-    StoreError::new(StoreErrorKind::Damage, damage.to_string())
+    StoreError::new(StoreErrorKind::Damage, damage.to_string()).at(damage.file())
 }
 
 /// Lines from old files into a new one, by way of chunks: small blocks become full ones.
