@@ -1,6 +1,9 @@
 //! What an address of the page asks for, and addresses that ask for something else. The address is all the state there is.
 
+use crate::times::{self, Side};
 use form_urlencoded::{Serializer, byte_serialize, parse};
+use jiff::ZonedDateTime;
+use jiff::tz::TimeZone;
 use log_store::EventId;
 use std::fmt;
 
@@ -191,18 +194,25 @@ fn id(name: &str, value: &str) -> Result<Option<EventId>, Wrong> {
     }
 }
 
-/// A time as people write it, in seconds since 1970.
+/// A time as people write it, or digits, in seconds since 1970. What names no zone is in UTC, as the page is.
 ///
 /// # Errors
 /// What to write instead.
 fn second(text: &str) -> Result<Option<i64>, String> {
-    match text.trim() {
-        "" => Ok(None),
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
-            Ok(second) if second <= EventId::MAX.unix_micros() / 1_000_000 => Ok(Some(second)),
-            _ => Err("there is no such time".to_owned()),
-        },
-        _ => Err("write a time as seconds since 1970".to_owned()),
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let second = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().unwrap_or(i64::MAX)
+    } else {
+        let now = ZonedDateTime::now().with_time_zone(TimeZone::UTC);
+        times::parse(text, &now, Side::Earliest).map_err(|error| error.to_string())?.unix_micros.div_euclid(1_000_000)
+    };
+    if (0..=EventId::MAX.unix_micros() / 1_000_000).contains(&second) {
+        Ok(Some(second))
+    } else {
+        Err("there is no such time".to_owned())
     }
 }
 
@@ -233,7 +243,10 @@ mod tests {
         assert_eq!(ask("max_id=1&min_id=2&centered_on_id=3&time=4").at, At::Around(EventId::new(3)));
         assert_eq!(ask("max_id=&min_id=&time=&q="), ask(""));
         assert_eq!(ask("").to_string(), "/events?");
-        assert!(ask("time=noon").wrong_time.is_some() && ask("time=99999999999999999999").wrong_time.is_some());
+        assert_eq!(ask("time=2026-11-28+21:00:30").at, At::From(1_795_899_630));
+        assert_eq!(ask("time=2026-11-28T21:00:30%2B02:00").at, At::From(1_795_892_430));
+        assert!(matches!(ask("time=3+hours+ago").at, At::From(_)));
+        assert!(ask("time=noonish").wrong_time.is_some() && ask("time=99999999999999999999").wrong_time.is_some());
     }
 
     #[test]

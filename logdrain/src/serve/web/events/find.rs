@@ -17,6 +17,8 @@ pub(super) const BYTES: usize = 2 << 20;
 /// Minutes that are counted, and how long that may take beside the lines.
 const MINUTES: i64 = 60;
 const COUNTING: Duration = Duration::from_secs(1);
+/// The most accounts that are offered.
+const ACCOUNTS: usize = 500;
 const SECOND: i64 = 1_000_000;
 
 /// Looks for what is asked for, as far as there is time.
@@ -34,6 +36,7 @@ pub(super) fn find(reader: &Reader, ask: Ask, drain: String, budget: &Budget) ->
         below: Edge::End,
         live: None,
         damaged: 0,
+        accounts: accounts(reader, &ask),
         is_empty: false,
         drain,
         ask,
@@ -50,6 +53,16 @@ pub(super) fn find(reader: &Reader, ask: Ask, drain: String, budget: &Budget) ->
 /// Whose lines are looked at.
 pub(super) fn scope(ask: &Ask) -> Scope {
     Scope::account(&ask.account)
+}
+
+/// Accounts to choose from, by name.
+fn accounts(reader: &Reader, ask: &Ask) -> Vec<String> {
+    let there = reader.accounts().unwrap_or_default();
+    let mut names: Vec<String> = there.iter().map(|account| account.name().to_owned()).take(ACCOUNTS).collect();
+    if let Err(at) = names.binary_search(&ask.account) {
+        names.insert(at, ask.account.clone());
+    }
+    names
 }
 
 /// What a query looks for in lines that it finds.

@@ -73,6 +73,8 @@ pub(super) struct Shown {
     pub(super) live: Option<EventId>,
     /// Blocks that are damaged, so that nobody could look into them.
     pub(super) damaged: u64,
+    /// Those whose lines may be looked at, and the one that is asked for.
+    pub(super) accounts: Vec<String>,
     /// Whether there is no line at all, of any text.
     pub(super) is_empty: bool,
     /// Where deliveries go, as the browser calls this server.
@@ -110,8 +112,12 @@ pub(super) fn html(shown: &Shown) -> String {
                 }
                 footer.dock {
                     div.words { (damage(shown)) (notes(shown)) }
-                    form action=(PAGE) method="get" role="search" {
-                        @if !ask.is_usual() { input type="hidden" name="account" value=(ask.account); }
+                    form.of-many[shown.accounts.len() > 1] action=(PAGE) method="get" role="search" {
+                        @if shown.accounts.len() > 1 {
+                            select name="account" aria-label="account" {
+                                @for name in &shown.accounts { option value=(name) selected[*name == ask.account] { (name) } }
+                            }
+                        } @else if !ask.is_usual() { input type="hidden" name="account" value=(ask.account); }
                         input.q type="search" name="q" value=(ask.query) placeholder="Search: words, \"a phrase\", a OR b, -without, program:web" aria-label="query"
                             autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search" title=(shown.explained);
                         input.time type="text" name="time" placeholder="time" aria-label="from this time on" autocomplete="off";
@@ -162,10 +168,16 @@ fn nothing(shown: &Shown) -> Markup {
         div.quiet {
             @if shown.is_empty {
                 h2 { "No line yet" }
-                p { "Attach a drain to an app, and its lines stand here as they come:" }
-                p { code { "heroku drains:add " (place) " -a APP" } }
-                @if shown.drain.contains('@') { p.dim { "USER and PASSWORD are those of a [[drain]] in the configuration." } }
-                @else { p.dim { "Or try it on this machine: " code { "logdrain send --to " (place) } } }
+                @if shown.drain.contains('@') {
+                    p { "Attach a drain to an app, and its lines stand here as they come:" }
+                    p { code { "heroku drains:add " (place) " -a APP" } }
+                    p.dim { "USER and PASSWORD are those of a [[drain]] in the configuration." }
+                } @else {
+                    p { "Lines stand here as they come. To see some from this machine:" }
+                    p { code { "logdrain send --to " (place) } }
+                    p.dim { "An app sends its own with " code { "heroku drains:add https://USER:PASSWORD@NAME/logs -a APP" }
+                        " when this server has a name that Heroku reaches, TLS, and a [[drain]] in its configuration." }
+                }
                 p.dim { "Lines that came before this server kept logs, or that were too old to keep, are not here." }
             } @else if stopped {
                 h2 { "Nothing found yet" }

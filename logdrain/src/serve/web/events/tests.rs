@@ -163,6 +163,31 @@ fn empty_pages_say_what_and_what_next() {
 }
 
 #[test]
+fn each_account_sees_its_own_lines_alone() {
+    let mut kept = Kept::new("accounts");
+    kept.lines(3);
+    let id = kept.next;
+    kept.store.append(&Event::new(id, "other", b"a secret of another account")).unwrap();
+    kept.next = EventId::at(id.unix_micros() + 100_000);
+    kept.publish();
+    let own = page::html(&found(&kept, ""));
+    assert!(own.contains("line 2") && !own.contains("secret"), "{own}");
+    assert!(own.contains("<option value=\"default\" selected>") && own.contains("<option value=\"other\">"), "{own}");
+    for query in ["min_id=0", "q=secret", &format!("centered_on_id={id}"), "time=1"] {
+        assert!(!page::html(&found(&kept, query)).contains("of another account"), "{query}");
+    }
+    let other = found(&kept, "account=other&q=secret");
+    assert_eq!(ids(&other), [id]);
+    let page = page::html(&other);
+    assert!(
+        !page.contains("line 2") && page.contains("/events?q=secret&amp;account=other&amp;centered_on_id="),
+        "{page}"
+    );
+    assert!(page.contains("data-tail=\"/api/v2/tail?form=page&amp;q=secret&amp;account=other\""), "{page}");
+    assert!(found(&kept, "account=nobody").is_empty);
+}
+
+#[test]
 fn a_page_is_bounded_whatever_lines_and_queries_hold() {
     let mut kept = Kept::new("bounded");
     let pieces = ["<script>alert(1)</script>", "\"'><img src=x>", "\0", "\u{202e}", "\u{1b}[31ma\u{1b}[32mb", "&"];
