@@ -48,7 +48,7 @@ impl ReadAt {
         if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        out.clear();
+        // What is left in it is read over: only what it grows by is zeroed.
         out.resize(length, 0);
         self.read(out, offset)
     }
