@@ -15,7 +15,9 @@ mod footer;
 mod grams;
 mod index;
 mod merge;
+mod output;
 mod signatures;
+mod slots;
 mod trigrams;
 mod writer;
 
@@ -29,7 +31,8 @@ pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
 pub(crate) use index::{AccountEntry, BlockEntry};
 pub(crate) use merge::merge;
-pub(crate) use writer::{SegmentWriter, UNFINISHED};
+pub(crate) use output::UNFINISHED;
+pub(crate) use writer::SegmentWriter;
 
 use file::ReadAt;
 use footer::Footer;

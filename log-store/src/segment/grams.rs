@@ -4,7 +4,7 @@
 //! a text within one message has. All of a block's are taken in one pass over its bytes.
 
 use super::columns::BlockLines;
-use super::signatures::{BITS_WORDS, shortened, slot};
+use super::slots::{BITS_WORDS, shortened, slot};
 use log_query::fold_into;
 use memchr::memchr;
 

@@ -3,7 +3,7 @@
 use super::bytes::{Cursor, put_bytes, put_varint, put_zigzag};
 use super::columns;
 use super::dictionary::Sender;
-use super::signatures::{LEAST_LOG2, MOST_LOG2};
+use super::slots::{LEAST_LOG2, MOST_LOG2};
 use super::{MAX_BLOCK_LINES, MAX_BLOCK_TEXT, MAX_BLOCKS};
 use std::ops::Range;
 

@@ -8,9 +8,10 @@ use super::Segment;
 use super::dictionary::Dictionary;
 use super::footer::HEADER;
 use super::index::{AccountEntry, BlockEntry};
+use super::output::Output;
 use super::signatures::{Band, RowWriter, bands, read_page};
 use super::trigrams::{Entries, TableWriter, Union, WINDOW};
-use super::writer::{Output, close, count, invalid};
+use super::writer::{close, count, invalid};
 use std::io;
 use std::path::Path;
 

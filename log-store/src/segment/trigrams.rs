@@ -9,7 +9,7 @@ use super::damage::{Damage, DamageKind};
 use super::file::ReadAt;
 use super::grams::{BlockGrams, ones, trigrams_of};
 use super::index::BlockEntry;
-use super::writer::Output;
+use super::output::Output;
 use std::io;
 use std::ops::Range;
 use std::path::Path;

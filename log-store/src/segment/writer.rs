@@ -2,24 +2,21 @@
 
 use super::columns::{self, BlockLines};
 use super::dictionary::{Dictionary, SenderName};
-use super::footer::{Footer, HEADER, Part};
+use super::footer::{Footer, HEADER};
 use super::grams::{BlockGrams, Grams};
 use super::index::{AccountEntry, BlockEntry, Frame, KIND_TEXT};
-use super::signatures::{self, MULTIPLIER};
+use super::output::Output;
+use super::signatures;
+use super::slots::MULTIPLIER;
 use super::trigrams;
 use super::{MAX_BLOCK_LINES, MAX_BLOCK_TEXT, MAX_BLOCKS, Segment, file_name};
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::path::Path;
 
 /// The level of zstd: higher ones take more time and give nothing on lines that are mostly random ids.
 const LEVEL: i32 = 1;
 /// Milliseconds of an id stand above these bits.
 const BELOW_MILLIS: u32 = 20;
-/// The ending of files that are being written. Whoever owns a folder removes what a crash left of them.
-pub(crate) const UNFINISHED: &str = "tmp";
-
 /// A segment that is being written, block by block. Dropped without [`SegmentWriter::finish`], it leaves nothing.
 ///
 /// In memory are the index and the grams of its blocks, some 60 KiB a full block; the blocks themselves go to the file.
@@ -36,16 +33,6 @@ pub(crate) struct SegmentWriter {
     ranks: Ranks,
     /// A block that was refused or not written whole leaves what no reader could make sense of.
     failed: bool,
-}
-
-/// A file with an ending that says it is not whole; gone when this is dropped before it was renamed.
-#[derive(Debug)]
-pub(super) struct Output {
-    file: File,
-    path: PathBuf,
-    folder: PathBuf,
-    offset: u64,
-    renamed: bool,
 }
 
 /// The caller's numbers of senders, and their rank in the block at hand.
@@ -87,7 +74,7 @@ impl SegmentWriter {
 
     /// Bytes written so far.
     pub(crate) fn written(&self) -> u64 {
-        self.output.offset
+        self.output.offset()
     }
 
     /// What this holds of memory, in bytes, the part that grows: some 60 KiB for each full block.
@@ -111,7 +98,7 @@ impl SegmentWriter {
         }
         let mut block = entry_of(lines)?;
         block.account = count(&mut self.accounts, account, &block, self.blocks.len())?;
-        block.offset = self.output.offset;
+        block.offset = self.output.offset();
         self.ranks.count(lines.senders);
         let mut senders = Vec::with_capacity(self.ranks.distinct.len());
         for &sender in &self.ranks.distinct {
@@ -177,13 +164,13 @@ pub(super) fn close(
     bytes.clear();
     blocks.iter().for_each(|block| block.encode(&mut bytes));
     let index = output.part(&bytes)?;
-    let start = output.offset;
+    let start = output.offset();
     let directory = table(&mut output)?;
-    let trigram_pages = start..output.offset;
+    let trigram_pages = start..output.offset();
     let trigram_directory = output.part(&directory)?;
-    let start = output.offset;
+    let start = output.offset();
     rows(&mut output)?;
-    let rows = start..output.offset;
+    let rows = start..output.offset();
     let footer = Footer {
         first_id,
         last_id,
@@ -236,57 +223,6 @@ impl std::fmt::Debug for SegmentWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SegmentWriter").field("output", &self.output).field("blocks", &self.blocks.len()).finish()
     }
-}
-
-impl Output {
-    pub(super) fn create(folder: &Path) -> io::Result<Self> {
-        // Counted, so that two writers of one process never share a file. A name that a crash left is written over.
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let path = folder.join(format!("{:016x}.{UNFINISHED}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        Ok(Self { file: File::create(&path)?, path, folder: folder.to_owned(), offset: 0, renamed: false })
-    }
-
-    /// How many bytes were written.
-    pub(super) const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.offset += bytes.len() as u64;
-        Ok(())
-    }
-
-    pub(super) fn part(&mut self, bytes: &[u8]) -> io::Result<Part> {
-        let part = Part { offset: self.offset, length: bytes.len() as u64, crc: crc32fast::hash(bytes) };
-        self.write(bytes)?;
-        Ok(part)
-    }
-
-    /// Makes the bytes sure before the name, and then the name: so a file with a segment's name is whole, whatever happens.
-    pub(super) fn rename(mut self, name: &str) -> io::Result<PathBuf> {
-        self.file.sync_all()?;
-        let path = self.folder.join(name);
-        fs::rename(&self.path, &path)?;
-        self.renamed = true;
-        sync_folder(&self.folder)?;
-        Ok(path)
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // What cannot be removed is left to whoever opens the folder next.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Makes names in a folder sure.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Only unix opens a folder as a file; elsewhere names are the system's own business.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 impl Ranks {
