@@ -12,7 +12,7 @@ use std::io::Write as _;
 /// When this much is there to be sent, it is sent.
 const ENOUGH: usize = 32 << 10;
 /// The most bytes that are sent at a time: what was not enough, and one more event.
-pub(super) const AT_A_TIME: usize = ENOUGH + if TOLD > LINE { TOLD } else { LINE } + 128;
+pub(super) const AT_A_TIME: usize = ENOUGH + if TOLD > LINE { TOLD } else { LINE } + 256;
 /// Events that are looked for at a time.
 const EVENTS: usize = 256;
 
@@ -63,6 +63,11 @@ impl Following {
         let mut bytes = Vec::new();
         let page = Page::new().with_after(self.place).with_order(Order::Oldest).with_limit(EVENTS).with_bytes(ENOUGH);
         let found = self.reader.view(&self.scope).search(&self.query, &page, goes_on);
+        let damaged = found.examined().damage().len();
+        if damaged > 0 {
+            // Lines that were there are not among these, and nobody shall think that there were none.
+            let _ = write!(bytes, "event: incomplete\ndata: {damaged}\n\n");
+        }
         for event in found.events() {
             let event = event.as_event();
             // Writing to memory does not fail.

@@ -134,6 +134,11 @@ function open() {
     if (held.push(JSON.parse(event.data)) === 1) requestAnimationFrame(flush);
   };
   source.addEventListener('place', event => { place = event.lastEventId; });
+  source.addEventListener('incomplete', event => {
+    const blocks = +event.data === 1 ? 'damaged block' : 'damaged blocks';
+    lines.append(element('p', 'note', `${event.data} ${blocks} not searched: lines may be missing here.`));
+    if (state === 'on') toEnd();
+  });
   source.onerror = () => {
     show('lost');
     // A browser tries again by itself, but for an answer that is no stream of events.

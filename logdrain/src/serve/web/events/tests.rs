@@ -163,6 +163,33 @@ fn empty_pages_say_what_and_what_next() {
 }
 
 #[test]
+fn damaged_blocks_are_told_of_on_the_page_and_in_the_tail() {
+    let mut kept = Kept::new("damage");
+    for n in 0..3_000_u32 {
+        // Not to be packed away.
+        let noise: String = (0..20).map(|k| format!("{:08x}", (n * 20 + k).wrapping_mul(2_654_435_761))).collect();
+        kept.add("app/web.1", 6, format!("line {n} {noise}").as_bytes());
+    }
+    kept.publish();
+    kept.store.flush().unwrap();
+    let whole = found(&kept, "q=line&min_id=0");
+    assert_eq!((whole.damaged, whole.lines.len()), (0, LINES));
+    let file = std::fs::read_dir(kept.dir.join("default/0")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[1_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let page = page::html(&found(&kept, "q=line&min_id=0"));
+    assert!(page.contains("1 damaged block not searched"), "{page}");
+    let mut following = Following::new(&kept.store.reader(), Follow::of("q=line&after=0", None).unwrap());
+    let step = following.step(&mut || true);
+    assert!(
+        step.bytes.starts_with(b"event: incomplete\ndata: 1\n\nid: "),
+        "{:?}",
+        String::from_utf8_lossy(&step.bytes)
+    );
+}
+
+#[test]
 fn each_account_sees_its_own_lines_alone() {
     let mut kept = Kept::new("accounts");
     kept.lines(3);
