@@ -84,7 +84,6 @@ mod reader;
 mod report;
 mod scope;
 mod sealed;
-#[allow(dead_code)] // getters of the format that its own tests ask, and the store does not
 mod segment;
 mod source;
 mod state;

@@ -150,19 +150,9 @@ impl Segment {
         self.0.file.len()
     }
 
-    /// The lowest id of any account.
-    pub(crate) fn first_id(&self) -> u64 {
-        self.0.footer.first_id
-    }
-
     /// The highest id of any account.
     pub(crate) fn last_id(&self) -> u64 {
         self.0.footer.last_id
-    }
-
-    /// Lines of all accounts.
-    pub(crate) fn lines(&self) -> u64 {
-        self.accounts().iter().map(AccountEntry::lines).sum()
     }
 
     pub(crate) fn blocks(&self) -> &[BlockEntry] {

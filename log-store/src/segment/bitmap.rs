@@ -94,15 +94,6 @@ impl Bitmap {
         })
     }
 
-    /// The set as 64 blocks a word, lowest bit first.
-    pub(super) fn words(&self) -> &[u64] {
-        &self.words
-    }
-
-    pub(super) fn words_mut(&mut self) -> &mut [u64] {
-        &mut self.words
-    }
-
     fn cut(&mut self) {
         if !self.length.is_multiple_of(64)
             && let Some(last) = self.words.last_mut()

@@ -8,7 +8,6 @@ use std::path::Path;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Report {
     lines: u64,
-    blocks: usize,
     damage: Vec<Damage>,
 }
 
@@ -16,11 +15,6 @@ impl Report {
     /// Lines that can be read.
     pub(crate) const fn lines(&self) -> u64 {
         self.lines
-    }
-
-    /// Blocks that can be read.
-    pub(crate) const fn blocks(&self) -> usize {
-        self.blocks
     }
 
     /// Everything that is wrong; nothing if the file is as it was written.
@@ -62,10 +56,7 @@ fn blocks(segment: &Segment, report: &mut Report) {
                 if fits { Ok(()) } else { Err(damage) }
             });
         match read {
-            Ok(()) => {
-                report.blocks += 1;
-                report.lines += u64::from(block.lines());
-            }
+            Ok(()) => report.lines += u64::from(block.lines()),
             Err(damage) => report.damage.push(damage),
         }
     }

@@ -78,11 +78,6 @@ impl Columns {
         start..self.ends.get(line).map_or(start, |&end| end as usize)
     }
 
-    /// The line whose message, with the 0 behind it, holds this offset of the text.
-    pub(crate) fn line_at(&self, offset: usize) -> usize {
-        self.ends.partition_point(|&end| (end as usize) < offset)
-    }
-
     /// The address that a line came from.
     pub(crate) fn source(&self, line: usize) -> Option<IpAddr> {
         // One address for the whole block has no ranks.
@@ -90,13 +85,9 @@ impl Columns {
         self.sources.get(usize::from(rank)).copied().flatten()
     }
 
-    /// All addresses of the block, each once; `None` is lines without.
-    pub(crate) fn sources(&self) -> &[Option<IpAddr>] {
-        &self.sources
-    }
-
     /// What this holds of memory, in bytes.
-    pub(crate) fn memory(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
         (self.ids.capacity() + self.generated.capacity()) * 8
             + (self.senders.capacity() + self.ends.capacity()) * 4
             + self.sources.capacity() * size_of::<Option<IpAddr>>()

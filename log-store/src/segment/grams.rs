@@ -31,10 +31,6 @@ impl BlockGrams {
     pub(super) fn rows_log2(&self) -> u8 {
         (self.bits.len() * 64).trailing_zeros() as u8
     }
-
-    pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.bits.len() * 8 + self.trigrams.as_ref().map_or(0, |trigrams| trigrams.len() * 4)
-    }
 }
 
 /// Takes grams, block by block, in memory of its own.
@@ -51,11 +47,6 @@ pub(super) struct Grams {
 impl Grams {
     pub(super) fn new() -> Self {
         Self { bits: zeros(), seen: zeros(), touched: zeros(), folded: Vec::new() }
-    }
-
-    /// What this holds of memory at most.
-    pub(super) const fn memory() -> usize {
-        (BITS_WORDS + SEEN_WORDS + TOUCHED_WORDS) * 8 + 2 * super::MAX_BLOCK_TEXT
     }
 
     /// The grams of a block.

@@ -62,11 +62,6 @@ impl Frame {
 }
 
 impl BlockEntry {
-    /// Whose lines it holds: an index into the segment's accounts.
-    pub(crate) const fn account(&self) -> u32 {
-        self.account
-    }
-
     /// How many lines.
     pub(crate) const fn lines(&self) -> u32 {
         self.lines
@@ -90,19 +85,9 @@ impl BlockEntry {
         self.max_generated
     }
 
-    /// Bytes of its text, a byte 0 behind each message included.
-    pub(crate) const fn text_length(&self) -> usize {
-        self.text.length as usize
-    }
-
     /// Bytes of the file that are the block.
     pub(crate) const fn packed_length(&self) -> u64 {
         1 + self.columns.packed as u64 + self.text.packed as u64
-    }
-
-    /// Bit *n* for severity *n*; bit 8 if a line has none.
-    pub(crate) const fn severities(&self) -> u16 {
-        self.severities
     }
 
     /// Who sent lines of it: indexes into the segment's dictionary, each once, in order of their first line.

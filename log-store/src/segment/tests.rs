@@ -4,6 +4,7 @@ mod candidates;
 mod damage;
 mod made;
 mod merge;
+mod returned;
 
 use super::*;
 use made::{Folder, Line, Lines, line, lines_of, write};
@@ -21,7 +22,8 @@ fn what_was_written_is_read() {
     }
     let segment = write(&folder, &[("default", lines.clone())]);
     assert_eq!(lines_of(&segment), [("default".to_owned(), lines)]);
-    assert_eq!((segment.first_id(), segment.last_id(), segment.lines()), (0, 4_999 * 256, 5_000));
+    let lines: u64 = segment.accounts().iter().map(AccountEntry::lines).sum();
+    assert_eq!((segment.0.footer.first_id, segment.last_id(), lines), (0, 4_999 * 256, 5_000));
     assert!(segment.blocks().len() == 1 && segment.senders().len() == 7 && segment.memory() < 10_000);
     assert_eq!(segment.file_len(), std::fs::metadata(segment.path()).unwrap().len());
 }
@@ -75,7 +77,7 @@ fn accounts_with_the_same_names_stay_apart() {
     assert_eq!(segment.senders()[0].system(), segment.senders()[1].system());
     for (number, account) in segment.accounts().iter().enumerate() {
         for block in account.blocks() {
-            assert_eq!(segment.blocks()[block].account() as usize, number);
+            assert_eq!(segment.blocks()[block].account as usize, number);
             assert!(
                 segment.blocks()[block]
                     .senders()
@@ -155,5 +157,5 @@ fn a_number_may_mean_another_sender_in_the_next_block() {
     let program = |block: &BlockEntry| segment.senders()[block.senders()[0] as usize].program().to_vec();
     assert!(segment.blocks().iter().map(program).eq([b"one", b"two", b"one", b"one"]));
     assert_eq!(segment.senders().len(), 3);
-    assert!(segment.blocks().iter().all(|block| block.severities() == 1 << 8));
+    assert!(segment.blocks().iter().all(|block| block.severities == 1 << 8));
 }

@@ -72,18 +72,6 @@ impl SegmentWriter {
         self.blocks.len()
     }
 
-    /// Bytes written so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.output.offset()
-    }
-
-    /// What this holds of memory, in bytes, the part that grows: some 60 KiB for each full block.
-    pub(crate) fn memory(&self) -> usize {
-        Grams::memory()
-            + self.grams.iter().map(BlockGrams::memory).sum::<usize>()
-            + self.blocks.iter().map(BlockEntry::memory).sum::<usize>()
-    }
-
     /// Writes a block of lines of one account. All blocks of an account are pushed one after the other, their ids rising.
     /// `names` says who the numbers in `lines.senders` are; numbers are small, such as indexes into a list. After an error the
     /// segment cannot be finished.

@@ -114,7 +114,7 @@ fn a_file_that_shrinks_under_a_reader_is_named() {
 }
 
 #[test]
-fn another_name_another_version_and_another_kind_are_refused_by_name() {
+fn another_name_and_another_version_are_refused_by_name() {
     let folder = Folder::new();
     let (_, bytes, file) = small(&folder);
     let wrong = folder.path().join(file_name(1, 2));
@@ -156,6 +156,30 @@ fn forged(bytes: &[u8], at: usize, to: u8) -> Option<Vec<u8>> {
     let end = forged.len() - 12;
     forged[end..end + 4].copy_from_slice(&crc.finalize().to_le_bytes());
     Some(forged)
+}
+
+#[test]
+fn a_block_of_another_kind_is_refused_by_name_and_costs_itself_alone() {
+    let folder = Folder::new();
+    let (blocks, bytes, file) = small(&folder);
+    let path = folder.path().join(file);
+    let index = Segment::open(&path).unwrap().0.footer.index.offset as usize;
+    assert_eq!(bytes[index], index::KIND_TEXT);
+    for kind in [1, 7, 255] {
+        std::fs::write(&path, forged(&bytes, index, kind).unwrap()).unwrap();
+        assert!(!is_never_wrong(&path, &blocks, "another kind"));
+        let report = check(&path);
+        let [damage] = report.damage() else { panic!("{:?}", report.damage()) };
+        assert_eq!((damage.kind(), damage.block()), (DamageKind::Unknown(kind), Some(0)));
+        let says = format!("block 0: the kind {kind} is not known; a newer version wrote it");
+        assert!(damage.to_string().ends_with(&says), "{damage}");
+        assert_eq!(report.lines(), 3, "those of the other two blocks");
+        // A merge does not drop what it does not understand without a word.
+        let segment = Segment::open(&path).unwrap();
+        let target = Folder::new();
+        let merged = merge(&[segment], |_, _| true, target.path()).unwrap().unwrap();
+        assert_eq!(check(merged.path()).damage().first().map(Damage::kind), Some(DamageKind::Unknown(kind)));
+    }
 }
 
 #[test]

@@ -128,7 +128,8 @@ pub(in super::super) fn lines_of(segment: &Segment) -> Vec<(String, Vec<Line>)> 
             segment.text(block, &mut scratch, &mut text).unwrap();
             for at in 0..columns.lines() {
                 let range = columns.message(at);
-                assert!((range.start..=range.end).all(|offset| columns.line_at(offset) == at));
+                let line_at = |offset| columns.ends().partition_point(|&end| (end as usize) < offset);
+                assert!((range.start..=range.end).all(|offset| line_at(offset) == at));
                 let sender = &segment.senders()[columns.senders()[at] as usize];
                 let number = std::str::from_utf8(sender.program()).unwrap().rsplit_once('.').unwrap().1;
                 assert_eq!(sender.name(), name(number.parse().unwrap()).unwrap());

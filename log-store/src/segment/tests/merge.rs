@@ -43,7 +43,7 @@ fn holding(segments: &[Segment], needle: &[u8], account: Option<&str>) -> Vec<u6
         let mut within = Bitmap::all(segment.blocks().len());
         segment.candidates(needle, &mut within).unwrap();
         ids.extend(within.iter().map(|block| &segment.blocks()[block]).filter_map(|block| {
-            let name = segment.accounts()[block.account() as usize].name();
+            let name = segment.accounts()[block.account as usize].name();
             account.is_none_or(|account| account == name).then_some(block.first_id())
         }));
     }
@@ -82,7 +82,7 @@ fn a_shared_segment_is_split_by_account() {
     let parts = parts(&folder);
     for account in ["loud", "quiet", "third"] {
         let of_account = |segment: &Segment, block: usize| {
-            segment.accounts()[segment.blocks()[block].account() as usize].name() == account
+            segment.accounts()[segment.blocks()[block].account as usize].name() == account
         };
         let split = merge(&parts, of_account, target.path()).unwrap().unwrap();
         assert_eq!(check(split.path()).damage(), []);
