@@ -162,7 +162,6 @@
 //! # Features
 //!
 //! * `std` (default) seeds the hash from more sources; it adds nothing to the API.
-//! * `hdrhistogram` adds `HdrSketch`, for those who exchange histograms in its V2 format.
 //! * `serde` adds `Serialize` and `Deserialize` for [`StreamQuota`], and `Serialize` for [`ObservationLedger`] and
 //!   [`StreamReport`].
 
@@ -196,7 +195,5 @@ pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
 pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink};
 pub use shard::{output_order, shard};
-#[cfg(feature = "hdrhistogram")]
-pub use sketch::hdr::HdrSketch;
 pub use sketch::minute::MinuteSketch;
 pub use sketch::{Persist, Sketch};

@@ -1,13 +1,12 @@
-//! Summaries of the values of a window that answer percentiles: what one must be able to do, and the two there are.
+//! Summaries of the values of a window that answer percentiles: what one must be able to do, and the one there is.
 
 mod buckets;
 mod counters;
-#[cfg(feature = "hdrhistogram")]
-pub(crate) mod hdr;
 pub(crate) mod minute;
+pub(crate) mod own;
 
 use crate::config::Precision;
-use metric_model::{Percentiles, Stats};
+use metric_model::Percentiles;
 
 /// A mergeable summary of the values of one measure in one window, which answers percentiles.
 ///
@@ -43,7 +42,7 @@ use metric_model::{Percentiles, Stats};
 /// let engine = Aggregator::<Everything>::with_sketch(AggregatorConfig::new())?;
 /// # Ok::<(), minute_aggregator::ConfigError>(())
 /// ```
-pub trait Sketch: Default {
+pub trait Sketch: Default + 'static {
     /// Takes one value.
     fn record(&mut self, value: f64);
 
@@ -60,7 +59,7 @@ pub trait Sketch: Default {
         Self::default()
     }
 
-    /// Octets on the heap, which count towards [`AggregatorConfig::max_window_bytes`]; by what it holds alone, so that
+    /// Bytes on the heap, which count towards [`AggregatorConfig::max_window_bytes`]; by what it holds alone, so that
     /// equal input is refused or taken equally. By default 0: then the bound on memory does not cover it.
     ///
     /// [`AggregatorConfig::max_window_bytes`]: crate::AggregatorConfig::max_window_bytes
@@ -69,33 +68,10 @@ pub trait Sketch: Default {
         0
     }
 
-    /// The most bytes by which one `record` lets `heap_bytes` grow; of a sketch that [keeps](Self::most_kept) values, all
-    /// of those and one more. By default 0.
+    /// The most bytes by which one `record` lets `heap_bytes` grow. By default 0.
     #[must_use]
     fn max_growth() -> usize {
         0
-    }
-
-    /// Up to so many values the sketch would only keep them, so that a window may do that itself, in less memory, and make
-    /// a sketch when there are more; at most 255. By default 0: each stream has its sketch from the first value on.
-    #[must_use]
-    fn most_kept() -> usize {
-        0
-    }
-
-    /// The values that it took, in any order, while they are not more than [`most_kept`](Self::most_kept). By default
-    /// `None`.
-    #[must_use]
-    fn kept(&self) -> Option<&[f64]> {
-        None
-    }
-
-    /// What [`percentiles`](Self::percentiles) of a sketch of these values answers. By default it makes one.
-    #[must_use]
-    fn percentiles_of(values: &[f64], precision: Precision) -> Option<Percentiles> {
-        let mut sketch = Self::with_precision(precision);
-        values.iter().for_each(|value| sketch.record(*value));
-        sketch.percentiles()
     }
 }
 
@@ -121,24 +97,4 @@ pub trait Persist: Sketch {
     /// Reads what `encode` wrote; `None` for anything else. The bytes are untrusted.
     #[must_use]
     fn decode(bytes: &[u8]) -> Option<Self>;
-
-    /// As [`encode`](Self::encode), for a [row](crate::RowBuf::to_bytes): there are many of those, so that it is worth some
-    /// work to be short. By default what `encode` writes.
-    fn pack(&self, out: &mut Vec<u8>) {
-        self.encode(out);
-    }
-
-    /// Reads what [`pack`](Self::pack) wrote; `None` for anything else. The bytes are untrusted. By default as `decode`.
-    #[must_use]
-    fn unpack(bytes: &[u8]) -> Option<Self> {
-        Self::decode(bytes)
-    }
-
-    /// Whether it can be the sketch of what is kept beside it: made with this precision, of as many values, with their least and
-    /// greatest. Asked of untrusted bytes; by default yes.
-    #[must_use]
-    fn is_of(&self, precision: Precision, stats: &Stats) -> bool {
-        let _ = (precision, stats);
-        true
-    }
 }

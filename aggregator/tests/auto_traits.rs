@@ -6,8 +6,6 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-#[cfg(feature = "hdrhistogram")]
-use minute_aggregator::HdrSketch;
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, ConfigErrorKind, CountingRule, EachRow, Explanation, LatePolicy,
     MergeError, MergeErrorKind, MinuteSketch, ObservationLedger, Outcome, Precision, Refusal, RestoreError,
@@ -49,9 +47,5 @@ fn every_public_type_keeps_its_traits() {
         RowError: Copy, Eq, Debug;
         StreamQuota: Clone, Eq, Debug;
         StreamReport<'static>: Copy, PartialEq, Debug;
-    }
-    #[cfg(feature = "hdrhistogram")]
-    keeps! {
-        HdrSketch: Clone, PartialEq, Default, Debug;
     }
 }

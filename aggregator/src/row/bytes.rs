@@ -17,6 +17,7 @@ use crate::codec::{Reader, Writer, checksum};
 use crate::config::Precision;
 use crate::gauge::{Gauge, Term, Total};
 use crate::sketch::Persist;
+use crate::sketch::own::{Keeps, Packs};
 use crate::stream_key::{Form, Key};
 use crate::sum::Sum;
 use metric_model::{Kind, Timestamp, Unit, Window};

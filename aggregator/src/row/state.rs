@@ -2,6 +2,7 @@
 
 use crate::gauge::{Gauge, Term, Total};
 use crate::sketch::Sketch;
+use crate::sketch::own::Keeps;
 use crate::stream_key::Form;
 use metric_model::{Percentiles, Stats};
 

@@ -113,7 +113,8 @@ impl MinuteSketch {
     }
 
     /// What it holds: values and how often each was counted, ascending. Beyond [`EXACT`](Self::EXACT) values, each is
-    /// the middle of a bucket. For exporters and other histograms.
+    /// the middle of a bucket. For exporters and other histograms: an HDR histogram of the same digits, with each value
+    /// recorded as often as it says here, has the same buckets.
     ///
     /// ```
     /// use minute_aggregator::{MinuteSketch, Sketch};
@@ -147,8 +148,15 @@ impl MinuteSketch {
         }
     }
 
+    /// What [`percentiles`](Sketch::percentiles) of a sketch of these values answers, when they are at most
+    /// [`EXACT`](Self::EXACT).
+    pub(super) fn percentiles_of(values: &[f64]) -> Option<Percentiles> {
+        let count = values.len() as u64;
+        (count > 0).then(|| Percentiles::exact(ranks_of(values, Percentile::ALL.map(|which| which.rank(count)))))
+    }
+
     /// The observed values, while they are kept.
-    fn values(&self) -> Option<&[f64]> {
+    pub(super) fn values(&self) -> Option<&[f64]> {
         match &self.form {
             Form::Few { count, values } => values.get(..usize::from(*count)),
             Form::List(values) => Some(values),
@@ -295,19 +303,6 @@ impl Sketch for MinuteSketch {
     /// When the list turns into counters, each of its values may need a block.
     fn max_growth() -> usize {
         size_of::<Counters>() + Counters::max_heap_bytes(Self::EXACT + 1)
-    }
-
-    fn most_kept() -> usize {
-        Self::EXACT
-    }
-
-    fn kept(&self) -> Option<&[f64]> {
-        self.values()
-    }
-
-    fn percentiles_of(values: &[f64], _: Precision) -> Option<Percentiles> {
-        let count = values.len() as u64;
-        (count > 0).then(|| Percentiles::exact(ranks_of(values, Percentile::ALL.map(|which| which.rank(count)))))
     }
 }
 

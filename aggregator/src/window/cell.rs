@@ -11,6 +11,7 @@ use crate::gauge::{Gauge, Term, Total};
 use crate::lists::values::{Numbers, Values};
 use crate::row::State;
 use crate::sketch::Sketch;
+use crate::sketch::own::Keeps;
 use crate::stream_key::{Form, Mask};
 
 /// A cell, whose it is, and what was written of it.

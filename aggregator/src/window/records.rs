@@ -11,6 +11,7 @@ use crate::gauge::{Gauge, Total};
 use crate::lists::values::{Numbers, Values};
 use crate::row::State;
 use crate::sketch::Sketch;
+use crate::sketch::own::Keeps;
 use crate::stream_key::{Form, Forms, Mask, before, columns};
 
 /// So many records are kept as they came. A sketch that keeps fewer values has its cell from the first one on.

@@ -3,6 +3,7 @@
 use super::{Cell, OpenWindow, Owner};
 use crate::codec::{Reader, Writer};
 use crate::gauge::{Gauge, Total};
+use crate::sketch::own::Keeps;
 use crate::sketch::{Persist, Sketch};
 use crate::stream_key::{Form, columns};
 use crate::streams::{InOrder, Places, StreamId, Streams};

@@ -44,9 +44,11 @@ impl Persist for MinuteSketch {
         }
         (sketch.count() <= Self::EXACT as u64).then_some(sketch)
     }
+}
 
-    /// One byte for the form and the precision; then the values, sorted, or the counts, each as short as it can be.
-    fn pack(&self, out: &mut Vec<u8>) {
+impl MinuteSketch {
+    /// For a row: one byte for the form and the precision; then the values, sorted, or the counts, each as short as it can be.
+    pub(in crate::sketch) fn pack(&self, out: &mut Vec<u8>) {
         let mut writer = Writer::default();
         match &self.form {
             Form::Counters(counters) => {
@@ -65,7 +67,8 @@ impl Persist for MinuteSketch {
         out.append(&mut writer.into_bytes());
     }
 
-    fn unpack(bytes: &[u8]) -> Option<Self> {
+    /// Reads what [`pack`](Self::pack) wrote; `None` for anything else. The bytes are untrusted.
+    pub(in crate::sketch) fn unpack(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::new(bytes, 0);
         let first = input.byte()?;
         let mut sketch = Self::with_precision(Precision::from_byte(first >> 1)?);
@@ -85,13 +88,12 @@ impl Persist for MinuteSketch {
         Some(sketch)
     }
 
-    fn is_of(&self, precision: Precision, stats: &Stats) -> bool {
+    /// Whether it can be the sketch of what is kept beside it.
+    pub(in crate::sketch) fn is_of(&self, precision: Precision, stats: &Stats) -> bool {
         let own = (self.precision, self.count(), self.min(), self.max());
         own == (precision, stats.observations(), stats.min(), stats.max())
     }
-}
 
-impl MinuteSketch {
     /// An empty sketch with these counters, when there are enough of them.
     fn with_counters(mut self, counters: Counters) -> Option<Self> {
         // Which form answers depends on the number of values alone.
