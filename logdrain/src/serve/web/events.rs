@@ -21,6 +21,7 @@ mod turns;
 mod tests;
 
 use super::pieces::{Held, in_pieces};
+use crate::serve::counters::Refused;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{may_read, refusal, unavailable};
 use crate::serve::intake::{Intake, UNIT};
@@ -192,11 +193,13 @@ impl IntoResponse for Wrong {
 async fn may_see(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
     may_read(intake, peer, headers).await.map_err(refusal)?;
     if !peer.is_local() && intake.access().is_readable() {
+        intake.counters.refuse(Refused::Credentials);
         let why = "log lines are shown without credentials only to this machine, at a loopback address: name a [watcher] \
                    in the configuration, and look with its user and password\n";
         return Err((StatusCode::FORBIDDEN, why).into_response());
     }
     if is_from_elsewhere(headers) {
+        intake.counters.refuse(Refused::Browser);
         return Err((StatusCode::FORBIDDEN, "pages of other servers are not answered\n").into_response());
     }
     Ok(())

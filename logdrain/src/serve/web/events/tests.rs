@@ -440,6 +440,28 @@ fn as_many_follow_as_may_and_a_place_that_is_left_is_free() {
 }
 
 #[test]
+fn a_tail_ends_when_who_may_see_lines_is_changed() {
+    run(async {
+        let mut kept = Kept::new("access");
+        let running = Running::over(&kept);
+        let mut client = running.begin("").unwrap();
+        client.read().await.unwrap();
+        kept.lines(1);
+        client.until(1).await;
+        running.intake.set_access(Access::new([], Some(("ops", "another"))));
+        kept.lines(1);
+        while client.read().await.is_some() {}
+        assert!(client.seen.len() <= 2);
+        // Nothing was skipped: it goes on behind what it saw, with the right password.
+        kept.lines(3);
+        let missing = 5 - client.seen.len();
+        let mut again = running.begin(&format!("after={}", client.place.unwrap())).unwrap();
+        again.until(missing).await;
+        assert_eq!(again.seen.len(), missing);
+    });
+}
+
+#[test]
 fn a_tail_that_is_far_behind_catches_up_while_others_are_served_at_once() {
     run(async {
         let mut kept = Kept::new("behind");
