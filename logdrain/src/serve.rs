@@ -35,6 +35,7 @@ mod frames;
 mod intake;
 mod journal;
 mod limits;
+mod logs;
 mod notify;
 mod opening;
 mod operator;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// `60s`, `5m`, `2h`, `500ms`, or plain seconds.
+/// `60s`, `5m`, `2h`, `7d`, `500ms`, or plain seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let (digits, factor_ms) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)]
-        .into_iter()
-        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
-        .unwrap_or((text, 1_000));
+    let (digits, factor_ms) =
+        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("", 1_000)]
+            .into_iter()
+            .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
+            .unwrap_or((text, 1_000));
     let number: u64 = digits.parse().map_err(|_| "expected a duration such as 60s, 5m or 500ms".to_owned())?;
     number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
 }
@@ -31,6 +32,7 @@ mod tests {
         assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert!(duration("-1s").is_err() && duration("s").is_err() && duration("18446744073709551615h").is_err());
         assert_eq!(bytes("512MB"), Ok(512 << 20));

@@ -15,6 +15,7 @@ use crate::reading::Reading;
 use crate::serve::counting::board::DRAIN_BYTES;
 use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::{HEAD_LIMIT, IntakeLimits, MetricsLimits};
+use crate::serve::logs::Keeping;
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
 use crate::serve::web::{answers, events};
@@ -40,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) snapshot_every: Duration,
     /// The most bytes of the journal's file.
     pub(crate) journal_limit: Option<usize>,
+    /// How the lines are kept.
+    pub(crate) keeping: Keeping,
     pub(crate) limits: IntakeLimits,
     /// Addresses that others reach are fine without credentials or TLS.
     pub(crate) insecure: bool,
@@ -82,6 +85,7 @@ impl Config {
             args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let mut limits = limits::of_file(&file, &mut warnings)?;
+        let keeping = limits::keeping(&file);
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
@@ -124,6 +128,7 @@ impl Config {
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
             journal_limit: file.journal_limit.map(|size| size.0),
+            keeping,
             limits,
             insecure,
             access,
@@ -203,6 +208,7 @@ impl Config {
             .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
             .saturating_add(connection.saturating_mul(self.limits.connections))
             .saturating_add(machine::packing())
+            .saturating_add(self.keeping.max_memory())
     }
 
     /// The keys that say something else there, and hold from the next start on.
@@ -224,6 +230,9 @@ impl Config {
             ("retention", self.retention != other.retention),
             ("snapshot_every", self.snapshot_every != other.snapshot_every),
             ("journal_limit", self.journal_limit != other.journal_limit),
+            ("logs_retention", self.keeping.retention != other.keeping.retention),
+            ("logs_limit", self.keeping.limit != other.keeping.limit),
+            ("journal_ahead", self.keeping.ahead != other.keeping.ahead),
             ("body_limit", self.limits.body != other.limits.body),
             ("memory", self.limits.bodies != other.limits.bodies),
             ("drain_memory", self.limits.drain != other.limits.drain),
@@ -427,7 +436,13 @@ mod tests {
         let answers = 4 * ((4 << 20) + (2 << 20)) + events::MOST;
         assert_eq!(
             config.max_memory(),
-            (40 << 20) + 3 * (32 << 20) + 6 * DRAIN_BYTES + answers + 10 * PLAIN + machine::packing()
+            (40 << 20)
+                + 3 * (32 << 20)
+                + 6 * DRAIN_BYTES
+                + answers
+                + 10 * PLAIN
+                + machine::packing()
+                + config.keeping.max_memory()
         );
     }
 }

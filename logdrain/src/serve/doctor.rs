@@ -8,6 +8,7 @@ use crate::serve::counting::snapshot::{self, Unusable};
 use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Entry, Event};
 use crate::serve::journal::{self, APPLICATION, JournalReader, SCHEMA, Step, StoreError, marker};
+use crate::serve::logs;
 use crate::serve::opening;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
             }
         }
     }
+    wrong += logs::check(dir, &mut |line| println!("{}", Escaped(line)));
     if marker(dir).exists() {
         println!(
             "marked     a server met damage: its next start sets the journal aside and takes over what can be read"

@@ -23,12 +23,6 @@ pub(crate) fn is_token(token: &str) -> bool {
 /// The account of drains that name none.
 pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 
-/// Whether it may be the name of an account: `[a-z0-9-]{1,63}`.
-pub(crate) fn is_account(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
 /// A drain, by the key that the journal knows it by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DrainName<'a> {

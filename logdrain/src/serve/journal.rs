@@ -104,6 +104,12 @@ pub(crate) struct Progress {
     pub(crate) emitted: AtomicU64,
     /// Events up to here are in a snapshot that is safe.
     pub(crate) behind: AtomicU64,
+    /// The lines of events up to here are in files; the most there can be while lines are not kept.
+    pub(crate) kept_behind: AtomicU64,
+    /// No event gets an id at or below this one.
+    pub(crate) taken_id: AtomicU64,
+    /// The journal has no room.
+    pub(crate) full: AtomicBool,
     /// Whether the disk took the last commit.
     pub(crate) storing: AtomicBool,
     /// What time it is, and how far the watermark is.
@@ -130,7 +136,9 @@ pub(crate) struct Writer {
     pub(crate) store: Store,
     pub(crate) dir: PathBuf,
     pub(crate) queue: Receiver<Message>,
-    pub(crate) pipelines: SyncSender<Vec<Entry>>,
+    pub(crate) pipelines: SyncSender<Arc<Vec<Entry>>>,
+    /// Where lines are kept.
+    pub(crate) logs: Option<SyncSender<Arc<Vec<Entry>>>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) retention: Duration,
@@ -213,6 +221,7 @@ impl Writer {
     fn commit(&mut self, group: Group, old: &mut Old, failing: &mut Failing) -> Result<(), Damaged> {
         let Group { offers, answers, settings, has_deliveries, .. } = group;
         let emitted = self.progress.emitted.load(Ordering::Acquire);
+        self.store.pass_id(self.progress.taken_id.load(Ordering::Acquire));
         let began = Instant::now();
         let outcome = match failing.since {
             // Nobody knows whether a commit that failed is there: the disk is asked first.
@@ -223,6 +232,7 @@ impl Writer {
             Ok(kept) => kept,
             Err(error) => {
                 failing.note(&error);
+                self.progress.full.store(failing.is_full, Ordering::Release);
                 self.progress.storing.store(false, Ordering::Release);
                 self.counters.commits_failed.add(1);
                 for answer in answers.into_iter().flatten() {
@@ -235,6 +245,7 @@ impl Writer {
         // A disk that is full may take a tick, and no delivery.
         if has_deliveries || !failing.is_full {
             failing.over();
+            self.progress.full.store(false, Ordering::Release);
             self.progress.storing.store(true, Ordering::Release);
         }
         self.counters.commits.record(began.elapsed());
@@ -261,7 +272,11 @@ impl Writer {
             }
         }
         if !entries.is_empty() {
-            // When the pipelines are behind, they read the journal themselves; intake does not wait for them.
+            // Who is behind reads the journal itself; intake waits for nobody.
+            let entries = Arc::new(entries);
+            if let Some(logs) = &self.logs {
+                let _ = logs.try_send(entries.clone());
+            }
             let _ = self.pipelines.try_send(entries);
         }
         Ok(())
@@ -271,7 +286,9 @@ impl Writer {
     /// does not grow. When there is no room, those that are only kept for later use go, too.
     fn old(&self, group: &Group, failing: &Failing, ids: bool) -> Old {
         let retention = if failing.is_full { Duration::ZERO } else { self.retention };
-        let behind = self.progress.behind.load(Ordering::Acquire);
+        // What anybody still needs stays.
+        let kept = if self.logs.is_some() { self.progress.kept_behind.load(Ordering::Acquire) } else { u64::MAX };
+        let behind = self.progress.behind.load(Ordering::Acquire).min(kept);
         let before = match self.time.older_than(retention) {
             // With none, age does not matter, and so the clock does not.
             _ if retention.is_zero() => Timestamp::from_unix_micros(i64::MAX),

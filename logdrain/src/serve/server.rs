@@ -11,8 +11,9 @@ use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::intake::{self, Intake, Way};
-use crate::serve::journal::{self, Damaged, Doubts, Message, Progress, StoreError, Timekeeper, Writer};
+use crate::serve::journal::{self, Damaged, Doubts, JournalReader, Message, Progress, StoreError, Timekeeper, Writer};
 use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
+use crate::serve::logs;
 use crate::serve::notify;
 use crate::serve::opening::{self, Closed, Lock, Opened};
 #[cfg(unix)]
@@ -63,6 +64,8 @@ struct Shared {
     /// The journal has been read to its end.
     ready: Arc<AtomicBool>,
     board: Board,
+    /// What there is to see of the lines.
+    logs: logs::Board,
     /// Rows that cannot go out are waited for no more.
     stop: Arc<AtomicBool>,
     /// The rows' file is to be opened again.
@@ -165,6 +168,14 @@ impl Listening {
             %listen, store = %config.store.display(), out = %out(config).display(),
             open = config.access.is_open(), tls = config.tls.is_some(), max_memory_mb = config.max_memory() >> 20, "listening: POST /logs"
         );
+        if config.keeping.is_on() {
+            let (hours, gigabytes) =
+                (config.keeping.retention.as_secs() / 3_600, config.keeping.limit as f64 / f64::from(1 << 30));
+            tracing::info!(
+                "lines are kept for {} or up to {gigabytes:.1} GB of files, whichever comes first (logs_retention, logs_limit)",
+                if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
+            );
+        }
     }
 }
 
@@ -202,12 +213,15 @@ impl Front {
             store: config.store.clone(),
             journal_limit: config.journal_limit,
             max_memory: config.max_memory(),
+            logs: shared.logs.clone(),
+            logs_limit: config.keeping.limit,
             began: Instant::now(),
         };
         let (close, closing) = watch::channel(false);
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
         // Lines are not kept yet.
-        let events = Events::new(closing.clone(), || None);
+        let lines = shared.logs.clone();
+        let events = Events::new(closing.clone(), move || lines.reader());
         let router = web::router(intake.clone(), answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
@@ -261,9 +275,10 @@ fn open(config: &Config, endings: &Receiver<Ending>) -> Result<Option<Opened>, F
     }
 }
 
-/// What stores and counts: two threads of their own.
+/// What stores, counts and keeps lines: three threads of their own.
 struct Back {
     writer: JoinHandle<Result<(), Damaged>>,
+    keeper: Option<JoinHandle<()>>,
     consumer: JoinHandle<Result<(), Stopped>>,
     /// By which the operator comes in.
     #[cfg(unix)]
@@ -284,7 +299,7 @@ impl Back {
         ending: &Sender<Ending>,
     ) -> Result<Self, Failure> {
         let Opened { store, reader, pipelines, last, snapshots, lock } = opened;
-        let Shared { progress, counters, ready, board, stop, .. } = shared.clone();
+        let Shared { progress, counters, ready, board, stop, logs: shown, .. } = shared.clone();
         progress.head.store(store.position(), Ordering::Release);
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
         let emitted = store.emitted().map_err(in_store)?;
@@ -294,6 +309,17 @@ impl Back {
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
         let stored = store.settings();
+        let (lines, keeper) = if config.keeping.is_on() {
+            let settings = stored.clone().unwrap_or_else(|| config.settings.clone());
+            let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
+            let reader = JournalReader::open(&config.store).map_err(in_store)?;
+            let keeping = config.keeping.clone();
+            let start = logs::Start { dir: config.store.clone(), keeping, settings, reader, entries };
+            (Some(lines), Some(logs::Consumer::new(start, progress.clone(), shown, stop.clone())))
+        } else {
+            tracing::info!("lines are not kept: logs_limit is 0");
+            (None, None)
+        };
         let now = front.intake.settings_after(stored.as_ref());
         if stored.as_ref() != Some(&now) {
             let _ = queue.try_send(Message::Settings(Box::new(now)));
@@ -310,11 +336,12 @@ impl Back {
             dir: config.store.clone(),
             queue: messages,
             pipelines: commits,
+            logs: lines,
             progress: progress.clone(),
             counters: counters.clone(),
             retention: config.retention,
-            // Of the budget, commits that wait for the pipelines hold less than half.
-            group_bytes: config.limits.bodies / 8,
+            // Of the budget, commits that wait for the two who read them hold less than half.
+            group_bytes: config.limits.bodies / 16,
             owed: None,
         };
         let consumer = Consumer {
@@ -336,12 +363,14 @@ impl Back {
         };
         let writer = spawn("journal", ending, move || writer.run())?;
         let consumer = spawn("pipelines", ending, move || consumer.run())?;
+        let keeper = keeper.map(|keeper| spawn("lines", ending, move || keeper.run())).transpose()?;
         front.intake.open(queue);
         #[cfg(unix)]
         let door = Door::open(&config.store, front.intake.clone(), front.runtime.handle());
         Ok(Self {
             writer,
             consumer,
+            keeper,
             #[cfg(unix)]
             door,
             lock,
@@ -355,7 +384,12 @@ impl Back {
         let intake = front.intake.clone();
         front.close();
         intake.close();
-        let outcome = match (self.writer.join(), self.consumer.join()) {
+        let (written, counted) = (self.writer.join(), self.consumer.join());
+        let lines = self.keeper.map_or(Ok(()), JoinHandle::join);
+        let outcome = match (written, counted) {
+            _ if lines.is_err() => {
+                Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned()))
+            }
             (Ok(Ok(())), Ok(Ok(()))) => {
                 tracing::info!("everything is stored and counted");
                 Ok(Status::Done)

@@ -110,7 +110,7 @@ impl Settings {
     }
 
     /// The app's name in the configuration, or else in the drain's URL.
-    fn app(&self, drain: &str) -> Option<&str> {
+    pub(crate) fn app(&self, drain: &str) -> Option<&str> {
         self.configured_app(drain).or_else(|| self.apps.get(drain).map(String::as_str))
     }
 

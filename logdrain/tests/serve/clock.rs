@@ -47,6 +47,7 @@ fn a_clock_two_years_ahead_for_three_seconds_makes_no_row_wrong() {
     load(2);
     wait_for_rows(&dir.join("rows.jsonl"), &truth(&dir, [("d.shop", all)]));
     let page = server.get("/metrics").body;
+    assert!(page.contains("\nlogdrain_logs_gone_total{why=\"expired\"} 0\n"), "{page}");
     assert!(page.contains("\nlogdrain_clock_doubt 0\n"), "{page}");
     let age = page.lines().find_map(|line| line.strip_prefix("logdrain_watermark_age_seconds ")).unwrap();
     assert!(age.parse::<f64>().unwrap() < 30.0, "{age}");
@@ -55,6 +56,47 @@ fn a_clock_two_years_ahead_for_three_seconds_makes_no_row_wrong() {
     assert_eq!(code, Some(0));
     assert!(log.contains("the clock has jumped") && log.contains("the clock agrees again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
+    assert_ids_in_step(&dir, 7 * 5 * 20);
+}
+
+/// So many lines are kept, and their ids are of the last minutes by the true clock.
+fn assert_ids_in_step(dir: &Path, lines: usize) {
+    let kept = crate::lines::kept(dir);
+    assert_eq!(kept.len(), lines);
+    let now = crate::harness::now_micros() / 1_000;
+    for id in kept.keys() {
+        assert!(now.abs_diff(id >> 20) < 300_000, "{} is not {now}", id >> 20);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_clock_that_is_an_hour_behind_at_the_start_and_then_again_deletes_no_line() {
+    let dir = scratch("clock-lines");
+    let clock = dir.join("clock");
+    std::fs::write(&clock, "+0").unwrap();
+    let Some(mut server) = shifted(&dir, &clock) else { return };
+    let mut number = 0;
+    let mut load = |server: &Server| {
+        for _ in 0..5 {
+            number += 1;
+            assert_eq!(delivery(number).send(server.address).unwrap(), 204);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    };
+    load(&server);
+    for shift in ["-1h", "+0"] {
+        // While it runs, and at the next start.
+        std::fs::write(&clock, shift).unwrap();
+        load(&server);
+        assert!(server.get("/metrics").body.contains("\nlogdrain_logs_gone_total{why=\"expired\"} 0\n"));
+        assert_eq!(server.stop().0, Some(0));
+        let Some(next) = shifted(&dir, &clock) else { return };
+        server = next;
+        load(&server);
+    }
+    assert_eq!(server.stop().0, Some(0));
+    assert_ids_in_step(&dir, 5 * 5 * 20);
 }
 
 #[test]

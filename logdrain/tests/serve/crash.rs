@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -22,24 +22,24 @@ impl Dice {
     }
 }
 
-fn kills(short: u64) -> u64 {
+pub(crate) fn kills(short: u64) -> u64 {
     std::env::var("LOGDRAIN_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(short)
 }
 
 /// What senders share: where the server is, what was acknowledged, whether it is enough.
 #[derive(Default)]
-struct Senders {
-    port: AtomicU16,
+pub(crate) struct Senders {
+    pub(crate) port: AtomicU16,
     next: AtomicU64,
     tries: AtomicU64,
-    enough: AtomicBool,
-    acknowledged: Mutex<Vec<Delivery>>,
+    pub(crate) enough: AtomicBool,
+    pub(crate) acknowledged: Mutex<Vec<Delivery>>,
 }
 
 const DRAINS: [&str; 2] = ["d.shop", "d.blog"];
 
 impl Senders {
-    fn new(port: u16) -> Arc<Self> {
+    pub(crate) fn new(port: u16) -> Arc<Self> {
         let senders = Self::default();
         senders.port.store(port, Ordering::SeqCst);
         Arc::new(senders)
@@ -50,7 +50,7 @@ impl Senders {
     }
 
     /// Sends one delivery after the other, each until it is acknowledged; `again` says how often one is sent that is.
-    fn run(&self, mut again: impl FnMut() -> u64) {
+    pub(crate) fn run(&self, mut again: impl FnMut() -> u64) {
         while !self.enough.load(Ordering::SeqCst) {
             let number = self.next.fetch_add(1, Ordering::SeqCst);
             let sent = Delivery {

@@ -13,6 +13,7 @@ mod flood;
 mod guard;
 mod harness;
 mod hostile_text;
+mod lines;
 mod packaging;
 mod page;
 mod place;

@@ -17,6 +17,8 @@ pub(crate) struct Standing {
     /// Wall clock minus believed time.
     off: AtomicI64,
     doubt: AtomicBool,
+    /// Whether something may be deleted because of its age.
+    deletes: AtomicBool,
     /// By the steady clock, since when a delivery waits for the time to be known; 0 when none does.
     held: AtomicI64,
     watermark: AtomicI64,
@@ -30,6 +32,7 @@ impl Default for Standing {
             offset: AtomicI64::new(0),
             off: AtomicI64::new(0),
             doubt: AtomicBool::new(false),
+            deletes: AtomicBool::new(false),
             held: AtomicI64::new(0),
             watermark: AtomicI64::new(i64::MIN),
             moved: AtomicI64::new(0),
@@ -44,6 +47,21 @@ impl Standing {
         self.offset.store(believed.saturating_sub(steady), Ordering::Relaxed);
         self.off.store(wall.saturating_sub(believed), Ordering::Relaxed);
         self.doubt.store(in_doubt, Ordering::Release);
+    }
+
+    /// Said by the writer, too: whether the clock has been believed for long enough to delete by it.
+    pub(crate) fn trust(&self, may_delete: bool) {
+        self.deletes.store(may_delete, Ordering::Release);
+    }
+
+    pub(crate) fn may_delete(&self) -> bool {
+        self.deletes.load(Ordering::Acquire)
+    }
+
+    /// What time it is, as far as is believed, in microseconds since 1970; `None` before the writer's first word.
+    pub(crate) fn believed(&self) -> Option<i64> {
+        let offset = self.offset.load(Ordering::Relaxed);
+        (offset != 0).then(|| steady().saturating_add(offset))
     }
 
     /// Deliveries wait, or none do any more.

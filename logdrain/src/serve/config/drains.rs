@@ -69,8 +69,10 @@ pub(super) fn of_file(
 /// folder of the store.
 fn account(name: Option<String>, section: &str) -> Result<Option<String>, Wrong> {
     let Some(name) = name else { return Ok(None) };
-    if !drain_name::is_account(&name) {
-        return Err(Wrong(format!("{section}, account: 1 to 63 of a-z, 0-9 and -, as in account = \"shop\"")));
+    if !log_store::is_account_name(&name) {
+        return Err(Wrong(format!(
+            "{section}, account: 1 to 63 of a-z, 0-9 and -, as in account = \"shop\", and not \"shared\""
+        )));
     }
     Ok((name != drain_name::DEFAULT_ACCOUNT).then_some(name))
 }

@@ -29,6 +29,9 @@ pub(super) struct File {
     /// It was called `store_limit` before the store held more than the journal.
     #[serde(alias = "store_limit")]
     pub(super) journal_limit: Option<Size>,
+    pub(super) journal_ahead: Option<Size>,
+    pub(super) logs_retention: Option<Span>,
+    pub(super) logs_limit: Option<Size>,
     pub(super) extended: bool,
     pub(super) families: Families,
     pub(super) dyno_identity: DynoIdentity,
@@ -142,7 +145,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 42] = [
     "listen",
     "syslog",
     "tls",
@@ -156,6 +159,9 @@ const KEYS: [&str; 39] = [
     "snapshot_every",
     "journal_limit",
     "store_limit",
+    "journal_ahead",
+    "logs_retention",
+    "logs_limit",
     "extended",
     "families",
     "dyno_identity",

@@ -3,6 +3,7 @@
 use super::file::{File, Size};
 use super::{Wrong, span};
 use crate::serve::limits::{IntakeLimits, MetricsLimits};
+use crate::serve::logs::Keeping;
 use crate::serve::settings::DrainSettings;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,6 +85,19 @@ pub(super) fn places(
         return Err(Wrong(format!("the drains of the configuration need more than {MOST_DRAINS} places")));
     }
     Ok(most)
+}
+
+/// How lines are kept: a week of them or 10 GB.
+pub(super) fn keeping(file: &File) -> Keeping {
+    const WEEK: u64 = 7 * 86_400;
+    // Of a journal with a limit, what waits for a file of lines takes a quarter at most.
+    let most = file.journal_limit.map_or(usize::MAX, |limit| limit.0 / 4);
+    let ahead = file.journal_ahead.map_or(256 << 20, |size| size.0).min(most);
+    Keeping {
+        retention: span(None, file.logs_retention, WEEK),
+        limit: file.logs_limit.map_or(10 << 30, |size| size.0 as u64),
+        ahead: ahead as u64,
+    }
 }
 
 /// How much `/metrics` says.

@@ -36,7 +36,7 @@ const HOPELESS: u32 = 1_000;
 pub(crate) struct Consumer<R> {
     pub(crate) pipelines: Pipelines,
     pub(crate) rows: R,
-    pub(crate) entries: Receiver<Vec<Entry>>,
+    pub(crate) entries: Receiver<Arc<Vec<Entry>>>,
     pub(crate) reader: JournalReader,
     pub(crate) board: Board,
     pub(crate) snapshots: PathBuf,
@@ -75,7 +75,7 @@ impl<R: Outlet> Consumer<R> {
                     if let Some(first) = entries.first() {
                         self.read_up_to(first.seq - 1, &mut due)?;
                     }
-                    for entry in &entries {
+                    for entry in entries.iter() {
                         // What has to wait is read from the disk later.
                         if !self.take(entry, &mut due)? {
                             break;

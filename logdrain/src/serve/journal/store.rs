@@ -234,6 +234,11 @@ impl Store {
         Ok(self.db.query_row(find(SCHEMA), [signed(seq)], sound)?)
     }
 
+    /// Gives no id at or below this one any more.
+    pub(crate) fn pass_id(&mut self, id: u64) {
+        self.runs.pass(id);
+    }
+
     /// The last id that a sound delivery has.
     fn last_id(&self) -> Result<u64, StoreError> {
         // With more of them damaged there is little left to go behind.

@@ -109,6 +109,7 @@ impl Trial {
             dir: self.dir.clone(),
             queue: messages,
             pipelines: commits,
+            logs: None,
             progress: self.progress.clone(),
             counters: Arc::default(),
             retention: Duration::ZERO,

@@ -100,6 +100,7 @@ impl Timekeeper {
         say(news, self.judge.holds());
         let believed = self.judge.believed();
         standing.tell(believed, self.steady, self.judge.wall(), self.judge.is_in_doubt());
+        standing.trust(self.judge.may_delete());
         if self.judge.holds() {
             self.doubted = believed.unix_micros().saturating_sub(self.steady);
         }

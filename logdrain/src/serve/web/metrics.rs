@@ -11,6 +11,7 @@ use crate::serve::counters::{Counters, Durations};
 use crate::serve::counting::board::{Drain, Shown, Window};
 use crate::serve::drain_name::DrainName;
 use crate::serve::intake::Intake;
+use crate::serve::logs;
 use heroku_metrics::model::{DataPoint, Percentile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,7 +21,7 @@ use std::sync::atomic::Ordering;
 const FREE: usize = 64 << 10;
 
 /// What is on the board, in no more than `limit` bytes; with the rows of the last windows when they are asked for.
-pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool) -> String {
+pub(crate) fn text(intake: &Intake, shown: &Shown, logs: &logs::Board, limit: usize, with_rows: bool) -> String {
     let mut page = Page::new(limit);
     let counters: &Counters = &intake.counters;
     page.family("logdrain_deliveries_total", "counter", "Deliveries answered with 204.");
@@ -84,6 +85,7 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, limit: usize, with_rows: bool
         page.family(name, kind, help);
         page.sample(name, &[], value as f64);
     }
+    page.lines(logs);
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
     page.durations("logdrain_snapshot_seconds", "Snapshots.", &counters.snapshots);
@@ -193,6 +195,48 @@ impl Page {
         let _ = writeln!(self.text, " {}", Number(value));
         if !self.keep(since) {
             self.left_out += 1;
+        }
+    }
+
+    /// The lines that are kept.
+    fn lines(&mut self, logs: &logs::Board) {
+        let logs::Shown { books, gone, there, bytes, files, damaged_files, position, safe, trouble } = logs.shown();
+        let name = "logdrain_logs_events_total";
+        self.family(name, "counter", "Lines of the journal, by what became of them.");
+        for (outcome, count) in [("kept", books.kept), ("no_room", books.no_room)] {
+            self.sample(name, &[("outcome", outcome)], count as f64);
+        }
+        let name = "logdrain_logs_gone_total";
+        self.family(name, "counter", "Lines that were kept and let go, by why.");
+        for (why, count) in [("expired", gone.expired), ("room", gone.removed)] {
+            self.sample(name, &[("why", why)], count as f64);
+        }
+        let numbers = [
+            ("logdrain_logs_unread_total", "counter", "Kept lines that could not be read as frames.", books.unread),
+            (
+                "logdrain_logs_unexpected_total",
+                "counter",
+                "Deliveries that held more than was counted when they came.",
+                books.unexpected,
+            ),
+            (
+                "logdrain_logs_damaged_deliveries_total",
+                "counter",
+                "Deliveries whose lines are lost with a damaged journal.",
+                books.damaged_deliveries,
+            ),
+            ("logdrain_logs_events", "gauge", "Lines that are there.", there),
+            ("logdrain_logs_bytes", "gauge", "Bytes of their files.", bytes),
+            ("logdrain_logs_segments", "gauge", "Their files.", files),
+            ("logdrain_logs_damaged_segments", "gauge", "Files that cannot be opened.", damaged_files),
+            ("logdrain_logs_position", "gauge", "The last event of the journal that is in.", position),
+            ("logdrain_logs_safe_position", "gauge", "The journal is needed behind this event.", safe),
+            ("logdrain_logs_failing", "gauge", "1 while lines cannot be kept.", trouble.is_some().into()),
+            ("logdrain_logs_accounts", "gauge", "Accounts.", logs.accounts().len() as u64),
+        ];
+        for (name, kind, help, value) in numbers {
+            self.family(name, kind, help);
+            self.sample(name, &[], value as f64);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::number;
 use crate::serve::counting::board::{Drain, Shown};
 use crate::serve::intake::Intake;
 use crate::serve::journal;
+use crate::serve::logs;
 use heroku_metrics::model::Timestamp;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -22,6 +23,10 @@ pub(crate) struct House {
     pub(crate) store: PathBuf,
     pub(crate) journal_limit: Option<usize>,
     pub(crate) max_memory: usize,
+    /// The lines: what there is to see of them, the reader of their store, and whose they are.
+    pub(crate) logs: logs::Board,
+    /// The most bytes of their files; 0 when none are kept.
+    pub(crate) logs_limit: u64,
     pub(crate) began: Instant,
 }
 
@@ -118,6 +123,23 @@ pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &H
     let limit = house.journal_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
     let is_full = house.journal_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
     tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit)?;
+    if house.logs_limit > 0 {
+        let lines = house.logs.shown();
+        let trouble = match &lines.trouble {
+            Some(why) => why.clone(),
+            None if lines.books.no_room > 0 => format!("{} found no room", count(lines.books.no_room)),
+            None if lines.damaged_files > 0 => format!("{} files are damaged", count(lines.damaged_files)),
+            None => {
+                format!("{} in {} files, limit {}", bytes(lines.bytes), count(lines.files), bytes(house.logs_limit))
+            }
+        };
+        let is = match (&lines.trouble, lines.books.no_room + lines.damaged_files) {
+            (Some(_), _) => Is::Bad,
+            (None, 0) => Is::Fine,
+            _ => Is::Odd,
+        };
+        tile(is, "lines kept", &count(lines.there), &trouble)?;
+    }
     if let Some((free, all)) = disk(&house.store) {
         tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all)))?;
     }

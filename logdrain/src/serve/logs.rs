@@ -1,0 +1,23 @@
+//! The lines themselves: from the journal to a store that they are searched in.
+//!
+//! One thread reads the deliveries that the journal holds, beside the one that counts; neither waits for the other. It takes
+//! each body apart by itself and appends an event for each frame to [`log_store::Store`], under the ids that the journal
+//! gave. What is not in a file of the store yet is in the journal still, so that a start makes the same events again.
+//!
+//! When the store's disk fails, this thread waits, and the journal keeps what it waits with. Counting goes on.
+
+mod board;
+mod checking;
+mod consumer;
+mod keeper;
+mod lines;
+mod senders;
+mod state;
+
+pub(crate) use board::{Board, Shown};
+pub(crate) use checking::check;
+pub(crate) use consumer::{Consumer, Start};
+pub(crate) use keeper::Keeping;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,422 @@
+//! The thread that keeps lines: reads the journal in order, appends, publishes, seals, and says what the journal may give
+//! back.
+
+use super::board::{Board, Books, Gone, Shown};
+use super::keeper::{self, Keeper, Keeping};
+use super::lines::Lines;
+use super::senders::Senders;
+use super::state::{self, State};
+use crate::serve::drain_name::DEFAULT_ACCOUNT;
+use crate::serve::event::{Entry, Event, Record};
+use crate::serve::journal::{JournalReader, Progress, Step, StoreError};
+use crate::serve::settings::Settings;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+const LOOK_AROUND: Duration = Duration::from_millis(200);
+/// Between two looks after the store while much is read.
+const TURN: Duration = Duration::from_millis(100);
+/// Between two tries of a disk that fails.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Between two looks for what is too old.
+const LET_GO_EVERY: Duration = Duration::from_secs(5);
+/// Between two states that are written though nothing was sealed.
+const STATE_EVERY: Duration = Duration::from_secs(30);
+/// Between two looks that are put up.
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
+/// What is read on when the program is to end.
+const READ_AT_THE_END: Duration = Duration::from_secs(3);
+/// It is told again after so long that nothing can be kept.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+/// Damaged deliveries that are told one by one.
+const NAMED: u64 = 20;
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(super) dir: PathBuf,
+    pub(super) keeping: Keeping,
+    /// `None` while its disk does not let it be opened.
+    pub(super) keeper: Option<Keeper>,
+    /// Where it stands, as long as there is no keeper that knows better.
+    pub(super) start: State,
+    pub(super) entries: Receiver<Arc<Vec<Entry>>>,
+    pub(super) reader: JournalReader,
+    pub(super) progress: Arc<Progress>,
+    pub(super) board: Board,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) senders: Senders,
+    /// The last event of the journal that is in.
+    pub(super) position: u64,
+    /// How many events of the delivery behind it are in.
+    pub(super) part: u64,
+    /// What the state that was written last says.
+    pub(super) written: (u64, Gone),
+    pub(super) times: Times,
+    pub(super) troubles: Troubles,
+    pub(super) program: Vec<u8>,
+    pub(super) asked: Option<Instant>,
+}
+
+/// What it begins with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// The folder of the journal.
+    pub(crate) dir: PathBuf,
+    pub(crate) keeping: Keeping,
+    /// Those that hold where nothing else is known.
+    pub(crate) settings: Settings,
+    pub(crate) reader: JournalReader,
+    pub(crate) entries: Receiver<Arc<Vec<Entry>>>,
+}
+
+/// When things were done last.
+#[derive(Debug)]
+pub(super) struct Times {
+    looked: Instant,
+    let_go: Option<Instant>,
+    written: Instant,
+    shown: Option<Instant>,
+}
+
+/// Something fails, and is tried again.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    what: &'static str,
+    why: Option<String>,
+    tried: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    const fn none(what: &'static str) -> Self {
+        Self { what, why: None, tried: None, told: None }
+    }
+
+    fn note(&mut self, why: String) {
+        self.tried = Some(Instant::now());
+        if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
+            self.told = Some(Instant::now());
+            tracing::error!(%why, "{}: they wait in the journal, and everything is counted meanwhile", self.what);
+        }
+        self.why = Some(why);
+    }
+
+    fn over(&mut self) {
+        if self.why.take().is_some() {
+            *self = Self::none(self.what);
+            tracing::info!("over: {}", self.what);
+        }
+    }
+
+    fn may_try(&self) -> bool {
+        self.tried.is_none_or(|tried| tried.elapsed() >= AGAIN)
+    }
+}
+
+/// What may fail.
+#[derive(Debug)]
+pub(super) struct Troubles {
+    disk: Trouble,
+    state: Trouble,
+    reading: Trouble,
+    /// The memory for lines is full, too.
+    is_blocked: bool,
+}
+
+impl Troubles {
+    const fn none() -> Self {
+        Self {
+            disk: Trouble::none("lines cannot be written"),
+            state: Trouble::none("where the lines stand cannot be written"),
+            reading: Trouble::none("lines cannot be read from the journal"),
+            is_blocked: false,
+        }
+    }
+
+    fn why(&self) -> Option<String> {
+        [&self.disk, &self.state, &self.reading]
+            .into_iter()
+            .find_map(|trouble| Some(format!("{}: {}", trouble.what, trouble.why.as_ref()?)))
+    }
+}
+
+impl Consumer {
+    /// Opens the store beside a journal.
+    pub(crate) fn new(start: Start, progress: Arc<Progress>, board: Board, stop: Arc<AtomicBool>) -> Self {
+        let Start { dir, keeping, settings, reader, entries } = start;
+        let head = progress.head.load(Ordering::Acquire);
+        let none = State { position: 0, settings, books: Books::default(), gone: Gone::default() };
+        let start = state::read(&keeper::states(&dir), head).unwrap_or(none);
+        progress.kept_behind.store(start.position, Ordering::Release);
+        let mut consumer = Self {
+            dir,
+            keeping,
+            keeper: None,
+            entries,
+            reader,
+            progress,
+            board,
+            stop,
+            senders: Senders::new(Arc::new(start.settings.clone())),
+            position: start.position,
+            part: 0,
+            written: (start.position, start.gone),
+            start,
+            times: Times { looked: Instant::now(), let_go: None, written: Instant::now(), shown: None },
+            troubles: Troubles::none(),
+            program: Vec::new(),
+            asked: None,
+        };
+        consumer.name_accounts();
+        consumer.open();
+        consumer
+    }
+
+    /// Opens the store, if it is not open. Ids go on above all that is in it.
+    fn open(&mut self) {
+        if self.keeper.is_some() || !self.troubles.disk.may_try() {
+            return;
+        }
+        match Keeper::open(&keeper::lines(&self.dir), self.keeping.clone(), self.start.clone()) {
+            Ok(keeper) => self.use_keeper(keeper),
+            Err(error) => self.troubles.disk.note(error.to_string()),
+        }
+    }
+
+    pub(super) fn use_keeper(&mut self, keeper: Keeper) {
+        self.progress.taken_id.fetch_max(keeper.last_id(), Ordering::AcqRel);
+        self.board.open(keeper.reader());
+        self.keeper = Some(keeper);
+        self.troubles.disk.over();
+    }
+
+    /// Runs until the writer has gone, and leaves everything in files.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.entries.recv_timeout(LOOK_AROUND) {
+                Ok(entries) => {
+                    if let Some(first) = entries.first() {
+                        self.read_up_to(first.seq - 1);
+                    }
+                    for entry in entries.iter() {
+                        // What has to wait is read from the disk later.
+                        if !self.take(entry) {
+                            break;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.read_up_to(self.progress.head.load(Ordering::Acquire)),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.look_after();
+        }
+        self.read_up_to(self.progress.head.load(Ordering::Acquire));
+        self.end();
+    }
+
+    /// Everything goes into files, so that the next start has nothing to read again.
+    fn end(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            loop {
+                match keeper.seal(None, true) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "lines are left in the journal: the next start reads them again");
+                        break;
+                    }
+                }
+            }
+        }
+        self.write_state();
+        self.show();
+    }
+
+    fn read_up_to(&mut self, last: u64) {
+        while self.position < last {
+            if self.stop.load(Ordering::Acquire)
+                && self.asked.get_or_insert_with(Instant::now).elapsed() > READ_AT_THE_END
+            {
+                return;
+            }
+            let seq = self.position + 1;
+            match self.reader.read(seq) {
+                Ok(Step::Event(entry)) => {
+                    self.troubles.reading.over();
+                    if !self.take(&entry) {
+                        return;
+                    }
+                }
+                Ok(Step::Damaged { seq, why }) => self.pass_over(seq, &why),
+                Ok(Step::Missing) => match self.reader.next_after(seq) {
+                    // Given back long ago, before lines were kept; or lost, and counting has said so.
+                    Ok(next) => self.position = next.map_or(last, |next| next - 1).min(last).max(seq),
+                    Err(error) => return self.unread(&error),
+                },
+                Err(error) => return self.unread(&error),
+            }
+            if self.times.looked.elapsed() > TURN {
+                self.look_after();
+            }
+        }
+    }
+
+    /// The journal cannot be read now. When it is damaged, whoever counts ends the program.
+    fn unread(&mut self, error: &StoreError) {
+        self.troubles.reading.note(error.to_string());
+    }
+
+    fn pass_over(&mut self, seq: u64, why: &str) {
+        (self.position, self.part) = (seq, 0);
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.books().damaged_deliveries += 1;
+        if keeper.books().damaged_deliveries <= NAMED {
+            tracing::error!(seq, why, "the lines of an event of the journal are lost: it is damaged");
+        }
+    }
+
+    /// Takes an event in, once. `false` when it has to wait.
+    fn take(&mut self, entry: &Entry) -> bool {
+        if entry.seq <= self.position {
+            return true;
+        }
+        if entry.seq > self.position + 1 {
+            return false;
+        }
+        match &entry.event {
+            Event::Delivery(record) if record.run.is_given() && !self.deliver(entry.seq, record) => return false,
+            Event::Settings(settings) => {
+                self.senders.follow(Arc::new(Settings::clone(settings)));
+                self.name_accounts();
+            }
+            _ => {}
+        }
+        (self.position, self.part) = (entry.seq, 0);
+        true
+    }
+
+    /// `false` when its disk does not take it, and nothing else is in danger for that.
+    fn deliver(&mut self, seq: u64, record: &Record) -> bool {
+        self.open();
+        // With a journal that is full it is lines or numbers.
+        let must_go_on = self.progress.full.load(Ordering::Acquire);
+        let mut is_stuck = self.troubles.is_blocked && !self.troubles.disk.may_try();
+        let Some(keeper) = &mut self.keeper else { return must_go_on };
+        if is_stuck && !must_go_on {
+            return false;
+        }
+        let sender = self.senders.of(&record.drain);
+        let mut lines = Lines::of(record);
+        lines.skip(self.part);
+        while let Some(line) = lines.next(&mut self.program) {
+            if !is_stuck && let Err(error) = keeper.keep(&sender, &self.program, record.peer, &line) {
+                self.troubles.disk.note(error.to_string());
+                self.troubles.is_blocked = true;
+                is_stuck = true;
+                if !must_go_on {
+                    return false;
+                }
+            }
+            if is_stuck {
+                keeper.pass_up(line.what);
+            }
+            self.part += 1;
+        }
+        if record.run.events > 0 {
+            keeper.mark(seq, record.run.last(), record.body.bytes().len() as u64, self.senders.settings());
+        }
+        if is_stuck {
+            // Nothing of what waits in memory holds the journal any more.
+            keeper.give_up();
+            self.progress.kept_behind.store(seq, Ordering::Release);
+        } else {
+            self.troubles.is_blocked = false;
+        }
+        true
+    }
+
+    /// Seals, lets go, writes where it stands, puts up what there is to see: each when it is due.
+    fn look_after(&mut self) {
+        self.times.looked = Instant::now();
+        self.open();
+        if self.troubles.disk.may_try() {
+            self.seal();
+        }
+        if self.times.let_go.is_none_or(|at| at.elapsed() > LET_GO_EVERY) {
+            self.times.let_go = Some(Instant::now());
+            let now = self.progress.time.may_delete().then(|| self.progress.time.believed()).flatten();
+            if self.keeper.as_mut().is_some_and(|keeper| keeper.let_go(now)) {
+                self.write_state();
+            }
+            if let (Some(keeper), Some(now)) = (&mut self.keeper, self.progress.time.believed())
+                && let Err(error) = keeper.merge(now)
+            {
+                self.troubles.disk.note(error.to_string());
+            }
+        }
+        if self.times.written.elapsed() > STATE_EVERY {
+            self.write_state();
+        }
+        if self.times.shown.is_none_or(|at| at.elapsed() > SHOWN_EVERY) {
+            self.show();
+        }
+    }
+
+    fn seal(&mut self) {
+        let is_full = self.progress.full.load(Ordering::Acquire);
+        let now = self.progress.time.believed();
+        let Some(keeper) = &mut self.keeper else { return };
+        // A disk that failed is tried with what there is.
+        let all = is_full || self.troubles.disk.why.is_some();
+        match keeper.seal(now, all) {
+            Ok(false) => self.troubles.disk.over(),
+            Ok(true) => {
+                self.times.let_go = None;
+                self.write_state();
+            }
+            Err(error) => return self.troubles.disk.note(error.to_string()),
+        }
+        // A journal that is full waits for the state, also when there is nothing left to seal.
+        if is_full {
+            self.write_state();
+        }
+    }
+
+    /// Says where a start may begin, and then lets the journal give back what is before that.
+    fn write_state(&mut self) {
+        let (position, settings) = (self.position, self.senders.settings().clone());
+        let Some(keeper) = &mut self.keeper else { return };
+        self.times.written = Instant::now();
+        let state = keeper.safe(position, &settings);
+        if (state.position, state.gone) == self.written {
+            return;
+        }
+        match state::write(&keeper::states(&self.dir), state) {
+            Ok(()) => {
+                self.written = (state.position, state.gone);
+                self.troubles.state.over();
+                self.progress.kept_behind.fetch_max(state.position, Ordering::AcqRel);
+            }
+            Err(error) => self.troubles.state.note(error.to_string()),
+        }
+    }
+
+    fn show(&mut self) {
+        self.times.shown = Some(Instant::now());
+        let shown = match &self.keeper {
+            Some(keeper) => keeper.shown(self.position),
+            None => {
+                Shown { books: self.start.books, gone: self.start.gone, position: self.position, ..Shown::default() }
+            }
+        };
+        self.board.show(Shown { trouble: self.troubles.why(), ..shown });
+    }
+
+    fn name_accounts(&self) {
+        let named = self.senders.settings().drains.values().filter_map(|drain| drain.account.clone());
+        self.board.name(named.chain([DEFAULT_ACCOUNT.to_owned()]).collect());
+    }
+}

@@ -1,0 +1,323 @@
+//! The store of the lines, and what is done with it: filled, sealed, made room in.
+//!
+//! The journal keeps each delivery until its events are in files. So what is in memory only is remembered by *marks*, one
+//! a delivery: when the events up to a mark are in files, a start may begin behind it.
+
+use super::board::{Books, Gone, Shown};
+use super::lines::{Line, What};
+use super::senders::Sender;
+use super::state::State;
+use crate::serve::settings::Settings;
+use log_store::{Event, EventId, Options, Reader, Store, StoreError, StoreErrorKind};
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How lines are kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Keeping {
+    /// How long.
+    pub(crate) retention: Duration,
+    /// The most bytes of all files; with 0 nothing is kept.
+    pub(crate) limit: u64,
+    /// The most bytes of deliveries that the journal holds for events that are in memory.
+    pub(crate) ahead: u64,
+}
+
+impl Keeping {
+    pub(crate) const fn is_on(&self) -> bool {
+        self.limit > 0
+    }
+
+    /// What it takes of the memory.
+    pub(crate) fn max_memory(&self) -> usize {
+        if self.is_on() { self.options().max_memory() } else { 0 }
+    }
+
+    fn options(&self) -> Options {
+        // A file is let go as a whole: it is a small part of what may be there.
+        let seal = usize::try_from(self.limit / 8).unwrap_or(usize::MAX);
+        Options::new().with_seal_bytes(seal.clamp(64 << 10, LARGEST_FILE))
+    }
+}
+
+/// Bytes of lines in one file, before they are packed.
+const LARGEST_FILE: usize = 64 << 20;
+
+/// How many bytes an account may keep when others need room.
+type Share = Box<dyn Fn(&str) -> u64 + Send>;
+
+pub(crate) struct Keeper {
+    store: Store,
+    keeping: Keeping,
+    share: Share,
+    marks: VecDeque<Mark>,
+    /// Bytes of the deliveries of all marks.
+    ahead: u64,
+    books: Books,
+    gone: Gone,
+    /// Every account is within its share, and the files are at their limit.
+    is_full: bool,
+    safe: State,
+}
+
+/// A delivery with events that may not be in files.
+struct Mark {
+    position: u64,
+    last: EventId,
+    bytes: u64,
+    settings: Arc<Settings>,
+    /// With those of this delivery.
+    books: Books,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("store", &self.store).field("marks", &self.marks.len()).finish_non_exhaustive()
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Became {
+    Kept,
+    NoRoom,
+}
+
+impl Keeper {
+    /// Opens the store of a folder; `start` is where its state says that it stands.
+    pub(super) fn open(folder: &Path, keeping: Keeping, start: State) -> Result<Self, StoreError> {
+        let options = keeping.options();
+        Self::open_with(folder, options, keeping, start)
+    }
+
+    pub(super) fn open_with(
+        folder: &Path,
+        options: Options,
+        keeping: Keeping,
+        start: State,
+    ) -> Result<Self, StoreError> {
+        let store = Store::open(folder, options)?;
+        for damage in store.damage() {
+            tracing::error!(%damage, "a file of lines cannot be read, and is left where it is: searches say what they lack");
+        }
+        Ok(Self {
+            store,
+            keeping,
+            share: Box::new(|_| 0),
+            marks: VecDeque::new(),
+            ahead: 0,
+            books: start.books,
+            gone: start.gone,
+            is_full: false,
+            safe: start,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_share(&mut self, share: Share) {
+        self.share = share;
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        self.store.reader()
+    }
+
+    /// The highest id that is in a file: no event gets one at or below it any more.
+    pub(super) fn last_id(&self) -> u64 {
+        self.store.last_id().map_or(0, EventId::get)
+    }
+
+    pub(super) const fn books(&mut self) -> &mut Books {
+        &mut self.books
+    }
+
+    /// Keeps an event.
+    ///
+    /// # Errors
+    /// When the memory for events is full and the disk takes no file. The event is to be offered again.
+    pub(super) fn keep(
+        &mut self,
+        sender: &Sender,
+        program: &[u8],
+        peer: Option<IpAddr>,
+        line: &Line<'_>,
+    ) -> Result<(), StoreError> {
+        let mut event = Event::new(line.id, &sender.account, line.message)
+            .with_system(sender.system.as_bytes())
+            .with_program(program)
+            .with_generated(line.generated);
+        if let Some(severity) = line.severity {
+            event = event.with_severity(severity);
+        }
+        if let Some(facility) = line.facility {
+            event = event.with_facility(facility);
+        }
+        if let Some(peer) = peer {
+            event = event.with_source_ip(peer);
+        }
+        let became = if self.is_full {
+            Became::NoRoom
+        } else {
+            match self.store.append(&event) {
+                Ok(()) => Became::Kept,
+                Err(error) if matches!(error.kind(), StoreErrorKind::Io(_)) => return Err(error),
+                Err(_) => Became::NoRoom,
+            }
+        };
+        self.enter(became, line.what);
+        Ok(())
+    }
+
+    /// Does not keep an event: the disk takes nothing, and the journal is full.
+    pub(super) fn pass_up(&mut self, what: What) {
+        self.enter(Became::NoRoom, what);
+    }
+
+    fn enter(&mut self, became: Became, what: What) {
+        self.books.events += 1;
+        match became {
+            Became::Kept => {
+                self.books.kept += 1;
+                self.books.unread += u64::from(what != What::Read);
+            }
+            Became::NoRoom => self.books.no_room += 1,
+        }
+        self.books.unexpected += u64::from(what == What::Unexpected);
+    }
+
+    /// All events of a delivery are in: readers may see them.
+    pub(super) fn mark(&mut self, position: u64, last: u64, bytes: u64, settings: &Arc<Settings>) {
+        let last = EventId::new(last);
+        self.store.publish(last);
+        self.ahead += bytes;
+        self.marks.push_back(Mark { position, last, bytes, settings: settings.clone(), books: self.books });
+    }
+
+    /// Where a start may begin: everything up to there is in files. `position` is the last event of the journal that is in.
+    pub(super) fn safe(&mut self, position: u64, settings: &Arc<Settings>) -> &State {
+        let unsealed = self.store.oldest_unsealed();
+        let is_in_files = |mark: &Mark| unsealed.is_none_or(|oldest| mark.last < oldest);
+        while self.marks.front().is_some_and(is_in_files) {
+            let Some(mark) = self.marks.pop_front() else { break };
+            self.ahead -= mark.bytes;
+            self.safe.position = mark.position;
+            self.safe.books = mark.books;
+            if self.safe.settings != *mark.settings {
+                self.safe.settings = Settings::clone(&mark.settings);
+            }
+        }
+        if self.marks.is_empty() && self.safe.position < position {
+            self.safe.position = position;
+            self.safe.books = self.books;
+            if self.safe.settings != **settings {
+                self.safe.settings = Settings::clone(settings);
+            }
+        }
+        self.safe.gone = self.gone;
+        &self.safe
+    }
+
+    /// Whether the journal holds more for it than it may.
+    pub(super) const fn is_too_far_ahead(&self) -> bool {
+        self.ahead > self.keeping.ahead
+    }
+
+    /// Writes a file if one is due: for its size, for its age by this time, or because the journal holds too much for it.
+    /// `all` asks for everything. Says whether it wrote one, and then there may be more to do.
+    pub(super) fn seal(&mut self, now: Option<i64>, all: bool) -> Result<bool, StoreError> {
+        if all {
+            return self.store.seal_older(EventId::MAX);
+        }
+        if self.is_too_far_ahead() {
+            // The older half of what is ahead, so that it is not done again at once.
+            let mut behind = 0;
+            let half = self.marks.iter().find(|mark| {
+                behind += mark.bytes;
+                behind >= self.ahead.div_ceil(2)
+            });
+            let than = half.map_or(EventId::MAX, |mark| mark.last.next());
+            return self.store.seal_older(than);
+        }
+        match now {
+            Some(now) => self.store.seal_due(now),
+            None => Ok(false),
+        }
+    }
+
+    /// Writes small files of hours that are over into larger ones, one at a time. Says whether it did.
+    pub(super) fn merge(&mut self, now: i64) -> Result<bool, StoreError> {
+        match self.store.merge_due(now) {
+            // What is damaged stays as it is, and was told when it was opened.
+            Err(error) if error.kind() == StoreErrorKind::Damage => Ok(false),
+            merged => merged,
+        }
+    }
+
+    /// Lets go what is too old, as far as the clock is to be trusted with that, and what there is no room for. Says whether
+    /// something went.
+    pub(super) fn let_go(&mut self, now: Option<i64>) -> bool {
+        let before = self.gone;
+        if let Some(now) = now {
+            let age = i64::try_from(self.keeping.retention.as_micros()).unwrap_or(i64::MAX);
+            let oldest = EventId::at(now.saturating_sub(age));
+            let old = |account: &log_store::AccountReport| account.oldest().is_some_and(|first| first < oldest);
+            let accounts = self.store.accounts();
+            for account in accounts.iter().filter(|account| old(account)) {
+                self.gone.expired += self.store.expire(account.name(), oldest).events();
+            }
+        }
+        if self.store.bytes() > self.keeping.limit || self.is_full {
+            let room = self.store.make_room(self.keeping.limit, &self.share);
+            for (account, removed) in room.removed() {
+                self.gone.removed += removed.events();
+                tracing::warn!(
+                    account = %account, events = removed.events(), bytes = removed.bytes(),
+                    "logs_limit is reached: the oldest lines were let go"
+                );
+            }
+            if self.is_full == room.is_enough() {
+                self.is_full = !room.is_enough();
+                if self.is_full {
+                    tracing::error!("logs_limit is reached, and no account is above its share: new lines are not kept");
+                } else {
+                    tracing::info!("there is room for lines again");
+                }
+            }
+        }
+        self.gone != before
+    }
+
+    /// The journal gives back what was waited with: what is in memory can be seen on, and is lost with the process.
+    pub(super) fn give_up(&mut self) {
+        self.marks.clear();
+        self.ahead = 0;
+    }
+
+    pub(super) fn shown(&self, position: u64) -> Shown {
+        Shown {
+            books: self.books,
+            gone: self.gone,
+            there: self.store.accounts().iter().map(log_store::AccountReport::events).sum(),
+            bytes: self.store.bytes(),
+            files: self.store.files() as u64,
+            damaged_files: self.store.damage().len() as u64,
+            position,
+            safe: self.safe.position,
+            trouble: None,
+        }
+    }
+}
+
+/// Where the store lies.
+pub(super) fn lines(dir: &Path) -> PathBuf {
+    dir.join("logs")
+}
+
+/// Where its state does.
+pub(super) fn states(dir: &Path) -> PathBuf {
+    dir.join("logs-state")
+}
