@@ -1,5 +1,6 @@
 //! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
 
+mod browser;
 mod clock;
 mod crash;
 mod credentials;
@@ -14,11 +15,13 @@ mod guard;
 mod harness;
 mod hostile_text;
 mod lines;
+mod lines_page;
 mod packaging;
 mod page;
 mod place;
 mod places;
 mod reload;
+mod tails;
 mod watch;
 mod ways;
 
