@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
 
     let set = |input| {
         let reader = Reader::new(BufReader::with_capacity(capacity, input)).with_max_row_len(most);
-        offset.map_or(reader, |offset| reader.with_offset_minutes(offset))
+        if let Some(offset) = offset { reader.with_offset_minutes(offset) } else { reader }
     };
     let (written, counts) = rewritten(set(text));
     let whole = Reader::new(text).with_max_row_len(most);
