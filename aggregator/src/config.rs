@@ -185,7 +185,7 @@ impl AggregatorConfig {
         self
     }
 
-    /// The most streams by a plan. Default: none but [`max_streams`](Self::max_streams).
+    /// The most streams by a plan. Default: none but [`max_streams`](Self::with_max_streams).
     #[must_use]
     pub fn with_quota(mut self, quota: StreamQuota) -> Self {
         self.quota = Some(quota);
@@ -271,14 +271,8 @@ impl AggregatorConfig {
 
     /// How long after its end a window stays open.
     #[must_use]
-    pub const fn allowed_lateness(&self) -> Duration {
+    pub(crate) const fn allowed_lateness(&self) -> Duration {
         self.allowed_lateness
-    }
-
-    /// What becomes of an observation whose window is closed.
-    #[must_use]
-    pub const fn late_policy(&self) -> LatePolicy {
-        self.late_policy
     }
 
     /// How long a closed window is kept.
@@ -291,13 +285,13 @@ impl AggregatorConfig {
 
     /// The windows after which a stream is idle.
     #[must_use]
-    pub const fn idle_after(&self) -> u32 {
+    pub(crate) const fn idle_after(&self) -> u32 {
         self.idle_after
     }
 
     /// The quota.
     #[must_use]
-    pub const fn quota(&self) -> Option<&StreamQuota> {
+    pub(crate) const fn quota(&self) -> Option<&StreamQuota> {
         self.quota.as_ref()
     }
 
@@ -313,37 +307,37 @@ impl AggregatorConfig {
 
     /// How far ahead of the host's time an observation may be.
     #[must_use]
-    pub const fn max_future(&self) -> Duration {
+    pub(crate) const fn max_future(&self) -> Duration {
         self.max_future
     }
 
     /// The most streams that are known at a time.
     #[must_use]
-    pub const fn max_streams(&self) -> u32 {
+    pub(crate) const fn max_streams(&self) -> u32 {
         self.max_streams
     }
 
     /// The most bytes of name, unit and tags together.
     #[must_use]
-    pub const fn max_key_len(&self) -> u32 {
+    pub(crate) const fn max_key_len(&self) -> u32 {
         self.max_key_len
     }
 
     /// The most bytes of all keys together.
     #[must_use]
-    pub const fn max_key_bytes(&self) -> usize {
+    pub(crate) const fn max_key_bytes(&self) -> usize {
         self.max_key_bytes
     }
 
     /// The most bytes of all windows together.
     #[must_use]
-    pub const fn max_window_bytes(&self) -> usize {
+    pub(crate) const fn max_window_bytes(&self) -> usize {
         self.max_window_bytes
     }
 
     /// The precision of a measure's percentiles; `None` where they are turned off.
     #[must_use]
-    pub fn precision(&self, metric: &str) -> Option<Precision> {
+    pub(crate) fn precision(&self, metric: &str) -> Option<Precision> {
         match self.distribution_of(metric) {
             Distribution::Sketch(precision) => Some(precision),
             Distribution::None => None,

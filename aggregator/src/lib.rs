@@ -57,7 +57,7 @@
 //!
 //! A [`StreamQuota`] limits how many streams there are. Beyond it, new streams are folded into their metric's overflow
 //! stream, tagged `overflow=true`, so that totals stay right; [`explain`](Aggregator::explain) tells who has the places
-//! and who found none. A stream that is not seen for [`idle_after`](AggregatorConfig::idle_after) windows gives up its
+//! and who found none. A stream that is not seen for [`idle_after`](AggregatorConfig::with_idle_after) windows gives up its
 //! place, and its memory, with or without a quota.
 //!
 //! # State

@@ -3,10 +3,10 @@ use metric_model::Kind;
 /// The most streams a plan allows, how they count, and what becomes of the rest. Data, not code.
 ///
 /// A stream takes its place when it is first seen, first come, first served, in the order of the input, and keeps it
-/// until it has not been seen for [`idle_after`](crate::AggregatorConfig::idle_after) windows of event time. An
+/// until it has not been seen for [`idle_after`](crate::AggregatorConfig::with_idle_after) windows of event time. An
 /// observation of a new stream that finds no place is folded into its metric's overflow stream: the same name, kind
 /// and unit with the one tag `overflow=true`, so that totals stay right. Overflow streams take no place, but there are
-/// at most [`overflow_streams`](Self::overflow_streams) of them; beyond, observations are refused and counted.
+/// at most [`overflow_streams`](Self::with_overflow_streams) of them; beyond, observations are refused and counted.
 ///
 /// ```
 /// use metric_model::{DataPointBuf, Observation, TagSet, Timestamp, Value};
@@ -116,13 +116,14 @@ impl StreamQuota {
 
     /// The most overflow streams.
     #[must_use]
-    pub const fn overflow_streams(&self) -> u32 {
+    pub(crate) const fn overflow_streams(&self) -> u32 {
         self.overflow
     }
 
     /// The prefixes of metrics that take no place.
-    pub fn exempt_prefixes(&self) -> impl Iterator<Item = &str> {
-        self.exempt.iter().map(String::as_str)
+    #[cfg(feature = "serde")]
+    pub(crate) fn exempt(&self) -> &[String] {
+        &self.exempt
     }
 
     /// Whether a metric takes no place.

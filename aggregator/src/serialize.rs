@@ -22,7 +22,7 @@ struct Quota {
 
 impl Serialize for StreamQuota {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let exempt = self.exempt_prefixes().map(String::from).collect();
+        let exempt = self.exempt().to_vec();
         Quota { limit: self.limit(), rule: self.rule(), exempt, overflow_streams: Some(self.overflow_streams()) }
             .serialize(serializer)
     }

@@ -145,7 +145,7 @@ pub enum Class {
     /// A line of another sender than the app with `count# measure# sample#` on it, of which nothing was read; see
     /// [`CustomFrom`](crate::CustomFrom).
     PassedOver,
-    /// A native line of a one-off dyno, left out; see [`one_off_dynos`](crate::ExtractorConfig::one_off_dynos).
+    /// A native line of a one-off dyno, left out; see [`one_off_dynos`](crate::ExtractorConfig::with_one_off_dynos).
     OneOff,
 }
 

@@ -369,7 +369,7 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
-        self.receipt.enter_refused(refusal.reason(), refusal.part());
+        self.receipt.enter_refused(refusal.why(), refusal.part());
         self.tap.refusal(self.frame, refusal);
     }
 }

@@ -156,12 +156,6 @@ impl Plan {
         self.streams
     }
 
-    /// How streams count.
-    #[must_use]
-    pub const fn counting(&self) -> CountingRule {
-        self.counting
-    }
-
     /// Log volume a day in bytes; `None`: no limit.
     #[must_use]
     pub const fn log_bytes_per_day(&self) -> Option<u64> {
@@ -188,7 +182,7 @@ impl Plan {
     #[must_use]
     pub fn quota(&self) -> Option<StreamQuota> {
         let limit = self.streams?;
-        let quota = match self.counting() {
+        let quota = match self.counting {
             CountingRule::TagSets => StreamQuota::tag_sets(limit),
             _ => StreamQuota::streams(limit),
         };

@@ -3,13 +3,8 @@ use logfmt_metrics::{NumberErrorKind, RefusalKind};
 use std::fmt;
 
 /// Why a value or a tag of a line was not taken.
-///
-/// ```
-/// assert_eq!(heroku_metrics::Reason::NotANumber.as_str(), "not_a_number");
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Reason {
+pub(crate) enum Why {
     /// A metric without a value: `count#a`, `count#a=`.
     NoValue,
     /// The value does not begin with a number.
@@ -56,9 +51,9 @@ pub enum Reason {
     Other,
 }
 
-impl Reason {
+impl Why {
     /// All reasons, in the order of the ledger. Snapshots keep their numbers in this order: new ones go to the end.
-    pub const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::NoValue,
         Self::NotANumber,
         Self::NotFinite,
@@ -84,8 +79,7 @@ impl Reason {
     ];
 
     /// The name in snake_case, as `logdrain` prints it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::NoValue => "no_value",
             Self::NotANumber => "not_a_number",
@@ -145,7 +139,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::NoValue => "no value",
@@ -174,6 +168,64 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Why a value or a tag of a line was not taken: a name and a text, the names those of the [books](crate::Ledger::entries).
+///
+/// | name | why |
+/// |---|---|
+/// | `no_value` | A metric without a value: `count#a`, `count#a=` |
+/// | `not_a_number` | The value does not begin with a number |
+/// | `not_finite` | Too large for a double, as written or in its regular unit |
+/// | `out_of_range` | Too large for the field, or a number the field cannot hold |
+/// | `negative_count` | A count below zero |
+/// | `bad_unit` | A unit of a shape that is not known, or not the unit of this native metric |
+/// | `bad_name` | A metric name outside `A-Za-z0-9_.:/-`, or empty |
+/// | `name_too_long` | A metric name over 255 bytes |
+/// | `reserved_name` | A name under `heroku.`, which an app may not use |
+/// | `bad_tag_key` | An empty tag key, or one with control characters |
+/// | `tag_key_too_long` | A tag key over 64 bytes |
+/// | `bad_tag_value` | An empty tag value |
+/// | `tag_value_too_long` | A tag value over 255 bytes |
+/// | `too_many_tags` | More than 50 tags in a line |
+/// | `not_utf8` | Not UTF-8 where text is needed |
+/// | `unterminated_quote` | A quote that the end of the line closes |
+/// | `bad_status` | A `status` that is not three digits |
+/// | `no_timestamp` | The frame has no timestamp (NILVALUE), so the value belongs to no window |
+/// | `cut` | The line ends in the middle of it: what there is may be a part of the value |
+/// | `quoted` | It stands in a quoted text, which may be a client's |
+/// | `misplaced` | It stands in the middle of a word or of another notation |
+/// | `other` | A reason of a newer version of the reading crates, which this one has no name for |
+///
+/// ```
+/// use heroku_metrics::Reason;
+/// assert!(Reason::ALL.iter().any(|reason| reason.as_str() == "not_a_number"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Reason(Why);
+
+impl Reason {
+    /// All reasons, in the order of the ledger.
+    pub const ALL: [Self; Why::ALL.len()] = {
+        let (mut all, mut at) = ([Self(Why::Other); Why::ALL.len()], 0);
+        while at < all.len() {
+            all[at] = Self(Why::ALL[at]);
+            at += 1;
+        }
+        all
+    };
+
+    /// The name in snake_case, as `logdrain` prints it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What a refusal cost.
 ///
 /// ```
@@ -194,33 +246,37 @@ pub enum Part {
 /// One value, tag or field that was not taken; the rest of its line was.
 ///
 /// ```
-/// use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, Reason, model::Record};
+/// use heroku_metrics::{Extractor, ExtractorConfig, LineRefusal, model::Record};
 /// use heroku_metrics::syslog::{Dialect, Frame};
 ///
 /// let frame = Frame::parse(b"<190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 measure#b=x", Dialect::Logplex)?;
 /// let mut refused = Vec::new();
 /// Extractor::new(ExtractorConfig::new()).read(&frame, &mut (|_: &Record<'_>| (), |refusal: &LineRefusal| refused.push(*refusal)));
-/// assert_eq!(refused[0].reason(), Reason::NotANumber);
+/// assert_eq!(refused[0].reason().as_str(), "not_a_number");
 /// assert_eq!(refused[0].text(frame.message()), b"measure#b=x");
 /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LineRefusal {
-    reason: Reason,
+    why: Why,
     part: Part,
     offset: usize,
     len: usize,
 }
 
 impl LineRefusal {
-    pub(crate) const fn new(reason: Reason, part: Part, offset: usize, len: usize) -> Self {
-        Self { reason, part, offset, len }
+    pub(crate) const fn new(why: Why, part: Part, offset: usize, len: usize) -> Self {
+        Self { why, part, offset, len }
     }
 
     /// Why.
     #[must_use]
     pub const fn reason(&self) -> Reason {
-        self.reason
+        Reason(self.why)
+    }
+
+    pub(crate) const fn why(&self) -> Why {
+        self.why
     }
 
     /// What it cost.
@@ -257,7 +313,7 @@ impl fmt::Display for LineRefusal {
             Part::Tag => "tag",
             Part::Field => "field",
         };
-        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.reason.as_str())
+        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.why.as_str())
     }
 }
 
@@ -268,12 +324,12 @@ mod tests {
     #[test]
     fn every_kind_of_the_reading_crates_has_a_reason() {
         for kind in RefusalKind::ALL {
-            assert_eq!(Reason::of_metric(*kind).as_str(), kind.as_str());
+            assert_eq!(Why::of_metric(*kind).as_str(), kind.as_str());
         }
         for kind in
             [NumberErrorKind::Empty, NumberErrorKind::NotANumber, NumberErrorKind::NotFinite, NumberErrorKind::BadUnit]
         {
-            assert_ne!(Reason::of_number(kind), Reason::Other, "{kind:?}");
+            assert_ne!(Why::of_number(kind), Why::Other, "{kind:?}");
         }
         for kind in [
             FieldRefusalKind::NotANumber,
@@ -284,14 +340,14 @@ mod tests {
             FieldRefusalKind::BadFlag,
             FieldRefusalKind::UnterminatedQuote,
         ] {
-            assert_ne!(Reason::of_field(kind), Reason::Other, "{kind:?}");
+            assert_ne!(Why::of_field(kind), Why::Other, "{kind:?}");
         }
     }
 
     #[test]
     fn names_are_unique_and_indexes_are_those_of_the_list() {
-        for (index, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!((reason.index(), Reason::named(reason.as_str())), (index, reason));
+        for (index, reason) in Why::ALL.into_iter().enumerate() {
+            assert_eq!((reason.index(), Why::named(reason.as_str())), (index, reason));
         }
     }
 }

@@ -102,10 +102,11 @@ fn websocket_latency_can_be_asked_for() {
 }
 
 /// What of the frame is refused, and why.
-fn refused(frame: &[u8]) -> Vec<(Reason, Part)> {
+fn refused(frame: &[u8]) -> Vec<(&'static str, Part)> {
     let frame = Frame::parse(frame, Dialect::Logplex).unwrap();
     let mut refused = Vec::new();
-    let mut visitor = (|_: &Record<'_>| (), |refusal: &LineRefusal| refused.push((refusal.reason(), refusal.part())));
+    let mut visitor =
+        (|_: &Record<'_>| (), |refusal: &LineRefusal| refused.push((refusal.reason().as_str(), refusal.part())));
     Extractor::new(ExtractorConfig::new()).read(&frame, &mut visitor);
     refused
 }
@@ -117,47 +118,47 @@ fn every_reason_is_told_of_the_part_that_it_is_about() {
     const ROUTER: &str = "<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=/ status=200 ";
     const NO_STATUS: &str = "<158>1 2026-03-14T09:26:53Z host heroku router - at=info method=GET path=/ ";
     let long = |before: &str, times| format!("{before}{}=1", "n".repeat(times));
-    let mut met: Vec<Reason> = Vec::new();
+    let mut met: Vec<&str> = Vec::new();
     for (head, line, reason, part) in [
-        (APP, "count#a".as_bytes(), Reason::NoValue, Part::Value),
-        (APP, b"count#a=", Reason::NoValue, Part::Value),
-        (APP, b"tag#k count#a=1", Reason::NoValue, Part::Tag),
-        (APP, b"count#a=x", Reason::NotANumber, Part::Value),
-        (APP, b"sample#a=1e999", Reason::NotFinite, Part::Value),
-        (APP, b"count#a=-1", Reason::NegativeCount, Part::Value),
-        (APP, b"count#a=1,5", Reason::BadUnit, Part::Value),
-        (APP, b"count#a,b=1", Reason::BadName, Part::Value),
-        (APP, long("count#", 256).as_bytes(), Reason::NameTooLong, Part::Value),
-        (APP, b"count#heroku.dyno.a=1", Reason::ReservedName, Part::Value),
-        (APP, b"tag#=v count#a=1", Reason::BadTagKey, Part::Tag),
-        (APP, long("count#a=1 tag#", 65).as_bytes(), Reason::TagKeyTooLong, Part::Tag),
-        (APP, b"tag#k= count#a=1", Reason::BadTagValue, Part::Tag),
-        (APP, long("count#a=1 tag#k=", 256).as_bytes(), Reason::TagValueTooLong, Part::Tag),
-        (APP, format!("count#a=1{}", " tag#k=v".repeat(51)).as_bytes(), Reason::TooManyTags, Part::Tag),
-        (APP, b"count#\xff=1", Reason::NotUtf8, Part::Value),
-        (APP, b"source=\xff count#a=1", Reason::NotUtf8, Part::Tag),
-        (APP, b"count#a=\"1", Reason::UnterminatedQuote, Part::Value),
-        (APP, b"count#a=1 tag#k=\"v", Reason::UnterminatedQuote, Part::Tag),
-        (APP, b"count#a=1 tag#k=v\"w", Reason::BadTagValue, Part::Tag),
-        (APP, b"q=\"count#a=1\"", Reason::Quoted, Part::Value),
-        (APP, b"GET /x?count#a=1", Reason::Misplaced, Part::Value),
-        (DYNO, b"sample#memory_rss ", Reason::NoValue, Part::Value),
-        (DYNO, b"sample#memory_rss= ", Reason::NoValue, Part::Value),
-        (DYNO, b"sample#memory_rss=1", Reason::Cut, Part::Value),
-        (NO_STATUS, b"dyno=web.1 service=51", Reason::Cut, Part::Value),
-        (DYNO, b"sample#memory_rss=x", Reason::NotANumber, Part::Value),
-        (DYNO, b"sample#memory_rss=1e999MB", Reason::NotFinite, Part::Value),
-        (DYNO, b"sample#memory_rss=1e308MB", Reason::NotFinite, Part::Value),
-        (DYNO, b"sample#memory_rss=1ms", Reason::BadUnit, Part::Value),
-        (DYNO, b"sample#memory_rss=1MB,", Reason::BadUnit, Part::Value),
-        (DYNO, b"dyno=\xff sample#memory_rss=1MB", Reason::NotUtf8, Part::Tag),
-        (ROUTER, b"service=x", Reason::NotANumber, Part::Value),
-        (ROUTER, b"connect=1kB", Reason::BadUnit, Part::Value),
-        (ROUTER, b"bytes=99999999999999999999", Reason::OutOfRange, Part::Value),
-        (NO_STATUS, b"status=20x bytes=1", Reason::BadStatus, Part::Tag),
-        (ROUTER, b"queue=x", Reason::NotANumber, Part::Field),
-        (ROUTER, b"colour=\"blue", Reason::UnterminatedQuote, Part::Field),
-        ("<190>1 - host app web.1 - ", b"count#a=1", Reason::NoTimestamp, Part::Value),
+        (APP, "count#a".as_bytes(), "no_value", Part::Value),
+        (APP, b"count#a=", "no_value", Part::Value),
+        (APP, b"tag#k count#a=1", "no_value", Part::Tag),
+        (APP, b"count#a=x", "not_a_number", Part::Value),
+        (APP, b"sample#a=1e999", "not_finite", Part::Value),
+        (APP, b"count#a=-1", "negative_count", Part::Value),
+        (APP, b"count#a=1,5", "bad_unit", Part::Value),
+        (APP, b"count#a,b=1", "bad_name", Part::Value),
+        (APP, long("count#", 256).as_bytes(), "name_too_long", Part::Value),
+        (APP, b"count#heroku.dyno.a=1", "reserved_name", Part::Value),
+        (APP, b"tag#=v count#a=1", "bad_tag_key", Part::Tag),
+        (APP, long("count#a=1 tag#", 65).as_bytes(), "tag_key_too_long", Part::Tag),
+        (APP, b"tag#k= count#a=1", "bad_tag_value", Part::Tag),
+        (APP, long("count#a=1 tag#k=", 256).as_bytes(), "tag_value_too_long", Part::Tag),
+        (APP, format!("count#a=1{}", " tag#k=v".repeat(51)).as_bytes(), "too_many_tags", Part::Tag),
+        (APP, b"count#\xff=1", "not_utf8", Part::Value),
+        (APP, b"source=\xff count#a=1", "not_utf8", Part::Tag),
+        (APP, b"count#a=\"1", "unterminated_quote", Part::Value),
+        (APP, b"count#a=1 tag#k=\"v", "unterminated_quote", Part::Tag),
+        (APP, b"count#a=1 tag#k=v\"w", "bad_tag_value", Part::Tag),
+        (APP, b"q=\"count#a=1\"", "quoted", Part::Value),
+        (APP, b"GET /x?count#a=1", "misplaced", Part::Value),
+        (DYNO, b"sample#memory_rss ", "no_value", Part::Value),
+        (DYNO, b"sample#memory_rss= ", "no_value", Part::Value),
+        (DYNO, b"sample#memory_rss=1", "cut", Part::Value),
+        (NO_STATUS, b"dyno=web.1 service=51", "cut", Part::Value),
+        (DYNO, b"sample#memory_rss=x", "not_a_number", Part::Value),
+        (DYNO, b"sample#memory_rss=1e999MB", "not_finite", Part::Value),
+        (DYNO, b"sample#memory_rss=1e308MB", "not_finite", Part::Value),
+        (DYNO, b"sample#memory_rss=1ms", "bad_unit", Part::Value),
+        (DYNO, b"sample#memory_rss=1MB,", "bad_unit", Part::Value),
+        (DYNO, b"dyno=\xff sample#memory_rss=1MB", "not_utf8", Part::Tag),
+        (ROUTER, b"service=x", "not_a_number", Part::Value),
+        (ROUTER, b"connect=1kB", "bad_unit", Part::Value),
+        (ROUTER, b"bytes=99999999999999999999", "out_of_range", Part::Value),
+        (NO_STATUS, b"status=20x bytes=1", "bad_status", Part::Tag),
+        (ROUTER, b"queue=x", "not_a_number", Part::Field),
+        (ROUTER, b"colour=\"blue", "unterminated_quote", Part::Field),
+        ("<190>1 - host app web.1 - ", b"count#a=1", "no_timestamp", Part::Value),
     ] {
         let frame = [head.as_bytes(), line].concat();
         assert_eq!(refused(&frame), [(reason, part)], "{}", frame.escape_ascii());
@@ -166,8 +167,8 @@ fn every_reason_is_told_of_the_part_that_it_is_about() {
     met.sort_unstable();
     met.dedup();
     // Of those of newer crates there can be none.
-    let missing: Vec<_> = Reason::ALL.into_iter().filter(|reason| !met.contains(reason)).collect();
-    assert_eq!(missing, [Reason::Other], "a line for each");
+    let missing: Vec<_> = Reason::ALL.into_iter().map(Reason::as_str).filter(|reason| !met.contains(reason)).collect();
+    assert_eq!(missing, ["other"], "a line for each");
 }
 
 /// What the platform says in plain words is text, not a format that changed.

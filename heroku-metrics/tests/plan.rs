@@ -131,7 +131,7 @@ fn estimates_show_their_sum() {
 #[test]
 fn plans_are_data() {
     let plan: Plan = serde_json::from_str(r#"{"name": "ours", "streams": 50, "counting": "tag_sets"}"#).unwrap();
-    assert_eq!((plan.streams(), plan.counting()), (Some(50), CountingRule::TagSets));
+    assert_eq!((plan.streams(), plan.quota().map(|quota| quota.rule())), (Some(50), Some(CountingRule::TagSets)));
     assert!(
         plan.quota().unwrap().is_exempt("heroku.router.bytes"),
         "exempt as the page says, unless the file says otherwise"

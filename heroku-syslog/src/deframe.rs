@@ -33,7 +33,7 @@ impl Limits {
         self
     }
 
-    /// The largest MSG-LEN, in bytes, that is believed: a frame over [`max_frame`](Self::max_frame) but not over this
+    /// The largest MSG-LEN, in bytes, that is believed: a frame over [`max_frame`](Self::with_max_frame) but not over this
     /// is passed over to its end. A length beyond it counts as damage, and the reader looks for the next frame instead.
     ///
     /// ```
@@ -52,15 +52,8 @@ impl Limits {
     }
 
     /// The largest MSG-LEN, in bytes, that is read as a frame.
-    #[must_use]
-    pub const fn max_frame(self) -> usize {
+    pub(crate) const fn max_frame(self) -> usize {
         self.max_frame
-    }
-
-    /// The largest MSG-LEN, in bytes, that is believed.
-    #[must_use]
-    pub const fn max_skip(self) -> usize {
-        self.max_skip
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 /// One request of a drain: its body, and what its headers say about it. All headers are optional.
 ///
 /// Private Space drains send neither frame id nor drain token. Header values come from outside: whatever cannot be
-/// read counts as absent, and [`is_unreadable`](Self::is_unreadable) tells that it was there.
+/// read counts as absent.
 ///
 /// ```
 /// use heroku_syslog::{Delivery, DeliveryId};
@@ -24,14 +24,13 @@ pub struct Delivery<'a> {
     frame_id: Option<&'a str>,
     drain_token: Option<&'a str>,
     request_id: Option<&'a str>,
-    unreadable: u8,
 }
 
 impl<'a> Delivery<'a> {
     /// A body without headers.
     #[must_use]
     pub const fn new(body: &'a [u8]) -> Self {
-        Self { body, msg_count: None, frame_id: None, drain_token: None, request_id: None, unreadable: 0 }
+        Self { body, msg_count: None, frame_id: None, drain_token: None, request_id: None }
     }
 
     /// With the number of frames that the sender says it sent.
@@ -64,57 +63,35 @@ impl<'a> Delivery<'a> {
 
     /// With a header as it came. Names are compared without regard to case, spaces and tabs around the value are
     /// dropped, other headers change nothing, and this never fails: a value that cannot be read makes the header
-    /// absent and [`is_unreadable`](Self::is_unreadable).
+    /// absent. Names: `Logplex-Msg-Count`, `Logplex-Frame-Id`, `Logplex-Drain-Token`, `X-Request-Id`.
     ///
     /// A count is decimal digits of at most 64 bits; ids and tokens are one or more visible ASCII characters.
     ///
     /// ```
-    /// use heroku_syslog::{Delivery, DeliveryHeader};
+    /// use heroku_syslog::Delivery;
     ///
     /// let delivery = Delivery::new(b"").with_header("logplex-msg-count", b"many");
     /// assert_eq!(delivery.msg_count(), None);
-    /// assert!(delivery.is_unreadable(DeliveryHeader::MsgCount));
     /// ```
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &'a [u8]) -> Self {
-        let Some(header) = DeliveryHeader::from_name(name) else { return self };
+        let Some(header) = Header::from_name(name) else { return self };
         let value = value.trim_ascii();
         let text = (!value.is_empty() && value.iter().all(u8::is_ascii_graphic))
             .then(|| core::str::from_utf8(value).ok())
             .flatten();
-        let readable = match header {
-            DeliveryHeader::MsgCount => {
+        match header {
+            Header::MsgCount => {
                 // `parse` alone would take "+3".
                 self.msg_count = text
                     .filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))
                     .and_then(|text| text.parse().ok());
-                self.msg_count.is_some()
             }
-            DeliveryHeader::FrameId => {
-                self.frame_id = text;
-                text.is_some()
-            }
-            DeliveryHeader::DrainToken => {
-                self.drain_token = text;
-                text.is_some()
-            }
-            DeliveryHeader::RequestId => {
-                self.request_id = text;
-                text.is_some()
-            }
-        };
-        if readable {
-            self.unreadable &= !header.bit()
-        } else {
-            self.unreadable |= header.bit()
+            Header::FrameId => self.frame_id = text,
+            Header::DrainToken => self.drain_token = text,
+            Header::RequestId => self.request_id = text,
         }
         self
-    }
-
-    /// Whether this header came, but with a value that cannot be read.
-    #[must_use]
-    pub const fn is_unreadable(&self, header: DeliveryHeader) -> bool {
-        self.unreadable & header.bit() != 0
     }
 
     /// The body: octet-counted frames.
@@ -192,29 +169,19 @@ impl fmt::Debug for Delivery<'_> {
 }
 
 /// The headers that say something about a delivery.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum DeliveryHeader {
-    /// `Logplex-Msg-Count`.
+#[derive(Clone, Copy)]
+enum Header {
     MsgCount,
-    /// `Logplex-Frame-Id`.
     FrameId,
-    /// `Logplex-Drain-Token`.
     DrainToken,
-    /// `X-Request-Id`.
     RequestId,
 }
 
-impl DeliveryHeader {
+impl Header {
     const ALL: [Self; 4] = [Self::MsgCount, Self::FrameId, Self::DrainToken, Self::RequestId];
 
-    /// The header's name as Logplex writes it.
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::DeliveryHeader::FrameId.name(), "Logplex-Frame-Id");
-    /// ```
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    /// The name as Logplex writes it.
+    const fn name(self) -> &'static str {
         match self {
             Self::MsgCount => "Logplex-Msg-Count",
             Self::FrameId => "Logplex-Frame-Id",
@@ -225,10 +192,6 @@ impl DeliveryHeader {
 
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|header| header.name().eq_ignore_ascii_case(name))
-    }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
     }
 }
 
@@ -271,7 +234,6 @@ mod tests {
         for text in ["", "-1", "+1", "1.0", "1 2", "0x1", "18446744073709551616", "\u{661}"] {
             let delivery = Delivery::new(b"").with_header("LOGPLEX-MSG-COUNT", text.as_bytes());
             assert_eq!(delivery.msg_count(), None, "{text}");
-            assert!(delivery.is_unreadable(DeliveryHeader::MsgCount), "{text}");
         }
         let delivery = Delivery::new(b"").with_header("Logplex-Msg-Count", b"18446744073709551615");
         assert_eq!(delivery.msg_count(), Some(u64::MAX));
@@ -280,8 +242,8 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_header_counts() {
         let delivery = Delivery::new(b"").with_header("X-Request-Id", b"\xff").with_header("X-Request-Id", b"a");
-        assert_eq!((delivery.request_id(), delivery.is_unreadable(DeliveryHeader::RequestId)), (Some("a"), false));
+        assert_eq!(delivery.request_id(), Some("a"));
         let delivery = delivery.with_header("X-Request-Id", b"");
-        assert_eq!((delivery.request_id(), delivery.is_unreadable(DeliveryHeader::RequestId)), (None, true));
+        assert_eq!(delivery.request_id(), None);
     }
 }

@@ -30,7 +30,7 @@ pub enum Recovery {
     /// Go on at the next *start*, MSG-LEN SP `<`PRIVAL`>` VERSION SP, whose declared length ends at the end of input or
     /// at another start, with at most one LF or CRLF between. What lies in front of it is skipped.
     ///
-    /// A frame over [`Limits::max_frame`] but not over [`Limits::max_skip`] is passed over to its end without a search.
+    /// A frame over [`max_frame`](Limits::with_max_frame) but not over [`max_skip`](Limits::with_max_skip) is passed over to its end without a search.
     /// When a length that was read turns out to be too large, the search begins behind it.
     ///
     /// A length is not believed when what stands behind its frame speaks against it: neither a frame that ends well in its

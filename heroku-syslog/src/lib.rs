@@ -33,7 +33,7 @@
 //! Any bytes may be given to any function; none panics. Work is linear in the input: a header costs no more than its own
 //! length, a length at most 21 bytes, what stands behind a frame a few hundred bytes, and a search for the next frame meets
 //! each byte once, however many false beginnings lie in its way. Slices are borrowed, never copied, and nothing recurses.
-//! [`FrameReader`] alone holds bytes: at most three frames of [`Limits::max_frame`] bytes, a header more, and the last push.
+//! [`FrameReader`] alone holds bytes: at most three frames of [`max_frame`](Limits::with_max_frame) bytes, a header more, and the last push.
 //! No length makes it allocate.
 //!
 //! A search trusts what it finds: text in a message that has the form of frames up to the end of input or up to a
@@ -88,7 +88,7 @@ mod structured_data;
 mod timestamp;
 
 pub use deframe::{Deframed, Limits, deframe};
-pub use delivery::{Delivery, DeliveryHeader, DeliveryId};
+pub use delivery::{Delivery, DeliveryId};
 pub use dialect::Dialect;
 pub use error::{FrameError, FrameErrorKind, FramingError, FramingErrorKind, Part};
 pub use frame::{Frame, FrameBuf};

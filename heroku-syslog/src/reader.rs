@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 /// otherwise: of a frame that ends in LF one byte more, of another the next frame. On a connection that may be silent for
 /// long, call [`flush`](Self::flush) when nothing more is at hand.
 ///
-/// What is held is bounded: when frames are taken after each push, at most one frame of [`Limits::max_frame`] bytes,
+/// What is held is bounded: when frames are taken after each push, at most one frame of [`max_frame`](Limits::with_max_frame) bytes,
 /// its length, the header of the one behind it (to tell whether framing was found again), and the last push; of frames
 /// that do not end in LF up to three. An oversize frame, and bytes that are skipped, are not held. Each byte is moved a
 /// bounded number of times.

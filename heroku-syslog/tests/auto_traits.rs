@@ -7,9 +7,9 @@ use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use heroku_syslog::{
-    Deframed, Delivery, DeliveryHeader, DeliveryId, Dialect, Frame, FrameBuf, FrameError, FrameErrorKind, FrameParser,
-    FrameReader, Frames, FramingError, FramingErrorKind, Limits, Part, Pri, RawFrame, Recovery, SdElement, SdParam,
-    StructuredData, Timestamp, rendered,
+    Deframed, Delivery, DeliveryId, Dialect, Frame, FrameBuf, FrameError, FrameErrorKind, FrameParser, FrameReader,
+    Frames, FramingError, FramingErrorKind, Limits, Part, Pri, RawFrame, Recovery, SdElement, SdParam, StructuredData,
+    Timestamp, rendered,
 };
 
 macro_rules! keeps {
@@ -26,7 +26,6 @@ fn every_public_type_keeps_its_traits() {
         rendered::Lines<'static>: Clone, Debug;
         rendered::RawLine<'static>: Copy, Eq, Debug;
         Deframed<'static>: Copy, Eq, Debug;
-        DeliveryHeader: Copy, Ord, Hash, Debug;
         DeliveryId<'static>: Copy, Ord, Hash, Debug;
         Dialect: Copy, Ord, Hash, Debug;
         FrameErrorKind: Copy, Ord, Hash, Debug;

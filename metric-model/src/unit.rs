@@ -220,12 +220,6 @@ impl<'a> Value<'a> {
     }
 }
 
-impl From<f64> for Value<'_> {
-    fn from(number: f64) -> Self {
-        Self::plain(number)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

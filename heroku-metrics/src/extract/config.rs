@@ -107,7 +107,7 @@ impl ExtractorConfig {
 
     /// The `app_name` tag of native metrics.
     #[must_use]
-    pub fn app_name(&self) -> Option<&str> {
+    pub(crate) fn app_name(&self) -> Option<&str> {
         self.app_name.as_deref()
     }
 
@@ -118,23 +118,11 @@ impl ExtractorConfig {
         self
     }
 
-    /// Which native metrics are collected.
-    #[must_use]
-    pub const fn native_set(&self) -> NativeSet {
-        self.native_set
-    }
-
     /// What the `dyno` tag of runtime metrics holds; the instance by default.
     #[must_use]
     pub const fn with_dyno_identity(mut self, identity: DynoIdentity) -> Self {
         self.dyno_identity = identity;
         self
-    }
-
-    /// What the `dyno` tag of runtime metrics holds.
-    #[must_use]
-    pub const fn dyno_identity(&self) -> DynoIdentity {
-        self.dyno_identity
     }
 
     /// Whether units of custom metrics are made regular; they are by default.
@@ -144,23 +132,11 @@ impl ExtractorConfig {
         self
     }
 
-    /// Whether units of custom metrics are made regular.
-    #[must_use]
-    pub const fn units(&self) -> UnitPolicy {
-        self.units
-    }
-
     /// Whose custom metrics are read; those of the app by default.
     #[must_use]
     pub const fn with_custom_from(mut self, from: CustomFrom) -> Self {
         self.custom_from = from;
         self
-    }
-
-    /// Whose custom metrics are read.
-    #[must_use]
-    pub const fn custom_from(&self) -> CustomFrom {
-        self.custom_from
     }
 
     /// Which families are collected besides those that always are; none by default. Each takes streams of its own: the last
@@ -171,12 +147,6 @@ impl ExtractorConfig {
         self
     }
 
-    /// Which families are collected besides those that always are.
-    #[must_use]
-    pub const fn families(&self) -> Families {
-        self.families
-    }
-
     /// Whether native lines of one-off dynos count: `run.1234`, `release.1234`, `scheduler.1234` and `oneoff.1234`. They do
     /// by default, and each takes ten streams that are never written again. Where they do not, the books say how many were
     /// left out. A process type of the app's own with one of these names is taken for a one-off dyno.
@@ -184,12 +154,6 @@ impl ExtractorConfig {
     pub const fn with_one_off_dynos(mut self, counted: bool) -> Self {
         self.one_off_dynos = counted;
         self
-    }
-
-    /// Whether native lines of one-off dynos count.
-    #[must_use]
-    pub const fn one_off_dynos(&self) -> bool {
-        self.one_off_dynos
     }
 
     /// Makes the set the tags that the host supplies.
@@ -206,11 +170,5 @@ impl ExtractorConfig {
     pub const fn with_websocket_latency(mut self, counted: bool) -> Self {
         self.websocket_latency = counted;
         self
-    }
-
-    /// Whether the life of a WebSocket counts as a response time.
-    #[must_use]
-    pub const fn websocket_latency(&self) -> bool {
-        self.websocket_latency
     }
 }

@@ -8,7 +8,7 @@ use super::visitor::LineVisitor;
 use crate::classify::Class;
 use crate::line::Line;
 use crate::native::COLUMNS;
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use logfmt_metrics::{Directive, Directives, Metric as Found, RefusalKind};
 use metric_model::{Metric, Record, TagSet};
 use smallvec::SmallVec;
@@ -38,13 +38,13 @@ impl Reader {
                 Ok(Directive::Metric(metric)) => {
                     metrics += 1;
                     if piece.is_torn(metric.offset()) {
-                        out.refuse(Reason::Cut, Part::Value, (metric.offset(), line.len() - metric.offset()));
+                        out.refuse(Why::Cut, Part::Value, (metric.offset(), line.len() - metric.offset()));
                     } else {
                         row.push(&metric);
                     }
                 }
                 Ok(Directive::Tag(tag)) if piece.is_torn(tag.offset()) => {
-                    out.refuse(Reason::Cut, Part::Tag, (tag.offset(), line.len() - tag.offset()));
+                    out.refuse(Why::Cut, Part::Tag, (tag.offset(), line.len() - tag.offset()));
                 }
                 Ok(Directive::Tag(tag)) => {
                     self.tags.insert(tag.key(), &tag.value());
@@ -54,7 +54,7 @@ impl Reader {
                     let part = if is_tag(refusal.kind(), line, refusal.offset()) { Part::Tag } else { Part::Value };
                     metrics += u32::from(part == Part::Value);
                     let is_torn = piece.is_torn(refusal.offset());
-                    let reason = if is_torn { Reason::Cut } else { Reason::of_metric(refusal.kind()) };
+                    let reason = if is_torn { Why::Cut } else { Why::of_metric(refusal.kind()) };
                     out.refuse(reason, part, (refusal.offset(), refusal.range().len()));
                 }
             }

@@ -3,7 +3,7 @@
 use super::out::Out;
 use super::visitor::LineVisitor;
 use crate::native::Native;
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use heroku_router::RouterLine;
 use logfmt_metrics::{Directive, NumberError, Refusal, RefusalKind};
 use metric_model::Value;
@@ -172,7 +172,7 @@ impl<V: LineVisitor> Out<'_, V> {
         if is_whole.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
             return false;
         }
-        self.refuse(Reason::Cut, Part::Value, (start, word.len()));
+        self.refuse(Why::Cut, Part::Value, (start, word.len()));
         true
     }
 }

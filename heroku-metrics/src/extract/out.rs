@@ -1,7 +1,7 @@
 //! Where what a line says goes, and what it has in common.
 
 use super::visitor::LineVisitor;
-use crate::refusal::{LineRefusal, Part, Reason};
+use crate::refusal::{LineRefusal, Part, Why};
 use logfmt_metrics::colour::Uncoloured;
 use metric_model::{Metric, Record, TagSet, Timestamp};
 
@@ -35,10 +35,10 @@ impl<V: LineVisitor> Out<'_, V> {
 
     /// A value without a time. Not a guess at "now": it belongs to a minute that nobody knows.
     pub(super) fn refuse_undated(&mut self, at: (usize, usize)) {
-        self.refuse(Reason::NoTimestamp, Part::Value, at);
+        self.refuse(Why::NoTimestamp, Part::Value, at);
     }
 
-    pub(super) fn refuse(&mut self, reason: Reason, part: Part, (offset, len): (usize, usize)) {
+    pub(super) fn refuse(&mut self, reason: Why, part: Part, (offset, len): (usize, usize)) {
         // As it stands in the message.
         let (offset, len) = match self.codes {
             Some(codes) => {
@@ -57,7 +57,7 @@ impl<V: LineVisitor> Out<'_, V> {
         let text = std::str::from_utf8(value).ok();
         if text.is_none() {
             let offset = (value.as_ptr() as usize).saturating_sub(self.line.as_ptr() as usize);
-            self.refuse(Reason::NotUtf8, Part::Tag, (offset, value.len()));
+            self.refuse(Why::NotUtf8, Part::Tag, (offset, value.len()));
         }
         text
     }

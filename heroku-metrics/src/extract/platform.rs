@@ -9,7 +9,7 @@ use crate::classify::Class;
 use crate::line::{Found, Line};
 use crate::native::families::Families;
 use crate::native::{self, Native};
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use heroku_router::{Code, CodeClass, PlatformError};
 use logfmt_metrics::Samples;
 use metric_model::{TagSet, Unit, Value};
@@ -155,7 +155,7 @@ impl Reader {
     /// An error that the platform tells of the app as a whole.
     fn error<V: LineVisitor>(&mut self, error: &PlatformError<'_>, metric: &Native, number: f64, out: &mut Out<'_, V>) {
         if error.is_cut() {
-            return out.refuse(Reason::Cut, Part::Value, (0, out.line.len()));
+            return out.refuse(Why::Cut, Part::Value, (0, out.line.len()));
         }
         self.config.fill(&mut self.tags);
         self.tags.insert("code", error.code().as_str());

@@ -9,7 +9,7 @@ use super::{Reader, cut};
 use crate::classify::Class;
 use crate::line::{Found, Line};
 use crate::native;
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use heroku_router::RouterLine;
 use metric_model::TagSet;
 
@@ -24,11 +24,11 @@ impl Reader {
         let is_cut = is_cut || (!torn.is_empty() && !cut::is_same_request(&router, line));
         if is_cut || router.is_cut() {
             // Without its status the request would be one of other tags.
-            out.refuse(Reason::Cut, Part::Value, (0, line.len()));
+            out.refuse(Why::Cut, Part::Value, (0, line.len()));
             return Line { found: Found::Router(router), ..Line::of(Class::Router) };
         }
         if !torn.is_empty() {
-            out.refuse(Reason::Cut, Part::Field, (torn.start, torn.len()));
+            out.refuse(Why::Cut, Part::Field, (torn.start, torn.len()));
         }
         self.request(&router, out);
         Line { found: Found::Router(router), ..Line::of(Class::Router) }
@@ -65,7 +65,7 @@ impl Reader {
                 "status" => Part::Tag,
                 _ => Part::Field,
             };
-            out.refuse(Reason::of_field(refusal.kind()), part, (refusal.offset(), refusal.len()));
+            out.refuse(Why::of_field(refusal.kind()), part, (refusal.offset(), refusal.len()));
         }
     }
 }

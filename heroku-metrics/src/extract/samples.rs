@@ -8,7 +8,7 @@ use crate::classify::Class;
 use crate::line::Line;
 use crate::native::families::Families;
 use crate::native::{self, COLUMNS, Columns, Family, Native, SHARE_COLUMN};
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use logfmt_metrics::{NumberError, Pair, SampleToken, Samples};
 use metric_model::{Record, TagSet, Timestamp, Value};
 
@@ -85,7 +85,7 @@ impl Reader {
                 SampleToken::Pair(pair) => {
                     let range = pair.range();
                     if out.is_piece && range.end == line.len() && SampleTags::has(&pair) {
-                        out.refuse(Reason::Cut, Part::Tag, (range.start, range.len()));
+                        out.refuse(Why::Cut, Part::Tag, (range.start, range.len()));
                         continue;
                     }
                     found.take(&pair);
@@ -99,7 +99,7 @@ impl Reader {
             let is_last = range.end == line.len();
             let Some((index, metric)) = found.filter(|(_, metric)| config.native_set.holds(metric)) else {
                 if is_last && (out.is_piece || (sample.text().is_none() && found.is_none())) {
-                    out.refuse(Reason::Cut, Part::Value, at);
+                    out.refuse(Why::Cut, Part::Value, at);
                 }
                 ignored += 1;
                 known |= found.is_some();
@@ -107,7 +107,7 @@ impl Reader {
             };
             next = index + 1;
             if is_last && (out.is_piece || cut::is_cut(metric, sample.value(), sample.text())) {
-                out.refuse(Reason::Cut, Part::Value, at);
+                out.refuse(Why::Cut, Part::Value, at);
                 continue;
             }
             match sample_value(metric, sample.value()) {
@@ -180,26 +180,26 @@ fn memory_share(metrics: &[Native], told: &[Told]) -> Option<Told> {
 ///
 /// A number without a unit is in the one Heroku writes for the field; any other unit must lead to the metric's own.
 #[inline]
-fn sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Reason> {
+fn sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Why> {
     if let Ok(written) = value
         && let Some(times) = metric.times()
         && (written.unit() == metric.written() || written.unit().is_none())
     {
         let number = written.number() * times;
-        return if number.is_finite() { Ok(number) } else { Err(Reason::NotFinite) };
+        return if number.is_finite() { Ok(number) } else { Err(Why::NotFinite) };
     }
     any_sample_value(metric, value)
 }
 
 #[inline(never)]
-fn any_sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Reason> {
-    let written = value.map_err(|error| Reason::of_number(error.kind()))?;
+fn any_sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Why> {
+    let written = value.map_err(|error| Why::of_number(error.kind()))?;
     let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
     let regular = written.regular();
     if regular.unit() != metric.unit() {
-        return Err(Reason::BadUnit);
+        return Err(Why::BadUnit);
     }
-    if regular.number().is_finite() { Ok(regular.number()) } else { Err(Reason::NotFinite) }
+    if regular.number().is_finite() { Ok(regular.number()) } else { Err(Why::NotFinite) }
 }
 
 /// The tags of a line with samples, as they stand on it; empty values are absent.

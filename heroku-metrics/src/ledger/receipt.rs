@@ -6,7 +6,7 @@ pub(crate) use kept::Misfit;
 
 use super::Entry;
 use crate::classify::Class;
-use crate::refusal::{Part, Reason};
+use crate::refusal::{Part, Why};
 use heroku_syslog::{FrameError, FramingError};
 use std::fmt;
 use std::ops::Range;
@@ -23,7 +23,7 @@ use std::ops::Range;
 /// *Unread* are lines of the platform in a shape that is not known: a number here says that a format has changed. *Passed
 /// over* are lines of other senders than the app with `count# measure# sample#` on them, which
 /// [`CustomFrom`](crate::CustomFrom) leaves out. *One off* are native lines of `run.1234` and the like that
-/// [`one_off_dynos`](crate::ExtractorConfig::one_off_dynos) leaves out. *Repaired* frames, whose length was off by a
+/// [`one_off_dynos`](crate::ExtractorConfig::with_one_off_dynos) leaves out. *Repaired* frames, whose length was off by a
 /// little, are counted beside: they are in `native`, `custom` and so on as well.
 ///
 /// ```
@@ -112,11 +112,11 @@ const FRAME: [&str; 8] = [
 
 const OTHER: &str = "other";
 
-/// The names of [`Reason`].
-const REASONS: [&str; Reason::ALL.len()] = {
-    let (mut names, mut at) = ([""; Reason::ALL.len()], 0);
+/// The names of [`Why`].
+const REASONS: [&str; Why::ALL.len()] = {
+    let (mut names, mut at) = ([""; Why::ALL.len()], 0);
     while at < names.len() {
-        names[at] = Reason::ALL[at].as_str();
+        names[at] = Why::ALL[at].as_str();
         at += 1;
     }
     names
@@ -227,7 +227,7 @@ impl Receipt {
         self.0[NOT_IN_PLAN] += 1;
     }
 
-    pub(crate) fn enter_refused(&mut self, reason: Reason, part: Part) {
+    pub(crate) fn enter_refused(&mut self, reason: Why, part: Part) {
         let first = match part {
             Part::Value => REFUSED_VALUES,
             Part::Tag => REFUSED_TAGS,

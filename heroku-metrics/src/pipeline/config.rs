@@ -58,23 +58,11 @@ impl PipelineConfig {
         self
     }
 
-    /// How lines are read.
-    #[must_use]
-    pub const fn extractor(&self) -> &ExtractorConfig {
-        &self.extractor
-    }
-
     /// How observations are aggregated.
     #[must_use]
     pub fn with_aggregator(mut self, config: AggregatorConfig) -> Self {
         self.aggregator = config;
         self
-    }
-
-    /// How observations are aggregated, but for what a plan says.
-    #[must_use]
-    pub const fn aggregator(&self) -> &AggregatorConfig {
-        &self.aggregator
     }
 
     /// Which dialect the frames are in. An HTTPS drain of Heroku is [`Dialect::Logplex`], the default, a syslog drain
@@ -85,24 +73,12 @@ impl PipelineConfig {
         self
     }
 
-    /// Which dialect the frames are in.
-    #[must_use]
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
     /// What the account may have; no limits by default. The plan's quota replaces one set in
-    /// [`aggregator`](Self::aggregator).
+    /// [`with_aggregator`](Self::with_aggregator).
     #[must_use]
     pub fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = Some(plan);
         self
-    }
-
-    /// What the account may have.
-    #[must_use]
-    pub const fn plan(&self) -> Option<&Plan> {
-        self.plan.as_ref()
     }
 
     /// The deliveries that are remembered, so that none counts twice; a memory of 0 ids counts every delivery.
@@ -110,12 +86,6 @@ impl PipelineConfig {
     pub fn with_seen_deliveries(mut self, seen: SeenDeliveries) -> Self {
         self.seen = seen;
         self
-    }
-
-    /// The deliveries that are remembered.
-    #[must_use]
-    pub const fn seen_deliveries(&self) -> &SeenDeliveries {
-        &self.seen
     }
 
     /// The most bytes a pipeline of this configuration ever has on the heap, computed before it starts: streams, open
@@ -156,22 +126,10 @@ impl PipelineConfig {
         self
     }
 
-    /// How long a frame may be.
-    #[must_use]
-    pub const fn limits(&self) -> Limits {
-        self.limits
-    }
-
     /// What to do when a length cannot be read: look for the next frame (the default) or give the rest up.
     #[must_use]
     pub fn with_recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
         self
-    }
-
-    /// What to do when a length cannot be read.
-    #[must_use]
-    pub const fn recovery(&self) -> Recovery {
-        self.recovery
     }
 }

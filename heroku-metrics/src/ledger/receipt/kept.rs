@@ -67,7 +67,7 @@ mod tests {
     use super::super::{BYTES, FRAMES, REFUSED_VALUES, TEXT, index};
     use super::*;
     use crate::classify::Class;
-    use crate::refusal::Reason;
+    use crate::refusal::Why;
 
     #[test]
     fn adding_adds_every_number_to_its_own() {
@@ -128,7 +128,7 @@ mod tests {
         let receipt = Receipt::from_version_1(&row).unwrap();
         assert_eq!((receipt.0[FRAMES], receipt.0[TEXT], receipt.refused_frames()), (2, 1, 1));
         assert_eq!((receipt.0[BYTES], receipt.0[SKIPPED + 2]), (5, 5));
-        assert_eq!(receipt.0[REFUSED_VALUES + Reason::NoTimestamp.index()], 1);
+        assert_eq!(receipt.0[REFUSED_VALUES + Why::NoTimestamp.index()], 1);
         assert_eq!(Receipt::from_version_1(&row[1..]), Err(Misfit::Senseless));
         assert_eq!(Receipt::from_version_1(&[&row[..], &[0]].concat()), Err(Misfit::Senseless));
     }

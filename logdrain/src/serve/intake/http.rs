@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use heroku_metrics::syslog::{Delivery, DeliveryHeader, DeliveryId};
+use heroku_metrics::syslog::{Delivery, DeliveryId};
 use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -231,10 +231,9 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
 
 /// The headers that say what a delivery is.
 fn described(headers: &HeaderMap) -> Delivery<'_> {
-    let all =
-        [DeliveryHeader::MsgCount, DeliveryHeader::FrameId, DeliveryHeader::DrainToken, DeliveryHeader::RequestId];
-    all.into_iter().fold(Delivery::new(b""), |delivery, header| match headers.get(header.name()) {
-        Some(value) => delivery.with_header(header.name(), value.as_bytes()),
+    let all = ["Logplex-Msg-Count", "Logplex-Frame-Id", "Logplex-Drain-Token", "X-Request-Id"];
+    all.into_iter().fold(Delivery::new(b""), |delivery, name| match headers.get(name) {
+        Some(value) => delivery.with_header(name, value.as_bytes()),
         None => delivery,
     })
 }
