@@ -3,6 +3,7 @@
 //! They are what real state looks like. The fuzzer breaks it.
 
 use core::convert::Infallible;
+use family_fuzz::stored::Original;
 use family_fuzz::{content, row_content};
 use heroku_metrics::syslog::{Delivery, Frames};
 use heroku_metrics::{Pipeline, PipelineConfig};
@@ -81,6 +82,27 @@ fn main() -> Result<()> {
         write("reader", name, &[&[recovery, 5, 3, 1, 4, 7, 30, 255, 63], body(6)].concat())?;
         let damaged = [body(2), b"999999999 lost", &body(4)[body(2).len()..], b"\r\n \n007 <1>"].concat();
         write("reader", &format!("{name}-damaged"), &[&[recovery, 4, 1, 0, 3, 0, 64, 200], &damaged[..]].concat())?;
+    }
+
+    // One byte says what is done to it: 0 a few bytes changed or a piece cut, 1 bytes set and forged, 2 the file itself.
+    let original = Original::new().bytes;
+    write("segment", "file", &[&[2][..], &original].concat())?;
+    write("segment", "as-it-is", &[0])?;
+    write("segment", "cut-in-half", &[&[0, 2][..], &(original.len() as u16 / 2).to_le_bytes()].concat())?;
+    for at in (0..original.len() as u16).step_by(original.len() / 24) {
+        let [low, high] = at.to_le_bytes();
+        write("segment", &format!("flip-{at}"), &[0, 0, 0, low, high, 1])?;
+        write("segment", &format!("hole-{at}"), &[0, 3, low, high, 9, 0])?;
+        write("segment", &format!("set-{at}"), &[1, low, high, 0xff])?;
+    }
+    for (seed, len) in [(1, 60), (2, 200), (3, 500)] {
+        let mut random = Random::new(seed);
+        let bytes: Vec<u8> = (0..len).map(|_| random.bits() as u8).collect();
+        for (number, query) in
+            ["needle", "timeout -red", "program:app OR \"a: a\"", "severity:error"].into_iter().enumerate()
+        {
+            write("store_query", &format!("random-{len}-{number}"), &[&[20][..], &bytes, query.as_bytes()].concat())?;
+        }
     }
     Ok(())
 }

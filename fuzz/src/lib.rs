@@ -1,5 +1,7 @@
 //! What the structured targets share: choices drawn from the fuzzer's octets, and snapshots with a right checksum.
 
+pub mod stored;
+
 /// Takes choices off the front of the input; zeros when it is used up, so that every input is a program.
 ///
 /// Small inputs make small programs, and a changed octet changes one choice: what a fuzzer needs to find its way.
