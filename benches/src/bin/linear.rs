@@ -8,7 +8,10 @@ use heroku_metrics::model::{DataPointBuf, Observation, TagSet, Timestamp, Value}
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Delivery, Dialect, Frame, FrameReader, Frames, Limits, Recovery, rendered};
 use heroku_metrics::{Pipeline, PipelineConfig, Plan};
+use log_query::{Fields, Query};
+use log_store::{Event, EventId, Options, Page, Scope, Store};
 use logfmt_metrics::{colour::Uncoloured, directives, number, pairs};
+use std::fs;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -131,6 +134,47 @@ const CASES: &[Case] = &[
         16 << 10,
         |n| storm(b"70 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1 ", n),
         ingest,
+    ),
+    // Queries, whoever types them, and lines that they are asked of.
+    case("query/brackets", 1 << 10, |n| storm(b"(", n), read_query),
+    case("query/brackets-in-words", 1 << 10, |n| storm(b"a(b", n), read_query),
+    case("query/exclusions", 1 << 10, |n| storm(b"-", n), read_query),
+    case("query/quotes", 1 << 10, |n| storm(b"\"", n), read_query),
+    case("query/backslashes", 1 << 10, |n| [b"\"", storm(b"\\", n).as_slice()].concat(), read_query),
+    case("query/alternatives", 1 << 10, |n| storm(b"(a b OR ", n), read_query),
+    case("query/attributes", 1 << 10, |n| storm(b"program:(a -b ", n), read_query),
+    case("query/facilities", 1 << 10, |n| storm(b"-facility:(cron OR x) ", n), read_query),
+    case("matches/terms", 1 << 10, |n| storm(b"-ab OR ", n), |query| matches(query, &[b'a'; 512])),
+    case("matches/joined", 1 << 10, |n| storm(b"\"web.1: a\" OR ", n), |query| matches(query, &[b'a'; 512])),
+    case("matches/nearly", 8 << 10, |n| storm(b"a", n), |line| matches(b"aaaaaaaaaaaaaaab", line)),
+    case("matches/nearly-at-first", 8 << 10, |n| storm(b"a", n), |line| matches(b"baaaaaaaaaaaaaaa", line)),
+    case(
+        "matches/a-long-term",
+        8 << 10,
+        |n| storm(b"ab", n),
+        |line| matches(&[&storm(b"ab", 4_000)[..], b"c"].concat(), line),
+    ),
+    case("matches/colours", 8 << 10, |n| storm(b"\x1b[1;31ma", n), |line| matches(b"aaab", line)),
+    case("matches/open-colours", 8 << 10, |n| storm(b"\x1b[1;", n), |line| matches(b"aaab", line)),
+    case(
+        "matches/letters",
+        8 << 10,
+        |n| storm("\u{130}\u{df}".as_bytes(), n),
+        |line| matches("\u{df}x".as_bytes(), line),
+    ),
+    // Lines kept and found: 64 bytes each, or one long one.
+    case("store/everywhere", 16 << 10, |n| storm(b"a=b ", n), |lines| keep(lines, 64, "\"a=b a\"")),
+    case("store/nearly", 16 << 10, |n| storm(b"aab", n), |lines| keep(lines, 64, "aabaabaabaab -aaba OR aabaac")),
+    case("store/one-line", 16 << 10, |n| storm(b"ab", n), |lines| keep(lines, usize::MAX, "abababababab")),
+    case("store/zeros", 16 << 10, |n| storm(b"\0", n), |lines| keep(lines, 64, "\"\0\0\0\0\0\0\"")),
+    case("store/colours", 16 << 10, |n| storm(b"\x1b[31ma", n), |lines| keep(lines, 64, "aaaaaa")),
+    case("store/one-byte-lines", 4 << 10, |n| storm(b"a", n), |lines| keep(lines, 1, "a -b")),
+    case("store/senders", 16 << 10, numbers, |lines| keep_senders(lines, "program:9 OR 99999999")),
+    case(
+        "store/terms",
+        1 << 10,
+        |n| storm(b"-ab OR ", n),
+        |query| keep(&[b'a'; 4_096], 64, &String::from_utf8_lossy(query)),
     ),
 ];
 
@@ -318,4 +362,55 @@ fn ingest(body: &[u8]) -> u64 {
     let mut points: Vec<DataPointBuf> = Vec::new();
     let Ok(()) = pipeline.finish(&mut points);
     receipt.frames() + receipt.observed() + points.len() as u64
+}
+
+/// Read, printed, told in words, and asked what it requires.
+fn read_query(text: &[u8]) -> u64 {
+    let parsed = Query::parse(&String::from_utf8_lossy(text));
+    let query = parsed.query();
+    let required = query.required();
+    (query.to_string().len() + query.explain().len() + parsed.notes().len() + required.groups().len()) as u64
+}
+
+fn matches(query: &[u8], line: &[u8]) -> u64 {
+    let parsed = Query::parse(&String::from_utf8_lossy(query));
+    u64::from(parsed.query().matches(&Fields::new(b"shop", b"app/web.1", line)))
+}
+
+/// All different, 16 bytes each.
+fn numbers(octets: usize) -> Vec<u8> {
+    (0..octets / 16).flat_map(|n| format!("{n:016}").into_bytes()).collect()
+}
+
+/// Lines of so many bytes go into a file, and a query is asked of all of them.
+fn keep(lines: &[u8], length: usize, query: &str) -> u64 {
+    store(lines.chunks(length), query, |event, _| event)
+}
+
+/// Each 16 bytes are the program of a line.
+fn keep_senders(lines: &[u8], query: &str) -> u64 {
+    store(lines.chunks(16), query, |event, line| event.with_program(line))
+}
+
+fn store<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    query: &str,
+    with: impl Fn(Event<'a>, &'a [u8]) -> Event<'a>,
+) -> u64 {
+    let folder = std::env::temp_dir().join(format!("family-benches-linear-{}", std::process::id()));
+    let mut store = Store::open(&folder, Options::new()).expect("a folder of its own");
+    let mut id = EventId::at(1_700_000_000_000_000);
+    for line in lines {
+        store.append(&with(Event::new(id, "shop", line), line)).expect("ids rise");
+        id = id.next();
+    }
+    store.publish(id);
+    store.flush().expect("room for a small file");
+    let parsed = Query::parse(query);
+    let view = store.reader().view(&Scope::account("shop"));
+    let found = view.search(parsed.query(), &Page::new(), &mut || true).events().len();
+    let counted = view.counts(parsed.query(), &Page::new(), 1_000, &mut || true).total();
+    drop((view, store));
+    fs::remove_dir_all(&folder).expect("its own folder");
+    found as u64 + counted
 }
