@@ -304,7 +304,14 @@ impl Consumer {
         // With a journal that is full it is lines or numbers.
         let must_go_on = self.progress.full.load(Ordering::Acquire);
         let mut is_stuck = self.troubles.is_blocked && !self.troubles.disk.may_try();
-        let Some(keeper) = &mut self.keeper else { return must_go_on };
+        let Some(keeper) = &mut self.keeper else {
+            if must_go_on {
+                self.start.books.events += record.run.events;
+                self.start.books.no_room += record.run.events;
+                self.progress.kept_behind.store(seq, Ordering::Release);
+            }
+            return must_go_on;
+        };
         if is_stuck && !must_go_on {
             return false;
         }
