@@ -228,8 +228,13 @@ fn terms(query: &Query) -> Vec<&Term> {
     terms
 }
 
+/// The long form is run by hand: see docs/testing.md.
+fn cases() -> u32 {
+    if std::env::var_os("HEROKU_METRICS_LONG").is_some() { 100_000 } else { 4_000 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn wild_queries(text in query(), lines in vec(line(), 1..5)) {
