@@ -133,7 +133,7 @@ pub use native::families::Families;
 pub use native::set::NativeSet;
 pub use pipeline::{Pipeline, PipelineConfig};
 pub use plan::{Estimate, Plan};
-pub use refusal::{LineRefusal, Part, Reason};
+pub use refusal::{LineRefusal, Reason};
 pub use snapshot::RestoreError;
 pub use tap::{Tap, Verdict};
 

@@ -369,7 +369,8 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
     }
 
     fn refusal(&mut self, refusal: &LineRefusal) {
-        self.receipt.enter_refused(refusal.why(), refusal.part());
+        let (why, part) = refusal.why();
+        self.receipt.enter_refused(why, part);
         self.tap.refusal(self.frame, refusal);
     }
 }

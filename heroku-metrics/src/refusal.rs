@@ -227,20 +227,24 @@ impl fmt::Display for Reason {
 }
 
 /// What a refusal cost.
-///
-/// ```
-/// use heroku_metrics::Part;
-/// assert_ne!(Part::Value, Part::Tag);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Part {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
     /// One value: an observation that was not made.
     Value,
     /// One tag: the observations of the line stand without it.
     Tag,
     /// A field of a router line that no metric needs.
     Field,
+}
+
+impl Part {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Tag => "tag",
+            Self::Field => "field",
+        }
+    }
 }
 
 /// One value, tag or field that was not taken; the rest of its line was.
@@ -275,14 +279,15 @@ impl LineRefusal {
         Reason(self.why)
     }
 
-    pub(crate) const fn why(&self) -> Why {
-        self.why
+    pub(crate) const fn why(&self) -> (Why, Part) {
+        (self.why, self.part)
     }
 
-    /// What it cost.
+    /// What it cost: a `value`, an observation that was not made; a `tag`, without which the observations of the line stand; or
+    /// a `field` of a router line that no metric needs.
     #[must_use]
-    pub const fn part(&self) -> Part {
-        self.part
+    pub const fn part(&self) -> &'static str {
+        self.part.as_str()
     }
 
     /// Where the refused text begins, in bytes from the start of MSG.
@@ -308,12 +313,7 @@ impl LineRefusal {
 
 impl fmt::Display for LineRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.part {
-            Part::Value => "value",
-            Part::Tag => "tag",
-            Part::Field => "field",
-        };
-        write!(f, "{what} refused at byte {} of the line: {}", self.offset, self.why.as_str())
+        write!(f, "{} refused at byte {} of the line: {}", self.part.as_str(), self.offset, self.why.as_str())
     }
 }
 

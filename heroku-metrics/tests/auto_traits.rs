@@ -9,7 +9,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use heroku_metrics::aggregator::MinuteSketch;
 use heroku_metrics::{
     Class, CustomFrom, DynoIdentity, Entry, Estimate, Extractor, ExtractorConfig, Families, Ledger, Line, LineRefusal,
-    NativeSet, Part, Pipeline, PipelineConfig, Plan, Reason, Receipt, RestoreError, SeenDeliveries, Source, UnitPolicy,
+    NativeSet, Pipeline, PipelineConfig, Plan, Reason, Receipt, RestoreError, SeenDeliveries, Source, UnitPolicy,
     Verdict, native,
 };
 
@@ -29,7 +29,6 @@ fn every_public_type_keeps_its_traits() {
         CustomFrom: Copy, Eq, Hash, Default, Debug;
         DynoIdentity: Copy, Eq, Hash, Default, Debug;
         NativeSet: Copy, Eq, Hash, Default, Debug;
-        Part: Copy, Eq, Hash, Debug;
         Reason: Copy, Ord, Hash, Debug;
         Source: Copy, Eq, Hash, Debug;
         UnitPolicy: Copy, Eq, Hash, Default, Debug;

@@ -7,10 +7,10 @@ use core::fmt;
 /// [`RawFrame::parse`](crate::RawFrame::parse), of the line for [`rendered::parse_line`](crate::rendered::parse_line).
 ///
 /// ```
-/// use heroku_syslog::{Dialect, Frame, FrameErrorKind, Part};
+/// use heroku_syslog::{Dialect, Frame, FrameErrorKind};
 ///
 /// let error = Frame::parse(b"<134>Feb 18 20:53:31 lb1 check", Dialect::Logplex).unwrap_err();
-/// assert_eq!((error.kind(), error.part(), error.offset()), (FrameErrorKind::BadVersion, Part::Version, 5));
+/// assert_eq!((error.kind(), error.part(), error.offset()), (FrameErrorKind::BadVersion, "VERSION", 5));
 /// assert_eq!(error.to_string(), "unexpected byte in VERSION at byte 5");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -29,10 +29,11 @@ impl FrameError {
         self.kind
     }
 
-    /// The part of the header that could not be read.
+    /// The part of the header that could not be read, by its name in RFC 5424: `PRI`, `VERSION`, `TIMESTAMP`, `HOSTNAME`,
+    /// `APP-NAME`, `PROCID`, `MSGID` or `STRUCTURED-DATA`.
     #[must_use]
-    pub const fn part(&self) -> Part {
-        self.part
+    pub const fn part(&self) -> &'static str {
+        self.part.as_str()
     }
 
     /// The byte that is wrong, or the end of the input where something is missing.
@@ -106,9 +107,8 @@ impl fmt::Display for FrameErrorKind {
 }
 
 /// The parts of a syslog message, under the names RFC 5424 gives them.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Part {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
     /// `<PRIVAL>`.
     Pri,
     /// VERSION.
@@ -129,8 +129,7 @@ pub enum Part {
 
 impl Part {
     /// The name as RFC 5424 writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pri => "PRI",
             Self::Version => "VERSION",

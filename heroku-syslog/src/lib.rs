@@ -90,7 +90,7 @@ mod timestamp;
 pub use deframe::{Deframed, Limits, deframe};
 pub use delivery::{Delivery, DeliveryId};
 pub use dialect::Dialect;
-pub use error::{FrameError, FrameErrorKind, FramingError, FramingErrorKind, Part};
+pub use error::{FrameError, FrameErrorKind, FramingError, FramingErrorKind};
 pub use frame::{Frame, FrameBuf};
 pub use frames::{Frames, RawFrame, Recovery};
 pub use parser::FrameParser;

@@ -8,7 +8,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use heroku_syslog::{
     Deframed, Delivery, DeliveryId, Dialect, Frame, FrameBuf, FrameError, FrameErrorKind, FrameParser, FrameReader,
-    Frames, FramingError, FramingErrorKind, Limits, Part, Pri, RawFrame, Recovery, SdElement, SdParam, StructuredData,
+    Frames, FramingError, FramingErrorKind, Limits, Pri, RawFrame, Recovery, SdElement, SdParam, StructuredData,
     Timestamp, rendered,
 };
 
@@ -30,7 +30,6 @@ fn every_public_type_keeps_its_traits() {
         Dialect: Copy, Ord, Hash, Debug;
         FrameErrorKind: Copy, Ord, Hash, Debug;
         FramingErrorKind: Copy, Ord, Hash, Debug;
-        Part: Copy, Ord, Hash, Debug;
         Recovery: Copy, Ord, Hash, Default, Debug;
         Delivery<'static>: Copy, Debug;
         Frame<'static>: Copy, Eq, Debug;

@@ -68,7 +68,7 @@ fn cases() {
                 assert_eq!(kept.into_bytes(), case.input, "{name}");
             }
             (Err(error), Some((kind, part, offset))) => {
-                let got = (error.kind().as_str(), error.part().as_str(), error.offset());
+                let got = (error.kind().as_str(), error.part(), error.offset());
                 assert_eq!(got, (kind.as_str(), part.as_str(), *offset), "{name}");
                 if let Some(text) = &expect.text {
                     assert_eq!(error.to_string(), *text, "{name}");

@@ -59,7 +59,7 @@ fn cases() {
                         line.offset(),
                         len,
                         error.kind().as_str().to_owned(),
-                        error.part().as_str().to_owned(),
+                        error.part().to_owned(),
                         error.offset(),
                     ));
                 }
