@@ -28,6 +28,7 @@ fn frames<'a>(body: &'a [u8], mut each: impl FnMut(&Frame<'a>)) {
 
 /// Frames with a header, and those of the router among them: the hop, the header and the dispatch.
 #[must_use]
+#[inline(never)]
 pub fn headers(body: &[u8]) -> (u64, u64) {
     let (mut count, mut router) = (0, 0);
     frames(body, |frame| {
@@ -39,6 +40,7 @@ pub fn headers(body: &[u8]) -> (u64, u64) {
 
 /// The typed fields of all metric lines.
 #[must_use]
+#[inline(never)]
 pub fn fields(body: &[u8]) -> Fields {
     let mut fields = Fields::default();
     frames(body, |frame| {
@@ -135,6 +137,7 @@ pub fn extractor() -> Extractor {
 
 /// Observations with names, tags and units, nothing aggregated: their number, and the sum of the response times.
 #[must_use]
+#[inline(never)]
 pub fn observations(extractor: &mut Extractor, body: &[u8]) -> (u64, f64) {
     let (mut count, mut service) = (0, 0.0);
     let mut found = (

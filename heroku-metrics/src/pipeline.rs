@@ -229,7 +229,7 @@ impl<S: Sketch> Pipeline<S> {
         let mut receipt = Receipt::default();
         receipt.enter_bytes(wire_len);
         receipt.enter_frame_bytes(wire_len);
-        self.parsed(parsed, bytes, tap, &mut receipt);
+        self.parsed(parsed, bytes, None, tap, &mut receipt);
         self.total.add(&receipt);
         receipt
     }
@@ -319,13 +319,16 @@ impl<S: Sketch> Pipeline<S> {
             receipt.enter_repaired();
         }
         let parsed = self.parser.parse(raw, self.dialect);
-        self.parsed(parsed, raw.bytes(), tap, receipt);
+        self.parsed(parsed, raw.bytes(), Some(raw), tap, receipt);
     }
 
+    /// `raw` is what the frame was read from, where it can be read again.
+    #[inline(always)]
     fn parsed(
         &mut self,
         parsed: Result<Frame<'_>, FrameError>,
         bytes: &[u8],
+        raw: Option<RawFrame<'_>>,
         tap: &mut impl Tap,
         receipt: &mut Receipt,
     ) {
@@ -342,18 +345,41 @@ impl<S: Sketch> Pipeline<S> {
             receipt.enter_filtered_frame();
             return;
         }
-        let Self { extractor, aggregator, plan, .. } = self;
+        let Self { extractor, aggregator, plan, dialect, .. } = self;
         let plan = plan.as_ref();
-        let line = extractor.read(frame, &mut Ingest { frame, aggregator, plan, receipt, tap });
+        let shown = raw.map_or(Shown::Frame(*frame), |raw| Shown::Raw(raw, *dialect));
+        let line = extractor.read(frame, &mut Ingest { shown, aggregator, plan, receipt, tap });
         receipt.enter_frame(line.class(), line.ignored_samples());
-        receipt.enter_lost_upstream(line.lost_upstream);
+        if line.lost_upstream > 0 {
+            receipt.enter_lost_upstream(line.lost_upstream);
+        }
         tap.line(frame, &line);
+    }
+}
+
+/// The frame of a line, for taps that see a refusal in it. It is read again when there is one: few lines have any, and of all
+/// others nothing of the frame need lie in memory.
+enum Shown<'i> {
+    Frame(Frame<'i>),
+    Raw(RawFrame<'i>, Dialect),
+}
+
+impl<'i> Shown<'i> {
+    #[cold]
+    fn frame(&mut self) -> Option<&Frame<'i>> {
+        if let Self::Raw(raw, dialect) = self
+            && let Ok(frame) = raw.parse(*dialect)
+        {
+            // Once, however many there are.
+            *self = Self::Frame(frame);
+        }
+        if let Self::Frame(frame) = self { Some(frame) } else { None }
     }
 }
 
 /// Hands what a line says to the aggregator, the books and the tap.
 struct Ingest<'i, S, T> {
-    frame: &'i Frame<'i>,
+    shown: Shown<'i>,
     aggregator: &'i mut Aggregator<S>,
     plan: Option<&'i Plan>,
     receipt: &'i mut Receipt,
@@ -361,6 +387,7 @@ struct Ingest<'i, S, T> {
 }
 
 impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
+    #[inline]
     fn record(&mut self, record: &Record<'_>) {
         match self.plan {
             Some(plan) if plan.is_selective() => self.take_collected(record, plan),
@@ -371,11 +398,14 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
     fn refusal(&mut self, refusal: &LineRefusal) {
         let (why, part) = refusal.why();
         self.receipt.enter_refused(why, part);
-        self.tap.refusal(self.frame, refusal);
+        if let Some(frame) = self.shown.frame() {
+            self.tap.refusal(frame, refusal);
+        }
     }
 }
 
 impl<S: Sketch, T: Tap> Ingest<'_, S, T> {
+    #[inline(never)]
     fn take(&mut self, record: &Record<'_>) {
         let Self { aggregator, receipt, tap, .. } = self;
         let (mut entered, mut accepted) = (0, 0);
@@ -390,6 +420,7 @@ impl<S: Sketch, T: Tap> Ingest<'_, S, T> {
     }
 
     /// The columns of a record that the plan has.
+    #[inline(never)]
     fn take_collected(&mut self, record: &Record<'_>, plan: &Plan) {
         let mut collected = [None; COLUMNS];
         for ((kept, value), metric) in collected.iter_mut().zip(record.values()).zip(record.metrics()) {

@@ -112,6 +112,24 @@ impl Numbers<'_> {
         (first..self.len()).step_by(step).map_while(move |at| self.get(at))
     }
 
+    /// Copies each `step`-th from the one at `first` on; answers how many there were.
+    #[inline]
+    pub(crate) fn copy_every(self, first: usize, step: usize, into: &mut [f64]) -> usize {
+        fn copy<T: Copy + Into<f64>>(from: &[T], first: usize, step: usize, into: &mut [f64]) -> usize {
+            let (mut at, mut count) = (first, 0);
+            for place in into {
+                let Some(value) = from.get(at) else { break };
+                *place = (*value).into();
+                (at, count) = (at + step, count + 1);
+            }
+            count
+        }
+        match self {
+            Self::Short(values) => copy(values, first, step, into),
+            Self::Long(values) => copy(values, first, step, into),
+        }
+    }
+
     /// Looks at them as a slice.
     #[inline]
     pub(crate) fn with<T>(self, look: impl FnOnce(&[f64]) -> T) -> T {
@@ -175,6 +193,9 @@ mod tests {
             list.numbers().with(|found| assert_eq!(bits(found), bits(&all)));
             let every: Vec<f64> = all.iter().copied().skip(first).step_by(step).collect();
             prop_assert_eq!(bits(&list.numbers().every(first, step).collect::<Vec<_>>()), bits(&every));
+            let mut copied = [0.0; 160];
+            let count = list.numbers().copy_every(first, step, &mut copied);
+            prop_assert_eq!(bits(&copied[..count]), bits(&every));
             prop_assert_eq!(list.numbers().get(all.len()), None);
         }
     }

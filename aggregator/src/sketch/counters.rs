@@ -63,6 +63,18 @@ impl<const N: usize> Packed<N> {
     }
 }
 
+/// Moves the counters of half a word apart, of 2 or 4 bits each, so that each has as many again above it.
+const fn apart(half: u32, bits: u32) -> u64 {
+    const MASKS: [u64; 4] =
+        [0x0000_ffff_0000_ffff, 0x00ff_00ff_00ff_00ff, 0x0f0f_0f0f_0f0f_0f0f, 0x3333_3333_3333_3333];
+    let (mut word, mut shift, mut nth) = (half as u64, 16, 0);
+    while shift >= bits {
+        word = (word | word << shift) & MASKS[nth];
+        (shift, nth) = (shift / 2, nth + 1);
+    }
+    word
+}
+
 /// So many blocks are looked through one by one.
 const FEW_BLOCKS: usize = 12;
 
@@ -109,13 +121,18 @@ impl Counts {
     fn widened(&self) -> Self {
         match self {
             Self::Pair(counts) => {
-                let mut wider = Packed([0; 8]);
-                (0..BLOCK).for_each(|place| {
-                    wider.try_add(place, counts.get(place));
-                });
-                Self::Nibble(Box::new(wider))
+                let mut wider = [0; 8];
+                let halves = counts.0.iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]);
+                wider.iter_mut().zip(halves).for_each(|(word, half)| *word = apart(half, 2));
+                Self::Nibble(Box::new(Packed(wider)))
             }
-            Self::Nibble(counts) => Self::Byte(Box::new(core::array::from_fn(|place| counts.get(place) as u8))),
+            Self::Nibble(counts) => {
+                let mut wider = [0; BLOCK];
+                let halves = counts.0.iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]);
+                let bytes = wider.as_chunks_mut::<8>().0.iter_mut();
+                bytes.zip(halves).for_each(|(bytes, half)| *bytes = apart(half, 4).to_le_bytes());
+                Self::Byte(Box::new(wider))
+            }
             Self::Byte(counts) => Self::Short(Box::new(counts.map(u16::from))),
             Self::Short(counts) => Self::Word(Box::new(counts.map(u32::from))),
             Self::Word(counts) => Self::Long(Box::new(counts.map(u64::from))),
@@ -126,12 +143,17 @@ impl Counts {
     /// Adds to one counter; answers by how many bytes the block grew.
     #[inline]
     fn add(&mut self, place: usize, more: u64) -> usize {
-        // By far the most common case.
-        if more == 1
-            && let Self::Byte(counts) = self
-            && counts[place] < u8::MAX
-        {
-            counts[place] += 1;
+        // By far the most common cases.
+        let is_done = match self {
+            Self::Pair(counts) => counts.try_add(place, more),
+            Self::Nibble(counts) => counts.try_add(place, more),
+            Self::Byte(counts) if more == 1 && counts[place] < u8::MAX => {
+                counts[place] += 1;
+                true
+            }
+            _ => false,
+        };
+        if is_done {
             return 0;
         }
         if self.try_add(place, more) { 0 } else { self.widen_and_add(place, more) }

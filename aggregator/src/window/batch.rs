@@ -55,11 +55,8 @@ impl<'a> Batch<'a> {
 
     /// The values record by record.
     #[inline]
-    pub(super) fn records(&self) -> impl Iterator<Item = f64> + Clone + use<'a> {
-        let Self { width, len, stride, values, .. } = *self;
-        // There is a value of each column: none is made up.
-        let value = move |at: usize| values.get(at).copied().unwrap_or_default();
-        (0..len).flat_map(move |record| (0..width).map(move |column| value(column * stride + record)))
+    pub(super) const fn records(&self) -> Records<'a> {
+        Records { values: self.values, left: self.values(), next: 0, column: 0, width: self.width, stride: self.stride }
     }
 
     /// How many values there are.
@@ -74,5 +71,57 @@ impl<'a> Batch<'a> {
         let Instant { time, position } = self.instant;
         let value = self.values.get(column * self.stride + self.latest).copied().unwrap_or_default();
         Term { value, time, position: position.saturating_add(column as u64) }
+    }
+}
+
+/// The values of a batch record by record.
+#[derive(Clone)]
+pub(super) struct Records<'a> {
+    values: &'a [f64],
+    /// How many there are yet.
+    left: usize,
+    /// The index of the next one, and in which column that is.
+    next: usize,
+    column: usize,
+    width: usize,
+    stride: usize,
+}
+
+impl Iterator for Records<'_> {
+    type Item = f64;
+
+    #[inline]
+    fn next(&mut self) -> Option<f64> {
+        self.left = self.left.checked_sub(1)?;
+        let value = self.values.get(self.next).copied();
+        (self.next, self.column) = (self.next + self.stride, self.column + 1);
+        if self.column == self.width {
+            // Behind the last column stands the first one of the next record.
+            (self.next, self.column) = (self.next + 1 - self.width * self.stride, 0);
+        }
+        value
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_and_records_are_the_same_values() {
+        // Three records of two columns, where there was room for four.
+        let values = [1.0, 2.0, 3.0, 0.0, 10.0, 20.0, 30.0, 0.0];
+        let instant = Instant { time: 5, position: 7 };
+        let batch = Batch::new((0b101, 2), 3, (4, &values), (1, instant));
+        assert_eq!((batch.column(0), batch.column(1)), (&[1.0, 2.0, 3.0][..], &[10.0, 20.0, 30.0][..]));
+        assert_eq!(batch.records().collect::<Vec<_>>(), [1.0, 10.0, 2.0, 20.0, 3.0, 30.0]);
+        assert_eq!((batch.values(), batch.last(1)), (6, Term { value: 20.0, time: 5, position: 8 }));
+        let alone = Batch::new((1, 1), 1, (1, &values[4..]), (0, instant));
+        assert_eq!((alone.column(0), alone.records().collect::<Vec<_>>()), (&[10.0][..], vec![10.0]));
     }
 }

@@ -50,6 +50,12 @@ impl Kept<'_> {
         self.values.every(index, self.shape.columns())
     }
 
+    /// The same into a list; answers how many there are.
+    #[inline]
+    fn copy_column(&self, index: usize, into: &mut [f64]) -> usize {
+        self.values.copy_every(index, self.shape.columns(), into)
+    }
+
     /// When and where the last value of the column at this index was.
     const fn last(&self, index: usize) -> Last {
         Last { time: self.last.time, position: self.last.position.saturating_add(index as u64) }
@@ -205,7 +211,7 @@ impl<S: Sketch> Cell<S> {
         let is_written = self.owner.written & 1 << column != 0;
         let owner = Owner::new(u32::from(column), u32::from(is_written), !is_written);
         let (mut values, index) = ([0.0; MOST], before(kept.shape.mask, column));
-        let count = values.iter_mut().zip(kept.column(index)).map(|(place, value)| *place = value).count();
+        let count = kept.copy_column(index, &mut values);
         Self::of_values(owner, form, values.get(..count).unwrap_or_default(), kept.latest, kept.last(index))
     }
 
@@ -270,7 +276,7 @@ impl<S: Sketch> Cell<S> {
             return Some(look(State::Total(&total)));
         }
         let mut values = [0.0; MOST];
-        let count = values.iter_mut().zip(kept.column(index)).map(|(place, value)| *place = value).count();
+        let count = kept.copy_column(index, &mut values);
         let last = values.get(usize::from(kept.latest)).map(|value| kept.last(index).term(*value));
         Some(look(State::Values(values.get(..count).unwrap_or_default(), last)))
     }

@@ -38,6 +38,8 @@ impl<V: LineVisitor> Out<'_, V> {
         self.refuse(Why::NoTimestamp, Part::Value, at);
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn refuse(&mut self, reason: Why, part: Part, (offset, len): (usize, usize)) {
         // As it stands in the message.
         let (offset, len) = match self.codes {

@@ -50,20 +50,28 @@ impl Recent {
         spare: &'t mut TagSet,
         make: impl FnOnce(&mut TagSet),
     ) -> &'t TagSet {
-        match key.and_then(|key| self.find(&key)) {
+        let Some(key) = key else {
+            make(spare);
+            return spare;
+        };
+        match self.find(&key) {
             Some(index) => self.slots.get(index).and_then(Option::as_ref).map_or(&*spare, |slot| &slot.tags),
-            None => {
-                // Others are refused again for each line.
-                let kept = key.filter(Key::is_clean).and_then(|key| self.take(&key));
-                let tags = kept.unwrap_or(spare);
-                make(tags);
-                tags
-            }
+            None => self.make(key, spare, make),
         }
     }
 
-    /// In which slot the set of this key is, when it is there.
-    #[inline]
+    /// Makes the tags of a key.
+    #[inline(never)]
+    fn make<'t>(&'t mut self, key: Key<'_>, spare: &'t mut TagSet, make: impl FnOnce(&mut TagSet)) -> &'t TagSet {
+        // Others are refused again for each line.
+        let kept = if key.is_clean() { self.take(&key) } else { None };
+        let tags = kept.unwrap_or(spare);
+        make(tags);
+        tags
+    }
+
+    /// In which slot the set of this key is, when it is there. In place, so that the key stays in registers.
+    #[inline(always)]
     fn find(&self, key: &Key<'_>) -> Option<usize> {
         let first = key.slot();
         let [newer, older] = self.slots.get(first..first + 2)? else { return None };
@@ -147,6 +155,7 @@ impl<'a> Key<'a> {
     }
 
     /// Whether these are its texts, one behind the other; their lengths are in the words.
+    #[cold]
     fn is_of(&self, texts: &[u8]) -> bool {
         texts.split_at_checked(self.texts[0].len()).is_some_and(|(first, second)| [first, second] == self.texts)
     }
