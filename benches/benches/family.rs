@@ -8,6 +8,7 @@ mod family {
     pub(super) mod header;
     pub(super) mod logfmt;
     pub(super) mod pipeline;
+    pub(super) mod query;
     pub(super) mod router;
     pub(super) mod state;
 }
@@ -39,6 +40,7 @@ criterion_group!(
     family::logfmt::benches,
     family::router::benches,
     family::custom::benches,
+    family::query::benches,
     family::pipeline::benches,
     family::aggregate::benches,
     family::state::benches
