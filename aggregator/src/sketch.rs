@@ -62,7 +62,7 @@ pub trait Sketch: Default + 'static {
     /// Bytes on the heap, which count towards [`AggregatorConfig::with_max_window_bytes`]; by what it holds alone, so that
     /// equal input is refused or taken equally. By default 0: then the bound on memory does not cover it.
     ///
-    /// [`AggregatorConfig::with_max_window_bytes`]: crate::AggregatorConfig::max_window_bytes
+    /// [`AggregatorConfig::with_max_window_bytes`]: crate::AggregatorConfig::with_max_window_bytes
     #[must_use]
     fn heap_bytes(&self) -> usize {
         0
