@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The accounts that events are of.
 pub const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 
-/// A folder of this process, in memory where there is such a thing. It goes with it, but not when a finding ends the process.
+/// A folder of this process, in memory where there is such a thing. Dropping it removes it; what a static holds stays.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
