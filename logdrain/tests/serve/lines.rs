@@ -71,7 +71,7 @@ fn expected(dir: &Path) -> Kept {
 }
 
 /// What `parse` says of each frame: program and message.
-fn parsed(dir: &Path, body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn parsed(dir: &Path, body: &[u8]) -> Vec<(String, String)> {
     let path = dir.join("one.logplex");
     fs::write(&path, body).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_logdrain")).arg("parse").arg(&path).output().unwrap();
@@ -85,7 +85,7 @@ fn parsed(dir: &Path, body: &[u8]) -> Vec<(String, String)> {
     String::from_utf8(output.stdout).unwrap().lines().map(of).collect()
 }
 
-fn config(dir: &Path, text: &str) -> String {
+pub(crate) fn config(dir: &Path, text: &str) -> String {
     let path = dir.join("config.toml");
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
@@ -95,7 +95,7 @@ fn delivery(number: u64, lines: u64) -> Delivery {
     Delivery { id: format!("{number:032X}"), token: "d.shop".to_owned(), body: body(number, lines) }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, to) = (entry.path(), to.join(entry.file_name()));
@@ -107,21 +107,21 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn number(server: &Server, name: &str) -> f64 {
+pub(crate) fn number(server: &Server, name: &str) -> f64 {
     let page = server.get("/metrics").body;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{name}: {page}")).parse().unwrap()
 }
 
 /// Events = kept + no room, and kept = there + expired + taken for room, by `/metrics`.
-fn assert_books(server: &Server) {
+pub(crate) fn assert_books(server: &Server) {
     let number = |name: &str| number(server, name);
     let kept = number("logdrain_logs_events_total{outcome=\"kept\"}");
     let gone = number("logdrain_logs_gone_total{why=\"expired\"}") + number("logdrain_logs_gone_total{why=\"room\"}");
     assert_eq!(kept, number("logdrain_logs_events") + gone, "{}", server.get("/metrics").body);
 }
 
-fn wait_for_lines(server: &Server) {
+pub(crate) fn wait_for_lines(server: &Server) {
     wait_until("the lines", || {
         let head = number(server, "logdrain_journal_position");
         (number(server, "logdrain_logs_position") >= head).then_some(())

@@ -16,6 +16,7 @@ mod harness;
 mod hostile_text;
 mod lines;
 mod lines_page;
+mod lines_trouble;
 mod packaging;
 mod page;
 mod place;

@@ -84,6 +84,8 @@ impl fmt::Debug for Keeper {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Became {
     Kept,
+    /// It was in a file, and in the books.
+    KeptBefore,
     NoRoom,
 }
 
@@ -104,14 +106,21 @@ impl Keeper {
         for damage in store.damage() {
             tracing::error!(%damage, "a file of lines cannot be read, and is left where it is: searches say what they lack");
         }
+        let (mut books, gone) = (start.books, start.gone);
+        // Files know of events that the state does not: they were written after it, or beside a journal that was put back
+        // since. They are entered here, and not once more when the journal has them, too.
+        let there: u64 = store.accounts().iter().map(log_store::AccountReport::events).sum();
+        let unknown = (there + gone.expired + gone.removed).saturating_sub(books.kept);
+        books.events += unknown;
+        books.kept += unknown;
         Ok(Self {
             store,
             keeping,
             share: Box::new(|_| 0),
             marks: VecDeque::new(),
             ahead: 0,
-            books: start.books,
-            gone: start.gone,
+            books,
+            gone,
             is_full: false,
             safe: start,
         })
@@ -162,7 +171,9 @@ impl Keeper {
         let became = if self.is_full {
             Became::NoRoom
         } else {
+            let passed_over = self.store.passed_over();
             match self.store.append(&event) {
+                Ok(()) if self.store.passed_over() > passed_over => Became::KeptBefore,
                 Ok(()) => Became::Kept,
                 Err(error) if matches!(error.kind(), StoreErrorKind::Io(_)) => return Err(error),
                 Err(_) => Became::NoRoom,
@@ -178,10 +189,12 @@ impl Keeper {
     }
 
     fn enter(&mut self, became: Became, what: What) {
-        self.books.events += 1;
+        if became != Became::KeptBefore {
+            self.books.events += 1;
+        }
         match became {
-            Became::Kept => {
-                self.books.kept += 1;
+            Became::Kept | Became::KeptBefore => {
+                self.books.kept += u64::from(became == Became::Kept);
                 self.books.unread += u64::from(what != What::Read);
             }
             Became::NoRoom => self.books.no_room += 1,
