@@ -1,7 +1,7 @@
 //! Writer, journal and pipelines with clocks that a test sets: what comes out of a clock that jumps.
 
 use super::*;
-use crate::serve::clock::{Clocks, Reading};
+use crate::serve::clock::{Clocks, Last, Reading};
 use crate::serve::counting::Consumer;
 use crate::serve::counting::Pipelines;
 use crate::serve::counting::board::Board;
@@ -308,6 +308,31 @@ fn what_waited_for_the_time_is_counted_after_a_restart() {
     trial.pass(20);
     trial.start();
     trial.load(&["d.shop"], 30, 0);
+    trial.assert_right();
+}
+
+#[test]
+fn a_clock_that_jumps_again_in_a_doubt_moves_no_time_over_a_restart() {
+    let mut trial = Trial::new("doubt-jumps");
+    trial.load(&["d.shop"], 70, 0);
+    trial.stop();
+    // Started with a clock that fell back and leaps ahead then, and started again before frames have refused it.
+    trial.jump(-HOUR);
+    trial.start();
+    trial.load(&["d.shop"], 2, HOUR);
+    trial.jump(HOUR + TWO_YEARS);
+    trial.load(&["d.shop"], 2, -TWO_YEARS);
+    trial.stop();
+    trial.pass(5);
+    trial.start();
+    trial.load(&["d.shop"], 2, -TWO_YEARS);
+    let Some(Last::Doubt { believed, .. }) = JournalReader::open(&trial.dir).unwrap().last_time().unwrap() else {
+        panic!("no sign of a doubt");
+    };
+    let off = trial.wall.load(Ordering::SeqCst) - TWO_YEARS * 1_000_000 - believed;
+    assert!(off.abs() < 200_000_000, "{} s off", off / 1_000_000);
+    trial.jump(-TWO_YEARS);
+    trial.load(&["d.shop"], 60, 0);
     trial.assert_right();
 }
 

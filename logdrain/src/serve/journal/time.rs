@@ -139,6 +139,11 @@ impl Timekeeper {
         let reading = self.clocks.read();
         self.steady = reading.steady;
         let news = self.judge.look(reading);
+        if matches!(news, Some(News::Doubt(_))) && self.sign.is_some() {
+            // A start takes the wall clock's way since the last sign for time that passed: none may tell of the wall
+            // clock from before this jump.
+            self.sign = Some(i64::MIN);
+        }
         say(news, self.judge.holds());
     }
 }
