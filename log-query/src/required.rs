@@ -89,9 +89,10 @@ impl Query {
     }
 }
 
-/// All of these in one list. The longest takes in the others, so that nothing is moved often, however deep a tree is.
+/// All of these in one list. The longest, of equal ones the first, takes in the others, so that nothing is moved often,
+/// however deep a tree is.
 fn together<T>(mut lists: Vec<Vec<T>>) -> Vec<T> {
-    let longest = (0..lists.len()).max_by_key(|&index| lists.get(index).map_or(0, Vec::len));
+    let longest = (0..lists.len()).min_by_key(|&index| Reverse(lists.get(index).map_or(0, Vec::len)));
     let mut all = longest.and_then(|index| lists.get_mut(index)).map(mem::take).unwrap_or_default();
     all.extend(lists.into_iter().flatten());
     all
