@@ -1,7 +1,7 @@
 //! Where views come from: the store itself, or its folder.
 
 use crate::error::StoreError;
-use crate::folder;
+use crate::folder::{self, Named};
 use crate::sealed::{Cache, OfAccount, Part, arrange, read};
 use crate::state::{AccountState, Shared};
 use std::collections::HashMap;
@@ -57,6 +57,9 @@ impl Source {
     }
 }
 
+/// How often a folder that changes while it is listed is listed again.
+const LOOKS: usize = 32;
+
 impl Apart {
     pub(crate) fn new(root: &Path, partition: u8, cache_bytes: usize) -> Self {
         Self { root: root.to_owned(), partition, cache: Cache::new(cache_bytes), known: Mutex::default() }
@@ -85,26 +88,43 @@ impl Apart {
     /// What the files of a folder hold, of which accounts; no account for a file that cannot be opened.
     pub(crate) fn parts(&self, name: &str) -> Result<Vec<Found>, StoreError> {
         let folder = folder::of_account(&self.root, name, self.partition);
+        // A merge puts a new file in place and then takes the old ones away. A list that was read meanwhile may have neither:
+        // it is good once it is the same before and after, and no file of it has gone.
+        let mut before = folder::segments(&folder)?;
+        for _ in 0..LOOKS {
+            let found = self.parts_of(&folder, &before);
+            let after = folder::segments(&folder)?;
+            if before == after
+                && let Some(found) = found
+            {
+                return Ok(found);
+            }
+            before = after;
+        }
+        Ok(self.parts_of(&folder, &before).unwrap_or_default())
+    }
+
+    /// `None` if one of the files has gone.
+    fn parts_of(&self, folder: &Path, named: &[Named]) -> Option<Vec<Found>> {
         let mut found = Vec::new();
-        let named = folder::segments(&folder)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|path, _| path.parent() != Some(&folder) || named.iter().any(|named| named.path == *path));
+        known.retain(|path, _| path.parent() != Some(folder) || named.iter().any(|named| named.path == *path));
         for named in named {
-            let Ok(meta) = named.path.metadata() else { continue };
+            let meta = named.path.metadata().ok()?;
             let modified = meta.modified().ok();
             match known.get(&named.path) {
                 Some(known) if known.length == meta.len() && known.modified == modified => {
                     found.extend(known.parts.iter().map(|(name, part)| (Some(name.clone()), part.clone())));
                 }
-                _ => match read(&named, &self.cache) {
+                _ => match read(named, &self.cache) {
                     Ok(parts) => {
                         found.extend(parts.iter().map(|(name, part)| (Some(name.clone()), part.clone())));
-                        known.insert(named.path, Known { length: meta.len(), modified, parts });
+                        known.insert(named.path.clone(), Known { length: meta.len(), modified, parts });
                     }
                     Err((part, _)) => found.push((None, part)),
                 },
             }
         }
-        Ok(found)
+        Some(found)
     }
 }
