@@ -57,6 +57,7 @@ impl Reader {
     #[must_use]
     pub fn view(&self, scope: &Scope) -> View {
         let name = scope.account_name();
+        let mut unread = None;
         let (state, to) = match &self.source {
             Source::Beside(shared) => {
                 // First how far one may see, then the account: whatever lies below was appended before it was published.
@@ -66,12 +67,20 @@ impl Reader {
                 (state, to)
             }
             Source::Apart(_) => {
-                let state = self.source.look(name).unwrap_or_default();
+                // What cannot be listed is not nothing: every answer of the view says what it lacks.
+                let state = match self.source.look(name) {
+                    Some(Ok(state)) => state,
+                    Some(Err(damage)) => {
+                        unread = Some(damage);
+                        Arc::default()
+                    }
+                    None => Arc::default(),
+                };
                 let to = state.found_to;
                 (state, to)
             }
         };
-        View::new(scope.clone(), self.source.clone(), state, to)
+        View::new(scope.clone(), self.source.clone(), state, to, unread)
     }
 
     /// The highest id of an account that may be seen by now, or one above it: nothing that comes later is at or below it.

@@ -1,10 +1,12 @@
 //! Where views come from: the store itself, or its folder.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::folder::{self, Named};
 use crate::sealed::{Cache, OfAccount, Part, arrange, read};
+use crate::segment::{Damage, DamageKind};
 use crate::state::{AccountState, Shared};
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -47,13 +49,16 @@ impl Source {
         matches!(self, Self::Apart(_))
     }
 
-    /// An account as it is on the disk now. `None` beside the writer, where views hold what they see, and if the folder cannot
-    /// be read.
-    pub(crate) fn look(&self, account: &str) -> Option<Arc<AccountState>> {
-        match self {
-            Self::Beside(_) => None,
-            Self::Apart(apart) => apart.state(account).ok().map(Arc::new),
-        }
+    /// An account as it is on the disk now. `None` beside the writer, where views hold what they see.
+    pub(crate) fn look(&self, account: &str) -> Option<Result<Arc<AccountState>, Damage>> {
+        let Self::Apart(apart) = self else { return None };
+        Some(apart.state(account).map(Arc::new).map_err(|error| {
+            let kind = match error.kind() {
+                StoreErrorKind::Io(kind) => kind,
+                _ => io::ErrorKind::Other,
+            };
+            Damage::new(error.path().unwrap_or(apart.root()), DamageKind::Read(kind), "the folder")
+        }))
     }
 }
 
@@ -101,7 +106,9 @@ impl Apart {
             }
             before = after;
         }
-        Ok(self.parts_of(&folder, &before).unwrap_or_default())
+        // No list is better than one that lacks files and does not say so.
+        let changing = io::Error::new(io::ErrorKind::Interrupted, "it changes all the time");
+        Err(StoreError::io(&folder, "list a folder", &changing))
     }
 
     /// `None` if one of the files has gone.

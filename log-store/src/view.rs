@@ -33,11 +33,13 @@ pub struct View {
     state: Arc<AccountState>,
     /// The first id that may not be seen.
     to: u64,
+    /// Why nothing is seen: the folder could not be listed.
+    unread: Option<Damage>,
 }
 
 impl View {
-    pub(crate) fn new(scope: Scope, source: Source, state: Arc<AccountState>, to: u64) -> Self {
-        Self { scope, source, state, to }
+    pub(crate) fn new(scope: Scope, source: Source, state: Arc<AccountState>, to: u64, unread: Option<Damage>) -> Self {
+        Self { scope, source, state, to, unread }
     }
 
     /// The first id that it does not see yet: what comes later is not in it.
@@ -56,7 +58,7 @@ impl View {
 
     /// The account as it is on the disk now.
     fn look_again(&self) -> Option<Arc<AccountState>> {
-        self.source.look(self.scope.account_name())
+        self.source.look(self.scope.account_name())?.ok()
     }
 }
 

@@ -116,3 +116,38 @@ fn merging_loses_nothing_to_damage() {
     drop(store);
     assert_eq!(count(&open(&folder)), before);
 }
+
+/// A reader apart must not take a folder that cannot be listed for an empty one.
+#[test]
+fn a_folder_that_cannot_be_listed_is_named() {
+    let folder = Folder::new("unlisted");
+    let mut random = Random::new(3);
+    filled(&folder, &mut random);
+    let account = ACCOUNTS[0];
+    let reader = Reader::open(folder.path(), &Options::new()).unwrap();
+    let ask = || {
+        let view = reader.view(&Scope::account(account));
+        let found = view.search(&Query::default(), &Page::new(), &mut || true);
+        let counts = view.counts(&Query::default(), &Page::new(), 60_000_000, &mut || true);
+        (found, counts)
+    };
+    assert!(ask().0.examined().damage().is_empty());
+    // In place of the folder of a partition there is a file.
+    let own = folder.path().join(account).join("0");
+    let aside = folder.path().join(account).join("aside");
+    if own.exists() {
+        fs::rename(&own, &aside).unwrap();
+    }
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::write(&own, "").unwrap();
+    let (found, counts) = ask();
+    assert_eq!(found.examined().damage().len(), 1);
+    assert!(found.examined().damage()[0].to_string().contains(own.to_str().unwrap()), "{:?}", found.examined());
+    assert_eq!(counts.examined().damage().len(), 1);
+    assert!(reader.accounts().is_err());
+    fs::remove_file(&own).unwrap();
+    if aside.exists() {
+        fs::rename(&aside, &own).unwrap();
+    }
+    assert!(ask().0.examined().damage().is_empty());
+}

@@ -99,7 +99,7 @@ Exit status: as of search; Ctrl-C ends it with 0.")]
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),
-    /// Take deliveries of Heroku drains over HTTP, keep them, and write minute streams as minutes close
+    /// Take deliveries of Heroku drains over HTTP, keep their lines to be searched, and write minute streams as minutes close
     #[command(after_help = "\
 Examples:
   logdrain serve
@@ -111,6 +111,8 @@ Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-
   logdrain send --to http://127.0.0.1:8514/logs
 The page at http://127.0.0.1:8514/ shows them at once; their rows come when their minute has been over for another one, so within about \
 two minutes. A recording gives no rows, as its minutes are over: replay is for those.
+Lines are kept for 7 days, or 10 GB of them: http://127.0.0.1:8514/events shows, finds and follows them, and so does \
+`logdrain search --in logdrain-data`.
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
     /// Ask a server on this machine whether it is ready: for containers and scripts
@@ -122,7 +124,7 @@ Examples:
 It asks for /readyz at the address, and with TLS, as `serve` is told to listen; the certificate is not checked.
 Exit status: 0 ready; 1 not ready, or no answer; 2 the configuration cannot be read.")]
     Health(HealthArgs),
-    /// Check the store of `serve`: its structure, every kept delivery, the snapshots
+    /// Check the store of `serve`: its structure, every kept delivery, the snapshots, the files of lines
     #[command(after_help = "\
 Examples:
   logdrain doctor
@@ -291,7 +293,7 @@ pub(crate) struct ServeArgs {
     /// Where deliveries are taken [default: 127.0.0.1:8514, which is localhost:8514]
     #[arg(long, value_parser = crate::address::parse, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// The folder of journal and snapshots, made when missing [default: logdrain-data]
+    /// The folder of journal, snapshots and lines, made when missing [default: logdrain-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// The file that rows are appended to; - is standard output [default: -]

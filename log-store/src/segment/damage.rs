@@ -32,7 +32,7 @@ pub enum DamageKind {
 }
 
 impl Damage {
-    pub(super) fn new(file: &Path, kind: DamageKind, part: &'static str) -> Self {
+    pub(crate) fn new(file: &Path, kind: DamageKind, part: &'static str) -> Self {
         Self { file: file.to_owned(), block: None, kind, part }
     }
 

@@ -96,6 +96,7 @@ impl<'v, 'q> Scan<'v, 'q> {
             Order::Newest => Examined::new(to, to),
             Order::Oldest => Examined::new(from, from),
         };
+        self.view.unread.iter().for_each(|damage| self.examined.damaged(damage.clone()));
         let mut looks = 0;
         let reached = loop {
             let (from, to) = match self.order {
