@@ -111,8 +111,8 @@ Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-
   logdrain send --to http://127.0.0.1:8514/logs
 The page at http://127.0.0.1:8514/ shows them at once; their rows come when their minute has been over for another one, so within about \
 two minutes. A recording gives no rows, as its minutes are over: replay is for those.
-Lines are kept for 7 days, or 10 GB of them: http://127.0.0.1:8514/events shows, finds and follows them, and so does \
-`logdrain search --in logdrain-data`.
+Lines are kept for 7 days, or 10 GB of them: http://127.0.0.1:8514/events shows, finds and follows them. \
+`logdrain search --in logdrain-data` finds those that are in files, which is after an hour at most.
 A row that comes twice has the same id both times; drop the second. SIGTERM stops, SIGHUP reads the configuration again.")]
     Serve(ServeArgs),
     /// Ask a server on this machine whether it is ready: for containers and scripts
