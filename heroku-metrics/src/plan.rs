@@ -5,8 +5,8 @@ use minute_aggregator::{CountingRule, StreamQuota};
 use std::fmt;
 use std::time::Duration;
 
-/// What a plan allows: how many metric streams, counted how, which metrics at all, and what the host needs to know of
-/// log volume and retention.
+/// What a plan allows: how many metric streams, counted how, which metrics at all, and how long a host shows them. Of log
+/// lines it says nothing: what keeps those has plans of its own.
 ///
 /// Two ship, for what the add-on's page states: [`development`](Self::development) and [`gold`](Self::gold). Any other
 /// is the host's, built here or read from TOML or JSON with the `serde` feature.
@@ -35,10 +35,17 @@ pub struct Plan {
     collects: Option<Vec<String>>,
     #[cfg_attr(feature = "serde", serde(default))]
     overflow_streams: Option<u32>,
-    #[cfg_attr(feature = "serde", serde(default))]
-    log_bytes_per_day: Option<u64>,
-    #[cfg_attr(feature = "serde", serde(default))]
-    retention_hours: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(default, alias = "retention_hours"))]
+    metrics_hours: Option<u32>,
+    /// Older files and journals say it. It is no matter of metrics, and is read over.
+    #[cfg(feature = "serde")]
+    #[serde(default, skip_serializing, deserialize_with = "read_over")]
+    log_bytes_per_day: (),
+}
+
+#[cfg(feature = "serde")]
+fn read_over<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    <Option<u64> as serde::Deserialize>::deserialize(deserializer).map(drop)
 }
 
 /// "Capacity is consumed by runtime and custom metrics", says the page: router and Postgres natives are included.
@@ -57,8 +64,9 @@ impl Plan {
             exempt: natives(),
             collects: None,
             overflow_streams: None,
-            log_bytes_per_day: None,
-            retention_hours: None,
+            metrics_hours: None,
+            #[cfg(feature = "serde")]
+            log_bytes_per_day: (),
         }
     }
 
@@ -72,7 +80,7 @@ impl Plan {
     #[must_use]
     pub fn development() -> Self {
         let collects = Some(vec!["heroku.router.".to_owned(), "heroku.postgres.".to_owned()]);
-        Self { collects, retention_hours: Some(1), ..Self::new("development") }
+        Self { collects, metrics_hours: Some(1), ..Self::new("development") }
     }
 
     /// Gold: 300 metric streams.
@@ -131,17 +139,10 @@ impl Plan {
         self
     }
 
-    /// Log volume a day, for hosts that keep lines. The pipeline does not look at it.
-    #[must_use]
-    pub fn with_log_bytes_per_day(mut self, bytes: u64) -> Self {
-        self.log_bytes_per_day = Some(bytes);
-        self
-    }
-
     /// How long a host shows metrics. The pipeline does not look at it.
     #[must_use]
     pub fn retention(&self) -> Option<Duration> {
-        self.retention_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600))
+        self.metrics_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600))
     }
 
     /// The plan's name.
@@ -154,12 +155,6 @@ impl Plan {
     #[must_use]
     pub const fn streams(&self) -> Option<u32> {
         self.streams
-    }
-
-    /// Log volume a day in bytes; `None`: no limit.
-    #[must_use]
-    pub const fn log_bytes_per_day(&self) -> Option<u64> {
-        self.log_bytes_per_day
     }
 
     /// Whether the plan has this metric at all.

@@ -32,6 +32,7 @@ mod layout;
 mod live;
 mod number;
 mod parse;
+#[allow(dead_code, reason = "accounts are given plans next")]
 mod plan;
 mod reading;
 mod replay;

@@ -1,9 +1,50 @@
-//! `--plan NAME|FILE`: a shipped plan, or one of the host's own in TOML or JSON.
+//! Plans: what an account may have, as data. Some ship, by name; any other is a file in TOML or JSON.
+//!
+//! ```toml
+//! name = "ours"
+//! streams = 1000               # of the metrics: see heroku_metrics::Plan
+//!
+//! [logs]                       # of the lines: see LogPlan
+//! volume = "250MB"
+//! search = "7d"
+//! ```
+
+mod file;
+mod logs;
+mod shipped;
+
+pub(crate) use logs::LogPlan;
 
 use crate::failure::Failure;
-use heroku_metrics::Plan;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// What an account may have: of metrics, and of lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) metrics: heroku_metrics::Plan,
+    #[serde(default)]
+    pub(crate) logs: LogPlan,
+}
+
+impl Plan {
+    pub(crate) fn name(&self) -> &str {
+        self.metrics.name()
+    }
+
+    /// The shipped plan of this name, in any case.
+    pub(crate) fn shipped(name: &str) -> Option<Self> {
+        shipped::plan(name)
+    }
+
+    /// The names of all that ship.
+    pub(crate) fn shipped_names() -> impl Iterator<Item = &'static str> {
+        shipped::names()
+    }
+}
+
+/// `--plan NAME|FILE`: a shipped plan, or one of the host's own.
 pub(crate) fn load(word: &str) -> Result<Plan, Failure> {
     if let Some(plan) = Plan::shipped(word) {
         return Ok(plan);
@@ -16,11 +57,67 @@ pub(crate) fn load(word: &str) -> Result<Plan, Failure> {
              exempt = [\"heroku.router.\"], collects = [prefixes, all when left out]"
         ))
     })?;
-    let json = path.extension().is_some_and(|extension| extension == "json");
-    let read = if json {
-        serde_json::from_str(&text).map_err(|error| error.to_string())
-    } else {
-        toml::from_str(&text).map_err(|error| error.to_string())
-    };
-    read.map_err(|why| Failure::Config(format!("--plan {word}: {why}")))
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    file::read(&text, is_json).map_err(|why| Failure::Config(format!("--plan {word}: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gold_and_development_are_what_they_were() {
+        for name in ["Gold", "development"] {
+            let plan = Plan::shipped(name).unwrap();
+            assert_eq!(Some(&plan.metrics), heroku_metrics::Plan::shipped(name).as_ref());
+            assert_eq!(plan.logs, LogPlan::default(), "no limit of their own");
+        }
+        assert_eq!(Plan::shipped("platinum"), None);
+    }
+
+    /// The page sizes with 9 streams a dyno.
+    #[test]
+    fn twenty_five_dynos_by_nine_and_fifty_are_275_and_fit_gold() {
+        let gold = Plan::shipped("gold").unwrap();
+        let (dynos, by, custom) = (25, 9, 50);
+        assert_eq!(dynos * by + custom, 275);
+        assert!(gold.metrics.streams().is_some_and(|streams| streams >= 275));
+        assert_eq!(gold.metrics.estimate(dynos, custom).streams(), 300, "with the ten that its list has");
+    }
+
+    #[test]
+    fn plans_of_lines_have_their_volume() {
+        let volume = |name: &str| Plan::shipped(name).and_then(|plan| plan.logs.volume());
+        let megabytes = |count: u64| Some(count << 20);
+        for (name, expected) in [
+            ("choklad", 10),
+            ("fixa", 50),
+            ("ludvig", 100),
+            ("forsta", 200),
+            ("volmar", 500),
+            ("liatorp", 1 << 10),
+            ("fredrik", 5 << 10),
+            ("numerar", 10 << 10),
+            ("galant", 10 << 10),
+            ("sparsam", 20 << 10),
+            ("grundtal", 20 << 10),
+        ] {
+            assert_eq!(volume(name), megabytes(expected), "{name}");
+        }
+        assert_eq!(Plan::shipped_names().count(), 13);
+        assert!(Plan::shipped_names().all(|name| Plan::shipped(name).is_some_and(|plan| plan.name() == name)));
+    }
+
+    #[test]
+    fn a_plan_in_the_journal_is_read_again() {
+        for name in Plan::shipped_names() {
+            let plan = Plan::shipped(name).unwrap();
+            let text = serde_json::to_string(&plan).unwrap();
+            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan, "{text}");
+        }
+        // A store of another day says less.
+        let plan: Plan = serde_json::from_str(r#"{"metrics":{"name":"ours","retention_hours":1}}"#).unwrap();
+        assert_eq!(plan.metrics.retention(), Some(std::time::Duration::from_secs(3_600)));
+        assert_eq!(plan.logs, LogPlan::default());
+    }
 }

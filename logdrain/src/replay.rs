@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         .with_dialect(args.input.dialect())
         .with_recovery(args.input.recovery());
     let config = match &args.plan {
-        Some(word) => config.with_plan(plan::load(word)?),
+        Some(word) => config.with_plan(plan::load(word)?.metrics),
         None => config,
     };
     let mut replay = Replay {

@@ -19,7 +19,7 @@ use std::io::{BufWriter, IsTerminal as _, Write};
 const MEMORY: usize = 1 << 30;
 
 pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
-    let plan = plan::load(&args.plan)?;
+    let plan = plan::load(&args.plan)?.metrics;
     let aggregator =
         replay::unlimited(MEMORY).with_allowed_lateness(replay::TO_THE_END).with_max_future(replay::TO_THE_END);
     let config = PipelineConfig::new()

@@ -27,7 +27,8 @@ pub(super) fn of_file(
         if drain.name.is_empty() || drain.name.contains(['/', '\n']) || settings.contains_key(&drain.name) {
             return Err(Wrong(format!("{section}: a drain's name is unique, not empty and has no slash")));
         }
-        let plan = drain.plan.as_deref().map(plan::load).transpose().map_err(|_| {
+        let metrics = |word: &str| plan::load(word).map(|plan| plan.metrics);
+        let plan = drain.plan.as_deref().map(metrics).transpose().map_err(|_| {
             Wrong(format!(
                 "{section}, plan: neither development nor gold, nor a file that holds a plan; \
                  `logdrain top --plan FILE` says what is wrong with one"
