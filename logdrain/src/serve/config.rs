@@ -91,6 +91,8 @@ impl Config {
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
         limits.answers = answers::most(metrics, limits.bodies) + events::MOST;
         let settings = Settings {
+            accounts: BTreeMap::new(),
+            next_id: 0,
             window_ms: millis(span(args.window, file.window, 60)),
             lateness_ms: millis(span(args.lateness, file.lateness, 60)),
             horizon_ms: millis(span(None, file.horizon, 3_600)),

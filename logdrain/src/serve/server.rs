@@ -21,7 +21,7 @@ use crate::serve::operator::Door;
 use crate::serve::outlets::{JsonLines, Stopped, otlp};
 use crate::serve::private;
 use crate::serve::reload::Running;
-use crate::serve::web::{self, Answers, Events, House};
+use crate::serve::web::{self, Answers, Events, House, Site};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -221,8 +221,9 @@ impl Front {
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
         // Lines are not kept yet.
         let lines = shared.logs.clone();
-        let events = Events::new(closing.clone(), move || lines.reader());
-        let router = web::router(intake.clone(), answers, events);
+        let site = Site::new(intake.clone(), shared.logs.clone());
+        let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
+        let router = web::router(&site, answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));

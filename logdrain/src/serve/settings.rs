@@ -1,14 +1,23 @@
 //! What rows depend on besides the log lines. Every change is an event of the journal, so that a replay of the journal
 //! reads each delivery as it was read the first time.
 
+#[allow(dead_code, reason = "the journal's events and the API come next")]
+pub(crate) mod account;
+#[allow(dead_code, reason = "the journal's events and the API come next")]
+pub(crate) mod change;
+#[allow(dead_code, reason = "the journal's events and the API come next")]
+pub(crate) mod digest;
+
 use crate::reading::Reading;
-use crate::serve::drain_name::DrainName;
+use crate::serve::drain_name::{DEFAULT_ACCOUNT, DrainName};
 use crate::serve::frames;
+use account::Account;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Dialect;
 use heroku_metrics::{ExtractorConfig, NativeSet, PipelineConfig, Plan, SeenDeliveries};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -27,6 +36,17 @@ pub(crate) struct Settings {
     /// What a drain calls its app in its URL, by its key in the journal. Missing in stores of older programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) apps: BTreeMap<String, String>,
+    /// Those of which something was said, by name. Missing in stores of older programs, as the next is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) accounts: BTreeMap<String, Arc<Account>>,
+    /// The number that the next group, search or filter gets, if it is above the first: none is given twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) next_id: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// What one drain may take of the memory.
@@ -98,15 +118,49 @@ impl Settings {
 
     /// Whether a drain is read as by the other settings.
     pub(crate) fn is_same_for(&self, other: &Self, drain: &str) -> bool {
-        let common = |settings: &Self| Self { drains: BTreeMap::new(), apps: BTreeMap::new(), ..settings.clone() };
+        fn common(settings: &Settings) -> impl PartialEq {
+            let Settings { window_ms, lateness_ms, horizon_ms, extended, websockets, reading, limits, .. } = settings;
+            (*window_ms, *lateness_ms, *horizon_ms, *extended, *websockets, *reading, *limits)
+        }
         let name = DrainName::of(drain).configured();
-        let own = |settings: &Self| (settings.drains.get(name).cloned(), settings.app(drain).map(str::to_owned));
-        common(self) == common(other) && own(self) == own(other)
+        common(self) == common(other)
+            && self.drain(name) == other.drain(name)
+            && self.app(drain) == other.app(drain)
+            && self.plan(drain) == other.plan(drain)
+    }
+
+    /// The account that a drain's lines are kept for, and whose plan it has.
+    pub(crate) fn account_of(&self, drain: &str) -> &str {
+        let own = self.drain(DrainName::of(drain).configured());
+        own.and_then(|own| own.account.as_deref()).unwrap_or(DEFAULT_ACCOUNT)
+    }
+
+    /// What a drain's pipeline may have: the plan that the configuration gives it, or else its account's.
+    fn plan(&self, drain: &str) -> Option<&Plan> {
+        let own = self.drain(DrainName::of(drain).configured()).and_then(|own| own.plan.as_ref());
+        own.or_else(|| self.account(self.account_of(drain)).plan.as_ref().map(|plan| &plan.metrics))
+    }
+
+    /// Takes over what the configuration says. What accounts and drains have said of themselves stays.
+    #[allow(dead_code, reason = "the journal's events come next")]
+    pub(crate) fn configure(&mut self, configuration: &Self) {
+        let before = std::mem::replace(self, configuration.clone());
+        // Older programs wrote all that they knew with each change.
+        if self.apps.is_empty() {
+            self.apps = before.apps;
+        }
+        (self.accounts, self.next_id) = (before.accounts, before.next_id);
+    }
+
+    /// What the configuration says of them.
+    #[allow(dead_code, reason = "the journal's events come next")]
+    pub(crate) fn configuration(&self) -> Self {
+        Self { apps: BTreeMap::new(), accounts: BTreeMap::new(), next_id: 0, ..self.clone() }
     }
 
     /// The app's name in the configuration.
     pub(crate) fn configured_app(&self, drain: &str) -> Option<&str> {
-        self.drains.get(DrainName::of(drain).configured())?.app.as_deref()
+        self.drain(DrainName::of(drain).configured())?.app.as_deref()
     }
 
     /// The app's name in the configuration, or else in the drain's URL.
@@ -118,7 +172,6 @@ impl Settings {
     ///
     /// The pipeline remembers no ids of deliveries: the journal holds each delivery once.
     pub(crate) fn pipeline(&self, drain: &str) -> PipelineConfig {
-        let own = self.drains.get(DrainName::of(drain).configured());
         let set = if self.extended { NativeSet::Extended } else { NativeSet::Standard };
         let extractor = ExtractorConfig::new().with_native_set(set).with_websocket_latency(self.websockets);
         let extractor = self.reading.apply(extractor);
@@ -138,8 +191,8 @@ impl Settings {
             .with_dialect(Dialect::ByHostname)
             .with_limits(frames::limits())
             .with_seen_deliveries(SeenDeliveries::new(0, 0));
-        match own.and_then(|own| own.plan.clone()) {
-            Some(plan) => config.with_plan(plan),
+        match self.plan(drain) {
+            Some(plan) => config.with_plan(plan.clone()),
             None => config,
         }
     }
@@ -163,6 +216,8 @@ mod tests {
     fn settings_survive_the_journal() {
         let settings = Settings {
             apps: BTreeMap::from([("d.1".to_owned(), "shop".to_owned())]),
+            accounts: BTreeMap::new(),
+            next_id: 0,
             window_ms: 60_000,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,
@@ -200,6 +255,8 @@ mod tests {
     fn the_name_in_the_configuration_goes_before_that_in_the_url() {
         let named = DrainSettings { app: Some("configured".to_owned()), ..DrainSettings::default() };
         let settings = Settings {
+            accounts: BTreeMap::new(),
+            next_id: 0,
             window_ms: 60_000,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,

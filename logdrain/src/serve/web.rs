@@ -7,8 +7,11 @@ mod metrics;
 mod page;
 mod pieces;
 mod routes;
+pub(crate) mod site;
+pub(crate) mod turns;
 
 pub(crate) use answers::Answers;
 pub(crate) use events::Events;
 pub(crate) use page::House;
 pub(crate) use routes::router;
+pub(crate) use site::Site;

@@ -270,6 +270,8 @@ mod tests {
     fn pipelines() -> Pipelines {
         Pipelines::new(Settings {
             apps: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            next_id: 0,
             window_ms: 60_000,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,

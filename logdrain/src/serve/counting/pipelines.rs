@@ -315,6 +315,8 @@ mod tests {
     fn settings(window_ms: u64) -> Settings {
         Settings {
             apps: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            next_id: 0,
             window_ms,
             lateness_ms: 60_000,
             horizon_ms: 3_600_000,

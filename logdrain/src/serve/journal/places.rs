@@ -201,6 +201,8 @@ mod tests {
             });
             self.places.follow(&Settings {
                 apps: BTreeMap::new(),
+                accounts: BTreeMap::new(),
+                next_id: 0,
                 window_ms: 60_000,
                 lateness_ms: 60_000,
                 horizon_ms: 3_600_000,

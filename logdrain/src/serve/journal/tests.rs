@@ -24,6 +24,8 @@ const TWO_YEARS: i64 = 730 * DAY;
 fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        next_id: 0,
         window_ms: 60_000,
         lateness_ms: 60_000,
         horizon_ms: 3_600_000,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 pub(super) fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        next_id: 0,
         window_ms: 60_000,
         lateness_ms: 60_000,
         horizon_ms: 3_600_000,

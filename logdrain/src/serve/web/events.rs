@@ -15,12 +15,12 @@ mod line;
 mod page;
 mod tail;
 mod text;
-mod turns;
 
 #[cfg(test)]
 mod tests;
 
 use super::pieces::{Held, in_pieces};
+use super::turns::Turns;
 use crate::serve::counters::Refused;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{may_read, refusal, unavailable};
@@ -39,7 +39,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tail::Tails;
 use tokio::sync::{Semaphore, watch};
-use turns::Turns;
 
 /// Lines of a page.
 const LINES: usize = 200;
@@ -66,7 +65,7 @@ impl fmt::Debug for Kept {
 #[derive(Debug)]
 pub(crate) struct Events {
     kept: Kept,
-    turns: Turns,
+    turns: Arc<Turns>,
     pages: Arc<Semaphore>,
     tails: Tails,
 }
@@ -77,14 +76,16 @@ pub(crate) const MOST: usize = PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + 
 type Shared = (Arc<Intake>, Arc<Events>);
 
 impl Events {
-    /// `kept` is asked for the way to the lines, each time that somebody wants some. Tails end when `stop` says so.
+    /// `kept` is asked for the way to the lines, each time that somebody wants some; searches take their turns with all
+    /// others. Tails end when `stop` says so.
     pub(crate) fn new(
         stop: watch::Receiver<bool>,
+        turns: Arc<Turns>,
         kept: impl Fn() -> Option<Reader> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
             kept: Kept(Box::new(kept)),
-            turns: Turns::new(),
+            turns,
             pages: Arc::new(Semaphore::new(PAGES)),
             tails: Tails::new(stop),
         })

@@ -4,6 +4,7 @@ use super::answers::Answers;
 use super::events::{self, Events};
 use super::page;
 use super::pieces::in_pieces;
+use super::site::Site;
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{self, may_read, refusal, unavailable};
@@ -17,7 +18,8 @@ use std::sync::Arc;
 type Shared = (Arc<Intake>, Arc<Answers>);
 
 /// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
-pub(crate) fn router(intake: Arc<Intake>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
+pub(crate) fn router(site: &Arc<Site>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
+    let intake = site.intake.clone();
     let lines = events::router(intake.clone(), kept);
     let watched =
         Router::new().route("/metrics", get(numbers)).route("/", get(status)).with_state((intake.clone(), answers));

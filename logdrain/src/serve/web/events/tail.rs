@@ -12,6 +12,7 @@ use super::Events;
 use super::address::Follow;
 use super::following::{AT_A_TIME, Following, Step};
 use crate::serve::intake::{Intake, UNIT};
+use crate::serve::web::turns::Budget;
 use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 use log_store::{EventId, Reader};
@@ -116,7 +117,7 @@ impl Tails {
     /// Lets a step be taken in a turn.
     async fn behind(&self, events: &Events, mut following: Following) -> Option<(Following, Step)> {
         let _one = self.behind.acquire().await.ok()?;
-        let step = move |budget: &super::turns::Budget| {
+        let step = move |budget: &Budget| {
             let step = following.step(&mut || budget.goes_on());
             (following, step)
         };

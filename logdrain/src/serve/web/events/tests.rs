@@ -3,13 +3,13 @@
 use super::address::{Ask, At, Follow};
 use super::following::{AT_A_TIME, Following};
 use super::page::{self, Edge, Shown};
-use super::turns::Budget;
 use super::*;
 use crate::serve::counters::Counters;
 use crate::serve::intake::Access;
 use crate::serve::journal::Progress;
 use crate::serve::limits::IntakeLimits;
 use crate::serve::settings::{DrainLimits, Settings};
+use crate::serve::web::turns::{Budget, Turns};
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use log_store::{Event, EventId, Options, Store};
@@ -250,6 +250,8 @@ fn intake() -> Arc<Intake> {
     };
     let settings = Settings {
         apps: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        next_id: 0,
         window_ms: 60_000,
         lateness_ms: 60_000,
         horizon_ms: 3_600_000,
@@ -275,7 +277,11 @@ impl Running {
     fn over(kept: &Kept) -> Self {
         let (stop, stops) = watch::channel(false);
         let reader = kept.store.reader();
-        Self { intake: intake(), events: Events::new(stops, move || Some(reader.clone())), stop }
+        Self {
+            intake: intake(),
+            events: Events::new(stops, Arc::new(Turns::new()), move || Some(reader.clone())),
+            stop,
+        }
     }
 
     fn begin(&self, query: &str) -> Option<Client> {

@@ -1,4 +1,4 @@
-//! Turns of those who search: on threads of their own, so that no delivery waits for a search, and not more at a time than
+//! Turns of those who search, by whatever way they asked: on threads of their own, so that no delivery waits for a search, and not more at a time than
 //! leave a core to others.
 
 use std::num::NonZero;
@@ -9,37 +9,37 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 /// Searches at a time, on machines with many cores.
-pub(super) const MOST: usize = 4;
+pub(crate) const MOST: usize = 4;
 
 /// Who may search now.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     free: Arc<Semaphore>,
 }
 
 /// Why nothing was searched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Busy;
+pub(crate) struct Busy;
 
 /// Says to a search whether to go on: until its time is over, or nobody waits for what it finds.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     until: Instant,
     is_wanted: Arc<AtomicBool>,
 }
 
 impl Budget {
-    pub(super) fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         Instant::now() < self.until && self.is_wanted.load(Ordering::Acquire)
     }
 
     /// What is left of it, and no more than a share of that.
-    pub(super) fn within(&self, most: Duration) -> Self {
+    pub(crate) fn within(&self, most: Duration) -> Self {
         Self { until: self.until.min(Instant::now() + most), is_wanted: self.is_wanted.clone() }
     }
 
     #[cfg(test)]
-    pub(super) fn of(time: Duration) -> Self {
+    pub(crate) fn of(time: Duration) -> Self {
         Self { until: Instant::now() + time, is_wanted: Arc::new(AtomicBool::new(true)) }
     }
 }
@@ -54,7 +54,7 @@ impl Drop for Wanted {
 }
 
 impl Turns {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         Self { free: Arc::new(Semaphore::new(cores.saturating_sub(1).clamp(1, MOST))) }
     }
@@ -63,7 +63,7 @@ impl Turns {
     ///
     /// # Errors
     /// When its turn did not come while there was patience, or no thread could be started.
-    pub(super) async fn search<T: Send + 'static>(
+    pub(crate) async fn search<T: Send + 'static>(
         &self,
         patience: Duration,
         time: Duration,

@@ -1,0 +1,173 @@
+//! What an account has that lines, rows or alerts depend on. Who its members are is not here.
+
+use super::DrainSettings;
+use super::digest::Digest;
+use crate::plan::Plan;
+use log_store::Scope;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A folder of the store has its name.
+pub(crate) fn is_account_name(name: &str) -> bool {
+    log_store::is_account_name(name)
+}
+
+/// An account of which nothing was said is the same as one that was made and not changed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Account {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<Plan>,
+    /// Since when it has this plan: microseconds since 1970.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) plan_since: i64,
+    /// In the order of their numbers: the first that matches drops a line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) filters: BTreeMap<u32, Filter>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) groups: BTreeMap<u32, Group>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) searches: BTreeMap<u32, Search>,
+    /// Whether lines of systems are taken that nobody registered.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub(crate) takes_unknown: bool,
+    /// Systems that were registered, by the name that they send.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) registered: BTreeSet<String>,
+    /// Drains that the configuration does not name, as `ACCOUNT.NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) drains: BTreeMap<String, OwnDrain>,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Account {
+    /// One of which nothing was said.
+    pub(crate) const NONE: Self = Self {
+        plan: None,
+        plan_since: 0,
+        filters: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        searches: BTreeMap::new(),
+        takes_unknown: true,
+        registered: BTreeSet::new(),
+        drains: BTreeMap::new(),
+    };
+
+    /// Whether lines of a system are kept at all.
+    pub(crate) fn takes(&self, system: &str) -> bool {
+        self.takes_unknown || self.registered.contains(system)
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
+/// Lines whose `program: message` it matches are not kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Filter {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) is_regex: bool,
+    #[serde(default = "yes")]
+    pub(crate) is_on: bool,
+}
+
+/// Systems under a name: those listed, and those whose names a pattern fits.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) systems: BTreeSet<String>,
+    /// Patterns between commas, as in `web-*, db`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wildcard: Option<String>,
+}
+
+impl Group {
+    /// The names and patterns, as [`Scope::with_systems`] takes them.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.wildcard.iter().flat_map(|all| all.split(',')).map(str::trim);
+        self.systems.iter().map(String::as_str).chain(patterns.filter(|pattern| !pattern.is_empty()))
+    }
+
+    /// Whether a system of this name is in it. What it sees is what a view through it sees.
+    pub(crate) fn holds(&self, system: &str) -> bool {
+        Scope::account("a").with_systems(self.patterns()).allows("a", system.as_bytes())
+    }
+}
+
+/// A query under a name.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Search {
+    pub(crate) name: String,
+    pub(crate) query: String,
+    /// `None` is all systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<u32>,
+}
+
+/// A drain that an account has of its own, beside those that the configuration names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct OwnDrain {
+    /// How it is read. Its account is the one that has it.
+    #[serde(flatten)]
+    pub(crate) read: DrainSettings,
+    /// Of `user:password`.
+    pub(crate) credentials: Digest,
+    /// Of the tokens that may come with them; any when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tokens: Vec<Digest>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_holds_what_is_listed_and_what_its_patterns_fit() {
+        let group = Group {
+            name: "g".to_owned(),
+            systems: BTreeSet::from(["db".to_owned()]),
+            wildcard: Some("web-*, ,*-eu ,".to_owned()),
+        };
+        for (system, holds) in [
+            ("db", true),
+            ("db2", false),
+            ("web-1", true),
+            ("WEB-1", true),
+            ("shop-eu", true),
+            ("shop", false),
+            ("", false),
+        ] {
+            assert_eq!(group.holds(system), holds, "{system}");
+        }
+        assert!(!Group::default().holds("web"), "an empty one holds nothing");
+        assert!(Group { wildcard: Some("*".to_owned()), ..Group::default() }.holds("any"));
+    }
+
+    #[test]
+    fn an_account_of_which_nothing_was_said_takes_everything() {
+        let read: Account = serde_json::from_str(r#"{"of_a_later_version":[1]}"#).unwrap();
+        assert_eq!(read, Account::NONE);
+        assert_eq!(serde_json::to_string(&read).unwrap(), "{}");
+        let strict = Account { takes_unknown: false, registered: BTreeSet::from(["db".to_owned()]), ..Account::NONE };
+        assert!(read.takes("web") && strict.takes("db") && !strict.takes("web"));
+        assert_eq!(serde_json::from_str::<Account>(&serde_json::to_string(&strict).unwrap()).unwrap(), strict);
+    }
+}

@@ -1,0 +1,439 @@
+//! A change of the settings: an event of the journal, and what becomes of the settings by it.
+//!
+//! [`Settings::apply`] looks at nothing but the settings and the change: whoever reads the journal gets the same settings at
+//! the same event. What would be refused is never in the journal. Everything that a change can name has a bound, and so has
+//! an account as a whole, for it is written again with each of its changes.
+
+use super::account::{Account, Filter, Group, OwnDrain, Search, is_account_name};
+use super::{DrainSettings, Settings};
+use crate::plan::Plan;
+use crate::serve::drain_name::DEFAULT_ACCOUNT;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The most accounts.
+pub(crate) const ACCOUNTS: usize = 10_000;
+/// The most filters of an account,
+pub(crate) const FILTERS: usize = 100;
+/// groups,
+pub(crate) const GROUPS: usize = 1_000;
+/// saved searches,
+pub(crate) const SEARCHES: usize = 1_000;
+/// registered systems, and systems that a group lists,
+pub(crate) const SYSTEMS: usize = 10_000;
+/// and drains of its own.
+pub(crate) const DRAINS: usize = 100;
+/// The longest name.
+pub(crate) const NAME_BYTES: usize = 256;
+/// The longest query, pattern list or text of a filter.
+pub(crate) const QUERY_BYTES: usize = 8 << 10;
+/// The most bytes of all that is kept of an account.
+pub(crate) const ACCOUNT_BYTES: usize = 1 << 20;
+/// Of all accounts together: settings are in memory several times, and in each snapshot.
+pub(crate) const ALL_BYTES: usize = 32 << 20;
+/// The first number that is given. Those below are for what is there without being made.
+pub(crate) const FIRST_ID: u32 = 1_000;
+/// Clients keep numbers as signed ones of 32 bits.
+const LAST_ID: u32 = i32::MAX as u32;
+
+/// What may be changed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Change {
+    /// A drain calls its app so in its URL; another one's name goes for it.
+    App {
+        drain: String,
+        app: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead: Option<String>,
+    },
+    /// An account is made.
+    Account {
+        account: String,
+    },
+    /// At a time, in microseconds since 1970.
+    Plan {
+        account: String,
+        plan: Option<Plan>,
+        at: i64,
+    },
+    AddFilter {
+        account: String,
+        filter: Filter,
+    },
+    SetFilter {
+        account: String,
+        id: u32,
+        filter: Filter,
+    },
+    RemoveFilter {
+        account: String,
+        id: u32,
+    },
+    AddGroup {
+        account: String,
+        group: Group,
+    },
+    SetGroup {
+        account: String,
+        id: u32,
+        group: Group,
+    },
+    /// Searches in it look in all systems then.
+    RemoveGroup {
+        account: String,
+        id: u32,
+    },
+    AddSearch {
+        account: String,
+        search: Search,
+    },
+    SetSearch {
+        account: String,
+        id: u32,
+        search: Search,
+    },
+    RemoveSearch {
+        account: String,
+        id: u32,
+    },
+    TakesUnknown {
+        account: String,
+        takes: bool,
+    },
+    Register {
+        account: String,
+        system: String,
+    },
+    /// It leaves the groups that list it, too.
+    Unregister {
+        account: String,
+        system: String,
+    },
+    /// Its name is `ACCOUNT.NAME`, so that no other account's is called so.
+    AddDrain {
+        account: String,
+        name: String,
+        drain: OwnDrain,
+    },
+    RemoveDrain {
+        account: String,
+        name: String,
+    },
+}
+
+impl Change {
+    /// Whose settings it changes.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Self::App { .. } => None,
+            Self::Account { account }
+            | Self::Plan { account, .. }
+            | Self::AddFilter { account, .. }
+            | Self::SetFilter { account, .. }
+            | Self::RemoveFilter { account, .. }
+            | Self::AddGroup { account, .. }
+            | Self::SetGroup { account, .. }
+            | Self::RemoveGroup { account, .. }
+            | Self::AddSearch { account, .. }
+            | Self::SetSearch { account, .. }
+            | Self::RemoveSearch { account, .. }
+            | Self::TakesUnknown { account, .. }
+            | Self::Register { account, .. }
+            | Self::Unregister { account, .. }
+            | Self::AddDrain { account, .. }
+            | Self::RemoveDrain { account, .. } => Some(account),
+        }
+    }
+
+    /// Whether pipelines may be read otherwise from it on.
+    pub(crate) const fn is_of_pipelines(&self) -> bool {
+        matches!(self, Self::App { .. } | Self::Plan { .. } | Self::AddDrain { .. } | Self::RemoveDrain { .. })
+    }
+}
+
+/// Why a change is refused, in words for whoever asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Unfit {
+    pub(crate) kind: Misfit,
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Misfit {
+    NotFound,
+    Invalid,
+    Taken,
+    TooMany,
+}
+
+impl Unfit {
+    pub(crate) fn new(kind: Misfit, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into() }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Settings {
+    /// What holds for an account; for one that nothing was said of, what holds without a word.
+    pub(crate) fn account(&self, name: &str) -> &Account {
+        const NONE: &Account = &Account::NONE;
+        self.accounts.get(name).map_or(NONE, |account| account)
+    }
+
+    /// The drain of this name: the configuration's, or one that an account has of its own.
+    pub(crate) fn drain(&self, name: &str) -> Option<&DrainSettings> {
+        self.drains.get(name).or_else(|| {
+            let (account, _) = name.split_once(OF)?;
+            self.accounts.get(account)?.drains.get(name).map(|own| &own.read)
+        })
+    }
+
+    /// Every drain that is named, with how it is read. The configuration's name goes first where both have it.
+    pub(crate) fn named_drains(&self) -> impl Iterator<Item = (&str, &DrainSettings)> {
+        let own = self.accounts.values().flat_map(|account| &account.drains);
+        let own = own.filter(|(name, _)| !self.drains.contains_key(*name)).map(|(name, own)| (&**name, &own.read));
+        self.drains.iter().map(|(name, read)| (&**name, read)).chain(own)
+    }
+
+    /// Makes a change, all of it or nothing. Answers the number that was given to what was made, or that it has.
+    ///
+    /// # Errors
+    /// When it does not fit what there is; then nothing has changed.
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<Option<u32>, Unfit> {
+        if let Change::App { drain, app, instead } = change {
+            if let Some(instead) = instead {
+                self.apps.remove(instead);
+            }
+            self.apps.insert(drain.clone(), app.clone());
+            return Ok(None);
+        }
+        let name = change.account().unwrap_or(DEFAULT_ACCOUNT);
+        if !is_account_name(name) {
+            return Err(Unfit::new(Misfit::Invalid, "an account's name is 1 to 63 of a-z, 0-9 and -"));
+        }
+        let known = self.accounts.get(name);
+        if let (Change::Account { .. }, true) = (change, known.is_some() || name == DEFAULT_ACCOUNT) {
+            return Err(Unfit::new(Misfit::Taken, format!("the account {name} is there already")));
+        }
+        if known.is_none() && self.accounts.len() >= ACCOUNTS {
+            return Err(Unfit::new(Misfit::TooMany, format!("there are {ACCOUNTS} accounts, which is the most")));
+        }
+        let next = self.next_id.max(FIRST_ID);
+        let mut account = known.map_or(Account::NONE, |known| Account::clone(known));
+        let before = bytes_of(known.map_or(&Account::NONE, |known| known));
+        let made = account.apply(name, change, next)?;
+        let after = bytes_of(&account);
+        if after > ACCOUNT_BYTES.max(before) {
+            return Err(Unfit::new(
+                Misfit::TooMany,
+                format!("the settings of an account are at most {} kB in all", ACCOUNT_BYTES >> 10),
+            ));
+        }
+        let all: usize = self.accounts.values().map(|account| bytes_of(account)).sum();
+        if after > before && all + (after - before) > ALL_BYTES {
+            return Err(Unfit::new(Misfit::TooMany, "the settings of all accounts have no room for more"));
+        }
+        if made == Some(next) {
+            self.next_id = next + 1;
+        }
+        self.accounts.insert(name.to_owned(), Arc::new(account));
+        Ok(made)
+    }
+}
+
+/// Stands between the account and the rest of the name of a drain that it has of its own.
+pub(crate) const OF: char = '.';
+
+/// About what an account takes, in memory and written down.
+fn bytes_of(account: &Account) -> usize {
+    /// What stands around each text.
+    const AROUND: usize = 48;
+    let text = |text: &str| text.len() + AROUND;
+    let texts = |all: &std::collections::BTreeSet<String>| all.iter().map(|name| text(name)).sum::<usize>();
+    let filters = account.filters.values().map(|filter| text(&filter.name) + text(&filter.text));
+    let groups = account
+        .groups
+        .values()
+        .map(|group| text(&group.name) + texts(&group.systems) + text(group.wildcard.as_deref().unwrap_or_default()));
+    let searches = account.searches.values().map(|search| text(&search.name) + text(&search.query));
+    let drains = account.drains.iter().map(|(name, own)| {
+        text(name) + text(own.read.app.as_deref().unwrap_or_default()) + (1 + own.tokens.len()) * 2 * AROUND
+    });
+    let lists = filters.sum::<usize>() + groups.sum::<usize>() + searches.sum::<usize>() + drains.sum::<usize>();
+    lists + texts(&account.registered) + AROUND
+}
+
+impl Account {
+    /// `next` is the number that something new gets.
+    fn apply(&mut self, name: &str, change: &Change, next: u32) -> Result<Option<u32>, Unfit> {
+        match change {
+            Change::App { .. } | Change::Account { .. } => return Ok(None),
+            Change::Plan { plan, at, .. } => (self.plan, self.plan_since) = (plan.clone(), *at),
+            Change::AddFilter { filter, .. } => {
+                fits_filter(filter)?;
+                return add(&mut self.filters, filter, next, FILTERS, "filters");
+            }
+            Change::SetFilter { id, filter, .. } => {
+                fits_filter(filter)?;
+                return set(&mut self.filters, *id, filter, "filter");
+            }
+            Change::RemoveFilter { id, .. } => return remove(&mut self.filters, *id, "filter"),
+            Change::AddGroup { group, .. } => {
+                fits_group(group)?;
+                return add(&mut self.groups, group, next, GROUPS, "groups");
+            }
+            Change::SetGroup { id, group, .. } => {
+                fits_group(group)?;
+                return set(&mut self.groups, *id, group, "group");
+            }
+            Change::RemoveGroup { id, .. } => {
+                remove(&mut self.groups, *id, "group")?;
+                for search in self.searches.values_mut().filter(|search| search.group == Some(*id)) {
+                    search.group = None;
+                }
+                return Ok(Some(*id));
+            }
+            Change::AddSearch { search, .. } => {
+                self.fits_search(search)?;
+                return add(&mut self.searches, search, next, SEARCHES, "saved searches");
+            }
+            Change::SetSearch { id, search, .. } => {
+                self.fits_search(search)?;
+                return set(&mut self.searches, *id, search, "saved search");
+            }
+            Change::RemoveSearch { id, .. } => return remove(&mut self.searches, *id, "saved search"),
+            Change::TakesUnknown { takes, .. } => self.takes_unknown = *takes,
+            Change::Register { system, .. } => {
+                fits_name(system, "a system's name")?;
+                few_more(self.registered.len(), SYSTEMS, "registered systems")?;
+                if !self.registered.insert(system.clone()) {
+                    return Err(Unfit::new(Misfit::Taken, "a system of this name is registered already"));
+                }
+            }
+            Change::Unregister { system, .. } => {
+                let mut is_known = self.registered.remove(system);
+                for group in self.groups.values_mut() {
+                    is_known |= group.systems.remove(system);
+                }
+                if !is_known {
+                    return Err(Unfit::new(Misfit::NotFound, "no system of this name is registered"));
+                }
+            }
+            Change::AddDrain { name: drain, drain: own, .. } => {
+                fits_name(drain, "a drain's name")?;
+                let rest = drain.strip_prefix(name).and_then(|rest| rest.strip_prefix(OF));
+                if rest.is_none_or(|rest| rest.is_empty() || rest.contains('/')) {
+                    return Err(Unfit::new(Misfit::Invalid, format!("a drain of {name} is called {name}.NAME")));
+                }
+                few_more(self.drains.len(), DRAINS, "drains")?;
+                if self.drains.contains_key(drain) {
+                    return Err(Unfit::new(Misfit::Taken, "a drain of this name is there already"));
+                }
+                if own.tokens.len() > DRAINS {
+                    return Err(Unfit::new(Misfit::TooMany, format!("a drain has {DRAINS} tokens at most")));
+                }
+                let account = (name != DEFAULT_ACCOUNT).then(|| name.to_owned());
+                let read = DrainSettings { account, ..own.read.clone() };
+                self.drains.insert(drain.clone(), OwnDrain { read, ..own.clone() });
+            }
+            Change::RemoveDrain { name: drain, .. } => {
+                if self.drains.remove(drain).is_none() {
+                    return Err(Unfit::new(Misfit::NotFound, "there is no drain of this name"));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn fits_search(&self, search: &Search) -> Result<(), Unfit> {
+        fits_name(&search.name, "a saved search's name")?;
+        fits_text(&search.query, "a query")?;
+        match search.group {
+            Some(group) if !self.groups.contains_key(&group) => {
+                Err(Unfit::new(Misfit::Invalid, format!("there is no group {group}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fits_name(name: &str, what: &str) -> Result<(), Unfit> {
+    if name.trim().is_empty() {
+        return Err(Unfit::new(Misfit::Invalid, format!("{what} is not empty")));
+    }
+    if name.len() > NAME_BYTES {
+        return Err(Unfit::new(Misfit::Invalid, format!("{what} has {NAME_BYTES} bytes at most")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Unfit::new(Misfit::Invalid, format!("{what} holds no control characters")));
+    }
+    Ok(())
+}
+
+fn fits_text(text: &str, what: &str) -> Result<(), Unfit> {
+    if text.len() > QUERY_BYTES {
+        return Err(Unfit::new(Misfit::Invalid, format!("{what} has {QUERY_BYTES} bytes at most")));
+    }
+    Ok(())
+}
+
+fn fits_filter(filter: &Filter) -> Result<(), Unfit> {
+    fits_name(&filter.name, "a filter's name")?;
+    if filter.text.is_empty() {
+        return Err(Unfit::new(Misfit::Invalid, "a filter without a text would drop every line"));
+    }
+    fits_text(&filter.text, "a filter's text")
+}
+
+fn fits_group(group: &Group) -> Result<(), Unfit> {
+    fits_name(&group.name, "a group's name")?;
+    fits_text(group.wildcard.as_deref().unwrap_or_default(), "a group's wildcard")?;
+    if group.systems.len() > SYSTEMS {
+        return Err(Unfit::new(Misfit::TooMany, format!("a group lists {SYSTEMS} systems at most")));
+    }
+    group.systems.iter().try_for_each(|system| fits_name(system, "a system's name"))
+}
+
+fn few_more(there: usize, most: usize, what: &str) -> Result<(), Unfit> {
+    if there >= most {
+        return Err(Unfit::new(Misfit::TooMany, format!("an account has {most} {what} at most")));
+    }
+    Ok(())
+}
+
+fn add<T: Clone>(all: &mut BTreeMap<u32, T>, new: &T, id: u32, most: usize, what: &str) -> Result<Option<u32>, Unfit> {
+    few_more(all.len(), most, what)?;
+    if id >= LAST_ID {
+        return Err(Unfit::new(Misfit::TooMany, "there are no more numbers to give"));
+    }
+    all.insert(id, new.clone());
+    Ok(Some(id))
+}
+
+fn set<T: Clone>(all: &mut BTreeMap<u32, T>, id: u32, new: &T, what: &str) -> Result<Option<u32>, Unfit> {
+    match all.get_mut(&id) {
+        Some(there) => {
+            there.clone_from(new);
+            Ok(Some(id))
+        }
+        None => Err(Unfit::new(Misfit::NotFound, format!("there is no {what} {id}"))),
+    }
+}
+
+fn remove<T>(all: &mut BTreeMap<u32, T>, id: u32, what: &str) -> Result<Option<u32>, Unfit> {
+    match all.remove(&id) {
+        Some(_) => Ok(Some(id)),
+        None => Err(Unfit::new(Misfit::NotFound, format!("there is no {what} {id}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
