@@ -43,6 +43,7 @@ mod opening;
 mod operator;
 mod outlets;
 mod packing;
+mod plain;
 mod private;
 mod reload;
 mod run;

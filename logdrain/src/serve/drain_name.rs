@@ -23,6 +23,17 @@ pub(crate) fn is_token(token: &str) -> bool {
 /// The account of drains that name none.
 pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 
+/// What the journal knows a plain syslog port by: `/ACCOUNT/NAME`. No drain's key begins with a slash. Its lines are of the
+/// account that the port had when they came.
+pub(crate) fn port_key(account: &str, name: &str) -> String {
+    format!("/{account}/{name}")
+}
+
+/// The account and the name of a port; `None` for a drain.
+pub(crate) fn port_of(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix('/')?.split_once('/')
+}
+
 /// A drain, by the key that the journal knows it by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DrainName<'a> {
@@ -32,8 +43,11 @@ pub(crate) struct DrainName<'a> {
 }
 
 impl<'a> DrainName<'a> {
-    /// Of the journal's key.
+    /// Of the journal's key. A port is called by its name, which is no secret.
     pub(crate) fn of(key: &'a str) -> Self {
+        if let Some((_, name)) = port_of(key) {
+            return Self { name: Some(name), token: NO_TOKEN };
+        }
         match key.split_once('/') {
             Some((name, token)) => Self { name: Some(name), token },
             None => Self { name: None, token: key },
@@ -87,6 +101,18 @@ mod tests {
         assert_ne!(shown("shop/d.1"), shown("shop/d.2"));
         // A slash in a token, which an older version took, brings nothing of it to light.
         assert!(!shown("shop/a/secret").contains("secret"));
+    }
+
+    #[test]
+    fn a_port_is_known_by_its_account_and_its_name() {
+        let key = port_key("acme", "office");
+        assert_eq!(
+            (port_of(&key), DrainName::of(&key).shown().to_string()),
+            (Some(("acme", "office")), "office".into())
+        );
+        for drain in ["shop/d.1", "d.1", "-", "shop/-"] {
+            assert_eq!(port_of(drain), None);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::serve::frames;
 use crate::serve::packing;
+use crate::serve::plain::Plain;
 use crate::serve::run::Run;
 use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
@@ -57,8 +58,13 @@ pub(crate) struct Record {
 impl Record {
     /// A delivery that is to be kept. Its events are counted here, so that whoever commits need not.
     pub(crate) fn new(drain: Arc<str>, received: Timestamp, body: Body) -> Self {
-        let run = Run::of(frames::count(body.bytes()));
-        Self { drain, received, msg_count: None, peer: None, layout: Layout::Counted, run, body }
+        Self::laid_out(Layout::Counted, drain, received, body)
+    }
+
+    /// The same, of a body that is to be read in this way.
+    pub(crate) fn laid_out(layout: Layout, drain: Arc<str>, received: Timestamp, body: Body) -> Self {
+        let run = Run::of(frames::count(layout, body.bytes()));
+        Self { drain, received, msg_count: None, peer: None, layout, run, body }
     }
 }
 
@@ -67,6 +73,15 @@ impl Record {
 pub(crate) enum Layout {
     /// Frames with their lengths in front; the dialect of each follows from its HOSTNAME.
     Counted,
+    /// Lines of plain syslog, each as it was sent, with its length in front.
+    Plain(Plain),
+}
+
+impl Layout {
+    /// Whether it is of a drain, whose lines are counted. Others take no place of any.
+    pub(crate) const fn is_counted(self) -> bool {
+        matches!(self, Self::Counted)
+    }
 }
 
 /// Bytes of a delivery, with the share of the budget that they take as long as they are in memory.

@@ -130,7 +130,9 @@ impl Pipelines {
     /// must not be used any more.
     pub(crate) fn apply(&mut self, seq: u64, event: &Event, rows: &mut impl Outlet) -> Result<(), Stopped> {
         match event {
-            Event::Delivery(record) => self.deliver(record),
+            Event::Delivery(record) if record.layout.is_counted() => self.deliver(record),
+            // Plain syslog is kept, and not counted.
+            Event::Delivery(_) => {}
             Event::Tick(time) => {
                 self.time = self.time.max(Some(*time));
                 for (drain, pipeline) in &mut self.drains {

@@ -10,7 +10,7 @@ use super::recorded::{self, Known};
 use super::{Intake, body};
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
-use crate::serve::event::{Body, DeliveryKey};
+use crate::serve::event::{Body, DeliveryKey, Layout};
 use crate::serve::journal::{Answer, Message};
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -205,7 +205,7 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
     }
     let key = Some(key_of(&drain, &delivery, &body));
     let octets = body.bytes().len() as u64;
-    let known = Known { drain, msg_count: delivery.msg_count(), peer: peer.address };
+    let known = Known { drain, msg_count: delivery.msg_count(), peer: peer.address, layout: Layout::Counted };
     let record = recorded::record(intake, known, body, for_body).await?;
     let (answer, answered) = oneshot::channel();
     match queue.try_send(Message::Delivery { key, record, answer }) {

@@ -3,7 +3,7 @@
 
 use super::{Intake, UNIT};
 use crate::serve::counters::Refused;
-use crate::serve::event::{Body, Record};
+use crate::serve::event::{Body, Layout, Record};
 use crate::serve::journal;
 use crate::serve::packing;
 use std::net::IpAddr;
@@ -20,6 +20,7 @@ pub(super) struct Known {
     pub(super) drain: Arc<str>,
     pub(super) msg_count: Option<u64>,
     pub(super) peer: IpAddr,
+    pub(super) layout: Layout,
 }
 
 /// Makes the record of a delivery.
@@ -40,7 +41,7 @@ pub(super) async fn record(
         let mut record = Record {
             msg_count: known.msg_count,
             peer: Some(known.peer.to_canonical()),
-            ..Record::new(known.drain, journal::now(), body)
+            ..Record::laid_out(known.layout, known.drain, journal::now(), body)
         };
         if let Some(lease) = lease {
             record.body.pack(Some((lease, UNIT)));

@@ -15,6 +15,7 @@ use super::recorded::{self, Known};
 use super::{Intake, Stream, UNIT};
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
+use crate::serve::event::Layout;
 use crate::serve::journal::{Answer, Message};
 use heroku_metrics::syslog::{Dialect, Frame, FrameReader, Limits, RawFrame, Recovery};
 use std::sync::Arc;
@@ -25,20 +26,20 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long frames are gathered.
-const GATHERED: Duration = Duration::from_millis(200);
+pub(super) const GATHERED: Duration = Duration::from_millis(200);
 /// And how many bytes of them.
-const ENOUGH: usize = 64 * 1024;
+pub(super) const ENOUGH: usize = 64 * 1024;
 /// Between two looks whether there is memory, or a place in the queue.
 const AGAIN: Duration = Duration::from_millis(50);
 /// What a sender that has gone is still waited for.
 const GRACE: Duration = Duration::from_millis(200);
-const CHUNK: usize = 16 * 1024;
+pub(super) const CHUNK: usize = 16 * 1024;
 /// What a reader takes for short frames, and for the longest: the frame, the one behind its start, and a chunk.
-const SHORT: usize = 2 * CHUNK;
-const LONG: usize = 64 * 1024 + 2 * CHUNK;
+pub(super) const SHORT: usize = 2 * CHUNK;
+pub(super) const LONG: usize = 64 * 1024 + 2 * CHUNK;
 
 /// It is over: memory did not come, or the sender or the server went.
-struct Over;
+pub(super) struct Over;
 
 /// Reads one connection to its end.
 pub(super) async fn connection(
@@ -47,7 +48,7 @@ pub(super) async fn connection(
     peer: &Peer,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut sender = Sender { stream, intake, peer, stop: stop.clone(), gone: None };
+    let mut sender = Sender::new(stream, intake, peer, stop.clone());
     let mut coming = Coming::new();
     let mut chunk = [0; CHUNK];
     let mut held: Option<Held> = None;
@@ -106,16 +107,20 @@ pub(super) async fn connection(
 }
 
 /// The other side, and what there is to watch while waiting.
-struct Sender<'a, S> {
-    stream: S,
-    intake: &'a Arc<Intake>,
-    peer: &'a Peer,
+pub(super) struct Sender<'a, S> {
+    pub(super) stream: S,
+    pub(super) intake: &'a Arc<Intake>,
+    pub(super) peer: &'a Peer,
     stop: watch::Receiver<bool>,
     /// When it was seen to have gone.
     gone: Option<Instant>,
 }
 
-impl<S: Stream> Sender<'_, S> {
+impl<'a, S: Stream> Sender<'a, S> {
+    pub(super) const fn new(stream: S, intake: &'a Arc<Intake>, peer: &'a Peer, stop: watch::Receiver<bool>) -> Self {
+        Self { stream, intake, peer, stop, gone: None }
+    }
+
     /// Waits a moment; `false` when it is no use to wait on, or until then.
     async fn waits(&mut self, until: Instant) -> bool {
         sleep(AGAIN).await;
@@ -130,7 +135,7 @@ impl<S: Stream> Sender<'_, S> {
         self.gone.is_some_and(|gone| gone.elapsed() >= grace)
     }
 
-    fn patience(&self) -> Instant {
+    pub(super) fn patience(&self) -> Instant {
         Instant::now() + self.intake.limits.answer_within
     }
 }
@@ -154,25 +159,7 @@ impl Coming {
 
     /// Makes room for so many bytes behind those that are there; `false` when there is none.
     async fn make_room<S: Stream>(&mut self, len: usize, held: &mut Option<Held>, sender: &mut Sender<'_, S>) -> bool {
-        let needed = if self.reader.buffered() + len > SHORT { LONG } else { SHORT };
-        let has = self.lease.as_ref().map_or(0, |lease| lease.num_permits() * UNIT);
-        let Some(more) = needed.checked_sub(has).filter(|more| *more > 0) else { return true };
-        let until = sender.patience();
-        loop {
-            let units = u32::try_from(more.div_ceil(UNIT)).unwrap_or(u32::MAX);
-            if let Ok(lease) = sender.intake.frames.clone().try_acquire_many_owned(units) {
-                match &mut self.lease {
-                    Some(own) => own.merge(lease),
-                    None => self.lease = Some(lease),
-                }
-                return true;
-            }
-            match held.take() {
-                Some(full) => full.keep(sender).await,
-                None if sender.waits(until).await => {}
-                None => return false,
-            }
-        }
+        make_room(&mut self.lease, self.reader.buffered() + len, held, sender).await
     }
 
     /// Gives back what is not needed any more.
@@ -187,11 +174,40 @@ impl Coming {
     }
 }
 
+/// Makes room for so many bytes of what is still coming; `false` when there is none.
+pub(super) async fn make_room<S: Stream>(
+    own: &mut Option<OwnedSemaphorePermit>,
+    bytes: usize,
+    held: &mut Option<Held>,
+    sender: &mut Sender<'_, S>,
+) -> bool {
+    let needed = if bytes > SHORT { LONG } else { SHORT };
+    let has = own.as_ref().map_or(0, |lease| lease.num_permits() * UNIT);
+    let Some(more) = needed.checked_sub(has).filter(|more| *more > 0) else { return true };
+    let until = sender.patience();
+    loop {
+        let units = u32::try_from(more.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        if let Ok(lease) = sender.intake.frames.clone().try_acquire_many_owned(units) {
+            match own {
+                Some(own) => own.merge(lease),
+                None => *own = Some(lease),
+            }
+            return true;
+        }
+        match held.take() {
+            Some(full) => full.keep(sender).await,
+            None if sender.waits(until).await => {}
+            None => return false,
+        }
+    }
+}
+
 /// Frames of one drain.
-struct Held {
+pub(super) struct Held {
     drain: Arc<str>,
-    room: Room,
-    since: Instant,
+    layout: Layout,
+    pub(super) room: Room,
+    pub(super) since: Instant,
 }
 
 async fn enter<S: Stream>(raw: RawFrame<'_>, held: &mut Option<Held>, sender: &mut Sender<'_, S>) -> Result<(), Over> {
@@ -206,18 +222,29 @@ async fn enter<S: Stream>(raw: RawFrame<'_>, held: &mut Option<Held>, sender: &m
     if !access.is_open() {
         sender.peer.is_of(DrainName::of(&drain).configured());
     }
-    if let Some(other) = held.take_if(|held| held.drain != drain) {
+    gather(raw.bytes(), &drain, Layout::Counted, held, sender).await
+}
+
+/// Puts a frame to those that were gathered, which are kept when they are of another drain, or when there is no room.
+pub(super) async fn gather<S: Stream>(
+    frame: &[u8],
+    drain: &Arc<str>,
+    layout: Layout,
+    held: &mut Option<Held>,
+    sender: &mut Sender<'_, S>,
+) -> Result<(), Over> {
+    let intake = sender.intake;
+    if let Some(other) = held.take_if(|held| held.drain != *drain || held.layout != layout) {
         other.keep(sender).await;
     }
-    let length = format!("{} ", raw.bytes().len());
+    let length = format!("{} ", frame.len());
     let until = sender.patience();
     loop {
-        let own =
-            held.get_or_insert_with(|| Held { drain: drain.clone(), room: Room::new(intake), since: Instant::now() });
-        match own.room.reserve(length.len() + raw.bytes().len()) {
+        let own = held.get_or_insert_with(|| Held::new(drain.clone(), layout, intake));
+        match own.room.reserve(length.len() + frame.len()) {
             Ok(()) => {
                 let _ = own.room.extend(length.as_bytes());
-                let _ = own.room.extend(raw.bytes());
+                let _ = own.room.extend(frame);
                 return Ok(());
             }
             // Nothing waits while it holds something that others may be waiting for.
@@ -242,11 +269,15 @@ async fn enter<S: Stream>(raw: RawFrame<'_>, held: &mut Option<Held>, sender: &m
 }
 
 impl Held {
+    fn new(drain: Arc<str>, layout: Layout, intake: &Arc<Intake>) -> Self {
+        Self { drain, layout, room: Room::new(intake), since: Instant::now() }
+    }
+
     /// Hands it to the journal, and again until there is room in the queue, as long as the sender is there.
-    async fn keep<S: Stream>(self, sender: &mut Sender<'_, S>) {
+    pub(super) async fn keep<S: Stream>(self, sender: &mut Sender<'_, S>) {
         let intake = sender.intake;
         let bytes = self.room.len() as u64;
-        let known = Known { drain: self.drain, msg_count: None, peer: sender.peer.address };
+        let known = Known { drain: self.drain, msg_count: None, peer: sender.peer.address, layout: self.layout };
         let record = match recorded::record(intake, known, self.room.into_body(), sender.patience()).await {
             Ok(record) => record,
             Err(why) => return intake.counters.refuse(why),

@@ -3,6 +3,7 @@
 use super::failure::StoreError;
 use crate::serve::event::{Body, Entry, Event, Layout, Record};
 use crate::serve::packing;
+use crate::serve::plain::Plain;
 use crate::serve::run::{LAST_ID, Run};
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, params};
@@ -55,6 +56,7 @@ pub(super) fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), S
                     peer: peer.as_ref().map(Peer::bytes),
                     layout: match record.layout {
                         Layout::Counted => COUNTED,
+                        Layout::Plain(plain) => plain.code(),
                     },
                     events: signed(record.run.events),
                     base: signed(record.run.base),
@@ -246,7 +248,10 @@ fn delivery(
     };
     let layout = match layout {
         COUNTED => Layout::Counted,
-        other => return Err(format!("it is laid out in a way ({other}) that this version does not know")),
+        other => Layout::Plain(
+            Plain::of_code(other)
+                .ok_or_else(|| format!("it is laid out in a way ({other}) that this version does not know"))?,
+        ),
     };
     let run = Run { base: unsigned(base), events: unsigned(events) };
     if !run.is_given() || run.base > LAST_ID {

@@ -123,7 +123,7 @@ impl Taken {
                     Event::Settings(settings) if self.settings.as_ref().is_none_or(|(last, _)| *last < seq) => {
                         self.settings = serde_json::to_string(settings).ok().map(|text| (seq, text));
                     }
-                    Event::Delivery(record) => {
+                    Event::Delivery(record) if record.layout.is_counted() => {
                         let last = self.heard.entry(record.drain.clone()).or_default();
                         *last = seq.max(*last);
                     }

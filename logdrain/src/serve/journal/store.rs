@@ -335,7 +335,9 @@ impl Store {
                 }
                 _ => {}
             }
-            if let Event::Delivery(record) = &offer.event {
+            if let Event::Delivery(record) = &offer.event
+                && record.layout.is_counted()
+            {
                 let drain = match self.drains.get(&record.drain).copied() {
                     Some(drain) => drain,
                     None => {
@@ -407,7 +409,9 @@ impl Store {
         }
         // Events come in any order here: what follows from others than deliveries comes when all are there.
         if let Event::Delivery(record) = &mut entry.event {
-            self.drain_of(&record.drain, record.received)?;
+            if record.layout.is_counted() {
+                self.drain_of(&record.drain, record.received)?;
+            }
             self.runs.pass(record.run.last());
             record.body.pack(None);
         }

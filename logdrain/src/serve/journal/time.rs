@@ -88,7 +88,8 @@ impl Timekeeper {
         let mut has_deliveries = false;
         for record in records {
             has_deliveries = true;
-            if !self.judge.is_in_doubt() {
+            // Anyone may say any time on a plain syslog port.
+            if !self.judge.is_in_doubt() || !record.layout.is_counted() {
                 continue;
             }
             // A drain in the configuration is one witness, however many tokens it sends.

@@ -4,7 +4,7 @@
 use super::board::{Board, Books, Gone, Shown};
 use super::keeper::{self, Keeper, Keeping};
 use super::lines::Lines;
-use super::senders::Senders;
+use super::senders::{Sender, Senders};
 use super::state::{self, State};
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::event::{Entry, Event, Record};
@@ -316,10 +316,19 @@ impl Consumer {
             return false;
         }
         let sender = self.senders.of(&record.drain);
+        // Of plain syslog, whoever was named last: mostly it is the next one's, too.
+        let mut named: Option<Sender> = None;
         let mut lines = Lines::of(record);
         lines.skip(self.part);
         while let Some(line) = lines.next(&mut self.program) {
-            if !is_stuck && let Err(error) = keeper.keep(&sender, &self.program, record.peer, &line) {
+            let sender = match line.host {
+                None => &sender,
+                Some(host) if named.as_ref().is_some_and(|named| named.is_named(host)) => {
+                    named.as_ref().unwrap_or(&sender)
+                }
+                Some(host) => named.insert(sender.of_line(host, record.peer)),
+            };
+            if !is_stuck && let Err(error) = keeper.keep(sender, &self.program, record.peer, &line) {
                 self.troubles.disk.note(error.to_string());
                 self.troubles.is_blocked = true;
                 is_stuck = true;

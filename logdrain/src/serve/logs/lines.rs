@@ -2,6 +2,7 @@
 
 use crate::serve::event::{Layout, Record};
 use crate::serve::frames;
+use crate::serve::plain::{self, Plain};
 use heroku_metrics::syslog::{Dialect, Frame, Frames, FramingError, RawFrame};
 use log_store::EventId;
 use std::iter::Peekable;
@@ -25,7 +26,17 @@ pub(super) struct Line<'a> {
     pub(super) severity: Option<u8>,
     pub(super) facility: Option<u8>,
     pub(super) message: &'a [u8],
+    /// The system that the line itself names, or nobody but who sent it: plain syslog.
+    pub(super) host: Option<Host<'a>>,
     pub(super) what: What,
+}
+
+/// Who a line of plain syslog is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Host<'a> {
+    Named(&'a str),
+    /// By its address.
+    Peer,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +51,7 @@ pub(super) enum What {
 /// The events of a delivery, in order. The program of the one that was given last is in a buffer that is used again.
 pub(super) struct Lines<'a> {
     body: &'a [u8],
+    layout: Layout,
     frames: Peekable<Frames<'a>>,
     received: i64,
     base: u64,
@@ -49,13 +61,12 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn of(record: &'a Record) -> Self {
-        let body = match record.layout {
-            Layout::Counted => record.body.bytes(),
-        };
+        let (body, layout) = (record.body.bytes(), record.layout);
         let run = record.run;
         Self {
             body,
-            frames: frames::of(body).peekable(),
+            layout,
+            frames: frames::of(layout, body).peekable(),
             received: record.received.unix_micros(),
             base: run.base,
             events: if run.is_given() { run.events } else { 0 },
@@ -86,12 +97,13 @@ impl<'a> Lines<'a> {
             };
             return Some(self.unread(id, from(self.body, start), What::Unexpected, program));
         }
-        Some(match item {
-            Ok(raw) => match raw.parse(Dialect::ByHostname) {
+        Some(match (item, self.layout) {
+            (Ok(raw), Layout::Plain(plain)) => plain_line(id, plain, bytes_of(raw), program),
+            (Ok(raw), Layout::Counted) => match raw.parse(Dialect::ByHostname) {
                 Ok(frame) => self.read(id, &frame, program),
                 Err(_) => self.unread(id, bytes_of(raw), What::Unread, program),
             },
-            Err(error) => self.unread(id, stretch(self.body, &error), What::Unread, program),
+            (Err(error), _) => self.unread(id, stretch(self.body, &error), What::Unread, program),
         })
     }
 
@@ -111,6 +123,7 @@ impl<'a> Lines<'a> {
             severity: frame.pri().map(|pri| pri.severity()),
             facility: frame.pri().map(|pri| pri.facility()),
             message: cut(frame.message(), LINE_BYTES),
+            host: None,
             what: What::Read,
         }
     }
@@ -121,7 +134,28 @@ impl<'a> Lines<'a> {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let message = cut(bytes, UNREAD_BYTES);
-        Line { id, generated: self.received, severity: Some(WARNING), facility: None, message, what }
+        Line { id, generated: self.received, severity: Some(WARNING), facility: None, message, host: None, what }
+    }
+}
+
+/// A line of plain syslog. Its time may be told without a year and a zone: by the id it is known which.
+fn plain_line<'a>(id: EventId, plain: Plain, bytes: &'a [u8], program: &mut Vec<u8>) -> Line<'a> {
+    let received = id.unix_micros();
+    let read = plain::read(bytes, received, plain);
+    program.clear();
+    program.extend_from_slice(cut(read.program.as_bytes(), NAME_BYTES));
+    let host = match read.host {
+        Some(host) if !plain.is_by_address() && host.len() <= NAME_BYTES => Host::Named(host),
+        _ => Host::Peer,
+    };
+    Line {
+        id,
+        generated: read.generated.unwrap_or(received),
+        severity: Some(read.severity),
+        facility: Some(read.facility),
+        message: cut(read.message, LINE_BYTES),
+        host: Some(host),
+        what: What::Read,
     }
 }
 

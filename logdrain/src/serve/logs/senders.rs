@@ -1,9 +1,10 @@
 //! Whose lines a drain's are: the account that they are kept for, and the system that they are shown under.
 
-use super::lines::NAME_BYTES;
-use crate::serve::drain_name::{DEFAULT_ACCOUNT, DrainName};
+use super::lines::{Host, NAME_BYTES};
+use crate::serve::drain_name::{self, DEFAULT_ACCOUNT, DrainName};
 use crate::serve::settings::Settings;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Drains that are remembered at a time; with more of them all are looked up again.
@@ -50,8 +51,28 @@ impl Senders {
     }
 }
 
+impl Sender {
+    /// Whether it is who a line names.
+    pub(super) fn is_named(&self, host: Host<'_>) -> bool {
+        matches!(host, Host::Named(name) if *name == *self.system)
+    }
+
+    /// Whoever a line of plain syslog names, or the address that it came from.
+    pub(super) fn of_line(&self, host: Host<'_>, peer: Option<IpAddr>) -> Self {
+        let system = match (host, peer) {
+            (Host::Named(host), _) => host.into(),
+            (Host::Peer, Some(peer)) => peer.to_canonical().to_string().into(),
+            (Host::Peer, None) => return self.clone(),
+        };
+        Self { account: self.account.clone(), system }
+    }
+}
+
 /// The system is the app, else the name of the `[[drain]]`, else what stands for the token.
 fn sender(settings: &Settings, drain: &str) -> Sender {
+    if let Some((account, port)) = drain_name::port_of(drain) {
+        return Sender { account: account.into(), system: port.into() };
+    }
     let name = DrainName::of(drain);
     let own = settings.drains.get(name.configured());
     let account = own.and_then(|own| own.account.as_deref()).unwrap_or(DEFAULT_ACCOUNT);

@@ -62,7 +62,7 @@ fn assert_ids_rise(deliveries: &BTreeMap<u64, Record>) {
     let mut last = 0;
     for (seq, record) in deliveries {
         assert!(record.run.base > last, "{seq}: {:?} behind {last}", record.run);
-        assert_eq!(record.run.events, frames::count(record.body.bytes()), "{seq}");
+        assert_eq!(record.run.events, frames::count(record.layout, record.body.bytes()), "{seq}");
         last = record.run.last();
     }
 }
