@@ -2,17 +2,19 @@
 
 use super::footer::Part;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The ending of files that are being written. Whoever owns a folder removes what a crash left of them.
 pub(crate) const UNFINISHED: &str = "tmp";
+/// Pages of the index have about a kilobyte: each by itself would be a call of the system's.
+const BUFFER: usize = 64 << 10;
 
 /// A file with an ending that says it is not whole; gone when this is dropped before it was renamed.
 #[derive(Debug)]
 pub(super) struct Output {
-    file: File,
+    file: BufWriter<File>,
     path: PathBuf,
     folder: PathBuf,
     offset: u64,
@@ -24,7 +26,8 @@ impl Output {
         // Counted, so that two writers of one process never share a file. A name that a crash left is written over.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let path = folder.join(format!("{:016x}.{UNFINISHED}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        Ok(Self { file: File::create(&path)?, path, folder: folder.to_owned(), offset: 0, renamed: false })
+        let file = BufWriter::with_capacity(BUFFER, File::create(&path)?);
+        Ok(Self { file, path, folder: folder.to_owned(), offset: 0, renamed: false })
     }
 
     /// How many bytes were written.
@@ -46,7 +49,8 @@ impl Output {
 
     /// Makes the bytes sure before the name, and then the name: so a file with a segment's name is whole, whatever happens.
     pub(super) fn rename(mut self, name: &str) -> io::Result<PathBuf> {
-        self.file.sync_all()?;
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
         let path = self.folder.join(name);
         fs::rename(&self.path, &path)?;
         self.renamed = true;
