@@ -141,6 +141,11 @@ impl Intake {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether connections are encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls().is_some()
+    }
+
     pub(crate) fn set_tls(&self, tls: Option<Tls>) {
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
     }

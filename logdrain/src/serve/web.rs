@@ -9,6 +9,7 @@ mod pieces;
 mod routes;
 pub(crate) mod site;
 pub(crate) mod turns;
+pub(crate) mod v1;
 
 pub(crate) use answers::Answers;
 pub(crate) use events::Events;

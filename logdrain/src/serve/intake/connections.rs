@@ -64,6 +64,11 @@ impl Peer {
         self.is_local
     }
 
+    /// Where it comes from.
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// It has shown that it is of this drain.
     pub(super) fn is_of(&self, drain: &str) {
         let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);

@@ -109,7 +109,7 @@ async fn guarded<T>(
 }
 
 /// Whether a `Host` is a name that only this machine has: what a page elsewhere calls itself never is.
-fn is_loopback(host: Option<&HeaderValue>) -> bool {
+pub(crate) fn is_loopback(host: Option<&HeaderValue>) -> bool {
     let Some(host) = host.and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok()) else {
         return false;
     };

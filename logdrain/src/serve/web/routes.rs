@@ -5,6 +5,7 @@ use super::events::{self, Events};
 use super::page;
 use super::pieces::in_pieces;
 use super::site::Site;
+use super::v1;
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{self, may_read, refusal, unavailable};
@@ -20,12 +21,14 @@ type Shared = (Arc<Intake>, Arc<Answers>);
 /// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
 pub(crate) fn router(site: &Arc<Site>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
     let intake = site.intake.clone();
+    let v1 = v1::router(site.clone());
     let lines = events::router(intake.clone(), kept);
     let watched =
         Router::new().route("/metrics", get(numbers)).route("/", get(status)).with_state((intake.clone(), answers));
     http::router()
         .merge(watched)
         .merge(lines)
+        .merge(v1)
         .fallback(http::other)
         .method_not_allowed_fallback(http::other)
         .with_state(intake)

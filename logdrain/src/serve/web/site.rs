@@ -11,7 +11,6 @@ pub(crate) struct Site {
     /// Who may come in, the memory that answers take, and the way to the journal and to the settings.
     pub(crate) intake: Arc<Intake>,
     /// The kept lines.
-    #[allow(dead_code, reason = "the API reads them")]
     pub(crate) logs: logs::Board,
     /// Whoever searches takes a turn, whichever way he asked.
     pub(crate) searches: Arc<Turns>,

@@ -1,0 +1,186 @@
+//! A page as JSON, written event by event.
+
+use super::page::Page;
+use crate::json;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use log_store::Event;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Severities and facilities as this API names them.
+const SEVERITIES: [&str; 8] = ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Info", "Debug"];
+const FACILITIES: [&str; 24] = [
+    "Kern", "User", "Mail", "Daemon", "Auth", "Syslog", "Lpr", "News", "Uucp", "Cron", "Authpriv", "Ftp", "Ntp",
+    "Audit", "Alert", "Clock", "Local0", "Local1", "Local2", "Local3", "Local4", "Local5", "Local6", "Local7",
+];
+
+/// `Info` of 6.
+pub(crate) fn severity(number: u8) -> Option<&'static str> {
+    SEVERITIES.get(usize::from(number)).copied()
+}
+
+/// `Local3` of 19.
+pub(crate) fn facility(number: u8) -> Option<&'static str> {
+    FACILITIES.get(usize::from(number)).copied()
+}
+
+/// What stands around the texts of an event.
+const AROUND: usize = 560;
+
+/// The most bytes that an event has in JSON.
+pub(super) fn most(event: &Event<'_>) -> usize {
+    let text = |bytes: &[u8]| -> usize {
+        let byte = |byte: &u8| match byte {
+            0..0x20 | 0x7f => 6,
+            b'"' | b'\\' => 2,
+            // A byte that is no text becomes three; two that a terminal would obey, six.
+            0x80.. => 3,
+            _ => 1,
+        };
+        bytes.iter().map(byte).sum()
+    };
+    AROUND + 2 * text(event.system()) + text(event.program()) + text(event.message())
+}
+
+/// A time as events have it, in the zone of whoever asks.
+#[derive(Clone, Debug)]
+struct Times {
+    zone: TimeZone,
+    /// The second that was written last, and its two texts: many events come in one.
+    last: (i64, String, String),
+}
+
+impl Times {
+    fn new(zone: TimeZone) -> Self {
+        Self { zone, last: (i64::MIN, String::new(), String::new()) }
+    }
+
+    /// `2026-11-28T21:08:03+00:00`, and `Nov 28 21:08:03`.
+    fn of(&mut self, unix_micros: i64) -> (&str, &str) {
+        let second = unix_micros.div_euclid(1_000_000);
+        if self.last.0 != second {
+            // What no calendar holds is its last second.
+            let time =
+                Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX });
+            let there = time.to_zoned_datetime(self.zone.clone());
+            self.last = (
+                second,
+                there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+                there.strftime("%b %d %H:%M:%S").to_string(),
+            );
+        }
+        (&self.last.1, &self.last.2)
+    }
+
+    fn iso(&mut self, unix_micros: i64) -> String {
+        self.of(unix_micros).0.to_owned()
+    }
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    id: &'a str,
+    source_ip: Option<std::net::IpAddr>,
+    program: Cow<'a, str>,
+    message: Cow<'a, str>,
+    received_at: &'a str,
+    generated_at: &'a str,
+    display_received_at: &'a str,
+    source_id: u32,
+    source_name: &'a str,
+    hostname: &'a str,
+    severity: Option<&'static str>,
+    facility: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Around<'a> {
+    min_id: &'a str,
+    max_id: &'a str,
+    #[serde(skip_serializing_if = "is_not")]
+    reached_beginning: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    reached_end: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    reached_record_limit: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    reached_time_limit: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    partial_results: bool,
+    min_time_at: String,
+    max_time_at: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_not(flag: &bool) -> bool {
+    !*flag
+}
+
+/// Writes a page.
+pub(super) struct Writer<'a> {
+    page: &'a Page,
+    received: Times,
+    generated: Times,
+    /// Systems by name, as numbers and as text.
+    systems: HashMap<&'a [u8], (u32, Cow<'a, str>)>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(page: &'a Page, zone: TimeZone) -> Self {
+        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems: HashMap::new() }
+    }
+
+    /// # Errors
+    /// Those of `out`.
+    pub(super) fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let page = self.page;
+        out.write_all(b"{\"events\":[")?;
+        for (number, event) in page.events.iter().enumerate() {
+            if number > 0 {
+                out.write_all(b",")?;
+            }
+            self.event(out, &event.as_event())?;
+        }
+        out.write_all(b"],")?;
+        let around = Around {
+            min_id: &page.min_id.to_string(),
+            max_id: &page.max_id.to_string(),
+            reached_beginning: page.reached_beginning,
+            reached_end: page.reached_end,
+            reached_record_limit: page.reached_record_limit,
+            reached_time_limit: page.reached_time_limit,
+            partial_results: page.is_partial,
+            min_time_at: self.received.iso(page.min_time_at),
+            max_time_at: self.received.iso(page.max_time_at),
+        };
+        let mut rest = Vec::new();
+        json::write(&mut rest, &around)?;
+        // The events stand in the same object.
+        out.write_all(rest.get(1..).unwrap_or_default())
+    }
+
+    fn event(&mut self, out: &mut impl Write, event: &Event<'a>) -> io::Result<()> {
+        let name = event.system();
+        let (source_id, system) =
+            self.systems.entry(name).or_insert_with(|| (crc32fast::hash(name) >> 1 | 1, String::from_utf8_lossy(name)));
+        let (received_at, display_received_at) = self.received.of(event.id().unix_micros());
+        let told = Told {
+            id: &event.id().to_string(),
+            source_ip: event.source_ip().map(|address| address.to_canonical()),
+            program: String::from_utf8_lossy(event.program()),
+            message: String::from_utf8_lossy(event.message()),
+            received_at,
+            generated_at: self.generated.of(event.generated()).0,
+            display_received_at,
+            source_id: *source_id,
+            source_name: system,
+            hostname: system,
+            severity: event.severity().and_then(severity),
+            facility: event.facility().and_then(facility),
+        };
+        json::write(out, &told)
+    }
+}
