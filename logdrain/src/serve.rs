@@ -23,6 +23,7 @@
 //! Counting puts up on a board what there is to see, and the web reads that; nothing calls the web. [`server`] is above
 //! all of them.
 
+mod archives;
 mod clock;
 mod config;
 mod counters;

@@ -20,6 +20,8 @@ mod standing;
 mod witness;
 
 pub(crate) use source::Clocks;
+#[cfg(test)]
+pub(crate) use source::steady;
 pub(crate) use standing::Standing;
 pub(crate) use witness::frame_times;
 

@@ -12,9 +12,10 @@ pub(crate) use machine::open_files;
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::reading::Reading;
+use crate::serve::archives;
 use crate::serve::counting::board::DRAIN_BYTES;
 use crate::serve::intake::{Access, Tls};
-use crate::serve::limits::{HEAD_LIMIT, IntakeLimits, MetricsLimits};
+use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) journal_limit: Option<usize>,
     /// How the lines are kept.
     pub(crate) keeping: Keeping,
+    /// Which lines are archived.
+    pub(crate) archives: Archives,
     pub(crate) limits: IntakeLimits,
     /// Addresses that others reach are fine without credentials or TLS.
     pub(crate) insecure: bool,
@@ -86,6 +89,7 @@ impl Config {
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let mut limits = limits::of_file(&file, &mut warnings)?;
         let keeping = limits::keeping(&file);
+        let archives = limits::archives(&file)?;
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
@@ -131,6 +135,7 @@ impl Config {
             snapshot_every: span(None, file.snapshot_every, 30),
             journal_limit: file.journal_limit.map(|size| size.0),
             keeping,
+            archives,
             limits,
             insecure,
             access,
@@ -211,6 +216,7 @@ impl Config {
             .saturating_add(connection.saturating_mul(self.limits.connections))
             .saturating_add(machine::packing())
             .saturating_add(self.keeping.max_memory())
+            .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
     }
 
     /// The keys that say something else there, and hold from the next start on.
@@ -234,6 +240,8 @@ impl Config {
             ("journal_limit", self.journal_limit != other.journal_limit),
             ("logs_retention", self.keeping.retention != other.keeping.retention),
             ("logs_limit", self.keeping.limit != other.keeping.limit),
+            ("archives", self.archives.without_plan != other.archives.without_plan),
+            ("archives_retention", self.archives.kept_for != other.archives.kept_for),
             ("journal_ahead", self.keeping.ahead != other.keeping.ahead),
             ("body_limit", self.limits.body != other.limits.body),
             ("memory", self.limits.bodies != other.limits.bodies),

@@ -8,6 +8,15 @@ pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
 /// Threads beside those of the connections, for what takes longer than a moment.
 pub(crate) const SLOW_THREADS: usize = 4;
 
+/// Which lines are archived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Archives {
+    /// Those of accounts that have no plan, too.
+    pub(crate) without_plan: bool,
+    /// How long archives of such an account are kept.
+    pub(crate) kept_for: Duration,
+}
+
 /// How much `/metrics` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MetricsLimits {

@@ -17,7 +17,7 @@ mod state;
 pub(crate) use board::{Board, Shown};
 pub(crate) use checking::check;
 pub(crate) use consumer::{Consumer, Start};
-pub(crate) use keeper::Keeping;
+pub(crate) use keeper::{Copies, Keeping};
 
 #[cfg(test)]
 mod tests;

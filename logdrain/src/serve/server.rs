@@ -6,13 +6,14 @@
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Status};
+use crate::serve::archives;
 use crate::serve::clock::Clocks;
 use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{self, Damaged, Doubts, JournalReader, Message, Progress, StoreError, Timekeeper, Writer};
-use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
+use crate::serve::limits::{Archives, IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
 use crate::serve::notify;
 use crate::serve::opening::{self, Closed, Lock, Opened};
@@ -79,19 +80,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let config = Arc::new(checked(args, &text)?);
     let connections = connections(config.limits.connections)?;
     let shared = Shared::default();
+    let archives = archives::Board::new(&config.store);
     let (ending, endings) = mpsc::channel();
 
     let listening = Listening::start(&config)?;
     let rows = open_rows(&config, &shared)?;
     listening.say(&config);
-    let front = Front::start(args, text, &config, connections, listening, &shared, &ending);
+    let front = Front::start(args, text, &config, connections, listening, (&shared, archives.clone()), &ending);
     // Before the store is open: a disk that does not work is waited for, and is no failure to start.
     notify::tell(notify::READY);
-    let Some(opened) = open(&config, &endings)? else {
+    let Some(opened) = open(&config, &archives, &endings)? else {
         front.close();
         return Ok(Status::Done);
     };
-    let back = Back::start(args, &config, opened, rows, &front, &shared, &ending)?;
+    let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
 
     match endings.recv() {
@@ -196,7 +198,7 @@ impl Front {
         config: &Arc<Config>,
         connections: usize,
         listening: Listening,
-        shared: &Shared,
+        (shared, archives): (&Shared, archives::Board),
         ending: &Sender<Ending>,
     ) -> Self {
         let Listening { runtime, http, syslog, listen, syslog_listen } = listening;
@@ -215,6 +217,7 @@ impl Front {
             max_memory: config.max_memory(),
             logs: shared.logs.clone(),
             logs_limit: config.keeping.limit,
+            archives,
             began: Instant::now(),
         };
         let (close, closing) = watch::channel(false);
@@ -257,10 +260,11 @@ impl Front {
 
 /// Opens the store, and tries again while the disk does not let it; deliveries are answered with 503 meanwhile. `None`
 /// when the program was asked to stop.
-fn open(config: &Config, endings: &Receiver<Ending>) -> Result<Option<Opened>, Failure> {
+fn open(config: &Config, archives: &archives::Board, endings: &Receiver<Ending>) -> Result<Option<Opened>, Failure> {
     let mut said = String::new();
     loop {
-        match opening::open(config) {
+        let looked = || archives.look().map_err(|error| Closed::ForNow(format!("archives cannot be listed: {error}")));
+        match opening::open(config).and_then(|opened| looked().map(|()| opened)) {
             Ok(opened) => return Ok(Some(opened)),
             Err(Closed::ForGood(why)) => return Err(Failure::Config(why)),
             Err(Closed::ForNow(why)) => {
@@ -280,6 +284,7 @@ fn open(config: &Config, endings: &Receiver<Ending>) -> Result<Option<Opened>, F
 struct Back {
     writer: JoinHandle<Result<(), Damaged>>,
     keeper: Option<JoinHandle<()>>,
+    archives: Option<JoinHandle<()>>,
     consumer: JoinHandle<Result<(), Stopped>>,
     /// By which the operator comes in.
     #[cfg(unix)]
@@ -293,7 +298,7 @@ impl Back {
     fn start(
         args: &ServeArgs,
         config: &Config,
-        opened: Opened,
+        (opened, archives): (Opened, archives::Board),
         rows: JsonLines,
         front: &Front,
         shared: &Shared,
@@ -306,6 +311,7 @@ impl Back {
         let emitted = store.emitted().map_err(in_store)?;
         progress.emitted.store(emitted, Ordering::Release);
         progress.storing.store(true, Ordering::Release);
+        progress.taken_id.fetch_max(archives.taken_id(), Ordering::AcqRel);
 
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
@@ -315,8 +321,16 @@ impl Back {
             let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
             let reader = JournalReader::open(&config.store).map_err(in_store)?;
             let keeping = config.keeping.clone();
-            let start = logs::Start { dir: config.store.clone(), keeping, settings, reader, entries };
-            (Some(lines), Some(logs::Consumer::new(start, progress.clone(), shown, stop.clone())))
+            let copies = Arc::new(archives.clone());
+            let start = logs::Start { dir: config.store.clone(), keeping, copies, settings, reader, entries };
+            let copier = archives::Writer {
+                board: archives,
+                logs: shown.clone(),
+                progress: progress.clone(),
+                stop: stop.clone(),
+                sources: Box::new(Sources { archives: config.archives }),
+            };
+            (Some(lines), Some((logs::Consumer::new(start, progress.clone(), shown, stop.clone()), copier)))
         } else {
             tracing::info!("lines are not kept: logs_limit is 0");
             (None, None)
@@ -364,7 +378,13 @@ impl Back {
         };
         let writer = spawn("journal", ending, move || writer.run())?;
         let consumer = spawn("pipelines", ending, move || consumer.run())?;
-        let keeper = keeper.map(|keeper| spawn("lines", ending, move || keeper.run())).transpose()?;
+        let (keeper, archives) = match keeper {
+            Some((keeper, archives)) => {
+                let keeper = spawn("lines", ending, move || keeper.run())?;
+                (Some(keeper), Some(spawn("archives", ending, move || archives.run())?))
+            }
+            None => (None, None),
+        };
         front.intake.open(queue);
         #[cfg(unix)]
         let door = Door::open(&config.store, front.intake.clone(), front.runtime.handle());
@@ -372,6 +392,7 @@ impl Back {
             writer,
             consumer,
             keeper,
+            archives,
             #[cfg(unix)]
             door,
             lock,
@@ -387,6 +408,7 @@ impl Back {
         intake.close();
         let (written, counted) = (self.writer.join(), self.consumer.join());
         let lines = self.keeper.map_or(Ok(()), JoinHandle::join);
+        let lines = lines.and(self.archives.map_or(Ok(()), JoinHandle::join));
         let outcome = match (written, counted) {
             _ if lines.is_err() => {
                 Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned()))
@@ -405,6 +427,26 @@ impl Back {
         };
         drop(self.lock);
         outcome
+    }
+}
+
+/// What archives ask others.
+#[derive(Debug)]
+struct Sources {
+    archives: Archives,
+}
+
+impl archives::Sources for Sources {
+    fn kept_for(&self, _: &str) -> Option<Duration> {
+        self.archives.without_plan.then_some(self.archives.kept_for)
+    }
+
+    fn system(&self, _: &str, _: &[u8]) -> u64 {
+        0
+    }
+
+    fn counted(&self, _: &str, _: i64) -> Option<archives::Counted> {
+        None
     }
 }
 

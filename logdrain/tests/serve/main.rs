@@ -1,5 +1,6 @@
 //! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
 
+mod archives;
 mod browser;
 mod clock;
 mod crash;

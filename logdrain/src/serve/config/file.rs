@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) journal_ahead: Option<Size>,
     pub(super) logs_retention: Option<Span>,
     pub(super) logs_limit: Option<Size>,
+    pub(super) archives: bool,
+    pub(super) archives_retention: Option<Span>,
     pub(super) extended: bool,
     pub(super) families: Families,
     pub(super) dyno_identity: DynoIdentity,
@@ -145,7 +147,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 42] = [
+const KEYS: [&str; 44] = [
     "listen",
     "syslog",
     "tls",
@@ -162,6 +164,8 @@ const KEYS: [&str; 42] = [
     "journal_ahead",
     "logs_retention",
     "logs_limit",
+    "archives",
+    "archives_retention",
     "extended",
     "families",
     "dyno_identity",

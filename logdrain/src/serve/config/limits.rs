@@ -2,7 +2,7 @@
 
 use super::file::{File, Size};
 use super::{Wrong, span};
-use crate::serve::limits::{IntakeLimits, MetricsLimits};
+use crate::serve::limits::{Archives, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
 use crate::serve::settings::DrainSettings;
 use std::collections::BTreeMap;
@@ -98,6 +98,17 @@ pub(super) fn keeping(file: &File) -> Keeping {
         limit: file.logs_limit.map_or(10 << 30, |size| size.0 as u64),
         ahead: ahead as u64,
     }
+}
+
+/// Which lines are archived: without a plan none, unless it is asked for; and then for a year.
+pub(super) fn archives(file: &File) -> Result<Archives, Wrong> {
+    const YEAR: u64 = 365 * 86_400;
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let kept_for = span(None, file.archives_retention, YEAR);
+    if kept_for < HOUR {
+        return Err(Wrong::new("archives_retention is below an hour, which is what an archive holds: 30d is short"));
+    }
+    Ok(Archives { without_plan: file.archives, kept_for })
 }
 
 /// How much `/metrics` says.

@@ -77,7 +77,7 @@ impl Board {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner).shown = shown;
     }
 
-    pub(super) fn open(&self, reader: Reader) {
+    pub(crate) fn open(&self, reader: Reader) {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner).reader = Some(reader);
     }
 

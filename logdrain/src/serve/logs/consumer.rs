@@ -2,7 +2,7 @@
 //! back.
 
 use super::board::{Board, Books, Gone, Shown};
-use super::keeper::{self, Keeper, Keeping};
+use super::keeper::{self, Copies, Keeper, Keeping};
 use super::lines::Lines;
 use super::senders::{Sender, Senders};
 use super::state::{self, State};
@@ -38,6 +38,8 @@ const NAMED: u64 = 20;
 pub(crate) struct Consumer {
     pub(super) dir: PathBuf,
     pub(super) keeping: Keeping,
+    /// Given to the keeper when it is opened.
+    pub(super) copies: Arc<dyn Copies>,
     /// `None` while its disk does not let it be opened.
     pub(super) keeper: Option<Keeper>,
     /// Where it stands, as long as there is no keeper that knows better.
@@ -66,6 +68,8 @@ pub(crate) struct Start {
     /// The folder of the journal.
     pub(crate) dir: PathBuf,
     pub(crate) keeping: Keeping,
+    /// Who makes copies of the lines.
+    pub(crate) copies: Arc<dyn Copies>,
     /// Those that hold where nothing else is known.
     pub(crate) settings: Settings,
     pub(crate) reader: JournalReader,
@@ -146,7 +150,7 @@ impl Troubles {
 impl Consumer {
     /// Opens the store beside a journal.
     pub(crate) fn new(start: Start, progress: Arc<Progress>, board: Board, stop: Arc<AtomicBool>) -> Self {
-        let Start { dir, keeping, settings, reader, entries } = start;
+        let Start { dir, keeping, copies, settings, reader, entries } = start;
         let head = progress.head.load(Ordering::Acquire);
         let none = State { position: 0, settings, books: Books::default(), gone: Gone::default() };
         let start = state::read(&keeper::states(&dir), head).unwrap_or(none);
@@ -154,6 +158,7 @@ impl Consumer {
         let mut consumer = Self {
             dir,
             keeping,
+            copies,
             keeper: None,
             entries,
             reader,
@@ -186,7 +191,8 @@ impl Consumer {
         }
     }
 
-    pub(super) fn use_keeper(&mut self, keeper: Keeper) {
+    pub(super) fn use_keeper(&mut self, mut keeper: Keeper) {
+        keeper.set_copies(self.copies.clone());
         self.progress.taken_id.fetch_max(keeper.last_id(), Ordering::AcqRel);
         self.board.open(keeper.reader());
         self.keeper = Some(keeper);

@@ -8,7 +8,7 @@ use super::lines::{Line, What};
 use super::senders::Sender;
 use super::state::State;
 use crate::serve::settings::Settings;
-use log_store::{Event, EventId, Options, Reader, Store, StoreError, StoreErrorKind};
+use log_store::{AccountReport, Event, EventId, Options, Reader, Store, StoreError, StoreErrorKind};
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
@@ -47,6 +47,17 @@ impl Keeping {
 /// Bytes of lines in one file, before they are packed.
 const LARGEST_FILE: usize = 64 << 20;
 
+/// Copies of lines that others make and keep: no line goes before it has its copy, and copies count where room is short.
+pub(crate) trait Copies: fmt::Debug + Send + Sync {
+    /// From which id on the lines of an account wait for their copy; `None` if they do not.
+    fn waits_from(&self, account: &str) -> Option<EventId>;
+    /// Bytes of all copies.
+    fn bytes(&self) -> u64;
+    /// Lets go of copies that are older than all lines of their account, until so many bytes are free or there is none; the
+    /// accounts that are furthest above their share lose first.
+    fn make_room(&self, bytes: u64, lines: &[AccountReport], share: &dyn Fn(&str) -> u64);
+}
+
 /// How many bytes an account may keep when others need room.
 type Share = Box<dyn Fn(&str) -> u64 + Send>;
 
@@ -54,6 +65,7 @@ pub(crate) struct Keeper {
     store: Store,
     keeping: Keeping,
     share: Share,
+    copies: Arc<dyn Copies>,
     marks: VecDeque<Mark>,
     /// Bytes of the deliveries of all marks.
     ahead: u64,
@@ -109,7 +121,7 @@ impl Keeper {
         let (mut books, gone) = (start.books, start.gone);
         // Files know of events that the state does not: they were written after it, or beside a journal that was put back
         // since. They are entered here, and not once more when the journal has them, too.
-        let there: u64 = store.accounts().iter().map(log_store::AccountReport::events).sum();
+        let there: u64 = store.accounts().iter().map(AccountReport::events).sum();
         let unknown = (there + gone.expired + gone.removed).saturating_sub(books.kept);
         books.events += unknown;
         books.kept += unknown;
@@ -117,6 +129,7 @@ impl Keeper {
             store,
             keeping,
             share: Box::new(|_| 0),
+            copies: Arc::new(NoCopies),
             marks: VecDeque::new(),
             ahead: 0,
             books,
@@ -124,6 +137,10 @@ impl Keeper {
             is_full: false,
             safe: start,
         })
+    }
+
+    pub(super) fn set_copies(&mut self, copies: Arc<dyn Copies>) {
+        self.copies = copies;
     }
 
     #[cfg(test)]
@@ -277,14 +294,18 @@ impl Keeper {
         if let Some(now) = now {
             let age = i64::try_from(self.keeping.retention.as_micros()).unwrap_or(i64::MAX);
             let oldest = EventId::at(now.saturating_sub(age));
-            let old = |account: &log_store::AccountReport| account.oldest().is_some_and(|first| first < oldest);
-            let accounts = self.store.accounts();
-            for account in accounts.iter().filter(|account| old(account)) {
-                self.gone.expired += self.store.expire(account.name(), oldest).events();
+            for account in self.store.accounts() {
+                let oldest = self.copies.waits_from(account.name()).map_or(oldest, |waiting| waiting.min(oldest));
+                if account.oldest().is_some_and(|first| first < oldest) {
+                    self.gone.expired += self.store.expire(account.name(), oldest).events();
+                }
             }
         }
-        if self.store.bytes() > self.keeping.limit || self.is_full {
-            let room = self.store.make_room(self.keeping.limit, &self.share);
+        let above = (self.store.bytes() + self.copies.bytes()).saturating_sub(self.keeping.limit);
+        if above > 0 || self.is_full {
+            self.copies.make_room(above, &self.store.accounts(), &self.share);
+            let limit = self.keeping.limit.saturating_sub(self.copies.bytes());
+            let room = self.store.make_room(limit, &self.share);
             for (account, removed) in room.removed() {
                 self.gone.removed += removed.events();
                 tracing::warn!(
@@ -314,7 +335,7 @@ impl Keeper {
         Shown {
             books: self.books,
             gone: self.gone,
-            there: self.store.accounts().iter().map(log_store::AccountReport::events).sum(),
+            there: self.store.accounts().iter().map(AccountReport::events).sum(),
             bytes: self.store.bytes(),
             files: self.store.files() as u64,
             damaged_files: self.store.damage().len() as u64,
@@ -323,6 +344,22 @@ impl Keeper {
             trouble: None,
         }
     }
+}
+
+/// Nobody makes any.
+#[derive(Debug)]
+struct NoCopies;
+
+impl Copies for NoCopies {
+    fn waits_from(&self, _: &str) -> Option<EventId> {
+        None
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
 }
 
 /// Where the store lies.

@@ -66,8 +66,10 @@ impl Answers {
     /// The text of `/metrics`; `None` when it cannot be had now.
     pub(crate) async fn metrics(&self, intake: &Arc<Intake>) -> Option<Bytes> {
         let limit = self.limits.bytes.min(share_of(intake.limits.bodies));
-        let (board, logs, with_rows) = (self.board.clone(), self.house.logs.clone(), self.limits.rows);
-        let build = move |intake: &Intake| metrics::text(intake, &board.copy(), &logs, limit, with_rows);
+        let (board, house, with_rows) = (self.board.clone(), self.house.clone(), self.limits.rows);
+        let build = move |intake: &Intake| {
+            metrics::text(intake, &board.copy(), (&house.logs, &house.archives), limit, with_rows)
+        };
         self.metrics.build(intake, limit, true, build).await
     }
 

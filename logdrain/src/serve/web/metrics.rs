@@ -7,6 +7,7 @@
 //! The text has a most length. What does not fit is left out and counted in `logdrain_metrics_left_out`; each drain has
 //! its share of what is there for rows, and its rows with most values come first.
 
+use crate::serve::archives;
 use crate::serve::counters::{Counters, Durations};
 use crate::serve::counting::board::{Drain, Shown, Window};
 use crate::serve::drain_name::DrainName;
@@ -21,7 +22,13 @@ use std::sync::atomic::Ordering;
 const FREE: usize = 64 << 10;
 
 /// What is on the board, in no more than `limit` bytes; with the rows of the last windows when they are asked for.
-pub(crate) fn text(intake: &Intake, shown: &Shown, logs: &logs::Board, limit: usize, with_rows: bool) -> String {
+pub(crate) fn text(
+    intake: &Intake,
+    shown: &Shown,
+    (logs, archives): (&logs::Board, &archives::Board),
+    limit: usize,
+    with_rows: bool,
+) -> String {
     let mut page = Page::new(limit);
     let counters: &Counters = &intake.counters;
     page.family("logdrain_deliveries_total", "counter", "Deliveries answered with 204.");
@@ -86,6 +93,7 @@ pub(crate) fn text(intake: &Intake, shown: &Shown, logs: &logs::Board, limit: us
         page.sample(name, &[], value as f64);
     }
     page.lines(logs);
+    page.archives(archives);
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
     page.durations("logdrain_snapshot_seconds", "Snapshots.", &counters.snapshots);
@@ -233,6 +241,26 @@ impl Page {
             ("logdrain_logs_safe_position", "gauge", "The journal is needed behind this event.", safe),
             ("logdrain_logs_failing", "gauge", "1 while lines cannot be kept.", trouble.is_some().into()),
             ("logdrain_logs_accounts", "gauge", "Accounts.", logs.accounts().len() as u64),
+        ];
+        for (name, kind, help, value) in numbers {
+            self.family(name, kind, help);
+            self.sample(name, &[], value as f64);
+        }
+    }
+
+    /// The hours that are archived.
+    fn archives(&mut self, archives: &archives::Board) {
+        let archives::Shown { written, lines, expired, removed, trouble } = archives.shown();
+        let name = "logdrain_archives_gone_total";
+        self.family(name, "counter", "Archives that were let go, by why.");
+        for (why, count) in [("expired", expired), ("room", removed)] {
+            self.sample(name, &[("why", why)], count as f64);
+        }
+        let numbers = [
+            ("logdrain_archives_written_total", "counter", "Hours that were archived.", written),
+            ("logdrain_archives_lines_total", "counter", "Their lines.", lines),
+            ("logdrain_archives_bytes", "gauge", "Bytes of archives.", archives.bytes()),
+            ("logdrain_archives_failing", "gauge", "1 while archives cannot be written.", trouble.is_some().into()),
         ];
         for (name, kind, help, value) in numbers {
             self.family(name, kind, help);

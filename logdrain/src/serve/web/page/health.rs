@@ -2,6 +2,7 @@
 
 use super::Text;
 use crate::number;
+use crate::serve::archives;
 use crate::serve::counting::board::{Drain, Shown};
 use crate::serve::intake::Intake;
 use crate::serve::journal;
@@ -27,6 +28,8 @@ pub(crate) struct House {
     pub(crate) logs: logs::Board,
     /// The most bytes of their files; 0 when none are kept.
     pub(crate) logs_limit: u64,
+    /// Their archives.
+    pub(crate) archives: archives::Board,
     pub(crate) began: Instant,
 }
 
@@ -139,6 +142,9 @@ pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &H
             _ => Is::Odd,
         };
         tile(is, "lines kept", &count(lines.there), &trouble)?;
+    }
+    if let Some(why) = house.archives.shown().trouble {
+        tile(Is::Bad, "archives", "not written", &why)?;
     }
     if let Some((free, all)) = disk(&house.store) {
         tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all)))?;

@@ -1,0 +1,226 @@
+//! One hour of an account, from what is kept to its file.
+
+use super::books::{Books, Counted};
+use super::folder::{Beside, Folder, sync};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use log_archive::{Period, Row, facility_name, severity_name};
+use log_store::{DamageKind, Event, EventId, Order, Page, Query, Reached, Reader, Scope};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// What is in memory of the lines at a time.
+const PAGE_BYTES: usize = 2 << 20;
+const PAGE_EVENTS: usize = 8_192;
+/// Bytes that go to the file at a time.
+const CHUNK: usize = 128 << 10;
+/// What is written before the disk is asked to have it: one long wait at the end would hold up the journal's commits.
+const SYNC_EVERY: usize = 16 << 20;
+/// Systems whose number is remembered.
+const SYSTEMS: usize = 4_096;
+/// Time goes for packing; more than this is not worth it for lines.
+pub(super) const LEVEL: u32 = 1;
+
+/// What is asked for.
+pub(super) struct Hour<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) account: &'a str,
+    pub(super) hour: Period,
+    /// The number of a system.
+    pub(super) system: &'a dyn Fn(&str, &[u8]) -> u64,
+    /// What was counted in the hour.
+    pub(super) counted: Option<Counted>,
+    /// Files of kept lines that cannot be opened.
+    pub(super) damaged_files: u64,
+    /// What cannot be read now may be readable later: is that waited for?
+    pub(super) waits: bool,
+    /// Asked at each page.
+    pub(super) go_on: &'a mut dyn FnMut() -> bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The file is there, with so many bytes.
+    Written {
+        lines: u64,
+        bytes: u64,
+        /// Lines that are known to be missing.
+        missing: Option<u64>,
+    },
+    /// No line is of that hour: there is no file.
+    Empty,
+    /// Asked to stop, nothing is left of it.
+    Stopped,
+    /// Something could not be read, and may be later.
+    Unread(String),
+}
+
+/// Writes the archive of an hour, and its books.
+pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
+    let Hour { reader, account, hour, system, counted, damaged_files, waits, go_on } = asked;
+    // One view for all of it: what is let go meanwhile is there still.
+    let view = reader.view(&Scope::account(account));
+    let mut page = Page::new()
+        .with_before(EventId::at(hour.end()))
+        .with_order(Order::Oldest)
+        .with_limit(PAGE_EVENTS)
+        .with_bytes(PAGE_BYTES);
+    if let Some(before) = EventId::at(hour.start()).get().checked_sub(1) {
+        page = page.with_after(EventId::new(before));
+    }
+    let (query, mut archive, mut damaged) = (Query::default(), None, 0);
+    let mut texts = Texts::new(system);
+    loop {
+        if !go_on() {
+            return Ok(Outcome::Stopped);
+        }
+        let found = view.search(&query, &page, &mut || true);
+        for damage in found.examined().damage() {
+            if waits && matches!(damage.kind(), DamageKind::Read(_)) {
+                return Ok(Outcome::Unread(damage.to_string()));
+            }
+            damaged += 1;
+        }
+        for event in found.events() {
+            let writing = match &mut archive {
+                Some(writing) => writing,
+                None => archive.insert(Writing::begin(folder, account, hour)?),
+            };
+            writing.rows.write(&texts.row(&event.as_event()))?;
+        }
+        if found.examined().reached() == Reached::End {
+            break;
+        }
+        page = found.newer(&page);
+    }
+    let Some(writing) = archive else { return Ok(Outcome::Empty) };
+    let (lines, bytes) = (writing.rows.rows(), writing.rows.bytes());
+    let written = writing.file()?;
+    let books = Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, counted };
+    put_books(&folder.books(account, hour), &books)?;
+    let packed = written.put(&folder.day(account, hour))?;
+    Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
+}
+
+/// An archive on its way to the disk.
+struct Writing {
+    rows: log_archive::Writer<GzEncoder<BufWriter<Steady>>>,
+    beside: Beside,
+}
+
+/// One that is on the disk, under no name yet.
+struct Finished {
+    bytes: u64,
+    beside: Beside,
+}
+
+impl Writing {
+    fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
+        let path = folder.file(account, hour);
+        if let Some(day) = path.parent() {
+            fs::create_dir_all(day)?;
+        }
+        let (beside, file) = Beside::create(path)?;
+        Ok(Self { rows: packed(file), beside })
+    }
+
+    fn file(self) -> io::Result<Finished> {
+        let file = self.rows.into_inner().finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.file;
+        file.sync_all()?;
+        Ok(Finished { bytes: file.metadata()?.len(), beside: self.beside })
+    }
+}
+
+impl Finished {
+    fn put(self, day: &Path) -> io::Result<u64> {
+        self.beside.put()?;
+        sync(day)?;
+        // The folders of the day and the account may be as new.
+        for above in day.ancestors().skip(1).take(2) {
+            sync(above)?;
+        }
+        Ok(self.bytes)
+    }
+}
+
+fn packed(file: File) -> log_archive::Writer<GzEncoder<BufWriter<Steady>>> {
+    let steady = Steady { file, unsynced: 0 };
+    // No name and no time in it: the same lines are the same bytes.
+    log_archive::Writer::new(GzEncoder::new(BufWriter::with_capacity(CHUNK, steady), Compression::new(LEVEL)))
+}
+
+/// A file that goes to the disk as it is written.
+struct Steady {
+    file: File,
+    unsynced: usize,
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        if self.unsynced >= SYNC_EVERY {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn put_books(place: &Path, books: &Books) -> io::Result<()> {
+    let (beside, mut file) = Beside::create(place.to_owned())?;
+    let mut text = serde_json::to_vec(books)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.sync_all()?;
+    beside.put()
+}
+
+/// What a row has besides an event: the number of its system, its address as text.
+struct Texts<'a> {
+    number: &'a dyn Fn(&str, &[u8]) -> u64,
+    systems: BTreeMap<Box<[u8]>, u64>,
+    address: String,
+}
+
+impl<'a> Texts<'a> {
+    fn new(number: &'a dyn Fn(&str, &[u8]) -> u64) -> Self {
+        Self { number, systems: BTreeMap::new(), address: String::new() }
+    }
+
+    fn row<'r>(&'r mut self, event: &Event<'r>) -> Row<'r> {
+        self.address.clear();
+        if let Some(address) = event.source_ip() {
+            let _ = write!(self.address, "{address}");
+        }
+        Row::new(event.id().get(), event.id().unix_micros(), event.message())
+            // What its sender's clock was ahead of UTC is not kept.
+            .with_generated_at(event.generated(), 0)
+            .with_source_id(self.system(event))
+            .with_source_name(event.system())
+            .with_source_ip(self.address.as_bytes())
+            .with_facility_name(event.facility().and_then(facility_name).unwrap_or_default().as_bytes())
+            .with_severity_name(event.severity().and_then(severity_name).unwrap_or_default().as_bytes())
+            .with_program(event.program())
+    }
+
+    fn system(&mut self, event: &Event<'_>) -> u64 {
+        if let Some(number) = self.systems.get(event.system()) {
+            return *number;
+        }
+        let number = (self.number)(event.account(), event.system());
+        if self.systems.len() >= SYSTEMS {
+            self.systems.clear();
+        }
+        self.systems.insert(event.system().into(), number);
+        number
+    }
+}
