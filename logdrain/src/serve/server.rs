@@ -441,6 +441,10 @@ impl archives::Sources for Sources {
         self.archives.without_plan.then_some(self.archives.kept_for)
     }
 
+    fn goes_from(&self, _: &str) -> i64 {
+        i64::MIN
+    }
+
     fn system(&self, _: &str, _: &[u8]) -> u64 {
         0
     }

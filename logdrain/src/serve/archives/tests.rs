@@ -103,6 +103,10 @@ impl Sources for Others {
         (account != "quiet").then_some(Duration::from_secs(30 * 86_400))
     }
 
+    fn goes_from(&self, _: &str) -> i64 {
+        0
+    }
+
     fn system(&self, _: &str, _: &[u8]) -> u64 {
         7
     }

@@ -39,6 +39,9 @@ pub(crate) const MEMORY: usize = 8 << 20;
 pub(crate) trait Sources: fmt::Debug + Send {
     /// Whether the lines of an account are archived, and for how long each archive is kept.
     fn kept_for(&self, account: &str) -> Option<Duration>;
+    /// No archive of an account is let go for its age before this, in microseconds since 1970: its time was made shorter,
+    /// and may be given back.
+    fn goes_from(&self, account: &str) -> i64;
     /// The number of an account's system.
     fn system(&self, account: &str, system: &[u8]) -> u64;
     /// What was counted in the hour that begins then, in microseconds since 1970.
@@ -219,6 +222,9 @@ impl Writer {
         for account in self.board.accounts() {
             // Without a word for how long, they are there as long as there is room.
             let Some(kept_for) = self.sources.kept_for(&account) else { continue };
+            if now < self.sources.goes_from(&account) {
+                continue;
+            }
             let before = now.saturating_sub(i64::try_from(kept_for.as_micros()).unwrap_or(i64::MAX));
             let gone = self.board.expire(&account, before)?;
             if gone > 0 {
