@@ -453,6 +453,7 @@ mod tests {
                 + 10 * PLAIN
                 + machine::packing()
                 + config.keeping.max_memory()
+                + archives::MEMORY
         );
     }
 }
