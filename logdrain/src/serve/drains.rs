@@ -3,7 +3,7 @@
 use crate::args::{DrainsAction, DrainsArgs};
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
-use crate::serve::event::Event;
+use crate::serve::event::{Entry, Event};
 use crate::serve::journal::{self, Kept, Listed, Offer, Old, Store};
 use crate::serve::opening::{self, Closed};
 use crate::serve::operator::{Line, Reply, Request, meant};
@@ -15,23 +15,27 @@ pub(crate) fn run(args: &DrainsArgs) -> Result<Status, Failure> {
         DrainsAction::List => Request::List,
         DrainsAction::Drop { name } => Request::Drop { drain: name.clone() },
     };
-    let dir = &args.store;
+    match request_of(&args.store, &request)? {
+        Reply::Drains(drains) => drains.iter().for_each(print),
+        Reply::Done(name) => println!("{} has no place any more", Escaped(&name)),
+        Reply::Changed(_) => {}
+        Reply::Error(why) => return Err(Failure::Config(why)),
+    }
+    Ok(Status::Done)
+}
+
+/// Asks the server of this store; without one, it is done on the store itself.
+pub(crate) fn request_of(dir: &Path, request: &Request) -> Result<Reply, Failure> {
     if !journal::path(dir).exists() {
         return Err(Failure::Config(format!(
             "{}: holds no journal; name the folder that `serve --store` was given",
             dir.display()
         )));
     }
-    let reply = match ask(dir, &request)? {
-        Some(reply) => reply,
-        None => alone(dir, &request)?,
-    };
-    match reply {
-        Reply::Drains(drains) => drains.iter().for_each(print),
-        Reply::Done(name) => println!("{} has no place any more", Escaped(&name)),
-        Reply::Error(why) => return Err(Failure::Config(why)),
+    match ask(dir, request)? {
+        Some(reply) => Ok(reply),
+        None => alone(dir, request),
     }
-    Ok(Status::Done)
 }
 
 fn print(line: &Line) {
@@ -115,6 +119,17 @@ fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             }
             Err(why) => Reply::Error(why),
         },
+        Request::Change { change } => {
+            let mut change = change.clone();
+            change.is_of(journal::now().unix_micros());
+            let emitted = store.emitted().map_err(in_store)?;
+            let offer = Offer { key: None, event: Event::Change { change, id: None } };
+            match store.append(vec![offer], emitted, &mut nothing_old()).map_err(in_store)?.first() {
+                Some(Kept::Changed(Entry { event: Event::Change { id, .. }, .. })) => Reply::Changed(*id),
+                Some(Kept::Unfit(unfit)) => Reply::Error(unfit.why.clone()),
+                _ => Reply::Error("it was not written".to_owned()),
+            }
+        }
     };
     store.settle().map_err(in_store)?;
     Ok(reply)

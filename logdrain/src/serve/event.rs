@@ -5,6 +5,7 @@ use crate::serve::packing;
 use crate::serve::plain::Plain;
 use crate::serve::run::Run;
 use crate::serve::settings::Settings;
+use crate::serve::settings::change::Change;
 use heroku_metrics::model::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,7 +32,14 @@ pub(crate) enum Event {
         /// What the wall clock said.
         wall: Timestamp,
     },
+    /// What the configuration says. Older programs wrote what drains had said of themselves with it.
     Settings(Box<Settings>),
+    /// What somebody changed while the program ran, and what drains say of themselves.
+    Change {
+        change: Box<Change>,
+        /// The number that it gave, or that what it changed has.
+        id: Option<u32>,
+    },
     /// A drain lost its place: what it has is written, and it is known no more.
     Dropped {
         drain: Arc<str>,

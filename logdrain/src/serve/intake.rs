@@ -3,6 +3,7 @@
 
 mod accepting;
 mod body;
+mod changes;
 pub(crate) mod connections;
 mod credentials;
 mod guesses;
@@ -23,6 +24,7 @@ use crate::serve::counters::{Counters, Refused};
 use crate::serve::journal::{Message, Progress};
 use crate::serve::limits::IntakeLimits;
 use crate::serve::settings::Settings;
+use changes::Changes;
 use guesses::Guesses;
 use notices::Notice;
 use paced::Paced;
@@ -42,8 +44,14 @@ pub(crate) struct Intake {
     pub(crate) limits: IntakeLimits,
     access: RwLock<Arc<Access>>,
     tls: RwLock<Option<Tls>>,
-    /// The settings that the journal was told last, and what drains say of themselves.
-    told: Mutex<(Settings, Heard)>,
+    /// As of the last commit.
+    settings: RwLock<Arc<Settings>>,
+    /// Who may come in by the configuration; with the drains that accounts have, that is `access`.
+    configured: Mutex<Access>,
+    /// When drains said what their apps are called.
+    heard: Mutex<Heard>,
+    /// How fast accounts change their settings.
+    changes: Changes,
     /// Memory for bodies, in units of [`UNIT`] bytes.
     budget: Arc<Semaphore>,
     /// Memory for syslog frames of which the end has not come: whoever sends beginnings takes nothing from others.
@@ -103,9 +111,12 @@ impl Intake {
     ) -> Self {
         Self {
             limits,
-            access: RwLock::new(Arc::new(access)),
+            access: RwLock::new(Arc::new(access.clone())),
+            configured: Mutex::new(access),
             tls: RwLock::new(tls),
-            told: Mutex::new((settings, Heard::default())),
+            settings: RwLock::new(Arc::new(settings)),
+            heard: Mutex::default(),
+            changes: Changes::default(),
             budget: Arc::new(Semaphore::new((limits.bodies - limits.frames) / UNIT)),
             frames: Arc::new(Semaphore::new(limits.frames / UNIT)),
             answers: Arc::new(Semaphore::new(limits.answers / UNIT)),
@@ -150,8 +161,39 @@ impl Intake {
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
     }
 
+    /// What the configuration says from now on of who may come in.
     pub(crate) fn set_access(&self, access: Access) {
+        let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        *configured = access;
+        self.let_in(&mut configured, &self.settings());
+    }
+
+    fn let_in(&self, configured: &mut Access, settings: &Settings) {
+        let access = configured.with_accounts(settings);
+        // Where somebody has credentials, nobody comes in without, also when they are taken away again.
+        if !access.is_open() {
+            configured.close();
+        }
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// The settings as of the last commit.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes by these settings, which are on the disk.
+    pub(crate) fn follow(&self, settings: &Arc<Settings>) {
+        let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.settings();
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        let own = |settings: &Settings| {
+            let with = settings.accounts.values().filter(|account| !account.drains.is_empty());
+            with.map(Arc::as_ptr).collect::<Vec<_>>()
+        };
+        if own(&before) != own(settings) {
+            self.let_in(&mut configured, settings);
+        }
     }
 
     /// The way to the journal; `None` while it is closed.
@@ -159,31 +201,15 @@ impl Intake {
         self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes the settings for all deliveries that are taken from now on.
+    /// Changes what the configuration says, for all deliveries that are taken from now on.
     ///
     /// # Errors
     /// When the journal takes nothing now. Nothing has changed then.
-    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
-        let (settings, _) = &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = settings.clone();
-        change(&mut changed);
-        self.tell_settings(settings, changed)
-    }
-
-    fn tell_settings(&self, settings: &mut Settings, changed: Settings) -> Result<(), Refused> {
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
+        let mut configuration = self.settings().configuration();
+        change(&mut configuration);
         let queue = self.queue().ok_or(Refused::CannotStore)?;
-        queue.try_send(Message::Settings(Box::new(changed.clone()))).map_err(|_| Refused::Queue)?;
-        *settings = changed;
-        Ok(())
-    }
-
-    /// The settings of this start, with what drains had said of themselves before it.
-    pub(crate) fn settings_after(&self, stored: Option<&Settings>) -> Settings {
-        let (settings, _) = &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stored) = stored {
-            settings.apps.clone_from(&stored.apps);
-        }
-        settings.clone()
+        queue.try_send(Message::Settings(Box::new(configuration))).map_err(|_| Refused::Queue)
     }
 
     /// Nothing is taken any more.

@@ -1,6 +1,7 @@
 //! The journal: one thread owns the disk. What queued up since the last commit goes into the next one, is answered when
 //! it is durable, and is handed to the pipelines.
 
+mod accounts;
 mod carve;
 mod doubts;
 mod failure;
@@ -31,6 +32,7 @@ use crate::serve::counters::Counters;
 use crate::serve::drain_name::DrainName;
 use crate::serve::event::{DeliveryKey, Entry, Event, Record};
 use crate::serve::settings::Settings;
+use crate::serve::settings::change::{Change, Unfit};
 use heroku_metrics::model::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,7 +62,13 @@ pub(crate) enum Message {
         record: Box<Record>,
         answer: oneshot::Sender<Answer>,
     },
+    /// What the configuration says from now on.
     Settings(Box<Settings>),
+    /// What somebody asks for; nobody waits for what a drain says of itself.
+    Change {
+        change: Box<Change>,
+        answer: Option<oneshot::Sender<Result<Changed, ChangeError>>>,
+    },
     /// Which drains have a place.
     Drains(oneshot::Sender<Vec<Listed>>),
     /// An operator takes a drain's place away.
@@ -93,6 +101,41 @@ pub(crate) enum Answer {
     TooManyDrains,
     /// There is no such drain to be dropped.
     Unknown,
+}
+
+/// A change that is on the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Changed {
+    /// The number of what was made or changed, if it has one.
+    pub(crate) id: Option<u32>,
+    /// The change's own in the journal.
+    pub(crate) position: u64,
+}
+
+/// Why nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ChangeError {
+    /// It does not fit what there is.
+    Unfit(Unfit),
+    /// The journal takes nothing now, or its disk does not.
+    CannotStore,
+}
+
+/// Tells others of the settings that hold from a commit on.
+pub(crate) struct Publish(Box<Follow>);
+
+type Follow = dyn Fn(&Arc<Settings>) + Send;
+
+impl Publish {
+    pub(crate) fn to(follow: impl Fn(&Arc<Settings>) + Send + 'static) -> Self {
+        Self(Box::new(follow))
+    }
+}
+
+impl std::fmt::Debug for Publish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Publish")
+    }
 }
 
 /// Where the journal stands; what the threads tell each other without waiting.
@@ -145,7 +188,9 @@ pub(crate) struct Writer {
     /// The most bytes of a commit.
     pub(crate) group_bytes: usize,
     pub(crate) time: Timekeeper,
-    /// Settings that the disk did not take yet.
+    /// Who goes by the settings.
+    pub(crate) publish: Publish,
+    /// What the configuration says, as long as the disk did not take it.
     pub(crate) owed: Option<Box<Settings>>,
 }
 
@@ -222,6 +267,7 @@ impl Writer {
         let Group { offers, answers, settings, has_deliveries, .. } = group;
         let emitted = self.progress.emitted.load(Ordering::Acquire);
         self.store.pass_id(self.progress.taken_id.load(Ordering::Acquire));
+        let before = self.store.settings().cloned();
         let began = Instant::now();
         let outcome = match failing.since {
             // Nobody knows whether a commit that failed is there: the disk is asked first.
@@ -235,9 +281,7 @@ impl Writer {
                 self.progress.full.store(failing.is_full, Ordering::Release);
                 self.progress.storing.store(false, Ordering::Release);
                 self.counters.commits_failed.add(1);
-                for answer in answers.into_iter().flatten() {
-                    let _ = answer.send(Answer::CannotStore);
-                }
+                answers.into_iter().for_each(|waiting| waiting.answer(Outcome::Is(Answer::CannotStore)));
                 self.owed = settings;
                 return if error.is_damage() { Err(self.damaged(&error)) } else { Ok(()) };
             }
@@ -250,26 +294,35 @@ impl Writer {
         }
         self.counters.commits.record(began.elapsed());
         self.progress.head.store(self.store.position(), Ordering::Release);
+        // Whoever is answered finds what he asked for.
+        if let Some(now) = self.store.settings().filter(|now| before.is_none_or(|before| !Arc::ptr_eq(&before, now))) {
+            (self.publish.0)(now);
+        }
         let mut entries = Vec::with_capacity(kept.len());
-        for (kept, answer) in kept.into_iter().zip(answers) {
+        for (kept, waiting) in kept.into_iter().zip(answers) {
             let outcome = match kept {
                 Kept::New(entry) => {
                     self.time.written(&entry.event, &self.progress.time);
                     entries.push(entry);
-                    Answer::Kept
+                    Outcome::Is(Answer::Kept)
                 }
+                Kept::Changed(entry) => {
+                    let position = entry.seq;
+                    let id = if let Event::Change { id, .. } = &entry.event { *id } else { None };
+                    entries.push(entry);
+                    Outcome::Changed(Ok(Changed { id, position }))
+                }
+                Kept::Unfit(unfit) => Outcome::Changed(Err(unfit)),
                 Kept::NewInstead { dropped, entry } => {
                     told(&dropped, &entry);
                     entries.extend([dropped, entry]);
-                    Answer::Kept
+                    Outcome::Is(Answer::Kept)
                 }
-                Kept::Unknown => Answer::Unknown,
-                Kept::Duplicate => Answer::Duplicate,
-                Kept::TooManyDrains => Answer::TooManyDrains,
+                Kept::Unknown => Outcome::Is(Answer::Unknown),
+                Kept::Duplicate => Outcome::Is(Answer::Duplicate),
+                Kept::TooManyDrains => Outcome::Is(Answer::TooManyDrains),
             };
-            if let Some(answer) = answer {
-                let _ = answer.send(outcome);
-            }
+            waiting.answer(outcome);
         }
         if !entries.is_empty() {
             // Who is behind reads the journal itself; intake waits for nobody.
@@ -338,7 +391,7 @@ pub(crate) struct Damaged;
 #[derive(Default)]
 struct Group {
     offers: Vec<Offer>,
-    answers: Vec<Option<oneshot::Sender<Answer>>>,
+    answers: Vec<Waiting>,
     bytes: usize,
     has_deliveries: bool,
     /// Those that were asked for last, to be asked for again when the commit fails.
@@ -352,17 +405,21 @@ impl Group {
                 self.bytes += record.body.memory();
                 self.has_deliveries = true;
                 self.offers.push(Offer { key, event: Event::Delivery(*record) });
-                self.answers.push(Some(answer));
+                self.answers.push(Waiting::Answer(answer));
+            }
+            Message::Change { change, answer } => {
+                self.offers.push(Offer { key: None, event: Event::Change { change, id: None } });
+                self.answers.push(answer.map_or(Waiting::Nobody, Waiting::Change));
             }
             Message::Settings(settings) => {
                 time.follow(&settings);
                 self.settings = Some(settings.clone());
                 self.offers.push(Offer { key: None, event: Event::Settings(settings) });
-                self.answers.push(None);
+                self.answers.push(Waiting::Nobody);
             }
             Message::Drop { drain, answer } => {
                 self.offers.push(Offer { key: None, event: Event::Dropped { drain, time: now() } });
-                self.answers.push(Some(answer));
+                self.answers.push(Waiting::Answer(answer));
             }
             // These are answered without the disk.
             Message::Drains(_) => {}
@@ -386,11 +443,37 @@ impl Group {
             match &mut offer.event {
                 Event::Delivery(record) => record.received = believed,
                 Event::Dropped { time, .. } => *time = believed,
+                Event::Change { change, .. } => change.is_of(believed.unix_micros()),
                 _ => {}
             }
         }
-        self.answers.splice(0..0, events.iter().map(|_| None));
+        self.answers.splice(0..0, events.iter().map(|_| Waiting::Nobody));
         self.offers.splice(0..0, events.into_iter().map(|event| Offer { key: None, event }));
+    }
+}
+
+/// Who waits for what becomes of an offer.
+enum Waiting {
+    Nobody,
+    Answer(oneshot::Sender<Answer>),
+    Change(oneshot::Sender<Result<Changed, ChangeError>>),
+}
+
+/// What became of it.
+enum Outcome {
+    Is(Answer),
+    Changed(Result<Changed, Unfit>),
+}
+
+impl Waiting {
+    fn answer(self, outcome: Outcome) {
+        match (self, outcome) {
+            (Self::Answer(answer), Outcome::Is(what)) => drop(answer.send(what)),
+            (Self::Change(answer), Outcome::Changed(what)) => drop(answer.send(what.map_err(ChangeError::Unfit))),
+            (Self::Change(answer), Outcome::Is(_)) => drop(answer.send(Err(ChangeError::CannotStore))),
+            (Self::Answer(answer), Outcome::Changed(_)) => drop(answer.send(Answer::CannotStore)),
+            (Self::Nobody, _) => {}
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::serve::counting::Pipelines;
 use crate::serve::counting::snapshot::{self, Unusable};
 use crate::serve::journal::{self, JournalReader, Store, StoreError};
 use crate::serve::private::take_from_others;
+use crate::serve::settings::Settings;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -94,9 +95,10 @@ fn closed(dir: &Path, error: &StoreError) -> Closed {
 
 fn salvage(config: &Config, snapshots: &Path) -> Result<(), Closed> {
     let dir = &config.store;
-    let sound = snapshot::list(snapshots).unwrap_or_default().into_iter();
-    let behind = sound.filter(|(_, path)| snapshot::check(path).is_ok()).map(|(position, _)| position).next();
-    let salvaged = journal::salvage(dir, config.limits.drains, behind.unwrap_or(0))
+    let mut snapshots = snapshot::list(snapshots).unwrap_or_default().into_iter();
+    let newest = snapshots.find_map(|(_, path)| snapshot::read(&path).ok());
+    let (behind, known) = newest.as_ref().map_or((0, None), |newest| (newest.position(), Some(newest.settings())));
+    let salvaged = journal::salvage(dir, config.limits.drains, behind, known)
         .map_err(|error| Closed::ForNow(format!("{}: nothing could be salvaged: {error}", dir.display())))?;
     tracing::error!(
         aside = %salvaged.aside.display(), events = salvaged.events, missing = salvaged.missing, lost = ?salvaged.lost,
@@ -136,7 +138,7 @@ fn recover(
     }
     let mut pipelines = match usable {
         Some(pipelines) => pipelines,
-        None => Pipelines::new(store.settings().unwrap_or_else(|| config.settings.clone())),
+        None => Pipelines::new(at_the_beginning(store, first, config)),
     };
     if pipelines.position() > store.position() {
         tracing::error!(
@@ -157,6 +159,13 @@ fn recover(
         pipelines.pass_over(from - 1);
     }
     Ok(pipelines)
+}
+
+/// The settings before the first event that is kept, as far as they are known: a journal that holds all events says the
+/// rest itself.
+pub(crate) fn at_the_beginning(store: &Store, first: Option<u64>, config: &Config) -> Settings {
+    let stored = store.settings().map_or(&config.settings, |stored| stored);
+    if first.is_none_or(|first| first == 1) { stored.configuration() } else { stored.clone() }
 }
 
 /// Why the folder cannot be made. Where a file, a loop of links or a file system without folders of ours is in the way,

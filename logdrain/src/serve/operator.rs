@@ -5,6 +5,7 @@
 //! ```text
 //! {"do":"list"}                     {"drains":[{"drain":"shop/drain-0f3a52c1","heard":"2026-…","refused_until":null}]}
 //! {"do":"drop","drain":"shop/…"}    {"done":"shop/drain-0f3a52c1"}
+//! {"do":"change","change":{…}}      {"changed":1007}
 //!                                   {"error":"there is no such drain"}
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 use crate::serve::drain_name::DrainName;
 use crate::serve::journal::Listed;
+use crate::serve::settings::change::Change;
 use serde::{Deserialize, Serialize};
 
 /// What an operator asks for.
@@ -19,7 +21,13 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "do", rename_all = "lowercase")]
 pub(crate) enum Request {
     List,
-    Drop { drain: String },
+    Drop {
+        drain: String,
+    },
+    /// A change of what accounts have.
+    Change {
+        change: Box<Change>,
+    },
 }
 
 /// What is answered.
@@ -28,6 +36,8 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Drains(Vec<Line>),
     Done(String),
+    /// With the number that it gave.
+    Changed(Option<u32>),
     Error(String),
 }
 
@@ -74,7 +84,7 @@ mod door {
     use super::{Line, Reply, Request, meant};
     use crate::serve::drain_name::DrainName;
     use crate::serve::intake::Intake;
-    use crate::serve::journal::{Answer, Listed, Message};
+    use crate::serve::journal::{Answer, ChangeError, Listed, Message};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
@@ -88,7 +98,7 @@ mod door {
     use tokio::time::timeout;
 
     /// The longest request.
-    const REQUEST: u64 = 4_096;
+    const REQUEST: u64 = 64 << 10;
     /// How long one may take, all in all.
     const PATIENCE: Duration = Duration::from_secs(5);
     /// Requests at a time; who comes beyond them is sent away.
@@ -176,9 +186,16 @@ mod door {
 
     async fn answer(request: Request, intake: &Intake) -> Reply {
         let busy = || Reply::Error("the journal is busy or closed: try again".to_owned());
+        if let Request::Change { change } = request {
+            return match intake.change(*change).await {
+                Ok(changed) => Reply::Changed(changed.id),
+                Err(ChangeError::Unfit(unfit)) => Reply::Error(unfit.why),
+                Err(ChangeError::CannotStore) => busy(),
+            };
+        }
         let Some(drains) = list(intake).await else { return busy() };
         match request {
-            Request::List => Reply::Drains(drains.iter().map(Line::from).collect()),
+            Request::List | Request::Change { .. } => Reply::Drains(drains.iter().map(Line::from).collect()),
             Request::Drop { drain } => {
                 let drain = match meant(&drain, &drains) {
                     Ok(listed) => listed.drain.clone(),

@@ -66,7 +66,7 @@ impl Running {
         }
         let not_taken = self.config.differs_at_start(&new);
         let Config { access, tls, settings, .. } = new;
-        let sent = self.intake.change_settings(|now| now.drains = settings.drains);
+        let sent = self.intake.configure(|now| now.drains = settings.drains);
         sent.map_err(|_| "deliveries are not being taken now; send SIGHUP again later".to_owned())?;
         self.intake.set_access(access);
         if self.config.tls.is_some() {

@@ -12,7 +12,9 @@ use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::intake::{self, Intake, Way};
-use crate::serve::journal::{self, Damaged, Doubts, JournalReader, Message, Progress, StoreError, Timekeeper, Writer};
+use crate::serve::journal::{
+    self, Damaged, Doubts, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
+};
 use crate::serve::limits::{Archives, IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
 use crate::serve::notify;
@@ -315,9 +317,10 @@ impl Back {
 
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
-        let stored = store.settings();
+        let stored = store.settings().cloned();
+        let first = reader.next_after(0).map_err(in_store)?;
         let (lines, keeper) = if config.keeping.is_on() {
-            let settings = stored.clone().unwrap_or_else(|| config.settings.clone());
+            let settings = opening::at_the_beginning(&store, first, config);
             let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
             let reader = JournalReader::open(&config.store).map_err(in_store)?;
             let keeping = config.keeping.clone();
@@ -335,10 +338,13 @@ impl Back {
             tracing::info!("lines are not kept: logs_limit is 0");
             (None, None)
         };
-        let now = front.intake.settings_after(stored.as_ref());
-        if stored.as_ref() != Some(&now) {
-            let _ = queue.try_send(Message::Settings(Box::new(now)));
+        let mut now = stored.as_deref().cloned().unwrap_or_else(|| config.settings.clone());
+        now.configure(&config.settings);
+        if stored.as_deref() != Some(&now) {
+            let _ = queue.try_send(Message::Settings(Box::new(config.settings.clone())));
         }
+        front.intake.follow(&Arc::new(now));
+        let intake = front.intake.clone();
         let collector = config.otlp.clone().map(|endpoint| {
             let (outlet, waiting) = otlp::Otlp::new(counters.clone());
             front.runtime.spawn(otlp::send(endpoint, waiting, counters.clone()));
@@ -357,6 +363,7 @@ impl Back {
             retention: config.retention,
             // Of the budget, commits that wait for the two who read them hold less than half.
             group_bytes: config.limits.bodies / 16,
+            publish: Publish::to(move |settings| intake.follow(settings)),
             owed: None,
         };
         let consumer = Consumer {

@@ -1,11 +1,8 @@
 //! What rows depend on besides the log lines. Every change is an event of the journal, so that a replay of the journal
 //! reads each delivery as it was read the first time.
 
-#[allow(dead_code, reason = "the journal's events and the API come next")]
 pub(crate) mod account;
-#[allow(dead_code, reason = "the journal's events and the API come next")]
 pub(crate) mod change;
-#[allow(dead_code, reason = "the journal's events and the API come next")]
 pub(crate) mod digest;
 
 use crate::reading::Reading;
@@ -47,6 +44,14 @@ pub(crate) struct Settings {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
 const fn is_zero(value: &u32) -> bool {
     *value == 0
+}
+
+/// Tokens of one configured drain that may say a name of an app at a time.
+pub(crate) const APPS_OF_ONE: usize = 8;
+
+/// Tokens of all drains that may, where there are so many places for drains.
+pub(crate) fn apps(drains: usize) -> usize {
+    drains.saturating_mul(2).max(APPS_OF_ONE)
 }
 
 /// What one drain may take of the memory.
@@ -142,7 +147,6 @@ impl Settings {
     }
 
     /// Takes over what the configuration says. What accounts and drains have said of themselves stays.
-    #[allow(dead_code, reason = "the journal's events come next")]
     pub(crate) fn configure(&mut self, configuration: &Self) {
         let before = std::mem::replace(self, configuration.clone());
         // Older programs wrote all that they knew with each change.
@@ -153,7 +157,6 @@ impl Settings {
     }
 
     /// What the configuration says of them.
-    #[allow(dead_code, reason = "the journal's events come next")]
     pub(crate) fn configuration(&self) -> Self {
         Self { apps: BTreeMap::new(), accounts: BTreeMap::new(), next_id: 0, ..self.clone() }
     }

@@ -11,6 +11,7 @@ use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Event, Record};
 use crate::serve::outlets::{Outlet, Row, Stopped};
 use crate::serve::settings::Settings;
+use crate::serve::settings::change::Change;
 use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::Delivery;
@@ -143,7 +144,12 @@ impl Pipelines {
                 }
                 self.aside.retain(|_, pipeline| pipeline.aggregator().open_windows() > 0);
             }
-            Event::Settings(settings) => self.change(settings),
+            Event::Settings(settings) => {
+                let mut next = self.settings.clone();
+                next.configure(settings);
+                self.change(&next);
+            }
+            Event::Change { change, id } => self.follow(seq, change, *id),
             // Whoever reads the journal makes a tick of it.
             Event::Doubt { .. } => {}
             Event::Dropped { drain, .. } => self.finish(drain, rows)?,
@@ -188,6 +194,19 @@ impl Pipelines {
                 && let Some(time) = first_time(&delivery)
             {
                 self.late_by.insert(record.drain.clone(), record.received.since(time));
+            }
+        }
+    }
+
+    /// What somebody changed, or what a drain says of itself.
+    fn follow(&mut self, seq: u64, change: &Change, id: Option<u32>) {
+        let mut next = self.settings.clone();
+        match next.replay(change, id) {
+            Ok(_) if change.is_of_pipelines() => self.change(&next),
+            Ok(_) => self.settings = next,
+            // It fitted when it was written: what it was about is lost.
+            Err(unfit) => {
+                tracing::error!(seq, %unfit, "a change of the settings is left out, as one before it is damaged")
             }
         }
     }

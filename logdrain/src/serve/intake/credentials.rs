@@ -3,9 +3,12 @@
 use super::guesses;
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::{NO_TOKEN, is_token};
+use crate::serve::settings::Settings;
+use crate::serve::settings::digest::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -14,6 +17,10 @@ use subtle::{Choice, ConstantTimeEq as _};
 #[derive(Clone)]
 pub(crate) struct Access {
     drains: Vec<Known>,
+    /// Drains that accounts have of their own.
+    own: Arc<Own>,
+    /// Nobody comes in without credentials, whether or not there are any.
+    is_closed: bool,
     /// Of `user:password` of who may look at the page and at `/metrics`.
     watcher: Option<[u8; 32]>,
 }
@@ -25,6 +32,28 @@ struct Known {
     digest: [u8; 32],
     /// Digests of the tokens that may come with it; any when there are none.
     tokens: Vec<[u8; 32]>,
+}
+
+/// There may be thousands of these: they are found by what was given, and then compared.
+#[derive(Default)]
+struct Own {
+    drains: Vec<Known>,
+    by_credentials: HashMap<[u8; 32], usize>,
+    by_token: HashMap<[u8; 32], usize>,
+}
+
+impl Own {
+    fn of(settings: &Settings) -> Self {
+        let mut own = Self::default();
+        for (name, drain) in settings.accounts.values().flat_map(|account| &account.drains) {
+            let index = own.drains.len();
+            own.by_credentials.insert(drain.credentials.0, index);
+            let tokens: Vec<_> = drain.tokens.iter().map(|token| token.0).collect();
+            own.by_token.extend(tokens.iter().map(|token| (*token, index)));
+            own.drains.push(Known { name: name.clone(), digest: drain.credentials.0, tokens });
+        }
+        own
+    }
 }
 
 impl Known {
@@ -55,7 +84,18 @@ impl Access {
                 tokens: tokens.iter().map(|token| Sha256::digest(token).into()).collect(),
             })
             .collect();
-        Self { drains, watcher: watcher.map(|(user, password)| digest(user, password)) }
+        let watcher = watcher.map(|(user, password)| digest(user, password));
+        Self { drains, own: Arc::default(), is_closed: false, watcher }
+    }
+
+    /// The same with the drains that accounts have of their own. A name of the configuration is the configuration's.
+    pub(crate) fn with_accounts(&self, settings: &Settings) -> Self {
+        Self { own: Arc::new(Own::of(settings)), ..self.clone() }
+    }
+
+    /// Nobody may send without credentials from now on, also when nobody has any.
+    pub(crate) const fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// Whether somebody was named to watch.
@@ -70,7 +110,7 @@ impl Access {
 
     /// Whether anyone may send.
     pub(crate) fn is_open(&self) -> bool {
-        self.drains.is_empty()
+        self.drains.is_empty() && self.own.drains.is_empty() && !self.is_closed
     }
 
     /// The pipeline of a syslog drain, by the token that its frames carry. `None` when no drain is named by it.
@@ -79,7 +119,8 @@ impl Access {
         if self.is_open() {
             return Some(token.into());
         }
-        let mut found = None;
+        let digest = Digest::of(token).0;
+        let mut found = self.own.by_token.get(&digest).and_then(|index| self.own.drains.get(*index));
         for known in &self.drains {
             if bool::from(known.names(token)) {
                 found = Some(known);
@@ -115,7 +156,9 @@ impl Access {
         }
         let given = authorization.and_then(basic).unwrap_or_default();
         let digest: [u8; 32] = Sha256::digest(&given).into();
-        let mut found = None;
+        // A digest that was looked up says nothing of any other.
+        let own = self.own.by_credentials.get(&digest).and_then(|index| self.own.drains.get(*index));
+        let mut found = own.filter(|known| known.digest.ct_eq(&digest).into());
         for known in &self.drains {
             let is_it: Choice = known.digest.ct_eq(&digest);
             if bool::from(is_it) {
@@ -162,6 +205,9 @@ fn basic(value: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::settings::DrainSettings;
+    use crate::serve::settings::account::OwnDrain;
+    use crate::serve::settings::change::Change;
 
     fn access() -> Access {
         let drains = [
@@ -232,6 +278,37 @@ mod tests {
         assert!(!access.may_watch(Some(&header("shop:s3cret"))) && !access.may_watch(None));
         let unnamed = Access::new([("a".to_owned(), "a".to_owned(), "a".to_owned(), vec![])], None);
         assert!(!unnamed.may_watch(None) && !unnamed.may_watch(Some(&header("a:a"))));
+    }
+
+    #[test]
+    fn a_drain_of_an_account_is_one_with_its_credentials_and_its_token() {
+        let mut settings = crate::serve::settings::change::tests::settings();
+        let drain = |user: &str, token: &str| OwnDrain {
+            read: DrainSettings::default(),
+            credentials: Digest::of(format!("{user}:s3cret")),
+            tokens: vec![Digest::of(token)],
+        };
+        let add = |name: &str, drain| Change::AddDrain { account: "acme".to_owned(), name: name.to_owned(), drain };
+        settings.apply(&add("acme.one", drain("one", "d.11"))).unwrap();
+        settings.apply(&add("acme.two", drain("two", "d.12"))).unwrap();
+        // The configuration's own credentials stay its own.
+        settings.apply(&add("acme.shop", drain("shop", "d.13"))).unwrap();
+        for (access, is_open) in [(Access::new([], None), true), (access(), false)] {
+            assert_eq!(access.is_open(), is_open);
+            let access = access.with_accounts(&settings);
+            let key = |pair: &str, token| access.drain_key(Some(&header(pair)), token).ok().map(|key| key.to_string());
+            assert_eq!(key("one:s3cret", Some("d.11")).as_deref(), Some("acme.one/d.11"));
+            assert_eq!(key("two:s3cret", Some("d.12")).as_deref(), Some("acme.two/d.12"));
+            assert_eq!((key("one:s3cret", Some("d.12")), key("one:s3cret", None)), (None, None), "both must fit");
+            assert_eq!((key("one:other", Some("d.11")), key("", Some("d.11"))), (None, None));
+            assert_eq!(access.syslog_key(Some("d.12")).as_deref(), Some("acme.two/d.12"));
+            assert!(!access.is_open() && access.drain_key(None, Some("d.11")) == Err(Refused::Credentials));
+            let name = if is_open { "acme.shop/d.13" } else { "shop/d.1" };
+            assert_eq!(key("shop:s3cret", name.split('/').next_back()).as_deref(), Some(name));
+        }
+        let mut closed = Access::new([], None);
+        closed.close();
+        assert!(!closed.is_open() && !closed.is_readable() && closed.drain_key(None, Some("d.1")).is_err());
     }
 
     #[test]

@@ -7,8 +7,11 @@
 use super::Intake;
 use crate::serve::counters::Refused;
 use crate::serve::drain_name::DrainName;
-use crate::serve::settings::Settings;
+use crate::serve::journal::Message;
+use crate::serve::settings::change::Change;
+use crate::serve::settings::{APPS_OF_ONE, Settings, apps};
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// The longest name. An app of Heroku has 30 bytes at most.
@@ -17,8 +20,6 @@ const LONGEST: usize = 64;
 const PAUSE: Duration = Duration::from_secs(60);
 /// Who was not heard for so long makes room for others.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
-/// Tokens of one configured drain that may say a name at a time.
-const OF_ONE: usize = 8;
 
 /// What the parameters say.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -75,10 +76,11 @@ impl Intake {
     /// When the journal takes nothing now.
     pub(super) fn call_app(&self, drain: &str, app: &str) -> Result<(), Refused> {
         let now = Instant::now();
-        let (settings, heard) = &mut *self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let settings = self.settings();
         if settings.configured_app(drain).is_some() {
             return Ok(());
         }
+        let heard = &mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let known = settings.apps.get(drain);
         if let Some((last, changed)) = heard.0.get_mut(drain) {
             *last = now;
@@ -90,28 +92,33 @@ impl Intake {
             heard.0.entry(drain.to_owned()).or_insert((now, now));
             return Ok(());
         }
-        let mut changed = settings.clone();
-        if known.is_none() && !make_room(&mut changed, heard, drain, self.limits.drains, now) {
-            return Ok(());
-        }
-        changed.apps.insert(drain.to_owned(), app.to_owned());
-        self.tell_settings(settings, changed)?;
-        heard.0.retain(|drain, _| settings.apps.contains_key(drain));
+        let instead = match known {
+            Some(_) => None,
+            None => match room(&settings, heard, drain, self.limits.drains, now) {
+                Some(instead) => instead,
+                None => return Ok(()),
+            },
+        };
+        let change = Box::new(Change::App { drain: drain.to_owned(), app: app.to_owned(), instead });
+        let queue = self.queue().ok_or(Refused::CannotStore)?;
+        // Deliveries that come before this one is on the disk say it again: the journal takes it once.
+        queue.try_send(Message::Change { change, answer: None }).map_err(|_| Refused::Queue)?;
+        heard.0.retain(|other, (_, changed)| settings.apps.contains_key(other) || changed.elapsed() < PAUSE);
         heard.0.insert(drain.to_owned(), (now, now));
         Ok(())
     }
 }
 
-/// Whether there is room for the name of one more drain; with made-up tokens nobody takes all of it.
-fn make_room(settings: &mut Settings, heard: &Heard, drain: &str, drains: usize, now: Instant) -> bool {
+/// Whether there is room for the name of one more drain, and whose goes for it; with made-up tokens nobody takes all of it.
+fn room(settings: &Settings, heard: &Heard, drain: &str, drains: usize, now: Instant) -> Option<Option<String>> {
     let own = |key: &str| DrainName::of(key).configured() == DrainName::of(drain).configured();
     let of_one = settings.apps.keys().filter(|key| own(key)).count();
-    if of_one < OF_ONE && settings.apps.len() < drains.saturating_mul(2).max(OF_ONE) {
-        return true;
+    if of_one < APPS_OF_ONE && settings.apps.len() < apps(drains) {
+        return Some(None);
     }
     let is_old = |key: &str| heard.0.get(key).is_none_or(|(last, _)| now.duration_since(*last) > FORGOTTEN);
-    let old = settings.apps.keys().find(|key| (of_one < OF_ONE || own(key)) && is_old(key)).cloned();
-    old.is_some_and(|old| settings.apps.remove(&old).is_some())
+    let old = settings.apps.keys().find(|key| (of_one < APPS_OF_ONE || own(key)) && is_old(key));
+    old.map(|old| Some(old.clone()))
 }
 
 #[cfg(test)]

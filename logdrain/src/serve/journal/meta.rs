@@ -15,7 +15,10 @@ pub(super) struct Stands<'a> {
     pub(super) position: u64,
     pub(super) emitted: u64,
     pub(super) last_id: u64,
+    /// Without those of accounts,
     pub(super) settings: Option<&'a str>,
+    /// which have a checksum.
+    pub(super) accounts: u64,
 }
 
 /// What table `meta` says; `None` is what cannot be read.
@@ -26,6 +29,8 @@ pub(super) struct Meta {
     pub(super) settings: Option<String>,
     /// The last id of an event that was given. Stores of the second schema and before gave none.
     pub(super) last_id: Option<u64>,
+    /// The checksum over the rows of accounts. Stores of the third schema and before had none.
+    pub(super) accounts: Option<u64>,
     /// Stores of the first schema have none before their first commit.
     crc: Option<i64>,
 }
@@ -53,6 +58,7 @@ impl Meta {
             ("emitted", value) => self.emitted = number(value),
             ("settings", Value::Text(text)) => self.settings = Some(text),
             ("last_id", value) => self.last_id = number(value),
+            ("accounts", value) => self.accounts = number(value),
             ("crc", Value::Integer(crc)) => self.crc = Some(crc),
             _ => {}
         }
@@ -67,7 +73,9 @@ impl Meta {
         if let Some(text) = stands.settings {
             set.execute(params!["settings", text])?;
         }
-        set.execute(params!["crc", crc(stands.position, stands.emitted, stands.settings, Some(stands.last_id))])?;
+        set.execute(params!["accounts", signed(stands.accounts)])?;
+        let (last_id, accounts) = (Some(stands.last_id), Some(stands.accounts));
+        set.execute(params!["crc", crc(stands.position, stands.emitted, stands.settings, last_id, accounts)])?;
         Ok(())
     }
 
@@ -75,7 +83,7 @@ impl Meta {
     pub(super) fn is_sound(&self) -> bool {
         match (self.position, self.emitted, self.crc) {
             (Some(position), Some(emitted), Some(found)) => {
-                found == crc(position, emitted, self.settings.as_deref(), self.last_id)
+                found == crc(position, emitted, self.settings.as_deref(), self.last_id, self.accounts)
             }
             _ => false,
         }
@@ -122,13 +130,13 @@ pub(super) fn last_of_ids(db: &Connection) -> Result<u64, StoreError> {
     Ok(last.map_or(0, unsigned))
 }
 
-fn crc(position: u64, emitted: u64, settings: Option<&str>, last_id: Option<u64>) -> i64 {
+fn crc(position: u64, emitted: u64, settings: Option<&str>, last_id: Option<u64>, accounts: Option<u64>) -> i64 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&position.to_le_bytes());
     crc.update(&emitted.to_le_bytes());
     crc.update(settings.unwrap_or_default().as_bytes());
-    if let Some(id) = last_id {
-        crc.update(&id.to_le_bytes());
+    for number in [last_id, accounts].into_iter().flatten() {
+        crc.update(&number.to_le_bytes());
     }
     i64::from(crc.finalize())
 }

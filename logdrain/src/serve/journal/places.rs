@@ -7,7 +7,8 @@
 //! windows. Each of that is an event of the journal, and the pipelines follow it.
 
 use crate::serve::drain_name::DrainName;
-use crate::serve::settings::Settings;
+use crate::serve::settings::change::{Misfit, Unfit};
+use crate::serve::settings::{APPS_OF_ONE, Settings, apps};
 use heroku_metrics::model::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -61,10 +62,29 @@ impl Places {
 
     /// Goes by these settings from now on.
     pub(crate) fn follow(&mut self, settings: &Settings) {
-        self.own = settings.drains.iter().map(|(name, drain)| (name.clone(), drain.places())).collect();
+        self.own = settings.named_drains().map(|(name, drain)| (name.to_owned(), drain.places())).collect();
         let closing = settings.window() * 2 + settings.lateness();
         self.silence = closing + PAUSE;
         self.memory = closing + Duration::from_millis(settings.horizon_ms) + FUTURE;
+    }
+
+    /// Whether one more drain may say what its app is called.
+    pub(super) fn room_for_app(&self, settings: &Settings, drain: &str) -> bool {
+        let configured = |drain| DrainName::of(drain).configured();
+        let of_one = settings.apps.keys().filter(|other| configured(other) == configured(drain)).count();
+        of_one < APPS_OF_ONE && settings.apps.len() < apps(self.most)
+    }
+
+    /// Whether a drain that is to be named can have so many places: all that are named have theirs.
+    pub(crate) fn room_for(&self, settings: &Settings, places: usize) -> Result<(), Unfit> {
+        let named: usize = settings.named_drains().map(|(_, drain)| drain.places()).sum();
+        if named.saturating_add(places) <= self.most {
+            return Ok(());
+        }
+        Err(Unfit::new(
+            Misfit::TooMany,
+            format!("there is no place for another drain: max_drains is {}, and {named} have one", self.most),
+        ))
     }
 
     /// What time it is: refusals end by it.

@@ -37,6 +37,7 @@ pub(super) struct Standing<'a> {
     pub(super) position: u64,
     pub(super) emitted: u64,
     pub(super) settings: Option<&'a str>,
+    pub(super) accounts: u64,
 }
 
 /// So many transactions, each of so many bytes.
@@ -47,7 +48,7 @@ pub(super) fn run_some(
     at_once: usize,
     most: u32,
 ) -> Result<(), StoreError> {
-    let Standing { position, emitted, settings } = *standing;
+    let Standing { position, emitted, settings, accounts } = *standing;
     let Some(last) = number(db, "old")? else { return Ok(()) };
     let mut done = number(db, "renewed")?.unwrap_or(0);
     let mut count = 0_u64;
@@ -73,7 +74,7 @@ pub(super) fn run_some(
         if done >= last {
             step.execute("DELETE FROM meta WHERE key IN ('old', 'renewed')", [])?;
         }
-        Meta::write(&step, &Stands { position, emitted, last_id: given.last(), settings })?;
+        Meta::write(&step, &Stands { position, emitted, last_id: given.last(), settings, accounts })?;
         step.commit()?;
         *runs = given;
         if told.elapsed() > TOLD_EVERY {

@@ -15,6 +15,7 @@ const SETTINGS: i64 = 2;
 /// `at` is the believed time, `msg_count` that of the wall clock.
 const DOUBT: i64 = 3;
 const DROPPED: i64 = 4;
+const CHANGE: i64 = 5;
 
 /// [`Layout::Counted`]
 const COUNTED: i64 = 0;
@@ -81,6 +82,11 @@ pub(super) fn insert(step: &Connection, seq: u64, event: &Event) -> Result<(), S
             text = serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))?;
             body = Some(text.as_bytes());
             row = Row { kind: SETTINGS, ..row };
+        }
+        Event::Change { change, id } => {
+            text = serde_json::to_string(change).map_err(|error| StoreError::Settings(error.to_string()))?;
+            body = Some(text.as_bytes());
+            row = Row { kind: CHANGE, count: id.map(i64::from), ..row };
         }
     }
     row.seq = seq;
@@ -225,6 +231,10 @@ impl Columns {
             DOUBT => Event::Doubt { believed: time, wall: Timestamp::from_unix_micros(count.unwrap_or(at)) },
             DROPPED => Event::Dropped { drain: drain.unwrap_or_default().into(), time },
             SETTINGS => Event::Settings(serde_json::from_slice(&body).map_err(|error| error.to_string())?),
+            CHANGE => Event::Change {
+                change: serde_json::from_slice(&body).map_err(|error| error.to_string())?,
+                id: count.and_then(|count| u32::try_from(count).ok()),
+            },
             other => return Err(format!("it is of kind {other}, which this version does not know")),
         };
         Ok(Entry { seq, event })

@@ -3,12 +3,14 @@
 //! The file is read page by page, past its own tables of contents: every event that lies on a page that can be read is
 //! taken over, and is known to be right by its checksum.
 
+use super::accounts::Accounts;
 use super::carve::{Found, Pages, Value, sizes};
 use super::failure::StoreError;
 use super::meta::{LAST_NUMBER, Meta};
 use super::row::{Columns, unsigned};
 use super::store::{self, Store};
 use crate::serve::event::{DeliveryKey, Event};
+use crate::serve::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -41,8 +43,13 @@ const NAMED: usize = 10;
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Makes a new journal of what can be read, and moves the old one out of the way. Nothing is deleted. Events up to
-/// `snapshot` are not missed.
-pub(crate) fn salvage(dir: &Path, max_drains: usize, snapshot: u64) -> Result<Salvaged, Failed> {
+/// `snapshot` are not missed, and `known` are the settings there.
+pub(crate) fn salvage(
+    dir: &Path,
+    max_drains: usize,
+    snapshot: u64,
+    known: Option<&Settings>,
+) -> Result<Salvaged, Failed> {
     let fresh = dir.join("salvage");
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
@@ -63,7 +70,7 @@ pub(crate) fn salvage(dir: &Path, max_drains: usize, snapshot: u64) -> Result<Sa
             }
         }
     }
-    let mut salvaged = taken.finish(&mut store, snapshot)?;
+    let mut salvaged = taken.finish(&mut store, snapshot, known)?;
     store.settle()?;
     drop(store);
     salvaged.aside = aside(dir);
@@ -92,8 +99,10 @@ struct Taken {
     /// Of each delivery, whose it was.
     drains: BTreeMap<i64, String>,
     ids: HashMap<DeliveryKey, (i64, u64)>,
-    /// The last settings.
-    settings: Option<(u64, String)>,
+    /// What the configuration said and what was changed, by its number,
+    said: BTreeMap<u64, Event>,
+    /// and what accounts had said in the end.
+    accounts: Accounts,
     /// Of each drain, its last delivery, and when it lost its place.
     heard: HashMap<Arc<str>, u64>,
     dropped: HashMap<Arc<str>, (u64, Timestamp)>,
@@ -120,8 +129,9 @@ impl Taken {
                     return Ok(());
                 }
                 match &entry.event {
-                    Event::Settings(settings) if self.settings.as_ref().is_none_or(|(last, _)| *last < seq) => {
-                        self.settings = serde_json::to_string(settings).ok().map(|text| (seq, text));
+                    Event::Settings(settings) => drop(self.said.insert(seq, Event::Settings(settings.clone()))),
+                    Event::Change { change, id } => {
+                        self.said.insert(seq, Event::Change { change: change.clone(), id: *id });
                     }
                     Event::Delivery(record) if record.layout.is_counted() => {
                         let last = self.heard.entry(record.drain.clone()).or_default();
@@ -156,6 +166,12 @@ impl Taken {
         match &values[..] {
             [Value::Blob(key), Value::Integer(drain), Value::Integer(seq)] => id(key, *drain, *seq),
             [Value::Integer(drain), Value::Integer(seq), Value::Blob(key)] => id(key, *drain, *seq),
+            [Value::Text(name), Value::Text(value), Value::Integer(crc)] => {
+                if let (Ok(name), Ok(value)) = (String::from_utf8(name.clone()), std::str::from_utf8(value)) {
+                    // A page that is used no more may hold it as it was before: the checksum over all of them tells.
+                    self.accounts.take(name, value, *crc);
+                }
+            }
             [Value::Text(key), value] => {
                 let value = match value {
                     Value::Integer(number) => rusqlite::types::Value::Integer(*number),
@@ -168,7 +184,31 @@ impl Taken {
         }
     }
 
-    fn finish(self, store: &mut Store, snapshot: u64) -> Result<Salvaged, StoreError> {
+    /// The settings at the end: as they were written last, when all of that is there; else as they follow from those of a
+    /// snapshot, or of nothing, and the events behind it.
+    fn settings(&self, snapshot: u64, known: Option<&Settings>) -> Option<Settings> {
+        let text = self.meta.settings.as_deref().filter(|_| self.meta.is_sound());
+        let read = text.and_then(|text| serde_json::from_str::<Settings>(text).ok());
+        let are_whole = self.meta.accounts.unwrap_or(0) == self.accounts.sum();
+        if let Some(read) = read.filter(|_| are_whole) {
+            return Some(Settings { accounts: self.accounts.all.clone(), ..read });
+        }
+        let mut settings = known.cloned();
+        let from = if settings.is_some() { snapshot } else { 0 };
+        for (_, event) in self.said.range(from + 1..) {
+            match (event, &mut settings) {
+                (Event::Settings(said), Some(settings)) => settings.configure(said),
+                (Event::Settings(said), None) => settings = Some(Settings::clone(said)),
+                // What it was about may be lost.
+                (Event::Change { change, id }, Some(settings)) => drop(settings.replay(change, *id)),
+                _ => {}
+            }
+        }
+        settings
+    }
+
+    fn finish(self, store: &mut Store, snapshot: u64, known: Option<&Settings>) -> Result<Salvaged, StoreError> {
+        let settings = self.settings(snapshot, known);
         for (key, (drain, seq)) in &self.ids {
             // Whose id it is does not matter to the id itself: that holds its drain.
             let drain = self.drains.get(drain).map_or("", String::as_str);
@@ -181,9 +221,8 @@ impl Taken {
             (true, Some(position), Some(emitted)) => (position, emitted),
             _ => (0, 0),
         };
-        let settings = self.meta.settings.filter(|_| is_sound).or(self.settings.map(|(_, text)| text));
         let last_id = self.meta.last_id.filter(|_| is_sound).unwrap_or(0);
-        store.finish_taking_over(position, emitted, last_id, settings)?;
+        store.finish_taking_over(position, emitted, last_id, settings.as_ref())?;
         for (drain, (seq, time)) in &self.dropped {
             if self.heard.get(drain).is_none_or(|heard| heard < seq) {
                 store.take_over_drop(drain, *time)?;

@@ -6,7 +6,7 @@ pub(crate) const APPLICATION: i32 = 0x4c44_524e;
 pub(crate) const SCHEMA: i32 = MIGRATIONS.len() as i32;
 
 /// What makes each schema from the one before it; the first makes it from nothing.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL, drain TEXT, msg_count INTEGER,
@@ -31,5 +31,10 @@ pub(super) const MIGRATIONS: [&str; 3] = [
     ALTER TABLE journal ADD COLUMN base INTEGER;
     ALTER TABLE journal ADD COLUMN raw INTEGER;
     INSERT INTO meta SELECT 'old', max(seq) FROM journal WHERE kind = 0 HAVING max(seq) IS NOT NULL;
+",
+    "
+    -- Accounts have a row each; `settings` in meta is without them. Changes of the settings are events of their own, and
+    -- those that hold all settings are of the configuration alone.
+    CREATE TABLE accounts (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 ",
 ];

@@ -6,10 +6,12 @@
 //! ids      id -> drain, seq                              what was taken already, the last of each drain
 //! drains   drain -> key, since                           whose pipelines there are
 //! meta     position, emitted, last_id, settings          where the journal stands; in each transaction
+//! accounts name -> value                                 what accounts have said, beside the settings in meta
 //! ```
 //!
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
 
+use super::accounts::Accounts;
 use super::failure::StoreError;
 use super::files::Files;
 use super::head;
@@ -21,6 +23,7 @@ use super::schema::{APPLICATION, MIGRATIONS, SCHEMA};
 use crate::serve::event::{DeliveryKey, Entry, Event};
 use crate::serve::run::Runs;
 use crate::serve::settings::Settings;
+use crate::serve::settings::change::{Change, Misfit, Unfit};
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, HashMap};
@@ -52,8 +55,12 @@ pub(crate) struct Store {
     position: u64,
     /// Gives the events of deliveries their ids.
     runs: Runs,
-    /// The settings at the end of the journal, as they stand in `meta`.
-    settings: Option<String>,
+    /// The settings at the end of the journal,
+    settings: Option<Arc<Settings>>,
+    /// as they stand in `meta`,
+    text: Option<String>,
+    /// and beside it.
+    accounts: Accounts,
     files: Files,
     /// The most bytes of the write-ahead file.
     wal_limit: Option<u64>,
@@ -97,6 +104,10 @@ pub(crate) enum Kept {
     TooManyDrains,
     /// There is no such drain to be dropped.
     Unknown,
+    /// A change of the settings, with the number that it gave.
+    Changed(Entry),
+    /// A change that does not fit: nothing was written.
+    Unfit(Unfit),
 }
 
 pub(crate) fn path(dir: &Path) -> PathBuf {
@@ -164,6 +175,8 @@ impl Store {
             position: 0,
             runs: Runs::default(),
             settings: None,
+            text: None,
+            accounts: Accounts::default(),
             files: Files::of(&file),
             wal_limit: limit.map(|limit| limit as u64 / WAL_SHARE),
             folded: None,
@@ -189,11 +202,12 @@ impl Store {
         self.position = meta.position.unwrap_or(0);
         let given = self.runs;
         self.runs = given.passed(meta.last_id.unwrap_or(0));
-        self.settings = meta.settings;
-        self.drains.clear();
-        if let Some(settings) = self.settings() {
-            self.places.follow(&settings);
+        self.accounts = Accounts::read(&self.db)?;
+        if meta.is_sound() && meta.accounts.unwrap_or(0) != self.accounts.sum() {
+            return Err(StoreError::Broken("the settings of an account are missing".to_owned()));
         }
+        self.know(meta.settings);
+        self.drains.clear();
         self.places.set_ended(self.ended()?);
         let mut known = self.db.prepare("SELECT key, drain FROM drains")?;
         let mut rows = known.query([])?;
@@ -218,7 +232,9 @@ impl Store {
         }
         self.position = last.max(meta::last_of_ids(&self.db)?.min(meta::LAST_NUMBER));
         // Damaged text is no settings; the configuration's are entered anew then.
-        self.settings = self.settings.take().filter(|text| serde_json::from_str::<Settings>(text).is_ok());
+        if self.settings.is_none() {
+            self.text = None;
+        }
         // What the record says may be made up, and what deliveries say has a checksum each.
         self.runs = given.passed(self.last_id()?);
         Meta::write(&self.db, &Stands { emitted: 0, ..self.stands() })?;
@@ -257,13 +273,30 @@ impl Store {
     }
 
     fn stands(&self) -> Stands<'_> {
-        Stands { position: self.position, emitted: 0, last_id: self.runs.last(), settings: self.settings.as_deref() }
+        Stands {
+            position: self.position,
+            emitted: 0,
+            last_id: self.runs.last(),
+            settings: self.text.as_deref(),
+            accounts: self.accounts.sum(),
+        }
+    }
+
+    /// Settings as they stand in `meta`, with what accounts have said.
+    fn know(&mut self, text: Option<String>) {
+        let read = text.as_deref().and_then(|text| serde_json::from_str::<Settings>(text).ok());
+        self.settings = read.map(|read| Arc::new(Settings { accounts: self.accounts.all.clone(), ..read }));
+        self.text = text;
+        if let Some(settings) = &self.settings {
+            self.places.follow(settings);
+        }
     }
 
     /// Brings deliveries of an older program up to date: their events get ids, once, in the order of the journal.
     fn renew(&mut self) -> Result<(), StoreError> {
         let (position, emitted) = (self.position, self.emitted()?);
-        let standing = renewal::Standing { position, emitted, settings: self.settings.as_deref() };
+        let standing =
+            renewal::Standing { position, emitted, settings: self.text.as_deref(), accounts: self.accounts.sum() };
         renewal::run(&mut self.db, &mut self.runs, &standing)
     }
 
@@ -304,8 +337,8 @@ impl Store {
     }
 
     /// The settings that hold at the end of the journal.
-    pub(crate) fn settings(&self) -> Option<Settings> {
-        self.settings.as_deref().and_then(|text| serde_json::from_str(text).ok())
+    pub(crate) const fn settings(&self) -> Option<&Arc<Settings>> {
+        self.settings.as_ref()
     }
 
     /// Keeps all offers in one transaction, durable when this returns; or none of them. With them, how far rows are out;
@@ -316,15 +349,41 @@ impl Store {
         let mut kept = Vec::with_capacity(offers.len());
         let mut position = self.position;
         let mut runs = self.runs;
-        let mut settings = None;
+        let mut settings = self.settings.clone();
         let step = self.db.transaction()?;
         for mut offer in offers {
             let mut seq = position + 1;
             let mut instead = None;
-            match &offer.event {
+            match &mut offer.event {
                 Event::Tick(time) => self.places.tick(*time),
                 Event::Doubt { .. } => self.places.doubt(),
-                Event::Settings(settings) => self.places.follow(settings),
+                Event::Settings(new) => {
+                    let next = match settings.take() {
+                        Some(mut before) => {
+                            Arc::make_mut(&mut before).configure(new);
+                            before
+                        }
+                        None => Arc::new(Settings::clone(new)),
+                    };
+                    self.places.follow(&next);
+                    settings = Some(next);
+                }
+                Event::Change { change, id } => {
+                    let Some(known) = &mut settings else {
+                        kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, "there are no settings yet")));
+                        continue;
+                    };
+                    match changed(known, change, &self.places) {
+                        Ok(given) => *id = given,
+                        Err(unfit) => {
+                            kept.push(Kept::Unfit(unfit));
+                            continue;
+                        }
+                    }
+                    if change.is_of_drains() {
+                        self.places.follow(known);
+                    }
+                }
                 Event::Dropped { drain, time } => {
                     if self.drains.remove(drain).is_none() {
                         kept.push(Kept::Unknown);
@@ -376,21 +435,28 @@ impl Store {
                 record.run = runs.give(record.received, record.run.events);
             }
             insert(&step, seq, &offer.event)?;
-            match &mut offer.event {
-                Event::Settings(new) => settings = Some(text_of(new)?),
-                Event::Delivery(record) => record.body.is_stored(),
-                _ => {}
+            if let Event::Delivery(record) = &mut offer.event {
+                record.body.is_stored();
             }
             position = seq;
             let entry = Entry { seq, event: offer.event };
-            kept.push(match instead {
-                Some(dropped) => Kept::NewInstead { dropped, entry },
-                None => Kept::New(entry),
+            kept.push(match (instead, &entry.event) {
+                (Some(dropped), _) => Kept::NewInstead { dropped, entry },
+                (None, Event::Change { .. }) => Kept::Changed(entry),
+                (None, _) => Kept::New(entry),
             });
         }
-        let settings = settings.or_else(|| self.settings.clone());
+        let (mut text, mut accounts) = (None, None);
+        if let Some(next) =
+            settings.as_ref().filter(|next| self.settings.as_ref().is_none_or(|old| !Arc::ptr_eq(old, next)))
+        {
+            text = Some(text_of(next)?);
+            accounts = self.accounts.change(&step, &next.accounts)?;
+        }
         let (emitted, last_id) = (emitted.min(position), runs.last());
-        Meta::write(&step, &Stands { position, emitted, last_id, settings: settings.as_deref() })?;
+        let (settings_text, sum) =
+            (text.as_deref().or(self.text.as_deref()), accounts.as_ref().unwrap_or(&self.accounts).sum());
+        Meta::write(&step, &Stands { position, emitted, last_id, settings: settings_text, accounts: sum })?;
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         // What went into a file that nobody will find is not kept.
@@ -398,6 +464,10 @@ impl Store {
         self.position = position;
         self.runs = runs;
         self.settings = settings;
+        self.text = text.or_else(|| self.text.take());
+        if let Some(accounts) = accounts {
+            self.accounts = accounts;
+        }
         Ok(kept)
     }
 
@@ -448,13 +518,15 @@ impl Store {
         position: u64,
         emitted: u64,
         last_id: u64,
-        settings: Option<String>,
+        settings: Option<&Settings>,
     ) -> Result<(), StoreError> {
         self.position = self.position.max(position);
         self.runs.pass(last_id);
-        self.settings = settings;
-        if let Some(settings) = self.settings() {
-            self.places.follow(&settings);
+        if let Some(settings) = settings {
+            if let Some(accounts) = self.accounts.change(&self.db, &settings.accounts)? {
+                self.accounts = accounts;
+            }
+            self.know(Some(text_of(settings)?));
         }
         Meta::write(&self.db, &Stands { emitted: emitted.min(self.position), ..self.stands() })?;
         renewal::mark(&self.db)?;
@@ -562,8 +634,28 @@ fn give_back<'a>(step: &Connection, drains: impl Iterator<Item = &'a i64>, old: 
     Ok(())
 }
 
+/// What of settings stands in `meta`.
 fn text_of(settings: &Settings) -> Result<String, StoreError> {
-    serde_json::to_string(settings).map_err(|error| StoreError::Settings(error.to_string()))
+    let settings = Settings { accounts: BTreeMap::new(), ..settings.clone() };
+    serde_json::to_string(&settings).map_err(|error| StoreError::Settings(error.to_string()))
+}
+
+/// Makes a change, as far as there is room for what it brings.
+fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places) -> Result<Option<u32>, Unfit> {
+    match change {
+        Change::App { drain, app, .. } if settings.apps.get(drain) == Some(app) => {
+            return Err(Unfit::new(Misfit::Taken, "it is called so already"));
+        }
+        Change::App { drain, instead, .. } => {
+            let goes = instead.as_ref().is_some_and(|other| settings.apps.contains_key(other));
+            if !goes && !settings.apps.contains_key(drain) && !places.room_for_app(settings, drain) {
+                return Err(Unfit::new(Misfit::TooMany, "there is no room for the name of one more app"));
+            }
+        }
+        Change::AddDrain { drain, .. } => places.room_for(settings, drain.read.places())?,
+        _ => {}
+    }
+    Arc::make_mut(settings).apply(change)
 }
 
 fn add_drain(step: &Connection, key: &str, since: Timestamp) -> Result<i64, StoreError> {

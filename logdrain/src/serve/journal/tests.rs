@@ -117,6 +117,7 @@ impl Trial {
             retention: Duration::ZERO,
             group_bytes: 1 << 20,
             time,
+            publish: Publish::to(|_| {}),
             owed: None,
         };
         let consumer = Consumer {

@@ -294,14 +294,23 @@ impl Consumer {
         }
         match &entry.event {
             Event::Delivery(record) if record.run.is_given() && !self.deliver(entry.seq, record) => return false,
-            Event::Settings(settings) => {
-                self.senders.follow(Arc::new(Settings::clone(settings)));
-                self.name_accounts();
-            }
+            Event::Settings(settings) => self.follow(|known| known.configure(settings)),
+            Event::Change { change, id } => self.follow(|known| {
+                // Whoever counts says so when it does not fit what is left of the journal.
+                let _ = known.replay(change, *id);
+            }),
             _ => {}
         }
         (self.position, self.part) = (entry.seq, 0);
         true
+    }
+
+    /// Goes by other settings from here on.
+    fn follow(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut next = Settings::clone(self.senders.settings());
+        change(&mut next);
+        self.senders.follow(Arc::new(next));
+        self.name_accounts();
     }
 
     /// `false` when its disk does not take it, and nothing else is in danger for that.
@@ -438,7 +447,9 @@ impl Consumer {
     }
 
     fn name_accounts(&self) {
-        let named = self.senders.settings().drains.values().filter_map(|drain| drain.account.clone());
-        self.board.name(named.chain([DEFAULT_ACCOUNT.to_owned()]).collect());
+        let settings = self.senders.settings();
+        let named = settings.drains.values().filter_map(|drain| drain.account.clone());
+        let made = settings.accounts.keys().cloned();
+        self.board.name(named.chain(made).chain([DEFAULT_ACCOUNT.to_owned()]).collect());
     }
 }

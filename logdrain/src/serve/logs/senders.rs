@@ -74,7 +74,7 @@ fn sender(settings: &Settings, drain: &str) -> Sender {
         return Sender { account: account.into(), system: port.into() };
     }
     let name = DrainName::of(drain);
-    let own = settings.drains.get(name.configured());
+    let own = settings.drain(name.configured());
     let account = own.and_then(|own| own.account.as_deref()).unwrap_or(DEFAULT_ACCOUNT);
     let mut system = match (settings.app(drain), own) {
         (Some(app), _) => app.to_owned(),

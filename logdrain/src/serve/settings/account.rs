@@ -58,6 +58,7 @@ impl Account {
     };
 
     /// Whether lines of a system are kept at all.
+    #[allow(dead_code, reason = "the keeper of lines asks")]
     pub(crate) fn takes(&self, system: &str) -> bool {
         self.takes_unknown || self.registered.contains(system)
     }
@@ -100,12 +101,14 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    #[allow(dead_code, reason = "views are made with them")]
     /// The names and patterns, as [`Scope::with_systems`] takes them.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
         let patterns = self.wildcard.iter().flat_map(|all| all.split(',')).map(str::trim);
         self.systems.iter().map(String::as_str).chain(patterns.filter(|pattern| !pattern.is_empty()))
     }
 
+    #[allow(dead_code, reason = "the API asks")]
     /// Whether a system of this name is in it. What it sees is what a view through it sees.
     pub(crate) fn holds(&self, system: &str) -> bool {
         Scope::account("a").with_systems(self.patterns()).allows("a", system.as_bytes())

@@ -148,9 +148,21 @@ impl Change {
         }
     }
 
+    /// When it is made, in microseconds since 1970: told by whoever writes it down.
+    pub(crate) const fn is_of(&mut self, time: i64) {
+        if let Self::Plan { at, .. } = self {
+            *at = time;
+        }
+    }
+
     /// Whether pipelines may be read otherwise from it on.
     pub(crate) const fn is_of_pipelines(&self) -> bool {
-        matches!(self, Self::App { .. } | Self::Plan { .. } | Self::AddDrain { .. } | Self::RemoveDrain { .. })
+        matches!(self, Self::App { .. } | Self::Plan { .. }) || self.is_of_drains()
+    }
+
+    /// Whether there are other drains from it on.
+    pub(crate) const fn is_of_drains(&self) -> bool {
+        matches!(self, Self::AddDrain { .. } | Self::RemoveDrain { .. })
     }
 }
 
@@ -208,6 +220,19 @@ impl Settings {
     /// # Errors
     /// When it does not fit what there is; then nothing has changed.
     pub(crate) fn apply(&mut self, change: &Change) -> Result<Option<u32>, Unfit> {
+        self.make(change, None)
+    }
+
+    /// Makes a change that was made before, with the number that it gave then. What is there under it is what the same
+    /// change made: whoever begins with settings that are ahead of the journal's first event ends with the right ones.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), when events before it are lost.
+    pub(crate) fn replay(&mut self, change: &Change, id: Option<u32>) -> Result<Option<u32>, Unfit> {
+        self.make(change, id)
+    }
+
+    fn make(&mut self, change: &Change, id: Option<u32>) -> Result<Option<u32>, Unfit> {
         if let Change::App { drain, app, instead } = change {
             if let Some(instead) = instead {
                 self.apps.remove(instead);
@@ -226,7 +251,7 @@ impl Settings {
         if known.is_none() && self.accounts.len() >= ACCOUNTS {
             return Err(Unfit::new(Misfit::TooMany, format!("there are {ACCOUNTS} accounts, which is the most")));
         }
-        let next = self.next_id.max(FIRST_ID);
+        let next = id.unwrap_or(self.next_id.max(FIRST_ID));
         let mut account = known.map_or(Account::NONE, |known| Account::clone(known));
         let before = bytes_of(known.map_or(&Account::NONE, |known| known));
         let made = account.apply(name, change, next)?;
@@ -242,7 +267,7 @@ impl Settings {
             return Err(Unfit::new(Misfit::TooMany, "the settings of all accounts have no room for more"));
         }
         if made == Some(next) {
-            self.next_id = next + 1;
+            self.next_id = self.next_id.max(next + 1);
         }
         self.accounts.insert(name.to_owned(), Arc::new(account));
         Ok(made)
@@ -410,7 +435,9 @@ fn few_more(there: usize, most: usize, what: &str) -> Result<(), Unfit> {
 }
 
 fn add<T: Clone>(all: &mut BTreeMap<u32, T>, new: &T, id: u32, most: usize, what: &str) -> Result<Option<u32>, Unfit> {
-    few_more(all.len(), most, what)?;
+    if !all.contains_key(&id) {
+        few_more(all.len(), most, what)?;
+    }
     if id >= LAST_ID {
         return Err(Unfit::new(Misfit::TooMany, "there are no more numbers to give"));
     }
@@ -436,4 +463,4 @@ fn remove<T>(all: &mut BTreeMap<u32, T>, id: u32, what: &str) -> Result<Option<u
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

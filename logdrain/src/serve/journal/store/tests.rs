@@ -5,6 +5,10 @@ use crate::serve::event::{Body, Record};
 use crate::serve::frames;
 use crate::serve::journal::{JournalReader, Step, salvage};
 use crate::serve::run::{Run, STEP};
+use crate::serve::settings::account::{OwnDrain, Search};
+use crate::serve::settings::change::tests::settings;
+use crate::serve::settings::digest::Digest;
+use crate::serve::settings::{APPS_OF_ONE, DrainSettings};
 use std::io::Read as _;
 use std::net::IpAddr;
 
@@ -193,7 +197,7 @@ fn a_renewal_that_was_broken_off_goes_on() {
     drop(Store::open(&whole, 16, None).unwrap());
     let dir = old_store("broken-off");
     let db = Connection::open(path(&dir)).unwrap();
-    db.execute_batch(MIGRATIONS[2]).unwrap();
+    MIGRATIONS[2..].iter().for_each(|migration| db.execute_batch(migration).unwrap());
     db.pragma_update(None, "user_version", SCHEMA).unwrap();
     drop(db);
     // As if each commit had been the last one of a program.
@@ -202,7 +206,8 @@ fn a_renewal_that_was_broken_off_goes_on() {
         let meta = Meta::read(&db).unwrap();
         let mut runs = Runs::default().passed(meta.last_id.unwrap_or(0));
         let (position, emitted) = (meta.position.unwrap(), meta.emitted.unwrap());
-        let standing = renewal::Standing { position, emitted, settings: meta.settings.as_deref() };
+        let (settings, accounts) = (meta.settings.as_deref(), meta.accounts.unwrap_or(0));
+        let standing = renewal::Standing { position, emitted, settings, accounts };
         renewal::run_some(&mut db, &mut runs, &standing, 1, 1).unwrap();
     }
     drop(Store::open(&dir, 16, None).unwrap());
@@ -226,7 +231,7 @@ fn a_damaged_journal_is_salvaged_with_the_ids_that_it_has() {
         let mut bytes = fs::read(path(&dir)).unwrap();
         bytes[100..120].fill(0xff);
         fs::write(path(&dir), bytes).unwrap();
-        let salvaged = salvage(&dir, 16, 0).unwrap();
+        let salvaged = salvage(&dir, 16, 0, None).unwrap();
         assert_eq!(salvaged.missing, 0, "{salvaged:?}");
         let read = deliveries(&dir);
         assert_eq!(told(&read), expected);
@@ -254,5 +259,143 @@ fn a_record_of_where_the_journal_stands_that_is_damaged_takes_no_id_twice() {
         let mut store = Store::open(&dir, 16, None).unwrap();
         let run = keep(&mut store, record("d.1", 1, 0));
         assert!(run.base > last && run.base < last + (1 << 20), "{wrong}: {run:?}");
+    }
+}
+
+fn ask(store: &mut Store, changes: &[Change]) -> Vec<Kept> {
+    let offer =
+        |change: &Change| Offer { key: None, event: Event::Change { change: Box::new(change.clone()), id: None } };
+    store.append(changes.iter().map(offer).collect(), 0, &mut nothing_old()).unwrap()
+}
+
+fn add_search(account: &str, name: &str) -> Change {
+    let search = Search { name: name.to_owned(), ..Search::default() };
+    Change::AddSearch { account: account.to_owned(), search }
+}
+
+fn configured(dir: &Path) -> Store {
+    let mut store = Store::open(dir, 4, None).unwrap();
+    let event = Event::Settings(Box::new(settings()));
+    store.append(vec![Offer { key: None, event }], 0, &mut nothing_old()).unwrap();
+    store
+}
+
+#[test]
+fn changes_are_events_with_the_number_that_they_gave_and_hold_from_then_on() {
+    let dir = scratch("changes");
+    let mut store = configured(&dir);
+    let remove = Change::RemoveSearch { account: "shop".to_owned(), id: 1_000 };
+    let asked = [add_search("shop", "one"), add_search("blog", "two"), remove.clone(), remove, add_search("shop", "x")];
+    let kept = ask(&mut store, &asked);
+    let ids: Vec<_> = kept
+        .iter()
+        .map(|kept| match kept {
+            Kept::Changed(Entry { seq, event: Event::Change { id, .. } }) => Ok((*seq, *id)),
+            Kept::Unfit(unfit) => Err(unfit.kind),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let given =
+        [Ok((2, Some(1_000))), Ok((3, Some(1_001))), Ok((4, Some(1_000))), Err(Misfit::NotFound), Ok((5, Some(1_002)))];
+    assert_eq!(ids, given);
+    let known = store.settings().unwrap().clone();
+    assert_eq!(
+        (known.account("shop").searches.len(), known.account("blog").searches[&1_001].name.as_str()),
+        (1, "two")
+    );
+    // A configuration that is read again takes nothing of it; and a start finds all of it.
+    let event = Event::Settings(Box::new(Settings { window_ms: 30_000, ..settings() }));
+    store.append(vec![Offer { key: None, event }], 0, &mut nothing_old()).unwrap();
+    let now = Settings { window_ms: 30_000, ..Settings::clone(&known) };
+    assert_eq!(**store.settings().unwrap(), now);
+    drop(store);
+    let store = Store::open(&dir, 4, None).unwrap();
+    assert_eq!(**store.settings().unwrap(), now);
+    // What the journal says is the same.
+    let (reader, mut told) = (JournalReader::open(&dir).unwrap(), settings());
+    for seq in 1..=store.position() {
+        match reader.read(seq).unwrap() {
+            Step::Event(Entry { event: Event::Change { change, id }, .. }) => {
+                assert_eq!(told.replay(&change, id), Ok(id))
+            }
+            Step::Event(Entry { event: Event::Settings(said), .. }) => told.configure(&said),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(told, now);
+}
+
+#[test]
+fn a_commit_that_fails_changes_nothing() {
+    let dir = scratch("changes-fail");
+    let mut store = configured(&dir);
+    ask(&mut store, &[add_search("shop", "one")]);
+    let known = store.settings().unwrap().clone();
+    // Somebody else holds the file.
+    let other = Connection::open(path(&dir)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE; DELETE FROM ids").unwrap();
+    store.db.busy_timeout(Duration::ZERO).unwrap();
+    let event = Event::Change { change: Box::new(add_search("shop", "two")), id: None };
+    assert!(store.append(vec![Offer { key: None, event }], 0, &mut nothing_old()).is_err());
+    assert!(Arc::ptr_eq(store.settings().unwrap(), &known));
+    drop(other);
+    store.recall().unwrap();
+    assert_eq!(**store.settings().unwrap(), *known);
+    ask(&mut store, &[add_search("shop", "three")]);
+    let searches = &store.settings().unwrap().account("shop").searches;
+    let names: Vec<_> = searches.iter().map(|(id, search)| (*id, search.name.as_str())).collect();
+    assert_eq!(names, [(1_000, "one"), (1_001, "three")]);
+}
+
+#[test]
+fn names_of_apps_and_places_of_drains_have_bounds_whoever_asks_at_once() {
+    let mut store = configured(&scratch("changes-bounds"));
+    let call = |drain: &str| Change::App { drain: drain.to_owned(), app: "app".to_owned(), instead: None };
+    let made_up: Vec<_> = (0..20).map(|number| call(&format!("shop/d.{number}"))).collect();
+    let kept = ask(&mut store, &made_up);
+    assert_eq!(kept.iter().filter(|kept| matches!(kept, Kept::Changed(_))).count(), APPS_OF_ONE);
+    assert!(matches!(ask(&mut store, &[call("shop/d.0")])[..], [Kept::Unfit(_)]), "it is called so already");
+    let drain = |name: &str| {
+        let own = OwnDrain { read: DrainSettings::default(), credentials: Digest::of(name), tokens: Vec::new() };
+        Change::AddDrain { account: "shop".to_owned(), name: format!("shop.{name}"), drain: own }
+    };
+    let kept = ask(&mut store, &["a", "b", "c", "d", "e"].map(drain));
+    let Some(Kept::Unfit(unfit)) = kept.last() else { panic!("{kept:?}") };
+    assert!(unfit.kind == Misfit::TooMany && unfit.why.contains("max_drains is 4, and 4 have one"), "{unfit}");
+    assert_eq!(store.settings().unwrap().named_drains().count(), 4);
+}
+
+#[test]
+fn what_an_account_had_is_found_again_when_its_row_is_damaged() {
+    for (name, sql) in [
+        ("changed", "UPDATE accounts SET value = replace(value, 'one', 'eno') WHERE name = 'shop'"),
+        ("gone", "DELETE FROM accounts WHERE name = 'shop'"),
+        ("typed", "UPDATE accounts SET crc = 'x' WHERE name = 'blog'"),
+    ] {
+        let dir = scratch(&format!("changes-{name}"));
+        let mut store = configured(&dir);
+        ask(&mut store, &[add_search("shop", "one"), add_search("blog", "two")]);
+        let (at, first) = (store.position(), store.settings().unwrap().clone());
+        ask(&mut store, &[add_search("shop", "three")]);
+        let known = store.settings().unwrap().clone();
+        drop(store);
+        let damage = Connection::open(path(&dir)).unwrap();
+        damage.execute_batch(sql).unwrap();
+        // Deleted rows are read from their pages otherwise.
+        damage.execute_batch("VACUUM").unwrap();
+        drop(damage);
+        assert!(Store::open(&dir, 4, None).unwrap_err().is_damage(), "{name}");
+        // By the events alone, and by those behind a snapshot when the others were given back.
+        salvage(&dir, 4, 0, None).unwrap();
+        let store = Store::open(&dir, 4, None).unwrap();
+        assert_eq!(store.settings().unwrap(), &known, "{name}");
+        drop(store);
+        let damage = Connection::open(path(&dir)).unwrap();
+        damage.execute_batch(sql).unwrap();
+        damage.execute("DELETE FROM journal WHERE seq <= ?1", [signed(at)]).unwrap();
+        damage.execute_batch("VACUUM").unwrap();
+        drop(damage);
+        salvage(&dir, 4, at, Some(&first)).unwrap();
+        assert_eq!(Store::open(&dir, 4, None).unwrap().settings().unwrap(), &known, "{name}");
     }
 }

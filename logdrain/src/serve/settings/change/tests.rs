@@ -4,7 +4,7 @@ use crate::plan::LogPlan;
 use crate::serve::settings::DrainLimits;
 use std::collections::BTreeSet;
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         accounts: BTreeMap::new(),
         next_id: 0,
@@ -71,18 +71,24 @@ fn changes() -> Vec<Change> {
 #[test]
 fn the_same_changes_make_the_same_settings_by_way_of_the_journal() {
     let (mut settings, mut again) = (settings(), settings());
-    let mut given = Vec::new();
+    let (mut given, mut told) = (Vec::new(), Vec::new());
     for change in changes() {
         let text = serde_json::to_string(&change).unwrap();
         let read: Change = serde_json::from_str(&text).unwrap();
         assert_eq!(read, change, "{text}");
         let id = settings.apply(&change).unwrap_or_else(|unfit| panic!("{text}: {unfit}"));
-        assert_eq!(again.apply(&read), Ok(id));
+        assert_eq!(again.replay(&read, id), Ok(id));
         given.extend(id);
+        told.push((read, id));
         // As it is kept between two of them.
         again = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
         assert_eq!(again, settings);
     }
+    // Whoever begins with what there was in the end has that in the end.
+    for (change, id) in &told {
+        let _ = again.replay(change, *id);
+    }
+    assert_eq!(again, settings);
     assert_eq!(given, [1_000, 1_000, 1_001, 1_001, 1_002, 1_002, 1_001, 1_002, 1_000]);
     assert_eq!(settings.apps, BTreeMap::from([("d.2".to_owned(), "b".to_owned())]));
     let left = Account {
