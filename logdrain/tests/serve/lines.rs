@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) type Kept = BTreeMap<u64, (String, String, String)>;
 
 /// What is in files, of one account.
-fn kept_of(dir: &Path, account: &str) -> (Kept, Vec<String>) {
+pub(crate) fn kept_of(dir: &Path, account: &str) -> (Kept, Vec<String>) {
     let reader = Reader::open(dir.join("store/logs"), &Options::new()).unwrap();
     let view = reader.view(&Scope::account(account));
     let mut page = Page::new().with_limit(10_000);

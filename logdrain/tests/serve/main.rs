@@ -2,6 +2,8 @@
 
 mod archives;
 mod browser;
+#[cfg(unix)]
+mod changes;
 mod clock;
 mod crash;
 mod credentials;
