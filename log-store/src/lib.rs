@@ -103,6 +103,6 @@ pub use reader::Reader;
 pub use report::AccountReport;
 pub use scope::Scope;
 pub use segment::{Damage, DamageKind};
-pub use store::{Removed, Room, Store};
+pub use store::{Purged, Removed, Room, Store};
 pub use tail::Tail;
 pub use view::{Context, Counts, Neighbours, View};

@@ -31,7 +31,7 @@ pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
 pub(crate) use index::{AccountEntry, BlockEntry};
 pub(crate) use merge::merge;
-pub(crate) use output::UNFINISHED;
+pub(crate) use output::{UNFINISHED, sync_folder};
 pub(crate) use writer::SegmentWriter;
 
 use file::ReadAt;

@@ -2,9 +2,11 @@
 
 mod merging;
 mod opening;
+mod purging;
 mod room;
 mod sealing;
 
+pub use purging::Purged;
 pub use room::{Removed, Room};
 
 use crate::chunk::Chunk;

@@ -4,8 +4,8 @@
 
 use log_store::{
     AccountReport, Checked, Context, Counts, Damage, DamageKind, Event, EventBuf, EventId, Examined, Found, Neighbours,
-    Options, Order, Page, Pattern, Patterns, Reached, Reader, Removed, Room, Scope, Store, StoreError, StoreErrorKind,
-    Tail, View,
+    Options, Order, Page, Pattern, Patterns, Purged, Reached, Reader, Removed, Room, Scope, Store, StoreError,
+    StoreErrorKind, Tail, View,
 };
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -40,6 +40,7 @@ fn every_public_type_keeps_its_traits() {
         Patterns: Clone, Default, Debug;
         Reached: Copy, Eq, Hash, Debug;
         Reader: Clone, Debug;
+        Purged: Clone, Eq, Default, Debug;
         Removed: Copy, Eq, Default, Debug;
         Room: Clone, Eq, Default, Debug;
         Scope: Clone, Eq, Debug;

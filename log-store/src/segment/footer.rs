@@ -152,7 +152,8 @@ impl Footer {
         let accounts = decode_accounts(&mut cursor)?;
         let first = accounts.iter().map(|account| account.first_id).min()?;
         let last = accounts.iter().map(|account| account.last_id).max()?;
-        let fits = (first, last) == (first_id, last_id) && rows.end == end && cursor.is_empty();
+        // A file from which lines were purged keeps its name, and with it the range that it had.
+        let fits = first_id <= first && last <= last_id && rows.end == end && cursor.is_empty();
         let footer =
             Self { first_id, last_id, dictionary, index, trigram_pages, trigram_directory, rows, multiplier, accounts };
         (fits && footer.dictionary.end() == footer.index.offset).then_some(footer)

@@ -78,7 +78,7 @@ pub(crate) fn merge(
         blocks.push(block);
     }
     let table = |output: &mut Output| trigrams(&merged, &blocks, output);
-    close(output, &dictionary, accounts, &blocks, table, |output| rows(&merged, &blocks, output)).map(Some)
+    close(output, &dictionary, accounts, &blocks, None, table, |output| rows(&merged, &blocks, output)).map(Some)
 }
 
 fn table_is_whole(segment: &Segment) -> bool {

@@ -122,12 +122,17 @@ impl SegmentWriter {
 
     /// Writes what finds the blocks, makes the file sure, gives it its name, and opens it.
     pub(crate) fn finish(self) -> io::Result<Segment> {
+        self.finish_over(None)
+    }
+
+    /// The same; the file takes the name of one of this range of ids, which is gone with that.
+    pub(crate) fn finish_over(self, range: Option<(u64, u64)>) -> io::Result<Segment> {
         if self.failed {
             return Err(invalid("a block was refused"));
         }
         let Self { output, dictionary, accounts, blocks, grams, .. } = self;
         let rows = |output: &mut Output| signatures::write(&blocks, &grams, output);
-        close(output, &dictionary, accounts, &blocks, |output| trigrams::write(&grams, output), rows)
+        close(output, &dictionary, accounts, &blocks, range, |output| trigrams::write(&grams, output), rows)
     }
 }
 
@@ -138,6 +143,7 @@ pub(super) fn close(
     dictionary: &Dictionary,
     accounts: Vec<AccountEntry>,
     blocks: &[BlockEntry],
+    range: Option<(u64, u64)>,
     table: impl FnOnce(&mut Output) -> io::Result<Vec<u8>>,
     rows: impl FnOnce(&mut Output) -> io::Result<()>,
 ) -> io::Result<Segment> {
@@ -146,6 +152,7 @@ pub(super) fn close(
     else {
         return Err(invalid("a segment of no lines"));
     };
+    let (first_id, last_id) = range.unwrap_or((first_id, last_id));
     let mut bytes = Vec::new();
     dictionary.encode(&mut bytes);
     let dictionary = output.part(&bytes)?;

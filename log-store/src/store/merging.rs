@@ -172,7 +172,7 @@ impl Store {
             }
         }
         let mut writer = SegmentWriter::create(&folder).map_err(broken)?;
-        let mut copy = Copy { writer: &mut writer, lengths: Vec::new(), text: Vec::new(), columns: Columns::default() };
+        let mut copy = Copy::into(&mut writer);
         let mut scratch = Scratch::new().map_err(broken)?;
         for (at, parts) in output {
             let account = &self.heads[*at].account;
@@ -182,7 +182,7 @@ impl Store {
                 let segment = self.shared.cache.open(&part.sealed).map_err(damaged)?;
                 // The new file may take the name of one that it is made of. Views that hold that one keep it open.
                 part.sealed.pin(&segment);
-                copy.part(account.name(), part, floor, &segment, &mut scratch, &mut chunk)?;
+                copy.part(account.name(), part, floor, &segment, &mut scratch, &mut chunk, &mut |_| true)?;
             }
             copy.chunk(account.name(), chunk.take()).map_err(broken)?;
         }
@@ -218,7 +218,7 @@ impl Store {
     }
 
     /// Puts the new file in the place of the old ones, account by account.
-    fn swap(&mut self, output: &[(usize, Vec<Part>)], segment: Option<&Segment>) {
+    pub(super) fn swap(&mut self, output: &[(usize, Vec<Part>)], segment: Option<&Segment>) {
         let mut new: BTreeMap<Box<str>, Part> = segment.map(parts).unwrap_or_default().into_iter().collect();
         for (at, old) in output {
             let account = Arc::clone(&self.heads[*at].account);
@@ -257,20 +257,29 @@ impl Store {
     }
 }
 
-fn damaged(damage: Damage) -> StoreError {
+pub(super) fn damaged(damage: Damage) -> StoreError {
     StoreError::new(StoreErrorKind::Damage, damage.to_string()).at(damage.file())
 }
 
 /// Lines from old files into a new one, by way of chunks: small blocks become full ones.
-struct Copy<'w> {
+pub(super) struct Copy<'w> {
     writer: &'w mut SegmentWriter,
     lengths: Vec<u32>,
     text: Vec<u8>,
     columns: Columns,
 }
 
-impl Copy<'_> {
-    fn part(
+impl<'w> Copy<'w> {
+    pub(super) fn into(writer: &'w mut SegmentWriter) -> Self {
+        Self { writer, lengths: Vec::new(), text: Vec::new(), columns: Columns::default() }
+    }
+
+    /// The lines of an account that count, as far as they are to be kept.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is read, and what it goes through, is used again by the next one"
+    )]
+    pub(super) fn part(
         &mut self,
         account: &str,
         part: &Part,
@@ -278,6 +287,7 @@ impl Copy<'_> {
         segment: &Segment,
         scratch: &mut Scratch,
         chunk: &mut Option<Chunk>,
+        keep: &mut dyn FnMut(&Event<'_>) -> bool,
     ) -> Result<(), StoreError> {
         let Some(entry) = segment.accounts().iter().find(|entry| entry.name() == account) else { return Ok(()) };
         let from = part.first.max(floor);
@@ -304,6 +314,9 @@ impl Copy<'_> {
                 if let Some(source) = self.columns.source(line) {
                     event = event.with_source_ip(source);
                 }
+                if !keep(&event) {
+                    continue;
+                }
                 let current = chunk.get_or_insert_with(|| Chunk::new(event.id()));
                 if current.append(&event).is_none() {
                     let full = chunk.replace(Chunk::new(event.id()));
@@ -319,7 +332,7 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn chunk(&mut self, account: &str, chunk: Option<Chunk>) -> std::io::Result<()> {
+    pub(super) fn chunk(&mut self, account: &str, chunk: Option<Chunk>) -> std::io::Result<()> {
         write(self.writer, account, chunk, &mut self.lengths)
     }
 }
