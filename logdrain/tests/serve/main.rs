@@ -26,6 +26,7 @@ mod place;
 mod places;
 mod reload;
 mod tails;
+mod v1;
 mod watch;
 mod ways;
 

@@ -98,7 +98,8 @@ impl Events {
         let place = tokio::time::timeout(PATIENCE, self.pages.clone().acquire_owned()).await;
         let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
         let mut memory = intake.lease(PAGE + SEARCH).ok_or_else(busy)?;
-        let found = self.turns.search(PATIENCE, TIME, move |budget| {
+        let account = ask.account.clone();
+        let found = self.turns.search_for(&account, PATIENCE, TIME, move |budget| {
             let shown = find::find(&reader, ask, drain, budget);
             let mut text = page::html(&shown).into_bytes();
             drop(shown);

@@ -9,8 +9,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
+/// What one search takes at most: the lines that it finds but for the last one, what it reads, and the answer.
+pub(super) const FOUND: usize = 4 << 20;
+const READING: usize = 8 << 20;
+pub(super) const WRITTEN: usize = 8 << 20;
+pub(super) const SEARCH: usize = FOUND + READING + WRITTEN;
+
 /// The most bytes of all.
-pub(crate) const MOST: usize = 4 * super::search::MOST;
+pub(crate) const MOST: usize = 4 * SEARCH;
 /// The most bytes of one account: some are left for others.
 const OF_ONE: usize = MOST / 4 * 3;
 

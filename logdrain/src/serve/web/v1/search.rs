@@ -11,6 +11,7 @@
 
 mod event;
 mod page;
+mod size;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -27,15 +28,6 @@ use log_store::{Query, Reader, Scope};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wanted::Wanted;
-
-/// The most bytes of lines that are found at a time, but for the last one.
-const FOUND: usize = 4 << 20;
-/// The most bytes that searching takes beside them.
-const READING: usize = 8 << 20;
-/// The most bytes of an answer.
-const WRITTEN: usize = 8 << 20;
-/// What one search takes at most.
-pub(super) const MOST: usize = FOUND + READING + WRITTEN;
 
 /// How long somebody waits for his turn, and how long a search may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,11 +54,11 @@ pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result
     loop {
         let patience = until.saturating_duration_since(Instant::now());
         let (search, api, account) = (search.clone(), api.clone(), viewer.account.clone());
-        let found = api.site.searches.search(patience, TIME, {
+        let found = api.site.searches.search_for(&viewer.account, patience, TIME, {
             let api = api.clone();
             move |budget| {
                 // Nobody waits for memory with a turn in his hand.
-                let share = api.memory.take(&api.site.intake, &account, MOST)?;
+                let share = api.memory.take(&api.site.intake, &account, memory::SEARCH)?;
                 Some(search.run(share, &mut || budget.goes_on()))
             }
         });

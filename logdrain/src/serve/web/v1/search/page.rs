@@ -1,7 +1,8 @@
 //! From a range to the page of it, and to what is said of it.
 
+use super::size::most;
 use super::wanted::Wanted;
-use super::{FOUND, WRITTEN, event};
+use crate::serve::web::v1::memory::{FOUND, WRITTEN};
 use log_store::{EventBuf, EventId, Order, Page as StorePage, Query, Reached, View};
 
 /// A page of events, oldest first, and what was examined for it.
@@ -141,7 +142,7 @@ fn time(id: u64) -> i64 {
 fn fitting(events: &[EventBuf], is_forward: bool) -> Option<usize> {
     let mut left = WRITTEN;
     let mut fits = |event: &EventBuf| {
-        let len = event::most(&event.as_event());
+        let len = most(&event.as_event());
         left.checked_sub(len).map(|rest| left = rest).is_some()
     };
     let count = if is_forward {

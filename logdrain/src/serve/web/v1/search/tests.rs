@@ -3,6 +3,7 @@
 use super::page::{Page, find};
 use super::*;
 use crate::serve::web::v1::Method;
+use crate::serve::web::v1::memory::WRITTEN;
 use log_store::{Event, EventId, Options, Store};
 use std::path::PathBuf;
 
