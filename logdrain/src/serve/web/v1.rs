@@ -56,7 +56,12 @@ pub(crate) struct Api {
 /// The paths below `/api/v1`.
 pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
     let api = Arc::new(Api { site, rates: Rates::default(), memory: Arc::default() });
-    Router::new().route("/api/v1", any(answer)).route("/api/v1/{*path}", any(answer)).with_state(api)
+    let root = any(answer);
+    Router::new()
+        .route("/api/v1", root.clone())
+        .route("/api/v1/", root)
+        .route("/api/v1/{*path}", any(answer))
+        .with_state(api)
 }
 
 /// What is done at which path. Each module looks at the rest of its paths by itself.

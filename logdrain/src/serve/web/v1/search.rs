@@ -63,6 +63,7 @@ pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result
             }
         });
         match found.await {
+            Ok(Some(answer)) if notes.is_empty() => return Ok(answer),
             Ok(Some(answer)) => return Ok(answer.with_header(NOTES, notes)),
             Ok(None) if Instant::now() + AGAIN < until => tokio::time::sleep(AGAIN).await,
             _ => return Err(Answer::busy()),
