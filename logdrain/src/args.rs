@@ -1,13 +1,17 @@
 //! The command line.
 
+pub(crate) mod archive;
 pub(crate) mod look;
+pub(crate) mod server;
 
+use crate::args::archive::{ArchiveArgs, OpenArgs};
 use crate::args::look::{SearchArgs, TailArgs};
 use crate::reading::{Reading, ReadingArgs};
 use crate::units::{bytes, duration};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
 use heroku_metrics::{ExtractorConfig, NativeSet};
+use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,8 +42,8 @@ Examples:
   logdrain parse --pairs body.gz | jq 'select(.class == \"router\") | .router.service_ms'
   pbpaste | logdrain parse --input copied -
 
---input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines and exports apart by their first \
-lines. A text of which nothing can be read ends with status 1, and is named.")]
+--input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines, exports, archives (.tsv, .tsv.gz) \
+and Papertrail's text apart by their first lines. A text of which nothing can be read ends with status 1, and is named.")]
     Parse(ParseArgs),
     /// Turn recorded logs into minute streams: a table on a terminal, JSON lines otherwise
     #[command(after_help = "\
@@ -49,14 +53,15 @@ Examples:
   heroku logs --tail | logdrain replay --follow -
   logdrain replay --format jsonl monday.gz tuesday.gz | jq 'select(.name == \"database.query\")'
   logdrain replay --flat --app shop --extended body.logplex
+  logdrain replay 2026-11-28-*.tsv.gz
 
 The whole input is read before a window is closed, in any order of time; --lateness closes windows as the input's own \
 time passes. At the end the books go to standard error: what came in, what came out, what was refused and why. Ctrl-C is \
 how a --follow of `heroku logs --tail` ends: rows of minutes still open say \"partial\":true (a table says it at the \
 minute), and the exit status is 0.
 
---input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines and exports apart by their first \
-lines. A text of which nothing can be read ends with status 1, and is named.")]
+--input auto tells drain bodies, what `heroku logs` prints, copies of it, syslog lines, exports, archives (.tsv, .tsv.gz) \
+and Papertrail's text apart by their first lines. A text of which nothing can be read ends with status 1, and is named.")]
     Replay(ReplayArgs),
     /// Tell what is eating the quota: metrics and streams by what they cost, and what found no place
     #[command(after_help = "\
@@ -96,6 +101,24 @@ Examples:
 It is search -f -n 10. A file is followed as it grows, and when another is put in its place; of several, the last one.
 Exit status: as of search; Ctrl-C ends it with 0.")]
     Tail(TailArgs),
+    /// Print the address of a server's page, and open it in a browser
+    #[command(after_help = "\
+Examples:
+  logdrain open --server https://logs.example.com
+  logdrain open --heroku-app shop status=503
+
+Exit status: 0 done; 2 no server is known.")]
+    Open(OpenArgs),
+    /// List a server's archives, and download them
+    #[command(after_help = "\
+Examples:
+  logdrain archive list
+  logdrain archive get --date yesterday -o archives
+  logdrain archive get --min-time '8 hours ago' && logdrain replay 20*.tsv.gz
+
+What broke off is gone on with when it is asked for again; what is there already is not downloaded again.
+Exit status: 0 done; 1 some of it is not there; 2 it could not be done.")]
+    Archive(ArchiveArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),
@@ -169,6 +192,13 @@ pub(crate) struct InputArgs {
     /// Collect Redis, PgBouncer and the further Postgres fields too
     #[arg(long)]
     pub(crate) extended: bool,
+    /// The year of the first line of a text whose times have none (--input events); December may be followed by January
+    /// [default: by when the file was written]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1970..=9999))]
+    pub(crate) year: Option<u16>,
+    /// The zone of such times: Europe/Berlin, UTC, +02:00 [default: that of this machine]
+    #[arg(long, value_name = "ZONE", value_parser = look::zone, allow_hyphen_values = true)]
+    pub(crate) tz: Option<TimeZone>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
 }
@@ -187,6 +217,10 @@ pub(crate) enum InputKind {
     Syslog,
     /// `TIME heroku web.1 - - text`, an export of Logentries
     Logentries,
+    /// Rows of ten columns between TABs, as Papertrail's archives have them and ours
+    Archive,
+    /// `Nov 21 14:14:58 shop heroku/web.4: text`, as papertrail-cli and `logdrain search` print it
+    Events,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

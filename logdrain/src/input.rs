@@ -1,15 +1,26 @@
 //! Files, pipes and gzip in; frames and lines out, in bounded memory.
 
+mod archive;
+mod event_text;
+mod row;
+
+pub(crate) use archive::is_row;
+
 use crate::args::{InputArgs, InputKind};
 use crate::escape::Escaped;
 use crate::failure::{Failure, say};
 use crate::layout::{self, Survey};
 use crate::live::{Growing, Live, is_end_asked_for};
+use archive::{Held, Rows};
+use event_text::EventText;
 use flate2::bufread::MultiGzDecoder;
 use heroku_metrics::syslog::{
     Dialect, Frame, FrameError, FrameReader, FramingError, Limits, RawFrame, Recovery, rendered,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use log_archive::Row;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -26,6 +37,14 @@ pub(crate) trait Items {
     }
     /// A line of `heroku logs` text; `wire_len` counts its line end too.
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure>;
+    /// A row of an archive, or a line of Papertrail's text, with the frame that a drain would have brought.
+    fn row(&mut self, _: &Row<'_>, line: RenderedLine<'_>) -> Result<(), Failure> {
+        self.line(line)
+    }
+    /// Bytes of an archive that are no row; bad ones were to be one.
+    fn left_out(&mut self, bytes: u64, _is_bad: bool) {
+        self.separators(bytes);
+    }
     /// Line ends between frames, and empty lines.
     fn separators(&mut self, octets: u64);
     /// A pause: all that could be read has been handed over. Rows may be written, time may pass.
@@ -37,9 +56,13 @@ pub(crate) trait Items {
 }
 
 /// How files are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct How {
     pub(crate) kind: InputKind,
+    /// Of times that say none.
+    pub(crate) zone: TimeZone,
+    /// Of the first time that says none; else it is told by when the file was written.
+    pub(crate) year: Option<u16>,
     pub(crate) dialect: Dialect,
     pub(crate) recovery: Recovery,
     /// A silent pipe still gives a pause now and then, and ends when a signal asks for it.
@@ -57,6 +80,8 @@ pub(crate) struct RenderedLine<'a> {
     pub(crate) offset: u64,
     pub(crate) bytes: &'a [u8],
     pub(crate) wire_len: u64,
+    /// Where its message begins in the input, if the frame is another text than the line.
+    pub(crate) message_at: Option<u64>,
     pub(crate) parsed: Result<Frame<'a>, FrameError>,
 }
 
@@ -93,14 +118,15 @@ pub(crate) const SKIPPED: usize = 64 * 1024;
 /// now and then, and ends when a signal asks for it.
 pub(crate) fn read(path: &Path, args: &InputArgs, live: bool, items: &mut impl Items) -> Result<End, Failure> {
     let (kind, dialect, recovery) = (args.input, args.dialect(), args.recovery());
-    read_so(path, How { kind, dialect, recovery, live, grows: false, bar: true }, items)
+    let zone = args.tz.clone().unwrap_or_else(TimeZone::system);
+    read_so(path, How { kind, zone, year: args.year, dialect, recovery, live, grows: false, bar: true }, items)
 }
 
 /// The same, with more of a say.
 pub(crate) fn read_so(path: &Path, how: How, items: &mut impl Items) -> Result<End, Failure> {
-    let (source, bar) = open(path, how)?;
+    let (source, bar) = open(path, &how)?;
     let mut source = BufReader::with_capacity(CHUNK, source);
-    let head = match head(how, &mut source) {
+    let head = match head(&how, &mut source) {
         Ok(head) => head,
         Err(error) => return Ok(ended(path, &error)),
     };
@@ -112,12 +138,16 @@ pub(crate) fn read_so(path: &Path, how: How, items: &mut impl Items) -> Result<E
         asked => asked,
     };
     let mut survey = Survey::default();
+    let mut rows = Rows::new(EventText::new(how.zone.clone(), how.year, written(path)));
     let mut source = head.as_slice().chain(source);
     let read = match kind {
-        InputKind::Body | InputKind::Auto => frames(&mut source, how, &head, &mut survey, items)?,
-        _ => lines(&mut source, (kind, how.dialect), &mut survey, items)?,
+        InputKind::Body | InputKind::Auto => frames(&mut source, &how, &head, &mut survey, items)?,
+        _ => lines(&mut source, (kind, how.dialect), (&mut survey, &mut rows), items)?,
     };
     bar.finish_and_clear();
+    if let Some(what) = rows.said(kind) {
+        say(format_args!("logdrain: {}: {what}", path.display()));
+    }
     if let Err(error) = read {
         return Ok(ended(path, &error));
     }
@@ -132,7 +162,7 @@ pub(crate) fn read_so(path: &Path, how: How, items: &mut impl Items) -> Result<E
 }
 
 /// The front of a source, to tell what it is: as much as it takes to find a line that can be read.
-fn head(how: How, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
+fn head(how: &How, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while head.len() < layout::HEAD {
         let chunk = match source.fill_buf() {
@@ -152,6 +182,12 @@ fn head(how: How, source: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// When a file was written last, as far as that is known; no line of it is from after that.
+fn written(path: &Path) -> Timestamp {
+    let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+    meta.and_then(|meta| Timestamp::try_from(meta.modified().ok()?).ok()).unwrap_or_else(Timestamp::now)
+}
+
 fn ended(path: &Path, error: &io::Error) -> End {
     if is_end_asked_for(error) {
         return End::Asked;
@@ -166,7 +202,7 @@ fn first_octets(source: &mut impl BufRead) -> io::Result<&[u8]> {
     source.fill_buf()
 }
 
-fn open(path: &Path, how: How) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
+fn open(path: &Path, how: &How) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
     let (raw, bar): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
         let stdin: Box<dyn Read> =
             if how.live { Box::new(Live::read(|| Ok(io::stdin()), CHUNK)) } else { Box::new(io::stdin().lock()) };
@@ -228,7 +264,7 @@ fn detect(path: &Path, head: &[u8], dialect: Dialect) -> Result<Option<InputKind
 
 fn frames(
     source: &mut impl BufRead,
-    how: How,
+    how: &How,
     head: &[u8],
     survey: &mut Survey,
     items: &mut impl Items,
@@ -331,9 +367,16 @@ impl Behind {
 fn lines(
     source: &mut impl BufRead,
     (kind, dialect): (InputKind, Dialect),
-    survey: &mut Survey,
+    (survey, rows): (&mut Survey, &mut Rows),
     items: &mut impl Items,
 ) -> Result<io::Result<()>, Failure> {
+    let mut hand_over = |bytes: &[u8], number, offset, items: &mut _| {
+        let held = Held { bytes, number, offset };
+        match kind {
+            InputKind::Archive | InputKind::Events => rows.hand_over(kind, held, survey, items),
+            _ => hand_over(held, (kind, dialect), survey, items),
+        }
+    };
     let mut held = Vec::new();
     let mut offset = 0;
     let mut number = 0;
@@ -354,7 +397,7 @@ fn lines(
                 Err(error) if is_end_asked_for(&error) => return Ok(Err(error)),
                 Err(error) => {
                     number += 1;
-                    hand_over(&held, (number, offset), (kind, dialect), survey, items)?;
+                    hand_over(&held, number, offset, items)?;
                     return Ok(Err(error));
                 }
             };
@@ -370,26 +413,24 @@ fn lines(
             return Ok(Ok(()));
         }
         number += 1;
-        hand_over(&held, (number, offset), (kind, dialect), survey, items)?;
+        hand_over(&held, number, offset, items)?;
         offset += taken as u64;
         items.pause()?;
     }
 }
 
 fn hand_over(
-    held: &[u8],
-    (number, offset): (u64, u64),
+    held: Held<'_>,
     (kind, dialect): (InputKind, Dialect),
     survey: &mut Survey,
     items: &mut impl Items,
 ) -> Result<(), Failure> {
-    let line = held.strip_suffix(b"\n").unwrap_or(held);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = held.text();
     if rendered::is_empty(line) {
-        items.separators(held.len() as u64);
+        items.separators(held.bytes.len() as u64);
         return Ok(());
     }
     let parsed = layout::line_of(kind, line, dialect);
-    survey.enter(line, number, parsed.is_ok());
-    items.line(RenderedLine { number, offset, bytes: line, wire_len: held.len() as u64, parsed })
+    survey.enter(line, held.number, parsed.is_ok());
+    items.line(held.line(None, parsed))
 }

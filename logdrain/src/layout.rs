@@ -4,6 +4,7 @@
 
 use crate::args::InputKind;
 use crate::escape::Escaped;
+use crate::input::is_row;
 use heroku_metrics::syslog::rendered::{self, Form};
 use heroku_metrics::syslog::{Dialect, Frame, FrameError};
 
@@ -23,6 +24,8 @@ pub(crate) fn kind(head: &[u8], dialect: Dialect) -> Option<InputKind> {
         return Some(InputKind::Body);
     }
     let count = |kind| lines(head).take(LINES).filter(|(_, line)| line_of(kind, line, dialect).is_ok()).count();
+    let is = |is: fn(&[u8]) -> bool| lines(head).take(LINES).filter(|(_, line)| is(line)).count();
+    let (archived, events) = (is(is_row), is(is_papertrail));
     let [printed, copied, syslog, exported] =
         [InputKind::Rendered, InputKind::Copied, InputKind::Syslog, InputKind::Logentries].map(count);
     // Copies are whatever is printed too. A text that is mostly printed as it was has an indented line because an app
@@ -30,6 +33,8 @@ pub(crate) fn kind(head: &[u8], dialect: Dialect) -> Option<InputKind> {
     let copied = if copied >= 2 * printed { copied } else { 0 };
     // Of equal counts the last one stands.
     [
+        (archived, InputKind::Archive),
+        (events, InputKind::Events),
         (exported, InputKind::Logentries),
         (syslog, InputKind::Syslog),
         (copied, InputKind::Copied),
@@ -50,7 +55,9 @@ pub(crate) fn line_of(kind: InputKind, line: &[u8], dialect: Dialect) -> Result<
             let message = syslog_message(line);
             Frame::parse(message, dialect).map_err(|error| error.shifted((line.len() - message.len()) as u64))
         }
-        InputKind::Auto | InputKind::Body | InputKind::Rendered => rendered::parse_line(line, Form::Printed),
+        InputKind::Auto | InputKind::Body | InputKind::Rendered | InputKind::Archive | InputKind::Events => {
+            rendered::parse_line(line, Form::Printed)
+        }
     }
 }
 
@@ -187,7 +194,8 @@ fn is_rest_of_line(line: &[u8]) -> bool {
         .any(|word| KEYS.iter().any(|key| word.starts_with(key)))
 }
 
-const TAKE_THESE: &str = "Read are drain bodies, what `heroku logs` prints, and syslog lines (RFC 5424)";
+const TAKE_THESE: &str =
+    "Read are drain bodies, what `heroku logs` prints, syslog lines (RFC 5424), archives and Papertrail's text";
 
 /// What the lines look like, and what to do.
 fn looks_like(sample: &[(u64, Vec<u8>)]) -> (&'static str, &'static str) {
@@ -214,12 +222,12 @@ fn looks_like(sample: &[(u64, Vec<u8>)]) -> (&'static str, &'static str) {
     if most(is_archive) {
         (
             "it looks like a Papertrail archive (columns between tabs)",
-            "Archives are not read yet: take the tenth column with the times, or a drain body",
+            "A row has ten columns, of which the first is a number, and the second and third are times",
         )
     } else if most(is_papertrail) {
         (
             "it looks like Papertrail's text (`Nov 21 14:14:58 app heroku/web.1: …`)",
-            "Its times have no year and it is not read yet: take what `heroku logs` prints, or a drain body",
+            "Say so: --input events, with --year and --tz if they are not those of the file and of this machine",
         )
     } else if most(|line| line.starts_with(b"<") && is_old_time(behind_pri(line))) {
         (
@@ -229,7 +237,7 @@ fn looks_like(sample: &[(u64, Vec<u8>)]) -> (&'static str, &'static str) {
     } else if most(is_old_time) {
         (
             "it looks like a syslog file (`Nov 21 14:14:58 host program: …`)",
-            "Have syslog write RFC 5424, or keep the drain's body",
+            "Have syslog write RFC 5424, or have it read as Papertrail's text: --input events",
         )
     } else if most(|line| {
         line.windows(2)
@@ -291,10 +299,13 @@ fn is_papertrail(line: &[u8]) -> bool {
     words.nth(1).is_some_and(|program| program.contains(&b'/'))
 }
 
-/// Ten columns, of which the first is a number
+/// Nearly ten columns, of which the first is a number
 fn is_archive(line: &[u8]) -> bool {
     line.iter().filter(|byte| **byte == b'\t').count() >= 8
-        && line.split(|byte| *byte == b'\t').next().is_some_and(|id| id.len() > 8 && id.iter().all(u8::is_ascii_digit))
+        && line
+            .split(|byte| *byte == b'\t')
+            .next()
+            .is_some_and(|id| !id.is_empty() && id.iter().all(u8::is_ascii_digit))
 }
 
 fn behind_pri(line: &[u8]) -> &[u8] {

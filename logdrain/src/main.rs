@@ -5,6 +5,8 @@
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
 //!               -> search (lines that fit; tail: and those that come)
+//! args -> server -> search (the same, of a server)
+//!                -> open, archive (its page, its archives)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
 //! args -> serve           (a drain: intake, journal, counting, outlets)
 //!      -> doctor          (what its store looks like)
@@ -21,7 +23,9 @@ macro_rules! println {
 }
 
 mod address;
+mod archive_command;
 mod args;
+mod client;
 mod escape;
 mod failure;
 mod health;
@@ -31,6 +35,7 @@ mod json;
 mod layout;
 mod live;
 mod number;
+mod open;
 mod parse;
 #[allow(dead_code, reason = "accounts are given plans next")]
 mod plan;
@@ -41,6 +46,7 @@ mod rows;
 mod search;
 mod send;
 mod serve;
+mod server;
 mod sheet;
 mod table;
 mod times;
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Search(args) => search::run(&args),
         Command::Tail(args) => search::run(&args.into()),
+        Command::Open(args) => open::run(&args),
+        Command::Archive(args) => archive_command::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Health(args) => health::run(&args),

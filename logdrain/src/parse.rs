@@ -11,6 +11,7 @@ use heroku_metrics::model::{Observation, Record};
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Dialect, Frame, FrameError, FramingError, RawFrame};
 use heroku_metrics::{Class, Extractor, LineRefusal, LineVisitor, Source};
+use log_archive::{Row, facility_number, severity_number};
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Stdout, Write};
 
@@ -48,7 +49,10 @@ struct Printer {
 
 impl Items for Printer {
     fn frame(&mut self, raw: RawFrame<'_>) -> Result<(), Failure> {
-        self.parsed(raw.parse(self.dialect), (raw.offset(), raw.message_offset(), raw.bytes().len()), None)
+        let parsed = raw.parse(self.dialect);
+        let message_at = parsed.as_ref().map_or(0, |frame| raw.message_offset() + frame.message_offset() as u64);
+        let row = self.parsed(parsed, (raw.offset(), message_at, raw.bytes().len()), None);
+        self.print(&row.into())
     }
 
     fn lost_framing(&mut self, error: &FramingError) -> Result<(), Failure> {
@@ -60,8 +64,31 @@ impl Items for Printer {
     }
 
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
-        let parsed = line.parsed.map_err(|error| error.shifted(line.offset));
-        self.parsed(parsed, (line.offset, line.offset, line.bytes.len()), Some((line.number, line.bytes)))
+        let row = self.text(line);
+        self.print(&row.into())
+    }
+
+    fn row(&mut self, row: &Row<'_>, line: RenderedLine<'_>) -> Result<(), Failure> {
+        let mut printed = self.text(line);
+        // What the row does not say is not on the line either.
+        let is_prioritised =
+            facility_number(row.facility_name()).is_some() && severity_number(row.severity_name()).is_some();
+        if let Some(Value::Object(header)) = printed.get_mut("header").filter(|_| !is_prioritised) {
+            header.retain(|key, _| !matches!(key.as_str(), "pri" | "facility" | "severity" | "version"));
+        }
+        if row.id() > 0 {
+            let received = jiff::Timestamp::from_microsecond(row.received_at()).ok();
+            let archive = json!({
+                "id": row.id().to_string(), "received_at": received.map(|time| time.to_string()),
+                "source_id": row.source_id(), "source_name": text(row.source_name()), "source_ip": text(row.source_ip()),
+            });
+            printed.insert("archive".into(), archive);
+        }
+        self.print(&printed.into())
+    }
+
+    fn left_out(&mut self, _: u64, is_bad: bool) {
+        self.bad |= is_bad;
     }
 
     fn separators(&mut self, _: u64) {}
@@ -76,18 +103,28 @@ impl Printer {
         Ok(crate::json::line(&mut self.out, value)?)
     }
 
-    /// `line`: its number and bytes, where the input is text. `offset` of the frame, `start` of its message and the message's length, in the input.
+    fn text(&mut self, line: RenderedLine<'_>) -> Map<String, Value> {
+        // The frame of a row is another text than the line: a place in it is none in the input.
+        let is_row = line.message_at.is_some();
+        let parsed = if is_row { line.parsed } else { line.parsed.map_err(|error| error.shifted(line.offset)) };
+        let of_frame = parsed.as_ref().map_or(0, |frame| line.offset + frame.message_offset() as u64);
+        let message_at = line.message_at.unwrap_or(of_frame);
+        self.parsed(parsed, (line.offset, message_at, line.bytes.len()), Some((line.number, line.bytes)))
+    }
+
+    /// `line`: its number and bytes, where the input is text. `offset` and `len` of the frame, and where its message
+    /// begins, in the input.
     fn parsed(
         &mut self,
         parsed: Result<Frame<'_>, FrameError>,
-        (offset, start, len): (u64, u64, usize),
+        (offset, message_at, len): (u64, u64, usize),
         line: Option<(u64, &[u8])>,
-    ) -> Result<(), Failure> {
+    ) -> Map<String, Value> {
         let mut row = Map::new();
         row.insert("offset".into(), offset.into());
         row.insert("len".into(), len.into());
         match parsed {
-            Ok(frame) => self.describe(&frame, start, &mut row),
+            Ok(frame) => self.describe(&frame, message_at, &mut row),
             Err(error) => {
                 self.bad = true;
                 let mut what =
@@ -100,17 +137,17 @@ impl Printer {
                 row.insert("frame_error".into(), what);
             }
         }
-        self.print(&row.into())
+        row
     }
 
-    fn describe(&mut self, frame: &Frame<'_>, start: u64, row: &mut Map<String, Value>) {
+    fn describe(&mut self, frame: &Frame<'_>, message_at: u64, row: &mut Map<String, Value>) {
         row.insert("header".into(), header(frame));
         let message = frame.message();
         match std::str::from_utf8(message) {
             Ok(text) => row.insert("msg".into(), text.into()),
             Err(_) => row.insert("msg_b64".into(), STANDARD.encode(message).into()),
         };
-        let mut found = Found { message, line_start: start + frame.message_offset() as u64, ..Found::default() };
+        let mut found = Found { message, line_start: message_at, ..Found::default() };
         let line = self.extractor.read(frame, &mut found);
         row.insert("class".into(), line.class().as_str().into());
         if self.pairs {

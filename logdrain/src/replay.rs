@@ -126,6 +126,11 @@ impl Items for Replay {
         self.pass()
     }
 
+    fn left_out(&mut self, bytes: u64, is_bad: bool) {
+        self.gate.bad |= is_bad;
+        self.separators(bytes);
+    }
+
     fn separators(&mut self, octets: u64) {
         self.pipeline.ingest_separators(octets);
     }

@@ -1,18 +1,21 @@
-//! `logdrain search` and `logdrain tail`: lines that fit, out of files.
+//! `logdrain search` and `logdrain tail`: lines that fit, out of files, or of a server.
 //!
 //! ```text
 //! input -> event -> filter -> task: output (print; JSON), a count,
 //! store (a View) -----------> task: patterns (what fills the log)
+//! remote (pages of a server) ---^
 //! ```
 //!
 //! One pass in bounded memory, in the order of the file. What could not be read as a line is searched, too: its program is
 //! `logdrain/unread`.
 
+mod around;
 mod event;
 mod filter;
 mod output;
 mod patterns;
 mod print;
+mod remote;
 mod store;
 mod task;
 
@@ -20,11 +23,15 @@ use crate::args::look::{Colour, SearchArgs};
 use crate::failure::{Failure, Status};
 use crate::input::{self, End, How, Items, RenderedLine};
 use crate::interrupt;
+use crate::server::{self, Server};
 use event::Names;
 use filter::Filter;
+pub(crate) use filter::range as time_range;
 use heroku_metrics::syslog::{Dialect, FrameParser, FramingError, RawFrame, Recovery};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
+use log_archive::Row;
+use log_query::Query;
 use output::Output;
 use patterns::Patterns;
 use print::Printer;
@@ -37,7 +44,12 @@ const PATTERNS: usize = 20;
 
 pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
     let look = &args.look;
-    let text = look.words.join(" ");
+    let asked = source(args)?;
+    let saved = match (&asked, &look.saved) {
+        (Source::Server(server), Some(name)) => Some(remote::saved(server, name)?),
+        _ => None,
+    };
+    let text = text(&look.words.join(" "), saved.as_ref());
     let query = filter::query(&text)?;
     let zone = look.tz.clone().unwrap_or_else(TimeZone::system);
     let now = ZonedDateTime::now().with_time_zone(zone.clone());
@@ -46,7 +58,6 @@ pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
         explain(&query, range, &zone)?;
         return Ok(Status::Done);
     }
-    let files = files(&look.files)?;
     if args.follow {
         // Without it Ctrl-C ends the program as ever, and what waits to be printed is lost.
         interrupt::listen().map_err(|error| Failure::Config(format!("signals cannot be caught: {error}")))?;
@@ -67,6 +78,8 @@ pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
     };
     let how = How {
         kind: look.input,
+        zone: look.tz.clone().unwrap_or_else(TimeZone::system),
+        year: look.year,
         dialect: look.dialect(),
         recovery: Recovery::Resync,
         live: args.follow,
@@ -75,13 +88,24 @@ pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
         bar: args.count || args.patterns || !std::io::stdout().is_terminal(),
     };
     let mut status = Status::Done;
-    let last = files.len() - 1;
+    let mut files = Vec::new();
+    match asked {
+        Source::Files(named) => files = named,
+        Source::Server(server) => {
+            let end = remote::read(&server, args, (&text, saved.as_ref()), &search.filter, &mut search.task)?;
+            if end.is_bad() {
+                status = Status::BadInput;
+            }
+        }
+        Source::Nothing => return Err(nothing()),
+    }
+    let last = files.len().saturating_sub(1);
     for (index, path) in files.iter().enumerate() {
         let live = args.follow && index == last;
         let end = if path.is_dir() {
             store::read(path, args, live, &search.filter, &mut search.task)?
         } else {
-            input::read_so(path, How { live, grows: live, ..how }, &mut search)?
+            input::read_so(path, How { live, grows: live, ..how.clone() }, &mut search)?
         };
         match end {
             End::Complete => {}
@@ -94,18 +118,53 @@ pub(crate) fn run(args: &SearchArgs) -> Result<Status, Failure> {
     Ok(if found == 0 && !interrupt::is_asked() { Status::BadInput } else { status })
 }
 
-/// What is searched: what was named, else standard input when something may come from there.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    if !named.is_empty() {
-        return Ok(named.to_vec());
+/// What is searched.
+enum Source {
+    Files(Vec<PathBuf>),
+    Server(Box<Server>),
+    /// Nothing was named, and nothing comes.
+    Nothing,
+}
+
+/// What was named, else the server that is known, else standard input when something may come from there.
+fn source(args: &SearchArgs) -> Result<Source, Failure> {
+    let look = &args.look;
+    if !look.files.is_empty() {
+        if look.server.names_one() || look.group.is_some() || look.saved.is_some() {
+            return Err(Failure::Config(
+                "--in is for files, and --server, --heroku-app, -g and -S are for a server; name one of both"
+                    .to_owned(),
+            ));
+        }
+        return Ok(Source::Files(look.files.clone()));
     }
-    if std::io::stdin().is_terminal() {
-        return Err(Failure::Config(
-            "nothing to search: name a file (--in FILE), or send it lines: heroku logs --num 1500 | logdrain search WORDS"
-                .to_owned(),
-        ));
+    if let Some(server) = server::known(&look.server, look.account.as_deref())? {
+        return Ok(Source::Server(Box::new(server)));
     }
-    Ok(vec![PathBuf::from("-")])
+    if look.group.is_some() || look.saved.is_some() {
+        return server::needed(&look.server, None).map(|server| Source::Server(Box::new(server)));
+    }
+    Ok(if std::io::stdin().is_terminal() { Source::Nothing } else { Source::Files(vec![PathBuf::from("-")]) })
+}
+
+fn nothing() -> Failure {
+    Failure::Config(
+        "nothing to search: name a file (--in FILE) or a server (--server URL), or send it lines: heroku logs --num 1500 | \
+         logdrain search WORDS"
+            .to_owned(),
+    )
+}
+
+/// The words, narrowing down a saved search.
+fn text(words: &str, saved: Option<&remote::Saved>) -> String {
+    let Some(saved) = saved else { return words.to_owned() };
+    // As a query is printed, nothing in it is open that could take in what stands behind it.
+    let [saved, words] = [&saved.query, words].map(|text| Query::parse(text).into_query().to_string());
+    match (saved.is_empty(), words.is_empty()) {
+        (_, true) => saved,
+        (true, false) => words,
+        (false, false) => format!("({saved}) ({words})"),
+    }
 }
 
 fn printer(args: &SearchArgs, zone: TimeZone) -> Printer {
@@ -117,7 +176,7 @@ fn printer(args: &SearchArgs, zone: TimeZone) -> Printer {
     Printer::text(zone, if is_wanted { args.look.color } else { Colour::Off })
 }
 
-fn explain(query: &log_query::Query, range: filter::TimeRange, zone: &TimeZone) -> Result<(), Failure> {
+fn explain(query: &Query, range: filter::TimeRange, zone: &TimeZone) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", query.explain())?;
     for (what, bound) in [("from", range.earliest), ("up to", range.latest)] {
@@ -162,6 +221,12 @@ impl Items for Search {
             Ok(frame) => self.names.event(frame),
             Err(_) => self.names.unread(line.bytes),
         };
+        let is_found = self.filter.matches(&event);
+        self.task.take(&event, is_found)
+    }
+
+    fn row(&mut self, row: &Row<'_>, _: RenderedLine<'_>) -> Result<(), Failure> {
+        let event = self.names.row(row);
         let is_found = self.filter.matches(&event);
         self.task.take(&event, is_found)
     }

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
         .with_recovery(args.input.recovery())
         .with_plan(plan.clone());
     let pipeline = Pipeline::new(config).map_err(|error| Failure::Config(error.to_string()))?;
-    let mut counting = Counting { pipeline };
+    let mut counting = Counting { pipeline, is_bad: false };
     let mut status = Status::Done;
     for path in &args.input.files {
         if input::read(path, &args.input, false, &mut counting)?.is_bad() {
@@ -37,7 +37,9 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
         }
     }
     let ledger = counting.pipeline.ledger();
-    if args.input.strict && (ledger.total().refused_frames() > 0 || ledger.total().skipped_bytes() > 0) {
+    if args.input.strict
+        && (counting.is_bad || ledger.total().refused_frames() > 0 || ledger.total().skipped_bytes() > 0)
+    {
         status = Status::BadInput;
     }
     let explanation = counting.pipeline.aggregator().explain();
@@ -69,6 +71,8 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
 /// Reads for the streams alone: no row is written.
 struct Counting {
     pipeline: Pipeline,
+    /// Whether rows of an archive could not be read.
+    is_bad: bool,
 }
 
 impl Items for Counting {
@@ -85,6 +89,11 @@ impl Items for Counting {
     fn line(&mut self, line: RenderedLine<'_>) -> Result<(), Failure> {
         self.pipeline.ingest_line(line.parsed, line.bytes, line.wire_len, &mut ());
         Ok(())
+    }
+
+    fn left_out(&mut self, bytes: u64, is_bad: bool) {
+        self.is_bad |= is_bad;
+        self.separators(bytes);
     }
 
     fn separators(&mut self, octets: u64) {

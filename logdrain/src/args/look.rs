@@ -1,5 +1,6 @@
 //! What `search` and `tail` are told.
 
+use crate::args::server::ServerArgs;
 use crate::args::{DialectArg, InputKind, dialect};
 use crate::times;
 use clap::error::ErrorKind;
@@ -17,13 +18,21 @@ pub(crate) struct LookArgs {
     /// quotes quoted. Behind -- all is query, `-redis` too
     #[arg(value_name = "WORDS")]
     pub(crate) words: Vec<String>,
-    /// Where to look: a drain body, `heroku logs` text, gzip of them, the folder of a store; - is standard input, which is
-    /// read without --in. May be said several times
+    /// Where to look: a drain body, `heroku logs` text, an archive, gzip of them, the folder of a store; - is standard input,
+    /// which is read without --in unless a server is known. May be said several times
     #[arg(long = "in", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Lines of this system alone, case ignored; * stands for any letters. May be said several times
     #[arg(short, long = "system", value_name = "SYSTEM")]
     pub(crate) systems: Vec<String>,
+    /// Lines of this group of systems alone, of a server
+    #[arg(short, long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    /// What a saved search of this name finds, of a server; words besides narrow it down, and -g goes before its group
+    #[arg(short = 'S', long = "search", value_name = "NAME")]
+    pub(crate) saved: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Lines from this time on: 3 hours ago, 2h30m, yesterday at 5:30pm, 5 AM Friday, today, 2013-08-20 04:12:55, with a zone
     /// behind it or without, or seconds since 1970
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -46,12 +55,15 @@ pub(crate) struct LookArgs {
     /// The system of lines that name none
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
-    /// The account, in the folder of a store that has several
+    /// The account, in the folder of a store that has several, or of a server where one may choose
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
     /// What the files hold; see `logdrain parse --help`
     #[arg(long, value_enum, default_value_t = InputKind::Auto, value_name = "KIND", hide_possible_values = true)]
     pub(crate) input: InputKind,
+    /// The year of the first line of a text whose times have none; see `logdrain parse --help`
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1970..=9999))]
+    pub(crate) year: Option<u16>,
     /// Whether frames carry structured data; see `logdrain parse --help`
     #[arg(long, value_enum, default_value_t = DialectArg::Auto, value_name = "DIALECT", hide_possible_values = true)]
     pub(crate) dialect: DialectArg,
@@ -135,7 +147,7 @@ impl From<TailArgs> for SearchArgs {
     }
 }
 
-fn zone(name: &str) -> Result<TimeZone, String> {
+pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
     times::zone(name).map_err(|error| error.to_string())
 }
 

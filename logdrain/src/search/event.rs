@@ -2,6 +2,7 @@
 
 use crate::serve::drain_name::DrainName;
 use heroku_metrics::syslog::Frame;
+use log_archive::{Row, facility_number, severity_number};
 use std::net::IpAddr;
 
 /// A kept line, or one of a file. Texts may hold any byte; what there is not is empty.
@@ -57,20 +58,8 @@ impl Names {
         }
         let pri = frame.pri();
         let hostname = frame.hostname();
-        if let Some(token) = hostname.filter(|name| is_token(name))
-            && self.token != token.as_bytes()
-        {
-            self.token = token.as_bytes().to_vec();
-            self.shown = DrainName::of(token).shown().to_string().into_bytes();
-        }
-        let system = match hostname {
-            // What every HTTPS drain writes names nobody.
-            None | Some("host") if !self.system.is_empty() => &self.system[..],
-            None => &[],
-            // A drain's token is a password.
-            Some(name) if is_token(name) => &self.shown,
-            Some(name) => name.as_bytes(),
-        };
+        self.see(hostname);
+        let system = self.system(hostname).unwrap_or_else(|| hostname.unwrap_or_default().as_bytes());
         Event {
             id: None,
             received: None,
@@ -81,6 +70,49 @@ impl Names {
             severity: pri.map(|pri| pri.severity()),
             facility: pri.map(|pri| pri.facility()),
             message: without_end(frame.message()),
+        }
+    }
+
+    /// The event of a row of an archive, or of a line of Papertrail's text, which has no number.
+    pub(crate) fn row<'a>(&'a mut self, row: &Row<'a>) -> Event<'a> {
+        let is_kept = row.id() > 0;
+        // `-` stands for none where people read.
+        let named = |name: &'a [u8]| if !is_kept && name == b"-" { &[][..] } else { name };
+        let name = named(row.source_name());
+        let hostname = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
+        self.see(hostname);
+        let system = if name.is_empty() || hostname.is_some() { self.system(hostname) } else { None };
+        Event {
+            id: is_kept.then_some(row.id()),
+            received: is_kept.then_some(row.received_at()),
+            generated: Some(row.generated_at()),
+            source_ip: std::str::from_utf8(row.source_ip()).ok().and_then(|ip| ip.parse().ok()),
+            system: system.unwrap_or(name),
+            program: named(row.program()),
+            severity: severity_number(row.severity_name()),
+            facility: facility_number(row.facility_name()),
+            message: row.message(),
+        }
+    }
+
+    /// Remembers what is shown for a token.
+    fn see(&mut self, hostname: Option<&str>) {
+        if let Some(token) = hostname.filter(|name| is_token(name))
+            && self.token != token.as_bytes()
+        {
+            self.token = token.as_bytes().to_vec();
+            self.shown = DrainName::of(token).shown().to_string().into_bytes();
+        }
+    }
+
+    /// What is shown instead of the name on the line, which was seen.
+    fn system(&self, hostname: Option<&str>) -> Option<&[u8]> {
+        match hostname {
+            // What every HTTPS drain writes names nobody.
+            None | Some("host") if !self.system.is_empty() => Some(&self.system),
+            // A drain's token is a password.
+            Some(name) if is_token(name) => Some(&self.shown),
+            _ => None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Longer queries are refused, here and by servers.
-const LONGEST: usize = 8 * 1024;
+pub(crate) const LONGEST: usize = 8 * 1024;
 /// Notes that are said.
 const NOTES: usize = 5;
 /// How much of a query is shown around the place of a note.
@@ -133,7 +133,7 @@ fn fields<'a>(event: &Event<'a>) -> Fields<'a> {
 }
 
 /// Whether `name` is `pattern`, which is in lower case; `*` stands for any bytes, none too.
-fn is_like(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn is_like(pattern: &[u8], name: &[u8]) -> bool {
     let same = |one: &[u8], other: &[u8]| one.eq_ignore_ascii_case(other);
     let mut pieces = pattern.split(|byte| *byte == b'*');
     let first = pieces.next().unwrap_or_default();

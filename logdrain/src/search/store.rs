@@ -5,6 +5,7 @@ use crate::escape::Escaped;
 use crate::failure::{Failure, say};
 use crate::input::End;
 use crate::interrupt;
+use crate::search::around::{Around, Kept};
 use crate::search::event::Event;
 use crate::search::filter::Filter;
 use crate::search::task::Task;
@@ -77,6 +78,22 @@ struct Look {
     is_damaged: bool,
 }
 
+/// What was printed last, and where the lines around it are.
+struct Printed {
+    around: Around<EventBuf>,
+    view: View,
+}
+
+impl Printed {
+    fn found(&mut self, event: &EventBuf, task: &mut Task) -> Result<(), Failure> {
+        let view = &self.view;
+        self.around.found(event, task, |id, before, after| {
+            let context = view.context(EventId::new(id), before, after, Neighbours::All, &mut go_on);
+            Ok((context.before().events().to_vec(), context.after().events().to_vec()))
+        })
+    }
+}
+
 fn go_on() -> bool {
     !interrupt::is_asked()
 }
@@ -102,7 +119,7 @@ impl Look {
         }
         // All lines of the account stand around one, not only those of the systems that were asked for.
         let around = self.reader.view(&Scope::account(&self.account));
-        let mut printed = Printed { around: self.around, view: around, last: None, waiting: Vec::new() };
+        let mut printed = Printed { around: Around::new(self.around), view: around };
         let mut after = if let Some(lines) = args.lines {
             let (events, seen) = self.last(&view, filter, page, lines);
             events.iter().try_for_each(|event| printed.found(event, task))?;
@@ -110,14 +127,14 @@ impl Look {
         } else {
             self.forward(&view, filter, page, None, &mut printed, task)?
         };
-        printed.end(task)?;
+        printed.around.end(task)?;
         while is_live && go_on() {
             task.settle()?;
             std::thread::sleep(AGAIN);
             let view = self.reader.view(&self.scope);
             printed.view = self.reader.view(&Scope::account(&self.account));
             after = self.forward(&view, filter, page, after, &mut printed, task)?;
-            printed.end(task)?;
+            printed.around.end(task)?;
         }
         Ok(())
     }
@@ -192,50 +209,13 @@ fn page(filter: &Filter) -> Page {
     }
 }
 
-/// What was printed last, and which lines around it are still to come.
-struct Printed {
-    around: (usize, usize),
-    view: View,
-    last: Option<EventId>,
-    /// Lines behind the last that was found.
-    waiting: Vec<EventBuf>,
-}
-
-impl Printed {
-    fn found(&mut self, event: &EventBuf, task: &mut Task) -> Result<(), Failure> {
-        let (before, after) = self.around;
-        let id = event.id();
-        if before + after > 0 {
-            self.give_waiting(id, task)?;
-            // One more than is printed tells whether something lies between.
-            let context = self.view.context(id, before + 1, after, Neighbours::All, &mut go_on);
-            let front = context.before().events();
-            let is_new = |event: &&EventBuf| self.last.is_none_or(|last| event.id() > last);
-            let new: Vec<&EventBuf> = front.iter().filter(is_new).collect();
-            let is_apart = new.len() > before;
-            if is_apart && self.last.is_some() {
-                task.gap();
-            }
-            for event in &new[new.len().saturating_sub(before)..] {
-                task.take(&line(event), false)?;
-            }
-            self.waiting = context.after().events().to_vec();
-        }
-        self.last = Some(id);
-        task.take(&line(event), true)
+impl Kept for EventBuf {
+    fn id(&self) -> u64 {
+        Self::id(self).get()
     }
 
-    /// The lines behind the last that was found, up to this one.
-    fn give_waiting(&mut self, id: EventId, task: &mut Task) -> Result<(), Failure> {
-        for event in std::mem::take(&mut self.waiting).iter().take_while(|event| event.id() < id) {
-            self.last = Some(event.id());
-            task.take(&line(event), false)?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, task: &mut Task) -> Result<(), Failure> {
-        self.give_waiting(EventId::MAX, task)
+    fn event(&self) -> Event<'_> {
+        line(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands that read logs, and the one that sends them.
 
+mod archives;
 mod command;
 mod families;
 mod follow;

@@ -1,6 +1,7 @@
 //! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
 
 mod archives;
+mod asked;
 mod browser;
 #[cfg(unix)]
 mod changes;

@@ -144,7 +144,7 @@ mod tests {
         }
         let in_window = |from: u64, to: u64| {
             let window = start + Duration::from_secs(from)..start + Duration::from_secs(to);
-            times.iter().filter(|time| window.contains(time)).count()
+            times.iter().filter(|time| window.contains(*time)).count()
         };
         assert!(in_window(0, 1) >= 99, "{} in the first second", in_window(0, 1));
         for from in 3..15 {
