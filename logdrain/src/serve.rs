@@ -28,7 +28,7 @@ mod clock;
 mod config;
 mod counters;
 mod counting;
-#[allow(dead_code, unused_imports, reason = "who asks for it comes next")]
+#[allow(dead_code, unused_imports, reason = "the APIs ask for the rest")]
 mod directory;
 mod doctor;
 pub(crate) mod drain_name;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::serve::archives;
 use crate::serve::counting::board::DRAIN_BYTES;
+use crate::serve::directory;
 use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
@@ -49,6 +50,10 @@ pub(crate) struct Config {
     pub(crate) limits: IntakeLimits,
     /// Addresses that others reach are fine without credentials or TLS.
     pub(crate) insecure: bool,
+    /// Whoever reaches this server may read, as long as nobody has to sign in.
+    pub(crate) open_reading: bool,
+    /// What absolute links begin with.
+    pub(crate) url: Option<String>,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) metrics: MetricsLimits,
@@ -124,6 +129,7 @@ impl Config {
         let tls = tls.transpose().map_err(|why| Wrong(format!("[tls], {why}")))?;
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
+        let url = file.url.as_deref().map(limits::base).transpose()?;
         let config = Self {
             listen,
             syslog: file.syslog.map(|address| address.0),
@@ -138,6 +144,8 @@ impl Config {
             archives,
             limits,
             insecure,
+            open_reading: file.open_reading,
+            url,
             access,
             settings,
             metrics,
@@ -217,6 +225,7 @@ impl Config {
             .saturating_add(machine::packing())
             .saturating_add(self.keeping.max_memory())
             .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
+            .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
     }
 
     /// The keys that say something else there, and hold from the next start on.
@@ -253,6 +262,8 @@ impl Config {
             ("answer_within", self.limits.answer_within != other.limits.answer_within),
             ("idle_timeout", self.limits.idle != other.limits.idle),
             ("insecure", self.insecure != other.insecure),
+            ("open_reading", self.open_reading != other.open_reading),
+            ("url", self.url != other.url),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
@@ -383,6 +394,9 @@ mod tests {
             ("otlp = \"http://user:s3cret@collector.example.com\"".to_owned(), "otlp: "),
             ("otlp = \"s3cret\"".to_owned(), "otlp: expected http://"),
             ("otlp = \"http://s3cret s3cret\"".to_owned(), "otlp: "),
+            ("url = \"https://s3cret:s3cret@logs.example.com\"".to_owned(), "url: expected"),
+            ("url = \"https://logs.example.com/s3cret\"".to_owned(), "url: expected"),
+            ("url = \"ftp://s3cret\"".to_owned(), "url: expected"),
             ("listen = \"0.0.0.0:1\"".to_owned(), "credentials ([[drain]]) and TLS ([tls]) are missing"),
             ("syslog = \"0.0.0.0:1\"".to_owned(), "can be reached from outside"),
         ] {
@@ -454,6 +468,8 @@ mod tests {
                 + machine::packing()
                 + config.keeping.max_memory()
                 + archives::MEMORY
+                + directory::MOST
+                + directory::CHECKS * directory::CHECK
         );
     }
 }

@@ -26,7 +26,7 @@ mod tests;
 pub(crate) use file::path;
 pub(crate) use members::{Access, Member, NewMember, Rights};
 pub(crate) use passwords::may_be as may_be_password;
-pub(crate) use secrets::{Digest, Secret, digest_of};
+pub(crate) use secrets::{Digest, Secret, opaque};
 pub(crate) use sessions::{Session, Whose};
 pub(crate) use systems::{System, SystemFacts};
 pub(crate) use tokens::{Kind, Token};
@@ -36,6 +36,7 @@ use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use systems::Systems;
@@ -82,6 +83,8 @@ pub(crate) struct Directory {
     known: RwLock<Known>,
     systems: Mutex<Systems>,
     passwords: passwords::Checks,
+    /// Told without waiting for whoever writes.
+    is_open: AtomicBool,
 }
 
 /// The file.
@@ -122,6 +125,7 @@ impl Directory {
             known: RwLock::default(),
             systems: Mutex::default(),
             passwords: passwords::Checks::default(),
+            is_open: AtomicBool::new(false),
         })
     }
 
@@ -147,6 +151,7 @@ impl Directory {
                 *self.write() = known;
                 *self.systems() = systems;
                 *state = State::Open(Box::new(db));
+                self.is_open.store(true, Ordering::Release);
                 Ok(())
             }
             Err(error) => {
@@ -159,7 +164,9 @@ impl Directory {
     /// Writes what is only in memory, and closes the file.
     pub(crate) fn close(&self) {
         let _ = self.save();
-        *self.state() = State::Closed("the server is stopping".to_owned());
+        let mut state = self.state();
+        self.is_open.store(false, Ordering::Release);
+        *state = State::Closed("the server is stopping".to_owned());
     }
 
     /// Writes what was only noted in memory: when systems and sessions were last heard.
@@ -173,6 +180,16 @@ impl Directory {
         let known = self.known();
         let is_marked = *self.is_marked.read().unwrap_or_else(PoisonError::into_inner);
         is_marked || !known.members.is_empty() || !known.tokens.is_empty()
+    }
+
+    /// Whether members and tokens are known.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody could sign in, but for the operator.
+    pub(crate) fn has_members(&self) -> bool {
+        !self.known().members.is_empty()
     }
 
     /// Why it cannot be used now; `None` when it can.

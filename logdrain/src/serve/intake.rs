@@ -14,10 +14,11 @@ mod parameters;
 mod recorded;
 mod syslog;
 mod tls;
+mod tries;
 
 pub(crate) use accepting::{Way, accept};
 pub(crate) use connections::Connections;
-pub(crate) use credentials::Access;
+pub(crate) use credentials::{Access, basic};
 pub(crate) use tls::Tls;
 
 use crate::serve::counters::{Counters, Refused};

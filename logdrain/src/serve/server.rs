@@ -11,6 +11,7 @@ use crate::serve::clock::Clocks;
 use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
+use crate::serve::directory::Directory;
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{
     self, Damaged, Doubts, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
@@ -95,6 +96,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         front.close();
         return Ok(Status::Done);
     };
+    // Whoever comes in is told from others; deliveries do not wait for that.
+    if let Err(error) = front.directory.open() {
+        tracing::error!("{error}");
+    }
     let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
 
@@ -187,6 +192,7 @@ impl Listening {
 struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
+    directory: Arc<Directory>,
     /// Tells the listeners to end.
     close: watch::Sender<bool>,
     listeners: Vec<task::JoinHandle<()>>,
@@ -226,7 +232,9 @@ impl Front {
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
         // Lines are not kept yet.
         let lines = shared.logs.clone();
-        let site = Site::new(intake.clone(), shared.logs.clone());
+        let directory = Directory::new(&config.store);
+        let site =
+            Site::new(intake.clone(), directory.clone(), shared.logs.clone(), config.url.clone(), config.open_reading);
         let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
         let router = web::router(&site, answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
@@ -244,7 +252,7 @@ impl Front {
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
-        Self { runtime, intake, close, listeners, answer_within: config.limits.answer_within }
+        Self { runtime, intake, directory, close, listeners, answer_within: config.limits.answer_within }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.
@@ -411,7 +419,9 @@ impl Back {
         #[cfg(unix)]
         drop(self.door);
         let intake = front.intake.clone();
+        let directory = front.directory.clone();
         front.close();
+        directory.close();
         intake.close();
         let (written, counted) = (self.writer.join(), self.consumer.join());
         let lines = self.keeper.map_or(Ok(()), JoinHandle::join);

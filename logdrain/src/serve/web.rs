@@ -1,13 +1,18 @@
 //! What is to be seen of the server: the page at `/`, `/metrics`, and kept lines at `/events`. It reads the board, intake
 //! and the store of lines; nothing calls it.
 
+#[allow(dead_code, reason = "the APIs ask for the rest")]
+pub(crate) mod access;
 pub(crate) mod answers;
+mod checks;
+mod cookies;
 pub(crate) mod events;
 mod metrics;
 mod page;
 mod pieces;
 mod routes;
-pub(crate) mod site;
+pub(crate) mod session;
+mod site;
 pub(crate) mod turns;
 pub(crate) mod v1;
 

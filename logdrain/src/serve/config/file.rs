@@ -50,6 +50,9 @@ pub(super) struct File {
     pub(super) answer_within: Option<Span>,
     pub(super) idle_timeout: Option<Span>,
     pub(super) insecure: bool,
+    pub(super) open_reading: bool,
+    /// What absolute links begin with.
+    pub(super) url: Option<String>,
     pub(super) drain: Vec<Drain>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
@@ -147,7 +150,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 46] = [
     "listen",
     "syslog",
     "tls",
@@ -182,6 +185,8 @@ const KEYS: [&str; 44] = [
     "answer_within",
     "idle_timeout",
     "insecure",
+    "open_reading",
+    "url",
     "drain",
     "watcher",
     "certificate",

@@ -87,6 +87,17 @@ pub(super) fn places(
     Ok(most)
 }
 
+/// What absolute links begin with: scheme, host and port. It is no secret, and may stand in place of one.
+pub(super) fn base(url: &str) -> Result<String, Wrong> {
+    let wrong = || Wrong::new("url: expected https://HOST or https://HOST:PORT, as browsers reach this server");
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or_else(wrong)?;
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    let is_good = !host.is_empty()
+        && !host.contains(['/', '?', '#', '@'])
+        && host.parse::<axum::http::uri::Authority>().is_ok_and(|authority| !authority.host().is_empty());
+    if is_good { Ok(url.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
 /// How lines are kept: a week of them or 10 GB.
 pub(super) fn keeping(file: &File) -> Keeping {
     const WEEK: u64 = 7 * 86_400;

@@ -60,7 +60,17 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], DirectoryError> {
     Ok(bytes)
 }
 
+/// A secret of 256 bits, as it may stand in a path or cookie.
+pub(crate) fn opaque() -> Result<Secret, DirectoryError> {
+    Secret::opaque()
+}
+
 impl Digest {
+    /// That of something which is one already.
+    pub(crate) const fn of(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     pub(super) fn hex(&self) -> String {
         self.0.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
     }

@@ -131,12 +131,17 @@ impl Directory {
         gone
     }
 
-    /// The session of a cookie.
-    pub(crate) fn session(&self, secret: &str) -> Option<Session> {
-        let (digest, now) = (digest_of(secret), now());
-        let session = self.known().sessions.get(&digest).filter(|session| !session.is_over(now)).cloned()?;
+    /// The session of a cookie, and what it is looked up by.
+    pub(crate) fn session(&self, secret: &str) -> Option<(Digest, Session)> {
+        let digest = digest_of(secret);
+        self.session_of(&digest).map(|session| (digest, session))
+    }
+
+    pub(crate) fn session_of(&self, digest: &Digest) -> Option<Session> {
+        let now = now();
+        let session = self.known().sessions.get(digest).filter(|session| !session.is_over(now)).cloned()?;
         if now > session.seen + NOTED
-            && let Some(session) = self.write().sessions.get_mut(&digest)
+            && let Some(session) = self.write().sessions.get_mut(digest)
         {
             session.seen = now;
         }

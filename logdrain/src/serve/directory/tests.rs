@@ -46,11 +46,11 @@ fn what_was_said_is_there_after_a_restart() {
     let again = directory.member_called("shop", "ANN@example.com").unwrap();
     assert_eq!((&again.rights, again.zone.as_deref(), again.has_password()), (&rights, Some("Europe/Berlin"), true));
     assert_eq!(directory.check_password("ann@example.com", PASSWORD).map(|member| member.id), Some(ann.id));
-    let found = directory.token(token.reveal()).unwrap();
+    let (_, found) = directory.token(token.reveal()).unwrap();
     assert_eq!((found.member, found.kind, found.name.as_str()), (Some(ann.id), Kind::Read, "laptop"));
     assert!(token.reveal().starts_with("ldr_") && token.reveal().starts_with(&found.shown));
-    assert_eq!(directory.token(own.reveal()).unwrap().member, None);
-    assert_eq!(directory.session(cookie.reveal()).unwrap().whose, Whose::Member(ann.id));
+    assert_eq!(directory.token(own.reveal()).unwrap().1.member, None);
+    assert_eq!(directory.session(cookie.reveal()).unwrap().1.whose, Whose::Member(ann.id));
     assert_eq!(directory.system_id("shop", "web"), Ok(web));
     assert_eq!(directory.system("shop", web).unwrap().last_event, Some(7 << 20));
     assert_eq!(directory.systems_of("shop").len(), 2);

@@ -100,9 +100,14 @@ impl Directory {
         all
     }
 
-    /// The token that this text is.
-    pub(crate) fn token(&self, secret: &str) -> Option<Arc<Token>> {
-        self.known().tokens.get(&digest_of(secret)).cloned()
+    /// The token that this text is, and what it is looked up by.
+    pub(crate) fn token(&self, secret: &str) -> Option<(Digest, Arc<Token>)> {
+        let digest = digest_of(secret);
+        self.token_of(&digest).map(|token| (digest, token))
+    }
+
+    pub(crate) fn token_of(&self, digest: &Digest) -> Option<Arc<Token>> {
+        self.known().tokens.get(digest).cloned()
     }
 
     /// A new token of a member, or of the account itself. The secret is in no file, and is not to be had again.

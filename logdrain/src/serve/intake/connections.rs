@@ -55,7 +55,7 @@ enum Group {
 
 impl Peer {
     /// Something good came of it.
-    pub(super) fn was_good(&self) {
+    pub(crate) fn was_good(&self) {
         self.is_good.store(true, Ordering::Release);
     }
 

@@ -103,6 +103,22 @@ impl Access {
         self.watcher.is_some()
     }
 
+    /// Whether this is the user and the password of who watches.
+    pub(crate) fn is_watcher(&self, pair: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(pair).into();
+        self.watcher.is_some_and(|watcher| watcher.ct_eq(&digest).into())
+    }
+
+    /// What changes when who watches does, and tells nothing of him.
+    pub(crate) fn watcher_mark(&self) -> Option<[u8; 32]> {
+        self.watcher.map(|watcher| {
+            let mut mark = Sha256::new();
+            mark.update(b"a session of who watches");
+            mark.update(watcher);
+            mark.finalize().into()
+        })
+    }
+
     /// Whether the page and `/metrics` are for everybody.
     pub(crate) fn is_readable(&self) -> bool {
         self.is_open() && self.watcher.is_none()
@@ -179,14 +195,16 @@ impl Access {
 
 /// What these credentials are called where they must not be kept: all of them, and their user.
 pub(super) fn called(authorization: Option<&[u8]>) -> (guesses::Digest, Option<guesses::Digest>) {
-    let short = |bytes: &[u8]| {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&Sha256::digest(bytes)[..16]);
-        digest
-    };
     let given = authorization.and_then(basic);
     let user = given.as_deref().and_then(|given| given.split(|byte| *byte == b':').next());
     (short(given.as_deref().unwrap_or_default()), user.map(short))
+}
+
+/// Under which credentials are known where they must not be kept.
+pub(super) fn short(bytes: &[u8]) -> guesses::Digest {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    digest
 }
 
 fn digest(user: &str, password: &str) -> [u8; 32] {
@@ -194,7 +212,7 @@ fn digest(user: &str, password: &str) -> [u8; 32] {
 }
 
 /// `Basic base64(user:password)` -> `user:password`; RFC 7617, 2.
-fn basic(value: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn basic(value: &[u8]) -> Option<Vec<u8>> {
     let (scheme, rest) = value.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;

@@ -57,6 +57,16 @@ impl Guesses {
             || known.good.contains(&(network(address), *credentials))
     }
 
+    /// How long one more wrong answer would wait; nothing for credentials that were good from there before.
+    pub(crate) fn pause(&self, address: IpAddr, credentials: &Digest) -> Duration {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = network(address);
+        if known.good.contains(&(address, *credentials)) {
+            return Duration::ZERO;
+        }
+        known.levels.get(&Who::Address(address)).map_or(Duration::ZERO, |level| wait(level.after(Instant::now()) + 1.0))
+    }
+
     /// They were good.
     pub(crate) fn good(&self, address: IpAddr, credentials: &Digest) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,13 +100,18 @@ impl Guesses {
             let level = known.levels.entry(who).or_insert(Level { wrong: 0.0, at: now, waiting: 0 });
             level.wrong = level.after(now) + 1.0;
             level.at = now;
-            wait = wait.max(STEP.mul_f64((level.wrong - FREE).clamp(0.0, 1_000.0))).min(LONGEST);
+            wait = wait.max(self::wait(level.wrong));
         }
         if let Some(level) = known.levels.get_mut(&Who::Address(address)) {
             level.waiting += 1;
         }
         Wait { guesses: self, address, time: wait }
     }
+}
+
+/// How long the answer to the last of so many waits.
+fn wait(wrong: f64) -> Duration {
+    STEP.mul_f64((wrong - FREE).clamp(0.0, 1_000.0)).min(LONGEST)
 }
 
 impl Level {

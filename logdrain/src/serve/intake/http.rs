@@ -56,27 +56,14 @@ pub(crate) async fn other(
         _ if is_logs => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], "deliveries come by POST\n").into_response()
         }
-        "/" | "/metrics" | "/healthz" | "/readyz" | "/events" | "/api/v2/tail" => {
+        "/" | "/metrics" | "/healthz" | "/readyz" | "/events" | "/api/v2/tail" | "/login" => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "deliveries go to /logs\n").into_response()
+        }
+        "/logout" => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], "deliveries go to /logs\n").into_response()
         }
         _ => (StatusCode::NOT_FOUND, "deliveries go to /logs\n").into_response(),
     }
-}
-
-/// Whether the page and `/metrics` may be shown.
-pub(crate) async fn may_read(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Refused> {
-    let access = intake.access();
-    // A page elsewhere can have its name lead here, and read what the browser's owner may read.
-    if peer.is_local && access.is_readable() && !is_loopback(headers.get(header::HOST)) {
-        intake.counters.refuse(Refused::Browser);
-        intake.from_browser.add(Some(peer.address), None);
-        return Err(Refused::Browser);
-    }
-    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    guarded(intake, peer, authorization, || access.may_watch(authorization).then_some(()).ok_or(Refused::Credentials))
-        .await?;
-    peer.was_good();
-    Ok(())
 }
 
 /// Tries credentials. Wrong ones are counted, told of, and answered later and later.
@@ -119,7 +106,7 @@ pub(crate) fn is_loopback(host: Option<&HeaderValue>) -> bool {
 }
 
 /// Whether a page in a browser sent it: one elsewhere may send to this machine, and with a form it may do so unasked.
-fn is_from_browser(headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_browser(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
     let kind = text(header::CONTENT_TYPE);
     let is = |form: &[u8]| {

@@ -19,15 +19,17 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use super::access::{self, Denied, Viewer, Way};
 use super::pieces::{Held, in_pieces};
+use super::site::Site;
 use super::turns::Turns;
-use crate::serve::counters::Refused;
 use crate::serve::intake::connections::Peer;
-use crate::serve::intake::http::{may_read, refusal, unavailable};
+use crate::serve::intake::http::unavailable;
 use crate::serve::intake::{Intake, UNIT};
+pub(super) use address::PAGE as PATH;
 use address::{Ask, Follow, Wrong};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -73,7 +75,7 @@ pub(crate) struct Events {
 /// The most bytes that all pages and tails take at a time.
 pub(crate) const MOST: usize = PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + tail::MOST;
 
-type Shared = (Arc<Intake>, Arc<Events>);
+type Shared = (Arc<Site>, Arc<Events>);
 
 impl Events {
     /// `kept` is asked for the way to the lines, each time that somebody wants some; searches take their turns with all
@@ -117,29 +119,35 @@ fn not_kept() -> Response {
 }
 
 /// The paths of kept lines.
-pub(super) fn router(intake: Arc<Intake>, events: Arc<Events>) -> Router<Arc<Intake>> {
-    Router::new().route(address::PAGE, get(show)).route(address::TAIL, get(follow)).with_state((intake, events))
+pub(super) fn router(site: Arc<Site>, events: Arc<Events>) -> Router<Arc<Intake>> {
+    Router::new().route(address::PAGE, get(show)).route(address::TAIL, get(follow)).with_state((site, events))
 }
 
 async fn show(
-    State((intake, events)): State<Shared>,
+    State((site, events)): State<Shared>,
     Extension(peer): Extension<Arc<Peer>>,
-    query: RawQuery,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = may_see(&intake, &peer, &headers).await {
-        return response;
-    }
-    let ask = match Ask::of_page(&query.0.unwrap_or_default()) {
+    let viewer = match may_see(&site, &peer, &headers, Way::Page).await {
+        Ok(viewer) => viewer,
+        Err(why) => return why.page(&site, &method, &uri, &headers),
+    };
+    let ask = match Ask::of_page(uri.query().unwrap_or_default()) {
         Ok(ask) => ask,
         Err(wrong) => return wrong.into_response(),
     };
+    let ask = match ask.seen_by(viewer, &site.settings()) {
+        Ok(ask) => ask,
+        Err(why) => return why.text(),
+    };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
-    let drain = match intake.access().is_open() {
+    let drain = match site.intake.access().is_open() {
         true => format!("http://{host}/logs"),
         false => format!("https://USER:PASSWORD@{host}/logs"),
     };
-    match events.page(&intake, ask, drain).await {
+    match events.page(&site.intake, ask, drain).await {
         Ok(page) => {
             let kind = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -155,21 +163,27 @@ async fn show(
 }
 
 async fn follow(
-    State((intake, events)): State<Shared>,
+    State((site, events)): State<Shared>,
     Extension(peer): Extension<Arc<Peer>>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = may_see(&intake, &peer, &headers).await {
-        return response;
-    }
+    let viewer = match may_see(&site, &peer, &headers, Way::ApiV2 { is_change: false }).await {
+        Ok(viewer) => viewer,
+        Err(why) => return why.text(),
+    };
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("not text"));
-    let follow = match Follow::of(&query.0.unwrap_or_default(), last) {
+    let mut follow = match Follow::of(&query.0.unwrap_or_default(), last) {
         Ok(follow) => follow,
         Err(wrong) => return wrong.into_response(),
     };
+    follow.ask = match follow.ask.seen_by(viewer.clone(), &site.settings()) {
+        Ok(ask) => ask,
+        Err(why) => return why.text(),
+    };
     let Some(reader) = events.kept.0() else { return not_kept() };
-    match tail::begin(&intake, &events, reader, follow) {
+    let still = still(site.clone(), viewer, &follow.ask);
+    match tail::begin(&site.intake, &events, reader, follow, still) {
         Some(body) => {
             let kind = [
                 (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -184,32 +198,25 @@ async fn follow(
     }
 }
 
+/// Whether the same lines may still be seen.
+fn still(site: Arc<Site>, viewer: Viewer, ask: &Ask) -> tail::Still {
+    let (scope, account) = (ask.scope.clone(), ask.account.clone());
+    Box::new(move || {
+        viewer.still(&site) && {
+            let mut viewer = viewer.clone();
+            viewer.choose(&account).is_ok() && viewer.scope(&site.settings()) == *scope
+        }
+    })
+}
+
 impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
         (StatusCode::BAD_REQUEST, format!("{}\n", self.0)).into_response()
     }
 }
 
-/// Who may see the page and `/metrics` may see lines, but for two: others on the network, where credentials are asked of
-/// nobody; and pages from elsewhere in a browser, which could take the places of those who look.
-async fn may_see(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
-    may_read(intake, peer, headers).await.map_err(refusal)?;
-    if !peer.is_local() && intake.access().is_readable() {
-        intake.counters.refuse(Refused::Credentials);
-        let why = "log lines are shown without credentials only to this machine, at a loopback address: name a [watcher] \
-                   in the configuration, and look with its user and password\n";
-        return Err((StatusCode::FORBIDDEN, why).into_response());
-    }
-    if is_from_elsewhere(headers) {
-        intake.counters.refuse(Refused::Browser);
-        return Err((StatusCode::FORBIDDEN, "pages of other servers are not answered\n").into_response());
-    }
-    Ok(())
-}
-
-/// Whether a page of another server asks, and not somebody who follows a link on it.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let says = |name, value: &str| headers.get(name).is_some_and(|found| found.as_bytes() == value.as_bytes());
-    let is_link = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
-    (says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site")) && !is_link
+/// Who may see lines of an account. A token that is there for sending alone sees none.
+async fn may_see(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewer, Denied> {
+    let viewer = access::viewer(site, peer, headers, way).await?;
+    if viewer.may_read() { Ok(viewer) } else { Err(Denied::Forbidden) }
 }

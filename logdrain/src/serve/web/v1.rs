@@ -20,8 +20,8 @@ pub(crate) use answer::Answer;
 pub(crate) use memory::MOST;
 pub(crate) use parameters::{Ask, Method, Wrong};
 
+use super::access::{self, Denied};
 use super::site::Site;
-use crate::serve::counters::Refused;
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::is_loopback;
@@ -84,7 +84,7 @@ async fn answer(State(api): State<Arc<Api>>, Extension(peer): Extension<Arc<Peer
     if head.method == HttpMethod::OPTIONS {
         return before(&api);
     }
-    let viewer = match viewer(&api.site.intake, &peer, headers).await {
+    let viewer = match viewer(&api.site, &peer, headers).await {
         Ok(viewer) => viewer,
         Err(why) => {
             let mut response = refused(why).into_response(false, Into::into);
@@ -118,7 +118,7 @@ async fn answer(State(api): State<Arc<Api>>, Extension(peer): Extension<Arc<Peer
 
 /// What a browser asks before a page of another server may ask.
 fn before(api: &Api) -> Response {
-    if api.site.intake.access().is_readable() {
+    if access::is_open(&api.site) {
         return Answer::not_found("pages of other servers are not answered here").into_response(false, Into::into);
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -197,18 +197,17 @@ impl Api {
 }
 
 /// Why somebody is told nothing, as this API says it.
-fn refused(why: Refused) -> Answer {
+fn refused(why: Denied) -> Answer {
     match why {
-        Refused::Credentials => Answer::error(
+        Denied::Missing | Denied::Wrong => Answer::error(
             StatusCode::UNAUTHORIZED,
             "the token or the password is wrong: send a token of this server as X-Papertrail-Token",
         ),
-        Refused::Guessing => {
-            Answer::later(StatusCode::TOO_MANY_REQUESTS, 1, "too many wrong credentials come from that address")
-        }
-        _ => Answer::forbidden(
+        Denied::Guessing | Denied::Busy | Denied::Closed => Answer::later(why.status(), 1, why.why()),
+        Denied::Host | Denied::NotHere | Denied::Elsewhere => Answer::forbidden(
             "without credentials this server answers programs of this machine alone: ask it by a loopback name, or name a \
              [watcher] or a member",
         ),
+        Denied::Form | Denied::NotOperator | Denied::OtherAccount | Denied::Forbidden => Answer::forbidden(why.why()),
     }
 }

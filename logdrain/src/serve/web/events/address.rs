@@ -1,11 +1,14 @@
 //! What an address of the page asks for, and addresses that ask for something else. The address is all the state there is.
 
+use crate::serve::settings::Settings;
+use crate::serve::web::access::{Denied, Viewer};
 use crate::times::{self, Side};
 use form_urlencoded::{Serializer, byte_serialize, parse};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
-use log_store::EventId;
+use log_store::{EventId, Scope};
 use std::fmt;
+use std::sync::Arc;
 
 /// The path of the page, and of what follows the newest lines.
 pub(crate) const PAGE: &str = "/events";
@@ -33,6 +36,10 @@ pub(super) struct Ask {
     pub(super) at: At,
     /// Why the time that was typed is none.
     pub(super) wrong_time: Option<String>,
+    /// What may be seen of the account: all of it, unless who asks may see less.
+    pub(super) scope: Arc<Scope>,
+    /// Whether other accounts may be chosen.
+    pub(super) has_others: bool,
 }
 
 /// Which lines.
@@ -76,7 +83,14 @@ impl Ask {
     }
 
     fn newest() -> Self {
-        Self { query: String::new(), account: DEFAULT.to_owned(), at: At::Newest, wrong_time: None }
+        Self {
+            query: String::new(),
+            account: DEFAULT.to_owned(),
+            at: At::Newest,
+            wrong_time: None,
+            scope: Arc::new(Scope::account(DEFAULT)),
+            has_others: true,
+        }
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<(), Wrong> {
@@ -88,10 +102,27 @@ impl Ask {
             "account" if !is_account(value) => {
                 return Err(Wrong("an account's name has 1 to 63 letters a-z, digits and hyphens".to_owned()));
             }
-            "account" => self.account = value.to_owned(),
+            "account" => {
+                self.account = value.to_owned();
+                self.scope = Arc::new(Scope::account(value));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Looks at no more than this viewer may. Who has one account means that one where he names none.
+    ///
+    /// # Errors
+    /// When another account is named than may be looked at.
+    pub(super) fn seen_by(mut self, mut viewer: Viewer, settings: &Settings) -> Result<Self, Denied> {
+        if self.account != DEFAULT || viewer.sees_all_accounts() {
+            viewer.choose(&self.account)?;
+        }
+        self.account.clone_from(&viewer.account);
+        self.scope = Arc::new(viewer.scope(settings));
+        self.has_others = viewer.sees_all_accounts();
+        Ok(self)
     }
 
     /// The same question at another place.

@@ -52,11 +52,14 @@ pub(super) fn find(reader: &Reader, ask: Ask, drain: String, budget: &Budget) ->
 
 /// Whose lines are looked at.
 pub(super) fn scope(ask: &Ask) -> Scope {
-    Scope::account(&ask.account)
+    Scope::clone(&ask.scope)
 }
 
 /// Accounts to choose from, by name.
 fn accounts(reader: &Reader, ask: &Ask) -> Vec<String> {
+    if !ask.has_others {
+        return vec![ask.account.clone()];
+    }
     let there = reader.accounts().unwrap_or_default();
     let mut names: Vec<String> = there.iter().map(|account| account.name().to_owned()).take(ACCOUNTS).collect();
     if let Err(at) = names.binary_search(&ask.account) {

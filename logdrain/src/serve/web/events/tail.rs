@@ -125,28 +125,30 @@ impl Tails {
     }
 }
 
+/// Whether who follows may still see what he was let see.
+pub(super) type Still = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// Lets one follow; `None` when as many do as may.
-pub(super) fn begin(intake: &Arc<Intake>, events: &Arc<Events>, reader: Reader, follow: Follow) -> Option<Body> {
+pub(super) fn begin(
+    intake: &Arc<Intake>,
+    events: &Arc<Events>,
+    reader: Reader,
+    follow: Follow,
+    still: Still,
+) -> Option<Body> {
     let place = events.tails.places.clone().try_acquire_owned().ok()?;
     let memory = intake.lease(TAIL)?;
     events.tails.start(&reader).ok()?;
     let held = Arc::new((place, memory));
     // One piece: the next is made when this one is on its way.
     let (pieces, sent) = mpsc::channel(1);
-    tokio::spawn(feed(intake.clone(), events.clone(), Following::new(&reader, follow), pieces, held.clone()));
+    tokio::spawn(feed(still, events.clone(), Following::new(&reader, follow), pieces, held.clone()));
     Some(Body::new(Pieces { sent, _held: held }))
 }
 
 /// Makes one piece after another, for as long as somebody takes them.
-async fn feed(
-    intake: Arc<Intake>,
-    events: Arc<Events>,
-    following: Following,
-    pieces: mpsc::Sender<Bytes>,
-    _held: Arc<Held>,
-) {
+async fn feed(still: Still, events: Arc<Events>, following: Following, pieces: mpsc::Sender<Bytes>, _held: Arc<Held>) {
     let tails = &events.tails;
-    let access = intake.access();
     let (mut seen, mut stop) = (tails.seen.subscribe(), tails.stop.clone());
     let ends = async {
         tokio::select! {
@@ -163,7 +165,7 @@ async fn feed(
         loop {
             let room = pieces.reserve().await.ok()?;
             // Who may see lines was changed: whoever still may comes again.
-            if !Arc::ptr_eq(&access, &intake.access()) {
+            if !still() {
                 return None;
             }
             let last = *seen.borrow_and_update();

@@ -286,7 +286,9 @@ impl Running {
 
     fn begin(&self, query: &str) -> Option<Client> {
         let reader = self.events.kept.0().unwrap();
-        let body = tail::begin(&self.intake, &self.events, reader, Follow::of(query, None).unwrap())?;
+        let (intake, access) = (self.intake.clone(), self.intake.access());
+        let still = Box::new(move || Arc::ptr_eq(&access, &intake.access()));
+        let body = tail::begin(&self.intake, &self.events, reader, Follow::of(query, None).unwrap(), still)?;
         Some(Client { body, text: String::new(), seen: Vec::new(), place: None })
     }
 }

@@ -1,18 +1,20 @@
-//! Who asks. A small stand-in, until members and tokens are known.
+//! Who asks, as this API needs to know it.
 
 use super::rate::Asker;
-use crate::serve::counters::Refused;
-use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
-use crate::serve::intake::http::may_read;
+use crate::serve::web::access::{self, Denied, Way, Who};
+use crate::serve::web::site::Site;
 use axum::http::HeaderMap;
 use log_store::Scope;
+use std::ops::Deref;
 use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct Viewer {
     pub(crate) account: Arc<str>,
     asker: Asker,
+    scope: Scope,
+    of: access::Viewer,
 }
 
 impl Viewer {
@@ -20,22 +22,38 @@ impl Viewer {
         self.asker
     }
 
+    /// Whether a token of this server was checked.
     pub(super) const fn has_token(&self) -> bool {
-        false
+        matches!(self.of.who, Who::Token { .. })
     }
 
+    /// The lines that may be seen.
     pub(super) fn scope(&self) -> Scope {
-        Scope::account(&self.account)
+        self.scope.clone()
     }
 }
 
-pub(super) async fn viewer(intake: &Intake, peer: &Peer, headers: &HeaderMap) -> Result<Viewer, Refused> {
-    may_read(intake, peer, headers).await?;
-    let is_open = intake.access().is_readable();
-    let is_page = ["origin", "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
-    if is_open && (is_page || !peer.is_local()) {
-        intake.counters.refuse(Refused::Browser);
-        return Err(Refused::Browser);
+/// What may be done.
+impl Deref for Viewer {
+    type Target = access::Viewer;
+
+    fn deref(&self) -> &access::Viewer {
+        &self.of
     }
-    Ok(Viewer { account: "default".into(), asker: Asker::of(&peer.address()) })
+}
+
+/// A token that is there for sending alone asks for nothing here.
+pub(super) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap) -> Result<Viewer, Denied> {
+    let of = access::viewer(site, peer, headers, Way::ApiV1).await?;
+    if !of.may_read() {
+        return Err(Denied::Forbidden);
+    }
+    let asker = match &of.who {
+        Who::Token { id, .. } => Asker::of(&("token", id)),
+        Who::Member { id, .. } => Asker::of(&("member", id)),
+        Who::Operator => Asker::of(&"operator"),
+        Who::Open | Who::Guest => Asker::of(&peer.address()),
+    };
+    let scope = of.scope(&site.settings());
+    Ok(Viewer { account: of.account.as_str().into(), asker, scope, of })
 }

@@ -1,0 +1,99 @@
+//! Why somebody is not let in, and how that is said.
+
+use crate::serve::counters::Refused;
+use crate::serve::intake::http::{refusal, unavailable};
+use crate::serve::web::site::Site;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+
+/// Why somebody is not let in. Each API says it in its own shape: see [`status`](Self::status) and [`why`](Self::why).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Denied {
+    /// No credentials came.
+    Missing,
+    /// They are wrong.
+    Wrong,
+    /// Too many wrong ones are on their way from there.
+    Guessing,
+    /// Without credentials, by a name that is not this machine's.
+    Host,
+    /// Without credentials, from another machine.
+    NotHere,
+    /// A page of another server asks.
+    Elsewhere,
+    /// A change without the token of our form.
+    Form,
+    /// The operator alone may.
+    NotOperator,
+    /// Not of this account.
+    OtherAccount,
+    /// The member or token has not the right to.
+    Forbidden,
+    /// Who comes in cannot be told now.
+    Closed,
+    /// Too many passwords are being checked.
+    Busy,
+}
+
+impl Denied {
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Missing | Self::Wrong => StatusCode::UNAUTHORIZED,
+            Self::Guessing => StatusCode::TOO_MANY_REQUESTS,
+            Self::Host
+            | Self::NotHere
+            | Self::Elsewhere
+            | Self::Form
+            | Self::NotOperator
+            | Self::OtherAccount
+            | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Closed | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// In words.
+    pub(crate) const fn why(self) -> &'static str {
+        match self {
+            Self::Missing => "credentials are missing: send a token, or an e-mail address and its password",
+            Self::Wrong => "wrong credentials",
+            Self::Guessing => "too many wrong credentials come from that address",
+            Self::Host => "without credentials this server is asked by a loopback name",
+            Self::NotHere => {
+                "without credentials it is shown only to this machine, at a loopback address: name a [watcher] in the \
+                 configuration, and look with its user and password, or say open_reading = true"
+            }
+            Self::Elsewhere => "pages of other servers are not answered",
+            Self::Form => "the form is too old, or not of this page: load it again",
+            Self::NotOperator => "this is for the operator of the server alone",
+            Self::OtherAccount => "it is of another account",
+            Self::Forbidden => "this member or token has not the right to do that",
+            Self::Closed => "settings.db cannot be read now, so that nobody but the operator comes in",
+            Self::Busy => "too many passwords are being checked: come again",
+        }
+    }
+
+    /// As plain text.
+    pub(crate) fn text(self) -> Response {
+        match self {
+            Self::Missing | Self::Wrong => refusal(Refused::Credentials),
+            Self::Guessing => refusal(Refused::Guessing),
+            Self::Host => refusal(Refused::Browser),
+            Self::Closed => unavailable("settings.db cannot be read now: nobody but the operator comes in\n"),
+            Self::Busy => unavailable("too many passwords are being checked: come again\n"),
+            _ => (self.status(), format!("{}\n", self.why())).into_response(),
+        }
+    }
+
+    /// As a page: whoever can sign in is asked to, and comes back to where he wanted.
+    pub(crate) fn page(self, site: &Site, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+        let accepts = headers.get(header::ACCEPT).map(|accept| accept.as_bytes()).unwrap_or_default();
+        let is_browser = *method == Method::GET && accepts.windows(9).any(|part| part == b"text/html");
+        if self != Self::Missing || !is_browser || !site.directory.has_members() {
+            return self.text();
+        }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let to = form_urlencoded::Serializer::new("/login?".to_owned()).append_pair("return", path).finish();
+        (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())])
+            .into_response()
+    }
+}
