@@ -5,8 +5,6 @@ use super::Intake;
 use super::connections::Peer;
 use super::credentials::short;
 use crate::serve::counters::Refused;
-use crate::serve::settings::Settings;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 impl Intake {
@@ -47,10 +45,5 @@ impl Intake {
     pub(crate) fn refuse_browser(&self, peer: &Peer) {
         self.counters.refuse(Refused::Browser);
         self.from_browser.add(Some(peer.address), None);
-    }
-
-    /// The settings that the journal was told last.
-    pub(crate) fn told_settings(&self) -> Arc<Settings> {
-        Arc::new(self.told.lock().unwrap_or_else(PoisonError::into_inner).0.clone())
     }
 }

@@ -73,10 +73,14 @@ pub(crate) struct Viewer {
 /// What somebody was let in by.
 #[derive(Clone, Debug)]
 enum Source {
-    Open(Arc<Access>),
-    Watcher(Arc<Access>),
+    Open,
+    /// These credentials of the configuration.
+    Watcher(Option<[u8; 32]>),
     Token(Digest),
-    Session { digest: Digest, form: String },
+    Session {
+        digest: Digest,
+        form: String,
+    },
     Password(u32),
 }
 
@@ -212,8 +216,8 @@ impl Viewer {
     pub(crate) fn still(&self, site: &Site) -> bool {
         let Site { directory, intake, .. } = site;
         let now = match &self.source {
-            Source::Open(access) => return Arc::ptr_eq(access, &intake.access()) && !directory.asks(),
-            Source::Watcher(access) => return Arc::ptr_eq(access, &intake.access()),
+            Source::Open => return is_open(site),
+            Source::Watcher(mark) => return *mark == intake.access().watcher_mark(),
             Source::Token(digest) => directory.token_of(digest).and_then(|token| of_token(site, &token, *digest)),
             Source::Session { digest, form } => {
                 directory.session_of(digest).and_then(|session| of_session(site, &session, *digest, form.clone()))
@@ -274,8 +278,8 @@ fn of_session(site: &Site, session: &Session, digest: Digest, form: String) -> O
     Some(Viewer { who, account, rights, kind: Kind::Admin, source: Source::Session { digest, form } })
 }
 
-fn of_watcher(access: Arc<Access>) -> Viewer {
-    let source = Source::Watcher(access);
+fn of_watcher(access: &Access) -> Viewer {
+    let source = Source::Watcher(access.watcher_mark());
     Viewer { who: Who::Operator, account: DEFAULT_ACCOUNT.to_owned(), rights: Rights::all(), kind: Kind::Admin, source }
 }
 
@@ -324,7 +328,7 @@ impl Given {
 pub(crate) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewer, Denied> {
     let access = site.intake.access();
     if is_open(site) {
-        return open(site, peer, headers, access, way);
+        return open(site, peer, headers, way);
     }
     let found = match Given::of(site, headers, way) {
         Given::Nothing => {
@@ -366,7 +370,7 @@ pub(crate) fn is_open(site: &Site) -> bool {
 }
 
 /// Where nobody has to sign in: this machine, by one of its own names.
-fn open(site: &Site, peer: &Peer, headers: &HeaderMap, access: Arc<Access>, way: Way) -> Result<Viewer, Denied> {
+fn open(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewer, Denied> {
     if !site.open_reading {
         // A page elsewhere can have its name lead here, and read what the browser's owner may read.
         if peer.is_local() && !is_loopback(headers.get(header::HOST)) {
@@ -388,7 +392,7 @@ fn open(site: &Site, peer: &Peer, headers: &HeaderMap, access: Arc<Access>, way:
     let may_change = is_tool || headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
     let rights = Rights { read_only: !may_change || site.open_reading, ..Rights::default() };
     let account = DEFAULT_ACCOUNT.to_owned();
-    Ok(Viewer { who: Who::Open, account, rights, kind: Kind::Admin, source: Source::Open(access) })
+    Ok(Viewer { who: Who::Open, account, rights, kind: Kind::Admin, source: Source::Open })
 }
 
 async fn by_token(site: &Site, peer: &Peer, token: &str) -> Result<Viewer, Denied> {
@@ -416,7 +420,7 @@ async fn by_pair(site: &Site, peer: &Peer, access: Arc<Access>, pair: &[u8]) -> 
     }
     if access.is_watcher(pair) {
         intake.was_good(peer, pair);
-        return Ok(of_watcher(access));
+        return Ok(of_watcher(&access));
     }
     let text = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once(':'));
     let Some((user, password)) = text else { return wrong(site, peer, None).await };

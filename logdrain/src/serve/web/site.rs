@@ -41,7 +41,7 @@ impl Site {
 
     /// The settings as they are on the disk.
     pub(crate) fn settings(&self) -> Arc<Settings> {
-        self.intake.told_settings()
+        self.intake.settings()
     }
 
     /// Whether browsers reach this server encrypted, here or at something in front of it.
