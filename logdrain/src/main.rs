@@ -37,6 +37,7 @@ mod live;
 mod number;
 mod open;
 mod parse;
+mod pattern;
 #[allow(dead_code, reason = "accounts are given plans next")]
 mod plan;
 mod reading;

@@ -6,13 +6,20 @@
 //!
 //! When the store's disk fails, this thread waits, and the journal keeps what it waits with. Counting goes on.
 
+#[allow(dead_code, reason = "APIs and commands read it next")]
 mod board;
 mod checking;
 mod consumer;
+#[allow(dead_code, reason = "APIs and commands read it next")]
+mod filters;
 mod keeper;
 mod lines;
+#[allow(dead_code, reason = "APIs and commands read it next")]
+mod retention;
 mod senders;
 mod state;
+#[allow(dead_code, reason = "APIs and commands read it next")]
+mod tally;
 
 pub(crate) use board::{Board, Shown};
 pub(crate) use checking::check;

@@ -1,13 +1,17 @@
 //! What there is to see of the lines that are kept, for `/metrics` and the pages.
 
-use log_store::Reader;
+use super::filters;
+use super::tally::{Day, HourBooks, Limits, Notice, Tallies, day_of};
+use crate::serve::settings::Settings;
+use log_store::{EventId, Reader};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The books of what came from the journal:
 ///
 /// ```text
-/// events = kept + no_room
+/// events = kept + filtered + over_volume + unknown + no_room
 /// kept   = there + expired + removed + damaged
 /// ```
 ///
@@ -17,6 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Books {
     pub(crate) events: u64,
     pub(crate) kept: u64,
+    /// Events that a filter dropped.
+    pub(crate) filtered: u64,
+    /// Events beyond what a plan lets be kept of a day.
+    pub(crate) over_volume: u64,
+    /// Events of systems that nobody registered, of accounts that take no others.
+    pub(crate) unknown: u64,
     /// Events that were not kept, because there was no room for them.
     pub(crate) no_room: u64,
     /// Of those kept: frames that were refused, and stretches without frames.
@@ -70,6 +80,45 @@ struct OnIt {
     reader: Option<Reader>,
     /// Accounts that the configuration names, and the one that is always there.
     named: Vec<String>,
+    tallies: Tallies,
+    /// Those that the tallies were counted under.
+    settings: Option<Arc<Settings>>,
+    /// The last event of each system since somebody asked, by account and system.
+    heard: HashMap<(Arc<str>, Arc<str>), u64>,
+}
+
+/// Systems that are remembered until somebody asks for them.
+const HEARD: usize = 100_000;
+
+/// A system that something came from: account, its name as it sends it, and the id of its last event.
+pub(crate) type Heard = (Arc<str>, Arc<str>, u64);
+
+/// What an account used of a day, and what it may use.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) day: Day,
+    pub(crate) limits: Limits,
+}
+
+impl Usage {
+    /// What is to be said of it.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        Notice::of(self.day.used.bytes, self.limits)
+    }
+
+    /// How much of the volume is used, in percent; `None` without a limit.
+    pub(crate) fn percent(&self) -> Option<f64> {
+        let volume = self.limits.volume?;
+        Some(if volume == 0 { 100.0 } else { self.day.used.bytes as f64 * 100.0 / volume as f64 })
+    }
+
+    /// What the day comes to if it goes on as until now, by the time of the day.
+    pub(crate) fn projected(&self, now: i64) -> u64 {
+        const DAY: i64 = 86_400_000_000;
+        // Too early there is nothing to go by.
+        let passed = now.rem_euclid(DAY).max(DAY / 96);
+        (self.day.used.bytes as f64 * DAY as f64 / passed as f64) as u64
+    }
 }
 
 impl Board {
@@ -83,6 +132,66 @@ impl Board {
 
     pub(super) fn name(&self, accounts: Vec<String>) {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner).named = accounts;
+    }
+
+    pub(super) fn count(&self, tallies: Tallies, settings: Arc<Settings>) {
+        let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        (on_it.tallies, on_it.settings) = (tallies, Some(settings));
+    }
+
+    pub(super) fn hear(&self, all: impl Iterator<Item = ((Arc<str>, Arc<str>), u64)>) {
+        let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        for (system, id) in all {
+            if on_it.heard.len() < HEARD || on_it.heard.contains_key(&system) {
+                on_it.heard.insert(system, id);
+            }
+        }
+    }
+
+    /// The systems that something came from since this was asked last.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        let heard = std::mem::take(&mut self.on_it.lock().unwrap_or_else(PoisonError::into_inner).heard);
+        heard.into_iter().map(|((account, system), id)| (account, system, id)).collect()
+    }
+
+    /// What was counted of all accounts.
+    pub(crate) fn tallies(&self) -> Tallies {
+        self.on_it.lock().unwrap_or_else(PoisonError::into_inner).tallies.clone()
+    }
+
+    /// What an account used on the day of this time, in microseconds since 1970.
+    pub(crate) fn usage(&self, account: &str, now: i64) -> Usage {
+        let on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = on_it.settings.as_ref().and_then(|settings| settings.account(account).plan.as_ref());
+        let limits = plan.map_or_else(Limits::default, |plan| filters::limits(&plan.logs));
+        let number = day_of(EventId::at(now));
+        let day = on_it.tallies.of(account).and_then(|tally| tally.day(number)).cloned();
+        Usage { day: day.unwrap_or(Day { number, ..Day::default() }), limits }
+    }
+
+    /// How many events each filter of an account dropped since there is the account.
+    pub(crate) fn filtered(&self, account: &str) -> super::tally::ByFilter {
+        let on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        on_it.tallies.of(account).map(|tally| tally.filtered.clone()).unwrap_or_default()
+    }
+
+    /// The books of an hour, counted since 1970, as far as they are remembered: about two days.
+    pub(crate) fn hour_books(&self, account: &str, hour: u64) -> Option<HourBooks> {
+        let on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        on_it.tallies.of(account)?.hour(hour).cloned()
+    }
+
+    /// The days of accounts that are over: account, days since 1970, what each program used, and the sum of those that are
+    /// not named.
+    pub(crate) fn days_over(&self, now: i64) -> Vec<(String, Arc<Day>)> {
+        let today = day_of(EventId::at(now));
+        let tallies = self.tallies();
+        let days = tallies.iter().filter_map(|(account, tally)| {
+            let day =
+                if tally.day.number < today { Some(Arc::new(tally.day.clone())) } else { tally.day_before.clone() };
+            Some((account.to_owned(), day.filter(|day| day.used.events > 0)?))
+        });
+        days.collect()
     }
 
     pub(crate) fn shown(&self) -> Shown {

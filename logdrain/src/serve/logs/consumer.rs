@@ -2,14 +2,19 @@
 //! back.
 
 use super::board::{Board, Books, Gone, Shown};
+use super::filters::Rulebook;
 use super::keeper::{self, Copies, Keeper, Keeping};
 use super::lines::Lines;
+use super::retention;
 use super::senders::{Sender, Senders};
 use super::state::{self, State};
+use super::tally::Tallies;
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::event::{Entry, Event, Record};
 use crate::serve::journal::{JournalReader, Progress, Step, StoreError};
 use crate::serve::settings::Settings;
+use log_store::EventId;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +36,8 @@ const SHOWN_EVERY: Duration = Duration::from_millis(500);
 const READ_AT_THE_END: Duration = Duration::from_secs(3);
 /// It is told again after so long that nothing can be kept.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
+/// Systems that are told between two looks.
+const HEARD: usize = 10_000;
 /// Damaged deliveries that are told one by one.
 const NAMED: u64 = 20;
 
@@ -58,7 +65,12 @@ pub(crate) struct Consumer {
     pub(super) written: (u64, Gone),
     pub(super) times: Times,
     pub(super) troubles: Troubles,
+    pub(super) rulebook: Rulebook,
     pub(super) program: Vec<u8>,
+    /// For the filters, used again for each line.
+    pub(super) joined: Vec<u8>,
+    /// The last event of each system that nobody was told of.
+    pub(super) heard: HashMap<(Arc<str>, Arc<str>), u64>,
     pub(super) asked: Option<Instant>,
 }
 
@@ -152,7 +164,13 @@ impl Consumer {
     pub(crate) fn new(start: Start, progress: Arc<Progress>, board: Board, stop: Arc<AtomicBool>) -> Self {
         let Start { dir, keeping, copies, settings, reader, entries } = start;
         let head = progress.head.load(Ordering::Acquire);
-        let none = State { position: 0, settings, books: Books::default(), gone: Gone::default() };
+        let none = State {
+            position: 0,
+            settings,
+            books: Books::default(),
+            gone: Gone::default(),
+            tallies: Tallies::default(),
+        };
         let start = state::read(&keeper::states(&dir), head).unwrap_or(none);
         progress.kept_behind.store(start.position, Ordering::Release);
         let mut consumer = Self {
@@ -172,7 +190,10 @@ impl Consumer {
             start,
             times: Times { looked: Instant::now(), let_go: None, written: Instant::now(), shown: None },
             troubles: Troubles::none(),
+            rulebook: Rulebook::default(),
             program: Vec::new(),
+            joined: Vec::new(),
+            heard: HashMap::new(),
             asked: None,
         };
         consumer.name_accounts();
@@ -193,6 +214,7 @@ impl Consumer {
 
     pub(super) fn use_keeper(&mut self, mut keeper: Keeper) {
         keeper.set_copies(self.copies.clone());
+        keeper.set_share(share(self.senders.settings()));
         self.progress.taken_id.fetch_max(keeper.last_id(), Ordering::AcqRel);
         self.board.open(keeper.reader());
         self.keeper = Some(keeper);
@@ -309,6 +331,9 @@ impl Consumer {
     fn follow(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut next = Settings::clone(self.senders.settings());
         change(&mut next);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.set_share(share(&next));
+        }
         self.senders.follow(Arc::new(next));
         self.name_accounts();
     }
@@ -331,30 +356,44 @@ impl Consumer {
             return false;
         }
         let sender = self.senders.of(&record.drain);
+        let rules = self.rulebook.of(self.senders.settings(), &sender.account);
         // Of plain syslog, whoever was named last: mostly it is the next one's, too.
-        let mut named: Option<Sender> = None;
+        let mut named: Option<(Sender, EventId)> = None;
         let mut lines = Lines::of(record);
         lines.skip(self.part);
         while let Some(line) = lines.next(&mut self.program) {
             let sender = match line.host {
                 None => &sender,
-                Some(host) if named.as_ref().is_some_and(|named| named.is_named(host)) => {
-                    named.as_ref().unwrap_or(&sender)
+                Some(host) => {
+                    if named.as_ref().is_none_or(|(named, _)| !named.is_named(host)) {
+                        let other = sender.of_line(host, record.peer, self.senders.settings());
+                        let before = named.replace((other, line.id));
+                        before.into_iter().for_each(|(named, id)| hear(&mut self.heard, &named, id));
+                    }
+                    let of_line = named.as_mut().map(|(named, id)| {
+                        *id = line.id;
+                        &*named
+                    });
+                    of_line.unwrap_or(&sender)
                 }
-                Some(host) => named.insert(sender.of_line(host, record.peer)),
             };
-            if !is_stuck && let Err(error) = keeper.keep(sender, &self.program, record.peer, &line) {
+            let from = (&*self.program, record.peer);
+            if let Err(error) = keeper.take((sender, &rules), from, &line, &mut self.joined, is_stuck) {
                 self.troubles.disk.note(error.to_string());
                 self.troubles.is_blocked = true;
                 is_stuck = true;
                 if !must_go_on {
                     return false;
                 }
-            }
-            if is_stuck {
-                keeper.pass_up(line.what);
+                // It is in the books, but nowhere else: that cannot fail.
+                let _ = keeper.take((sender, &rules), from, &line, &mut self.joined, is_stuck);
             }
             self.part += 1;
+        }
+        match named {
+            Some((named, id)) => hear(&mut self.heard, &named, id),
+            None if record.run.events > 0 => hear(&mut self.heard, &sender, EventId::new(record.run.last())),
+            None => {}
         }
         if record.run.events > 0 {
             keeper.mark(seq, record.run.last(), record.body.bytes().len() as u64, self.senders.settings());
@@ -378,8 +417,9 @@ impl Consumer {
         }
         if self.times.let_go.is_none_or(|at| at.elapsed() > LET_GO_EVERY) {
             self.times.let_go = Some(Instant::now());
+            let settings = self.senders.settings().clone();
             let now = self.progress.time.may_delete().then(|| self.progress.time.believed()).flatten();
-            if self.keeper.as_mut().is_some_and(|keeper| keeper.let_go(now)) {
+            if self.keeper.as_mut().is_some_and(|keeper| keeper.let_go(now, &settings)) {
                 self.write_state();
             }
             if let (Some(keeper), Some(now)) = (&mut self.keeper, self.progress.time.believed())
@@ -418,7 +458,9 @@ impl Consumer {
 
     /// Says where a start may begin, and then lets the journal give back what is before that.
     fn write_state(&mut self) {
-        let (position, settings) = (self.position, self.senders.settings().clone());
+        // What is counted of a delivery that is in by half belongs to no position.
+        let position = if self.part == 0 { self.position } else { 0 };
+        let settings = self.senders.settings().clone();
         let Some(keeper) = &mut self.keeper else { return };
         self.times.written = Instant::now();
         let state = keeper.safe(position, &settings);
@@ -444,6 +486,11 @@ impl Consumer {
             }
         };
         self.board.show(Shown { trouble: self.troubles.why(), ..shown });
+        let tallies = self.keeper.as_ref().map_or(&self.start.tallies, |keeper| keeper.tallies());
+        self.board.count(tallies.clone(), self.senders.settings().clone());
+        if !self.heard.is_empty() {
+            self.board.hear(self.heard.drain());
+        }
     }
 
     fn name_accounts(&self) {
@@ -451,5 +498,20 @@ impl Consumer {
         let named = settings.drains.values().filter_map(|drain| drain.account.clone());
         let made = settings.accounts.keys().cloned();
         self.board.name(named.chain(made).chain([DEFAULT_ACCOUNT.to_owned()]).collect());
+    }
+}
+
+/// What each account may keep when others need room.
+fn share(settings: &Settings) -> Box<dyn Fn(&str) -> u64 + Send> {
+    let shares =
+        settings.accounts.iter().map(|(name, account)| (name.clone(), retention::share(account.plan.as_ref())));
+    let shares: HashMap<String, u64> = shares.filter(|&(_, share)| share > 0).collect();
+    Box::new(move |account| shares.get(account).copied().unwrap_or(0))
+}
+
+/// Something came from a system, and is to be told when somebody asks.
+fn hear(heard: &mut HashMap<(Arc<str>, Arc<str>), u64>, sender: &Sender, id: EventId) {
+    if sender.is_taken && heard.len() < HEARD {
+        heard.insert((sender.account.clone(), sender.system.clone()), id.get());
     }
 }

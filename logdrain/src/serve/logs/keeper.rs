@@ -4,9 +4,12 @@
 //! a delivery: when the events up to a mark are in files, a start may begin behind it.
 
 use super::board::{Books, Gone, Shown};
+use super::filters::Rules;
 use super::lines::{Line, What};
+use super::retention;
 use super::senders::Sender;
 use super::state::State;
+use super::tally::{AROUND, Notice, Tallies, Verdict, millis};
 use crate::serve::settings::Settings;
 use log_store::{AccountReport, Event, EventId, Options, Reader, Store, StoreError, StoreErrorKind};
 use std::collections::VecDeque;
@@ -67,24 +70,46 @@ pub(crate) struct Keeper {
     share: Share,
     copies: Arc<dyn Copies>,
     marks: VecDeque<Mark>,
-    /// Bytes of the deliveries of all marks.
+    /// Behind the last mark.
+    unmarked: Unmarked,
+    /// Bytes of the deliveries of all marks, and behind them.
     ahead: u64,
-    books: Books,
+    counts: Counts,
     gone: Gone,
     /// Every account is within its share, and the files are at their limit.
     is_full: bool,
     safe: State,
 }
 
-/// A delivery with events that may not be in files.
+/// Where a start may begin when everything up to it is in files.
 struct Mark {
     position: u64,
     last: EventId,
+    /// Of the deliveries since the mark before it.
     bytes: u64,
     settings: Arc<Settings>,
-    /// With those of this delivery.
-    books: Books,
+    /// With those of these deliveries.
+    counts: Counts,
 }
+
+/// Deliveries that no mark is behind yet.
+#[derive(Default)]
+struct Unmarked {
+    bytes: u64,
+    last: EventId,
+}
+
+/// What is counted, at one position.
+#[derive(Clone, Default)]
+struct Counts {
+    books: Books,
+    tallies: Tallies,
+}
+
+/// The most marks. Each holds the counts of accounts that lines came for since the one before it.
+const MARKS: usize = 32;
+/// Between two marks where little comes.
+const MARK_EVERY_MILLIS: u64 = 60_000;
 
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,6 +124,8 @@ enum Became {
     /// It was in a file, and in the books.
     KeptBefore,
     NoRoom,
+    /// By the rules of its account.
+    Dropped,
 }
 
 impl Keeper {
@@ -118,7 +145,7 @@ impl Keeper {
         for damage in store.damage() {
             tracing::error!(%damage, "a file of lines cannot be read, and is left where it is: searches say what they lack");
         }
-        let (mut books, gone) = (start.books, start.gone);
+        let (mut books, gone, tallies) = (start.books, start.gone, start.tallies.clone());
         // Files know of events that the state does not: they were written after it, or beside a journal that was put back
         // since. They are entered here, and not once more when the journal has them, too.
         let there: u64 = store.accounts().iter().map(AccountReport::events).sum();
@@ -131,8 +158,9 @@ impl Keeper {
             share: Box::new(|_| 0),
             copies: Arc::new(NoCopies),
             marks: VecDeque::new(),
+            unmarked: Unmarked::default(),
             ahead: 0,
-            books,
+            counts: Counts { books, tallies },
             gone,
             is_full: false,
             safe: start,
@@ -143,7 +171,6 @@ impl Keeper {
         self.copies = copies;
     }
 
-    #[cfg(test)]
     pub(super) fn set_share(&mut self, share: Share) {
         self.share = share;
     }
@@ -158,20 +185,62 @@ impl Keeper {
     }
 
     pub(super) const fn books(&mut self) -> &mut Books {
-        &mut self.books
+        &mut self.counts.books
     }
 
-    /// Keeps an event.
+    pub(super) const fn tallies(&self) -> &Tallies {
+        &self.counts.tallies
+    }
+
+    /// Takes an event: whether it is kept is for the account's rules, then for the room. `joined` is used again each time;
+    /// `is_stuck` is when the disk takes nothing, and the journal is full.
     ///
     /// # Errors
     /// When the memory for events is full and the disk takes no file. The event is to be offered again.
-    pub(super) fn keep(
+    pub(super) fn take(
+        &mut self,
+        (sender, rules): (&Sender, &Rules),
+        (program, peer): (&[u8], Option<IpAddr>),
+        line: &Line<'_>,
+        joined: &mut Vec<u8>,
+        is_stuck: bool,
+    ) -> Result<(), StoreError> {
+        let tally = self.counts.tallies.open(&sender.account);
+        tally.turn_to(line.id);
+        let verdict = if !sender.is_taken {
+            Verdict::Unknown
+        } else if let Some(filter) = rules.filter(program, line.message, joined) {
+            Verdict::Filtered(filter)
+        } else if tally.has_volume(rules.limits) {
+            Verdict::Keep((line.message.len() + sender.system.len() + program.len()) as u64 + AROUND)
+        } else {
+            Verdict::OverVolume
+        };
+        let became = match verdict {
+            Verdict::Keep(_) if is_stuck => Became::NoRoom,
+            Verdict::Keep(_) => self.store_event(sender, program, peer, line)?,
+            // It is in no file, and so is counted whenever it is read.
+            _ => Became::Dropped,
+        };
+        let is_kept = matches!(became, Became::Kept | Became::KeptBefore);
+        let tally = self.counts.tallies.open(&sender.account);
+        if let Some(notice) = tally.enter(verdict, is_kept, (&sender.system, program), line, rules.limits) {
+            say(&sender.account, notice, tally.day.used.bytes);
+        }
+        self.enter(became, verdict, line.what);
+        Ok(())
+    }
+
+    fn store_event(
         &mut self,
         sender: &Sender,
         program: &[u8],
         peer: Option<IpAddr>,
         line: &Line<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Became, StoreError> {
+        if self.is_full {
+            return Ok(Became::NoRoom);
+        }
         let mut event = Event::new(line.id, &sender.account, line.message)
             .with_system(sender.system.as_bytes())
             .with_program(program)
@@ -185,38 +254,33 @@ impl Keeper {
         if let Some(peer) = peer {
             event = event.with_source_ip(peer);
         }
-        let became = if self.is_full {
-            Became::NoRoom
-        } else {
-            let passed_over = self.store.passed_over();
-            match self.store.append(&event) {
-                Ok(()) if self.store.passed_over() > passed_over => Became::KeptBefore,
-                Ok(()) => Became::Kept,
-                Err(error) if matches!(error.kind(), StoreErrorKind::Io(_)) => return Err(error),
-                Err(_) => Became::NoRoom,
-            }
-        };
-        self.enter(became, line.what);
-        Ok(())
+        let passed_over = self.store.passed_over();
+        match self.store.append(&event) {
+            Ok(()) if self.store.passed_over() > passed_over => Ok(Became::KeptBefore),
+            Ok(()) => Ok(Became::Kept),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Io(_)) => Err(error),
+            Err(_) => Ok(Became::NoRoom),
+        }
     }
 
-    /// Does not keep an event: the disk takes nothing, and the journal is full.
-    pub(super) fn pass_up(&mut self, what: What) {
-        self.enter(Became::NoRoom, what);
-    }
-
-    fn enter(&mut self, became: Became, what: What) {
+    fn enter(&mut self, became: Became, verdict: Verdict, what: What) {
+        let books = &mut self.counts.books;
         if became != Became::KeptBefore {
-            self.books.events += 1;
+            books.events += 1;
         }
         match became {
             Became::Kept | Became::KeptBefore => {
-                self.books.kept += u64::from(became == Became::Kept);
-                self.books.unread += u64::from(what != What::Read);
+                books.kept += u64::from(became == Became::Kept);
+                books.unread += u64::from(what != What::Read);
             }
-            Became::NoRoom => self.books.no_room += 1,
+            Became::NoRoom => books.no_room += 1,
+            Became::Dropped => match verdict {
+                Verdict::Filtered(_) => books.filtered += 1,
+                Verdict::OverVolume => books.over_volume += 1,
+                Verdict::Unknown | Verdict::Keep(_) => books.unknown += 1,
+            },
         }
-        self.books.unexpected += u64::from(what == What::Unexpected);
+        books.unexpected += u64::from(what == What::Unexpected);
     }
 
     /// All events of a delivery are in: readers may see them.
@@ -224,7 +288,33 @@ impl Keeper {
         let last = EventId::new(last);
         self.store.publish(last);
         self.ahead += bytes;
-        self.marks.push_back(Mark { position, last, bytes, settings: settings.clone(), books: self.books });
+        self.unmarked.bytes += bytes;
+        self.unmarked.last = last;
+        let before = self.marks.back().map_or(0, |mark| millis(mark.last));
+        let is_late = millis(last).saturating_sub(before) >= MARK_EVERY_MILLIS;
+        if !is_late && self.unmarked.bytes < self.keeping.ahead / MARKS as u64 {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.unmarked.bytes);
+        self.marks.push_back(Mark { position, last, bytes, settings: settings.clone(), counts: self.counts.clone() });
+        if self.marks.len() > MARKS {
+            self.thin();
+        }
+    }
+
+    /// Every second mark goes, and the next one stands for its deliveries, too.
+    fn thin(&mut self) {
+        let mut bytes = 0;
+        let mut goes = self.marks.len() % 2 == 1;
+        self.marks.retain_mut(|mark| {
+            goes = !goes;
+            if goes {
+                bytes = mark.bytes;
+            } else {
+                mark.bytes += std::mem::take(&mut bytes);
+            }
+            !goes
+        });
     }
 
     /// Where a start may begin: everything up to there is in files. `position` is the last event of the journal that is in.
@@ -234,21 +324,33 @@ impl Keeper {
         while self.marks.front().is_some_and(is_in_files) {
             let Some(mark) = self.marks.pop_front() else { break };
             self.ahead -= mark.bytes;
-            self.safe.position = mark.position;
-            self.safe.books = mark.books;
-            if self.safe.settings != *mark.settings {
-                self.safe.settings = Settings::clone(&mark.settings);
-            }
+            self.stand_at(mark.position, mark.counts, &mark.settings);
         }
-        if self.marks.is_empty() && self.safe.position < position {
-            self.safe.position = position;
-            self.safe.books = self.books;
-            if self.safe.settings != **settings {
-                self.safe.settings = Settings::clone(settings);
-            }
+        let is_all_in_files = self.marks.is_empty() && unsealed.is_none_or(|oldest| self.unmarked.last < oldest);
+        if is_all_in_files && self.safe.position < position {
+            (self.ahead, self.unmarked.bytes) = (0, 0);
+            self.stand_at(position, self.counts.clone(), settings);
         }
         self.safe.gone = self.gone;
         &self.safe
+    }
+
+    fn stand_at(&mut self, position: u64, counts: Counts, settings: &Settings) {
+        self.safe.position = position;
+        (self.safe.books, self.safe.tallies) = (counts.books, counts.tallies);
+        if self.safe.settings != *settings {
+            self.safe.settings = settings.clone();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn marks(&self) -> usize {
+        self.marks.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn seal_before(&mut self, id: u64) -> Result<bool, StoreError> {
+        self.store.seal_older(EventId::new(id))
     }
 
     /// Whether the journal holds more for it than it may.
@@ -289,12 +391,11 @@ impl Keeper {
 
     /// Lets go what is too old, as far as the clock is to be trusted with that, and what there is no room for. Says whether
     /// something went.
-    pub(super) fn let_go(&mut self, now: Option<i64>) -> bool {
+    pub(super) fn let_go(&mut self, now: Option<i64>, settings: &Settings) -> bool {
         let before = self.gone;
         if let Some(now) = now {
-            let age = i64::try_from(self.keeping.retention.as_micros()).unwrap_or(i64::MAX);
-            let oldest = EventId::at(now.saturating_sub(age));
             for account in self.store.accounts() {
+                let oldest = retention::oldest(settings.account(account.name()), now, self.keeping.retention);
                 let oldest = self.copies.waits_from(account.name()).map_or(oldest, |waiting| waiting.min(oldest));
                 if account.oldest().is_some_and(|first| first < oldest) {
                     self.gone.expired += self.store.expire(account.name(), oldest).events();
@@ -328,12 +429,13 @@ impl Keeper {
     /// The journal gives back what was waited with: what is in memory can be seen on, and is lost with the process.
     pub(super) fn give_up(&mut self) {
         self.marks.clear();
+        self.unmarked = Unmarked::default();
         self.ahead = 0;
     }
 
     pub(super) fn shown(&self, position: u64) -> Shown {
         Shown {
-            books: self.books,
+            books: self.counts.books,
             gone: self.gone,
             there: self.store.accounts().iter().map(AccountReport::events).sum(),
             bytes: self.store.bytes(),
@@ -360,6 +462,21 @@ impl Copies for NoCopies {
     }
 
     fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
+}
+
+/// Once a day each.
+fn say(account: &str, notice: Notice, bytes: u64) {
+    match notice {
+        Notice::Near => tracing::warn!(account, bytes, "nine tenths of the plan's volume of today are used"),
+        Notice::Full => {
+            tracing::warn!(account, bytes, "the plan's volume of today is used: lines are kept on up to its hard limit")
+        }
+        Notice::Stopped => tracing::warn!(
+            account,
+            bytes,
+            "the plan's volume of today is used: lines are not kept until midnight (UTC), metrics go on"
+        ),
+    }
 }
 
 /// Where the store lies.

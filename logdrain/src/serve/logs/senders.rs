@@ -15,6 +15,8 @@ const KNOWN: usize = 4_096;
 pub(super) struct Sender {
     pub(super) account: Arc<str>,
     pub(super) system: Arc<str>,
+    /// Whether the account takes its lines: somebody registered it or named its drain, or all are taken.
+    pub(super) is_taken: bool,
 }
 
 /// Drains that were heard, under the settings that hold.
@@ -58,20 +60,21 @@ impl Sender {
     }
 
     /// Whoever a line of plain syslog names, or the address that it came from.
-    pub(super) fn of_line(&self, host: Host<'_>, peer: Option<IpAddr>) -> Self {
-        let system = match (host, peer) {
+    pub(super) fn of_line(&self, host: Host<'_>, peer: Option<IpAddr>, settings: &Settings) -> Self {
+        let system: Arc<str> = match (host, peer) {
             (Host::Named(host), _) => host.into(),
             (Host::Peer, Some(peer)) => peer.to_canonical().to_string().into(),
             (Host::Peer, None) => return self.clone(),
         };
-        Self { account: self.account.clone(), system }
+        let is_taken = settings.account(&self.account).takes(&system);
+        Self { account: self.account.clone(), system, is_taken }
     }
 }
 
 /// The system is the app, else the name of the `[[drain]]`, else what stands for the token.
 fn sender(settings: &Settings, drain: &str) -> Sender {
     if let Some((account, port)) = drain_name::port_of(drain) {
-        return Sender { account: account.into(), system: port.into() };
+        return Sender { account: account.into(), system: port.into(), is_taken: true };
     }
     let name = DrainName::of(drain);
     let own = settings.drain(name.configured());
@@ -84,7 +87,8 @@ fn sender(settings: &Settings, drain: &str) -> Sender {
     while system.len() > NAME_BYTES {
         system.pop();
     }
-    Sender { account: account.into(), system: system.into() }
+    let is_taken = own.is_some() || settings.account(account).takes(&system);
+    Sender { account: account.into(), system: system.into(), is_taken }
 }
 
 #[cfg(test)]
@@ -92,6 +96,7 @@ mod tests {
     use super::*;
     use crate::serve::logs::tests::settings;
     use crate::serve::settings::DrainSettings;
+    use crate::serve::settings::account::Account;
 
     #[test]
     fn a_system_is_the_app_or_the_drain_or_what_stands_for_its_token() {
@@ -106,7 +111,7 @@ mod tests {
         all.apps.insert("abc".to_owned(), "called".to_owned());
         let mut senders = Senders::new(Arc::new(all));
         let mut of = |drain: &str| {
-            let Sender { account, system } = senders.of(&drain.into());
+            let Sender { account, system, .. } = senders.of(&drain.into());
             (account.to_string(), system.to_string())
         };
         let pair = |account: &str, system: &str| (account.to_owned(), system.to_owned());
@@ -116,5 +121,17 @@ mod tests {
         // Nothing of a token is shown.
         assert_eq!(of("abd"), pair("default", "drain-a52d159f"));
         assert_eq!(of("-"), pair("default", "-"));
+    }
+
+    #[test]
+    fn where_unknown_systems_are_not_taken_those_are_that_have_a_name_or_were_registered() {
+        let mut all = settings();
+        all.drains.insert("blog".to_owned(), DrainSettings::default());
+        let registered = std::collections::BTreeSet::from(["drain-a52d159f".to_owned()]);
+        let strict = Account { takes_unknown: false, registered, ..Account::NONE };
+        all.accounts.insert("default".to_owned(), Arc::new(strict));
+        let mut senders = Senders::new(Arc::new(all));
+        let mut is_taken = |drain: &str| senders.of(&drain.into()).is_taken;
+        assert!(is_taken("blog/d.2") && is_taken("abd") && !is_taken("abc"));
     }
 }

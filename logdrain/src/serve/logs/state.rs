@@ -8,6 +8,7 @@
 //! reading the journal from its first event: what is in files already is passed over.
 
 use super::board::{Books, Gone};
+use super::tally::Tallies;
 use crate::serve::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -30,6 +31,9 @@ pub(super) struct State {
     pub(super) books: Books,
     #[serde(default)]
     pub(super) gone: Gone,
+    /// Missing in stores of older programs.
+    #[serde(default, skip_serializing_if = "Tallies::is_empty")]
+    pub(super) tallies: Tallies,
 }
 
 /// Writes it and forgets the oldest.

@@ -12,6 +12,9 @@ pub(crate) fn is_account_name(name: &str) -> bool {
     log_store::is_account_name(name)
 }
 
+/// What a shorter plan hides is deleted when so many microseconds have passed.
+pub(crate) const PLAN_GRACE_MICROS: i64 = 7 * 86_400 * 1_000_000;
+
 /// An account of which nothing was said is the same as one that was made and not changed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
@@ -20,6 +23,10 @@ pub(crate) struct Account {
     /// Since when it has this plan: microseconds since 1970.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) plan_since: i64,
+    /// How many seconds lines could be seen under the plans before it, as long as those lines are not deleted; `None` is as
+    /// long as the server keeps any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) windows_before: BTreeSet<Option<u64>>,
     /// In the order of their numbers: the first that matches drops a line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) filters: BTreeMap<u32, Filter>,
@@ -49,6 +56,7 @@ impl Account {
     pub(crate) const NONE: Self = Self {
         plan: None,
         plan_since: 0,
+        windows_before: BTreeSet::new(),
         filters: BTreeMap::new(),
         groups: BTreeMap::new(),
         searches: BTreeMap::new(),
@@ -56,6 +64,28 @@ impl Account {
         registered: BTreeSet::new(),
         drains: BTreeMap::new(),
     };
+
+    /// Takes a plan at a time. What the one before it let be seen is hidden at once where this one lets less, and deleted
+    /// later.
+    pub(crate) fn take_plan(&mut self, plan: Option<Plan>, at: i64) {
+        /// Plans within the grace of which it is remembered what they were.
+        const REMEMBERED: usize = 8;
+        if at.saturating_sub(self.plan_since) >= PLAN_GRACE_MICROS {
+            self.windows_before.clear();
+        }
+        let window = |plan: Option<&Plan>| plan.and_then(|plan| plan.logs.search()).map(|search| search.as_secs());
+        let before = window(self.plan.as_ref());
+        if before != window(plan.as_ref()) {
+            self.windows_before.insert(before);
+        }
+        // The longest count.
+        if self.windows_before.len() > REMEMBERED
+            && let Some(shortest) = self.windows_before.iter().copied().find(Option::is_some)
+        {
+            self.windows_before.remove(&shortest);
+        }
+        (self.plan, self.plan_since) = (plan, at);
+    }
 
     /// Whether lines of a system are kept at all.
     #[allow(dead_code, reason = "the keeper of lines asks")]

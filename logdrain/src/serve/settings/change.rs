@@ -301,7 +301,7 @@ impl Account {
     fn apply(&mut self, name: &str, change: &Change, next: u32) -> Result<Option<u32>, Unfit> {
         match change {
             Change::App { .. } | Change::Account { .. } => return Ok(None),
-            Change::Plan { plan, at, .. } => (self.plan, self.plan_since) = (plan.clone(), *at),
+            Change::Plan { plan, at, .. } => self.take_plan(plan.clone(), *at),
             Change::AddFilter { filter, .. } => {
                 fits_filter(filter)?;
                 return add(&mut self.filters, filter, next, FILTERS, "filters");

@@ -211,7 +211,13 @@ impl Page {
         let logs::Shown { books, gone, there, bytes, files, damaged_files, position, safe, trouble } = logs.shown();
         let name = "logdrain_logs_events_total";
         self.family(name, "counter", "Lines of the journal, by what became of them.");
-        for (outcome, count) in [("kept", books.kept), ("no_room", books.no_room)] {
+        for (outcome, count) in [
+            ("kept", books.kept),
+            ("filtered", books.filtered),
+            ("over_volume", books.over_volume),
+            ("unknown_system", books.unknown),
+            ("no_room", books.no_room),
+        ] {
             self.sample(name, &[("outcome", outcome)], count as f64);
         }
         let name = "logdrain_logs_gone_total";
