@@ -4,6 +4,7 @@ mod drains;
 mod file;
 mod limits;
 mod machine;
+mod ports;
 mod secrets;
 
 pub(crate) use file::{is_cut, is_empty};
@@ -15,6 +16,8 @@ use crate::reading::Reading;
 use crate::serve::archives;
 use crate::serve::counting::board::DRAIN_BYTES;
 use crate::serve::directory;
+use crate::serve::drain_name;
+use crate::serve::intake::port::Port;
 use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
@@ -25,6 +28,7 @@ use file::{File, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything `serve` is told.
@@ -55,6 +59,8 @@ pub(crate) struct Config {
     /// What absolute links begin with.
     pub(crate) url: Option<String>,
     pub(crate) access: Access,
+    /// Where plain syslog is taken.
+    pub(crate) ports: Vec<Arc<Port>>,
     pub(crate) settings: Settings,
     pub(crate) metrics: MetricsLimits,
     /// What is allowed and hardly meant.
@@ -127,6 +133,7 @@ impl Config {
             Tls::read(&secrets::located(beside, &files.certificate), &secrets::located(beside, &files.key))
         });
         let tls = tls.transpose().map_err(|why| Wrong(format!("[tls], {why}")))?;
+        let ports = ports::of_file(file.port, tls.is_some(), beside, &mut warnings)?;
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
         let url = file.url.as_deref().map(limits::base).transpose()?;
@@ -147,6 +154,7 @@ impl Config {
             open_reading: file.open_reading,
             url,
             access,
+            ports,
             settings,
             metrics,
             warnings,
@@ -226,6 +234,7 @@ impl Config {
             .saturating_add(self.keeping.max_memory())
             .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
+            .saturating_add(self.ports.len() << 17)
     }
 
     /// The keys that say something else there, and hold from the next start on.
@@ -264,6 +273,7 @@ impl Config {
             ("insecure", self.insecure != other.insecure),
             ("open_reading", self.open_reading != other.open_reading),
             ("url", self.url != other.url),
+            ("port", !self.ports.iter().map(|port| &port.settings).eq(other.ports.iter().map(|port| &port.settings))),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
@@ -289,6 +299,18 @@ impl Wrong {
     fn new(why: &str) -> Self {
         Self(why.to_owned())
     }
+}
+
+/// The account that a drain's lines are kept for: `None` is the one that is there without any configuration. Its name is a
+/// folder of the store.
+fn account(name: Option<String>, section: &str) -> Result<Option<String>, Wrong> {
+    let Some(name) = name else { return Ok(None) };
+    if !log_store::is_account_name(&name) {
+        return Err(Wrong(format!(
+            "{section}, account: 1 to 63 of a-z, 0-9 and -, as in account = \"shop\", and not \"shared\""
+        )));
+    }
+    Ok((name != drain_name::DEFAULT_ACCOUNT).then_some(name))
 }
 
 fn span(argument: Option<Duration>, file: Option<Span>, default: u64) -> Duration {

@@ -110,6 +110,11 @@ pub(crate) struct Counters {
     pub(crate) handshakes_failed: Counter,
     /// Bytes of syslog connections in which no frame could be found.
     pub(crate) syslog_skipped: Counter,
+    /// Lines of plain syslog; those that were cut; those of more systems than a port believes; and who was not let in.
+    pub(crate) port_lines: Counter,
+    pub(crate) port_cut: Counter,
+    pub(crate) port_unnamed: Counter,
+    pub(crate) port_refused: Counter,
     /// Parameters of a drain's URL that mean nothing here.
     pub(crate) unknown_parameters: Counter,
     /// Connections that had to go because there were too many.

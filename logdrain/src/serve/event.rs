@@ -7,6 +7,7 @@ use crate::serve::run::Run;
 use crate::serve::settings::Settings;
 use crate::serve::settings::change::Change;
 use heroku_metrics::model::Timestamp;
+use heroku_metrics::syslog::Frames;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -71,7 +72,7 @@ impl Record {
 
     /// The same, of a body that is to be read in this way.
     pub(crate) fn laid_out(layout: Layout, drain: Arc<str>, received: Timestamp, body: Body) -> Self {
-        let run = Run::of(frames::count(layout, body.bytes()));
+        let run = Run::of(layout.frames(body.bytes()).count() as u64);
         Self { drain, received, msg_count: None, peer: None, layout, run, body }
     }
 }
@@ -86,6 +87,14 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    /// What a body holds: as many events as there are of these.
+    pub(crate) fn frames(self, body: &[u8]) -> Frames<'_> {
+        match self {
+            Self::Counted => frames::of(body),
+            Self::Plain(_) => frames::as_written(body),
+        }
+    }
+
     /// Whether it is of a drain, whose lines are counted. Others take no place of any.
     pub(crate) const fn is_counted(self) -> bool {
         matches!(self, Self::Counted)

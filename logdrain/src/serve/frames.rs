@@ -1,6 +1,5 @@
 //! The one way in which a body is taken apart, for everybody who does: counting, intake that numbers events, the logs.
 
-use crate::serve::event::Layout;
 use heroku_metrics::syslog::{Frames, Limits, Recovery};
 
 /// Frames as long as `logdrain replay` reads them, so that both read the same.
@@ -12,15 +11,14 @@ pub(crate) const fn limits() -> Limits {
 }
 
 /// What a body holds, in order: frames, and stretches in which there are none.
-pub(crate) fn of(layout: Layout, body: &[u8]) -> Frames<'_> {
-    // Lengths of plain lines were written here, and are right: what a line holds is no reason to look for others.
-    let recovery = if layout.is_counted() { Recovery::Resync } else { Recovery::Stop };
-    Frames::new(body).with_limits(limits()).with_recovery(recovery)
+pub(crate) fn of(body: &[u8]) -> Frames<'_> {
+    Frames::new(body).with_limits(limits()).with_recovery(Recovery::Resync)
 }
 
-/// How many events a body is: its frames, those that cannot be read too, and the stretches between them.
-pub(crate) fn count(layout: Layout, body: &[u8]) -> u64 {
-    of(layout, body).count() as u64
+/// The same, of a body whose lengths were written here: they are right, and what a line holds is no reason to look for
+/// others.
+pub(crate) fn as_written(body: &[u8]) -> Frames<'_> {
+    Frames::new(body).with_limits(limits()).with_recovery(Recovery::Stop)
 }
 
 #[cfg(test)]
@@ -38,7 +36,7 @@ mod tests {
             (b"junk", 1),
             (b"16 <1>1 - - - - - -\noops16 <1>1 - - - - - -", 3),
         ] {
-            assert_eq!(count(Layout::Counted, body), events, "{}", String::from_utf8_lossy(body));
+            assert_eq!(of(body).count(), events, "{}", String::from_utf8_lossy(body));
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod http;
 mod notices;
 mod paced;
 mod parameters;
+pub(crate) mod port;
 mod recorded;
 mod syslog;
 mod tls;

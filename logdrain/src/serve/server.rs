@@ -12,6 +12,7 @@ use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::directory::Directory;
+use crate::serve::intake::port::{Port, Protocol};
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{
     self, Damaged, Doubts, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
@@ -34,7 +35,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task;
@@ -148,6 +149,13 @@ struct Listening {
     /// With port 0 the system chooses.
     listen: SocketAddr,
     syslog_listen: Option<SocketAddr>,
+    ports: Vec<(Arc<Port>, Socket)>,
+}
+
+/// What a plain syslog port listens with.
+enum Socket {
+    Stream(TcpListener),
+    Datagrams(UdpSocket),
 }
 
 impl Listening {
@@ -168,7 +176,9 @@ impl Listening {
         if let Some(listen) = syslog_listen {
             tracing::info!(syslog = %listen, "syslog drains are taken, too");
         }
-        Ok(Self { runtime, http, syslog, listen, syslog_listen })
+        let ports = config.ports.iter().map(|port| Ok((port.clone(), bind_port(&runtime, port)?)));
+        let ports = ports.collect::<Result<_, Failure>>()?;
+        Ok(Self { runtime, http, syslog, listen, syslog_listen, ports })
     }
 
     fn say(&self, config: &Config) {
@@ -186,6 +196,22 @@ impl Listening {
             );
         }
     }
+}
+
+fn bind_port(runtime: &Runtime, port: &Port) -> Result<Socket, Failure> {
+    let address = port.settings.listen;
+    let bound = match port.settings.protocol {
+        Protocol::Udp => runtime.block_on(UdpSocket::bind(address)).map(Socket::Datagrams),
+        Protocol::Tcp | Protocol::Tls => runtime.block_on(TcpListener::bind(address)).map(Socket::Stream),
+    };
+    let bound = bound.map_err(|error| Failure::Config(format!("{address} cannot be listened on: {error}")))?;
+    let own = match &bound {
+        Socket::Stream(listener) => listener.local_addr(),
+        Socket::Datagrams(socket) => socket.local_addr(),
+    };
+    let (name, protocol) = (&port.settings.name, port.settings.protocol);
+    tracing::info!(port = %name, at = %own.unwrap_or(address), ?protocol, "plain syslog is taken, too");
+    Ok(bound)
 }
 
 /// What others speak to: tasks of the runtime.
@@ -209,7 +235,7 @@ impl Front {
         (shared, archives): (&Shared, archives::Board),
         ending: &Sender<Ending>,
     ) -> Self {
-        let Listening { runtime, http, syslog, listen, syslog_listen } = listening;
+        let Listening { runtime, http, syslog, listen, syslog_listen, ports } = listening;
         let intake = Arc::new(Intake::new(
             IntakeLimits { connections, ..config.limits },
             config.access.clone(),
@@ -240,6 +266,14 @@ impl Front {
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
+        for (port, socket) in ports {
+            listeners.push(match socket {
+                Socket::Stream(listener) => accept(listener, Way::Port(port)),
+                Socket::Datagrams(socket) => {
+                    runtime.spawn(intake::port::receive(socket, port, intake.clone(), closing.clone()))
+                }
+            });
+        }
         let running = Running {
             args: args.clone(),
             config: config.clone(),

@@ -25,6 +25,7 @@ mod packaging;
 mod page;
 mod place;
 mod places;
+mod ports;
 mod reload;
 mod tails;
 mod v1;

@@ -1,8 +1,8 @@
 //! The drains that the file names: their settings, and who may send as them.
 
-use super::Wrong;
 use super::file::Drain;
 use super::secrets::password;
+use super::{Wrong, account};
 use crate::plan;
 use crate::serve::drain_name;
 use crate::serve::settings::DrainSettings;
@@ -64,16 +64,4 @@ pub(super) fn of_file(
         settings.insert(drain.name, DrainSettings { app: drain.app, plan, places, account });
     }
     Ok((settings, access))
-}
-
-/// The account that a drain's lines are kept for: `None` is the one that is there without any configuration. Its name is a
-/// folder of the store.
-fn account(name: Option<String>, section: &str) -> Result<Option<String>, Wrong> {
-    let Some(name) = name else { return Ok(None) };
-    if !log_store::is_account_name(&name) {
-        return Err(Wrong(format!(
-            "{section}, account: 1 to 63 of a-z, 0-9 and -, as in account = \"shop\", and not \"shared\""
-        )));
-    }
-    Ok((name != drain_name::DEFAULT_ACCOUNT).then_some(name))
 }

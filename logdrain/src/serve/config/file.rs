@@ -5,6 +5,7 @@
 
 use crate::address::{Address, NO_ADDRESS};
 use crate::reading::{CustomFrom, DynoIdentity, Families, NO_FAMILY};
+use crate::serve::intake::port::Protocol;
 use crate::units;
 use serde::{Deserialize, Deserializer};
 use std::ops::Range;
@@ -54,6 +55,7 @@ pub(super) struct File {
     /// What absolute links begin with.
     pub(super) url: Option<String>,
     pub(super) drain: Vec<Drain>,
+    pub(super) port: Vec<Port>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
 }
@@ -91,6 +93,24 @@ pub(super) struct Drain {
     pub(super) account: Option<String>,
     /// `development`, `gold`, or a file.
     pub(super) plan: Option<String>,
+}
+
+/// A port for plain syslog.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Port {
+    pub(super) name: String,
+    pub(super) listen: Address,
+    pub(super) protocol: Option<Protocol>,
+    pub(super) account: Option<String>,
+    pub(super) zone: Option<String>,
+    #[serde(default)]
+    pub(super) allow: Vec<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) idle_timeout: Option<Span>,
+    #[serde(default)]
+    pub(super) insecure: bool,
 }
 
 /// `60s`, `5m`, `1h`.
@@ -150,7 +170,7 @@ const OWN: [&str; 8] = [
 ];
 
 /// Keys that a message may name.
-const KEYS: [&str; 46] = [
+const KEYS: &[&str] = &[
     "listen",
     "syslog",
     "tls",
@@ -197,12 +217,19 @@ const KEYS: [&str; 46] = [
     "tokens",
     "max_tokens",
     "account",
+    "port",
+    "protocol",
+    "zone",
+    "allow",
+    "token",
+    "token_file",
 ];
 
 impl File {
     /// Whether there is a password in the file itself.
     pub(super) fn holds_passwords(&self) -> bool {
         self.drain.iter().any(|drain| drain.password.is_some())
+            || self.port.iter().any(|port| port.token.is_some())
             || self.watcher.as_ref().is_some_and(|watcher| watcher.password.is_some())
     }
 }
@@ -254,12 +281,16 @@ fn key(text: &str, span: Option<Range<usize>>) -> String {
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let mut section = String::new();
-    let mut drains = 0;
+    let (mut drains, mut ports) = (0, 0);
     for line in before.lines().chain([line]) {
         match line.trim().split('#').next().unwrap_or_default().trim_end() {
             "[[drain]]" => {
                 drains += 1;
                 section = format!("[[drain]] {drains}, ");
+            }
+            "[[port]]" => {
+                ports += 1;
+                section = format!("[[port]] {ports}, ");
             }
             known @ ("[tls]" | "[watcher]") => section = format!("{known}, "),
             _ => {}

@@ -21,11 +21,12 @@ const LOGPLEX_WAITS: Duration = Duration::from_secs(5);
 
 /// Those of intake, but for drains and answers, which other parts of the file have a say in.
 pub(super) fn of_file(file: &File, warnings: &mut Vec<String>) -> Result<IntakeLimits, Wrong> {
+    let has_syslog = file.syslog.is_some() || !file.port.is_empty();
     let bodies = file.memory.map_or(64 << 20, |size| size.0);
     let limits = IntakeLimits {
         body: file.body_limit.map_or(8 << 20, |size| size.0),
         bodies,
-        frames: if file.syslog.is_some() { bodies / 4 } else { 0 },
+        frames: if has_syslog { bodies / 4 } else { 0 },
         answers: 0,
         connections: file.max_connections.unwrap_or(4_096),
         drains: file.max_drains.unwrap_or(16),
@@ -44,9 +45,9 @@ pub(super) fn of_file(file: &File, warnings: &mut Vec<String>) -> Result<IntakeL
     if limits.body < SMALLEST_BODY {
         return Err(Wrong::new("body_limit is below 16kB, and Logplex would drop most of what it sends: 1MB is small"));
     }
-    if file.syslog.is_some() && limits.body < SMALLEST_BODY_WITH_SYSLOG {
+    if has_syslog && limits.body < SMALLEST_BODY_WITH_SYSLOG {
         return Err(Wrong::new(
-            "body_limit must be at least 128kB with syslog: a frame may have 64 kB, and others wait with it",
+            "body_limit must be at least 128kB with syslog or a [[port]]: a frame may have 64 kB, and others wait with it",
         ));
     }
     if limits.bodies < limits.body.saturating_mul(4) {

@@ -26,28 +26,40 @@ pub(super) fn password(
     section: &str,
     warnings: &mut Vec<String>,
 ) -> Result<String, Wrong> {
-    let password = match (text, file) {
-        (Some(Secret(password)), None) if !password.is_empty() => password,
+    secret("password", text, file, beside, section, warnings)
+}
+
+/// A secret under this key, or in the file that `KEY_file` names.
+pub(super) fn secret(
+    key: &str,
+    text: Option<Secret>,
+    file: Option<PathBuf>,
+    beside: &Path,
+    section: &str,
+    warnings: &mut Vec<String>,
+) -> Result<String, Wrong> {
+    let secret = match (text, file) {
+        (Some(Secret(secret)), None) if !secret.is_empty() => secret,
         (None, Some(path)) => {
             // Nor is the path told: a password may stand in its place.
             let path = located(beside, &path);
             if machine::is_read_by_all(&path) {
-                warnings.push(format!("{section}, password_file: {}", machine::READ_BY_ALL));
+                warnings.push(format!("{section}, {key}_file: {}", machine::READ_BY_ALL));
             }
             let text = std::fs::read_to_string(path)
-                .map_err(|error| Wrong(format!("{section}, password_file: cannot be read: {}", error.kind())))?;
-            let password = text.trim_end_matches(['\r', '\n']);
-            if password.is_empty() {
-                return Err(Wrong(format!("{section}, password_file: holds no password")));
+                .map_err(|error| Wrong(format!("{section}, {key}_file: cannot be read: {}", error.kind())))?;
+            let secret = text.trim_end_matches(['\r', '\n']);
+            if secret.is_empty() {
+                return Err(Wrong(format!("{section}, {key}_file: holds no {key}")));
             }
-            password.to_owned()
+            secret.to_owned()
         }
-        _ => return Err(Wrong(format!("{section}: give one of password and password_file"))),
+        _ => return Err(Wrong(format!("{section}: give one of {key} and {key}_file"))),
     };
-    if password.chars().count() < SHORT_PASSWORD {
-        warnings.push(format!("{section}: the password has fewer than {SHORT_PASSWORD} characters and can be guessed"));
+    if secret.chars().count() < SHORT_PASSWORD {
+        warnings.push(format!("{section}: the {key} has fewer than {SHORT_PASSWORD} characters and can be guessed"));
     }
-    Ok(password)
+    Ok(secret)
 }
 
 /// Who may look at the page and at `/metrics`: user and password.

@@ -2,6 +2,7 @@
 
 use super::connections::Peer;
 use super::paced::{self, Paced};
+use super::port::{self, Port};
 use super::{Intake, Stream, syslog};
 use crate::serve::limits::HEAD_LIMIT;
 use axum::Router;
@@ -28,6 +29,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub(crate) enum Way {
     Http(Router),
     Syslog,
+    Port(Arc<Port>),
 }
 
 /// Accepts connections until `stop` says so, and then waits for those that have a request at hand.
@@ -49,6 +51,12 @@ pub(crate) async fn accept(listener: TcpListener, way: Way, intake: Arc<Intake>,
                 continue;
             }
         };
+        if let Way::Port(port) = &way
+            && !port.allows(address.ip())
+        {
+            intake.counters.port_refused.add(1);
+            continue;
+        }
         intake.counters.connections.add(1);
         let Some(peer) = intake.connections.enter(address.ip(), is_local, &intake.counters) else { continue };
         let (way, intake, stop, task) = (way.clone(), intake.clone(), stop.clone(), tasks.enter());
@@ -66,7 +74,9 @@ async fn connection(stream: TcpStream, way: Way, intake: &Arc<Intake>, peer: &Ar
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
     let stream = Paced::new(stream, paced::PATIENCE.min(intake.limits.idle));
-    let Some(tls) = intake.tls() else { return speak(stream, way, intake, peer, stop).await };
+    // A port says for itself whether it is encrypted.
+    let is_encrypted = !matches!(&way, Way::Port(port) if !port.is_encrypted());
+    let Some(tls) = intake.tls().filter(|_| is_encrypted) else { return speak(stream, way, intake, peer, stop).await };
     let handshake = tokio::select! {
         handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)) => handshake,
         () = peer.go.notified() => return,
@@ -80,6 +90,10 @@ async fn connection(stream: TcpStream, way: Way, intake: &Arc<Intake>, peer: &Ar
 async fn speak(stream: impl Stream, way: Way, intake: &Arc<Intake>, peer: &Arc<Peer>, stop: watch::Receiver<bool>) {
     match way {
         Way::Http(router) => requests(stream, router, intake, peer, stop).await,
+        Way::Port(own) => tokio::select! {
+            () = port::connection(stream, &own, intake, peer, stop) => (),
+            () = peer.go.notified() => (),
+        },
         Way::Syslog => tokio::select! {
             () = syslog::connection(stream, intake, peer, stop) => (),
             () = peer.go.notified() => (),

@@ -35,8 +35,8 @@ const AGAIN: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_millis(200);
 pub(super) const CHUNK: usize = 16 * 1024;
 /// What a reader takes for short frames, and for the longest: the frame, the one behind its start, and a chunk.
-pub(super) const SHORT: usize = 2 * CHUNK;
-pub(super) const LONG: usize = 64 * 1024 + 2 * CHUNK;
+const SHORT: usize = 2 * CHUNK;
+const LONG: usize = 64 * 1024 + 2 * CHUNK;
 
 /// It is over: memory did not come, or the sender or the server went.
 pub(super) struct Over;
@@ -159,7 +159,8 @@ impl Coming {
 
     /// Makes room for so many bytes behind those that are there; `false` when there is none.
     async fn make_room<S: Stream>(&mut self, len: usize, held: &mut Option<Held>, sender: &mut Sender<'_, S>) -> bool {
-        make_room(&mut self.lease, self.reader.buffered() + len, held, sender).await
+        let needed = if self.reader.buffered() + len > SHORT { LONG } else { SHORT };
+        make_room(&mut self.lease, needed, held, sender).await
     }
 
     /// Gives back what is not needed any more.
@@ -177,11 +178,10 @@ impl Coming {
 /// Makes room for so many bytes of what is still coming; `false` when there is none.
 pub(super) async fn make_room<S: Stream>(
     own: &mut Option<OwnedSemaphorePermit>,
-    bytes: usize,
+    needed: usize,
     held: &mut Option<Held>,
     sender: &mut Sender<'_, S>,
 ) -> bool {
-    let needed = if bytes > SHORT { LONG } else { SHORT };
     let has = own.as_ref().map_or(0, |lease| lease.num_permits() * UNIT);
     let Some(more) = needed.checked_sub(has).filter(|more| *more > 0) else { return true };
     let until = sender.patience();

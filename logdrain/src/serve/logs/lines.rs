@@ -1,7 +1,6 @@
 //! From a delivery to its events, one for each frame, and one for each stretch that is none.
 
 use crate::serve::event::{Layout, Record};
-use crate::serve::frames;
 use crate::serve::plain::{self, Plain};
 use heroku_metrics::syslog::{Dialect, Frame, Frames, FramingError, RawFrame};
 use log_store::EventId;
@@ -66,7 +65,7 @@ impl<'a> Lines<'a> {
         Self {
             body,
             layout,
-            frames: frames::of(layout, body).peekable(),
+            frames: layout.frames(body).peekable(),
             received: record.received.unix_micros(),
             base: run.base,
             events: if run.is_given() { run.events } else { 0 },

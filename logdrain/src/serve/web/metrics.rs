@@ -48,6 +48,20 @@ pub(crate) fn text(
             counters.handshakes_failed.get(),
         ),
         ("logdrain_syslog_skipped_bytes_total", "counter", "Octets without frames.", counters.syslog_skipped.get()),
+        ("logdrain_port_lines_total", "counter", "Lines of plain syslog.", counters.port_lines.get()),
+        ("logdrain_port_cut_total", "counter", "Those that were longer than 64 kB.", counters.port_cut.get()),
+        (
+            "logdrain_port_unnamed_total",
+            "counter",
+            "Those kept under an address: a port was told too many names.",
+            counters.port_unnamed.get(),
+        ),
+        (
+            "logdrain_port_refused_total",
+            "counter",
+            "Connections and datagrams from outside a port's networks.",
+            counters.port_refused.get(),
+        ),
         ("logdrain_evicted_total", "counter", "Idle connections closed to make room.", counters.evicted.get()),
         ("logdrain_connections", "gauge", "Connections open.", intake.connections.len() as u64),
         (

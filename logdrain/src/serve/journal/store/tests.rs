@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::serve::event::{Body, Record};
-use crate::serve::frames;
 use crate::serve::journal::{JournalReader, Step, salvage};
 use crate::serve::run::{Run, STEP};
 use crate::serve::settings::account::{OwnDrain, Search};
@@ -66,7 +65,7 @@ fn assert_ids_rise(deliveries: &BTreeMap<u64, Record>) {
     let mut last = 0;
     for (seq, record) in deliveries {
         assert!(record.run.base > last, "{seq}: {:?} behind {last}", record.run);
-        assert_eq!(record.run.events, frames::count(record.layout, record.body.bytes()), "{seq}");
+        assert_eq!(record.run.events, record.layout.frames(record.body.bytes()).count() as u64, "{seq}");
         last = record.run.last();
     }
 }
