@@ -2,9 +2,7 @@
 
 mod archive;
 mod event_text;
-mod row;
-
-pub(crate) use archive::is_row;
+pub(crate) mod row;
 
 use crate::args::{InputArgs, InputKind};
 use crate::escape::Escaped;

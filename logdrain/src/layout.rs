@@ -4,9 +4,9 @@
 
 use crate::args::InputKind;
 use crate::escape::Escaped;
-use crate::input::is_row;
 use heroku_metrics::syslog::rendered::{self, Form};
 use heroku_metrics::syslog::{Dialect, Frame, FrameError};
+use log_archive::Reader;
 
 /// How much of a text is looked at before it is decided.
 pub(crate) const HEAD: usize = 64 * 1024;
@@ -297,6 +297,11 @@ fn is_papertrail(line: &[u8]) -> bool {
     let Some((_, rest)) = line.split_at_checked(16).filter(|_| is_old_time(line)) else { return false };
     let mut words = rest.split(|byte| *byte == b' ');
     words.nth(1).is_some_and(|program| program.contains(&b'/'))
+}
+
+/// A row of an archive, whole.
+fn is_row(line: &[u8]) -> bool {
+    matches!(Reader::new(line).read(), Ok(Some(_)))
 }
 
 /// Nearly ten columns, of which the first is a number

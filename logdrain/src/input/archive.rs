@@ -81,11 +81,6 @@ fn row<T>(line: &[u8], then: impl FnOnce(&Row<'_>) -> T) -> Result<T, NoRow> {
     })
 }
 
-/// Whether a line is a row.
-pub(crate) fn is_row(line: &[u8]) -> bool {
-    row(line, |_| ()).is_ok()
-}
-
 impl Rows {
     pub(super) fn new(text: EventText) -> Self {
         Self { frame: RowFrame::default(), text, left_out: LeftOut::default() }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod command;
+mod downloads;
 mod families;
 mod follow;
 mod layouts;

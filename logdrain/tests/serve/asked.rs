@@ -316,3 +316,36 @@ fn a_server_that_cannot_be_asked_is_named_with_what_to_do() {
     let output = search(&server, &["-C", "1000", "a"]);
     assert!(told(&output).contains("499 lines at the most"), "{}", told(&output));
 }
+
+#[test]
+fn an_authority_of_ones_own_is_trusted_by_ssl_cert_file() {
+    let dir = scratch("asked-tls");
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let config = dir.join("config.toml");
+    fs::write(&config, "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n").unwrap();
+    let server = Server::start(&dir, &["--config", config.to_str().unwrap()]);
+    let address = format!("https://{}", server.address);
+    let ask = |certificates: Option<&str>| {
+        let mut command = command(&["search", "--count", "--server", &address]);
+        if let Some(name) = certificates {
+            command.env("SSL_CERT_FILE", dir.join(name));
+        }
+        command.output().unwrap()
+    };
+    let trusted = ask(Some("cert.pem"));
+    assert_eq!((text(&trusted), trusted.status.code()), ("0\n".to_owned(), Some(1)), "{}", told(&trusted));
+    for (certificates, why) in [
+        (None, "certificate"),
+        (Some("key.pem"), "SSL_CERT_FILE names nothing that holds certificates"),
+        (Some("nothing.pem"), "SSL_CERT_FILE names nothing that holds certificates"),
+    ] {
+        let output = ask(certificates);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains(why), "{}", told(&output));
+    }
+    let plain = address.replace("https", "http");
+    let output = command(&["search", "--server", &plain]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
