@@ -89,8 +89,8 @@ impl Served {
         // The lines come without TLS, before.
         let server = Server::start(&dir, &[]);
         send(&server);
-        let token = crate::v1::token(&server, &dir);
         assert_eq!(server.stop().0, Some(0));
+        let token = crate::v1::token(&dir, "admin");
         let config = dir.join("logdrain.toml");
         let text = format!("url = \"https://{HOST}\"\n[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n");
         std::fs::write(&config, text).unwrap();
@@ -118,7 +118,12 @@ impl Served {
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}", self.python));
         let said = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{script} ended with {}:\n{}{said}", run.status, String::from_utf8_lossy(&run.stdout));
+        assert!(
+            run.status.success(),
+            "{script} ended with {}:\n{}{said}",
+            run.status,
+            String::from_utf8_lossy(&run.stdout)
+        );
     }
 }
 
@@ -130,7 +135,11 @@ fn send(server: &Server) {
             body.extend_from_slice(format!("{} {line}", line.len()).as_bytes());
         }
         let id = part.to_string();
-        let headers = [("Content-Type", "application/logplex-1"), ("Logplex-Frame-Id", id.as_str()), ("Logplex-Drain-Token", "d.shop")];
+        let headers = [
+            ("Content-Type", "application/logplex-1"),
+            ("Logplex-Frame-Id", id.as_str()),
+            ("Logplex-Drain-Token", "d.shop"),
+        ];
         let sent = request(server.address, "POST", &format!("/logs?app={SYSTEM}"), &headers, &body).unwrap();
         assert_eq!(sent.status, 204, "{sent:?}");
     }

@@ -5,6 +5,7 @@ mod asked;
 mod browser;
 #[cfg(unix)]
 mod changes;
+mod clients;
 mod clock;
 mod crash;
 mod credentials;

@@ -2,8 +2,10 @@
 
 use crate::harness::{Answer, Delivery, Server, now_micros, raw, request, scratch, time_of, wait_until};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const SEARCH: &str = "/api/v1/events/search.json";
@@ -51,6 +53,17 @@ fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
         .lines()
         .find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
         .map(|(_, value)| value)
+}
+
+/// Adds a token of the account to the settings of a store that no server runs on, and answers its secret.
+pub(crate) fn token(dir: &Path, kind: &str) -> String {
+    let secret = format!("a-token-of-tests-{kind}");
+    let digest: String = Sha256::digest(&secret).iter().map(|byte| format!("{byte:02x}")).collect();
+    let db = rusqlite::Connection::open(dir.join("store/settings.db")).unwrap();
+    let add = "INSERT INTO tokens (id, account, kind, name, shown, digest, created) \
+               VALUES ((SELECT 1000 + count(*) FROM tokens), 'default', $1, 'tests', 'a-token', $2, 1)";
+    db.execute(add, (kind, digest)).unwrap();
+    secret
 }
 
 /// What every answer has: rate headers that are whole numbers, no cookie, no challenge, no redirect.
@@ -135,7 +148,7 @@ fn rows_4_1_errors_have_a_message() {
     }
     let long = server.get(&format!("{SEARCH}?q={}", "a".repeat((8 << 10) + 1)));
     assert_eq!((long.status, json(&long)["message"].is_string()), (400, true));
-    for query in ["system_id=99999", "group_id=77", "group_id=x"] {
+    for query in ["system_id=none-such", "system_id=99999", "group_id=77", "group_id=x"] {
         let answer = server.get(&format!("{SEARCH}?{query}"));
         assert_eq!(answer.status, 404, "{query}: {answer:?}");
         assert!(json(&answer)["message"].is_string());
@@ -197,6 +210,87 @@ fn row_4_1_without_a_token_it_says_so_and_a_browser_may_ask_what_it_may() {
     assert_eq!((before.status, header(&before, "Access-Control-Allow-Origin")), (204, Some("*")));
     assert!(header(&before, "Access-Control-Allow-Headers").unwrap().contains("X-Papertrail-Token"));
     assert_eq!(header(&before, "Access-Control-Allow-Credentials"), None);
+}
+
+#[test]
+fn row_4_1_tokens_by_header_basic_and_bearer() {
+    let dir = scratch("v1-tokens");
+    let server = Server::start(&dir, &[]);
+    send(&server, 0, 10);
+    settle(&server, 10);
+    assert_eq!(server.stop().0, Some(0));
+    let (admin, read, record) = (token(&dir, "admin"), token(&dir, "read"), token(&dir, "record"));
+    let server = Server::start(&dir, &[]);
+    let basic = |user: &str, password: &str| {
+        format!(
+            "Basic {}",
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{user}:{password}"))
+        )
+    };
+    let ask = |headers: &[(&str, &str)]| request(server.address, "GET", SEARCH, headers, b"").unwrap();
+    wait_until("the store", || (ask(&[("X-Papertrail-Token", &admin)]).status == 200).then_some(()));
+    for token in [&admin, &read] {
+        for headers in [
+            &[("X-Papertrail-Token", token.as_str())][..],
+            &[("x-papertrail-token", token)],
+            &[("X-PAPERTRAIL-TOKEN", token)],
+            &[("Authorization", &format!("Bearer {token}"))],
+            &[("Authorization", &basic(token, ""))],
+            &[("Authorization", &basic("token", token))],
+            // From a page, and by a name: a token is one.
+            &[("X-Papertrail-Token", token), ("Origin", "https://app.example.com")],
+        ] {
+            let answer = ask(headers);
+            assert_eq!((answer.status, numbers(&json(&answer)).len()), (200, 10), "{headers:?}: {answer:?}");
+            is_of_v1(&answer);
+            assert_eq!(header(&answer, "Access-Control-Allow-Origin"), Some("*"), "{answer:?}");
+            assert_eq!(header(&answer, "Access-Control-Allow-Credentials"), None);
+        }
+    }
+    // A stored token of any kind ends that anybody may read.
+    for headers in [&[][..], &[("X-Papertrail-Token", "wrong")], &[("Cookie", &format!("token={admin}"))]] {
+        let answer = ask(headers);
+        assert_eq!((answer.status, header(&answer, "Access-Control-Allow-Origin")), (401, None), "{answer:?}");
+    }
+    let answer = ask(&[("X-Papertrail-Token", &record)]);
+    assert!(answer.status == 403 && !answer.body.contains("line "), "{answer:?}");
+    // One token that asks too often leaves another alone.
+    for _ in 0..110 {
+        assert_eq!(ask(&[("X-Papertrail-Token", &read)]).status, 200);
+    }
+    let left =
+        header(&ask(&[("X-Papertrail-Token", &admin)]), "X-Rate-Limit-Remaining").unwrap().parse::<u32>().unwrap();
+    assert!(left > 50, "{left}");
+}
+
+#[test]
+fn row_4_4_12_systems_and_groups_by_number_and_by_name() {
+    let server = start("systems");
+    for (id, app) in [("1", "shop-one"), ("2", "blog")] {
+        let line = format!("<190>1 {} host app web.1 - line 1 of {app}\n", time_of(now_micros()));
+        let headers =
+            [("Content-Type", "application/logplex-1"), ("Logplex-Frame-Id", id), ("Logplex-Drain-Token", app)];
+        let body = format!("{} {line}", line.len());
+        let sent = request(server.address, "POST", &format!("/logs?app={app}"), &headers, body.as_bytes()).unwrap();
+        assert_eq!(sent.status, 204);
+    }
+    settle(&server, 2);
+    let of = |query: &str| {
+        let page = page(&server, query);
+        page["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["hostname"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(""), ["shop-one", "blog"]);
+    // A name may hold `-`, whatever the documents of the service say.
+    assert_eq!(of("system_id=shop-one"), ["shop-one"]);
+    assert_eq!(of("group_id=1&system_id=blog"), ["blog"]);
+    let id = page(&server, "system_id=blog")["events"][0]["source_id"].as_u64().unwrap();
+    assert_eq!(of(&format!("system_id={id}")), ["blog"]);
+    assert_eq!(of(&format!("system_id={id}&q=one")), [""; 0]);
 }
 
 #[test]

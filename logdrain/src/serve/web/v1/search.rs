@@ -12,21 +12,27 @@
 mod event;
 mod page;
 mod size;
+mod systems;
 #[cfg(test)]
 mod tests;
 mod wanted;
 
 use super::viewer::Viewer;
 use super::{Answer, Api, Ask, Wrong, memory};
+use crate::serve::directory::Directory;
 use crate::serve::journal;
+use crate::serve::web::access::ALL_SYSTEMS;
+use crate::serve::web::site::Site;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use event::Writer;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::tz::TimeZone;
 use log_query::Note;
-use log_store::{Query, Reader, Scope};
+use log_store::{Page, Query, Reader, Scope};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use systems::Systems;
 use wanted::Wanted;
 
 /// How long somebody waits for his turn, and how long a search may take.
@@ -43,13 +49,8 @@ pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result
     let query = parsed.into_query();
     let not_kept =
         || Answer::later(StatusCode::SERVICE_UNAVAILABLE, 1, "log lines are not kept here, or not to be had yet");
-    let search = Arc::new(Search {
-        reader: api.site.logs.reader().ok_or_else(not_kept)?,
-        scope: narrowed(ask, viewer.scope())?,
-        query,
-        wanted,
-        is_gzip: ask.takes_gzip(),
-    });
+    let reader = api.site.logs.reader().ok_or_else(not_kept)?;
+    let search = Arc::new(Search::new(&api.site, reader, query, wanted, ask, viewer)?);
     let until = Instant::now() + PATIENCE;
     loop {
         let patience = until.saturating_duration_since(Instant::now());
@@ -71,39 +72,74 @@ pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result
     }
 }
 
-/// Of what may be seen, the system and the group that are asked for.
-fn narrowed(ask: &Ask, scope: Scope) -> Result<Scope, Answer> {
-    // The group of all systems is there without being made.
-    if ask.text("group_id").is_some_and(|group| group != "1") {
-        return Err(Answer::not_found("there is no such group"));
-    }
-    match ask.text("system_id") {
-        Some(system) if system.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err(Answer::not_found("there is no such system"))
-        }
-        Some(name) => Ok(scope.with_systems([name])),
-        None => Ok(scope),
-    }
-}
-
 /// One search, as it waits for its turn.
 struct Search {
     reader: Reader,
     scope: Scope,
     query: Query,
     wanted: Wanted,
+    /// A system was asked for by a name that is not known yet: it is there if it has lines.
+    is_unknown: bool,
+    zone: TimeZone,
+    directory: Arc<Directory>,
     is_gzip: bool,
 }
 
 impl Search {
+    fn new(
+        site: &Site,
+        reader: Reader,
+        query: Query,
+        wanted: Wanted,
+        ask: &Ask,
+        viewer: &Viewer,
+    ) -> Result<Self, Answer> {
+        let settings = site.settings();
+        let account = settings.account(&viewer.account);
+        let mut scope = viewer.scope();
+        if let Some(group) = ask.text("group_id") {
+            let id = group.trim().parse::<u32>().ok();
+            if id != Some(ALL_SYSTEMS) {
+                let group = id.filter(|id| viewer.sees_group(*id)).and_then(|id| account.groups.get(&id));
+                scope = scope.with_systems(group.ok_or_else(|| Answer::not_found("Group not found"))?.patterns());
+            }
+        }
+        let mut is_unknown = false;
+        if let Some(system) = ask.text("system_id") {
+            let number = system.trim().parse::<u32>().ok().and_then(|id| site.directory.system(&viewer.account, id));
+            let known = number.or_else(|| site.directory.system_called(&viewer.account, system));
+            is_unknown = known.is_none();
+            let name = known.map_or_else(|| system.to_owned(), |system| system.name);
+            if !viewer.sees_system(&settings, &name) {
+                return Err(no_such_system());
+            }
+            scope = scope.with_systems([&name]);
+        }
+        let zone = viewer.member().and_then(|id| site.directory.member(id)).and_then(|member| member.zone.clone());
+        Ok(Self {
+            reader,
+            scope,
+            query,
+            wanted,
+            is_unknown,
+            zone: zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC),
+            directory: site.directory.clone(),
+            is_gzip: ask.takes_gzip(),
+        })
+    }
+
     fn run(&self, share: memory::Share, go_on: &mut dyn FnMut() -> bool) -> Answer {
         let view = self.reader.view(&self.scope);
         let account = self.scope.account_name();
+        if self.is_unknown && view.search(&Query::default(), &Page::new().with_limit(1), go_on).events().is_empty() {
+            return no_such_system();
+        }
         let all = self.reader.accounts().unwrap_or_default();
         let oldest = all.iter().find(|report| report.name() == account).and_then(|report| report.oldest());
         let now = journal::now().unix_micros();
         let page = page::find(&view, &self.query, &self.wanted, oldest, now, go_on);
-        let mut writer = Writer::new(&page, jiff::tz::TimeZone::UTC);
+        let systems = Systems::of(&self.directory, account, page.events.iter().map(|event| event.as_event()));
+        let mut writer = Writer::new(&page, self.zone.clone(), &systems);
         let text = if self.is_gzip {
             let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
             writer.write(&mut zip).and_then(|()| zip.finish())
@@ -121,6 +157,10 @@ impl Search {
             Err(_) => Answer::busy(),
         }
     }
+}
+
+fn no_such_system() -> Answer {
+    Answer::not_found("System not found")
 }
 
 /// What is told about how a query was read.

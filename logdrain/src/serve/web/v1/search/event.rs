@@ -1,13 +1,13 @@
 //! A page as JSON, written event by event.
 
 use super::page::Page;
+use super::systems::Systems;
 use crate::json;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log_store::Event;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 /// Severities and facilities as this API names them.
@@ -106,13 +106,12 @@ pub(super) struct Writer<'a> {
     page: &'a Page,
     received: Times,
     generated: Times,
-    /// Systems by name, as numbers and as text.
-    systems: HashMap<&'a [u8], (u32, Cow<'a, str>)>,
+    systems: &'a Systems,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(page: &'a Page, zone: TimeZone) -> Self {
-        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems: HashMap::new() }
+    pub(super) fn new(page: &'a Page, zone: TimeZone, systems: &'a Systems) -> Self {
+        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems }
     }
 
     /// # Errors
@@ -144,10 +143,8 @@ impl<'a> Writer<'a> {
         out.write_all(rest.get(1..).unwrap_or_default())
     }
 
-    fn event(&mut self, out: &mut impl Write, event: &Event<'a>) -> io::Result<()> {
-        let name = event.system();
-        let (source_id, system) =
-            self.systems.entry(name).or_insert_with(|| (crc32fast::hash(name) >> 1 | 1, String::from_utf8_lossy(name)));
+    fn event(&mut self, out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
+        let system = self.systems.get(event.system());
         let (received_at, display_received_at) = self.received.of(event.id().unix_micros());
         let told = Told {
             id: &event.id().to_string(),
@@ -157,9 +154,9 @@ impl<'a> Writer<'a> {
             received_at,
             generated_at: self.generated.of(event.generated()).0,
             display_received_at,
-            source_id: *source_id,
-            source_name: system,
-            hostname: system,
+            source_id: system.map_or(0, |system| system.id),
+            source_name: system.map_or("", |system| &system.shown),
+            hostname: system.map_or("", |system| &system.name),
             severity: event.severity().and_then(severity),
             facility: event.facility().and_then(facility),
         };

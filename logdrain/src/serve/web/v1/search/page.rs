@@ -32,6 +32,7 @@ pub(super) fn find(
     now: i64,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Page {
+    let oldest = oldest.map(|oldest| oldest.max(EventId::new(wanted.floor)));
     let range = wanted.range();
     let end = range.before.min(view.before().get());
     if range.from >= end {

@@ -303,7 +303,7 @@ fn what_an_answer_cannot_hold_is_left_to_the_next_page() {
         let page = kept.page(&format!("min_id={after}"));
         assert!(page.reached_record_limit != page.reached_end);
         let mut text = Vec::new();
-        Writer::new(&page, jiff::tz::TimeZone::UTC).write(&mut text).unwrap();
+        Writer::new(&page, TimeZone::UTC, &Systems::default()).write(&mut text).unwrap();
         assert!(text.len() <= WRITTEN + 1_000, "{}", text.len());
         seen.extend(ids(&page));
         after = page.max_id;
@@ -334,12 +334,15 @@ fn rows_4_3_an_event_is_written_in_the_forms_that_clients_read() {
     kept.store.append(&Event::new(id.next(), "default", b"\xff\0").with_system(b"\xfe")).unwrap();
     kept.store.publish(id.next());
     let page = kept.page("");
+    let directory = Directory::new(&kept.dir);
+    directory.open().unwrap();
+    let systems = || Systems::of(&directory, "default", page.events.iter().map(|event| event.as_event()));
     let text = |zone: &str| {
         let mut text = Vec::new();
-        let zone = jiff::tz::TimeZone::get(zone).unwrap();
-        Writer::new(&page, zone).write(&mut text).unwrap();
+        Writer::new(&page, TimeZone::get(zone).unwrap(), &systems()).write(&mut text).unwrap();
         String::from_utf8(text).unwrap()
     };
+    assert_eq!(systems().get(b"shop"), systems().get(b"shop"), "a number stays");
     let json: serde_json::Value = serde_json::from_str(&text("UTC")).unwrap();
     let source_id = json["events"][0]["source_id"].clone();
     assert!(source_id.as_u64().is_some_and(|id| id > 0 && id < 1 << 31));
@@ -361,6 +364,23 @@ fn rows_4_3_an_event_is_written_in_the_forms_that_clients_read() {
     let there: serde_json::Value = serde_json::from_str(&text("America/Los_Angeles")).unwrap();
     assert_eq!(there["events"][0]["received_at"], "2023-11-14T14:13:20-08:00");
     assert_eq!(there["events"][0]["display_received_at"], "Nov 14 14:13:20");
+}
+
+#[test]
+fn what_the_plan_no_longer_shows_is_not_found_by_any_bound() {
+    let (kept, all) = Kept::with_lines("floor", 100);
+    let reader = kept.store.reader();
+    let oldest = reader.accounts().unwrap().first().and_then(|account| account.oldest());
+    for query in ["", "tail=false", "min_id=0", "min_time=0", "min_time=0&tail=false", "max_id=9223372036854775807"] {
+        let wanted = Wanted { floor: all[60], ..wanted(query).unwrap() };
+        let view = reader.view(&Scope::account("default"));
+        let page = find(&view, &Query::default(), &wanted, oldest, NOW, &mut || true);
+        assert_eq!(ids(&page), all[60..], "{query}");
+        assert!(page.reached_beginning && page.reached_end);
+    }
+    let wanted = Wanted { floor: all[60], ..wanted(&format!("max_id={}", all[50])).unwrap() };
+    let view = reader.view(&Scope::account("default"));
+    assert!(find(&view, &Query::default(), &wanted, oldest, NOW, &mut || true).events.is_empty());
 }
 
 #[test]

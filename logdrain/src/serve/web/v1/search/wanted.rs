@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     /// Microseconds since 1970.
     pub(super) min_time: Option<i64>,
     pub(super) max_time: Option<i64>,
+    /// The first id that may be seen: what the plan no longer shows lies below it.
+    pub(super) floor: u64,
     pub(super) limit: usize,
     /// From the oldest on, so that nothing is skipped.
     pub(super) is_forward: bool,
@@ -54,6 +56,7 @@ impl Wanted {
             max_id: ask.number("max_id")?,
             min_time: ask.time("min_time")?,
             max_time: ask.time("max_time")?,
+            floor: 0,
             limit: usize::try_from(limit).unwrap_or(1),
             is_forward,
         })
@@ -67,7 +70,7 @@ impl Wanted {
         let below_time = self.max_time.map(|time| EventId::at(time.saturating_add(1_000)).get());
         let below_id = self.max_id.map(|id| if self.max_id_is_included() { id + 1 } else { id });
         let before = [below_time, below_id].into_iter().flatten().min();
-        Range { from: of_id.max(of_time), before: before.unwrap_or(EventId::MAX.get()) }
+        Range { from: of_id.max(of_time).max(self.floor), before: before.unwrap_or(EventId::MAX.get()) }
     }
 
     /// A rule of the service that is imitated here: `max_id` is not part of a page, **but with `min_time` it is**. Who pages
