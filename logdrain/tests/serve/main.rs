@@ -15,6 +15,7 @@ mod disk;
 mod drains;
 mod events;
 mod examples;
+mod figures;
 mod flood;
 mod guard;
 mod harness;
