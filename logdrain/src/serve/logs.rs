@@ -15,7 +15,7 @@ mod filters;
 mod keeper;
 mod lines;
 #[allow(dead_code, reason = "APIs and commands read it next")]
-mod retention;
+pub(crate) mod retention;
 mod senders;
 mod state;
 #[allow(dead_code, reason = "APIs and commands read it next")]

@@ -21,6 +21,7 @@ use super::viewer::Viewer;
 use super::{Answer, Api, Ask, Wrong, memory};
 use crate::serve::directory::Directory;
 use crate::serve::journal;
+use crate::serve::logs::retention;
 use crate::serve::web::access::ALL_SYSTEMS;
 use crate::serve::web::site::Site;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -90,12 +91,13 @@ impl Search {
         site: &Site,
         reader: Reader,
         query: Query,
-        wanted: Wanted,
+        mut wanted: Wanted,
         ask: &Ask,
         viewer: &Viewer,
     ) -> Result<Self, Answer> {
         let settings = site.settings();
         let account = settings.account(&viewer.account);
+        wanted.floor = retention::floor(account, journal::now().unix_micros()).get();
         let mut scope = viewer.scope();
         if let Some(group) = ask.text("group_id") {
             let id = group.trim().parse::<u32>().ok();
