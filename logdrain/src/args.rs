@@ -1,9 +1,11 @@
 //! The command line.
 
+pub(crate) mod account;
 pub(crate) mod archive;
 pub(crate) mod look;
 pub(crate) mod server;
 
+use crate::args::account::AccountArgs;
 use crate::args::archive::{ArchiveArgs, OpenArgs};
 use crate::args::look::{SearchArgs, TailArgs};
 use crate::reading::{Reading, ReadingArgs};
@@ -168,6 +170,16 @@ drain is called as in rows and on the page. When one is dropped, its open window
 its deliveries are refused until those windows are past their horizon.
 Exit status: 0 done; 2 it could not be done.")]
     Drains(DrainsArgs),
+    /// Add, list and remove the members and tokens of an account
+    #[command(after_help = "\
+With a running server it asks it, over operator.sock in the folder of its store; without one it does it itself.
+Once there is a member or a token, everybody has to sign in or send one.
+
+  logdrain account member add ann@example.com --manage-members
+  logdrain account token add --kind read --name dashboards
+
+Exit status: 0 done; 2 it could not be done.")]
+    Account(AccountArgs),
 }
 
 /// What is read, and how.

@@ -22,6 +22,7 @@ macro_rules! println {
     }};
 }
 
+mod account;
 mod address;
 mod archive_command;
 mod args;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Doctor(args) => serve::doctor(&args),
         Command::Drains(args) => serve::drains(&args),
+        Command::Account(args) => account::run(&args),
     };
     match outcome {
         Ok(status) => status.into(),

@@ -44,6 +44,7 @@ mod opening;
 mod operator;
 mod outlets;
 mod packing;
+pub(crate) mod people;
 mod plain;
 mod private;
 mod reload;
@@ -54,5 +55,5 @@ mod web;
 
 pub(crate) use config::listens_on;
 pub(crate) use doctor::run as doctor;
-pub(crate) use drains::run as drains;
+pub(crate) use drains::{people, run as drains};
 pub(crate) use server::run;

@@ -3,10 +3,13 @@
 use crate::args::{DrainsAction, DrainsArgs};
 use crate::escape::Escaped;
 use crate::failure::{Failure, Status};
+use crate::serve::directory::{Directory, DirectoryError};
 use crate::serve::event::{Entry, Event};
 use crate::serve::journal::{self, Kept, Listed, Offer, Old, Store};
 use crate::serve::opening::{self, Closed};
 use crate::serve::operator::{Line, Reply, Request, meant};
+use crate::serve::people::{Ask, People, Told, What};
+use crate::serve::private;
 use heroku_metrics::model::Timestamp;
 use std::path::Path;
 
@@ -18,10 +21,20 @@ pub(crate) fn run(args: &DrainsArgs) -> Result<Status, Failure> {
     match request_of(&args.store, &request)? {
         Reply::Drains(drains) => drains.iter().for_each(print),
         Reply::Done(name) => println!("{} has no place any more", Escaped(&name)),
-        Reply::Changed(_) => {}
+        Reply::Changed(_) | Reply::People(_) => {}
         Reply::Error(why) => return Err(Failure::Config(why)),
     }
     Ok(Status::Done)
+}
+
+/// Asks of the members and tokens of an account.
+pub(crate) fn people(dir: &Path, account: &str, what: What) -> Result<Told, Failure> {
+    let ask = Ask { account: account.to_owned(), what };
+    match request_of(dir, &Request::People { ask })? {
+        Reply::People(told) => Ok(told),
+        Reply::Error(why) => Err(Failure::Config(why)),
+        _ => Err(Failure::Config("the server answers something else: is it of another version?".to_owned())),
+    }
 }
 
 /// Asks the server of this store; without one, it is done on the store itself.
@@ -119,6 +132,18 @@ fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
             }
             Err(why) => Reply::Error(why),
         },
+        Request::People { ask } => {
+            // What is made here is for its owner alone, as it is where a server makes it.
+            private::make_private();
+            let people = People { directory: Directory::new(dir), base: None };
+            let settings = store.settings();
+            let told = people.directory.open().and_then(|()| match &settings {
+                Some(settings) => people.answer(ask.clone(), settings),
+                None => Err(DirectoryError::Closed("no server has run on this store yet".to_owned())),
+            });
+            people.directory.close();
+            told.map_or_else(|why| Reply::Error(why.to_string()), Reply::People)
+        }
         Request::Change { change } => {
             let mut change = change.clone();
             change.is_of(journal::now().unix_micros());

@@ -13,6 +13,7 @@
 
 use crate::serve::drain_name::DrainName;
 use crate::serve::journal::Listed;
+use crate::serve::people::{Ask, Told};
 use crate::serve::settings::change::Change;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,10 @@ pub(crate) enum Request {
     List,
     Drop {
         drain: String,
+    },
+    /// Members and tokens.
+    People {
+        ask: Ask,
     },
     /// A change of what accounts have.
     Change {
@@ -36,6 +41,7 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Drains(Vec<Line>),
     Done(String),
+    People(Told),
     /// With the number that it gave.
     Changed(Option<u32>),
     Error(String),
@@ -85,6 +91,7 @@ mod door {
     use crate::serve::drain_name::DrainName;
     use crate::serve::intake::Intake;
     use crate::serve::journal::{Answer, ChangeError, Listed, Message};
+    use crate::serve::people::People;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
@@ -120,7 +127,7 @@ mod door {
     impl Door {
         /// Opens the door of a store that is locked: what a server left there that was killed goes. `None`, and a word in
         /// the log, when it cannot be opened; the server does without then.
-        pub(crate) fn open(store: &Path, intake: Arc<Intake>, runtime: &Handle) -> Option<Self> {
+        pub(crate) fn open(store: &Path, intake: Arc<Intake>, people: People, runtime: &Handle) -> Option<Self> {
             let path = path(store);
             let bind = || {
                 match fs::remove_file(&path) {
@@ -133,7 +140,7 @@ mod door {
                 Ok(listener)
             };
             match bind() {
-                Ok(listener) => Some(Self { path, task: runtime.spawn(accept(listener, intake)) }),
+                Ok(listener) => Some(Self { path, task: runtime.spawn(accept(listener, intake, people)) }),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "operators cannot be listened to here");
                     None
@@ -149,7 +156,7 @@ mod door {
         }
     }
 
-    async fn accept(listener: UnixListener, intake: Arc<Intake>) {
+    async fn accept(listener: UnixListener, intake: Arc<Intake>, people: People) {
         let places = Arc::new(Semaphore::new(AT_A_TIME));
         loop {
             let Ok((stream, _)) = listener.accept().await else {
@@ -157,15 +164,15 @@ mod door {
                 continue;
             };
             let Ok(place) = places.clone().try_acquire_owned() else { continue };
-            let intake = intake.clone();
+            let (intake, people) = (intake.clone(), people.clone());
             tokio::spawn(async move {
-                let _ = timeout(PATIENCE, speak(stream, &intake)).await;
+                let _ = timeout(PATIENCE, speak(stream, &intake, &people)).await;
                 drop(place);
             });
         }
     }
 
-    async fn speak(mut stream: UnixStream, intake: &Intake) {
+    async fn speak(mut stream: UnixStream, intake: &Intake, people: &People) {
         let mut line = Vec::new();
         let mut chunk = [0; 512];
         while !line.contains(&b'\n') && (line.len() as u64) < REQUEST {
@@ -176,7 +183,7 @@ mod door {
         }
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let reply = match serde_json::from_slice(line) {
-            Ok(request) => answer(request, intake).await,
+            Ok(request) => answer(request, intake, people).await,
             Err(_) => Reply::Error("a request is one line, such as {\"do\":\"list\"}".to_owned()),
         };
         let mut text = serde_json::to_vec(&reply).unwrap_or_default();
@@ -184,8 +191,16 @@ mod door {
         let _ = stream.write_all(&text).await;
     }
 
-    async fn answer(request: Request, intake: &Intake) -> Reply {
+    async fn answer(request: Request, intake: &Intake, people: &People) -> Reply {
         let busy = || Reply::Error("the journal is busy or closed: try again".to_owned());
+        if let Request::People { ask } = request {
+            let (people, settings) = (people.clone(), intake.settings());
+            return match tokio::task::spawn_blocking(move || people.answer(ask, &settings)).await {
+                Ok(Ok(told)) => Reply::People(told),
+                Ok(Err(why)) => Reply::Error(why.to_string()),
+                Err(_) => busy(),
+            };
+        }
         if let Request::Change { change } = request {
             return match intake.change(*change).await {
                 Ok(changed) => Reply::Changed(changed.id),
@@ -195,7 +210,9 @@ mod door {
         }
         let Some(drains) = list(intake).await else { return busy() };
         match request {
-            Request::List | Request::Change { .. } => Reply::Drains(drains.iter().map(Line::from).collect()),
+            Request::List | Request::Change { .. } | Request::People { .. } => {
+                Reply::Drains(drains.iter().map(Line::from).collect())
+            }
             Request::Drop { drain } => {
                 let drain = match meant(&drain, &drains) {
                     Ok(listed) => listed.drain.clone(),

@@ -24,6 +24,7 @@ use crate::serve::opening::{self, Closed, Lock, Opened};
 #[cfg(unix)]
 use crate::serve::operator::Door;
 use crate::serve::outlets::{JsonLines, Stopped, otlp};
+use crate::serve::people::People;
 use crate::serve::private;
 use crate::serve::reload::Running;
 use crate::serve::web::{self, Answers, Events, House, Site};
@@ -219,6 +220,8 @@ struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
     directory: Arc<Directory>,
+    /// What links begin with: as configured, or this machine's own address.
+    base: Option<String>,
     /// Tells the listeners to end.
     close: watch::Sender<bool>,
     listeners: Vec<task::JoinHandle<()>>,
@@ -286,7 +289,12 @@ impl Front {
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
-        Self { runtime, intake, directory, close, listeners, answer_within: config.limits.answer_within }
+        let own = || {
+            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))
+        };
+        let base = config.url.clone().or_else(own);
+        Self { runtime, intake, directory, base, close, listeners, answer_within: config.limits.answer_within }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.
@@ -436,7 +444,9 @@ impl Back {
         };
         front.intake.open(queue);
         #[cfg(unix)]
-        let door = Door::open(&config.store, front.intake.clone(), front.runtime.handle());
+        let people = People { directory: front.directory.clone(), base: front.base.clone() };
+        #[cfg(unix)]
+        let door = Door::open(&config.store, front.intake.clone(), people, front.runtime.handle());
         Ok(Self {
             writer,
             consumer,

@@ -1,0 +1,97 @@
+//! `logdrain account`.
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AccountArgs {
+    #[command(subcommand)]
+    pub(crate) action: AccountAction,
+    /// The folder of the store
+    #[arg(long, global = true, value_name = "DIR", default_value = "logdrain-data")]
+    pub(crate) store: PathBuf,
+    /// Whose members and tokens
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    pub(crate) account: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountAction {
+    /// Add, list and remove members, who sign in
+    #[command(subcommand)]
+    Member(MemberAction),
+    /// Add, list and remove tokens, by which programs come in
+    #[command(subcommand)]
+    Token(TokenAction),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum MemberAction {
+    /// Add a member, and print the one-time link by which he sets his password
+    Add {
+        /// His e-mail address
+        #[arg(value_name = "EMAIL")]
+        email: String,
+        /// He changes nothing
+        #[arg(long)]
+        read_only: bool,
+        /// He sees the systems of this group alone, by its name or number; may be given again
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// He may add and remove members
+        #[arg(long)]
+        manage_members: bool,
+        /// He may change the plan
+        #[arg(long)]
+        change_plans: bool,
+        /// He may have lines deleted
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Print a new one-time link, for who has lost his password
+    Link {
+        #[arg(value_name = "EMAIL")]
+        email: String,
+    },
+    /// Print the members and their rights
+    List,
+    /// Remove a member with his tokens and sessions
+    Remove {
+        #[arg(value_name = "EMAIL")]
+        email: String,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token, and print it: it is not to be had again
+    Add {
+        /// What it is for
+        #[arg(long, value_enum, default_value_t = TokenKind::Admin, value_name = "KIND")]
+        kind: TokenKind,
+        /// Whose it is: it sees his groups, has his rights, and ends with him; the account's own when left out
+        #[arg(long, value_name = "EMAIL")]
+        member: Option<String>,
+        /// What you call it
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+    },
+    /// Print the tokens: number, kind, first letters, whose, name
+    List,
+    /// Remove a token
+    Remove {
+        /// Its number, as `list` prints it
+        #[arg(value_name = "NUMBER")]
+        id: u32,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum TokenKind {
+    /// Whatever its member may do
+    Admin,
+    /// Reading alone
+    Read,
+    /// Sending alone
+    Record,
+}

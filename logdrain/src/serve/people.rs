@@ -1,0 +1,186 @@
+//! What an operator asks of members and tokens, and what he is told: over the door of the running server, or on the store
+//! itself.
+
+use crate::serve::directory::{Access, Directory, DirectoryError, Kind, Member, NewMember, Rights};
+use crate::serve::settings::Settings;
+use log_store::is_account_name;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What is asked for, of one account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    pub(crate) account: String,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum What {
+    AddMember {
+        email: String,
+        read_only: bool,
+        manage_members: bool,
+        change_plans: bool,
+        purge: bool,
+        /// Numbers or names of groups; none is all systems.
+        groups: Vec<String>,
+    },
+    /// A new one-time link, for who lost the password.
+    Link {
+        email: String,
+    },
+    Members,
+    RemoveMember {
+        email: String,
+    },
+    AddToken {
+        member: Option<String>,
+        kind: String,
+        name: String,
+    },
+    Tokens,
+    RemoveToken {
+        id: u32,
+    },
+}
+
+/// What is told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// A one-time link: all of it, or its path alone where nobody said what it begins with.
+    Link {
+        email: String,
+        link: String,
+    },
+    Members(Vec<MemberLine>),
+    Token {
+        secret: String,
+    },
+    Tokens(Vec<TokenLine>),
+    Done,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct MemberLine {
+    pub(crate) email: String,
+    pub(crate) has_password: bool,
+    /// In words.
+    pub(crate) rights: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct TokenLine {
+    pub(crate) id: u32,
+    pub(crate) kind: String,
+    /// Its first letters.
+    pub(crate) shown: String,
+    /// Whose it is; the account's own when nobody's.
+    pub(crate) member: Option<String>,
+    pub(crate) name: String,
+}
+
+/// Who is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct People {
+    pub(crate) directory: Arc<Directory>,
+    /// What links begin with.
+    pub(crate) base: Option<String>,
+}
+
+impl People {
+    /// Does what is asked for; it waits for the disk.
+    pub(crate) fn answer(&self, ask: Ask, settings: &Settings) -> Result<Told, DirectoryError> {
+        let (directory, account) = (&self.directory, ask.account);
+        if !is_account_name(&account) {
+            let why = "an account's name has 1 to 63 letters a-z, digits and hyphens";
+            return Err(DirectoryError::Invalid(why.to_owned()));
+        }
+        match ask.what {
+            What::AddMember { email, read_only, manage_members, change_plans, purge, groups } => {
+                let groups = seen(&groups, &account, settings)?;
+                let rights = Rights { read_only, manage_members, change_plans, purge, groups };
+                let member = directory.add_member(NewMember { account, email, rights })?;
+                self.link(&member)
+            }
+            What::Link { email } => self.link(&*self.meant(&account, &email)?),
+            What::Members => {
+                let line = |member: Arc<Member>| MemberLine {
+                    email: member.email.clone(),
+                    has_password: member.has_password(),
+                    rights: in_words(&member.rights, &account, settings),
+                };
+                Ok(Told::Members(directory.members(&account).into_iter().map(line).collect()))
+            }
+            What::RemoveMember { email } => {
+                directory.remove_member(self.meant(&account, &email)?.id)?;
+                Ok(Told::Done)
+            }
+            What::AddToken { member, kind, name } => {
+                let kind = Kind::named(&kind)
+                    .ok_or_else(|| DirectoryError::Invalid("a token's kind is admin, read or record".to_owned()))?;
+                let member = member.map(|email| self.meant(&account, &email)).transpose()?;
+                let (secret, _) = directory.issue_token(&account, member.map(|member| member.id), kind, &name)?;
+                Ok(Told::Token { secret: secret.reveal().to_owned() })
+            }
+            What::Tokens => {
+                let tokens = directory.tokens(&account).into_iter().map(|token| TokenLine {
+                    id: token.id,
+                    kind: token.kind.name().to_owned(),
+                    shown: token.shown.clone(),
+                    member: token.member.and_then(|id| directory.member(id)).map(|member| member.email.clone()),
+                    name: token.name.clone(),
+                });
+                Ok(Told::Tokens(tokens.collect()))
+            }
+            What::RemoveToken { id } => directory.remove_token(&account, id).map(|()| Told::Done),
+        }
+    }
+
+    fn meant(&self, account: &str, email: &str) -> Result<Arc<Member>, DirectoryError> {
+        self.directory
+            .member_called(account, email)
+            .ok_or_else(|| DirectoryError::NotFound(format!("nobody of that address is a member of {account}")))
+    }
+
+    fn link(&self, member: &Member) -> Result<Told, DirectoryError> {
+        let secret = self.directory.new_link(member.id)?;
+        let base = self.base.as_deref().unwrap_or_default();
+        Ok(Told::Link { email: member.email.clone(), link: format!("{base}/invite/{}", secret.reveal()) })
+    }
+}
+
+/// The groups that are named, by number or name.
+fn seen(groups: &[String], account: &str, settings: &Settings) -> Result<Access, DirectoryError> {
+    if groups.is_empty() {
+        return Ok(Access::All);
+    }
+    let all = &settings.account(account).groups;
+    let number = |name: &String| {
+        let of_number = name.parse().ok().filter(|id| all.contains_key(id));
+        let of_name = || all.iter().find(|(_, group)| group.name == *name).map(|(id, _)| *id);
+        let unknown = || DirectoryError::NotFound(format!("the account has no group {name:?}"));
+        of_number.or_else(of_name).ok_or_else(unknown)
+    };
+    Ok(Access::Some(groups.iter().map(number).collect::<Result<_, _>>()?))
+}
+
+fn in_words(rights: &Rights, account: &str, settings: &Settings) -> Vec<String> {
+    let Rights { read_only, manage_members, change_plans, purge, groups } = rights;
+    let mut words = Vec::new();
+    for (has, word) in [
+        (*read_only, "reads only"),
+        (*manage_members, "manages members"),
+        (*change_plans, "changes plans"),
+        (*purge, "purges lines"),
+    ] {
+        words.extend(has.then(|| word.to_owned()));
+    }
+    if let Access::Some(groups) = groups {
+        let all = &settings.account(account).groups;
+        let name = |id: &u32| all.get(id).map_or_else(|| id.to_string(), |group| group.name.clone());
+        words.push(format!("sees {}", groups.iter().map(name).collect::<Vec<_>>().join(", ")));
+    }
+    words
+}
