@@ -2,10 +2,12 @@
 //! itself.
 
 use crate::serve::directory::{Access, Directory, DirectoryError, Kind, Member, NewMember, Rights};
+use crate::serve::logs::Board;
 use crate::serve::settings::Settings;
 use log_store::is_account_name;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is asked for, of one account.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -148,6 +150,36 @@ impl People {
         let secret = self.directory.new_link(member.id)?;
         let base = self.base.as_deref().unwrap_or_default();
         Ok(Told::Link { email: member.email.clone(), link: format!("{base}/invite/{}", secret.reveal()) })
+    }
+}
+
+/// Between two looks at what was heard, and looks between two of what is only noted.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 60;
+
+/// Gives numbers to systems that were heard, for ever.
+pub(crate) async fn hear(directory: Arc<Directory>, logs: Board) {
+    let mut said = String::new();
+    for look in (0..LOOKS).cycle() {
+        tokio::time::sleep(LOOK).await;
+        let heard = logs.heard();
+        if !directory.is_open() || (heard.is_empty() && look > 0) {
+            continue;
+        }
+        let directory = directory.clone();
+        let work = move || {
+            directory.heard(&heard)?;
+            if look == 0 { directory.save() } else { Ok(()) }
+        };
+        match tokio::task::spawn_blocking(work).await {
+            // What is not written is heard again with the next line.
+            Ok(Err(why)) if why.to_string() != said => {
+                tracing::warn!("systems that were heard get no numbers now: {why}");
+                said = why.to_string();
+            }
+            Ok(Ok(())) => said.clear(),
+            _ => {}
+        }
     }
 }
 

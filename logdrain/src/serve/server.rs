@@ -24,7 +24,7 @@ use crate::serve::opening::{self, Closed, Lock, Opened};
 #[cfg(unix)]
 use crate::serve::operator::Door;
 use crate::serve::outlets::{JsonLines, Stopped, otlp};
-use crate::serve::people::People;
+use crate::serve::people::{self, People};
 use crate::serve::private;
 use crate::serve::reload::Running;
 use crate::serve::web::{self, Answers, Events, House, Site};
@@ -102,6 +102,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     if let Err(error) = front.directory.open() {
         tracing::error!("{error}");
     }
+    front.runtime.spawn(people::hear(front.directory.clone(), shared.logs.clone()));
     let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
 
