@@ -1,5 +1,6 @@
 //! What the operator said: the command line over the TOML file over the defaults, checked once.
 
+mod addon;
 mod drains;
 mod file;
 mod limits;
@@ -23,6 +24,7 @@ use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
+use crate::serve::web::addon::AddonSettings;
 use crate::serve::web::{answers, events, v1};
 use file::{File, Span};
 use std::collections::BTreeMap;
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) access: Access,
     /// Where plain syslog is taken.
     pub(crate) ports: Vec<Arc<Port>>,
+    /// Heroku may make and remove resources here.
+    pub(crate) addon: Option<AddonSettings>,
     pub(crate) settings: Settings,
     pub(crate) metrics: MetricsLimits,
     /// What is allowed and hardly meant.
@@ -128,7 +132,8 @@ impl Config {
             return Err(Wrong::new("--window: the length of a window divides a day"));
         }
         let watcher = file.watcher.map(|watcher| secrets::watcher(watcher, beside, &mut warnings)).transpose()?;
-        let access = Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
+        let mut access =
+            Access::new(access, watcher.as_ref().map(|(user, password)| (user.as_str(), password.as_str())));
         let tls = file.tls.map(|files| {
             Tls::read(&secrets::located(beside, &files.certificate), &secrets::located(beside, &files.key))
         });
@@ -137,12 +142,17 @@ impl Config {
         let otlp = file.otlp.as_deref().map(Endpoint::parse).transpose();
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
         let url = file.url.as_deref().map(limits::base).transpose()?;
+        let store = args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data"));
+        let addon = addon::of_file(file.addon, url.as_deref(), &store, beside, &mut warnings)?;
+        if addon.is_some() {
+            access.close();
+        }
         let config = Self {
             listen,
             syslog: file.syslog.map(|address| address.0),
             tls,
             otlp,
-            store: args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data")),
+            store,
             out,
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
@@ -155,6 +165,7 @@ impl Config {
             url,
             access,
             ports,
+            addon,
             settings,
             metrics,
             warnings,
@@ -273,6 +284,7 @@ impl Config {
             ("insecure", self.insecure != other.insecure),
             ("open_reading", self.open_reading != other.open_reading),
             ("url", self.url != other.url),
+            ("addon", self.addon != other.addon),
             ("port", !self.ports.iter().map(|port| &port.settings).eq(other.ports.iter().map(|port| &port.settings))),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -27,6 +27,7 @@ use crate::serve::outlets::{JsonLines, Stopped, otlp};
 use crate::serve::people::{self, People};
 use crate::serve::private;
 use crate::serve::reload::Running;
+use crate::serve::web::addon::Addon;
 use crate::serve::web::{self, Answers, Events, House, Site};
 use std::io;
 use std::net::SocketAddr;
@@ -266,7 +267,11 @@ impl Front {
         let site =
             Site::new(intake.clone(), directory.clone(), shared.logs.clone(), config.url.clone(), config.open_reading);
         let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
-        let router = web::router(&site, answers, events);
+        let addon = config.addon.clone().map(Addon::new);
+        if let Some(addon) = addon.clone() {
+            runtime.spawn(async move { addon.look_after().await });
+        }
+        let router = web::router(&site, addon, answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));

@@ -3,6 +3,7 @@
 
 #[allow(dead_code, reason = "the APIs ask for the rest")]
 pub(crate) mod access;
+pub(crate) mod addon;
 pub(crate) mod answers;
 mod checks;
 mod cookies;

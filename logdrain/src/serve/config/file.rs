@@ -56,6 +56,7 @@ pub(super) struct File {
     pub(super) url: Option<String>,
     pub(super) drain: Vec<Drain>,
     pub(super) port: Vec<Port>,
+    pub(super) addon: Option<Addon>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
 }
@@ -93,6 +94,25 @@ pub(super) struct Drain {
     pub(super) account: Option<String>,
     /// `development`, `gold`, or a file.
     pub(super) plan: Option<String>,
+}
+
+/// The add-on provider.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Addon {
+    pub(super) id: String,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) sso_salt: Option<Secret>,
+    pub(super) sso_salt_file: Option<PathBuf>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) plans: Vec<String>,
+    pub(super) config_vars_prefix: Option<String>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) api: Option<String>,
+    pub(super) identity: Option<String>,
+    pub(super) sso: Option<String>,
 }
 
 /// A port for plain syslog.
@@ -223,6 +243,18 @@ const KEYS: &[&str] = &[
     "allow",
     "token",
     "token_file",
+    "addon",
+    "id",
+    "sso_salt",
+    "sso_salt_file",
+    "client_secret",
+    "client_secret_file",
+    "plans",
+    "config_vars_prefix",
+    "key_file",
+    "api",
+    "identity",
+    "sso",
 ];
 
 impl File {
@@ -230,6 +262,9 @@ impl File {
     pub(super) fn holds_passwords(&self) -> bool {
         self.drain.iter().any(|drain| drain.password.is_some())
             || self.port.iter().any(|port| port.token.is_some())
+            || self.addon.as_ref().is_some_and(|addon| {
+                [&addon.password, &addon.sso_salt, &addon.client_secret].into_iter().any(Option::is_some)
+            })
             || self.watcher.as_ref().is_some_and(|watcher| watcher.password.is_some())
     }
 }
@@ -292,7 +327,7 @@ fn key(text: &str, span: Option<Range<usize>>) -> String {
                 ports += 1;
                 section = format!("[[port]] {ports}, ");
             }
-            known @ ("[tls]" | "[watcher]") => section = format!("{known}, "),
+            known @ ("[tls]" | "[addon]" | "[watcher]") => section = format!("{known}, "),
             _ => {}
         }
     }

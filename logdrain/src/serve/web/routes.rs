@@ -1,6 +1,7 @@
 //! Who may see what, at which path.
 
 use super::access::{self, Denied};
+use super::addon::{self, Addon};
 use super::answers::Answers;
 use super::events::{self, Events};
 use super::page;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 type Shared = (Arc<Site>, Arc<Answers>);
 
 /// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
-pub(crate) fn router(site: &Arc<Site>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
+pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
     let intake = site.intake.clone();
     let v1 = v1::router(site.clone());
     let lines = events::router(site.clone(), kept);
@@ -31,6 +32,7 @@ pub(crate) fn router(site: &Arc<Site>, answers: Arc<Answers>, kept: Arc<Events>)
         .merge(lines)
         .merge(v1)
         .merge(session::router(site.clone()))
+        .merge(addon::router(site, addon))
         .fallback(http::other)
         .method_not_allowed_fallback(http::other)
         .with_state(intake)

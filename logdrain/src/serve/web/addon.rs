@@ -1,0 +1,171 @@
+//! The add-on provider: Heroku's Add-on Partner API v3. Off unless `[addon]` is configured.
+//!
+//! ```text
+//! POST   /heroku/resources         provision: an account, a drain of its own, a token
+//! PUT    /heroku/resources/ID      another plan
+//! DELETE /heroku/resources/ID      no more of it
+//! POST   /sso/login                single sign-on from Heroku's pages
+//! GET    /apps/APP/addons/NAME     a link to a page of a resource, by way of Heroku
+//! ```
+//!
+//! What lines depend on (the plan, the drain with its credentials) goes through the journal. What was answered to Heroku, and
+//! what has become of a resource, is a file for each in the store's folder `addon`. One request after the other: Heroku
+//! sends few, and repeats them.
+
+mod grant;
+mod provision;
+mod resources;
+mod seal;
+mod sso;
+
+#[cfg(test)]
+mod tests;
+
+use super::site::Site;
+use crate::plan::Plan;
+use crate::serve::intake::connections::Peer;
+use crate::serve::intake::{Intake, basic};
+use crate::serve::settings::digest::Digest;
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use resources::Resources;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Mutex;
+
+const LOOK: Duration = Duration::from_secs(600);
+
+/// What the configuration says.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct AddonSettings {
+    /// The add-on's slug, and the user of Heroku's requests.
+    pub(crate) id: String,
+    /// Of `id:password`.
+    pub(crate) credentials: Digest,
+    pub(crate) sso_salt: String,
+    /// For the app's name; without it, it is the resource's.
+    pub(crate) client_secret: Option<String>,
+    /// By the slug that Heroku knows them by.
+    pub(crate) plans: BTreeMap<String, Plan>,
+    /// What config vars begin with.
+    pub(crate) prefix: String,
+    /// Where Heroku is.
+    pub(crate) api: String,
+    pub(crate) identity: String,
+    pub(crate) sso: String,
+    pub(crate) key_file: PathBuf,
+    pub(crate) store: PathBuf,
+    /// What drains and browsers reach this server by.
+    pub(crate) base: String,
+}
+
+impl fmt::Debug for AddonSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddonSettings").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The provider, as long as the program runs.
+#[derive(Debug)]
+pub(crate) struct Addon {
+    settings: AddonSettings,
+    /// What there is; read when it is asked for first. Whoever holds it has his turn.
+    resources: Mutex<Option<Resources>>,
+}
+
+/// What requests come with.
+#[derive(Clone)]
+struct House {
+    site: Arc<Site>,
+    addon: Arc<Addon>,
+}
+
+impl Addon {
+    pub(crate) fn new(settings: AddonSettings) -> Arc<Self> {
+        Arc::new(Self { settings, resources: Mutex::new(None) })
+    }
+
+    /// Forgets answers that are not asked for any more, for ever.
+    pub(crate) async fn look_after(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(resources) = &mut *self.resources.lock().await
+                && let Err(error) = resources.tidy()
+            {
+                tracing::warn!(%error, "what was answered to Heroku could not be forgotten");
+            }
+        }
+    }
+}
+
+/// The account of a resource. No other account is called so by chance.
+fn account_of(uuid: &str) -> String {
+    format!("heroku-{uuid}")
+}
+
+pub(super) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>) -> Router<Arc<Intake>> {
+    let Some(addon) = addon else { return Router::new() };
+    let house = House { site: site.clone(), addon };
+    Router::new()
+        .route("/heroku/resources", post(provision::provision))
+        .route("/heroku/resources/{id}", put(provision::upgrade).delete(provision::deprovision))
+        .route("/sso/login", post(sso::login))
+        .route("/apps/{app}/addons/{name}", get(sso::link))
+        .with_state(house)
+}
+
+/// Whether it is Heroku who asks. Nothing is looked up before this is known.
+async fn is_heroku(house: &House, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
+    let intake = &house.site.intake;
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.as_bytes())).unwrap_or_default();
+    if !intake.may_try(peer, &given) {
+        let again = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+        return Err((again, said(StatusCode::TOO_MANY_REQUESTS, "Too many wrong credentials.")).into_response());
+    }
+    let digest = Digest::of(&given);
+    if digest.0.ct_eq(&house.addon.settings.credentials.0).into() {
+        intake.was_good(peer, &given);
+        return Ok(());
+    }
+    intake.was_wrong(peer, Some(b"/heroku/resources")).await;
+    let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"add-on\""))];
+    Err((challenge, said(StatusCode::UNAUTHORIZED, "Wrong credentials.")).into_response())
+}
+
+/// An answer with a sentence, which whoever uses Heroku is shown. Only sentences that are written here are.
+fn said(status: StatusCode, message: &str) -> Response {
+    bytes(status, json!({ "message": message }).to_string())
+}
+
+fn bytes(status: StatusCode, body: String) -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, kind, body).into_response()
+}
+
+/// Something here does not work now: Heroku asks again.
+fn later() -> Response {
+    let again = [(header::RETRY_AFTER, HeaderValue::from_static("5"))];
+    (again, said(StatusCode::SERVICE_UNAVAILABLE, "The service cannot do this now. Please try again in a minute."))
+        .into_response()
+}
+
+/// A UUID as Heroku writes it, in lower case.
+fn uuid(text: &str) -> Option<String> {
+    let is_dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+    let fits = text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| if is_dash(index) { byte == b'-' } else { byte.is_ascii_hexdigit() });
+    fits.then(|| text.to_ascii_lowercase())
+}
