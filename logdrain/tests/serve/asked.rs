@@ -349,3 +349,44 @@ fn an_authority_of_ones_own_is_trusted_by_ssl_cert_file() {
     let output = command(&["search", "--server", &plain]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
 }
+
+#[test]
+fn a_token_or_who_watches_is_let_in_and_nobody_else() {
+    let dir = scratch("asked-tokens");
+    let config = dir.join("config.toml");
+    fs::write(&config, "[watcher]\nuser = \"ops\"\npassword = \"w4tcher\"\n").unwrap();
+    let server = Server::start(&dir, &["--config", config.to_str().unwrap()]);
+    deliver(&server, 0..1);
+    let address = format!("http://{}", server.address);
+    let ask = |token: Option<&str>, variable: &str| {
+        let mut command = command(&["search", "--count", "--server", &address]);
+        if let Some(token) = token {
+            command.env(variable, token);
+        }
+        command.output().unwrap()
+    };
+    wait_until("the lines", || (text(&ask(Some("ops:w4tcher"), "LOGDRAIN_TOKEN")) == "500\n").then_some(()));
+    let store = dir.join("store");
+    let token = |kind: &str| {
+        let made =
+            command(&["account", "token", "add", "--kind", kind, "--store", store.to_str().unwrap()]).output().unwrap();
+        let made = text(&made);
+        made.split_whitespace().max_by_key(|word| word.len()).unwrap().to_owned()
+    };
+    let (read, record) = (token("read"), token("record"));
+    for variable in ["LOGDRAIN_TOKEN", "PAPERTRAIL_API_TOKEN"] {
+        assert_eq!(text(&ask(Some(&read), variable)), "500\n");
+    }
+    for (given, why) in [
+        (None, "it wants a token: LOGDRAIN_TOKEN, or --token"),
+        (Some("s3cr3t-of-nobody"), "the token is none of this server"),
+        (Some("ops:s3cr3t"), "the token is none of this server"),
+        (Some(&*record), "the token has no right to that"),
+    ] {
+        let output = ask(given, "LOGDRAIN_TOKEN");
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains(why), "{}", told(&output));
+        assert!(given.is_none_or(|given| !told(&output).contains(given)), "{}", told(&output));
+        assert!(!told(&output).contains("s3cr3t"), "{}", told(&output));
+    }
+}
