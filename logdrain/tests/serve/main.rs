@@ -1,5 +1,6 @@
 //! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
 
+mod addon;
 mod archives;
 mod asked;
 mod browser;

@@ -38,8 +38,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::spawn_blocking;
 
+/// The longest name that is shown.
+const NAME: usize = 200;
 const LOOK: Duration = Duration::from_secs(600);
 
 /// What the configuration says.
@@ -119,6 +122,30 @@ pub(super) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>) -> Router<Arc<
         .route("/sso/login", post(sso::login))
         .route("/apps/{app}/addons/{name}", get(sso::link))
         .with_state(house)
+}
+
+/// Whoever holds what there is has his turn; `None` while the store is not open.
+async fn turn(house: &House) -> Option<MutexGuard<'_, Option<Resources>>> {
+    let Addon { settings, resources } = &*house.addon;
+    let mut guard = resources.lock().await;
+    if guard.is_none() {
+        house.site.intake.queue()?;
+        let (store, key_file) = (settings.store.clone(), settings.key_file.clone());
+        let opened = spawn_blocking(move || Resources::open(&store, &key_file)).await.ok()?;
+        match opened {
+            Ok(opened) => *guard = Some(opened),
+            Err(error) => {
+                tracing::error!(%error, "the add-on's resources or its key_file cannot be read");
+                return None;
+            }
+        }
+    }
+    Some(guard)
+}
+
+/// What of a name may be shown.
+fn shown(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(NAME).collect::<String>().trim().to_owned()
 }
 
 /// Whether it is Heroku who asks. Nothing is looked up before this is known.

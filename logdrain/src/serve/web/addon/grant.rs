@@ -6,9 +6,8 @@
 //! GET  api.heroku.com/addons/UUID                      -> app.name
 //! ```
 
-use super::House;
-use super::provision::{shown, turn};
 use super::resources::Resource;
+use super::{House, shown, turn};
 use crate::client::{Ask, Base, Client};
 use crate::serve::settings::change::Change;
 use axum::http::{HeaderValue, Method, header};

@@ -1,7 +1,7 @@
 //! A resource is made, gets another plan, and goes.
 
 use super::resources::{REPEATED, Resource, Resources};
-use super::{Addon, House, account_of, bytes, grant, is_heroku, later, said, seal, uuid};
+use super::{House, account_of, bytes, grant, is_heroku, later, said, seal, shown, turn, uuid};
 use crate::serve::directory::{Kind, now};
 use crate::serve::drain_name::is_token;
 use crate::serve::intake::connections::Peer;
@@ -18,35 +18,13 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::MutexGuard;
 use tokio::task::spawn_blocking;
 
 /// The longest request, and how long it may take to come.
 const BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest name.
-const NAME: usize = 200;
 /// What the token of a resource is called.
 const TOKEN: &str = "Heroku";
-
-/// Whoever holds what there is has his turn; `None` while the store is not open.
-pub(super) async fn turn(house: &House) -> Option<MutexGuard<'_, Option<Resources>>> {
-    let Addon { settings, resources } = &*house.addon;
-    let mut guard = resources.lock().await;
-    if guard.is_none() {
-        house.site.intake.queue()?;
-        let (store, key_file) = (settings.store.clone(), settings.key_file.clone());
-        let opened = spawn_blocking(move || Resources::open(&store, &key_file)).await.ok()?;
-        match opened {
-            Ok(opened) => *guard = Some(opened),
-            Err(error) => {
-                tracing::error!(%error, "the add-on's resources or its key_file cannot be read");
-                return None;
-            }
-        }
-    }
-    Some(guard)
-}
 
 /// The body as JSON. Members that are not known mean nothing here.
 async fn json_of(body: Body) -> Result<Value, Response> {
@@ -182,11 +160,6 @@ async fn make(house: &House, resources: &mut Resources, uuid: &str, request: &Va
             Err(later())
         }
     }
-}
-
-/// What of a name may be shown.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().filter(|letter| !letter.is_control()).take(NAME).collect::<String>().trim().to_owned()
 }
 
 fn no_plan() -> Response {

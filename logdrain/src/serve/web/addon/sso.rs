@@ -9,9 +9,8 @@
 //! Only the third one vouches for who comes. With the other two alone somebody may look and change nothing, and no address
 //! is believed. The first is the second, since a resource's id is its UUID. Each is good once, within five minutes.
 
-use super::provision::turn;
 use super::seal::hex;
-use super::{House, account_of, grant, later, said, uuid};
+use super::{House, account_of, grant, later, said, shown, turn, uuid};
 use crate::serve::directory::{Whose, now};
 use crate::serve::intake::connections::Peer;
 use crate::serve::web::access::{Way, viewer};
@@ -126,7 +125,7 @@ pub(super) async fn login(
     let Ok(cookie) = session::begin(&house.site, &account_of(&sign_on.uuid), whose).await else { return later() };
     if let Some(app) = sign_on.app {
         let (house, uuid) = (house.clone(), sign_on.uuid);
-        let app = super::provision::shown(&app);
+        let app = shown(&app);
         if !app.is_empty() {
             tokio::spawn(async move { grant::call(&house, &uuid, &app, None).await });
         }
