@@ -20,6 +20,7 @@ use crate::serve::directory;
 use crate::serve::drain_name;
 use crate::serve::intake::port::Port;
 use crate::serve::intake::{Access, Tls};
+use crate::serve::limits::Habits;
 use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
 use crate::serve::outlets::otlp::{self, Endpoint};
@@ -60,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) open_reading: bool,
     /// What absolute links begin with.
     pub(crate) url: Option<String>,
+    /// How `/api/v1` answers where its clients differ.
+    pub(crate) v1: Habits,
     pub(crate) access: Access,
     /// Where plain syslog is taken.
     pub(crate) ports: Vec<Arc<Port>>,
@@ -163,6 +166,7 @@ impl Config {
             insecure,
             open_reading: file.open_reading,
             url,
+            v1: Habits { max_id_overlap: file.v1.max_id_overlap.unwrap_or(true), null_program: file.v1.null_program },
             access,
             ports,
             addon,
@@ -285,6 +289,7 @@ impl Config {
             ("open_reading", self.open_reading != other.open_reading),
             ("url", self.url != other.url),
             ("addon", self.addon != other.addon),
+            ("v1", self.v1 != other.v1),
             ("port", !self.ports.iter().map(|port| &port.settings).eq(other.ports.iter().map(|port| &port.settings))),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -26,6 +26,22 @@ pub(crate) struct MetricsLimits {
     pub(crate) bytes: usize,
 }
 
+/// How `/api/v1` answers where its clients differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Habits {
+    /// `max_id` is part of a page that has a `min_time`, as in the service that is imitated: who pages back within a time meets
+    /// the event at the edge twice, and knows it.
+    pub(crate) max_id_overlap: bool,
+    /// An event without a program has `null` for one, and not an empty text.
+    pub(crate) null_program: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { max_id_overlap: true, null_program: false }
+    }
+}
+
 /// What intake may take: of memory, of connections, of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct IntakeLimits {

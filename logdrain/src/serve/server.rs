@@ -264,8 +264,14 @@ impl Front {
         // Lines are not kept yet.
         let lines = shared.logs.clone();
         let directory = Directory::new(&config.store);
-        let site =
-            Site::new(intake.clone(), directory.clone(), shared.logs.clone(), config.url.clone(), config.open_reading);
+        let site = Site::new(
+            intake.clone(),
+            directory.clone(),
+            shared.logs.clone(),
+            config.url.clone(),
+            config.open_reading,
+            config.v1,
+        );
         let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
         let addon = config.addon.clone().map(Addon::new);
         if let Some(addon) = addon.clone() {

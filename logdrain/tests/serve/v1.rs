@@ -264,6 +264,47 @@ fn row_4_1_tokens_by_header_basic_and_bearer() {
 }
 
 #[test]
+fn row_4_3_times_are_in_the_zone_of_the_member_and_he_sees_his_groups() {
+    let dir = scratch("v1-zone");
+    let server = Server::start(&dir, &[]);
+    send(&server, 0, 10);
+    settle(&server, 10);
+    assert_eq!(server.stop().0, Some(0));
+    let (token, other) = (token(&dir, "admin"), token(&dir, "read"));
+    let db = rusqlite::Connection::open(dir.join("store/settings.db")).unwrap();
+    let add = "INSERT INTO members (id, account, email, read_only, manage_members, change_plans, purge, groups_allowed, zone, \
+               created) VALUES ($1, 'default', $2, 0, 0, 0, 0, $3, $4, 1)";
+    db.execute(add, (1, "a@example.com", "*", "Asia/Kolkata")).unwrap();
+    db.execute(add, (2, "b@example.com", "77", "UTC")).unwrap();
+    db.execute("UPDATE tokens SET member = 1 WHERE kind = 'admin'", ()).unwrap();
+    db.execute("UPDATE tokens SET member = 2 WHERE kind = 'read'", ()).unwrap();
+    drop(db);
+    let server = Server::start(&dir, &[]);
+    let ask = |token: &str, query: &str| {
+        request(server.address, "GET", &format!("{SEARCH}?{query}"), &[("X-Papertrail-Token", token)], b"").unwrap()
+    };
+    wait_until("the store", || (ask(&token, "").status == 200).then_some(()));
+    let page = json(&ask(&token, ""));
+    for key in ["received_at", "generated_at"] {
+        assert!(page["events"][0][key].as_str().unwrap().ends_with("+05:30"), "{page}");
+    }
+    assert!(page["min_time_at"].as_str().unwrap().ends_with("+05:30"));
+    // Who may see one group, which holds nothing, sees nothing by any way of asking.
+    let system = page["events"][0]["source_id"].as_u64().unwrap().to_string();
+    let name = page["events"][0]["hostname"].as_str().unwrap();
+    for query in ["", "tail=false", "group_id=1", "q=line"] {
+        let answer = ask(&other, query);
+        assert_eq!((answer.status, numbers(&json(&answer)).len()), (200, 0), "{query}: {answer:?}");
+    }
+    for query in
+        [format!("system_id={system}"), format!("system_id={name}"), "system_id=*".to_owned(), "group_id=78".to_owned()]
+    {
+        let answer = ask(&other, &query);
+        assert_eq!(answer.status, 404, "{query}: {answer:?}");
+    }
+}
+
+#[test]
 fn row_4_4_12_systems_and_groups_by_number_and_by_name() {
     let server = start("systems");
     for (id, app) in [("1", "shop-one"), ("2", "blog")] {

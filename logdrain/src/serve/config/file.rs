@@ -54,11 +54,20 @@ pub(super) struct File {
     pub(super) open_reading: bool,
     /// What absolute links begin with.
     pub(super) url: Option<String>,
+    /// Habits of the API that clients of Papertrail know.
+    pub(super) v1: V1,
     pub(super) drain: Vec<Drain>,
     pub(super) port: Vec<Port>,
     pub(super) addon: Option<Addon>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct V1 {
+    pub(super) max_id_overlap: Option<bool>,
+    pub(super) null_program: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -227,6 +236,9 @@ const KEYS: &[&str] = &[
     "insecure",
     "open_reading",
     "url",
+    "v1",
+    "max_id_overlap",
+    "null_program",
     "drain",
     "watcher",
     "certificate",

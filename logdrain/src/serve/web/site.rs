@@ -4,6 +4,7 @@ use super::checks::Checks;
 use super::turns::Turns;
 use crate::serve::directory::Directory;
 use crate::serve::intake::Intake;
+use crate::serve::limits::Habits;
 use crate::serve::logs;
 use crate::serve::settings::Settings;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) base: Option<String>,
     /// Reading is for whoever reaches this server, as long as nobody has to sign in: something in front looks after it.
     pub(crate) open_reading: bool,
+    /// How `/api/v1` answers where its clients differ.
+    pub(crate) v1: Habits,
     /// The kept lines.
     pub(crate) logs: logs::Board,
     /// Whoever searches takes a turn, whichever way he asked.
@@ -34,9 +37,10 @@ impl Site {
         logs: logs::Board,
         base: Option<String>,
         open_reading: bool,
+        v1: Habits,
     ) -> Arc<Self> {
         let searches = Arc::new(Turns::new());
-        Arc::new(Self { intake, directory, checks: Checks::new(), base, open_reading, logs, searches })
+        Arc::new(Self { intake, directory, checks: Checks::new(), base, open_reading, v1, logs, searches })
     }
 
     /// The settings as they are on the disk.

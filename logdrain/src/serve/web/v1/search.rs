@@ -44,7 +44,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// Answers a page of events.
 pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answer> {
-    let wanted = Wanted::of(ask)?;
+    let wanted = Wanted::of(ask, api.site.v1)?;
     let parsed = Query::parse(&wanted.query);
     let notes = notes(parsed.notes());
     let query = parsed.into_query();
@@ -83,6 +83,7 @@ struct Search {
     is_unknown: bool,
     zone: TimeZone,
     directory: Arc<Directory>,
+    null_program: bool,
     is_gzip: bool,
 }
 
@@ -126,6 +127,7 @@ impl Search {
             is_unknown,
             zone: zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC),
             directory: site.directory.clone(),
+            null_program: site.v1.null_program,
             is_gzip: ask.takes_gzip(),
         })
     }
@@ -141,7 +143,7 @@ impl Search {
         let now = journal::now().unix_micros();
         let page = page::find(&view, &self.query, &self.wanted, oldest, now, go_on);
         let systems = Systems::of(&self.directory, account, page.events.iter().map(|event| event.as_event()));
-        let mut writer = Writer::new(&page, self.zone.clone(), &systems);
+        let mut writer = Writer::new(&page, self.zone.clone(), &systems).with_null_program(self.null_program);
         let text = if self.is_gzip {
             let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
             writer.write(&mut zip).and_then(|()| zip.finish())

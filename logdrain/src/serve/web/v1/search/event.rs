@@ -66,7 +66,7 @@ impl Times {
 struct Told<'a> {
     id: &'a str,
     source_ip: Option<std::net::IpAddr>,
-    program: Cow<'a, str>,
+    program: Option<Cow<'a, str>>,
     message: Cow<'a, str>,
     received_at: &'a str,
     generated_at: &'a str,
@@ -107,11 +107,18 @@ pub(super) struct Writer<'a> {
     received: Times,
     generated: Times,
     systems: &'a Systems,
+    null_program: bool,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(page: &'a Page, zone: TimeZone, systems: &'a Systems) -> Self {
-        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems }
+        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems, null_program: false }
+    }
+
+    /// What has no program has `null` for one.
+    pub(super) const fn with_null_program(mut self, null_program: bool) -> Self {
+        self.null_program = null_program;
+        self
     }
 
     /// # Errors
@@ -149,7 +156,8 @@ impl<'a> Writer<'a> {
         let told = Told {
             id: &event.id().to_string(),
             source_ip: event.source_ip().map(|address| address.to_canonical()),
-            program: String::from_utf8_lossy(event.program()),
+            program: (!self.null_program || !event.program().is_empty())
+                .then(|| String::from_utf8_lossy(event.program())),
             message: String::from_utf8_lossy(event.message()),
             received_at,
             generated_at: self.generated.of(event.generated()).0,

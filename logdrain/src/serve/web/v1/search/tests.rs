@@ -2,6 +2,7 @@
 
 use super::page::{Page, find};
 use super::*;
+use crate::serve::limits::Habits;
 use crate::serve::web::v1::Method;
 use crate::serve::web::v1::memory::WRITTEN;
 use log_store::{Event, EventId, Options, Store};
@@ -66,7 +67,7 @@ impl Drop for Kept {
 }
 
 fn wanted(query: &str) -> Result<Wanted, Wrong> {
-    Wanted::of(&Ask::new(Method::Read, "/events/search.json", query).unwrap())
+    Wanted::of(&Ask::new(Method::Read, "/events/search.json", query).unwrap(), Habits::default())
 }
 
 fn ids(page: &Page) -> Vec<u64> {
@@ -126,6 +127,11 @@ fn row_4_4_3_max_id_is_exclusive_and_inclusive_beside_min_time() {
     let last = |query: String| ids(&kept.page(&query)).last().copied();
     assert_eq!(last(format!("max_id={}", all[20])), Some(all[19]));
     assert_eq!(last(format!("max_id={}&min_time={}", all[20], second(START))), Some(all[20]));
+    let without = Wanted::of(
+        &Ask::new(Method::Read, "", &format!("max_id={}&min_time=0", all[20])).unwrap(),
+        Habits { max_id_overlap: false, ..Habits::default() },
+    );
+    assert_eq!(without.unwrap().range().before, all[20], "the setting switches it off");
     assert_eq!(ids(&kept.page(&format!("min_id={}", all[20])))[0], all[21]);
     assert_eq!(ids(&kept.page(&format!("min_id={}&min_time={}", all[20], second(START))))[0], all[21]);
     // Times are bounds on ids, both of them part of the range.
@@ -361,6 +367,10 @@ fn rows_4_3_an_event_is_written_in_the_forms_that_clients_read() {
     assert_eq!((json["min_id"].as_str(), json["reached_end"].as_bool()), (Some(&*id.to_string()), Some(true)));
     assert!(json.get("reached_record_limit").is_none());
     assert!(text("UTC").contains(&format!("\"id\":\"{id}\",")), "compact");
+    let mut text_with_null = Vec::new();
+    Writer::new(&page, TimeZone::UTC, &systems()).with_null_program(true).write(&mut text_with_null).unwrap();
+    let with_null: serde_json::Value = serde_json::from_slice(&text_with_null).unwrap();
+    assert!(with_null["events"][0]["program"].is_null());
     let there: serde_json::Value = serde_json::from_str(&text("America/Los_Angeles")).unwrap();
     assert_eq!(there["events"][0]["received_at"], "2023-11-14T14:13:20-08:00");
     assert_eq!(there["events"][0]["display_received_at"], "Nov 14 14:13:20");

@@ -1,6 +1,7 @@
 //! What part of the lines is asked for.
 
 use super::{Ask, Wrong};
+use crate::serve::limits::Habits;
 use log_store::EventId;
 
 /// The longest query.
@@ -21,6 +22,8 @@ pub(super) struct Wanted {
     /// The first id that may be seen: what the plan no longer shows lies below it.
     pub(super) floor: u64,
     pub(super) limit: usize,
+    /// `max_id` is part of a page that has a `min_time`.
+    pub(super) max_id_overlap: bool,
     /// From the oldest on, so that nothing is skipped.
     pub(super) is_forward: bool,
 }
@@ -37,7 +40,7 @@ pub(super) struct Range {
 impl Wanted {
     /// # Errors
     /// When a value cannot be what its name says.
-    pub(super) fn of(ask: &Ask) -> Result<Self, Wrong> {
+    pub(super) fn of(ask: &Ask, habits: Habits) -> Result<Self, Wrong> {
         let query = ask.text("q").unwrap_or_default();
         if query.len() > QUERY {
             return Err(Wrong(format!("the query has {} bytes, and {QUERY} is the most", query.len())));
@@ -57,6 +60,7 @@ impl Wanted {
             min_time: ask.time("min_time")?,
             max_time: ask.time("max_time")?,
             floor: 0,
+            max_id_overlap: habits.max_id_overlap,
             limit: usize::try_from(limit).unwrap_or(1),
             is_forward,
         })
@@ -76,6 +80,6 @@ impl Wanted {
     /// A rule of the service that is imitated here: `max_id` is not part of a page, **but with `min_time` it is**. Who pages
     /// back within a time meets the event at the edge twice, and knows it.
     fn max_id_is_included(&self) -> bool {
-        self.min_time.is_some()
+        self.max_id_overlap && self.min_time.is_some()
     }
 }
