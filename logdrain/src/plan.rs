@@ -38,6 +38,14 @@ impl Plan {
         shipped::plan(name)
     }
 
+    /// A plan in JSON, as a file says it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(crate) fn of_json(text: &str) -> Result<Self, String> {
+        file::read(text, true)
+    }
+
     /// The names of all that ship.
     pub(crate) fn shipped_names() -> impl Iterator<Item = &'static str> {
         shipped::names()

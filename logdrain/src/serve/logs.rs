@@ -10,21 +10,20 @@
 mod board;
 mod checking;
 mod consumer;
-#[allow(dead_code, reason = "APIs and commands read it next")]
-mod filters;
+pub(crate) mod filters;
 mod keeper;
 mod lines;
-#[allow(dead_code, reason = "APIs and commands read it next")]
 pub(crate) mod retention;
 mod senders;
 mod state;
 #[allow(dead_code, reason = "APIs and commands read it next")]
 mod tally;
 
-pub(crate) use board::{Board, Shown};
+pub(crate) use board::{Board, Shown, Usage};
 pub(crate) use checking::check;
 pub(crate) use consumer::{Consumer, Start};
 pub(crate) use keeper::{Copies, Keeping};
+pub(crate) use tally::{AROUND, ByFilter, Limits, Notice};
 
 #[cfg(test)]
 mod tests;

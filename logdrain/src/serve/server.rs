@@ -272,6 +272,9 @@ impl Front {
             config.open_reading,
             config.v1,
         );
+        if let Some(listen) = syslog_listen {
+            site.listens(listen.port(), "syslog drains");
+        }
         let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
         let addon = config.addon.clone().map(Addon::new);
         if let Some(addon) = addon.clone() {
@@ -282,6 +285,13 @@ impl Front {
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
         for (port, socket) in ports {
+            let bound = match &socket {
+                Socket::Stream(listener) => listener.local_addr(),
+                Socket::Datagrams(socket) => socket.local_addr(),
+            };
+            if let Ok(bound) = bound {
+                site.listens(bound.port(), "plain syslog");
+            }
             listeners.push(match socket {
                 Socket::Stream(listener) => accept(listener, Way::Port(port)),
                 Socket::Datagrams(socket) => {

@@ -16,6 +16,7 @@ pub(crate) mod session;
 mod site;
 pub(crate) mod turns;
 pub(crate) mod v1;
+pub(crate) mod v2;
 
 pub(crate) use answers::Answers;
 pub(crate) use events::Events;

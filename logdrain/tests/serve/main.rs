@@ -30,8 +30,11 @@ mod place;
 mod places;
 mod ports;
 mod reload;
+mod settings_api;
+mod settings_rights;
 mod tails;
 mod v1;
+mod v2;
 mod watch;
 mod ways;
 

@@ -12,7 +12,10 @@ mod bars;
 mod find;
 mod following;
 mod line;
+mod links;
+mod narrow;
 mod page;
+mod part;
 mod tail;
 mod text;
 
@@ -28,14 +31,17 @@ use crate::serve::intake::http::unavailable;
 use crate::serve::intake::{Intake, UNIT};
 pub(super) use address::PAGE as PATH;
 use address::{Ask, Follow, Wrong};
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use hyper::body::Bytes;
+pub(super) use line::Told;
 use line::{LINE, WHOLE_LINE};
-use log_store::Reader;
+use links::Whose;
+use log_store::{Reader, Scope};
+use narrow::Nothing;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +126,27 @@ fn not_kept() -> Response {
 
 /// The paths of kept lines.
 pub(super) fn router(site: Arc<Site>, events: Arc<Events>) -> Router<Arc<Intake>> {
-    Router::new().route(address::PAGE, get(show)).route(address::TAIL, get(follow)).with_state((site, events))
+    Router::new()
+        .route(address::PAGE, get(show))
+        .route(address::TAIL, get(follow))
+        .route("/groups/{id}", get(elsewhere))
+        .route("/groups/{id}/events", get(elsewhere))
+        .route("/systems/{name}", get(elsewhere))
+        .route("/systems/{name}/events", get(elsewhere))
+        .route("/searches/{id}", get(elsewhere))
+        .route("/searches/{id}/edit", get(elsewhere))
+        .with_state((site, events))
+}
+
+/// Addresses of other pages lead to this one. Whoever comes by them is asked there who he is.
+async fn elsewhere(Path(of): Path<String>, uri: Uri) -> Response {
+    let whose = match uri.path().split('/').nth(1) {
+        Some("groups") => Whose::Group(of),
+        Some("systems") => Whose::System(of),
+        _ => Whose::Search(of),
+    };
+    let to = links::address(address::PAGE, &whose, uri.query().unwrap_or_default());
+    (StatusCode::FOUND, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())]).into_response()
 }
 
 async fn show(
@@ -138,9 +164,9 @@ async fn show(
         Ok(ask) => ask,
         Err(wrong) => return wrong.into_response(),
     };
-    let ask = match ask.seen_by(viewer, &site.settings()) {
+    let ask = match seen(&site, viewer, ask) {
         Ok(ask) => ask,
-        Err(why) => return why.text(),
+        Err(why) => return why.into_response(),
     };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
     let drain = match site.intake.access().is_open() {
@@ -177,12 +203,13 @@ async fn follow(
         Ok(follow) => follow,
         Err(wrong) => return wrong.into_response(),
     };
-    follow.ask = match follow.ask.seen_by(viewer.clone(), &site.settings()) {
+    let asked = follow.ask.clone();
+    follow.ask = match seen(&site, viewer.clone(), follow.ask) {
         Ok(ask) => ask,
-        Err(why) => return why.text(),
+        Err(why) => return why.into_response(),
     };
     let Some(reader) = events.kept.0() else { return not_kept() };
-    let still = still(site.clone(), viewer, &follow.ask);
+    let still = still(site.clone(), viewer, asked, follow.ask.scope.clone());
     match tail::begin(&site.intake, &events, reader, follow, still) {
         Some(body) => {
             let kind = [
@@ -199,14 +226,34 @@ async fn follow(
 }
 
 /// Whether the same lines may still be seen.
-fn still(site: Arc<Site>, viewer: Viewer, ask: &Ask) -> tail::Still {
-    let (scope, account) = (ask.scope.clone(), ask.account.clone());
+fn still(site: Arc<Site>, viewer: Viewer, asked: Ask, scope: Arc<Scope>) -> tail::Still {
     Box::new(move || {
-        viewer.still(&site) && {
-            let mut viewer = viewer.clone();
-            viewer.choose(&account).is_ok() && viewer.scope(&site.settings()) == *scope
-        }
+        let now = || seen(&site, viewer.clone(), asked.clone());
+        viewer.still(&site) && now().is_ok_and(|now| now.scope == scope)
     })
+}
+
+/// Why somebody sees nothing of what he asks for.
+#[derive(Clone, Copy, Debug)]
+enum Unseen {
+    Denied(Denied),
+    Nothing(Nothing),
+}
+
+impl IntoResponse for Unseen {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Denied(why) => why.text(),
+            Self::Nothing(Nothing(why)) => (StatusCode::NOT_FOUND, format!("{why}\n")).into_response(),
+        }
+    }
+}
+
+/// What is asked for, as far as whoever asks may see it.
+fn seen(site: &Site, viewer: Viewer, ask: Ask) -> Result<Ask, Unseen> {
+    let settings = site.settings();
+    let ask = ask.seen_by(viewer.clone(), &settings).map_err(Unseen::Denied)?;
+    ask.narrowed(&viewer, &settings, &site.directory).map_err(Unseen::Nothing)
 }
 
 impl IntoResponse for Wrong {

@@ -8,7 +8,7 @@ use super::page;
 use super::pieces::in_pieces;
 use super::session;
 use super::site::Site;
-use super::v1;
+use super::{v1, v2};
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{self, unavailable};
 use axum::extract::State;
@@ -33,6 +33,7 @@ pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<A
         .merge(v1)
         .merge(session::router(site.clone()))
         .merge(addon::router(site, addon))
+        .merge(v2::router(site.clone()))
         .fallback(http::other)
         .method_not_allowed_fallback(http::other)
         .with_state(intake)

@@ -4,10 +4,12 @@ use super::checks::Checks;
 use super::turns::Turns;
 use crate::serve::directory::Directory;
 use crate::serve::intake::Intake;
+use crate::serve::intake::http::is_loopback;
 use crate::serve::limits::Habits;
 use crate::serve::logs;
 use crate::serve::settings::Settings;
-use std::sync::Arc;
+use axum::http::{HeaderMap, header};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that whoever answers over HTTP asks.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub(crate) struct Site {
     pub(crate) v1: Habits,
     /// The kept lines.
     pub(crate) logs: logs::Board,
+    ports: Mutex<Vec<(u16, &'static str)>>,
+    /// Held by who reads settings to write them back changed, so that none of two changes is lost.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     /// Whoever searches takes a turn, whichever way he asked.
     pub(crate) searches: Arc<Turns>,
 }
@@ -40,12 +45,44 @@ impl Site {
         v1: Habits,
     ) -> Arc<Self> {
         let searches = Arc::new(Turns::new());
-        Arc::new(Self { intake, directory, checks: Checks::new(), base, open_reading, v1, logs, searches })
+        Arc::new(Self {
+            intake,
+            directory,
+            checks: Checks::new(),
+            base,
+            open_reading,
+            v1,
+            logs,
+            ports: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            searches,
+        })
     }
 
     /// The settings as they are on the disk.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.intake.settings()
+    }
+
+    /// What absolute links begin with: `url` of the configuration, or else the loopback name by which this machine asks.
+    /// Nothing for whoever asks by another name, which anybody can make up: links are paths then.
+    pub(crate) fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(base) = &self.base {
+            return base.clone();
+        }
+        let host = headers.get(header::HOST).filter(|host| is_loopback(Some(host)));
+        let scheme = if self.intake.is_encrypted() { "https" } else { "http" };
+        host.and_then(|host| host.to_str().ok()).map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+    }
+
+    /// Lines are taken at this port of plain TCP.
+    pub(crate) fn listens(&self, port: u16, what: &'static str) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).push((port, what));
+    }
+
+    /// Ports where lines are taken besides the one of HTTP, and what is taken there.
+    pub(crate) fn ports(&self) -> Vec<(u16, &'static str)> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether browsers reach this server encrypted, here or at something in front of it.

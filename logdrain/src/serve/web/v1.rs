@@ -8,12 +8,21 @@
 //! archives) with rate headers, and 200 when all went well; errors say why in `message`. There is no redirect, no cookie
 //! and no `WWW-Authenticate`: clients of this API know none of them.
 
+mod accounts;
 mod answer;
 mod cors;
+mod destinations;
+mod groups;
+mod kinds;
 mod memory;
+mod objects;
 mod parameters;
 mod rate;
 mod search;
+mod searches;
+mod shapes;
+mod systems;
+mod users;
 mod viewer;
 
 pub(crate) use answer::Answer;
@@ -24,7 +33,6 @@ use super::access::{self, Denied};
 use super::site::Site;
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
-use crate::serve::intake::http::is_loopback;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -68,6 +76,9 @@ pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
 async fn route(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answer> {
     match (ask.method(), ask.path().as_slice()) {
         (Method::Read, ["events", "search"]) => search::search(api, ask, viewer).await,
+        (_, ["systems" | "groups" | "searches" | "destinations" | "users" | "accounts", ..]) => {
+            kinds::route(&api.site, ask, viewer).await
+        }
         _ => Err(nothing_here()),
     }
 }
@@ -136,9 +147,13 @@ impl Api {
     ) -> Answer {
         let asked = async {
             let method = Method::of(&head.method).ok_or_else(nothing_here)?;
+            // A page elsewhere can make a browser send the password that it knows; a token it would have to know itself.
+            if method != Method::Read && !viewer.has_token() && !access::is_same_origin(&head.headers) {
+                return Err(Answer::forbidden("pages of other servers change nothing here without a token"));
+            }
             let path = head.uri.path().strip_prefix("/api/v1").unwrap_or_default();
             let ask = Ask::new(method, path, head.uri.query().unwrap_or_default())?
-                .with_way(self.base(&head.headers), answer::takes_gzip(&head.headers));
+                .with_way(self.site.base(&head.headers), answer::takes_gzip(&head.headers));
             let (ask, held) = self.with_body(ask, &head.headers, body, viewer).await?;
             let answer = route(self, &ask, viewer).await;
             drop(held);
@@ -170,13 +185,6 @@ impl Api {
         let body = read.map_err(|_| slow())?.map_err(|_| too_long())?.to_bytes();
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         Ok((ask.with_body(kind, &body)?, Some(share)))
-    }
-
-    /// What absolute links begin with. Without an address of its own the server has the one by which this machine found it.
-    fn base(&self, headers: &HeaderMap) -> String {
-        let host = headers.get(header::HOST).filter(|host| is_loopback(Some(host)));
-        let scheme = if self.site.intake.is_encrypted() { "https" } else { "http" };
-        host.and_then(|host| host.to_str().ok()).map(|host| format!("{scheme}://{host}")).unwrap_or_default()
     }
 
     /// Counts the memory of an answer, and compresses it for who wants that.

@@ -1,5 +1,7 @@
 //! What an address of the page asks for, and addresses that ask for something else. The address is all the state there is.
 
+use super::links::parameters;
+use super::part::Part;
 use crate::serve::settings::Settings;
 use crate::serve::web::access::{Denied, Viewer};
 use crate::times::{self, Side};
@@ -36,6 +38,8 @@ pub(super) struct Ask {
     pub(super) at: At,
     /// Why the time that was typed is none.
     pub(super) wrong_time: Option<String>,
+    /// The part of the account's lines that is looked at.
+    pub(super) part: Part,
     /// What may be seen of the account: all of it, unless who asks may see less.
     pub(super) scope: Arc<Scope>,
     /// Whether other accounts may be chosen.
@@ -65,7 +69,7 @@ impl Ask {
         let mut ask = Self::newest();
         // Of several places the narrowest counts, wherever it stands.
         let (mut around, mut before, mut after, mut from) = (None, None, None, None);
-        for (name, value) in parse(text.as_bytes()) {
+        for (name, value) in parameters(text) {
             match &*name {
                 "centered_on_id" => around = id(&name, &value)?.map(At::Around),
                 "max_id" => before = id(&name, &value)?.map(At::Before),
@@ -88,6 +92,7 @@ impl Ask {
             account: DEFAULT.to_owned(),
             at: At::Newest,
             wrong_time: None,
+            part: Part::default(),
             scope: Arc::new(Scope::account(DEFAULT)),
             has_others: true,
         }
@@ -106,7 +111,7 @@ impl Ask {
                 self.account = value.to_owned();
                 self.scope = Arc::new(Scope::account(value));
             }
-            _ => {}
+            _ => self.part.take(name, value).map_err(Wrong)?,
         }
         Ok(())
     }
@@ -161,6 +166,7 @@ impl Ask {
         if !self.is_usual() {
             parts.append_pair("account", &self.account);
         }
+        self.part.append(parts);
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn day_and_time(unix_micros: i64) -> (String, String) {
 /// Ids are text, for they do not fit into the numbers of scripts. A message is cut where its JSON would be longer than
 /// [`JSON`], and then says how many bytes it has.
 #[derive(Debug)]
-pub(super) struct Told<'a>(pub(super) &'a Event<'a>);
+pub(in crate::serve::web) struct Told<'a>(pub(in crate::serve::web) &'a Event<'a>);
 
 /// The most bytes of a message in JSON.
 pub(super) const JSON: usize = 64 << 10;

@@ -103,6 +103,7 @@ pub(super) fn html(shown: &Shown) -> String {
                     nav { a href=(PAGE) aria-current="page" { "Events" } a href="/" { "Status" } }
                     span.sp {}
                     @if !ask.is_usual() { span.dim { "account " b { (ask.account) } } }
+                    @if !ask.part.shown.is_empty() { span.dim { (LogText::plain(ask.part.shown.as_bytes(), 300)) } }
                     span.dim { "UTC" }
                 }
                 @if let Some(counts) = &shown.counts { (bars(counts, ask)) } @else { div {} }
@@ -118,6 +119,8 @@ pub(super) fn html(shown: &Shown) -> String {
                                 @for name in &shown.accounts { option value=(name) selected[*name == ask.account] { (name) } }
                             }
                         } @else if !ask.is_usual() { input type="hidden" name="account" value=(ask.account); }
+                        @if let Some(group) = ask.part.group { input type="hidden" name="group" value=(group); }
+                        @if let Some(system) = &ask.part.system { input type="hidden" name="system" value=(system); }
                         input.q type="search" name="q" value=(ask.query) placeholder="Search: words, \"a phrase\", a OR b, -without, program:web" aria-label="query"
                             autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search" title=(shown.explained);
                         input.time type="text" name="time" placeholder="time" aria-label="from this time on" autocomplete="off";

@@ -1,0 +1,105 @@
+//! Accounts: which there are, and what one has.
+
+use super::ask::Parameters;
+use super::problem::Problem;
+use super::{Asked, Done, json};
+use crate::serve::drain_name::DEFAULT_ACCOUNT;
+use crate::serve::settings::Settings;
+use crate::serve::settings::account::is_account_name;
+use crate::serve::settings::change::Change;
+use crate::serve::web::access::Viewer;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct New {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Said {
+    takes_unknown_systems: bool,
+}
+
+/// The operator says whose account it is; everybody else has one.
+pub(super) fn chosen(mut viewer: Viewer, settings: &Settings, parameters: &Parameters<'_>) -> Result<Viewer, Problem> {
+    let Some(name) = parameters.text("account") else { return Ok(viewer) };
+    if *name == *viewer.account {
+        return Ok(viewer);
+    }
+    // An account of another is as good as none.
+    let none = || Problem::nothing("there is no such account, or not for whoever asks");
+    if !is_account_name(&name) || !is_there(settings, &name) {
+        return Err(none());
+    }
+    viewer.choose(&name).map_err(|_| none())?;
+    Ok(viewer)
+}
+
+/// Whether somebody named it: itself, or a drain that is of it.
+fn is_there(settings: &Settings, name: &str) -> bool {
+    names(settings).any(|there| there == name)
+}
+
+fn names(settings: &Settings) -> impl Iterator<Item = &str> {
+    let of_drains = settings.drains.values().filter_map(|drain| drain.account.as_deref());
+    settings.accounts.keys().map(String::as_str).chain(of_drains).chain([DEFAULT_ACCOUNT])
+}
+
+fn brief(settings: &Settings, name: &str) -> Value {
+    json!({ "name": name, "plan": settings.account(name).plan.as_ref().map(|plan| plan.name()) })
+}
+
+pub(super) fn list(asked: &Asked) -> Result<Done, Problem> {
+    let mut all: Vec<&str> = match asked.viewer.sees_all_accounts() {
+        true => names(&asked.settings).collect(),
+        false => vec![&asked.viewer.account],
+    };
+    all.sort_unstable();
+    all.dedup();
+    let accounts: Vec<_> = all.into_iter().map(|name| brief(&asked.settings, name)).collect();
+    Ok(Done::Json(json(&json!({ "accounts": accounts }))?))
+}
+
+pub(super) async fn add(asked: &Asked, new: New) -> Result<Done, Problem> {
+    asked.changes()?;
+    if !asked.viewer.is_operator() {
+        return Err(Problem::forbidden("accounts are made by the operator"));
+    }
+    if is_there(&asked.settings, &new.name) {
+        return Err(Problem::wrong("an account of this name is there already"));
+    }
+    asked.change(Change::Account { account: new.name.clone() }).await?;
+    let settings = asked.site().intake.settings();
+    Ok(Done::Made(json(&brief(&settings, &new.name))?, format!("/api/v2/account?account={}", new.name)))
+}
+
+pub(super) fn show(asked: &Asked) -> Result<Done, Problem> {
+    told(asked, &asked.settings)
+}
+
+fn told(asked: &Asked, settings: &Settings) -> Result<Done, Problem> {
+    asked.sees_all()?;
+    let name = &*asked.viewer.account;
+    let account = settings.account(name);
+    Ok(Done::Json(json(&json!({
+        "name": name,
+        "plan": account.plan.as_ref().map(|plan| plan.name()),
+        "takes_unknown_systems": account.takes_unknown,
+        "systems": asked.site().directory.systems_of(name).len(),
+        "groups": account.groups.len(),
+        "searches": account.searches.len(),
+        "filters": account.filters.len(),
+    }))?))
+}
+
+pub(super) async fn set(asked: &Asked, said: Said) -> Result<Done, Problem> {
+    asked.changes()?;
+    let takes = said.takes_unknown_systems;
+    if asked.settings.account(&asked.viewer.account).takes_unknown != takes {
+        asked.change(Change::TakesUnknown { account: asked.account(), takes }).await?;
+    }
+    told(asked, &asked.site().intake.settings())
+}
