@@ -283,3 +283,32 @@ fn a_flood_takes_no_more_memory_than_there_is_and_keeps_nobody_out() {
     let systems: BTreeSet<_> = all.values().map(|(system, ..)| system.clone()).collect();
     assert!(systems.len() <= 2_100 && systems.contains("127.0.0.1"), "{}", systems.len());
 }
+
+/// A server that is killed reads from its journal again what it had taken, as it was taken: under the same names, each once.
+#[test]
+fn lines_that_were_taken_outlive_a_crash() {
+    let dir = scratch("ports-crash");
+    let text = port("office", "zone = \"Europe/Berlin\"\naccount = \"default\"");
+    let server = start(&dir, &text);
+    // Beyond the names that a port believes, lines are of the address.
+    let mut stream = TcpStream::connect(address(&server, "office")).unwrap();
+    let mut lines = String::new();
+    for number in 0..1_100 {
+        lines.push_str(&format!("<13>Nov 21 14:14:58 host-{number} app: line-{number}-\n"));
+    }
+    stream.write_all(lines.as_bytes()).unwrap();
+    wait_until("the last line", || found(&server, "line-1099-").contains("line-1099-").then_some(()));
+    let before = found(&server, "program:app line-7-");
+    server.kill();
+    let server = start(&dir, &text);
+    wait_until("the lines again", || found(&server, "line-1099-").contains("line-1099-").then_some(()));
+    let of = |page: &str| page.matches("line-7-").count();
+    assert_eq!(of(&found(&server, "program:app line-7-")), of(&before));
+    assert_eq!(server.stop().0, Some(0));
+    let all = kept(&dir);
+    assert_eq!(all.len(), 1_100);
+    let messages: BTreeSet<_> = all.values().map(|(.., message)| message.clone()).collect();
+    assert_eq!(messages.len(), 1_100);
+    let by_address = all.values().filter(|(system, ..)| system == "127.0.0.1").count();
+    assert_eq!(by_address, 100);
+}

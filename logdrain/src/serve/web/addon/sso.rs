@@ -30,7 +30,8 @@ use tokio::task::spawn_blocking;
 
 /// How old a sign-on may be, and how far ahead of this clock.
 const AGE: i64 = 300;
-const FORM: usize = 64 << 10;
+/// The longest form.
+const FORM: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The way back is kept in a cookie while Heroku is asked.
 const BACK: &str = "logdrain-return";
@@ -83,14 +84,17 @@ pub(super) async fn login(
     body: Body,
 ) -> Response {
     let intake = &house.site.intake;
+    // Anybody may send one, as large as it may be.
+    let Some(_lease) = intake.lease(FORM) else { return later() };
     let Ok(Ok(bytes)) = tokio::time::timeout(PATIENCE, to_bytes(body, FORM)).await else {
         return said(StatusCode::PAYLOAD_TOO_LARGE, "The form is too long, or did not come in time.");
     };
-    if !intake.may_try(&peer, &bytes) {
-        return said(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ons that were not good.");
-    }
     let form: HashMap<_, _> = form_urlencoded::parse(&bytes).into_owned().collect();
     let Some(sign_on) = judge(&form, &house.addon.settings.sso_salt, now()) else {
+        // One that is good is never refused for those that others tried; each is another one, and none can be guessed.
+        if !intake.may_try(&peer, &bytes) {
+            return said(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ons that were not good.");
+        }
         intake.was_wrong(&peer, Some(b"/sso/login")).await;
         return said(
             StatusCode::FORBIDDEN,
@@ -114,7 +118,6 @@ pub(super) async fn login(
             return later();
         }
     }
-    drop(turn);
     intake.was_good(&peer, &bytes);
     // Who signs on again gets a new session, and the old one is over.
     if let Some(old) = cookies::session(&house.site, &headers) {
@@ -123,6 +126,8 @@ pub(super) async fn login(
     }
     let whose = Whose::Account { read_only: sign_on.is_read_only };
     let Ok(cookie) = session::begin(&house.site, &account_of(&sign_on.uuid), whose).await else { return later() };
+    // Until here, so that whoever removes the resource ends this session as well.
+    drop(turn);
     if let Some(app) = sign_on.app {
         let (house, uuid) = (house.clone(), sign_on.uuid);
         let app = shown(&app);
@@ -149,15 +154,14 @@ pub(super) async fn link(
     let query = query.unwrap_or_default();
     let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "return").map(|(_, path)| path);
     let path = session::way_back(wanted.as_deref()).to_owned();
-    let account = {
-        let Some(turn) = turn(&house).await else { return later() };
-        turn.as_ref().and_then(|resources| resources.named(&name)).map(|resource| account_of(&resource.uuid))
-    };
     if cookies::session(&house.site, &headers).is_some()
         && let Ok(viewer) = viewer(&house.site, &peer, &headers, Way::Page).await
-        && account.is_some_and(|account| viewer.account == account)
     {
-        return redirect(&path);
+        let Some(turn) = turn(&house).await else { return later() };
+        let named = turn.as_ref().and_then(|resources| resources.named(&name));
+        if named.is_some_and(|resource| viewer.account == account_of(&resource.uuid)) {
+            return redirect(&path);
+        }
     }
     // Names of apps and add-ons are letters, digits and dashes: nothing else leads anywhere.
     let is_name =
