@@ -2,11 +2,13 @@
 
 pub(crate) mod account;
 pub(crate) mod archive;
+pub(crate) mod audit;
 pub(crate) mod look;
 pub(crate) mod server;
 
 use crate::args::account::AccountArgs;
 use crate::args::archive::{ArchiveArgs, OpenArgs};
+use crate::args::audit::AuditArgs;
 use crate::args::look::{SearchArgs, TailArgs};
 use crate::reading::{Reading, ReadingArgs};
 use crate::units::{bytes, duration};
@@ -121,6 +123,17 @@ Examples:
 What broke off is gone on with when it is asked for again; what is there already is not downloaded again.
 Exit status: 0 done; 1 some of it is not there; 2 it could not be done.")]
     Archive(ArchiveArgs),
+    /// Make minutes again from archives, and compare them with the rows that `serve` wrote
+    #[command(after_help = "\
+Examples:
+  logdrain audit archives/default/dt=2026-11-28/*.tsv.gz minutes.jsonl
+  logdrain audit 2026-11-28-2*.tsv.gz minutes.jsonl --drain shop
+
+Hours that follow each other are a run. Of each, the windows are compared that begin ten minutes behind its beginning and \
+end ten minutes before its end: count, sum, min, max and percentiles of the last revision of each row. An hour that lacks \
+lines, as the books beside it say, is told and not compared.
+Exit status: 0 no difference; 1 there is one, an archive cannot be read, or nothing was compared; 2 it could not be done.")]
+    Audit(AuditArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),

@@ -5,6 +5,7 @@
 //!               -> replay (minute streams: a table, or JSON lines)
 //!               -> top    (what is eating the quota)
 //!               -> search (lines that fit; tail: and those that come)
+//!               -> audit  (minutes of archives beside the rows of serve)
 //! args -> server -> search (the same, of a server)
 //!                -> open, archive (its page, its archives)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
@@ -26,6 +27,7 @@ mod account;
 mod address;
 mod archive_command;
 mod args;
+mod audit;
 mod client;
 mod escape;
 mod failure;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Tail(args) => search::run(&args.into()),
         Command::Open(args) => open::run(&args),
         Command::Archive(args) => archive_command::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Health(args) => health::run(&args),

@@ -53,6 +53,7 @@ mod server;
 mod settings;
 mod web;
 
+pub(crate) use archives::Books as ArchiveBooks;
 pub(crate) use config::listens_on;
 pub(crate) use doctor::run as doctor;
 pub(crate) use drains::{people, run as drains};

@@ -10,11 +10,13 @@ mod books;
 mod folder;
 mod hour;
 mod room;
+mod sources;
 mod writer;
 
-pub(crate) use board::{Board, Shown};
-pub(crate) use books::Counted;
-pub(crate) use writer::{MEMORY, Sources, Writer};
+pub(crate) use board::{Archive, Board, Shown};
+pub(crate) use books::Books;
+pub(crate) use sources::Others;
+pub(crate) use writer::{MEMORY, Writer};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{
     self, Damaged, Doubts, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
 };
-use crate::serve::limits::{Archives, IntakeLimits, SLOW_THREADS};
+use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
 use crate::serve::notify;
 use crate::serve::opening::{self, Closed, Lock, Opened};
@@ -256,7 +256,7 @@ impl Front {
             max_memory: config.max_memory(),
             logs: shared.logs.clone(),
             logs_limit: config.keeping.limit,
-            archives,
+            archives: archives.clone(),
             began: Instant::now(),
         };
         let (close, closing) = watch::channel(false);
@@ -267,7 +267,7 @@ impl Front {
         let site = Site::new(
             intake.clone(),
             directory.clone(),
-            shared.logs.clone(),
+            (shared.logs.clone(), archives.clone()),
             config.url.clone(),
             config.open_reading,
             config.v1,
@@ -403,7 +403,12 @@ impl Back {
                 logs: shown.clone(),
                 progress: progress.clone(),
                 stop: stop.clone(),
-                sources: Box::new(Sources { archives: config.archives }),
+                sources: Box::new(archives::Others {
+                    intake: front.intake.clone(),
+                    directory: front.directory.clone(),
+                    logs: shown.clone(),
+                    archives: config.archives,
+                }),
             };
             (Some(lines), Some((logs::Consumer::new(start, progress.clone(), shown, stop.clone()), copier)))
         } else {
@@ -510,30 +515,6 @@ impl Back {
         };
         drop(self.lock);
         outcome
-    }
-}
-
-/// What archives ask others.
-#[derive(Debug)]
-struct Sources {
-    archives: Archives,
-}
-
-impl archives::Sources for Sources {
-    fn kept_for(&self, _: &str) -> Option<Duration> {
-        self.archives.without_plan.then_some(self.archives.kept_for)
-    }
-
-    fn goes_from(&self, _: &str) -> i64 {
-        i64::MIN
-    }
-
-    fn system(&self, _: &str, _: &[u8]) -> u64 {
-        0
-    }
-
-    fn counted(&self, _: &str, _: i64) -> Option<archives::Counted> {
-        None
     }
 }
 

@@ -7,9 +7,11 @@ use log_archive::Period;
 use log_store::{Event, EventId, Options, Store};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -64,7 +66,7 @@ fn killed_at_any_moment_an_hour_is_archived_with_all_its_lines_once() {
     while kills < 5 && files(&dir, ".tsv.gz").is_empty() {
         let server = Server::start(&dir, &["--config", &config]);
         // What a server left that was killed is not there any more.
-        assert_eq!(files(&dir, ".unfinished"), [PathBuf::new(); 0]);
+        assert_eq!(files(&dir, ".unfinished"), Vec::<PathBuf>::new());
         wait_until("an archive on its way", || {
             (!files(&dir, ".unfinished").is_empty() || !files(&dir, ".tsv.gz").is_empty()).then_some(())
         });
@@ -81,7 +83,7 @@ fn killed_at_any_moment_an_hour_is_archived_with_all_its_lines_once() {
     assert!(archive.ends_with(format!("dt={}/{}", hour.day(), hour.file_name())), "{}", archive.display());
     let found: Vec<u64> = rows(&archive).into_iter().map(|(id, ..)| id).collect();
     assert_eq!(found, ids);
-    assert_eq!(files(&dir, ".unfinished"), [PathBuf::new(); 0]);
+    assert_eq!(files(&dir, ".unfinished"), Vec::<PathBuf>::new());
     assert_eq!(files(&dir, ".books.json").len(), 1);
     // From now on no line gets an id of that hour.
     let sent = Delivery { id: "1".to_owned(), token: "d.shop".to_owned(), body: body(1, 3) };
@@ -89,6 +91,94 @@ fn killed_at_any_moment_an_hour_is_archived_with_all_its_lines_once() {
     assert_eq!(server.stop().0, Some(0));
     let kept = kept(&dir);
     assert_eq!(kept.range(EventId::at(hour.end()).get()..).count(), 3);
+}
+
+/// A request and its answer, byte for byte.
+fn fetch(server: &Server, method: &str, path: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let host = server.address;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).unwrap();
+    let end = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(all[..end].to_vec()).unwrap().to_ascii_lowercase();
+    (head[9..12].parse().unwrap(), head, all[end + 4..].to_vec())
+}
+
+#[test]
+fn archives_are_listed_and_downloaded_by_the_hour_and_by_the_day() {
+    let dir = scratch("archives-api");
+    // Two hours of a day that is over, with one between them that has no line.
+    let day = Period::hour_of(now() - 26 * HOUR).day();
+    let hours: Vec<Period> =
+        day.hours().filter(|hour| [7, 9].contains(&((hour.start() - day.start()) / HOUR))).collect();
+    let mut store = Store::open(dir.join("store/logs"), Options::new()).unwrap();
+    for hour in &hours {
+        for line in 0..3_000 {
+            let (id, text) = (EventId::at(hour.start() + line * 1_000_000), format!("line {line}"));
+            store.append(&Event::new(id, "default", text.as_bytes()).with_system(b"shop")).unwrap();
+            store.publish(id);
+        }
+    }
+    store.flush().unwrap();
+    drop(store);
+    let server = Server::start(&dir, &["--config", &config(&dir, "archives = true\n")]);
+    assert_eq!(fetch(&server, "GET", "/api/v1/archives.json").2, b"[]");
+    wait_until("the archives", || (files(&dir, ".tsv.gz").len() == 2).then_some(()));
+    wait_until("their names", || (files(&dir, ".unfinished").is_empty()).then_some(()));
+
+    for path in ["/api/v1/archives.json", "/api/v1/archives"] {
+        let (status, _, body) = fetch(&server, "GET", path);
+        let listed: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let text = |at: usize, key: &str| listed[at][key].as_str().unwrap().to_owned();
+        assert_eq!((status, listed.as_array().unwrap().len()), (200, 2));
+        assert_eq!((text(0, "filename"), text(1, "filename")), (hours[0].file_name(), hours[1].file_name()));
+        assert_eq!(
+            (text(0, "duration_formatted").as_str(), text(0, "start").ends_with("T07:00:00Z")),
+            ("1 hour", true)
+        );
+        let link = listed[0]["_links"]["download"]["href"].as_str().unwrap();
+        assert_eq!(link, format!("http://{}/api/v1/archives/{}/download", server.address, hours[0]));
+    }
+    let (mut together, of) = (Vec::new(), |path: String| fetch(&server, "GET", &path));
+    for hour in &hours {
+        let (status, head, body) = of(format!("/api/v1/archives/{hour}/download"));
+        assert_eq!(status, 200);
+        assert!(head.contains("content-type: application/gzip") && !head.contains("content-encoding"), "{head}");
+        assert!(head.contains(&format!("content-length: {}", body.len())) && head.contains("x-rate-limit-"), "{head}");
+        assert_eq!(body, fs::read(dir.join(format!("store/archives/default/dt={day}/{}", hour.file_name()))).unwrap());
+        together.extend(body);
+    }
+    let (status, head, body) = of(format!("/api/v1/archives/{day}/download"));
+    assert_eq!((status, body == together), (200, true));
+    assert!(head.contains(&format!("content-length: {}", together.len())), "{head}");
+    let mut text = String::new();
+    MultiGzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text.lines().count(), 6_000);
+    let (status, head, body) = fetch(&server, "HEAD", &format!("/api/v1/archives/{day}/download"));
+    assert_eq!((status, body.len()), (200, 0));
+    assert!(head.contains(&format!("content-length: {}", together.len())), "{head}");
+
+    // Ten at once, as some clients ask.
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| assert_eq!(fetch(&server, "GET", &format!("/api/v1/archives/{day}/download")).2, together));
+        }
+    });
+    let empty = day.hours().nth(8).unwrap();
+    let none =
+        ["2011-02-25", "2011-02-25-07", "2026-02-30", "..%2f..%2fjournal.db", "%00", "x", "2026-11-28-07.tsv.gz"];
+    for period in none.iter().map(|period| (*period).to_owned()).chain([empty.to_string()]) {
+        let (status, _, body) = of(format!("/api/v1/archives/{period}/download"));
+        assert_eq!(status, 404, "{period}");
+        assert!(body.starts_with(b"{\"message\":\"there is no"), "{period}");
+    }
+    for (method, path) in [("POST", "/api/v1/archives"), ("DELETE", "/api/v1/archives"), ("GET", "/api/v1/archives/a")]
+    {
+        assert_eq!(fetch(&server, method, path).0, 404, "{method} {path}");
+    }
 }
 
 #[test]
@@ -104,4 +194,97 @@ fn without_a_word_nothing_is_archived() {
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(server.stop().0, Some(0));
     assert!(!dir.join("store/archives").exists());
+}
+
+/// So many lines of a drain, a tenth of a second apart by the sender's clock.
+fn lines_at(micros: i64, drain: u64, lines: u64) -> Vec<u8> {
+    let mut body = Vec::new();
+    for line in 0..lines {
+        let time = crate::harness::time_of(u64::try_from(micros).unwrap() + line * 100_000);
+        let seed = drain * 7 + line;
+        let text = match line % 3 {
+            0 => format!(
+                "<158>1 {time} host heroku router - at=info method=GET path=\"/{seed}\" host=shop.example.com \
+                 request_id=7b2e fwd=\"192.0.2.7\" dyno=web.1 connect=1ms service={}ms status=200 bytes=12\n",
+                seed * 37 % 997
+            ),
+            1 => format!("<190>1 {time} host app web.1 - measure#db.query={}ms source=db.1\n", seed * 31 % 311),
+            _ => format!("<190>1 {time} host app web.1 - count#orders={}\n", seed % 5 + 1),
+        };
+        body.extend_from_slice(format!("{} {text}", text.len()).as_bytes());
+    }
+    body
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_audit_of_an_archive_finds_no_difference_and_one_that_is_made() {
+    let dir = scratch("archives-audit");
+    let clock = dir.join("clock");
+    // Half past some hour that is over: of an hour alone, the first and the last ten minutes are not compared.
+    let hour = Period::hour_of(now() - 3 * HOUR);
+    let ahead = (hour.start() + HOUR / 2 - now()) / 1_000_000;
+    fs::write(&clock, format!("{ahead}")).unwrap();
+    let Some(server) = crate::clock::shifted_with(&dir, &clock, &["--config", &config(&dir, "archives = true\n")])
+    else {
+        return;
+    };
+    let mut lines = 0;
+    for round in 0..20 {
+        for drain in 1..=2 {
+            let body = lines_at(now() + ahead * 1_000_000, drain, 10);
+            let sent = Delivery { id: format!("{round}-{drain}"), token: format!("d.{drain}"), body };
+            assert_eq!(sent.send(server.address).unwrap(), 204);
+            lines += 10;
+        }
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    let rows = dir.join("rows.jsonl");
+    let mut last = (0, Instant::now());
+    wait_until("the rows", || {
+        let len = fs::metadata(&rows).map_or(0, |file| file.len());
+        if len != last.0 {
+            last = (len, Instant::now());
+        }
+        (len > 0 && last.1.elapsed() > Duration::from_secs(4)).then_some(())
+    });
+    // Its lines are in the journal alone, and by the true clock their hour is long over.
+    server.kill();
+    let server = Server::start(&dir, &["--config", dir.join("config.toml").to_str().unwrap(), "--believe-clock"]);
+    let archive = wait_until("the archive", || files(&dir, ".tsv.gz").pop());
+    assert!(archive.ends_with(hour.file_name()), "{}", archive.display());
+    assert_eq!(self::rows(&archive).len(), lines);
+    drop(server);
+
+    let audit = |rows: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+            .args(["audit", "--window", "1s"])
+            .args([archive.as_path(), rows])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (code, said) = audit(&rows);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no difference") && said.contains(&hour.to_string()), "{said}");
+    // A count that is one too high is found.
+    let text = fs::read_to_string(&rows).unwrap();
+    let at = text.rfind("\"name\":\"orders\"").unwrap();
+    let (before, row) = text.split_at(at);
+    let (front, behind) = row.split_once("\"sum\":").unwrap();
+    let (sum, rest) = behind.split_once(',').unwrap();
+    let wrong = dir.join("wrong.jsonl");
+    fs::write(&wrong, format!("{before}{front}\"sum\":{},{rest}", sum.parse::<u64>().unwrap() + 1)).unwrap();
+    let (code, said) = audit(&wrong);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("1 differ") && said.contains("orders"), "{said}");
+    // An hour with a loss is told, and not compared.
+    let books = archive.with_file_name(format!("{hour}.books.json"));
+    let text = fs::read_to_string(&books).unwrap();
+    let lost = text.replace("\"no_room\":0", "\"no_room\":5");
+    assert_ne!(text, lost);
+    fs::write(&books, lost).unwrap();
+    let (code, said) = audit(&rows);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("5 of its lines are missing") && said.contains("nothing was compared"), "{said}");
 }

@@ -11,6 +11,11 @@ fn delivery(number: u64) -> Delivery {
 
 /// A server whose wall clock is so many seconds off: what the file says, from now on.
 fn shifted(dir: &Path, clock: &Path) -> Option<Server> {
+    shifted_with(dir, clock, &[])
+}
+
+/// The same, with arguments.
+pub(crate) fn shifted_with(dir: &Path, clock: &Path, arguments: &[&str]) -> Option<Server> {
     let Ok(preloaded) = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output() else {
         println!("faketime is not installed here: not run (journal/tests.rs has the same without it)");
         return None;
@@ -18,7 +23,7 @@ fn shifted(dir: &Path, clock: &Path) -> Option<Server> {
     let library = format!("LD_PRELOAD={}", String::from_utf8(preloaded.stdout).unwrap().trim());
     let file = format!("FAKETIME_TIMESTAMP_FILE={}", clock.display());
     let under = ["env", &library, &file, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
-    Some(Server::start_under(&under, dir, &[]))
+    Some(Server::start_under(&under, dir, arguments))
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::folder::Folder;
 use log_archive::Period;
 use log_store::EventId;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,6 +88,21 @@ impl Board {
             all.extend(self.inner.folder.hours(account, day)?);
         }
         Ok(all)
+    }
+
+    /// The hours of a period that are there, oldest first: of a day all of them, of an hour that one.
+    pub(crate) fn hours(&self, account: &str, period: Period) -> io::Result<Vec<Archive>> {
+        if !log_store::is_account_name(account) {
+            return Ok(Vec::new());
+        }
+        let mut hours = self.inner.folder.hours(account, period)?;
+        hours.retain(|archive| period.is_day() || archive.hour == period);
+        Ok(hours)
+    }
+
+    /// Opens an hour.
+    pub(crate) fn open_hour(&self, account: &str, hour: Period) -> io::Result<File> {
+        File::open(self.inner.folder.file(account, hour))
     }
 
     /// Bytes of all archives, as far as they have been looked through since the start.

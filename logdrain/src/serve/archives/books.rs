@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// `….books.json`. Written before the archive gets its name, so that it is there for whoever sees an archive.
 ///
 /// ```text
-/// events = kept + filtered + over_volume + no_room
+/// events = kept + filtered + over_volume + unknown + no_room
 /// lines  = kept, as long as none of them were let go or damaged before the archive was written
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub(crate) struct Counted {
     /// By the number of the filter.
     pub(crate) filtered: BTreeMap<u32, u64>,
     pub(crate) over_volume: u64,
+    /// Of systems that are not taken.
+    pub(crate) unknown: u64,
     pub(crate) no_room: u64,
     /// Of those kept: what was no frame that could be read.
     pub(crate) unread: u64,
@@ -48,7 +50,8 @@ impl Books {
     pub(crate) fn missing(&self) -> Option<u64> {
         let damaged = self.damaged_blocks + self.damaged_files;
         let counted = self.counted.as_ref().map_or(0, |counted| {
-            let refused = counted.filtered.values().sum::<u64>() + counted.over_volume + counted.no_room;
+            let refused =
+                counted.filtered.values().sum::<u64>() + counted.over_volume + counted.unknown + counted.no_room;
             refused + counted.kept.saturating_sub(self.lines)
         });
         let missing = counted.max(damaged);

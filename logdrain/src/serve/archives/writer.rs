@@ -1,14 +1,13 @@
 //! The thread that writes archives.
 
 use super::board::{Archive, Board};
-use super::books::Counted;
 use super::hour::{self, Hour, Outcome};
+use super::sources::Sources;
 use crate::serve::journal::Progress;
 use crate::serve::logs;
 use log_archive::Period;
 use log_store::{AccountReport, DamageKind, EventId, Order, Page, Query, Reader, Scope};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -34,19 +33,6 @@ const TOLD_EVERY: Duration = Duration::from_secs(300);
 
 /// What it takes of the memory: a page of lines, what it was read from, the packer.
 pub(crate) const MEMORY: usize = 8 << 20;
-
-/// What others know.
-pub(crate) trait Sources: fmt::Debug + Send {
-    /// Whether the lines of an account are archived, and for how long each archive is kept.
-    fn kept_for(&self, account: &str) -> Option<Duration>;
-    /// No archive of an account is let go for its age before this, in microseconds since 1970: its time was made shorter,
-    /// and may be given back.
-    fn goes_from(&self, account: &str) -> i64;
-    /// The number of an account's system.
-    fn system(&self, account: &str, system: &[u8]) -> u64;
-    /// What was counted in the hour that begins then, in microseconds since 1970.
-    fn counted(&self, account: &str, hour: i64) -> Option<Counted>;
-}
 
 /// What it works with.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use super::checks::Checks;
 use super::turns::Turns;
+use crate::serve::archives;
 use crate::serve::directory::Directory;
 use crate::serve::intake::Intake;
 use crate::serve::intake::http::is_loopback;
@@ -28,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) v1: Habits,
     /// The kept lines.
     pub(crate) logs: logs::Board,
+    /// What of them is archived.
+    pub(crate) archives: archives::Board,
     ports: Mutex<Vec<(u16, &'static str)>>,
     /// Held by who reads settings to write them back changed, so that none of two changes is lost.
     pub(crate) changing: tokio::sync::Mutex<()>,
@@ -39,7 +42,7 @@ impl Site {
     pub(crate) fn new(
         intake: Arc<Intake>,
         directory: Arc<Directory>,
-        logs: logs::Board,
+        (logs, archives): (logs::Board, archives::Board),
         base: Option<String>,
         open_reading: bool,
         v1: Habits,
@@ -53,6 +56,7 @@ impl Site {
             open_reading,
             v1,
             logs,
+            archives,
             ports: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             searches,

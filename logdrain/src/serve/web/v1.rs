@@ -10,6 +10,7 @@
 
 mod accounts;
 mod answer;
+mod archives;
 mod cors;
 mod destinations;
 mod groups;
@@ -59,11 +60,13 @@ pub(crate) struct Api {
     pub(crate) site: Arc<Site>,
     rates: Rates,
     memory: Arc<Memory>,
+    downloads: archives::Downloads,
 }
 
 /// The paths below `/api/v1`.
 pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
-    let api = Arc::new(Api { site, rates: Rates::default(), memory: Arc::default() });
+    let downloads = archives::Downloads::default();
+    let api = Arc::new(Api { site, rates: Rates::default(), memory: Arc::default(), downloads });
     let root = any(answer);
     Router::new()
         .route("/api/v1", root.clone())
@@ -76,6 +79,7 @@ pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
 async fn route(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answer> {
     match (ask.method(), ask.path().as_slice()) {
         (Method::Read, ["events", "search"]) => search::search(api, ask, viewer).await,
+        (_, ["archives", path @ ..]) => archives::answer(api, ask, path, viewer).await,
         (_, ["systems" | "groups" | "searches" | "destinations" | "users" | "accounts", ..]) => {
             kinds::route(&api.site, ask, viewer).await
         }

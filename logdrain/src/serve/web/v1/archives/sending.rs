@@ -1,0 +1,172 @@
+//! Files on their way to who asked: a piece at a time, to so many at once, and not for ever to who does not read.
+
+use crate::serve::archives::{Archive, Board};
+use crate::serve::intake::Intake;
+use axum::body::Body;
+use hyper::body::{Body as HttpBody, Bytes, Frame};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
+
+/// Downloads at a time, of all and of one account.
+const ALL: usize = 32;
+const OF_ONE: usize = 4;
+/// Who waits for a place beside them, and how long. Some clients ask for ten at once and take no for an answer never.
+const WAITING: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Lists at a time: each reads a folder for each day.
+const LISTS: usize = 2;
+/// What is read at a time; one piece is on its way while the next is made.
+const PIECE: usize = 64 << 10;
+const MEMORY: usize = 3 * PIECE;
+/// A piece that nobody takes for so long is the last.
+const STALLED: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(in super::super) struct Downloads {
+    all: Arc<Semaphore>,
+    of: Mutex<HashMap<Arc<str>, Weak<Semaphore>>>,
+    waiting: Semaphore,
+    lists: Semaphore,
+}
+
+impl Default for Downloads {
+    fn default() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(ALL)),
+            of: Mutex::default(),
+            waiting: Semaphore::new(WAITING),
+            lists: Semaphore::new(LISTS),
+        }
+    }
+}
+
+/// What a download holds until its last byte is sent.
+pub(super) struct Place {
+    _all: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl Downloads {
+    /// A turn to list what there is.
+    pub(super) async fn list(&self) -> Option<SemaphorePermit<'_>> {
+        let _waiting = self.waiting.try_acquire().ok()?;
+        tokio::time::timeout(PATIENCE, self.lists.acquire()).await.ok()?.ok()
+    }
+
+    /// A place to send from; `None` when there is none in time. Nobody waits with memory in hand.
+    pub(super) async fn place(&self, intake: &Intake, account: &Arc<str>) -> Option<Place> {
+        let _waiting = self.waiting.try_acquire().ok()?;
+        let own = self.of(account);
+        let both = async {
+            let own = own.acquire_owned().await.ok()?;
+            Some((own, self.all.clone().acquire_owned().await.ok()?))
+        };
+        let (own, all) = tokio::time::timeout(PATIENCE, both).await.ok()??;
+        let memory = intake.lease(MEMORY)?;
+        Some(Place { _all: all, _own: own, _memory: memory })
+    }
+
+    fn of(&self, account: &Arc<str>) -> Arc<Semaphore> {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = of.get(account).and_then(Weak::upgrade) {
+            return own;
+        }
+        // Those that nobody uses are forgotten when the next one comes.
+        of.retain(|_, own| own.strong_count() > 0);
+        let own = Arc::new(Semaphore::new(OF_ONE));
+        of.insert(account.clone(), Arc::downgrade(&own));
+        own
+    }
+}
+
+impl Place {
+    /// The hours, one behind the other.
+    pub(super) fn send(self, account: Arc<str>, board: Board, hours: Vec<Archive>) -> Body {
+        let (pieces, sent) = mpsc::channel(1);
+        let held = Arc::new(self);
+        tokio::spawn(feed(Reading { board, account, hours, at: 0, open: None }, pieces, held.clone()));
+        Body::new(Pieces { sent, _held: held })
+    }
+}
+
+/// The files, read from the first to the last.
+struct Reading {
+    board: Board,
+    account: Arc<str>,
+    hours: Vec<Archive>,
+    at: usize,
+    /// The hour at hand, and how many bytes of it are still to come.
+    open: Option<(File, u64)>,
+}
+
+impl Reading {
+    /// The next piece; `None` behind the last. The length was told: a file that is another one now ends it.
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let Some(archive) = self.hours.get(self.at) else { return Ok(None) };
+            let (file, left) = match &mut self.open {
+                Some(open) => open,
+                none => none.insert((self.board.open_hour(&self.account, archive.hour)?, archive.bytes)),
+            };
+            if *left == 0 {
+                (self.at, self.open) = (self.at + 1, None);
+                continue;
+            }
+            let len = usize::try_from(*left).map_or(PIECE, |left| left.min(PIECE));
+            let mut piece = vec![0; len];
+            file.read_exact(&mut piece)?;
+            *left -= len as u64;
+            return Ok(Some(piece.into()));
+        }
+    }
+}
+
+/// Reads on for as long as somebody takes what was read.
+async fn feed(mut reading: Reading, pieces: mpsc::Sender<io::Result<Bytes>>, _held: Arc<Place>) {
+    loop {
+        // When nobody reads, what was told of the length does not come, and the connection ends for that.
+        let Ok(Ok(room)) = tokio::time::timeout(STALLED, pieces.reserve()).await else { return };
+        let read = tokio::task::spawn_blocking(move || {
+            let piece = reading.next();
+            (reading, piece)
+        });
+        match read.await {
+            Ok((next, Ok(Some(piece)))) => {
+                room.send(Ok(piece));
+                reading = next;
+            }
+            Ok((_, Ok(None))) => return,
+            Ok((_, Err(error))) => {
+                tracing::warn!(%error, "an archive cannot be read to its end");
+                room.send(Err(error));
+                return;
+            }
+            Err(_) => return room.send(Err(io::ErrorKind::Other.into())),
+        }
+    }
+}
+
+/// What somebody is sent.
+struct Pieces {
+    sent: mpsc::Receiver<io::Result<Bytes>>,
+    _held: Arc<Place>,
+}
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.sent.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
