@@ -14,13 +14,14 @@ pub struct Scope {
     account: Box<str>,
     /// Each list must allow a system; patterns in lower case.
     systems: Vec<Box<[Box<[u8]>]>>,
+    hidden: bool,
 }
 
 impl Scope {
     /// All systems of an account.
     #[must_use]
     pub fn account(account: &str) -> Self {
-        Self { account: account.into(), systems: Vec::new() }
+        Self { account: account.into(), systems: Vec::new(), hidden: false }
     }
 
     /// Only systems of these names. A name may hold `*`, which stands for any bytes or none; case of ASCII letters is ignored.
@@ -30,6 +31,17 @@ impl Scope {
         self.systems
             .push(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase().into_boxed_slice()).collect());
         self
+    }
+
+    /// What is [hidden](crate::Store::hide), too: for what is done with all events that are there, such as archives.
+    #[must_use]
+    pub fn with_hidden(mut self) -> Self {
+        self.hidden = true;
+        self
+    }
+
+    pub(crate) const fn sees_hidden(&self) -> bool {
+        self.hidden
     }
 
     /// The account's name.

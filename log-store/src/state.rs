@@ -15,6 +15,8 @@ pub(crate) struct AccountState {
     pub(crate) chunks: Vec<Arc<Chunk>>,
     /// Events below this are gone, even where a file still holds them.
     pub(crate) floor: u64,
+    /// Events below this are there, and are seen by who asks for hidden ones only.
+    pub(crate) hidden: u64,
     /// The first id above what was in files when the store was opened. That much may be seen before anything is published:
     /// of this account nothing below it can be missing.
     pub(crate) found_to: u64,

@@ -40,6 +40,7 @@ mod journal;
 mod limits;
 mod logs;
 mod notify;
+mod noting;
 mod opening;
 mod operator;
 mod outlets;

@@ -105,7 +105,7 @@ impl Store {
             Some(after) => page.with_after(EventId::new(after)),
             None => page,
         };
-        let view = self.reader().view(scope);
+        let view = self.reader().view(&scope.clone().with_hidden());
         if part.last < view.before().get() {
             let found = view.search(query, &page, &mut || true);
             if found.events().is_empty() && found.examined().damage().is_empty() {

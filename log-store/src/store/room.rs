@@ -102,6 +102,39 @@ impl Store {
         removed
     }
 
+    /// Hides the events of an account below an id, for every view that begins from now on and whose scope is not
+    /// [`with_hidden`](crate::Scope::with_hidden). They stay where they are, and a lower id shows them again.
+    ///
+    /// After a restart call it again before anybody reads: the bound itself is nowhere on the disk.
+    ///
+    /// ```
+    /// # use log_store::{Event, EventId, Options, Page, Query, Scope, Store};
+    /// # let folder = std::env::temp_dir().join(format!("log-store-doc-hide-{}", std::process::id()));
+    /// # let mut store = Store::open(&folder, Options::new())?;
+    /// for id in [256, 512] {
+    ///     store.append(&Event::new(EventId::new(id), "shop", b"done"))?;
+    /// }
+    /// store.publish(EventId::new(512));
+    /// let seen = |store: &Store, scope: &Scope| {
+    ///     store.reader().view(scope).search(&Query::default(), &Page::new(), &mut || true).events().len()
+    /// };
+    /// let scope = Scope::account("shop");
+    /// store.hide("shop", EventId::new(512));
+    /// assert_eq!((seen(&store, &scope), seen(&store, &scope.clone().with_hidden())), (1, 2));
+    /// store.hide("shop", EventId::MIN);
+    /// assert_eq!(seen(&store, &scope), 2);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hide(&mut self, account: &str, before: EventId) {
+        let Some(&at) = self.by_name.get(account) else { return };
+        let state = self.heads[at].account.state();
+        if before.get() != state.hidden {
+            let next = AccountState { hidden: before.get(), ..AccountState::clone(&state) };
+            self.heads[at].account.swap(next);
+        }
+    }
+
     /// Lets events go until all files together have at most `limit` bytes: the account that is furthest above its share loses
     /// its oldest file, again and again. An account within its share loses nothing. `share` says how many bytes each account
     /// has; if it says 0 for all, the largest account loses.

@@ -91,7 +91,8 @@ impl<'v, 'q> Scan<'v, 'q> {
         // Asked for more than may be seen, the answer says how far it looked: what comes later is in none of it.
         let to = to.min(self.view.to).max(from);
         let mut state = Arc::clone(&self.view.state);
-        let from_kept = from.max(state.floor).min(to);
+        let hidden = if self.view.scope.sees_hidden() { 0 } else { state.hidden };
+        let from_kept = from.max(state.floor).max(hidden).min(to);
         self.examined = match self.order {
             Order::Newest => Examined::new(to, to),
             Order::Oldest => Examined::new(from, from),

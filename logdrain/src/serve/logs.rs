@@ -23,7 +23,7 @@ pub(crate) use board::{Board, Shown, Usage};
 pub(crate) use checking::check;
 pub(crate) use consumer::{Consumer, Start};
 pub(crate) use keeper::{Copies, Keeping};
-pub(crate) use tally::{AROUND, ByFilter, Limits, Notice};
+pub(crate) use tally::{AROUND, ByFilter, Day, Limits, Notice, Used};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use crate::serve::journal::{
 use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
 use crate::serve::notify;
+use crate::serve::noting;
 use crate::serve::opening::{self, Closed, Lock, Opened};
 #[cfg(unix)]
 use crate::serve::operator::Door;
@@ -311,6 +312,7 @@ impl Front {
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
+        runtime.spawn(noting::note(shared.logs.clone(), directory.clone(), shared.progress.clone()));
         let own = || {
             let scheme = if config.tls.is_some() { "https" } else { "http" };
             listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))

@@ -63,7 +63,7 @@ pub(super) enum Outcome {
 pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
     let Hour { reader, account, hour, system, counted, damaged_files, waits, go_on } = asked;
     // One view for all of it: what is let go meanwhile is there still.
-    let view = reader.view(&Scope::account(account));
+    let view = reader.view(&Scope::account(account).with_hidden());
     let mut page = Page::new()
         .with_before(EventId::at(hour.end()))
         .with_order(Order::Oldest)

@@ -234,7 +234,8 @@ fn next(reader: &Reader, account: &AccountReport, from: i64, unread: &mut Unread
     if let Some(before) = EventId::at(from).get().checked_sub(1) {
         page = page.with_after(EventId::new(before));
     }
-    let found = reader.view(&Scope::account(account.name())).search(&Query::default(), &page, &mut || true);
+    let found =
+        reader.view(&Scope::account(account.name()).with_hidden()).search(&Query::default(), &page, &mut || true);
     let passing = found.examined().damage().iter().find(|damage| matches!(damage.kind(), DamageKind::Read(_)));
     if let Some(damage) = passing.filter(|_| unread.waits(account.name())) {
         unread.note(account.name());

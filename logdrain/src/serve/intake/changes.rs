@@ -8,7 +8,7 @@ use super::Intake;
 use crate::serve::journal::{ChangeError, Changed, Message};
 use crate::serve::settings::change::{Change, Misfit, Unfit};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,7 +26,11 @@ const KNOWN: usize = 1_024;
 
 /// How much each account has left.
 #[derive(Debug, Default)]
-pub(super) struct Changes(Mutex<HashMap<String, Left>>);
+pub(super) struct Changes {
+    left: Mutex<HashMap<String, Left>>,
+    /// Filters are made ready to see whether they can be: one at a time, on a thread of its own.
+    filters: Arc<tokio::sync::Mutex<()>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Left {
@@ -54,7 +58,7 @@ impl Left {
 impl Changes {
     /// Takes what a change of so many bytes needs. Answers how long to wait for it, or `None` when that is too long.
     fn take(&self, account: &str, bytes: usize, now: Instant) -> Option<Duration> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KNOWN {
             all.retain(|_, left| !left.at(now).is_all());
         }
@@ -85,12 +89,33 @@ impl Intake {
                 return Err(ChangeError::Unfit(Unfit::new(Misfit::TooMany, why)));
             }
         }
+        self.check_filter(&change).await?;
         let queue = self.queue().ok_or(ChangeError::CannotStore)?;
         let (answer, answered) = oneshot::channel();
         let message = Message::Change { change: Box::new(change), answer: Some(answer) };
         queue.try_send(message).map_err(|_| ChangeError::CannotStore)?;
         drop(queue);
         answered.await.unwrap_or(Err(ChangeError::CannotStore))
+    }
+
+    async fn check_filter(&self, change: &Change) -> Result<(), ChangeError> {
+        let (name, filter, instead) = match change {
+            Change::AddFilter { account, filter } => (account, filter.clone(), None),
+            Change::SetFilter { account, id, filter } => (account, filter.clone(), Some(*id)),
+            _ => return Ok(()),
+        };
+        let (settings, name) = (self.settings(), name.clone());
+        let turn = self.changes.filters.clone().lock_owned().await;
+        let checked = tokio::task::spawn_blocking(move || {
+            let checked = settings.account(&name).check_filter(&filter, instead);
+            drop(turn);
+            checked
+        });
+        match checked.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(ChangeError::Unfit(Unfit::new(Misfit::Invalid, why))),
+            Err(_) => Err(ChangeError::CannotStore),
+        }
     }
 }
 
@@ -122,6 +147,6 @@ mod tests {
         for number in 0..3 * KNOWN {
             let _ = changes.take(&format!("a{number}"), 1, at(number as f64));
         }
-        assert!(changes.0.lock().unwrap().len() <= KNOWN);
+        assert!(changes.left.lock().unwrap().len() <= KNOWN);
     }
 }

@@ -215,6 +215,10 @@ impl Consumer {
     pub(super) fn use_keeper(&mut self, mut keeper: Keeper) {
         keeper.set_copies(self.copies.clone());
         keeper.set_share(share(self.senders.settings()));
+        // Before anybody reads.
+        if let Some(now) = self.progress.time.believed() {
+            keeper.hide(now, self.senders.settings());
+        }
         self.progress.taken_id.fetch_max(keeper.last_id(), Ordering::AcqRel);
         self.board.open(keeper.reader());
         self.keeper = Some(keeper);
@@ -412,6 +416,9 @@ impl Consumer {
     fn look_after(&mut self) {
         self.times.looked = Instant::now();
         self.open();
+        if let (Some(keeper), Some(now)) = (&mut self.keeper, self.progress.time.believed()) {
+            keeper.hide(now, self.senders.settings());
+        }
         if self.troubles.disk.may_try() {
             self.seal();
         }

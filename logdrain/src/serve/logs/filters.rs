@@ -4,8 +4,8 @@ use super::tally::Limits;
 use crate::pattern::{self, Pattern};
 use crate::plan::LogPlan;
 use crate::serve::settings::Settings;
-use crate::serve::settings::account::{Account, Filter};
-use std::collections::{BTreeMap, HashMap};
+use crate::serve::settings::account::Account;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of patterns that are held ready, of all accounts. It is more than one account has.
@@ -92,18 +92,4 @@ impl Rulebook {
         self.known.insert(account.clone(), rules.clone());
         rules
     }
-}
-
-/// Whether filters can be used as they are, each and all together; else what is wrong, in words.
-pub(crate) fn check(filters: &BTreeMap<u32, Filter>, new: &Filter) -> Result<(), String> {
-    let mut memory = Pattern::new(&new.text, new.is_regex)?.memory();
-    for filter in filters.values() {
-        memory += Pattern::new(&filter.text, filter.is_regex).map_or(0, |pattern| pattern.memory());
-    }
-    if memory > pattern::OF_ACCOUNT {
-        return Err(
-            "the filters of the account are too large together: make expressions shorter, or remove some".to_owned()
-        );
-    }
-    Ok(())
 }

@@ -389,6 +389,13 @@ impl Keeper {
         }
     }
 
+    /// Hides what plans let be seen no more by this time.
+    pub(super) fn hide(&mut self, now: i64, settings: &Settings) {
+        for (name, account) in &settings.accounts {
+            self.store.hide(name, retention::floor(account, now));
+        }
+    }
+
     /// Lets go what is too old, as far as the clock is to be trusted with that, and what there is no room for. Says whether
     /// something went.
     pub(super) fn let_go(&mut self, now: Option<i64>, settings: &Settings) -> bool {

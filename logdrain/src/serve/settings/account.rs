@@ -2,6 +2,7 @@
 
 use super::DrainSettings;
 use super::digest::Digest;
+use crate::pattern::{self, Pattern};
 use crate::plan::Plan;
 use log_store::Scope;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,20 @@ impl Account {
             self.windows_before.remove(&shortest);
         }
         (self.plan, self.plan_since) = (plan, at);
+    }
+
+    /// Whether a filter can be used beside the others, in place of the one of a number; else what is wrong, in words. This
+    /// takes time: nobody asks it who others wait for.
+    pub(crate) fn check_filter(&self, new: &Filter, instead: Option<u32>) -> Result<(), String> {
+        let mut memory = Pattern::new(&new.text, new.is_regex)?.memory();
+        for (_, filter) in self.filters.iter().filter(|(id, _)| Some(**id) != instead) {
+            memory += Pattern::new(&filter.text, filter.is_regex).map_or(0, |pattern| pattern.memory());
+        }
+        if memory > pattern::OF_ACCOUNT {
+            return Err("the filters of the account are too large together: make expressions shorter, or remove some"
+                .to_owned());
+        }
+        Ok(())
     }
 
     /// Whether lines of a system are kept at all.

@@ -165,7 +165,10 @@ async fn show(
         Err(wrong) => return wrong.into_response(),
     };
     let ask = match seen(&site, viewer, ask) {
-        Ok(ask) => ask,
+        Ok(mut ask) => {
+            ask.notice = site.notice(&ask.account);
+            ask
+        }
         Err(why) => return why.into_response(),
     };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");

@@ -107,6 +107,7 @@ pub(crate) fn text(
         page.sample(name, &[], value as f64);
     }
     page.lines(logs);
+    page.accounts(logs, intake.progress.time.believed());
     page.archives(archives);
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
@@ -217,6 +218,32 @@ impl Page {
         let _ = writeln!(self.text, " {}", Number(value));
         if !self.keep(since) {
             self.left_out += 1;
+        }
+    }
+
+    /// What accounts used today of what they may, and what their filters dropped.
+    fn accounts(&mut self, logs: &logs::Board, now: Option<i64>) {
+        let tallies = logs.tallies();
+        let Some(now) = now.filter(|_| !tallies.is_empty()) else { return };
+        let usages: Vec<_> = tallies.iter().map(|(account, _)| (account, logs.usage(account, now))).collect();
+        let name = "logdrain_account_volume_bytes";
+        self.family(name, "gauge", "What was kept of today's lines, as plans count it.");
+        for (account, usage) in &usages {
+            self.sample(name, &[("account", account)], usage.day.used.bytes as f64);
+        }
+        let name = "logdrain_account_volume_limit_bytes";
+        self.family(name, "gauge", "The plan's volume of a day.");
+        for (account, usage) in &usages {
+            if let Some(volume) = usage.limits.volume {
+                self.sample(name, &[("account", account)], volume as f64);
+            }
+        }
+        let name = "logdrain_account_filtered_total";
+        self.family(name, "counter", "Lines that a filter dropped, by its number; 0 is those of filters of long ago.");
+        for (account, tally) in tallies.iter() {
+            for (filter, count) in tally.filtered.iter() {
+                self.sample(name, &[("account", account), ("filter", &filter.to_string())], count as f64);
+            }
         }
     }
 

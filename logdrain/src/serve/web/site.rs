@@ -2,12 +2,13 @@
 
 use super::checks::Checks;
 use super::turns::Turns;
+use crate::number;
 use crate::serve::archives;
 use crate::serve::directory::Directory;
 use crate::serve::intake::Intake;
 use crate::serve::intake::http::is_loopback;
 use crate::serve::limits::Habits;
-use crate::serve::logs;
+use crate::serve::logs::{self, Notice};
 use crate::serve::settings::Settings;
 use axum::http::{HeaderMap, header};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,6 +88,20 @@ impl Site {
     /// Ports where lines are taken besides the one of HTTP, and what is taken there.
     pub(crate) fn ports(&self) -> Vec<(u16, &'static str)> {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What there is to say of the volume that an account used today.
+    pub(crate) fn notice(&self, account: &str) -> Option<String> {
+        let usage = self.logs.usage(account, self.intake.progress.time.believed()?);
+        let percent = usage.percent()?;
+        Some(match usage.notice()? {
+            Notice::Near => format!("{percent:.0} % of the plan's volume of today are used."),
+            Notice::Full => "The plan's volume of today is used: lines are kept on up to its hard limit.".to_owned(),
+            Notice::Stopped => {
+                let over = number::human(usage.day.over as f64, "");
+                format!(
+                    "The plan's volume of today is used: new lines are not kept until midnight (UTC), {over} so far. Metrics go on."
+                )
+            }
+        })
     }
 
     /// Whether browsers reach this server encrypted, here or at something in front of it.

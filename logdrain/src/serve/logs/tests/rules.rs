@@ -266,6 +266,30 @@ fn lines_go_by_the_plan_of_their_account() {
     assert_books(&keeper);
 }
 
+#[test]
+fn what_a_plan_lets_be_seen_no_more_is_hidden_and_comes_back() {
+    let (_, mut keeper) = opened("hidden");
+    let mut all = settings();
+    let millis = NOON as u64 / 1_000;
+    for (position, hours) in [(1, 0), (2, 40), (3, 90)] {
+        keep(&mut keeper, "shop", position, &record(10, millis + hours * 3_600_000));
+    }
+    seal_all(&mut keeper);
+    let now = NOON + 100 * 3_600_000_000;
+    let seen = |keeper: &Keeper, scope: &Scope| {
+        keeper.reader().view(scope).search(&Query::default(), &Page::new(), &mut || true).events().len()
+    };
+    let scope = Scope::account("shop");
+    let mut account = Account::NONE;
+    for (plan, expected) in [(None, 30), (Some("choklad"), 10), (Some("volmar"), 30), (Some("choklad"), 10), (None, 30)]
+    {
+        account.take_plan(plan.and_then(Plan::shipped), now);
+        all.accounts.insert("shop".to_owned(), Arc::new(account.clone()));
+        keeper.hide(now, &all);
+        assert_eq!((seen(&keeper, &scope), seen(&keeper, &scope.clone().with_hidden())), (expected, 30), "{plan:?}");
+    }
+}
+
 /// A state of a program that knew no accounts.
 #[test]
 fn an_older_state_is_read() {

@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) wrong_time: Option<String>,
     /// The part of the account's lines that is looked at.
     pub(super) part: Part,
+    /// What is to be said of the account.
+    pub(super) notice: Option<String>,
     /// What may be seen of the account: all of it, unless who asks may see less.
     pub(super) scope: Arc<Scope>,
     /// Whether other accounts may be chosen.
@@ -93,6 +95,7 @@ impl Ask {
             at: At::Newest,
             wrong_time: None,
             part: Part::default(),
+            notice: None,
             scope: Arc::new(Scope::account(DEFAULT)),
             has_others: true,
         }

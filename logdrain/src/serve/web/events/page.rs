@@ -238,6 +238,7 @@ fn damage(shown: &Shown) -> Markup {
             p.bad { (number::human(shown.damaged as f64, "")) @if shown.damaged == 1 { " damaged block" } @else { " damaged blocks" }
                 " not searched: lines may be missing. " code { "logdrain doctor" } " names them." }
         }
+        @if let Some(notice) = &shown.ask.notice { p.warn { (notice) } }
         @if let Some(why) = &shown.ask.wrong_time { p.warn { "Time: " (why) } }
     }
 }
