@@ -4,8 +4,8 @@ use super::tally::Limits;
 use crate::pattern::{self, Pattern};
 use crate::plan::LogPlan;
 use crate::serve::settings::Settings;
-use crate::serve::settings::account::Account;
-use std::collections::HashMap;
+use crate::serve::settings::account::{Account, Filter};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Bytes of patterns that are held ready, of all accounts. It is more than one account has.
@@ -92,4 +92,9 @@ impl Rulebook {
         self.known.insert(account.clone(), rules.clone());
         rules
     }
+}
+
+/// Whether a filter can be used beside others; else what is wrong, in words.
+pub(crate) fn check(others: &BTreeMap<u32, Filter>, new: &Filter) -> Result<(), String> {
+    Account { filters: others.clone(), ..Account::NONE }.check_filter(new, None)
 }

@@ -88,6 +88,8 @@ impl Site {
     /// Ports where lines are taken besides the one of HTTP, and what is taken there.
     pub(crate) fn ports(&self) -> Vec<(u16, &'static str)> {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What there is to say of the volume that an account used today.
     pub(crate) fn notice(&self, account: &str) -> Option<String> {
         let usage = self.logs.usage(account, self.intake.progress.time.believed()?);
