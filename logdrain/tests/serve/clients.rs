@@ -150,7 +150,7 @@ fn send(server: &Server) {
 }
 
 /// What of the API the scripts use.
-const PARTS: &str = "search";
+const PARTS: &str = "search,objects";
 
 #[test]
 fn py_papertrail() {

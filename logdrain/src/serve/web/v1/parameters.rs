@@ -81,7 +81,6 @@ pub(crate) struct Ask {
     takes_gzip: bool,
 }
 
-#[allow(dead_code, reason = "settings and archives ask for the rest of it")]
 impl Ask {
     /// Reads the path behind `/api/v1` and the query.
     ///
