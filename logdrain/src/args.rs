@@ -77,7 +77,7 @@ Examples:
 A stream keeps its place, first come, first served. What finds none is added up in its metric's overflow stream, marked \
 overflow=true, so that totals stay right; its cost is what it would have taken.")]
     Top(TopArgs),
-    /// Find lines in recorded logs, by words and phrases, system, program and time
+    /// Find lines in recorded logs or of a server, by words and phrases, system, program and time
     #[command(after_help = "\
 Examples:
   logdrain search --in testdata/demo.logplex status=503
@@ -88,7 +88,11 @@ Examples:
   logdrain search --in testdata/demo.logplex --patterns
   logdrain search -j --in body.gz 'orders (\"Request timeout\" OR status=500)' | jq .message
   logdrain search --explain 'a b OR -c'
+  logdrain search --server https://logs.example.com --min-time '2 hours ago' severity:error
+  logdrain search --heroku-app shop -g web -f status=503
 
+Without --in the server is asked, if one is known: --server, --heroku-app, LOGDRAIN_URL. An authority of your own is trusted \
+by SSL_CERT_FILE.
 Lines are printed in the order of the file, as: Mar 14 09:26:53 system program: message. What a terminal would obey is \
 escaped, and colour codes of the line are left out; -j has every byte. AND binds tighter than OR, which is written in \
 capitals; case is ignored.
@@ -96,13 +100,15 @@ capitals; case is ignored.
 Exit status: 0 something was found; 1 nothing was, or a file breaks off or cannot be read; 2 the command could not be \
 carried out. Ctrl-C at -f ends with 0.")]
     Search(SearchArgs),
-    /// Print the last lines of recorded logs that fit, and go on with what comes
+    /// Print the last lines of recorded logs or of a server that fit, and go on with what comes
     #[command(after_help = "\
 Examples:
   heroku logs --tail | logdrain tail -- -heroku/router
   logdrain tail --in body.logplex -n 3 status=503
+  logdrain tail --heroku-app shop severity:error
 
-It is search -f -n 10. A file is followed as it grows, and when another is put in its place; of several, the last one.
+It is search -f -n 10. A file is followed as it grows, and when another is put in its place; of several, the last one. Of a \
+server no line is skipped and none comes twice, also when it is away for a while.
 Exit status: as of search; Ctrl-C ends it with 0.")]
     Tail(TailArgs),
     /// Print the address of a server's page, and open it in a browser

@@ -20,7 +20,7 @@ mod store;
 mod task;
 
 use crate::args::look::{Colour, SearchArgs};
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Status, say};
 use crate::input::{self, End, How, Items, RenderedLine};
 use crate::interrupt;
 use crate::server::{self, Server};
@@ -139,12 +139,30 @@ fn source(args: &SearchArgs) -> Result<Source, Failure> {
         return Ok(Source::Files(look.files.clone()));
     }
     if let Some(server) = server::known(&look.server, look.account.as_deref())? {
+        if !look.server.names_one() && is_piped() {
+            let base = server.base();
+            say(format_args!(
+                "logdrain: {base} is asked, as LOGDRAIN_URL says; what comes by the pipe is read with --in -"
+            ));
+        }
         return Ok(Source::Server(Box::new(server)));
     }
     if look.group.is_some() || look.saved.is_some() {
         return server::needed(&look.server, None).map(|server| Source::Server(Box::new(server)));
     }
     Ok(if std::io::stdin().is_terminal() { Source::Nothing } else { Source::Files(vec![PathBuf::from("-")]) })
+}
+
+/// Whether somebody sends lines: then to ask a server instead may be a surprise.
+#[cfg(unix)]
+fn is_piped() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    std::fs::metadata("/dev/stdin").is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_piped() -> bool {
+    false
 }
 
 fn nothing() -> Failure {

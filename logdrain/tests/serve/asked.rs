@@ -390,3 +390,111 @@ fn a_token_or_who_watches_is_let_in_and_nobody_else() {
         assert!(!told(&output).contains("s3cr3t"), "{}", told(&output));
     }
 }
+
+#[test]
+fn who_pipes_lines_is_told_that_a_server_is_asked() {
+    let dir = scratch("asked-piped");
+    let server = Server::start(&dir, &[]);
+    let address = format!("http://{}", server.address);
+    let piped = |arguments: &[&str]| {
+        let mut child = command(arguments)
+            .env("LOGDRAIN_URL", &address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), &body(1, 4));
+        child.wait_with_output().unwrap()
+    };
+    let output = piped(&["search", "--count"]);
+    assert_eq!(text(&output), "0\n");
+    assert!(told(&output).contains("what comes by the pipe is read with --in -"), "{}", told(&output));
+    assert_eq!(text(&piped(&["search", "--count", "--in", "-"])), "4\n");
+}
+
+/// Sends a request that changes something, as a program of this machine may on an open server.
+fn change(server: &Server, path: &str, parameters: &str) -> Value {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("X-Papertrail-Token", "any")];
+    let answer = request(server.address, "POST", path, &headers, parameters.as_bytes()).unwrap();
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn systems_groups_and_saved_searches_are_found_by_their_names() {
+    let dir = scratch("asked-names");
+    let server = Server::start(&dir, &[]);
+    let mut all = Vec::new();
+    for (number, token) in ["d.one", "d.two", "d.three"].into_iter().enumerate() {
+        let delivery = Delivery { id: token.to_owned(), token: token.to_owned(), body: body(number as u64, 500) };
+        assert_eq!(delivery.send(server.address).unwrap(), 204);
+        all.push(delivery.body);
+    }
+    wait_for(&server, 1_500);
+    let of_all = rows(&search(&server, &["-j"]));
+    let mut systems: Vec<String> = Vec::new();
+    for row in &of_all {
+        let system = row["system"].as_str().unwrap().to_owned();
+        if !systems.contains(&system) {
+            systems.push(system);
+        }
+    }
+    assert_eq!(systems.len(), 3);
+    // A server lists a system when its first lines are there.
+    wait_until("the systems", || {
+        let list: Value = serde_json::from_str(&server.get("/api/v1/systems.json").body).unwrap();
+        (list.as_array().unwrap().len() == 3).then_some(())
+    });
+    let count = |arguments: &[&str]| text(&search(&server, &[&["--count"], arguments].concat())).trim().to_owned();
+    let of = |systems: &[&str]| {
+        of_all.iter().filter(|row| systems.contains(&row["system"].as_str().unwrap())).cloned().collect::<Vec<_>>()
+    };
+    let (one, two) = (systems[0].as_str(), systems[1].as_str());
+    assert_eq!(rows(&search(&server, &["-j", "-s", &one.to_uppercase()])), of(&[one]));
+    assert_eq!(rows(&search(&server, &["-j", "-s", one, "-s", two])), of(&[one, two]));
+    let of_two = of(&[one, two]);
+    assert_eq!(rows(&search(&server, &["-j", "-s", one, "-s", two, "-n", "700"])), of_two[of_two.len() - 700..]);
+    assert_eq!(count(&["-s", "drain-*"]), "1500");
+    let output = search(&server, &["-s", "shop"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told(&output).contains("no system is called `shop`; there are drain-"), "{}", told(&output));
+
+    change(&server, "/api/v1/groups.json", &format!("group[name]=First ones&group[system_wildcard]={one}, {two}"));
+    change(&server, "/api/v1/searches.json", "search[name]=Slow requests&search[query]=status=200 OR market");
+    let slow = offline(&dir, &all.concat(), &["status=200 OR market"]).len();
+    assert_eq!(count(&["-g", "First ones"]), "1000");
+    assert_eq!(rows(&search(&server, &["-j", "-g", "first"])), of(&[one, two]));
+    assert_eq!(count(&["-S", "Slow requests"]), slow.to_string());
+    let both = offline(&dir, &all.concat(), &["market"]).len();
+    assert_eq!(count(&["-S", "slow", "market"]), both.to_string(), "words narrow it down");
+    for (arguments, why) in [
+        (["-g", "nobody"], "no group is called `nobody`; there are "),
+        (["-S", "nothing"], "no saved search is called `nothing`; there are Slow requests"),
+    ] {
+        let output = search(&server, &arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(told(&output).contains(why), "{}", told(&output));
+    }
+}
+
+#[test]
+fn lines_around_others_are_those_of_the_file() {
+    let dir = scratch("asked-around");
+    let server = Server::start(&dir, &[]);
+    let sent = deliver(&server, 0..2);
+    wait_for(&server, 1_000);
+    let file = dir.join("sent.logplex");
+    fs::write(&file, &sent).unwrap();
+    // The program and the message: when a line came, a file does not know.
+    let shown = |output: &Output| -> Vec<String> {
+        text(output).lines().map(|line| line.splitn(5, ' ').nth(4).unwrap_or(line).to_owned()).collect()
+    };
+    for options in [&["-C", "2"][..], &["-A", "3"], &["-B", "1"], &["-C", "300"]] {
+        for words in ["service=7ms", "tag#market=de"] {
+            let of_file = [&["search", "--tz", "UTC", "--in", file.to_str().unwrap(), words], options].concat();
+            let expected = shown(&command(&of_file).output().unwrap());
+            assert_eq!(shown(&search(&server, &[options, &[words]].concat())), expected, "{options:?} {words}");
+        }
+    }
+}

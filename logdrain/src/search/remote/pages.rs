@@ -89,7 +89,8 @@ impl Pages<'_> {
     ) -> Result<(Vec<Line>, Option<u64>, bool), Failure> {
         let (mut pages, mut before, mut end) = (Vec::new(), None, None);
         let (mut count, mut bytes, mut is_whole) = (0, 0, true);
-        while count < lines && bytes < most_bytes {
+        // One page at least: of no lines, too, there is an end.
+        while end.is_none() || (count < lines && bytes < most_bytes) {
             let Some(page) = self.page(Which::InFrontOf(before, lines - count))? else { break };
             let start = self.number(&page.min_id)?;
             if end.is_none() {
@@ -157,7 +158,13 @@ impl Pages<'_> {
         };
         let mut parameters = wanted.parameters();
         let (min_id, max_id, limit) = (text(min_id), text(max_id), limit.to_string());
-        parameters.extend([("tail", tail), ("min_id", &min_id), ("max_id", &max_id), ("limit", &limit)]);
+        parameters.extend([
+            ("tail", tail),
+            ("min_id", &min_id),
+            ("max_id", &max_id),
+            ("limit", &limit),
+            ("fractions", "true"),
+        ]);
         self.server.get("/api/v1/events/search.json", &parameters)
     }
 

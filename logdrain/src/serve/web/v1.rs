@@ -99,7 +99,7 @@ async fn answer(State(api): State<Arc<Api>>, Extension(peer): Extension<Arc<Peer
     if head.method == HttpMethod::OPTIONS {
         return before(&api);
     }
-    let viewer = match viewer(&api.site, &peer, headers).await {
+    let viewer = match viewer(&api.site, &peer, headers, head.uri.query()).await {
         Ok(viewer) => viewer,
         Err(why) => {
             let mut response = refused(why).into_response(false, Into::into);

@@ -143,7 +143,9 @@ impl Search {
         let now = journal::now().unix_micros();
         let page = page::find(&view, &self.query, &self.wanted, oldest, now, go_on);
         let systems = Systems::of(&self.directory, account, page.events.iter().map(|event| event.as_event()));
-        let mut writer = Writer::new(&page, self.zone.clone(), &systems).with_null_program(self.null_program);
+        let mut writer = Writer::new(&page, self.zone.clone(), &systems)
+            .with_null_program(self.null_program)
+            .with_fractions(self.wanted.has_fractions);
         let text = if self.is_gzip {
             let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
             writer.write(&mut zip).and_then(|()| zip.finish())

@@ -43,8 +43,18 @@ impl Deref for Viewer {
 }
 
 /// A token that is there for sending alone asks for nothing here.
-pub(super) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap) -> Result<Viewer, Denied> {
-    let of = access::viewer(site, peer, headers, Way::ApiV1).await?;
+pub(super) async fn viewer(
+    site: &Site,
+    peer: &Peer,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Viewer, Denied> {
+    let mut of = access::viewer(site, peer, headers, Way::ApiV1).await?;
+    // Who may look at several accounts names one in the address; all others have their own.
+    let named = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).filter(|(name, _)| name == "account");
+    if let Some((_, account)) = named.last().filter(|(_, account)| !account.is_empty()) {
+        of.choose(&account)?;
+    }
     if !of.may_read() {
         return Err(Denied::Forbidden);
     }

@@ -60,6 +60,12 @@ impl Times {
     fn iso(&mut self, unix_micros: i64) -> String {
         self.of(unix_micros).0.to_owned()
     }
+
+    /// `2026-11-28T21:08:03.123456+00:00`
+    fn with_fraction(&mut self, unix_micros: i64) -> String {
+        let (second, zone) = self.of(unix_micros).0.split_at_checked(19).unwrap_or_default();
+        format!("{second}.{:06}{zone}", unix_micros.rem_euclid(1_000_000))
+    }
 }
 
 #[derive(Serialize)]
@@ -108,16 +114,30 @@ pub(super) struct Writer<'a> {
     generated: Times,
     systems: &'a Systems,
     null_program: bool,
+    has_fractions: bool,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(page: &'a Page, zone: TimeZone, systems: &'a Systems) -> Self {
-        Self { page, received: Times::new(zone.clone()), generated: Times::new(zone), systems, null_program: false }
+        Self {
+            page,
+            received: Times::new(zone.clone()),
+            generated: Times::new(zone),
+            systems,
+            null_program: false,
+            has_fractions: false,
+        }
     }
 
     /// What has no program has `null` for one.
     pub(super) const fn with_null_program(mut self, null_program: bool) -> Self {
         self.null_program = null_program;
+        self
+    }
+
+    /// Both times of an event have all their digits.
+    pub(super) const fn with_fractions(mut self, has_fractions: bool) -> Self {
+        self.has_fractions = has_fractions;
         self
     }
 
@@ -152,7 +172,15 @@ impl<'a> Writer<'a> {
 
     fn event(&mut self, out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
         let system = self.systems.get(event.system());
-        let (received_at, display_received_at) = self.received.of(event.id().unix_micros());
+        let (received, generated) = (event.id().unix_micros(), event.generated());
+        let exact = self
+            .has_fractions
+            .then(|| (self.received.with_fraction(received), self.generated.with_fraction(generated)));
+        let (mut received_at, display_received_at) = self.received.of(received);
+        let mut generated_at = self.generated.of(generated).0;
+        if let Some((received, generated)) = &exact {
+            (received_at, generated_at) = (received, generated);
+        }
         let told = Told {
             id: &event.id().to_string(),
             source_ip: event.source_ip().map(|address| address.to_canonical()),
@@ -160,7 +188,7 @@ impl<'a> Writer<'a> {
                 .then(|| String::from_utf8_lossy(event.program())),
             message: String::from_utf8_lossy(event.message()),
             received_at,
-            generated_at: self.generated.of(event.generated()).0,
+            generated_at,
             display_received_at,
             source_id: system.map_or(0, |system| system.id),
             source_name: system.map_or("", |system| &system.shown),

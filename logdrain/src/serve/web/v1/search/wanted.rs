@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     pub(super) max_id_overlap: bool,
     /// From the oldest on, so that nothing is skipped.
     pub(super) is_forward: bool,
+    /// Times with all digits, which no client of the service that is imitated asks for.
+    pub(super) has_fractions: bool,
 }
 
 /// The range of ids that a page lies in.
@@ -63,6 +65,7 @@ impl Wanted {
             max_id_overlap: habits.max_id_overlap,
             limit: usize::try_from(limit).unwrap_or(1),
             is_forward,
+            has_fractions: ask.flag("fractions")?.unwrap_or(false),
         })
     }
 
