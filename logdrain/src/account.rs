@@ -8,6 +8,7 @@ use crate::failure::{Failure, Status};
 pub(crate) fn run(args: &AccountArgs) -> Result<Status, Failure> {
     match &args.action {
         AccountAction::Member(action) => people::member(args, action),
+        AccountAction::Purge(asked) => crate::serve::purge(&args.store, asked),
         AccountAction::Token(action) => people::token(args, action),
     }
 }

@@ -189,12 +189,13 @@ drain is called as in rows and on the page. When one is dropped, its open window
 its deliveries are refused until those windows are past their horizon.
 Exit status: 0 done; 2 it could not be done.")]
     Drains(DrainsArgs),
-    /// Add, list and remove the members and tokens of an account
+    /// Add, list and remove the members and tokens of an account, and purge its lines
     #[command(after_help = "\
 With a running server it asks it, over operator.sock in the folder of its store; without one it does it itself.
 Once there is a member or a token, everybody has to sign in or send one.
 
   logdrain account member add ann@example.com --manage-members
+  logdrain account purge default --query 4111-2222 --dry-run
   logdrain account token add --kind read --name dashboards
 
 Exit status: 0 done; 2 it could not be done.")]

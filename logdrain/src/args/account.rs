@@ -23,6 +23,15 @@ pub(crate) enum AccountAction {
     /// Add, list and remove tokens, by which programs come in
     #[command(subcommand)]
     Token(TokenAction),
+    /// Take kept lines of an account out of everything, for good: files of lines, archives, the journal
+    #[command(after_help = "\
+Examples:
+  logdrain account purge default --query 4111-2222 --dry-run
+  logdrain account purge shop --system 'web-*' --query email --from yesterday
+
+What is purged is gone: lines, their copies in archives, and what the journal keeps of them. Rows of minutes stay, for they \
+are numbers and tags. Lines that come later stay, too.")]
+    Purge(PurgeArgs),
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -94,4 +103,26 @@ pub(crate) enum TokenKind {
     Read,
     /// Sending alone
     Record,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PurgeArgs {
+    /// The account whose lines they are
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Lines that this query finds, as `search` would
+    #[arg(long, value_name = "QUERY", default_value = "")]
+    pub(crate) query: String,
+    /// Lines of this system; * stands for anything. May be given several times
+    #[arg(long = "system", value_name = "NAME")]
+    pub(crate) systems: Vec<String>,
+    /// Lines that came at this time or later
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Lines that came before this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// Say how many lines it would be, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

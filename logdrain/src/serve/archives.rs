@@ -9,6 +9,7 @@ mod board;
 mod books;
 mod folder;
 mod hour;
+mod purging;
 mod room;
 mod sources;
 mod writer;

@@ -9,6 +9,7 @@ mod files;
 mod head;
 mod meta;
 mod places;
+mod purges;
 mod reader;
 mod renewal;
 mod row;
@@ -21,6 +22,7 @@ mod window_clock;
 pub(crate) use doubts::Doubts;
 pub(crate) use failure::StoreError;
 pub(crate) use meta::LAST_NUMBER;
+pub(crate) use purges::Erase;
 pub(crate) use reader::{JournalReader, Step};
 pub(crate) use salvage::{marker, salvage};
 pub(crate) use schema::{APPLICATION, SCHEMA};
@@ -190,6 +192,8 @@ pub(crate) struct Writer {
     pub(crate) time: Timekeeper,
     /// Who goes by the settings.
     pub(crate) publish: Publish,
+    /// What is left of a delivery without lines that were purged.
+    pub(crate) erase: Erase,
     /// What the configuration says, as long as the disk did not take it.
     pub(crate) owed: Option<Box<Settings>>,
 }
@@ -202,8 +206,9 @@ impl Writer {
     pub(crate) fn run(mut self) -> Result<(), Damaged> {
         let mut failing = Failing::default();
         let mut ids_given = Instant::now();
+        let mut has_more = false;
         loop {
-            let wait = self.time.wait().min(LOOK_AROUND);
+            let wait = if has_more { Duration::ZERO } else { self.time.wait().min(LOOK_AROUND) };
             let mut group = Group::default();
             if let Some(settings) = self.owed.take() {
                 group.add(Message::Settings(settings), &mut self.time);
@@ -244,12 +249,33 @@ impl Writer {
             if old.ids && old.given == 0 {
                 ids_given = Instant::now();
             }
+            has_more = !over && failing.since.is_none() && self.purge()?;
             if over {
                 let _ = self.store.shrink(AT_THE_END_PAGES);
                 if let Err(error) = self.store.settle() {
                     tracing::warn!(%error, "the write-ahead log could not be folded in; it will be at the next start");
                 }
                 return Ok(());
+            }
+        }
+    }
+
+    /// Does some of what purges left to do. Says whether there is more to do at once.
+    fn purge(&mut self) -> Result<bool, Damaged> {
+        let kept = if self.logs.is_some() { self.progress.kept_behind.load(Ordering::Acquire) } else { u64::MAX };
+        let behind = self.progress.behind.load(Ordering::Acquire).min(kept);
+        let done = self.store.purge_some(behind, &self.erase);
+        let aside = self.time.older_than(Duration::ZERO).map_or(Ok(()), |now| self.store.purge_aside(&self.dir, now));
+        match done.and_then(|more| aside.map(|()| more)) {
+            Ok(more) => Ok(more),
+            Err(error) if error.is_damage() => Err(self.damaged(&error)),
+            Err(error) => {
+                tracing::warn!(%error, "a purge of the journal waits for its disk");
+                // Whether it is there is read again.
+                match self.store.recall() {
+                    Err(error) if error.is_damage() => Err(self.damaged(&error)),
+                    _ => Ok(false),
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ mod consumer;
 pub(crate) mod filters;
 mod keeper;
 mod lines;
+mod purging;
 pub(crate) mod retention;
 mod senders;
 mod state;
@@ -23,6 +24,7 @@ pub(crate) use board::{Board, Shown, Usage};
 pub(crate) use checking::check;
 pub(crate) use consumer::{Consumer, Start};
 pub(crate) use keeper::{Copies, Keeping};
+pub(crate) use purging::erase;
 pub(crate) use tally::{AROUND, ByFilter, Day, Limits, Notice, Used};
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::serve::directory::Directory;
 use crate::serve::intake::port::{Port, Protocol};
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{
-    self, Damaged, Doubts, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
+    self, Damaged, Doubts, Erase, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
 };
 use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
@@ -442,6 +442,7 @@ impl Back {
             retention: config.retention,
             // Of the budget, commits that wait for the two who read them hold less than half.
             group_bytes: config.limits.bodies / 16,
+            erase: Erase::by(logs::erase),
             publish: Publish::to(move |settings| intake.follow(settings)),
             owed: None,
         };

@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod change;
 pub(crate) mod digest;
+pub(crate) mod purge;
 
 use crate::reading::Reading;
 use crate::serve::drain_name::{DEFAULT_ACCOUNT, DrainName};

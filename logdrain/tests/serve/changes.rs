@@ -47,7 +47,7 @@ fn digest(text: &str) -> String {
 }
 
 /// A folder with the same journal, and nothing that was made of it.
-fn fresh(dir: &Path, name: &str) -> PathBuf {
+pub(crate) fn fresh(dir: &Path, name: &str) -> PathBuf {
     let fresh = scratch(name);
     copy(&dir.join("store"), &fresh.join("store"));
     for made in ["logs", "logs-state", "snapshots"] {

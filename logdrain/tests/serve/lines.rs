@@ -118,6 +118,7 @@ pub(crate) fn assert_books(server: &Server) {
     let number = |name: &str| number(server, name);
     let kept = number("logdrain_logs_events_total{outcome=\"kept\"}");
     let gone = number("logdrain_logs_gone_total{why=\"expired\"}") + number("logdrain_logs_gone_total{why=\"room\"}");
+    let gone = gone + number("logdrain_logs_gone_total{why=\"purged\"}");
     assert_eq!(kept, number("logdrain_logs_events") + gone, "{}", server.get("/metrics").body);
 }
 

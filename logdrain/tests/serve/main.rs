@@ -29,6 +29,8 @@ mod page;
 mod place;
 mod places;
 mod ports;
+#[cfg(unix)]
+mod purge;
 mod reload;
 mod settings_api;
 mod settings_rights;

@@ -21,6 +21,8 @@ pub(crate) struct Board {
 struct Inner {
     folder: Folder,
     state: Mutex<State>,
+    /// Whoever writes an hour, the first time or again.
+    turn: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +59,7 @@ pub(crate) struct Shown {
 impl Board {
     /// Of the archives below a store.
     pub(crate) fn new(store: &Path) -> Self {
-        Self { inner: Arc::new(Inner { folder: Folder::new(store), state: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { folder: Folder::new(store), state: Mutex::default(), turn: Mutex::default() }) }
     }
 
     /// Looks at which hours are done, and removes what a writer that was killed left behind. An hour that is done gets no
@@ -182,6 +184,11 @@ impl Board {
         }
         state.bytes = state.bytes.saturating_sub(oldest.bytes);
         Ok(Some(oldest))
+    }
+
+    /// Held while an hour is written, from the look at the lines to the name of its file.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

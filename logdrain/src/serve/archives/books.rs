@@ -23,9 +23,17 @@ pub(crate) struct Books {
     /// Files of kept lines that could not be opened, of any hour.
     #[serde(default)]
     pub(crate) damaged_files: u64,
+    /// Lines that were purged since.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) purged: u64,
     /// What was counted while the lines came in; `None` for an hour that is too long ago, or of an older program.
     #[serde(default)]
     pub(crate) counted: Option<Counted>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The sums of an hour.
@@ -52,7 +60,7 @@ impl Books {
         let counted = self.counted.as_ref().map_or(0, |counted| {
             let refused =
                 counted.filtered.values().sum::<u64>() + counted.over_volume + counted.unknown + counted.no_room;
-            refused + counted.kept.saturating_sub(self.lines)
+            refused + counted.kept.saturating_sub(self.lines + self.purged)
         });
         let missing = counted.max(damaged);
         (missing > 0).then_some(missing)

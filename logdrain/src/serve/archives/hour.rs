@@ -100,26 +100,27 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
     let Some(writing) = archive else { return Ok(Outcome::Empty) };
     let (lines, bytes) = (writing.rows.rows(), writing.rows.bytes());
     let written = writing.file()?;
-    let books = Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, counted };
+    let books =
+        Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, purged: 0, counted };
     put_books(&folder.books(account, hour), &books)?;
     let packed = written.put(&folder.day(account, hour))?;
     Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
 }
 
 /// An archive on its way to the disk.
-struct Writing {
+pub(super) struct Writing {
     rows: log_archive::Writer<GzEncoder<BufWriter<Steady>>>,
     beside: Beside,
 }
 
 /// One that is on the disk, under no name yet.
-struct Finished {
+pub(super) struct Finished {
     bytes: u64,
     beside: Beside,
 }
 
 impl Writing {
-    fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
+    pub(super) fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
         let path = folder.file(account, hour);
         if let Some(day) = path.parent() {
             fs::create_dir_all(day)?;
@@ -128,7 +129,16 @@ impl Writing {
         Ok(Self { rows: packed(file), beside })
     }
 
-    fn file(self) -> io::Result<Finished> {
+    pub(super) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.rows.write(row)
+    }
+
+    /// Rows, and their bytes before they were packed.
+    pub(super) fn size(&self) -> (u64, u64) {
+        (self.rows.rows(), self.rows.bytes())
+    }
+
+    pub(super) fn file(self) -> io::Result<Finished> {
         let file = self.rows.into_inner().finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.file;
         file.sync_all()?;
         Ok(Finished { bytes: file.metadata()?.len(), beside: self.beside })
@@ -136,7 +146,7 @@ impl Writing {
 }
 
 impl Finished {
-    fn put(self, day: &Path) -> io::Result<u64> {
+    pub(super) fn put(self, day: &Path) -> io::Result<u64> {
         self.beside.put()?;
         sync(day)?;
         // The folders of the day and the account may be as new.
@@ -175,7 +185,7 @@ impl Write for Steady {
     }
 }
 
-fn put_books(place: &Path, books: &Books) -> io::Result<()> {
+pub(super) fn put_books(place: &Path, books: &Books) -> io::Result<()> {
     let (beside, mut file) = Beside::create(place.to_owned())?;
     let mut text = serde_json::to_vec(books)?;
     text.push(b'\n');

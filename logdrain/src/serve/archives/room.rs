@@ -2,6 +2,7 @@
 
 use super::board::{Archive, Board};
 use crate::serve::logs::Copies;
+use crate::serve::settings::purge::Purge;
 use log_store::{AccountReport, EventId};
 use std::collections::BTreeMap;
 use std::io;
@@ -29,6 +30,10 @@ impl Copies for Board {
             }
             Err(error) => tracing::error!(%error, "logs_limit is reached, and archives cannot be let go"),
         }
+    }
+
+    fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
+        Self::purge(self, account, purge)
     }
 }
 

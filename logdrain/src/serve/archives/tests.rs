@@ -9,6 +9,7 @@ use super::writer::Writer;
 use crate::serve::clock::steady;
 use crate::serve::journal::Progress;
 use crate::serve::logs::{self, Copies as _, Shown};
+use crate::serve::settings::purge::Purge;
 use flate2::read::MultiGzDecoder;
 use heroku_metrics::model::Timestamp;
 use log_archive::{Period, facility_number, severity_number};
@@ -357,4 +358,30 @@ fn a_gzip_of_another_program_reads_it() {
     if let Ok(output) = output {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
     }
+}
+
+#[test]
+fn lines_that_are_purged_go_out_of_their_hours_and_nothing_else_does() {
+    let dir = scratch("purge");
+    let store = store(&dir, "shop", &[NINE, NINE + HOUR], 11);
+    let running = Running::start(&dir, &store, NINE + 3 * HOUR);
+    running.wait_for(2);
+    let hours = [hour(NINE), hour(NINE + HOUR)];
+    let (before, missing) = (hours.map(|hour| ids(&dir, "shop", hour)), books(&dir, "shop", hours[0]).missing());
+    let purge = |query: String| Purge { query, upto: u64::MAX >> 1, ..Purge::default() };
+    let copies: &dyn logs::Copies = &running.board;
+    let one = purge(format!("\"3 of\" {NINE}"));
+    assert_eq!(copies.purge("other", &one).unwrap(), 0);
+    assert_eq!(copies.purge("shop", &one).unwrap(), 1);
+    assert_eq!(copies.purge("shop", &one).unwrap(), 0, "once");
+    let left: Vec<u64> = before[0].iter().enumerate().filter(|(at, _)| *at != 3).map(|(_, id)| *id).collect();
+    assert_eq!(hours.map(|hour| ids(&dir, "shop", hour)), [left, before[1].clone()]);
+    let after = books(&dir, "shop", hours[0]);
+    assert_eq!((after.lines, after.purged, after.missing()), (10, 1, missing), "it is not missing");
+    // All of an hour, by its time: the hour stays done.
+    let all = Purge { from: Some(NINE + HOUR), ..purge(String::new()) };
+    assert_eq!(copies.purge("shop", &all).unwrap(), 11);
+    assert!(ids(&dir, "shop", hours[1]).is_empty());
+    assert_eq!(running.board.list("shop").unwrap().len(), 2);
+    drop(running);
 }

@@ -180,7 +180,9 @@ impl Writer {
             waits: unread.waits(account),
             go_on: &mut || !self.stop.load(Ordering::Acquire),
         };
+        let turn = self.board.turn();
         let outcome = hour::write(self.board.folder(), asked);
+        drop(turn);
         match outcome.map_err(|error| format!("the archive {hour} of {account} cannot be written: {error}"))? {
             Outcome::Written { lines, bytes, missing } => {
                 unread.over(account);

@@ -11,12 +11,15 @@
 //!
 //! A transaction holds the deliveries of a group commit, their ids and the position: all of it is there or nothing.
 
+mod purging;
+
 use super::accounts::Accounts;
 use super::failure::StoreError;
 use super::files::Files;
 use super::head;
 use super::meta::{self, Meta, Stands};
 use super::places::{Places, Verdict};
+use super::purges::Purges;
 use super::renewal;
 use super::row::{Columns, find, insert, signed, unsigned};
 use super::schema::{APPLICATION, MIGRATIONS, SCHEMA};
@@ -61,6 +64,8 @@ pub(crate) struct Store {
     text: Option<String>,
     /// and beside it.
     accounts: Accounts,
+    /// What purges left to do.
+    purges: Purges,
     files: Files,
     /// The most bytes of the write-ahead file.
     wal_limit: Option<u64>,
@@ -145,6 +150,8 @@ impl Store {
         if mode != "wal" {
             return Err(StoreError::NoWal(mode));
         }
+        // What is given back of a page is written over, as far as that page is written anyway.
+        let _: i64 = db.pragma_update_and_check(None, "secure_delete", "fast", |row| row.get(0))?;
         // Every commit is on the disk before it is answered.
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "wal_autocheckpoint", 1_000)?;
@@ -177,6 +184,7 @@ impl Store {
             settings: None,
             text: None,
             accounts: Accounts::default(),
+            purges: Purges::default(),
             files: Files::of(&file),
             wal_limit: limit.map(|limit| limit as u64 / WAL_SHARE),
             folded: None,
@@ -207,6 +215,7 @@ impl Store {
             return Err(StoreError::Broken("the settings of an account are missing".to_owned()));
         }
         self.know(meta.settings);
+        self.purges = Purges::read(&self.db)?;
         self.drains.clear();
         self.places.set_ended(self.ended()?);
         let mut known = self.db.prepare("SELECT key, drain FROM drains")?;
@@ -350,6 +359,7 @@ impl Store {
         let mut position = self.position;
         let mut runs = self.runs;
         let mut settings = self.settings.clone();
+        let mut purges = None;
         let step = self.db.transaction()?;
         for mut offer in offers {
             let mut seq = position + 1;
@@ -373,6 +383,10 @@ impl Store {
                         kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, "there are no settings yet")));
                         continue;
                     };
+                    if let Change::Purge { purge, .. } = &mut **change {
+                        // What comes later stays.
+                        (purge.upto, purge.is_done) = (runs.last(), false);
+                    }
                     match changed(known, change, &self.places) {
                         Ok(given) => *id = given,
                         Err(unfit) => {
@@ -382,6 +396,9 @@ impl Store {
                     }
                     if change.is_of_drains() {
                         self.places.follow(known);
+                    }
+                    if let Change::Purge { at, .. } = &**change {
+                        purges.get_or_insert_with(|| self.purges.clone()).add(seq, *at);
                     }
                 }
                 Event::Dropped { drain, time } => {
@@ -457,6 +474,9 @@ impl Store {
         let (settings_text, sum) =
             (text.as_deref().or(self.text.as_deref()), accounts.as_ref().unwrap_or(&self.accounts).sum());
         Meta::write(&step, &Stands { position, emitted, last_id, settings: settings_text, accounts: sum })?;
+        if let Some(purges) = &purges {
+            purges.write(&step)?;
+        }
         give_back(&step, self.drains.values(), old)?;
         step.commit()?;
         // What went into a file that nobody will find is not kept.
@@ -464,6 +484,9 @@ impl Store {
         self.position = position;
         self.runs = runs;
         self.settings = settings;
+        if let Some(purges) = purges {
+            self.purges = purges;
+        }
         self.text = text.or_else(|| self.text.take());
         if let Some(accounts) = accounts {
             self.accounts = accounts;

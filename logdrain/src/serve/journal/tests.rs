@@ -118,6 +118,7 @@ impl Trial {
             group_bytes: 1 << 20,
             time,
             publish: Publish::to(|_| {}),
+            erase: Erase::by(|_, _, _, _| None),
             owed: None,
         };
         let consumer = Consumer {

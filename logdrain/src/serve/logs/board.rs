@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// ```text
 /// events = kept + filtered + over_volume + unknown + no_room
-/// kept   = there + expired + removed + damaged
+/// kept   = there + expired + removed + purged + damaged
 /// ```
 ///
 /// They are part of the durable state, and so are right over restarts.
@@ -29,6 +29,8 @@ pub(crate) struct Books {
     pub(crate) unknown: u64,
     /// Events that were not kept, because there was no room for them.
     pub(crate) no_room: u64,
+    /// Of those kept: they are purged in the journal, and were not found in it any more.
+    pub(crate) purged: u64,
     /// Of those kept: frames that were refused, and stretches without frames.
     pub(crate) unread: u64,
     /// Bodies that held more than was counted when they came.
@@ -45,6 +47,11 @@ pub(crate) struct Gone {
     pub(crate) expired: u64,
     /// Taken for room, the oldest first.
     pub(crate) removed: u64,
+    /// Purged for good.
+    pub(crate) purged: u64,
+    /// A purge, by its number in the journal, that is being done; and how many events it takes in all.
+    pub(crate) purging: u64,
+    pub(crate) purging_events: u64,
 }
 
 /// One look at the store.

@@ -4,7 +4,7 @@
 use super::board::{Board, Books, Gone, Shown};
 use super::filters::Rulebook;
 use super::keeper::{self, Copies, Keeper, Keeping};
-use super::lines::Lines;
+use super::lines::{Lines, What};
 use super::retention;
 use super::senders::{Sender, Senders};
 use super::state::{self, State};
@@ -13,6 +13,7 @@ use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::event::{Entry, Event, Record};
 use crate::serve::journal::{JournalReader, Progress, Step, StoreError};
 use crate::serve::settings::Settings;
+use crate::serve::settings::change::Change;
 use log_store::EventId;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -321,6 +322,11 @@ impl Consumer {
         match &entry.event {
             Event::Delivery(record) if record.run.is_given() && !self.deliver(entry.seq, record) => return false,
             Event::Settings(settings) => self.follow(|known| known.configure(settings)),
+            Event::Change { change, .. } if let Change::Purge { account, purge, .. } = &**change => {
+                if !self.purge(entry.seq, account, purge) {
+                    return false;
+                }
+            }
             Event::Change { change, id } => self.follow(|known| {
                 // Whoever counts says so when it does not fit what is left of the journal.
                 let _ = known.replay(change, *id);
@@ -366,6 +372,11 @@ impl Consumer {
         let mut lines = Lines::of(record);
         lines.skip(self.part);
         while let Some(line) = lines.next(&mut self.program) {
+            if line.what == What::Purged {
+                keeper.pass_purged();
+                self.part += 1;
+                continue;
+            }
             let sender = match line.host {
                 None => &sender,
                 Some(host) => {
@@ -482,6 +493,22 @@ impl Consumer {
             }
             Err(error) => self.troubles.state.note(error.to_string()),
         }
+    }
+
+    /// Whether the disk may be tried now.
+    pub(super) fn may_purge(&mut self) -> bool {
+        self.open();
+        self.keeper.is_some() && self.troubles.disk.may_try()
+    }
+
+    pub(super) fn note_disk(&mut self, why: String) {
+        self.troubles.disk.note(why);
+    }
+
+    /// Writes where it stands; says whether the disk has it.
+    pub(super) fn write_state_now(&mut self) -> bool {
+        self.write_state();
+        self.troubles.state.why.is_none()
     }
 
     fn show(&mut self) {

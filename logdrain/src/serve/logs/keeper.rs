@@ -11,9 +11,11 @@ use super::senders::Sender;
 use super::state::State;
 use super::tally::{AROUND, Notice, Tallies, Verdict, millis};
 use crate::serve::settings::Settings;
-use log_store::{AccountReport, Event, EventId, Options, Reader, Store, StoreError, StoreErrorKind};
+use crate::serve::settings::purge::Purge;
+use log_store::{AccountReport, Event, EventId, Options, Page, Reader, Store, StoreError, StoreErrorKind};
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +61,8 @@ pub(crate) trait Copies: fmt::Debug + Send + Sync {
     /// Lets go of copies that are older than all lines of their account, until so many bytes are free or there is none; the
     /// accounts that are furthest above their share lose first.
     fn make_room(&self, bytes: u64, lines: &[AccountReport], share: &dyn Fn(&str) -> u64);
+    /// Takes the lines of a purge out of all copies, for good. Says how many.
+    fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64>;
 }
 
 /// How many bytes an account may keep when others need room.
@@ -149,7 +153,7 @@ impl Keeper {
         // Files know of events that the state does not: they were written after it, or beside a journal that was put back
         // since. They are entered here, and not once more when the journal has them, too.
         let there: u64 = store.accounts().iter().map(AccountReport::events).sum();
-        let unknown = (there + gone.expired + gone.removed).saturating_sub(books.kept);
+        let unknown = (there + gone.expired + gone.removed + gone.purged + books.purged).saturating_sub(books.kept);
         books.events += unknown;
         books.kept += unknown;
         Ok(Self {
@@ -261,6 +265,43 @@ impl Keeper {
             Err(error) if matches!(error.kind(), StoreErrorKind::Io(_)) => Err(error),
             Err(_) => Ok(Became::NoRoom),
         }
+    }
+
+    /// An event that was purged after it was kept, before this start.
+    pub(super) fn pass_purged(&mut self) {
+        let books = &mut self.counts.books;
+        books.events += 1;
+        books.kept += 1;
+        books.purged += 1;
+    }
+
+    /// Counts what a purge will take, once, with everything in files; says whether that is to be written down before.
+    pub(super) fn count_purge(&mut self, seq: u64, account: &str, purge: &Purge) -> Result<bool, StoreError> {
+        while self.store.seal_older(EventId::MAX)? {}
+        if self.gone.purging == seq {
+            return Ok(false);
+        }
+        let ids = purge.ids();
+        let page = Page::new().with_before(ids.end);
+        let page = match ids.start.get().checked_sub(1) {
+            Some(after) => page.with_after(EventId::new(after)),
+            None => page,
+        };
+        let view = self.store.reader().view(&purge.scope(account));
+        let counts = view.counts(&purge.parsed(), &page, 3_600_000_000, &mut || true);
+        (self.gone.purging, self.gone.purging_events) = (seq, counts.total());
+        Ok(true)
+    }
+
+    /// Takes what was counted out of all files. Answers how many events it was.
+    pub(super) fn purge(&mut self, account: &str, purge: &Purge) -> Result<u64, StoreError> {
+        let purged = self.store.purge(&purge.scope(account), &purge.parsed(), purge.ids())?;
+        for path in purged.unread() {
+            tracing::error!(path = %path.display(), "a file of lines is damaged: whether it holds what is to be purged cannot be told");
+        }
+        let events = self.gone.purging_events;
+        self.gone.purged += std::mem::take(&mut self.gone.purging_events);
+        Ok(events)
     }
 
     fn enter(&mut self, became: Became, verdict: Verdict, what: What) {
@@ -469,6 +510,10 @@ impl Copies for NoCopies {
     }
 
     fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
+
+    fn purge(&self, _: &str, _: &Purge) -> io::Result<u64> {
+        Ok(0)
+    }
 }
 
 /// Once a day each.

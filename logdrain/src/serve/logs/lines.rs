@@ -8,6 +8,8 @@ use std::iter::Peekable;
 
 /// The program of what could not be read.
 pub(super) const UNREAD: &[u8] = b"logdrain/unread";
+/// Stands in a delivery of the journal for a line that was purged.
+pub(super) const ERASED: &[u8] = b"<46>1 - - logdrain purged - \x18";
 /// What is kept of it at most.
 const UNREAD_BYTES: usize = 64 << 10;
 /// What is kept of any line at most: the store takes no more.
@@ -45,6 +47,8 @@ pub(super) enum What {
     Unread,
     /// There is more in the body than was counted when it came: all that is left, under the last id.
     Unexpected,
+    /// It was, and was purged.
+    Purged,
 }
 
 /// The events of a delivery, in order. The program of the one that was given last is in a buffer that is used again.
@@ -97,6 +101,7 @@ impl<'a> Lines<'a> {
             return Some(self.unread(id, from(self.body, start), What::Unexpected, program));
         }
         Some(match (item, self.layout) {
+            (Ok(raw), _) if raw.bytes() == ERASED => self.unread(id, b"", What::Purged, program),
             (Ok(raw), Layout::Plain(plain)) => plain_line(id, plain, bytes_of(raw), program),
             (Ok(raw), Layout::Counted) => match raw.parse(Dialect::ByHostname) {
                 Ok(frame) => self.read(id, &frame, program),

@@ -5,6 +5,7 @@
 //! an account as a whole, for it is written again with each of its changes.
 
 use super::account::{Account, Filter, Group, OwnDrain, Search, is_account_name};
+use super::purge::Purge;
 use super::{DrainSettings, Settings};
 use crate::plan::Plan;
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
@@ -25,6 +26,8 @@ pub(crate) const SEARCHES: usize = 1_000;
 pub(crate) const SYSTEMS: usize = 10_000;
 /// and drains of its own.
 pub(crate) const DRAINS: usize = 100;
+/// Systems that one purge names.
+const PURGED_SYSTEMS: usize = 1_000;
 /// The longest name.
 pub(crate) const NAME_BYTES: usize = 256;
 /// The longest query, pattern list or text of a filter.
@@ -122,6 +125,12 @@ pub(crate) enum Change {
         account: String,
         name: String,
     },
+    /// Kept lines go for good. Nothing of the settings changes.
+    Purge {
+        account: String,
+        purge: Purge,
+        at: i64,
+    },
 }
 
 impl Change {
@@ -144,13 +153,14 @@ impl Change {
             | Self::Register { account, .. }
             | Self::Unregister { account, .. }
             | Self::AddDrain { account, .. }
-            | Self::RemoveDrain { account, .. } => Some(account),
+            | Self::RemoveDrain { account, .. }
+            | Self::Purge { account, .. } => Some(account),
         }
     }
 
     /// When it is made, in microseconds since 1970: told by whoever writes it down.
     pub(crate) const fn is_of(&mut self, time: i64) {
-        if let Self::Plan { at, .. } = self {
+        if let Self::Plan { at, .. } | Self::Purge { at, .. } = self {
             *at = time;
         }
     }
@@ -244,6 +254,9 @@ impl Settings {
         if !is_account_name(name) {
             return Err(Unfit::new(Misfit::Invalid, "an account's name is 1 to 63 of a-z, 0-9 and -"));
         }
+        if let Change::Purge { purge, .. } = change {
+            return fits_purge(purge).map(|()| None);
+        }
         let known = self.accounts.get(name);
         if let (Change::Account { .. }, true) = (change, known.is_some() || name == DEFAULT_ACCOUNT) {
             return Err(Unfit::new(Misfit::Taken, format!("the account {name} is there already")));
@@ -300,7 +313,7 @@ impl Account {
     /// `next` is the number that something new gets.
     fn apply(&mut self, name: &str, change: &Change, next: u32) -> Result<Option<u32>, Unfit> {
         match change {
-            Change::App { .. } | Change::Account { .. } => return Ok(None),
+            Change::App { .. } | Change::Account { .. } | Change::Purge { .. } => return Ok(None),
             Change::Plan { plan, at, .. } => self.take_plan(plan.clone(), *at),
             Change::AddFilter { filter, .. } => {
                 fits_filter(filter)?;
@@ -425,6 +438,19 @@ fn fits_group(group: &Group) -> Result<(), Unfit> {
         return Err(Unfit::new(Misfit::TooMany, format!("a group lists {SYSTEMS} systems at most")));
     }
     group.systems.iter().try_for_each(|system| fits_name(system, "a system's name"))
+}
+
+fn fits_purge(purge: &Purge) -> Result<(), Unfit> {
+    fits_text(&purge.query, "a query")?;
+    let is_name = |name: &String| !name.is_empty() && name.len() <= NAME_BYTES;
+    if purge.systems.len() > PURGED_SYSTEMS || !purge.systems.iter().all(is_name) {
+        let why = "a purge names 1000 systems at most, and none is empty or longer than 256 bytes";
+        return Err(Unfit::new(Misfit::Invalid, why));
+    }
+    if purge.from.zip(purge.to).is_some_and(|(from, to)| from >= to) {
+        return Err(Unfit::new(Misfit::Invalid, "the time ends before it begins"));
+    }
+    Ok(())
 }
 
 fn few_more(there: usize, most: usize, what: &str) -> Result<(), Unfit> {

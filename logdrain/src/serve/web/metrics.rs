@@ -263,7 +263,8 @@ impl Page {
         }
         let name = "logdrain_logs_gone_total";
         self.family(name, "counter", "Lines that were kept and let go, by why.");
-        for (why, count) in [("expired", gone.expired), ("room", gone.removed)] {
+        for (why, count) in [("expired", gone.expired), ("room", gone.removed), ("purged", gone.purged + books.purged)]
+        {
             self.sample(name, &[("why", why)], count as f64);
         }
         let numbers = [

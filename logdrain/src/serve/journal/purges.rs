@@ -1,0 +1,74 @@
+//! Purges, in the journal's own file: of deliveries that it keeps longer than anybody needs them, the lines that a purge
+//! found are erased. Their ids, their number and their order stay.
+//!
+//! It is done some deliveries at a time, when snapshots and the files of lines hold all that was before the purge, and goes
+//! on where it was broken off. Then the purge itself forgets what it looked for, pages that are not used any more are given
+//! back, and the write-ahead file is folded in: nothing of the text is left. What was set aside as damaged is removed a day
+//! later.
+//!
+//! ```text
+//! meta  purges -> {"pending":[{"seq":7,"done":3}],"is_dirty":false,"aside":[1800000000000000]}
+//! ```
+
+use super::failure::StoreError;
+use crate::serve::event::Record;
+use crate::serve::settings::Settings;
+use crate::serve::settings::purge::Purge;
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
+
+/// Makes of a delivery the body that it has without the lines that a purge of an account found; `None` if there are none.
+pub(crate) struct Erase(pub(super) Box<Eraser>);
+
+pub(super) type Eraser = dyn Fn(&Settings, &str, &Purge, &Record) -> Option<Vec<u8>> + Send;
+
+impl Erase {
+    pub(crate) fn by(erase: impl Fn(&Settings, &str, &Purge, &Record) -> Option<Vec<u8>> + Send + 'static) -> Self {
+        Self(Box::new(erase))
+    }
+}
+
+impl std::fmt::Debug for Erase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Erase")
+    }
+}
+
+/// What there is to do.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Purges {
+    pub(super) pending: Vec<Pending>,
+    /// Pages that are used no more may hold what was erased.
+    pub(super) is_dirty: bool,
+    /// When there was a purge behind which damaged files may lie aside, in microseconds since 1970.
+    pub(super) aside: Vec<i64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// The purge's number in the journal.
+    pub(super) seq: u64,
+    /// Looked through up to here.
+    pub(super) done: u64,
+}
+
+impl Purges {
+    pub(super) fn read(db: &Connection) -> Result<Self, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = 'purges' AND typeof(value) = 'text'";
+        let text: Option<String> = db.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    pub(super) fn write(&self, db: &Connection) -> Result<(), StoreError> {
+        let text = serde_json::to_string(self).map_err(|error| StoreError::Settings(error.to_string()))?;
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('purges', ?1)", [text])?;
+        Ok(())
+    }
+
+    /// A purge is written down under this number.
+    pub(super) fn add(&mut self, seq: u64, at: i64) {
+        self.pending.push(Pending { seq, done: 0 });
+        self.aside.push(at);
+    }
+}
