@@ -2,7 +2,8 @@
 #
 # With a configuration, which has credentials and TLS, and `listen = "0.0.0.0:8514"`, as an address of the container's own:
 #   docker run -v logdrain:/data -v ./logdrain.toml:/etc/logdrain/logdrain.toml:ro -p 443:8514 logdrain
-# Without one it does not start. To try it, open to everybody who reaches the port, which is this machine alone:
+# Without one it does not start. To try it, open to everybody who reaches the port, which is this machine alone (pages are
+# for a member or a token then: `docker exec CONTAINER logdrain account token add --store /data/store`):
 #   docker run -v logdrain:/data -p 127.0.0.1:8514:8514 logdrain serve --listen 0.0.0.0:8514 --store /data/store --insecure
 #
 # The bases are named by tag, so that a build gets their fixes. Where a build must give the same image again, name them by

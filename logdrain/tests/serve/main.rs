@@ -32,6 +32,7 @@ mod ports;
 #[cfg(unix)]
 mod purge;
 mod reload;
+mod rights;
 mod settings_api;
 mod settings_rights;
 mod tails;

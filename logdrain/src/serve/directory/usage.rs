@@ -20,7 +20,7 @@ impl Directory {
     /// Notes a day (`YYYY-MM-DD`) of an account: what was noted of it before is replaced.
     pub(crate) fn put_usage(&self, account: &str, day: &str, used: &[Used]) -> Result<(), DirectoryError> {
         let mut all: Vec<&Used> = used.iter().collect();
-        all.sort_by(|one, other| other.bytes.cmp(&one.bytes));
+        all.sort_by_key(|used| std::cmp::Reverse(used.bytes));
         let rest = all.split_off(all.len().min(OF_DAY));
         let events = rest.iter().map(|used| used.events).sum();
         let rest = Used {

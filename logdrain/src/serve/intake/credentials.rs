@@ -145,18 +145,6 @@ impl Access {
         Some(format!("{}/{token}", found?.name).into())
     }
 
-    /// Whether the page and `/metrics` are for these credentials. Where drains have some and nobody was named to watch,
-    /// they are for nobody.
-    pub(crate) fn may_watch(&self, authorization: Option<&[u8]>) -> bool {
-        match self.watcher {
-            Some(watcher) => {
-                let digest: [u8; 32] = Sha256::digest(authorization.and_then(basic).unwrap_or_default()).into();
-                watcher.ct_eq(&digest).into()
-            }
-            None => self.is_open(),
-        }
-    }
-
     /// The pipeline of a delivery with these headers: `NAME/TOKEN`, or the token alone when anyone may send; `-` stands
     /// for a token that did not come, as from Private Spaces.
     ///
@@ -262,7 +250,7 @@ mod tests {
     #[test]
     fn anyone_may_send_where_no_drain_is_named() {
         let open = Access::new([], None);
-        assert!(open.may_watch(None));
+        assert!(open.is_readable() && !open.is_watcher(b""));
         assert_eq!(open.syslog_key(Some("d.1")).as_deref(), Some("d.1"));
         assert_eq!(open.drain_key(None, Some("d.1")).as_deref(), Ok("d.1"));
         assert_eq!(open.drain_key(Some(b"Basic x"), None).as_deref(), Ok("-"));
@@ -292,10 +280,10 @@ mod tests {
     #[test]
     fn who_watches_is_named() {
         let access = access();
-        assert!(access.may_watch(Some(&header("ops:w4tch"))));
-        assert!(!access.may_watch(Some(&header("shop:s3cret"))) && !access.may_watch(None));
+        assert!(access.is_watcher(b"ops:w4tch"));
+        assert!(!access.is_watcher(b"shop:s3cret") && !access.is_watcher(b"") && !access.is_readable());
         let unnamed = Access::new([("a".to_owned(), "a".to_owned(), "a".to_owned(), vec![])], None);
-        assert!(!unnamed.may_watch(None) && !unnamed.may_watch(Some(&header("a:a"))));
+        assert!(!unnamed.is_readable() && !unnamed.is_watcher(b"a:a") && unnamed.watcher_mark().is_none());
     }
 
     #[test]

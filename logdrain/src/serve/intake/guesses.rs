@@ -71,8 +71,8 @@ impl Guesses {
     pub(crate) fn good(&self, address: IpAddr, credentials: &Digest) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let pair = (network(address), *credentials);
-        // Only where somebody guesses are they ever looked up.
-        if known.levels.is_empty() || known.good.contains(&pair) {
+        // Also while nobody guesses: when somebody does, it is too late to be known.
+        if known.good.contains(&pair) {
             return;
         }
         if known.good.len() >= KNOWN {

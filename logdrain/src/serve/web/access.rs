@@ -337,7 +337,7 @@ pub(crate) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap, way: W
             Err(Denied::Missing)
         }
         Given::Session(digest, session, form) => {
-            if way != Way::Page && (!is_same_origin(headers) || is_elsewhere(headers)) {
+            if way != Way::Page && (!is_same_origin(site, headers) || is_elsewhere(headers)) {
                 site.intake.refuse_browser(peer);
                 return Err(Denied::Elsewhere);
             }
@@ -364,6 +364,13 @@ pub(crate) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap, way: W
     })
 }
 
+/// Who has signed in in this browser; nobody is let in by it.
+pub(crate) fn signed_in(site: &Site, headers: &HeaderMap) -> Option<Viewer> {
+    let secret = cookies::session(site, headers)?;
+    let (digest, session) = site.directory.session(&secret)?;
+    of_session(site, &session, digest, cookies::form_token(&secret))
+}
+
 /// Whether nobody has to sign in.
 pub(crate) fn is_open(site: &Site) -> bool {
     site.intake.access().is_readable() && !site.directory.asks()
@@ -382,7 +389,7 @@ fn open(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewe
             return Err(Denied::NotHere);
         }
     }
-    if is_elsewhere(headers) || (way != Way::Page && !is_same_origin(headers)) {
+    if is_elsewhere(headers) || (way != Way::Page && !is_same_origin(site, headers)) {
         site.intake.refuse_browser(peer);
         return Err(Denied::Elsewhere);
     }
@@ -397,12 +404,13 @@ fn open(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewe
 
 async fn by_token(site: &Site, peer: &Peer, token: &str) -> Result<Viewer, Denied> {
     let intake = &site.intake;
-    if !intake.may_try(peer, token.as_bytes()) {
-        return Err(Denied::Guessing);
-    }
+    // First: nobody finds one of 2^160 by trying, however fast, and who has one gets in, whoever tries from his address.
     if let Some(viewer) = token_viewer(site, token) {
         intake.was_good(peer, token.as_bytes());
         return Ok(viewer);
+    }
+    if !intake.may_try(peer, token.as_bytes()) {
+        return Err(Denied::Guessing);
     }
     wrong(site, peer, None).await
 }
@@ -415,6 +423,12 @@ fn token_viewer(site: &Site, token: &str) -> Option<Viewer> {
 /// `user:password`: of who watches, a token in either place, or a member's.
 async fn by_pair(site: &Site, peer: &Peer, access: Arc<Access>, pair: &[u8]) -> Result<Viewer, Denied> {
     let intake = &site.intake;
+    let text = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once(':'));
+    let by_token = text.and_then(|(user, password)| token_viewer(site, user).or_else(|| token_viewer(site, password)));
+    if let Some(viewer) = by_token {
+        intake.was_good(peer, pair);
+        return Ok(viewer);
+    }
     if !intake.may_try(peer, pair) {
         return Err(Denied::Guessing);
     }
@@ -422,16 +436,11 @@ async fn by_pair(site: &Site, peer: &Peer, access: Arc<Access>, pair: &[u8]) -> 
         intake.was_good(peer, pair);
         return Ok(of_watcher(&access));
     }
-    let text = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once(':'));
     let Some((user, password)) = text else { return wrong(site, peer, None).await };
-    let viewer = match token_viewer(site, user).or_else(|| token_viewer(site, password)) {
-        Some(viewer) => Some(viewer),
-        None => by_password(site, peer, user, password).await?.map(|member| of_member(&member)),
-    };
-    match viewer {
-        Some(viewer) => {
+    match by_password(site, peer, user, password).await? {
+        Some(member) => {
             intake.was_good(peer, pair);
-            Ok(viewer)
+            Ok(of_member(&member))
         }
         None => wrong(site, peer, Some(user)).await,
     }
@@ -476,11 +485,15 @@ fn is_elsewhere(headers: &HeaderMap) -> bool {
     (says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site")) && !is_link
 }
 
-/// Whether the page that asks, if one does, is of this server, by the name that it was asked for under.
-pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
+/// Whether the page that asks, if one does, is of this server: by the name that it was asked for under, or by its own, which
+/// something in front may not hand on.
+pub(crate) fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
     let origin = origin.as_bytes();
+    if site.base.as_ref().is_some_and(|base| base.as_bytes() == origin) {
+        return true;
+    }
     let name = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
     name.is_some() && name == host
 }

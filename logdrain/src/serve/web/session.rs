@@ -6,7 +6,7 @@
 
 mod page;
 
-use super::access::{self, Denied, by_password, is_same_origin};
+use super::access::{self, Denied, Who, by_password, is_same_origin};
 use super::cookies::{self, Cookie};
 use super::site::Site;
 use crate::serve::directory::{Digest, DirectoryError, Member, Whose, opaque};
@@ -127,7 +127,7 @@ impl Form {
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
         let own = cookies::of(site, headers, cookie).map(|secret| cookies::form_token(&secret));
         let fits = own.is_some_and(|own| own.as_bytes().ct_eq(self.token.as_bytes()).into());
-        is_form && is_same_origin(headers) && fits
+        is_form && is_same_origin(site, headers) && fits
     }
 }
 
@@ -142,6 +142,17 @@ async fn ask(State(site): State<Arc<Site>>, query: RawQuery, headers: HeaderMap)
     let query = query.0.unwrap_or_default();
     let back = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "return").map(|(_, path)| path);
     let back = way_back(back.as_deref());
+    // Who is in already is told so, and may leave.
+    if let Some(viewer) = access::signed_in(&site, &headers)
+        && let Some(form) = viewer.form_token()
+    {
+        let who = match &viewer.who {
+            Who::Member { email, .. } => email,
+            Who::Operator => "the operator",
+            _ => "a guest",
+        };
+        return (headers_of_page(), page::inside(form, who, &viewer.account, back)).into_response();
+    }
     with_form(&site, &headers, StatusCode::OK, |form| page::login(form, "", back, None))
 }
 

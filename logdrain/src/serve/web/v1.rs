@@ -152,7 +152,7 @@ impl Api {
         let asked = async {
             let method = Method::of(&head.method).ok_or_else(nothing_here)?;
             // A page elsewhere can make a browser send the password that it knows; a token it would have to know itself.
-            if method != Method::Read && !viewer.has_token() && !access::is_same_origin(&head.headers) {
+            if method != Method::Read && !viewer.has_token() && !access::is_same_origin(&self.site, &head.headers) {
                 return Err(Answer::forbidden("pages of other servers change nothing here without a token"));
             }
             let path = head.uri.path().strip_prefix("/api/v1").unwrap_or_default();

@@ -92,7 +92,7 @@ impl Denied {
             return self.text();
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let to = form_urlencoded::Serializer::new("/login?".to_owned()).append_pair("return", path).finish();
+        let to = form_urlencoded::Serializer::for_suffix("/login?".to_owned(), 7).append_pair("return", path).finish();
         (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())])
             .into_response()
     }

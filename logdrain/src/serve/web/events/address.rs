@@ -46,6 +46,8 @@ pub(super) struct Ask {
     pub(super) scope: Arc<Scope>,
     /// Whether other accounts may be chosen.
     pub(super) has_others: bool,
+    /// Whether who asks has signed in, and may leave.
+    pub(super) is_signed_in: bool,
 }
 
 /// Which lines.
@@ -98,6 +100,7 @@ impl Ask {
             notice: None,
             scope: Arc::new(Scope::account(DEFAULT)),
             has_others: true,
+            is_signed_in: false,
         }
     }
 
@@ -130,6 +133,7 @@ impl Ask {
         self.account.clone_from(&viewer.account);
         self.scope = Arc::new(viewer.scope(settings));
         self.has_others = viewer.sees_all_accounts();
+        self.is_signed_in = viewer.form_token().is_some();
         Ok(self)
     }
 

@@ -100,7 +100,11 @@ pub(super) fn html(shown: &Shown) -> String {
             body {
                 header {
                     a.brand href="/" { "logdrain" }
-                    nav { a href=(PAGE) aria-current="page" { "Events" } a href="/" { "Status" } }
+                    nav {
+                        a href=(PAGE) aria-current="page" { "Events" }
+                        @if ask.has_others { a href="/" { "Status" } }
+                        @if ask.is_signed_in { a href="/login" { "Sign out" } }
+                    }
                     span.sp {}
                     @if !ask.is_usual() { span.dim { "account " b { (ask.account) } } }
                     @if !ask.part.shown.is_empty() { span.dim { (LogText::plain(ask.part.shown.as_bytes(), 300)) } }

@@ -52,6 +52,19 @@ pub(super) fn login(form: &str, name: &str, back: &str, why: Option<&str>) -> St
     page("Sign in", &content)
 }
 
+/// Who has signed in, and the way out.
+pub(super) fn inside(form: &str, who: &str, account: &str, back: &str) -> String {
+    let content = html! {
+        p { "You are " b { (who) } ", and look at the account " b { (account) } "." }
+        p { a href=(back) { "Go on" } }
+        form action="/logout" method="post" {
+            input type="hidden" name="form" value=(form);
+            button type="submit" { "Sign out" }
+        }
+    };
+    page("Signed in", &content)
+}
+
 /// The page of a one-time link.
 pub(super) fn invited(form: &str, member: &Member, why: Option<&str>) -> String {
     let content = html! {

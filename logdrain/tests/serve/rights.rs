@@ -1,0 +1,639 @@
+//! Who sees what, and who changes what: every path with no token, another account's, a read and a record token, and as a member
+//! of one group.
+
+use crate::browser::Browser;
+use crate::harness::{Answer, Server, request, scratch, wait_until};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const CONFIG: &str = "[watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n\
+    [[drain]]\nname = \"shop-web\"\nuser = \"shop\"\npassword = \"shop-s3cret-1\"\naccount = \"shop\"\napp = \"shop-web\"\nmax_tokens = 2\n\
+    [[drain]]\nname = \"shop-db\"\nuser = \"shopdb\"\npassword = \"shop-s3cret-2\"\naccount = \"shop\"\napp = \"shop-db\"\n\
+    [[drain]]\nname = \"blog-web\"\nuser = \"blog\"\npassword = \"blog-s3cret-1\"\naccount = \"blog\"\napp = \"blog-web\"\n";
+const PASSWORD: &str = "correct horse battery";
+/// In lines of `shop-web`, of `shop-db`, and of `blog-web`.
+const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
+
+/// Every path that is answered, as the router has it, with what may be in place of its parts; see
+/// [`this_is_every_path`].
+const PATHS: [&str; 24] = [
+    "/",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/logs",
+    "/events",
+    "/api/v2/tail",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/{*path}",
+    "/api/v2/{*path}",
+    "/groups/{id}",
+    "/groups/{id}/events",
+    "/systems/{name}",
+    "/systems/{name}/events",
+    "/searches/{id}",
+    "/searches/{id}/edit",
+    "/login",
+    "/logout",
+    "/invite/{link}",
+    // These are there for who is told of in the configuration alone; they have tests of their own.
+    "/heroku/resources",
+    "/heroku/resources/{id}",
+    "/sso/login",
+    "/apps/{app}/addons/{name}",
+];
+
+struct House {
+    dir: PathBuf,
+    server: Server,
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .arg("account")
+        .args(arguments)
+        .args(["--store", dir.join("store").to_str().unwrap()])
+        .output()
+        .unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap().trim().to_owned())
+}
+
+fn start(dir: &Path, text: &str) -> Server {
+    std::fs::write(dir.join("config.toml"), text).unwrap();
+    Server::start(dir, &["--config", dir.join("config.toml").to_str().unwrap()])
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+impl House {
+    fn new(name: &str) -> Self {
+        let dir = scratch(name);
+        let server = start(&dir, CONFIG);
+        let house = Self { dir, server };
+        let drains = [("shop:shop-s3cret-1", 0), ("shopdb:shop-s3cret-2", 1), ("blog:blog-s3cret-1", 2)];
+        for (pair, word) in drains {
+            let line = format!("<190>1 2026-11-28T12:00:00+00:00 host app web.1 - a line with {}", WORDS[word]);
+            let body = format!("{} {line}", line.len());
+            let headers = [("Authorization", basic(pair)), ("Logplex-Drain-Token", "d.1".to_owned())];
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(request(house.server.address, "POST", "/logs", &headers, body.as_bytes()).unwrap().status, 204);
+        }
+        let watcher = basic("ops:ops-s3cret-12");
+        for (account, word) in [("shop", WORDS[0]), ("shop", WORDS[1]), ("blog", WORDS[2])] {
+            wait_until("lines", || {
+                let answer = house.ask("GET", &format!("/events?account={account}"), &[("Authorization", &watcher)]);
+                answer.body.contains(word).then_some(())
+            });
+        }
+        house
+    }
+
+    fn account(&self, arguments: &[&str]) -> String {
+        let (is_done, said) = run(&self.dir, arguments);
+        assert!(is_done, "{arguments:?}: {said}");
+        said
+    }
+
+    fn token(&self, arguments: &[&str]) -> String {
+        self.account(&[&["token", "add"], arguments].concat())
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        request(self.server.address, method, path, headers, b"").unwrap()
+    }
+
+    /// Sends a form as a browser does, with the cookies that it has.
+    fn form(&self, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded(fields);
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        request(self.server.address, "POST", path, &[kind, ("Cookie", cookies)], body.as_bytes()).unwrap()
+    }
+
+    /// Gets a page with a form: its cookie, and its token.
+    fn load(&self, path: &str) -> (String, String) {
+        let page = self.ask("GET", path, &[]);
+        assert_eq!(page.status, 200, "{page:?}");
+        let token = page.body.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        (cookie(&page, "logdrain-form").unwrap(), token)
+    }
+
+    /// Adds a member who sets a password; answers his session's cookie.
+    fn member(&self, email: &str, arguments: &[&str]) -> String {
+        let link = self.account(&[&["member", "add", email], arguments].concat());
+        let path = link.strip_prefix(&format!("http://{}", self.server.address)).unwrap_or_else(|| panic!("{link}"));
+        let (cookie_of_form, token) = self.load(path);
+        let answer = self.form(path, &cookie_of_form, &[("form", &token), ("password", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert!(answer.head.to_lowercase().contains("location: /events"), "{answer:?}");
+        cookie(&answer, "logdrain").unwrap()
+    }
+}
+
+fn form_urlencoded(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    };
+    fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
+}
+
+/// A cookie that an answer sets, as it is sent back.
+fn cookie(answer: &Answer, name: &str) -> Option<String> {
+    let lines = answer.head.lines().filter_map(|line| line.split_once(": "));
+    let set = lines.filter(|(key, _)| key.eq_ignore_ascii_case("set-cookie")).map(|(_, value)| value);
+    set.filter_map(|value| value.split(';').next())
+        .find(|pair| pair.starts_with(&format!("{name}=")))
+        .map(str::to_owned)
+}
+
+#[test]
+fn this_is_every_path() {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/serve");
+    let mut found = Vec::new();
+    let mut folders = vec![web];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for route in text.split(".route(").skip(1) {
+                    let first = route.split(',').next().unwrap().trim();
+                    found.push(match first {
+                        "address::PAGE" => "/events".to_owned(),
+                        "address::TAIL" => "/api/v2/tail".to_owned(),
+                        quoted => quoted.trim_matches('"').to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    let unknown: Vec<_> = found.iter().filter(|path| !PATHS.contains(&path.as_str())).collect();
+    assert!(unknown.is_empty(), "say in PATHS, and so in the tests of this file, who sees what there: {unknown:?}");
+    assert!(found.len() >= 11, "{found:?}");
+}
+
+/// Asks for everything that shows lines, settings or people, in every form of it; answers all that was said, but for the
+/// follower of new lines, whose answer has no end.
+fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> {
+    let mut all = Vec::new();
+    for account in ["", "account=shop", "account=blog", "account=default"] {
+        // The API slows whoever asks often, and guesses at links are slowed, too.
+        let is_slow = |path: &str| path.starts_with("/api/v") || path.starts_with("/invite");
+        let paths = PATHS.iter().filter(|path| **path != "/api/v2/tail");
+        for path in paths.filter(|path| !is_slow(path) || account.is_empty()) {
+            let paths: Vec<String> = match *path {
+                "/api/v1/{*path}" => {
+                    let known = [
+                        "events/search",
+                        "events/search.json",
+                        "systems",
+                        "systems/1",
+                        "systems/shop-web",
+                        "systems/blog-web",
+                        "groups",
+                        "groups/1",
+                        "groups/1000",
+                        "searches",
+                        "searches/1000",
+                        "destinations",
+                        "users",
+                        "accounts",
+                        "archives",
+                        "archives/2026-11-28-12/download",
+                        "nothing",
+                    ];
+                    known.iter().map(|path| format!("/api/v1/{path}")).collect()
+                }
+                "/api/v2/{*path}" => {
+                    let known = [
+                        "openapi.json",
+                        "accounts",
+                        "plan",
+                        "filters",
+                        "usage",
+                        "patterns",
+                        "context",
+                        "members",
+                        "tokens",
+                    ];
+                    known.iter().map(|path| format!("/api/v2/{path}")).collect()
+                }
+                "/invite/{link}" => vec!["/invite/x".to_owned()],
+                path => vec![path.replace("{id}", "1000").replace("{name}", "shop-web")],
+            };
+            for path in paths {
+                let path = format!("{path}?{account}");
+                let answer = house.ask("GET", &path, headers);
+                all.push((path, answer));
+            }
+        }
+    }
+    all
+}
+
+/// What of lines can be seen by somebody: which of the words, over all paths.
+fn seen(house: &House, headers: &[(&str, &str)]) -> [bool; 3] {
+    let all = everything(house, headers);
+    let seen = WORDS.map(|word| all.iter().any(|(_, answer)| answer.body.contains(word)));
+    // Who follows new lines is somebody who sees some.
+    let head = house.ask("HEAD", "/api/v2/tail", headers);
+    assert!(head.status != 200 || seen != [false; 3], "{headers:?}");
+    seen
+}
+
+/// Has the running server change something, as an operator's program does.
+#[cfg(unix)]
+fn change(house: &House, change: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::os::unix::net::UnixStream::connect(house.dir.join("store/operator.sock")).unwrap();
+    stream.write_all(format!("{{\"do\":\"change\",\"change\":{change}}}\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[cfg(unix)]
+#[test]
+fn a_member_of_one_group_sees_its_systems_alone_and_cannot_give_himself_more() {
+    let house = House::new("group");
+    let add = |name: &str, system: &str| {
+        let group = format!("{{\"name\":{name:?},\"systems\":[{system:?}]}}");
+        change(&house, &format!("{{\"add_group\":{{\"account\":\"shop\",\"group\":{group}}}}}"))
+    };
+    let (web, db) = (add("web", "shop-web"), add("db", "shop-db"));
+    assert!(web.contains("\"changed\":") && db.contains("\"changed\":"), "{web} {db}");
+    let id = |told: &str| -> u32 { told.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap() };
+    let cookie = house.member("gus@example.com", &["--account", "shop", "--group", "web", "--manage-members"]);
+    let token = house.token(&["--account", "shop", "--member", "gus@example.com"]);
+    let by_token = [("X-Papertrail-Token", token.as_str())];
+    for _ in 0..2 {
+        assert_eq!(seen(&house, &[("Cookie", &cookie)]), [true, false, false]);
+        assert_eq!(seen(&house, &by_token), [true, false, false]);
+        // He tries to widen what he sees, by every way that names a group, a system or a member.
+        for (method, path, body) in [
+            ("PUT", format!("groups/{}", id(&web)), r#"{"group":{"name":"web","system_wildcard":"*"}}"#.to_owned()),
+            (
+                "PUT",
+                format!("groups/{}", id(&db)),
+                r#"{"group":{"name":"db","system_wildcard":"shop-web"}}"#.to_owned(),
+            ),
+            ("DELETE", format!("groups/{}", id(&web)), String::new()),
+            ("POST", "groups".to_owned(), r#"{"group":{"name":"all","system_wildcard":"*"}}"#.to_owned()),
+            ("POST", "systems/shop-db/join".to_owned(), format!("{{\"group_id\":{}}}", id(&web))),
+            ("POST", "users/invite".to_owned(), r#"{"user":{"email":"gus2@example.com"}}"#.to_owned()),
+            ("PUT", "users/1".to_owned(), r#"{"user":{"read_only":0,"can_access_all_groups":1}}"#.to_owned()),
+        ] {
+            let len = body.len().to_string();
+            let mut headers = vec![by_token[0], ("Content-Type", "application/json")];
+            headers.extend((method != "POST").then_some(("Content-Length", len.as_str())));
+            let path = format!("/api/v1/{path}");
+            let answer = request(house.server.address, method, &path, &headers, body.as_bytes()).unwrap();
+            assert!(matches!(answer.status, 400 | 403 | 404), "{method} {path}: {answer:?}");
+        }
+        for path in [
+            "events/search?group_id=1",
+            &format!("events/search?group_id={}", id(&db)),
+            "events/search?system_id=shop-db",
+        ] {
+            let answer = house.ask("GET", &format!("/api/v1/{path}"), &by_token);
+            assert!(!answer.body.contains(WORDS[1]) && !answer.body.contains(WORDS[2]), "{path}: {answer:?}");
+        }
+    }
+    // What was taken from the group is seen no more, and the group itself is nothing then.
+    change(&house, &format!("{{\"remove_group\":{{\"account\":\"shop\",\"id\":{}}}}}", id(&web)));
+    for headers in [&by_token[..], &[("Cookie", &cookie)]] {
+        let all = everything(&house, headers);
+        assert!(WORDS.iter().all(|word| !all.iter().any(|(_, answer)| answer.body.contains(word))), "{headers:?}");
+    }
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn each_sees_his_own_account_and_groups_alone_on_every_path() {
+    let house = House::new("rights");
+    assert!(house.ask("GET", "/events", &[]).status == 401);
+    let admin = house.token(&["--account", "shop"]);
+    let read = house.token(&["--account", "shop", "--kind", "read"]);
+    let record = house.token(&["--account", "shop", "--kind", "record"]);
+    let other = house.token(&["--account", "blog"]);
+    let ann = house.member("ann@example.com", &["--account", "shop", "--manage-members"]);
+    // A group of nothing that is there: its member sees nothing.
+    let (is_done, why) =
+        run(&house.dir, &["member", "add", "x@example.com", "--account", "shop", "--group", "no such"]);
+    assert!(!is_done && why.contains("no group"), "{why}");
+    fn of(token: &str) -> [(&str, &str); 1] {
+        [("X-Papertrail-Token", token)]
+    }
+    let bearer = |token: &str| format!("Bearer {token}");
+    assert_eq!(seen(&house, &[]), [false; 3]);
+    assert_eq!(seen(&house, &[("Cookie", "logdrain=x; __Host-logdrain=x")]), [false; 3]);
+    assert_eq!(seen(&house, &of(&admin)), [true, true, false]);
+    assert_eq!(seen(&house, &of(&read)), [true, true, false]);
+    assert_eq!(seen(&house, &[("Authorization", &bearer(&read))]), [true, true, false]);
+    assert_eq!(seen(&house, &[("Authorization", &basic(&format!("{admin}:")))]), [true, true, false]);
+    assert_eq!(seen(&house, &[("Authorization", &basic(&format!("x:{admin}")))]), [true, true, false]);
+    assert_eq!(seen(&house, &[("Authorization", &basic(&format!("ann@example.com:{PASSWORD}")))]), [true, true, false]);
+    assert_eq!(seen(&house, &[("Cookie", &ann)]), [true, true, false]);
+    assert_eq!(seen(&house, &of(&record)), [false; 3]);
+    assert_eq!(seen(&house, &of(&other)), [false, false, true]);
+    assert_eq!(seen(&house, &[("Authorization", &basic("ops:ops-s3cret-12"))]), [true, true, true]);
+    for path in ["/events?account=shop", "/api/v1/events/search", "/api/v2/tail"] {
+        let answer = house.ask("GET", path, &[("Authorization", &basic("shop:shop-s3cret-1"))]);
+        assert_eq!(answer.status, 401, "who sends does not read: {path}");
+    }
+    // A cookie is not for the API that other pages may ask.
+    assert_eq!(house.ask("GET", "/api/v1/events/search", &[("Cookie", &ann)]).status, 401);
+    // What is told of the whole server is for the operator.
+    for headers in [&of(&admin)[..], &[("Cookie", &ann)], &[("Authorization", &bearer(&admin))]] {
+        assert!(matches!(house.ask("GET", "/metrics", headers).status, 401 | 403), "{headers:?}");
+        assert!(matches!(house.ask("GET", "/", headers).status, 303 | 401), "{headers:?}");
+    }
+    // Nothing changes anything for who may not: what there is, is there after all of it was tried.
+    let members = house.account(&["member", "list", "--account", "shop"]);
+    let tokens = house.account(&["token", "list", "--account", "shop"]);
+    let watcher = basic("ops:ops-s3cret-12");
+    let state = |house: &House| {
+        ["systems", "groups", "searches", "users", "destinations"].map(|path| {
+            let answer = house.ask("GET", &format!("/api/v1/{path}?account=shop"), &[("Authorization", &watcher)]);
+            (answer.status, if answer.status == 200 { answer.body } else { String::new() })
+        })
+    };
+    let before = state(&house);
+    let bodies = [
+        "",
+        r#"{"group":{"name":"taken","system_wildcard":"*"},"search":{"name":"taken","query":"x"},"system":{"name":"taken"},"user":{"email":"evil@example.com"}}"#,
+    ];
+    for headers in [&[][..], &of(&read), &of(&record), &of(&other), &[("Cookie", &ann)]] {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            for path in [
+                "systems",
+                "systems/1",
+                "systems/shop-web",
+                "groups",
+                "groups/1000",
+                "searches",
+                "searches/1000",
+                "users/invite",
+                "users/1",
+                "destinations/1",
+            ] {
+                if headers == of(&other) && matches!(path, "systems" | "groups" | "searches" | "users/invite") {
+                    // He may, in his own account.
+                    continue;
+                }
+                for body in bodies {
+                    let kind = ("Content-Type", "application/json");
+                    let len = body.len().to_string();
+                    let headers: Vec<_> = headers
+                        .iter()
+                        .copied()
+                        .chain([kind])
+                        .chain((method != "POST").then_some(("Content-Length", len.as_str())))
+                        .collect();
+                    let path = format!("/api/v1/{path}");
+                    let answer = request(house.server.address, method, &path, &headers, body.as_bytes()).unwrap();
+                    assert_ne!(answer.status, 200, "{method} {path} {headers:?}: {answer:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(state(&house), before);
+    assert_eq!(house.account(&["member", "list", "--account", "shop"]), members);
+    assert_eq!(house.account(&["token", "list", "--account", "shop"]), tokens);
+    assert!(!format!("{:?}", everything(&house, &of(&admin))).contains("shop-s3cret"));
+    // Gone with the next request.
+    house.account(&["member", "remove", "ann@example.com", "--account", "shop"]);
+    assert_eq!(house.ask("GET", "/events", &[("Cookie", &ann)]).status, 401);
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn signing_in_and_out_leads_back_and_rotates_the_session() {
+    let house = House::new("sign-in");
+    let first = house.member("ann@example.com", &["--account", "shop"]);
+    // A browser that may sign in is led there, and back.
+    let away = house.ask("GET", "/events?q=marmalade", &[("Accept", "text/html,*/*")]);
+    assert!(away.status == 303 && away.head.contains("/login?return=%2Fevents%3Fq%3Dmarmalade"), "{away:?}");
+    assert_eq!(house.ask("GET", "/events", &[]).status, 401, "a program is not");
+    let (form, token) = house.load("/login?return=%2Fevents%3Fq%3Dmarmalade");
+    let cookies = format!("{form}; {first}");
+    let fields = [
+        ("form", token.as_str()),
+        ("name", "Ann@Example.com"),
+        ("password", PASSWORD),
+        ("return", "/events?q=marmalade"),
+    ];
+    let entered = house.form("/login", &cookies, &fields);
+    assert!(entered.status == 303 && entered.head.contains("/events?q=marmalade"), "{entered:?}");
+    let head = entered.head.to_lowercase();
+    assert!(head.contains("httponly") && head.contains("samesite=lax") && head.contains("no-store"), "{head}");
+    let second = cookie(&entered, "logdrain").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(house.ask("GET", "/events", &[("Cookie", &first)]).status, 401, "the old one is over");
+    let page = house.ask("GET", "/events?q=marmalade", &[("Cookie", &second)]);
+    assert!(page.status == 200 && page.body.contains(WORDS[0]), "{page:?}");
+    // Without the form's token, with another's, or from elsewhere, nothing is done.
+    let (other_form, other_token) = house.load("/login");
+    for (cookies, token) in [
+        ("", token.as_str()),
+        (form.as_str(), ""),
+        (form.as_str(), other_token.as_str()),
+        (other_form.as_str(), token.as_str()),
+    ] {
+        let fields = [("form", token), ("name", "ann@example.com"), ("password", PASSWORD)];
+        let answer = house.form("/login", cookies, &fields);
+        assert!(answer.status == 400 && cookie(&answer, "logdrain").is_none(), "{answer:?}");
+    }
+    let body = form_urlencoded(&fields);
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        let headers =
+            [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", form.as_str()), ("Origin", origin)];
+        let answer = request(house.server.address, "POST", "/login", &headers, body.as_bytes()).unwrap();
+        assert!(answer.status == 400 && cookie(&answer, "logdrain").is_none(), "{origin}: {answer:?}");
+    }
+    // Ends by the form of the session alone.
+    assert_eq!(house.form("/logout", &second, &[("form", token.as_str())]).status, 400);
+    assert_eq!(house.ask("GET", "/events", &[("Cookie", &second)]).status, 200);
+    // Hostile text in every field, and nothing of it comes back as anything but text.
+    for text in ["\"><script>alert(1)</script>", "x\r\nSet-Cookie: a=b", "' OR 1=1 --", "\u{0}", "ann@example.com' --"]
+    {
+        let (form, token) = house.load("/login");
+        let fields = [("form", token.as_str()), ("name", text), ("password", text), ("return", text)];
+        let answer = house.form("/login", &form, &fields);
+        assert_eq!(answer.status, 422, "{text:?}: {answer:?}");
+        assert!(!answer.body.contains("<script>") && !answer.head.contains("a=b"), "{answer:?}");
+    }
+    let page = house.ask("GET", "/login", &[]);
+    let head = page.head.to_lowercase();
+    assert!(
+        head.contains("default-src 'none'")
+            && head.contains("frame-ancestors 'none'")
+            && !page.body.contains("<script"),
+        "{page:?}"
+    );
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn ten_thousand_guesses_let_nobody_in_and_the_owner_still_gets_in() {
+    let house = House::new("guessing");
+    let token = house.token(&["--account", "shop"]);
+    house.member("ann@example.com", &["--account", "shop"]);
+    let address = house.server.address;
+    let right = basic(&format!("ann@example.com:{PASSWORD}"));
+    // Once before, as of an owner whose programs run: then his are known from there.
+    for headers in [[("Authorization", right.as_str())], [("X-Papertrail-Token", token.as_str())]] {
+        assert_eq!(request(address, "GET", "/api/v1/events/search", &headers, b"").unwrap().status, 200);
+    }
+    #[cfg(target_os = "linux")]
+    let before = house.server.memory();
+    let began = Instant::now();
+    let next = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let guessers: Vec<_> = (0..100)
+        .map(|_| {
+            let next = next.clone();
+            std::thread::spawn(move || {
+                let mut statuses = [0_u32; 3];
+                loop {
+                    let guess = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if guess >= 10_000 {
+                        return statuses;
+                    }
+                    let (name, value) = match guess % 2 {
+                        0 => ("X-Papertrail-Token", format!("lda_{guess:040x}")),
+                        _ => ("Authorization", basic(&format!("ann@example.com:guess number {guess}"))),
+                    };
+                    let answer = request(address, "GET", "/api/v1/events/search", &[(name, &value)], b"");
+                    match answer.map(|answer| answer.status) {
+                        Ok(401) => statuses[0] += 1,
+                        Ok(429 | 503) => statuses[1] += 1,
+                        // A connection that had to go.
+                        Err(_) => statuses[2] += 1,
+                        Ok(status) => panic!("{status}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    // The owner, from the same address.
+    let mut slowest = Duration::ZERO;
+    let mut tried = 0;
+    while guessers.iter().any(|guesser| !guesser.is_finished()) {
+        for headers in [[("Authorization", right.as_str())], [("X-Papertrail-Token", token.as_str())]] {
+            let asked = Instant::now();
+            let answer = request(address, "GET", "/api/v1/events/search", &headers, b"").unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            slowest = slowest.max(asked.elapsed());
+            tried += 1;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let mut all = [0; 3];
+    for guesser in guessers {
+        let statuses = guesser.join().unwrap();
+        for (sum, count) in all.iter_mut().zip(statuses) {
+            *sum += count;
+        }
+    }
+    println!("{all:?} in {:?}; the owner asked {tried} times, at most {slowest:?} each", began.elapsed());
+    assert_eq!(all.iter().sum::<u32>(), 10_000);
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    #[cfg(target_os = "linux")]
+    assert!(house.server.memory() < before + (256 << 20), "{before}, then {}", house.server.memory());
+    let (code, log) = house.server.stop();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("wrong credentials") && log.matches("wrong credentials").count() <= 5, "{log}");
+}
+
+#[test]
+fn a_stored_token_ends_open_reading_and_a_lost_file_does_not_bring_it_back() {
+    let dir = scratch("opened");
+    let server = start(&dir, "");
+    assert_eq!(server.get("/metrics").status, 200);
+    let (is_done, token) = run(&dir, &["token", "add", "--kind", "read"]);
+    assert!(is_done && token.starts_with("ldr_"), "{token}");
+    for path in ["/metrics", "/", "/events", "/api/v1/events/search"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    let known = |server: &Server| {
+        request(server.address, "GET", "/api/v1/events/search", &[("X-Papertrail-Token", &token)], b"").unwrap().status
+    };
+    wait_until("the lines", || (known(&server) == 200).then_some(()));
+    assert_eq!(server.stop().0, Some(0));
+    // Without a server, on the store itself.
+    let (is_done, listed) = run(&dir, &["token", "list"]);
+    assert!(is_done && listed.contains("read  ldr_") && !listed.contains(&token), "{listed}");
+    let file = dir.join("store/settings.db");
+    let whole = std::fs::read(&file).unwrap();
+    for damage in [Some(&b"damaged, and longer than a head of a file would be ............................................................"[..]), None] {
+        match damage {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let server = start(&dir, "");
+        assert!(matches!(server.get("/metrics").status, 401 | 503));
+        assert!(matches!(known(&server), 401 | 503));
+        let sent = crate::harness::Delivery { id: format!("{damage:?}").len().to_string(), token: "d.1".to_owned(), body: crate::harness::body(1, 4) };
+        assert_eq!(sent.send(server.address).unwrap(), 204, "deliveries are taken");
+        let (code, log) = server.stop();
+        assert!(code == Some(0) && log.contains("settings.db"), "{log}");
+    }
+    std::fs::write(&file, whole).unwrap();
+    let server = start(&dir, "");
+    wait_until("the lines", || (known(&server) == 200).then_some(()));
+    // And when the last one goes, it is as it was.
+    let (is_done, said) = run(&dir, &["token", "remove", listed.split_whitespace().next().unwrap()]);
+    assert!(is_done, "{said}");
+    assert_eq!(server.get("/metrics").status, 200);
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn systems_that_were_heard_have_numbers() {
+    let house = House::new("heard");
+    // Where the API of systems is not there yet, the file itself says so.
+    wait_until("numbers", || {
+        let bytes = std::fs::read(house.dir.join("store/settings.db")).unwrap();
+        ["shop-web", "shop-db", "blog-web"]
+            .iter()
+            .all(|name| bytes.windows(name.len()).any(|part| part == name.as_bytes()))
+            .then_some(())
+    });
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn page_of_another_origin_reads_nothing_of_an_open_server() {
+    let dir = scratch("other-origin");
+    let Some(mut browser) = Browser::start(&dir) else { return };
+    let server = start(&dir, "");
+    wait_until("the store", || (server.get("/events").status == 200).then_some(()));
+    let evil = start(&scratch("evil-origin"), "");
+    // A page of another server on this machine: another port is another origin.
+    browser.go(&format!("http://localhost:{}/healthz", evil.address.port()));
+    let port = server.address.port();
+    browser.value("window.read = []; window.left = 0");
+    for path in ["/", "/metrics", "/events", "/api/v1/events/search", "/api/v1/systems", "/api/v2/tail"] {
+        for host in ["127.0.0.1", "localhost"] {
+            for options in ["{}", "{mode:'no-cors'}", "{headers:{'X-Papertrail-Token':'x'}}", "{credentials:'include'}"]
+            {
+                browser.value(&format!(
+                    "left++; fetch('http://{host}:{port}{path}', {options}).then(r => r.text()).then(t => t && read.push('{path} ' + t.slice(0, 80))).catch(() => 0).finally(() => left--)"
+                ));
+            }
+        }
+    }
+    browser.until("left === 0");
+    assert_eq!(browser.value("read.join('\\n')"), "");
+    assert_eq!((server.stop().0, evil.stop().0), (Some(0), Some(0)));
+}
