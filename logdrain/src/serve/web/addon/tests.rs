@@ -114,7 +114,10 @@ fn a_sign_on_is_good_once_also_after_a_restart() {
     assert!(resources.use_once(&[user.clone(), resource.clone()], until).unwrap());
     assert!(!resources.use_once(&[user.clone(), resource.clone()], until).unwrap());
     let mut resources = open();
-    assert!(!resources.use_once(&[resource.clone()], until).unwrap() && !resources.use_once(&[user], until).unwrap());
+    assert!(
+        !resources.use_once(std::slice::from_ref(&resource), until).unwrap()
+            && !resources.use_once(&[user], until).unwrap()
+    );
     // Another one of that second is another user's.
     assert!(resources.use_once(&["u:2".to_owned(), resource], until).unwrap());
     // What is too old to be good is not remembered.
