@@ -254,6 +254,35 @@ fn patterns_and_lines_around_a_line_are_found() {
 }
 
 #[test]
+fn lines_are_counted_before_they_are_purged() {
+    let api = start("v2-purge");
+    api.deliver(
+        "shop",
+        &[("app web.1", "keep this"), ("app web.1", "card 4111 1111"), ("app web.1", "card 4222 2222")],
+    );
+    let count = |query: &str| {
+        let found = ok(&api, 200, "GET", &format!("/api/v1/events/search.json?q={query}"), None);
+        found["events"].as_array().unwrap().len()
+    };
+    wait_until("lines", || (count("card") == 2).then_some(()));
+    let dry = ok(&api, 200, "POST", "/api/v2/purge", Some(json!({ "query": "card" })));
+    assert_eq!((&dry["lines"], &dry["dry_run"], &dry["position"]), (&json!(2), &json!(true), &Value::Null));
+    assert_eq!(count("card"), 2, "they are counted, and stay");
+    fails(&api, 400, "POST", "/api/v2/purge", Some(json!({ "dry_run": false })));
+    fails(&api, 400, "POST", "/api/v2/purge", Some(json!({ "query": "x".repeat(9_000) })));
+    fails(&api, 400, "POST", "/api/v2/purge", Some(json!({ "from": "noonish" })));
+    let (_, plain) =
+        member(&api.server, "default", "ann@example.com", json!({ "manage_members": true, "change_plans": true }));
+    let body = json!({ "query": "card", "dry_run": false });
+    assert_eq!(ask(&api.server, By::Token(&plain), "POST", "/api/v2/purge", Some(&body)).status, 403);
+    let done = ok(&api, 200, "POST", "/api/v2/purge", Some(body));
+    assert!(done["lines"] == 2 && done["position"].is_u64() && done["notes"].to_string().contains("minutes"), "{done}");
+    wait_until("their end", || (count("card") == 0).then_some(()));
+    assert_eq!(count("keep"), 1);
+    assert_eq!(api.server.stop().0, Some(0));
+}
+
+#[test]
 fn members_and_tokens_come_and_go_and_nobody_gives_what_he_has_not() {
     let api = start("v2-members");
     let made = operator(

@@ -16,6 +16,7 @@ mod lines;
 mod members;
 mod plans;
 mod problem;
+mod purge;
 mod routes;
 mod scans;
 mod usage;
@@ -158,6 +159,7 @@ async fn done(api: Arc<Api>, viewer: Viewer, op: Op, id: u32, request: Request) 
         Op::Usage => usage::show(&asked).await,
         Op::Patterns => lines::patterns(&asked).await,
         Op::Context => lines::context(&asked).await,
+        Op::Purge => purge::purge(&asked, ask::body(body).await?).await,
         Op::Members => members::list(&asked),
         Op::AddMember => members::add(&asked, ask::body(body).await?).await,
         Op::ChangeMember => members::set(&asked, ask::body(body).await?).await,

@@ -6,7 +6,7 @@ use super::scans::{self, Around, Span};
 use super::{Asked, Done, PATIENCE, SCAN, TIME, json};
 use crate::serve::logs::retention::floor;
 use crate::times::Side;
-use log_store::{EventId, Neighbours, Query, View};
+use log_store::{EventId, Neighbours, Query, Scope, View};
 use std::sync::Arc;
 
 /// The most lines on each side of one.
@@ -19,12 +19,20 @@ pub(super) async fn look<T: Send + 'static>(
     asked: &Arc<Asked>,
     work: impl FnOnce(&View, &mut dyn FnMut() -> bool) -> T + Send + 'static,
 ) -> Result<T, Problem> {
+    look_at(asked, asked.viewer.scope(&asked.settings), work).await
+}
+
+/// The same through a scope.
+pub(super) async fn look_at<T: Send + 'static>(
+    asked: &Arc<Asked>,
+    scope: Scope,
+    work: impl FnOnce(&View, &mut dyn FnMut() -> bool) -> T + Send + 'static,
+) -> Result<T, Problem> {
     let one = tokio::time::timeout(PATIENCE, asked.api.scans.clone().acquire_owned()).await;
     let one = one.map_err(|_| Problem::busy())?.map_err(|_| Problem::busy())?;
     let memory = asked.site().intake.lease(SCAN).ok_or_else(Problem::busy)?;
     let reader = asked.site().logs.reader();
     let reader = reader.ok_or_else(|| Problem::later("log lines are not kept here, or not to be had yet"))?;
-    let scope = asked.viewer.scope(&asked.settings);
     let found = asked.site().searches.search(PATIENCE, TIME, move |budget| {
         let found = work(&reader.view(&scope), &mut || budget.goes_on());
         drop((memory, one));

@@ -23,6 +23,7 @@ pub(super) enum Op {
     Usage,
     Patterns,
     Context,
+    Purge,
     Members,
     AddMember,
     ChangeMember,
@@ -33,7 +34,7 @@ pub(super) enum Op {
 }
 
 /// Method, path behind `/api/v2/` with `{id}` for a number, what it is.
-pub(super) const ROUTES: [(Method, &str, Op); 24] = [
+pub(super) const ROUTES: [(Method, &str, Op); 25] = [
     (Method::GET, "openapi.json", Op::Document),
     (Method::GET, "accounts", Op::Accounts),
     (Method::POST, "accounts", Op::AddAccount),
@@ -51,6 +52,7 @@ pub(super) const ROUTES: [(Method, &str, Op); 24] = [
     (Method::GET, "usage", Op::Usage),
     (Method::GET, "patterns", Op::Patterns),
     (Method::GET, "context", Op::Context),
+    (Method::POST, "purge", Op::Purge),
     (Method::GET, "members", Op::Members),
     (Method::POST, "members", Op::AddMember),
     (Method::PATCH, "members/{id}", Op::ChangeMember),
