@@ -319,15 +319,16 @@ impl Consumer {
         if entry.seq > self.position + 1 {
             return false;
         }
+        if let Event::Change { change, .. } = &entry.event
+            && let Change::Purge { account, purge, .. } = &**change
+            && !self.purge(entry.seq, account, purge)
+        {
+            return false;
+        }
         match &entry.event {
             Event::Delivery(record) if record.run.is_given() && !self.deliver(entry.seq, record) => return false,
             Event::Settings(settings) => self.follow(|known| known.configure(settings)),
-            Event::Change { change, .. } if let Change::Purge { account, purge, .. } = &**change => {
-                if !self.purge(entry.seq, account, purge) {
-                    return false;
-                }
-            }
-            Event::Change { change, id } => self.follow(|known| {
+            Event::Change { change, id } if !matches!(**change, Change::Purge { .. }) => self.follow(|known| {
                 // Whoever counts says so when it does not fit what is left of the journal.
                 let _ = known.replay(change, *id);
             }),
