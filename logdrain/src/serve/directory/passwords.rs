@@ -6,12 +6,13 @@
 
 use super::secrets::random;
 use super::{Directory, DirectoryError, Member};
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq as _;
 
 /// Checks at a time.
 pub(crate) const AT_A_TIME: usize = 2;
@@ -92,6 +93,24 @@ fn argon2() -> Option<Argon2<'static>> {
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
+/// What checks work in, while none does: an allocator keeps what is given back in each thread's own part of memory, and
+/// that adds up to many times what is in use.
+static IDLE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+
+/// Hashes a password into 32 bytes.
+fn hashed(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Option<[u8; 32]> {
+    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let taken = idle().pop();
+    let mut blocks = taken.unwrap_or_else(|| vec![Block::new(); KIB as usize]);
+    let mut out = [0; 32];
+    let done = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, &mut *blocks);
+    let mut idle = idle();
+    if idle.len() < AT_A_TIME {
+        idle.push(blocks);
+    }
+    done.ok().map(|()| out)
+}
+
 /// Whether a password may be one.
 ///
 /// # Errors
@@ -109,7 +128,15 @@ pub(crate) fn may_be(password: &str) -> Result<(), DirectoryError> {
 pub(super) fn hash(password: &str) -> Result<String, DirectoryError> {
     may_be(password)?;
     let salt: [u8; 16] = random()?;
-    let hashed = argon2().and_then(|argon2| argon2.hash_password_with_salt(password.as_bytes(), &salt).ok());
+    let hashed = argon2().and_then(|argon2| {
+        Some(PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).ok()?,
+            salt: Some(Salt::new(&salt).ok()?),
+            hash: Some(Output::new(&hashed(&argon2, password, &salt)?).ok()?),
+        })
+    });
     hashed
         .map(|hash| hash.to_string())
         .ok_or_else(|| DirectoryError::Closed("the password could not be hashed now".to_owned()))
@@ -118,9 +145,14 @@ pub(super) fn hash(password: &str) -> Result<String, DirectoryError> {
 /// Whether it is that one. A hash that would take more than ours do is of a file that somebody changed.
 fn fits(password: &str, hash: &str) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else { return false };
-    let is_ours = Params::try_from(&hash)
-        .is_ok_and(|params| params.m_cost() <= KIB && params.t_cost() <= 2 * PASSES && params.p_cost() == 1);
-    is_ours && argon2().is_some_and(|argon2| argon2.verify_password(password.as_bytes(), &hash).is_ok())
+    let Ok(params) = Params::try_from(&hash) else { return false };
+    let is_ours = hash.algorithm == ARGON2ID_IDENT
+        && params.m_cost() <= KIB
+        && params.t_cost() <= 2 * PASSES
+        && params.p_cost() == 1;
+    let (Some(salt), Some(wanted), true) = (hash.salt, hash.hash, is_ours) else { return false };
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    hashed(&argon2, password, &salt).is_some_and(|found| found.ct_eq(wanted.as_bytes()).into())
 }
 
 impl Directory {
@@ -141,8 +173,7 @@ impl Directory {
         let those = all.iter().filter(|member| account.is_none_or(|account| member.account == account));
         let with_passwords: Vec<_> = those.filter(|member| member.has_password()).take(TRIED).collect();
         if with_passwords.is_empty() {
-            let mut nothing = [0; 32];
-            let _ = argon2().map(|argon2| argon2.hash_password_into(password.as_bytes(), &[0; 16], &mut nothing));
+            let _ = argon2().and_then(|argon2| hashed(&argon2, password, &[0; 16]));
             return None;
         }
         let is_right = |member: &&&Arc<Member>| member.password.as_deref().is_some_and(|hash| fits(password, hash));

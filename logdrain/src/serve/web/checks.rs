@@ -1,6 +1,7 @@
 //! Passwords are checked a few at a time: each check takes time and memory on purpose.
 
 use crate::serve::directory;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -8,7 +9,7 @@ use tokio::sync::Semaphore;
 /// Whose turn it is.
 #[derive(Debug)]
 pub(crate) struct Checks {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Checks {
     pub(crate) fn new() -> Self {
-        Self { turns: Semaphore::new(directory::CHECKS), waiting: AtomicUsize::new(0) }
+        Self { turns: Arc::new(Semaphore::new(directory::CHECKS)), waiting: AtomicUsize::new(0) }
     }
 
     /// Does something that hashes a password, in its turn; `None` when too many wait.
@@ -34,10 +35,14 @@ impl Checks {
         if before >= WAITING {
             return None;
         }
-        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await.ok()?.ok()?;
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await.ok()?.ok()?;
         drop(waits);
-        let done = tokio::task::spawn_blocking(work).await.ok();
-        drop(turn);
-        done
+        // The turn lasts as long as the work, whoever has stopped waiting for it.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
+        tokio::task::spawn_blocking(work).await.ok()
     }
 }
