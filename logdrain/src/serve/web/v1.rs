@@ -220,6 +220,8 @@ fn refused(why: Denied) -> Answer {
             "without credentials this server answers programs of this machine alone: ask it by a loopback name, or name a \
              [watcher] or a member",
         ),
-        Denied::Form | Denied::NotOperator | Denied::OtherAccount | Denied::Forbidden => Answer::forbidden(why.why()),
+        // As if it were not there.
+        Denied::OtherAccount => Answer::not_found(why.why()),
+        Denied::Form | Denied::NotOperator | Denied::Forbidden => Answer::forbidden(why.why()),
     }
 }
