@@ -52,7 +52,7 @@ pub(super) async fn viewer(
     let mut of = access::viewer(site, peer, headers, Way::ApiV1).await?;
     // Who may look at several accounts names one in the address; all others have their own.
     let named = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).filter(|(name, _)| name == "account");
-    if let Some((_, account)) = named.last().filter(|(_, account)| !account.is_empty()) {
+    if let Some((_, account)) = named.last().filter(|(_, account)| !account.is_empty() && of.sees_all_accounts()) {
         of.choose(&account)?;
     }
     if !of.may_read() {
