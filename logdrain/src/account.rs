@@ -1,12 +1,20 @@
-//! `logdrain account`: what belongs to an account, by the door of the running server; without one, on the store itself.
+//! `logdrain account`: what belongs to an account. Members and tokens by the door of the running server, and without one on
+//! the store itself; plans, filters and usage by the API.
 
+mod filters;
 mod people;
+mod served;
 
 use crate::args::account::{AccountAction, AccountArgs};
 use crate::failure::{Failure, Status};
 
 pub(crate) fn run(args: &AccountArgs) -> Result<Status, Failure> {
     match &args.action {
+        AccountAction::Status(server) => served::status(&served::server(args, server)?),
+        AccountAction::List(server) => served::list(&served::server(args, server)?),
+        AccountAction::Create { name, server } => served::create(&served::server(args, server)?, name),
+        AccountAction::Plan { plan, dry_run, server } => served::plan(&served::server(args, server)?, plan, *dry_run),
+        AccountAction::Filter(action) => filters::run(args, action),
         AccountAction::Member(action) => people::member(args, action),
         AccountAction::Purge(asked) => crate::serve::purge(&args.store, asked),
         AccountAction::Token(action) => people::token(args, action),

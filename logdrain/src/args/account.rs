@@ -1,5 +1,6 @@
 //! `logdrain account`.
 
+use crate::args::server::ServerArgs;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -10,13 +11,43 @@ pub(crate) struct AccountArgs {
     /// The folder of the store
     #[arg(long, global = true, value_name = "DIR", default_value = "logdrain-data")]
     pub(crate) store: PathBuf,
-    /// Whose members and tokens
+    /// Whose it is: members, tokens, plan, filters
     #[arg(long, global = true, value_name = "NAME", default_value = "default")]
     pub(crate) account: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountAction {
+    /// Print what an account has and used today: plan, volume by system and program, members, destinations
+    Status(ServerArgs),
+    /// Print the accounts of a server, and their plans
+    List(ServerArgs),
+    /// Make an account
+    Create {
+        /// 1 to 63 of a-z, 0-9 and -
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Give an account another plan, or say what that would change
+    #[command(after_help = "\
+Examples:
+  logdrain account plan volmar --dry-run --server localhost:8514
+  logdrain account plan own.toml --account shop --server https://logs.example.com")]
+    Plan {
+        /// A plan by its name, or a file that holds one; `none` for no plan
+        #[arg(value_name = "PLAN")]
+        plan: String,
+        /// Say what it would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Drop a class of lines before they are kept; metrics are counted before
+    #[command(subcommand)]
+    Filter(FilterAction),
     /// Add, list and remove members, who sign in
     #[command(subcommand)]
     Member(MemberAction),
@@ -93,6 +124,61 @@ pub(crate) enum TokenAction {
         #[arg(value_name = "NUMBER")]
         id: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FilterAction {
+    /// Print the filters, and what each dropped today
+    List(ServerArgs),
+    /// Add one
+    #[command(after_help = "\
+Examples:
+  logdrain account filter preview 'heroku/router: .*status=403' --regex --server localhost:8514
+  logdrain account filter add 'heroku/router: .*status=403' --regex --server localhost:8514")]
+    Add {
+        #[command(flatten)]
+        what: FilterText,
+        /// What you call it; the beginning of its text when left out
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+        /// It drops nothing yet
+        #[arg(long)]
+        off: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Say what one would have dropped of the lines of the last hour
+    Preview {
+        #[command(flatten)]
+        what: FilterText,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Switch one on
+    On(FilterNumber),
+    /// Switch one off; it stays
+    Off(FilterNumber),
+    /// Remove one
+    Remove(FilterNumber),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FilterText {
+    /// A text that `program: message` holds, as `heroku/router: at=info`; capitals count
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+    /// It is a regular expression
+    #[arg(long)]
+    pub(crate) regex: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FilterNumber {
+    /// Its number, as `list` prints it
+    #[arg(value_name = "NUMBER")]
+    pub(crate) id: u32,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -419,3 +419,54 @@ fn an_open_server_on_this_machine_is_read_and_set_up_without_a_token_and_makes_n
     assert_eq!(asked("PUT", "/api/v2/plan", json!({ "plan": "choklad" })), 403);
     assert_eq!(server.stop().0, Some(0));
 }
+
+/// What `logdrain account` prints, by the token of the account.
+fn account(api: &Api, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .arg("account")
+        .args(arguments)
+        .args(["--server", &format!("http://{}", api.server.address)])
+        .env("LOGDRAIN_TOKEN", &api.token)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn plans_and_filters_are_set_by_the_command_line() {
+    let api = start("v2-command");
+    let plan = |api: &Api| ok(api, 200, "GET", "/api/v2/plan", None)["plan"]["name"].clone();
+    let (code, told, _) = account(&api, &["plan", "choklad", "--dry-run"]);
+    assert!(
+        code == Some(0) && told.contains("10485760 bytes may be kept a day") && told.contains("--dry-run"),
+        "{told}"
+    );
+    assert_eq!(plan(&api), Value::Null);
+    let (code, told, why) = account(&api, &["plan", "choklad"]);
+    assert!(code == Some(0) && !told.contains("--dry-run"), "{told}{why}");
+    assert_eq!(plan(&api), "choklad");
+    assert_ne!(account(&api, &["plan", "no-such-plan"]).0, Some(0));
+    assert_eq!(plan(&api), "choklad");
+
+    let (code, told, why) = account(&api, &["filter", "add", "status=4[0-9]+", "--regex", "--name", "bots"]);
+    assert!(code == Some(0) && told.contains("regex") && told.contains("bots"), "{told}{why}");
+    let id = told.split(' ').next().unwrap().to_owned();
+    assert_eq!(account(&api, &["filter", "off", &id]).0, Some(0));
+    let (_, told, _) = account(&api, &["filter", "list"]);
+    assert!(told.starts_with(&format!("{id}  off")) && told.contains("dropped 0 today"), "{told}");
+    let (code, told, why) = account(&api, &["filter", "preview", "at=info"]);
+    assert!(code == Some(0) && told.contains("lines of the last hour"), "{told}{why}");
+    let (code, _, why) = account(&api, &["filter", "add", "(", "--regex"]);
+    assert!(code != Some(0) && why.contains("text"), "{why}");
+
+    let (code, told, why) = account(&api, &["status"]);
+    assert!(code == Some(0), "{why}");
+    for part in ["account       default", "plan          choklad", "today  ", "filters       1"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(account(&api, &["filter", "remove", &id]).0, Some(0));
+    assert_eq!(account(&api, &["filter", "list"]).1, "");
+    assert!(account(&api, &["list"]).1.contains("default  choklad"));
+    assert_ne!(account(&api, &["create", "other"]).0, Some(0), "accounts are made by the operator");
+}
