@@ -158,10 +158,11 @@ mod tests {
             (framed(&[a, b]), Some(framed(&[erased, b]))),
             (framed(&[b, a, a, b]), Some(framed(&[b, erased, erased, b]))),
             (framed(&[b]), None),
-            ([framed(&[b]), b"oops 4111".to_vec(), framed(&[b])].concat(), Some(framed(&[b, erased, b]))),
+            // A frame is not believed when what stands behind it is none: with that it is one stretch that was not read.
+            ([framed(&[b]), b"oops 4111".to_vec(), framed(&[b])].concat(), Some(framed(&[erased, b]))),
             (
-                [framed(&[a]), b"oops".to_vec(), framed(&[b])].concat(),
-                Some([framed(&[erased]), b"oops".to_vec(), framed(&[b])].concat()),
+                [framed(&[b]), b"oops".to_vec(), framed(&[a])].concat(),
+                Some([framed(&[b]), b"oops".to_vec(), framed(&[erased])].concat()),
             ),
         ] {
             let record = record(&body);
