@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct ServerArgs {
-    /// The server that is asked: https://logs.example.com [default: LOGDRAIN_URL]
+    /// The server that is asked, as `https://logs.example.com` [default: LOGDRAIN_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The token that it wants, or NAME:PASSWORD; others on this machine can read it here, but not in the environment
