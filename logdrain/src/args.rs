@@ -189,15 +189,17 @@ drain is called as in rows and on the page. When one is dropped, its open window
 its deliveries are refused until those windows are past their horizon.
 Exit status: 0 done; 2 it could not be done.")]
     Drains(DrainsArgs),
-    /// Add, list and remove the members and tokens of an account, and purge its lines
+    /// What an account has: its plan, filters, members and tokens; what it used; and lines taken out for good
     #[command(after_help = "\
-With a running server it asks it, over operator.sock in the folder of its store; without one it does it itself.
-Once there is a member or a token, everybody has to sign in or send one.
-
+Examples:
+  logdrain account status --server localhost:8514
+  logdrain account plan volmar --dry-run --server localhost:8514
   logdrain account member add ann@example.com --manage-members
   logdrain account purge default --query 4111-2222 --dry-run
   logdrain account token add --kind read --name dashboards
 
+`member`, `token` and `purge` work in the folder of a store: over operator.sock beside the running server, and the first two \
+without one, too. The others ask a server. Once there is a member or a token, everybody has to sign in or send one.
 Exit status: 0 done; 2 it could not be done.")]
     Account(AccountArgs),
 }

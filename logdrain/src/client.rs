@@ -84,7 +84,6 @@ impl Ask {
     }
 
     /// A body, and what it is.
-    #[allow(dead_code, reason = "of the add-on, which exchanges a grant")]
     pub(crate) fn with_body(self, kind: &'static str, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self }.with_header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
     }
@@ -123,7 +122,6 @@ impl Client {
     }
 
     /// How long answers that ask to come again are obeyed; not at all with zero.
-    #[allow(dead_code, reason = "of the add-on, which does not keep Heroku waiting")]
     pub(crate) fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }

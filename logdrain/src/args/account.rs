@@ -187,7 +187,7 @@ pub(crate) enum TokenKind {
     Admin,
     /// Reading alone
     Read,
-    /// Sending alone
+    /// Sending measurements alone, which `serve` takes from nobody yet: it opens nothing
     Record,
 }
 

@@ -6,7 +6,6 @@
 //!
 //! When the store's disk fails, this thread waits, and the journal keeps what it waits with. Counting goes on.
 
-#[allow(dead_code, reason = "APIs and commands read it next")]
 mod board;
 mod checking;
 mod consumer;
@@ -17,7 +16,6 @@ mod purging;
 pub(crate) mod retention;
 mod senders;
 mod state;
-#[allow(dead_code, reason = "APIs and commands read it next")]
 mod tally;
 
 pub(crate) use board::{Board, Shown, Usage};

@@ -1,7 +1,6 @@
 //! What is to be seen of the server: the page at `/`, `/metrics`, and kept lines at `/events`. It reads the board, intake
 //! and the store of lines; nothing calls it.
 
-#[allow(dead_code, reason = "the APIs ask for the rest")]
 pub(crate) mod access;
 pub(crate) mod addon;
 pub(crate) mod answers;

@@ -176,12 +176,6 @@ impl Board {
         Usage { day: day.unwrap_or(Day { number, ..Day::default() }), limits }
     }
 
-    /// How many events each filter of an account dropped since there is the account.
-    pub(crate) fn filtered(&self, account: &str) -> super::tally::ByFilter {
-        let on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
-        on_it.tallies.of(account).map(|tally| tally.filtered.clone()).unwrap_or_default()
-    }
-
     /// The books of an hour, counted since 1970, as far as they are remembered: about two days.
     pub(crate) fn hour_books(&self, account: &str, hour: u64) -> Option<HourBooks> {
         let on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);

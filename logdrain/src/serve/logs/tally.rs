@@ -149,6 +149,7 @@ impl ByFilter {
         self.0.is_empty()
     }
 
+    #[cfg(test)]
     pub(crate) fn total(&self) -> u64 {
         self.0.values().sum()
     }

@@ -4,7 +4,6 @@ use super::DrainSettings;
 use super::digest::Digest;
 use crate::pattern::{self, Pattern};
 use crate::plan::Plan;
-use log_store::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,7 +102,6 @@ impl Account {
     }
 
     /// Whether lines of a system are kept at all.
-    #[allow(dead_code, reason = "the keeper of lines asks")]
     pub(crate) fn takes(&self, system: &str) -> bool {
         self.takes_unknown || self.registered.contains(system)
     }
@@ -146,17 +144,16 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    #[allow(dead_code, reason = "views are made with them")]
-    /// The names and patterns, as [`Scope::with_systems`] takes them.
+    /// The names and patterns, as [`Scope::with_systems`](log_store::Scope::with_systems) takes them.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
         let patterns = self.wildcard.iter().flat_map(|all| all.split(',')).map(str::trim);
         self.systems.iter().map(String::as_str).chain(patterns.filter(|pattern| !pattern.is_empty()))
     }
 
-    #[allow(dead_code, reason = "the API asks")]
     /// Whether a system of this name is in it. What it sees is what a view through it sees.
+    #[cfg(test)]
     pub(crate) fn holds(&self, system: &str) -> bool {
-        Scope::account("a").with_systems(self.patterns()).allows("a", system.as_bytes())
+        log_store::Scope::account("a").with_systems(self.patterns()).allows("a", system.as_bytes())
     }
 }
 

@@ -128,11 +128,6 @@ impl Viewer {
         self.kind != Kind::Record
     }
 
-    /// Values and lines may be sent in the account's name.
-    pub(crate) fn may_record(&self) -> bool {
-        self.kind != Kind::Read && !matches!(self.who, Who::Open)
-    }
-
     /// Systems, groups, filters and what else decides who sees what. Who sees some groups alone changes none of it: he could
     /// give himself more.
     pub(crate) fn may_change(&self) -> bool {

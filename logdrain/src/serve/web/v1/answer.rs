@@ -23,7 +23,6 @@ pub(crate) struct Answer {
     content: Content,
 }
 
-#[allow(dead_code, reason = "archives are files")]
 enum Content {
     /// JSON in memory, to be compressed or not.
     Json(Vec<u8>),
@@ -39,7 +38,6 @@ impl fmt::Debug for Answer {
     }
 }
 
-#[allow(dead_code, reason = "settings and archives answer by the rest of it")]
 impl Answer {
     /// 200 with a value: of everything that went well, creating and removing too.
     pub(crate) fn json(value: &impl Serialize) -> Self {
@@ -109,6 +107,7 @@ impl Answer {
         Self { status, headers: Vec::new(), content }
     }
 
+    #[cfg(test)]
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
