@@ -49,6 +49,8 @@ mod report;
 mod rows;
 mod search;
 mod send;
+#[allow(dead_code, reason = "the pages that ask are being built")]
+mod series;
 mod serve;
 mod server;
 mod sheet;

@@ -1,0 +1,90 @@
+//! Values over time: what is asked of kept minutes, and what a chart draws.
+//!
+//! ```text
+//! Asked + Span -> serve::minutes -> Series -> chart
+//! ```
+
+use heroku_metrics::model::Unit;
+
+/// What becomes one number of all that a step holds.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Function {
+    Avg,
+    Count,
+    /// The newest value; over several streams, the newest of them all.
+    Last,
+    Max,
+    Min,
+    Sum,
+    /// The sum a minute.
+    Rate,
+    /// A quantile, 0 to 1, of the union of all values.
+    Quantile(f64),
+}
+
+/// What a tag must be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Selector {
+    pub(crate) key: String,
+    /// Any of these; `*` in one stands for any text.
+    pub(crate) values: Vec<String>,
+    /// None of them, then.
+    pub(crate) is_negated: bool,
+}
+
+/// Which streams are drawn together.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Grouping {
+    /// All of them as one line.
+    #[default]
+    Together,
+    /// Those with the same values of these tags.
+    By(Vec<String>),
+    /// Each by itself.
+    Apart,
+}
+
+/// One question to the kept minutes.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Asked {
+    /// The metric, without `.p95` and the like.
+    pub(crate) name: String,
+    /// All of them must hold.
+    pub(crate) selectors: Vec<Selector>,
+    pub(crate) grouping: Grouping,
+    pub(crate) function: Function,
+}
+
+/// A stretch of time, half-open, in seconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+}
+
+/// The answer: lines over the same steps.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Series {
+    /// Where the first step begins, in seconds since 1970.
+    pub(crate) start: i64,
+    /// How long a step is, in seconds.
+    pub(crate) step: u32,
+    /// How many there are; each line has so many values.
+    pub(crate) steps: usize,
+    /// So many of them, from the first on, are over; values behind them are *so far*.
+    pub(crate) closed: usize,
+    pub(crate) unit: Unit,
+    /// By their tags.
+    pub(crate) lines: Vec<Line>,
+    /// Lines that found no room.
+    pub(crate) more: usize,
+}
+
+/// One line of a chart.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Line {
+    /// The tags that it was grouped by, sorted.
+    pub(crate) tags: Vec<(String, String)>,
+    /// `None` where nothing is known: a gap, never a zero.
+    pub(crate) values: Vec<Option<f64>>,
+}
