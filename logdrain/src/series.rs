@@ -4,8 +4,6 @@
 //! Asked + Span -> serve::minutes -> Series -> chart
 //! ```
 
-use heroku_metrics::model::Unit;
-
 /// What becomes one number of all that a step holds.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Function {
@@ -73,7 +71,8 @@ pub(crate) struct Series {
     pub(crate) steps: usize,
     /// So many of them, from the first on, are over; values behind them are *so far*.
     pub(crate) closed: usize,
-    pub(crate) unit: Unit,
+    /// As on the lines, in its regular form: `ms`, `bytes`, or empty.
+    pub(crate) unit: String,
     /// By their tags.
     pub(crate) lines: Vec<Line>,
     /// Lines that found no room.
