@@ -1,14 +1,19 @@
-//! What is to be seen of the server: the page at `/`, `/metrics`, and kept lines at `/events`. It reads the board, intake
+//! What is to be seen of the server: the pages, `/metrics`, and the two APIs. It reads the board, intake
 //! and the store of lines; nothing calls it.
 
 pub(crate) mod access;
 pub(crate) mod addon;
 pub(crate) mod answers;
+mod assets;
+mod back;
 mod checks;
 mod cookies;
 pub(crate) mod events;
+mod gzip;
+mod layout;
 mod metrics;
 mod page;
+pub(crate) mod pages;
 mod pieces;
 mod routes;
 pub(crate) mod session;

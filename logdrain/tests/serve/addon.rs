@@ -261,7 +261,7 @@ fn users_sign_on_by_heroku_once_and_to_one_resource() {
     let at = now();
     // Who vouches for a user lets in; once.
     let good = house.sign_on(&of_user(1, at, "u-1"), None);
-    assert_eq!((good.status, location(&good).as_str()), (303, "/events"), "{good:?}");
+    assert_eq!((good.status, location(&good).as_str()), (303, "/"), "{good:?}");
     let session = cookie(&good, "logdrain");
     assert!(house.page(&session).body.contains("line-of-one"));
     assert_eq!(house.sign_on(&of_user(1, at, "u-1"), None).status, 403, "used before");
@@ -305,7 +305,7 @@ fn users_sign_on_by_heroku_once_and_to_one_resource() {
     {
         let path = format!("/apps/shop/addons/papertrail-curly-1?return={evil}");
         let answer = request(house.at, "GET", &path, &[("Cookie", &session)], b"").unwrap();
-        assert_eq!(location(&answer), "/events", "{evil}");
+        assert_eq!(location(&answer), "/", "{evil}");
     }
     assert_eq!(request(house.at, "GET", "/apps/a/addons/%2e%2e%2fx", &[], b"").unwrap().status, 404);
     // What is gone lets nobody in, and ends who is in.

@@ -92,7 +92,7 @@ fn what_is_no_delivery_is_answered_as_http_says() {
     let status = |method, path, headers: &[(&str, &str)], body: &[u8]| {
         request(server.address, method, path, headers, body).unwrap().status
     };
-    for path in ["/healthz", "/metrics", "/"] {
+    for path in ["/healthz", "/metrics", "/status"] {
         assert_eq!(status("GET", path, &[], b""), 200, "{path}");
     }
     wait_until("readiness", || (status("GET", "/readyz", &[], b"") == 200).then_some(()));
@@ -221,7 +221,7 @@ password_file = "password"
         assert_eq!(refused.status, 401, "{credentials:?}");
         assert!(refused.head.contains("www-authenticate: Basic"), "{}", refused.head);
     }
-    assert_eq!((server.get("/").status, server.get("/metrics").status), (401, 401), "nobody was named to watch");
+    assert_eq!((server.get("/status").status, server.get("/metrics").status), (401, 401), "nobody was named to watch");
     assert_eq!(send(Some("shop:s3cret"), "d.1").status, 204);
     assert_eq!(send(Some("blog:tr1cky"), "d.9").status, 204);
     wait_until("rows of both", || {
@@ -242,7 +242,7 @@ password_file = "password"
 fn the_page_shows_log_text_as_text() {
     let dir = scratch("page");
     let server = Server::start(&dir, &[]);
-    assert!(server.get("/").body.contains("No drain has sent anything yet."));
+    assert!(server.get("/status").body.contains("No drain has sent anything yet."));
     let hostile = "<script>alert(1)</script>\u{1b}]0;owned\u{7}";
     let line = format!(
         "<190>1 {} host app web.1 - measure#db.query=7ms tag#who=\"{hostile}\"\n",
@@ -250,7 +250,8 @@ fn the_page_shows_log_text_as_text() {
     );
     let body = format!("{} {line}", line.len()).into_bytes();
     assert_eq!(delivery("1", "d.one", body).send(server.address).unwrap(), 204);
-    let page = wait_until("a closed window", || Some(server.get("/")).filter(|page| page.body.contains("Last closed")));
+    let page =
+        wait_until("a closed window", || Some(server.get("/status")).filter(|page| page.body.contains("Last closed")));
     assert!(page.body.contains(&shown("d.one")) && page.body.contains("db.query"), "{}", page.body);
     assert!(page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", page.body);
     assert!(!page.body.contains("<script") && !page.body.contains('\u{1b}') && !page.body.contains('\u{7}'));

@@ -227,7 +227,7 @@ fn ten_thousand_guesses_open_nothing_and_are_slowed_while_the_owner_gets_in() {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(4) {
             let asked = Instant::now();
-            let page = request(address, "GET", "/", &[("Authorization", &owner)], b"").unwrap();
+            let page = request(address, "GET", "/status", &[("Authorization", &owner)], b"").unwrap();
             let headers = [("Authorization", drain.as_str()), ("Logplex-Drain-Token", "d.1")];
             let kept = request(address, "POST", "/logs", &headers, b"").unwrap();
             assert_eq!((page.status, kept.status), (200, 204));

@@ -37,7 +37,7 @@ fn refused(metrics: &str, reason: &str) -> u64 {
 #[test]
 fn every_wrong_password_is_counted_and_told_of_with_its_address_once_a_minute() {
     let (_dir, server) = start("guesses", LOCKED);
-    for (method, path) in [("GET", "/"), ("GET", "/metrics"), ("POST", "/logs"), ("POST", "/logs/")] {
+    for (method, path) in [("GET", "/status"), ("GET", "/metrics"), ("POST", "/logs"), ("POST", "/logs/")] {
         for pair in ["ops:gu3ssed", "shop:gu3ssed"] {
             let answer = request(server.address, method, path, &[("Authorization", &basic(pair))], b"").unwrap();
             assert_eq!(answer.status, 401, "{method} {path}");
@@ -97,7 +97,7 @@ fn a_page_in_a_browser_reads_nothing_and_sends_nothing() {
         raw(server.address, text.as_bytes()).unwrap()
     };
     let port = server.address.port();
-    for path in ["/", "/metrics"] {
+    for path in ["/status", "/metrics"] {
         for host in ["evil.example", &format!("evil.example:{port}"), "localhost.evil.example", "192.0.2.1"] {
             let answer = get(path, host);
             assert!(answer.status == 403 && !answer.body.contains("logdrain_"), "{path} {host}: {answer:?}");

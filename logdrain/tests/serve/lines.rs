@@ -352,7 +352,7 @@ fn lines_are_kept_or_not_as_it_is_said_at_the_start() {
     let dir = scratch("lines-said");
     let server = Server::start(&dir, &[]);
     assert!(server.log().contains("lines are kept for 7 days or up to 10.0 GB"), "{}", server.log());
-    assert!(server.get("/").body.contains("lines kept"));
+    assert!(server.get("/status").body.contains("lines kept"));
     assert_eq!(server.stop().0, Some(0));
     let dir = scratch("lines-off");
     let config = config(&dir, "logs_limit = \"0\"\n");

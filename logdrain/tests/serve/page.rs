@@ -35,7 +35,7 @@ fn a_browser_shows_the_page_and_runs_nothing() {
     let usual = Delivery { id: "u".to_owned(), token: "d.shop".to_owned(), body: body(1, 400) };
     assert_eq!(usual.send(server.address).unwrap(), 204);
     wait_until("closed windows of all drains", || {
-        let page = server.get("/").body;
+        let page = server.get("/status").body;
         let of_all = |text: &str| page.matches(text).count() == attacks.len() + 1;
         (of_all("Last closed window") && of_all("Streams that cost most")).then_some(())
     });
@@ -46,7 +46,7 @@ fn a_browser_shows_the_page_and_runs_nothing() {
             .args(["--window-size=1100,1400", "--virtual-time-budget=3000"])
             .arg(format!("--user-data-dir={}", profile.display()))
             .args(what)
-            .arg(format!("http://{}/", server.address))
+            .arg(format!("http://{}/status", server.address))
             .output()
             .unwrap_or_else(|error| panic!("{browser}: {error}"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -100,24 +100,24 @@ fn what_was_closed_on_the_page_stays_closed_and_many_drains_have_an_index() {
         assert_eq!(sent.send(server.address).unwrap(), 204);
     };
     send(0);
-    let page = wait_until("the books", || Some(server.get("/").body).filter(|page| page.contains("▾ Books")));
+    let page = wait_until("the books", || Some(server.get("/status").body).filter(|page| page.contains("▾ Books")));
     assert!(page.contains("http-equiv=refresh") && !page.contains("<h2>Drains</h2>"), "{page}");
     let link =
         page.split("<a href=\"").find(|rest| rest.contains("▾ Books")).unwrap().split(['"', '#']).next().unwrap();
     for _ in 0..2 {
-        let page = server.get(&format!("/{link}")).body;
+        let page = server.get(&format!("/status{link}")).body;
         assert!(page.contains("▸ Books") && !page.contains("class=books"), "{page}");
     }
-    let still = server.get("/?still").body;
+    let still = server.get("/status?still").body;
     assert!(!still.contains("http-equiv=refresh") && still.contains("class=books"), "{still}");
     (1..12).for_each(send);
     let index = wait_until("the index", || {
-        Some(server.get("/").body).filter(|page| page.matches("href=\"?drain=").count() == 12)
+        Some(server.get("/status").body).filter(|page| page.matches("href=\"?drain=").count() == 12)
     });
     assert!(!index.contains("<section class=drain>") && index.contains("<h2>Drains</h2>"), "{index}");
     let link = index.split("href=\"").find(|rest| rest.starts_with("?drain=")).unwrap().split('"').next().unwrap();
-    assert_eq!(server.get(&format!("/{link}")).body.matches("<section class=drain>").count(), 1);
-    for nonsense in ["/?drain=x&shut=%00.%3Cscript%3E", "/?", "/?drain=d00000000&still=1"] {
+    assert_eq!(server.get(&format!("/status{link}")).body.matches("<section class=drain>").count(), 1);
+    for nonsense in ["/status?drain=x&shut=%00.%3Cscript%3E", "/status?", "/status?drain=d00000000&still=1"] {
         let page = server.get(nonsense).body;
         assert!(page.contains("<h2>Drains</h2>") && !page.contains("<script"), "{page}");
     }

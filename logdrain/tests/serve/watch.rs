@@ -45,7 +45,7 @@ fn watchers_who_ask_and_do_not_read_take_no_memory_and_no_time_from_deliveries()
     assert!(!largest.ends_with("logdrain_metrics_left_out 0\n"), "it is told that something was left out");
     let before = server.memory();
     let mut idle = Vec::new();
-    for path in ["/metrics", "/"].iter().cycle().take(60) {
+    for path in ["/metrics", "/status"].iter().cycle().take(60) {
         let mut stream = TcpStream::connect(server.address).unwrap();
         stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: drain.example.com\r\n\r\n").as_bytes()).unwrap();
         idle.push(stream);

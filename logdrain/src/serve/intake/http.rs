@@ -56,7 +56,7 @@ pub(crate) async fn other(
         _ if is_logs => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], "deliveries come by POST\n").into_response()
         }
-        "/" | "/metrics" | "/healthz" | "/readyz" | "/events" | "/api/v2/tail" | "/login" => {
+        "/" | "/status" | "/metrics" | "/healthz" | "/readyz" | "/events" | "/api/v2/tail" | "/login" => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "deliveries go to /logs\n").into_response()
         }
         "/logout" => {

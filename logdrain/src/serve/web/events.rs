@@ -23,6 +23,7 @@ mod text;
 mod tests;
 
 use super::access::{self, Denied, Viewer, Way};
+use super::layout;
 use super::pieces::{Held, in_pieces};
 use super::site::Site;
 use super::turns::Turns;
@@ -158,7 +159,7 @@ async fn show(
 ) -> Response {
     let viewer = match may_see(&site, &peer, &headers, Way::Page).await {
         Ok(viewer) => viewer,
-        Err(why) => return why.page(&site, &method, &uri, &headers),
+        Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
     };
     let ask = match Ask::of_page(uri.query().unwrap_or_default()) {
         Ok(ask) => ask,

@@ -1,4 +1,4 @@
-//! The status page at `/`: one document without scripts, images or anything from elsewhere. It reloads itself.
+//! The status page at `/status`: one document without scripts, images or anything from elsewhere. It reloads itself.
 //!
 //! What is open and what is not stands in the page's address, so that a reload changes nothing of it: `?drain=ID` shows one
 //! drain alone, `shut=` names the sections that were closed, `still` stops the reloading.

@@ -14,7 +14,7 @@ const PIECE: usize = 16 * 1024;
 pub(super) struct Held {
     text: Vec<u8>,
     _memory: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -24,9 +24,13 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Held {
-    /// The text, which gives its memory and its place back when its last byte is sent.
-    pub(super) fn bytes(text: Vec<u8>, memory: OwnedSemaphorePermit, place: OwnedSemaphorePermit) -> Bytes {
-        Bytes::from_owner(Self { text, _memory: memory, _place: place })
+    /// The text, which gives its memory, and its place if it has one, back when its last byte is sent.
+    pub(super) fn bytes(
+        text: Vec<u8>,
+        memory: OwnedSemaphorePermit,
+        place: impl Into<Option<OwnedSemaphorePermit>>,
+    ) -> Bytes {
+        Bytes::from_owner(Self { text, _memory: memory, _place: place.into() })
     }
 }
 

@@ -1,19 +1,23 @@
 //! Who may see what, at which path.
 
-use super::access::{self, Denied};
+use super::access::{self, Denied, Way};
 use super::addon::{self, Addon};
 use super::answers::Answers;
+use super::assets;
 use super::events::{self, Events};
+use super::layout;
 use super::page;
 use super::pieces::in_pieces;
 use super::session;
 use super::site::Site;
 use super::{v1, v2};
+use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{self, unavailable};
+use axum::extract::Request;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use std::sync::Arc;
@@ -25,18 +29,52 @@ pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<A
     let intake = site.intake.clone();
     let v1 = v1::router(site.clone());
     let lines = events::router(site.clone(), kept);
-    let watched =
-        Router::new().route("/metrics", get(numbers)).route("/", get(status)).with_state((site.clone(), answers));
+    let watched = Router::new()
+        .route("/", get(home))
+        .route("/status", get(status))
+        .route("/metrics", get(numbers))
+        .with_state((site.clone(), answers));
     http::router()
         .merge(watched)
+        .merge(assets::router())
+        .merge(layout::router(site.clone()))
         .merge(lines)
         .merge(v1)
         .merge(session::router(site.clone()))
         .merge(addon::router(site, addon))
         .merge(v2::router(site.clone()))
-        .fallback(http::other)
+        .fallback(other)
         .method_not_allowed_fallback(http::other)
         .with_state(intake)
+}
+
+/// The first page that there is for whoever comes.
+async fn home(
+    State((site, _)): State<Shared>,
+    Extension(peer): Extension<Arc<Peer>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    match access::viewer(&site, &peer, &headers, Way::Page).await {
+        Ok(viewer) if viewer.may_read() => {}
+        Ok(_) => return layout::denied(Denied::Forbidden, &site, &method, &uri, &headers),
+        Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
+    }
+    (StatusCode::SEE_OTHER, [(header::LOCATION, events::PATH), (header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+/// What is at no path of ours: to people a page with a way back.
+async fn other(intake: State<Arc<Intake>>, peer: Extension<Arc<Peer>>, request: Request) -> Response {
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let response = http::other(intake, peer, request).await;
+    match response.status() {
+        StatusCode::NOT_FOUND if method == Method::GET => {
+            let why = "There is no page at this address. Drains send their deliveries to /logs.";
+            layout::refused(&method, &headers, StatusCode::NOT_FOUND, "No such page", why)
+        }
+        _ => response,
+    }
 }
 
 async fn status(
@@ -48,9 +86,7 @@ async fn status(
 ) -> Response {
     match access::operator(&site, &peer, &headers).await {
         Ok(_) => {}
-        // What there is to see for him is elsewhere.
-        Err(Denied::NotOperator) => return Redirect::to(events::PATH).into_response(),
-        Err(why) => return why.page(&site, &method, &uri, &headers),
+        Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
     }
     let kind = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -1,6 +1,7 @@
 //! What every page and every API is made with. It is made once, when the program starts, and is there before the store is.
 
 use super::checks::Checks;
+use super::pages::Pages;
 use super::turns::Turns;
 use crate::number;
 use crate::serve::archives;
@@ -37,6 +38,9 @@ pub(crate) struct Site {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Whoever searches takes a turn, whichever way he asked.
     pub(crate) searches: Arc<Turns>,
+    /// Pages that are being built.
+    #[allow(dead_code, reason = "pages move to it one by one")]
+    pub(crate) pages: Pages,
 }
 
 impl Site {
@@ -61,6 +65,7 @@ impl Site {
             ports: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             searches,
+            pages: Pages::new(),
         })
     }
 

@@ -2,8 +2,7 @@
 
 use crate::serve::counters::Refused;
 use crate::serve::intake::http::{refusal, unavailable};
-use crate::serve::web::site::Site;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 /// Why somebody is not let in. Each API says it in its own shape: see [`status`](Self::status) and [`why`](Self::why).
@@ -82,18 +81,5 @@ impl Denied {
             Self::Busy => unavailable("too many passwords are being checked: come again\n"),
             _ => (self.status(), format!("{}\n", self.why())).into_response(),
         }
-    }
-
-    /// As a page: whoever can sign in is asked to, and comes back to where he wanted.
-    pub(crate) fn page(self, site: &Site, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
-        let accepts = headers.get(header::ACCEPT).map(|accept| accept.as_bytes()).unwrap_or_default();
-        let is_browser = *method == Method::GET && accepts.windows(9).any(|part| part == b"text/html");
-        if self != Self::Missing || !is_browser || !site.directory.has_members() {
-            return self.text();
-        }
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let to = form_urlencoded::Serializer::for_suffix("/login?".to_owned(), 7).append_pair("return", path).finish();
-        (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())])
-            .into_response()
     }
 }

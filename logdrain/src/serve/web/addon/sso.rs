@@ -14,6 +14,7 @@ use super::{House, account_of, grant, later, said, shown, turn, uuid};
 use crate::serve::directory::{Whose, now};
 use crate::serve::intake::connections::Peer;
 use crate::serve::web::access::{Way, viewer};
+use crate::serve::web::back;
 use crate::serve::web::cookies;
 use crate::serve::web::session;
 use axum::Extension;
@@ -136,7 +137,7 @@ pub(super) async fn login(
         }
     }
     let back = way_back(&headers);
-    let mut response = redirect(session::way_back(back.as_deref()));
+    let mut response = redirect(back::way_back(back.as_deref()));
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response.headers_mut().append(header::SET_COOKIE, back_cookie(&house, ""));
     response
@@ -153,7 +154,7 @@ pub(super) async fn link(
 ) -> Response {
     let query = query.unwrap_or_default();
     let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "return").map(|(_, path)| path);
-    let path = session::way_back(wanted.as_deref()).to_owned();
+    let path = back::way_back(wanted.as_deref()).to_owned();
     if cookies::session(&house.site, &headers).is_some()
         && let Ok(viewer) = viewer(&house.site, &peer, &headers, Way::Page).await
     {

@@ -102,7 +102,7 @@ pub(super) fn html(shown: &Shown) -> String {
                     a.brand href="/" { "logdrain" }
                     nav {
                         a href=(PAGE) aria-current="page" { "Events" }
-                        @if ask.has_others { a href="/" { "Status" } }
+                        @if ask.has_others { a href="/status" { "Status" } }
                         @if ask.is_signed_in { a href="/login" { "Sign out" } }
                     }
                     span.sp {}

@@ -1,0 +1,1 @@
+// The viewer of lines: what a page of /events has beyond links and forms.
