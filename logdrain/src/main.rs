@@ -28,6 +28,8 @@ mod address;
 mod archive_command;
 mod args;
 mod audit;
+#[allow(dead_code, unused_imports, reason = "the pages that draw are being built")]
+mod chart;
 mod client;
 mod escape;
 mod failure;
