@@ -149,7 +149,9 @@ Examples:
   logdrain serve
   logdrain serve --store /var/lib/logdrain --out /var/log/logdrain/minutes.jsonl
   logdrain serve --config /etc/logdrain.toml
+  logdrain serve --demo
 
+--demo is the quickest look: three days of made lines are there within seconds, and new ones go on coming.
 Without arguments it listens on 127.0.0.1:8514, keeps its journal in ./logdrain-data and prints rows, those of replay \
 --format jsonl with an \"id\". To try it, let it run and send it lines of now from another terminal:
   logdrain send --to http://127.0.0.1:8514/logs
@@ -384,6 +386,10 @@ pub(crate) struct ServeArgs {
     /// Believe this machine's clock at the start, however far it is from the last minute in the store
     #[arg(long)]
     pub(crate) believe_clock: bool,
+    /// Show what there is with three days of made lines of three apps, and new ones each second, in a folder of its own
+    /// (logdrain-demo), which it makes, or empties if it made it before
+    #[arg(long, conflicts_with_all = ["config", "insecure", "window", "lateness"])]
+    pub(crate) demo: bool,
 }
 
 #[derive(Debug, ClapArgs)]

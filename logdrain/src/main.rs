@@ -31,6 +31,7 @@ mod audit;
 #[allow(dead_code, unused_imports, reason = "the pages that draw are being built")]
 mod chart;
 mod client;
+mod demo;
 mod escape;
 mod failure;
 mod health;

@@ -28,6 +28,7 @@ mod clock;
 mod config;
 mod counters;
 mod counting;
+mod demo;
 #[allow(dead_code, unused_imports, reason = "the APIs ask for the rest")]
 mod directory;
 mod doctor;

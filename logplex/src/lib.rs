@@ -36,3 +36,5 @@ pub use args::{SendArgs, after_help};
 pub use error::Error;
 pub use run::{End, run};
 pub use truth::WriteRow;
+// Traffic that is made elsewhere begins with the same numbers.
+pub use testkit::random;

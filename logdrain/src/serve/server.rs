@@ -11,6 +11,7 @@ use crate::serve::clock::Clocks;
 use crate::serve::config::{self, Config};
 use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
+use crate::serve::demo;
 use crate::serve::directory::Directory;
 use crate::serve::intake::port::{Port, Protocol};
 use crate::serve::intake::{self, Intake, Way};
@@ -83,6 +84,13 @@ struct Shared {
 pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     say_to_standard_error();
     private::make_private();
+    let own;
+    let args = if args.demo {
+        own = demo::arguments(args);
+        &own
+    } else {
+        args
+    };
     let text = Config::text(args)?;
     let config = Arc::new(checked(args, &text)?);
     let connections = connections(config.limits.connections)?;
@@ -91,6 +99,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let (ending, endings) = mpsc::channel();
 
     let listening = Listening::start(&config)?;
+    let made = args.demo.then(|| demo::fill(&config)).transpose()?;
     let rows = open_rows(&config, &shared)?;
     listening.say(&config);
     let front = Front::start(args, text, &config, connections, listening, (&shared, archives.clone()), &ending);
@@ -107,6 +116,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     front.runtime.spawn(people::hear(front.directory.clone(), shared.logs.clone()));
     let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
+    if let Some(made) = made {
+        let (intake, logs, stop) = (front.intake.clone(), shared.logs.clone(), shared.stop.clone());
+        let base = front.base.clone().unwrap_or_default();
+        spawn("demo", &ending, move || made.run(&intake, &logs, &base, &stop))?;
+    }
 
     match endings.recv() {
         Ok(Ending::Asked) | Err(_) => tracing::info!("asked to stop: requests at hand are answered"),
@@ -127,7 +141,10 @@ fn say_to_standard_error() {
 
 /// The configuration, as far as a server may start with it.
 fn checked(args: &ServeArgs, text: &str) -> Result<Config, Failure> {
-    let config = Config::from_text(args, text)?;
+    let mut config = Config::from_text(args, text)?;
+    if args.demo {
+        demo::configure(&mut config)?;
+    }
     config.may_start().map_err(Failure::Config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");

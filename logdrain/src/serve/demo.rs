@@ -1,0 +1,115 @@
+//! `serve --demo`: a folder of its own with three days of made traffic, and lines that go on coming.
+//!
+//! ```text
+//! crate::demo -> deliveries and ticks of the past -> the journal -> whoever reads a journal
+//!             -> deliveries of now, each second    -> the journal
+//! ```
+//!
+//! Rows, lines, minutes and archives are what is made of any journal: nothing of them is made here. The folder is emptied
+//! at each start, and so it must be one that an earlier start has marked as its own.
+
+mod fill;
+mod live;
+
+pub(crate) use live::Live;
+
+use crate::args::ServeArgs;
+use crate::demo::Story;
+use crate::failure::Failure;
+use crate::serve::config::Config;
+use crate::serve::journal;
+use crate::serve::opening::{self, Closed, Lock};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder, if no other is named.
+const FOLDER: &str = "logdrain-demo";
+/// The file that says whose the folder is,
+const MARK: &str = "demo";
+/// and what stands in it.
+const MARKED: &str = "This folder is of `logdrain serve --demo`, which empties it at each start.\n";
+/// Nobody reads the rows of made lines, unless --out says where they go.
+const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
+/// The arguments of a server of made traffic: its own folder, no configuration.
+pub(crate) fn arguments(args: &ServeArgs) -> ServeArgs {
+    ServeArgs {
+        store: Some(args.store.clone().unwrap_or_else(|| PathBuf::from(FOLDER))),
+        out: Some(args.out.clone().unwrap_or_else(|| PathBuf::from(NOWHERE))),
+        ..args.clone()
+    }
+}
+
+/// What a server of made traffic does otherwise: it has archives of the hours, too.
+///
+/// # Errors
+/// When others could reach it: everybody may read there.
+pub(crate) fn configure(config: &mut Config) -> Result<(), Failure> {
+    if !config.listen.ip().is_loopback() {
+        return Err(Failure::Config(format!(
+            "--demo lets everybody read, and so it listens on this machine alone: {} can be reached by others",
+            config.listen
+        )));
+    }
+    config.archives.without_plan = true;
+    Ok(())
+}
+
+/// Fills the folder with the past.
+///
+/// # Errors
+/// When it is not a folder of its own, another server is at work in it, or its disk does not take it.
+pub(crate) fn fill(config: &Config) -> Result<Live, Failure> {
+    let dir = &config.store;
+    let lock = claim(dir)?;
+    let now = journal::now();
+    let story = Story::new(now.unix_seconds());
+    let filled = fill::fill(config, story, now.unix_micros()).map_err(|why| in_folder(dir, &why))?;
+    drop(lock);
+    tracing::info!(lines = filled.lines, "three days of made lines are in the journal");
+    Ok(Live::new(story, now.unix_micros(), filled))
+}
+
+fn in_folder(dir: &Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Config(format!("{}: cannot be filled: {why}", dir.display()))
+}
+
+/// Makes the folder, or empties it if it is one of ours.
+fn claim(dir: &Path) -> Result<Lock, Failure> {
+    let why = |error: io::Error| in_folder(dir, &error);
+    let mark = dir.join(MARK);
+    let is_empty = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(dir).map_err(why)?;
+            true
+        }
+        Err(error) => return Err(why(error)),
+    };
+    if is_empty {
+        fs::write(&mark, MARKED).map_err(why)?;
+    } else if fs::read(&mark).ok().as_deref() != Some(MARKED.as_bytes()) {
+        return Err(Failure::Config(format!(
+            "{}: --demo empties its folder at each start, and this one holds something else: name a new one with --store",
+            dir.display()
+        )));
+    }
+    let lock = opening::lock(dir).map_err(|closed| match closed {
+        Closed::ForNow(why) | Closed::ForGood(why) => Failure::Config(why),
+    })?;
+    for entry in fs::read_dir(dir).map_err(why)? {
+        let entry = entry.map_err(why)?;
+        let name = entry.file_name();
+        if name == MARK || name == "lock" {
+            continue;
+        }
+        let is_folder = entry.file_type().map_err(why)?.is_dir();
+        let gone = if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        gone.map_err(why)?;
+    }
+    Ok(lock)
+}
+
+#[cfg(test)]
+mod tests;
