@@ -386,10 +386,11 @@ pub(crate) struct ServeArgs {
     /// Believe this machine's clock at the start, however far it is from the last minute in the store
     #[arg(long)]
     pub(crate) believe_clock: bool,
-    /// Show what there is with three days of made lines of three apps, and new ones each second, in a folder of its own
-    /// (logdrain-demo), which it makes, or empties if it made it before
-    #[arg(long, conflicts_with_all = ["config", "insecure", "window", "lateness"])]
-    pub(crate) demo: bool,
+    /// Show what there is with made lines: of the last three days, or so long, and new ones each second. They go into a
+    /// folder of their own (logdrain-demo), which is made, or emptied if it was made so before
+    #[arg(long, value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "3d",
+        value_name = "DURATION", conflicts_with_all = ["config", "insecure"])]
+    pub(crate) demo: Option<Duration>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -23,8 +23,6 @@ use heroku_metrics::model::Timestamp;
 use logplex::random::Random;
 use std::f64::consts::TAU;
 
-/// How many minutes there are before the end.
-pub(crate) const MINUTES: i64 = 3 * 24 * 60;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
 const SEED: u64 = 0x10de_5700_c0de;

@@ -45,7 +45,9 @@ fn releases(scene: &mut Scene, release: &Release) {
             scene.write(at + 21_000_000, Origin::api(), format!("Deploy {commit} by user {by}"));
         }
         What::Rollback(to) => scene.write(at + 21_000_000, Origin::api(), format!("Rollback to v{to} by user {by}")),
-        What::Config(name) => scene.write(at + 21_000_000, Origin::api(), format!("Set {name} config vars by user {by}")),
+        What::Config(name) => {
+            scene.write(at + 21_000_000, Origin::api(), format!("Set {name} config vars by user {by}"))
+        }
     }
     scene.write(at + 21_300_000, Origin::api(), format!("Release v{version} created by user {by}"));
 }

@@ -1,7 +1,7 @@
 //! What the platform measures: dynos every twenty seconds, databases about once a minute.
 
 use super::apps::Database;
-use super::{Origin, LEAK, Scene, drift, life};
+use super::{LEAK, Origin, Scene, drift, life};
 use logplex::random::Random;
 
 /// Between two reports of a dyno, in seconds.

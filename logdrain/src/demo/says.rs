@@ -80,7 +80,8 @@ fn depot(scene: &mut Scene) {
     }
     let backlog = (46.0 * scene.busy + 9.0 * drift(scene.minute, 2_000.0, 8)).max(0.0);
     let at = scene.at(12);
-    let text = format!("sample#depot.backlog={backlog:.0} sample#depot.pickers={:.0} tag#zone=A", 3.0 + 6.0 * scene.busy);
+    let text =
+        format!("sample#depot.backlog={backlog:.0} sample#depot.pickers={:.0} tag#zone=A", 3.0 + 6.0 * scene.busy);
     scene.write(at, Origin::app("web.1"), text);
     let at = scene.at(1);
     scene.write(at, Origin::app("clock.1"), "tick count#clock.ticks=1 source=clock");
@@ -92,14 +93,19 @@ fn depot(scene: &mut Scene) {
     if scene.random.chance(120) {
         let at = scene.moment();
         let bin = scene.random.below(500);
-        scene.write(at, Origin::app("web.2").severe(4), format!("level=warn msg=\"bin A-{bin:03} is empty\" bin=A-{bin:03}"));
+        scene.write(
+            at,
+            Origin::app("web.2").severe(4),
+            format!("level=warn msg=\"bin A-{bin:03} is empty\" bin=A-{bin:03}"),
+        );
     }
 }
 
 fn blog(scene: &mut Scene) {
     for _ in 0..times(scene, 3.0) {
         let (at, post, took) = (scene.moment(), scene.random.between(1, 60), scene.random.latency(12));
-        let text = format!("{{\"level\":\"info\",\"event\":\"render\",\"post\":{post},\"took_ms\":{took},\"cache\":\"hit\"}}");
+        let text =
+            format!("{{\"level\":\"info\",\"event\":\"render\",\"post\":{post},\"took_ms\":{took},\"cache\":\"hit\"}}");
         scene.write(at, Origin::app("web.1"), text);
     }
     let at = scene.at(30);
@@ -115,9 +121,18 @@ fn text(scene: &mut Scene, at_most: f64) {
         let id = scene.random.uuid();
         let text = match turn % 5 {
             0 => format!("[{id}] Started GET \"/products\" for 192.0.2.{}", scene.random.between(1, 254)),
-            1 => format!("[{id}] \u{1b}[1m\u{1b}[36mProduct Load ({took}.0ms)\u{1b}[0m  \u{1b}[1m\u{1b}[34mSELECT\u{1b}[0m * FROM products"),
-            2 => format!("{{\"level\":\"info\",\"event\":\"cart\",\"items\":{},\"took_ms\":{took},\"request_id\":\"{id}\"}}", scene.random.between(1, 9)),
-            3 => format!("[{id}] Completed 200 OK in {took}ms (Views: {}.4ms | ActiveRecord: {}.1ms)", took / 2, took / 3),
+            1 => format!(
+                "[{id}] \u{1b}[1m\u{1b}[36mProduct Load ({took}.0ms)\u{1b}[0m  \u{1b}[1m\u{1b}[34mSELECT\u{1b}[0m * FROM products"
+            ),
+            2 => format!(
+                "{{\"level\":\"info\",\"event\":\"cart\",\"items\":{},\"took_ms\":{took},\"request_id\":\"{id}\"}}",
+                scene.random.between(1, 9)
+            ),
+            3 => format!(
+                "[{id}] Completed 200 OK in {took}ms (Views: {}.4ms | ActiveRecord: {}.1ms)",
+                took / 2,
+                took / 3
+            ),
             _ => format!("[{id}] \u{1b}[33mDEPRECATION WARNING\u{1b}[0m: use `market_code` instead of `market`"),
         };
         scene.write(at, Origin::app(dyno), text);
@@ -131,11 +146,14 @@ fn hostile(scene: &mut Scene) {
         0 => b"GET /search?q=<script>alert(document.cookie)</script> by \"><img src=x onerror=alert(1)>".to_vec(),
         1 => b"user=</pre></svg><svg onload=alert(2)> logged in count#demo.logins=1 tag#user=</title><b>".to_vec(),
         2 => "\u{202e}gnp.eciovni\u{202c} \u{200b}opened by \u{2066}admin\u{2069}".into(),
-        3 => b"\x1b]0;owned\x07\x1b[2J\x1b[31munterminated colour, then a bell \x07 and a backspace \x08\x08\x08".to_vec(),
+        3 => b"\x1b]0;owned\x07\x1b[2J\x1b[31munterminated colour, then a bell \x07 and a backspace \x08\x08\x08"
+            .to_vec(),
         4 => b"menu of the caf\xe9 imported \xff\xfe\x00 three odd bytes".to_vec(),
         5 => format!("a long line: {}", "na".repeat(4_000)).into_bytes(),
         6 => "Traceback of job 93117:\n  File \"jobs/digest.py\", line 40\nKeyError: 'to'".into(),
-        _ => "measure#javascript:alert(3)=12ms sample#demo.odd{name}=1 count#demo.logins=1 tag#user=%3Cscript%3E".into(),
+        _ => {
+            "measure#javascript:alert(3)=12ms sample#demo.odd{name}=1 count#demo.logins=1 tag#user=%3Cscript%3E".into()
+        }
     };
     let dyno = scene.random.pick(scene.app.web);
     scene.write(at, Origin::app(dyno), message);

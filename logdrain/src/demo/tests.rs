@@ -64,14 +64,18 @@ fn there_is_something_of_everything() {
         assert!(lately.contains(part), "{part}");
     }
     let leak = text(story, shop, LEAK.to - 2..=LEAK.from + 5);
-    for part in ["Error R14", "code=H10", "code=H13", "Release v213", "Rollback to v212", "State changed from up to crashed"] {
+    for part in
+        ["Error R14", "code=H10", "code=H13", "Release v213", "Rollback to v212", "State changed from up to crashed"]
+    {
         assert!(leak.contains(part), "{part}");
     }
     let depots = text(story, depot, 0..=60);
     assert!(depots.contains("source=DATABASE addon=postgresql-slate-88310") && depots.contains("customer-01"));
     assert!(text(story, blog, 0..=60).contains("blog.readers"));
     let hostile = text(story, shop, 0..=400);
-    assert!(["onerror=", "\u{202e}", "\x1b]0;owned", "\u{fffd}"].iter().filter(|part| hostile.contains(**part)).count() > 2);
+    assert!(
+        ["onerror=", "\u{202e}", "\x1b]0;owned", "\u{fffd}"].iter().filter(|part| hostile.contains(**part)).count() > 2
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `serve --demo`: a folder of its own with three days of made traffic, and lines that go on coming.
+//! `serve --demo`: a folder of its own with days of made traffic, and lines that go on coming.
 //!
 //! ```text
 //! crate::demo -> deliveries and ticks of the past -> the journal -> whoever reads a journal
@@ -22,6 +22,7 @@ use crate::serve::opening::{self, Closed, Lock};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The folder, if no other is named.
 const FOLDER: &str = "logdrain-demo";
@@ -31,6 +32,9 @@ const MARK: &str = "demo";
 const MARKED: &str = "This folder is of `logdrain serve --demo`, which empties it at each start.\n";
 /// Nobody reads the rows of made lines, unless --out says where they go.
 const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+/// How much of the past there may be: as long as lines are kept, at most.
+const SHORTEST: Duration = Duration::from_secs(3_600);
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// The arguments of a server of made traffic: its own folder, no configuration.
 pub(crate) fn arguments(args: &ServeArgs) -> ServeArgs {
@@ -56,19 +60,24 @@ pub(crate) fn configure(config: &mut Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fills the folder with the past.
+/// Fills the folder with so much of the past.
 ///
 /// # Errors
-/// When it is not a folder of its own, another server is at work in it, or its disk does not take it.
-pub(crate) fn fill(config: &Config) -> Result<Live, Failure> {
-    let dir = &config.store;
+/// When that is too little or too much, it is not a folder of its own, another server is at work in it, or its disk does not
+/// take it.
+pub(crate) fn fill(config: &Config, span: Duration) -> Result<Live, Failure> {
+    if !(SHORTEST..=LONGEST).contains(&span) {
+        return Err(Failure::Config("--demo makes an hour of lines at least (1h), and a week at most (7d)".to_owned()));
+    }
+    let minutes = i64::try_from(span.as_secs() / 60).unwrap_or(i64::MAX);
+    let (began, dir) = (Instant::now(), &config.store);
     let lock = claim(dir)?;
     let now = journal::now();
     let story = Story::new(now.unix_seconds());
-    let filled = fill::fill(config, story, now.unix_micros()).map_err(|why| in_folder(dir, &why))?;
+    let filled = fill::fill(config, story, minutes, now.unix_micros()).map_err(|why| in_folder(dir, &why))?;
     drop(lock);
-    tracing::info!(lines = filled.lines, "three days of made lines are in the journal");
-    Ok(Live::new(story, now.unix_micros(), filled))
+    tracing::info!(lines = filled.lines, "the made lines are in the journal");
+    Ok(Live::new(story, now.unix_micros(), filled, began))
 }
 
 fn in_folder(dir: &Path, why: &dyn std::fmt::Display) -> Failure {

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     say_to_standard_error();
     private::make_private();
     let own;
-    let args = if args.demo {
+    let args = if args.demo.is_some() {
         own = demo::arguments(args);
         &own
     } else {
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let (ending, endings) = mpsc::channel();
 
     let listening = Listening::start(&config)?;
-    let made = args.demo.then(|| demo::fill(&config)).transpose()?;
+    let made = args.demo.map(|span| demo::fill(&config, span)).transpose()?;
     let rows = open_rows(&config, &shared)?;
     listening.say(&config);
     let front = Front::start(args, text, &config, connections, listening, (&shared, archives.clone()), &ending);
@@ -142,7 +142,7 @@ fn say_to_standard_error() {
 /// The configuration, as far as a server may start with it.
 fn checked(args: &ServeArgs, text: &str) -> Result<Config, Failure> {
     let mut config = Config::from_text(args, text)?;
-    if args.demo {
+    if args.demo.is_some() {
         demo::configure(&mut config)?;
     }
     config.may_start().map_err(Failure::Config)?;

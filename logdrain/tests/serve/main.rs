@@ -12,6 +12,7 @@ mod crash;
 mod credentials;
 mod damage;
 mod deliveries;
+mod demo;
 mod disk;
 mod drains;
 mod events;

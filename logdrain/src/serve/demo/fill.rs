@@ -1,6 +1,6 @@
 //! The past: deliveries as they would have come, and a tick each minute, in the order of their time.
 
-use crate::demo::{self, APPS, Line, MINUTES, Stamp, Story};
+use crate::demo::{self, APPS, Line, Stamp, Story};
 use crate::serve::config::Config;
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::event::{Body, Event, Record};
@@ -34,13 +34,15 @@ pub(crate) struct Filled {
     pub(crate) position: u64,
 }
 
-/// Writes three days up to this time, in microseconds since 1970.
-pub(super) fn fill(config: &Config, story: Story, until: i64) -> Result<Filled, StoreError> {
+/// Writes so many minutes up to this time, in microseconds since 1970.
+pub(super) fn fill(config: &Config, story: Story, minutes: i64, until: i64) -> Result<Filled, StoreError> {
     let mut store = Store::open(&config.store, config.limits.drains, config.journal_limit)?;
     // Lines are made by one, written by the other.
     let (offers, made) = mpsc::sync_channel(2);
     thread::scope(|scope| {
-        scope.spawn(move || past(config, story, until, &mut |hour, lines| offers.send((hour, lines)).is_ok()));
+        scope.spawn(move || {
+            past(config, story, (minutes, until), &mut |hour, lines| offers.send((hour, lines)).is_ok());
+        });
         let mut filled = Filled::default();
         for (hour, lines) in made {
             store.append(hour, 0, &mut nothing_old())?;
@@ -58,13 +60,13 @@ fn nothing_old() -> Old {
 }
 
 /// Hands out hour by hour, as long as somebody takes them, with how many lines they hold.
-fn past(config: &Config, story: Story, until: i64, out: &mut dyn FnMut(Vec<Offer>, u64) -> bool) {
+fn past(config: &Config, story: Story, (minutes, until): (i64, i64), out: &mut dyn FnMut(Vec<Offer>, u64) -> bool) {
     let mut hour = beginning(config);
     let mut lines = 0;
     let mut waiting: Vec<(i64, Event)> = Vec::new();
     let mut stamp = Stamp::default();
-    let first = story.end() - MINUTES * MINUTE;
-    for number in 0..=MINUTES {
+    let first = story.end() - minutes * MINUTE;
+    for number in 0..=minutes {
         let minute = first + number * MINUTE;
         let tick = minute * SECOND + 30_000;
         // What was still on its way when the minute began, and the minute.
@@ -121,11 +123,8 @@ pub(super) fn delivery(token: &str, received: i64, lines: &[Line], stamp: &mut S
 /// What holds from the beginning: the configuration, the names of the apps, and what an account would have said.
 fn beginning(config: &Config) -> Vec<Offer> {
     let account = || DEFAULT_ACCOUNT.to_owned();
-    let names = APPS.iter().map(|app| Change::App {
-        drain: app.token.to_owned(),
-        app: app.name.to_owned(),
-        instead: None,
-    });
+    let names =
+        APPS.iter().map(|app| Change::App { drain: app.token.to_owned(), app: app.name.to_owned(), instead: None });
     let group = |name: &str, systems: &[&str], wildcard: Option<&str>| {
         let systems: BTreeSet<_> = systems.iter().map(|&system| system.to_owned()).collect();
         let group = Group { name: name.to_owned(), systems, wildcard: wildcard.map(ToOwned::to_owned) };
@@ -135,12 +134,8 @@ fn beginning(config: &Config) -> Vec<Offer> {
         account: account(),
         search: Search { name: name.to_owned(), query: query.to_owned(), group: None },
     };
-    let filter = Filter {
-        name: "health checks".to_owned(),
-        text: "path=\"/health\"".to_owned(),
-        is_regex: false,
-        is_on: true,
-    };
+    let filter =
+        Filter { name: "health checks".to_owned(), text: "path=\"/health\"".to_owned(), is_regex: false, is_on: true };
     let changes = names.chain([
         group("Tea", &["shop", "depot"], None),
         group("Everything public", &[], Some("shop, blog")),

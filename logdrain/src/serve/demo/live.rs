@@ -30,12 +30,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(story: Story, sent: i64, filled: Filled) -> Self {
-        Self { story, sent, filled, began: Instant::now() }
-    }
-
-    pub(crate) const fn filled(&self) -> Filled {
-        self.filled
+    /// `began` is when the past was begun with.
+    pub(super) const fn new(story: Story, sent: i64, filled: Filled, began: Instant) -> Self {
+        Self { story, sent, filled, began }
     }
 
     /// Says when everything of the past can be looked at, and sends until the server stops.
@@ -46,7 +43,7 @@ impl Live {
             }
             std::thread::sleep(LOOK_AROUND);
         }
-        println!("{}", welcome(base, self.began.elapsed()));
+        println!("{}", welcome(base, self.filled.lines, self.began.elapsed()));
         let mut stamp = Stamp::default();
         let mut next = Instant::now();
         while !stop.load(Ordering::Acquire) {
@@ -91,13 +88,14 @@ impl Live {
 }
 
 /// Where there is something to be seen.
-fn welcome(base: &str, took: Duration) -> String {
+fn welcome(base: &str, lines: u64, took: Duration) -> String {
     let pages = [
         ("/events", "every line: find, follow, read around it"),
         ("/", "what comes in, and what it costs"),
         ("/metrics", "the last minute of each metric, for Prometheus"),
     ];
-    let mut text = format!("Three days of shop, depot and blog are there, after {:.1} s. Look at\n", took.as_secs_f64());
+    let seconds = took.as_secs_f64();
+    let mut text = format!("{lines} lines of shop, depot and blog are there, after {seconds:.1} s. Look at\n");
     for (path, what) in pages {
         text.push_str(&format!("  {:<44} {what}\n", format!("{base}{path}")));
     }
