@@ -1,4 +1,5 @@
-//! What the platform measures: dynos every twenty seconds, databases about once a minute.
+//! What the platform measures: dynos every twenty seconds, and only once a minute long ago, which nobody looks at so closely;
+//! databases about once a minute.
 
 use super::apps::Database;
 use super::{LEAK, Origin, Scene, drift, life};
@@ -6,11 +7,14 @@ use logplex::random::Random;
 
 /// Between two reports of a dyno, in seconds.
 const REPORT: i64 = 20;
+/// So many minutes before the end is long ago.
+const LONG_AGO: i64 = 6 * 60;
 
 pub(super) fn write(scene: &mut Scene) {
     let app = scene.app;
+    let reports = if scene.before_end > LONG_AGO { 1 } else { 60 / REPORT };
     for (index, dyno) in app.web.iter().chain(app.workers).enumerate() {
-        for report in 0..60 / REPORT {
+        for report in 0..reports {
             runtime(scene, dyno, index as u64, report * REPORT + index as i64);
         }
     }

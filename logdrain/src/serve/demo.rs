@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::serve::config::Config;
 use crate::serve::journal;
 use crate::serve::opening::{self, Closed, Lock};
+use crate::serve::outlets::NOWHERE;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,6 @@ const FOLDER: &str = "logdrain-demo";
 const MARK: &str = "demo";
 /// and what stands in it.
 const MARKED: &str = "This folder is of `logdrain serve --demo`, which empties it at each start.\n";
-/// Nobody reads the rows of made lines, unless --out says where they go.
-const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 /// How much of the past there may be: as long as lines are kept, at most.
 const SHORTEST: Duration = Duration::from_secs(3_600);
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -40,6 +39,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 pub(crate) fn arguments(args: &ServeArgs) -> ServeArgs {
     ServeArgs {
         store: Some(args.store.clone().unwrap_or_else(|| PathBuf::from(FOLDER))),
+        // Nobody reads the rows of made lines, unless --out says where they go.
         out: Some(args.out.clone().unwrap_or_else(|| PathBuf::from(NOWHERE))),
         ..args.clone()
     }

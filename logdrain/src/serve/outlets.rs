@@ -7,7 +7,7 @@
 mod jsonl;
 pub(crate) mod otlp;
 
-pub(crate) use jsonl::JsonLines;
+pub(crate) use jsonl::{JsonLines, NOWHERE};
 
 use crate::serve::drain_name::{DrainName, Shown};
 use heroku_metrics::model::DataPoint;

@@ -91,7 +91,7 @@ impl Live {
 fn welcome(base: &str, lines: u64, took: Duration) -> String {
     let pages = [
         ("/events", "every line: find, follow, read around it"),
-        ("/", "what comes in, and what it costs"),
+        ("/status", "what comes in, and what it costs"),
         ("/metrics", "the last minute of each metric, for Prometheus"),
     ];
     let seconds = took.as_secs_f64();
