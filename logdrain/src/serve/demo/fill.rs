@@ -136,7 +136,7 @@ fn beginning(config: &Config) -> Vec<Offer> {
     };
     // Were it on, archives would say of each hour that lines are missing.
     let filter =
-        Filter { name: "health checks".to_owned(), text: "path=\"/health\"".to_owned(), is_regex: false, // Archives would say of each hour that lines are missing. is_on: false };
+        Filter { name: "health checks".to_owned(), text: "path=\"/health\"".to_owned(), is_regex: false, is_on: false };
     let changes = names.chain([
         group("Tea", &["shop", "depot"], None),
         group("Everything public", &[], Some("shop, blog")),
