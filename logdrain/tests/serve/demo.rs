@@ -37,7 +37,7 @@ fn the_past_is_there_and_lines_go_on_coming() {
     let long_ago = now_micros() / 1_000_000 - 100 * 60;
     wait_until("lines of long ago", || (count(&server, &format!("dyno&max_time={long_ago}")) > 100).then_some(()));
     for system in ["shop", "depot", "blog"] {
-        assert!(count(&server, &format!("system:{system}")) > 50, "{system}");
+        assert!(count(&server, &format!("sender:{system}")) > 50, "{system}");
     }
     // What was said of the account is there, too: groups, saved searches.
     let searches = server.get("/api/v1/searches.json").body;
