@@ -3,12 +3,14 @@
 pub(crate) mod account;
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod chart;
 pub(crate) mod look;
 pub(crate) mod server;
 
 use crate::args::account::AccountArgs;
 use crate::args::archive::{ArchiveArgs, OpenArgs};
 use crate::args::audit::AuditArgs;
+use crate::args::chart::ChartArgs;
 use crate::args::look::{SearchArgs, TailArgs};
 use crate::reading::{Reading, ReadingArgs};
 use crate::units::{bytes, duration};
@@ -140,6 +142,19 @@ end ten minutes before its end: count, sum, min, max and percentiles of the last
 lines, as the books beside it say, is told and not compared.
 Exit status: 0 no difference; 1 there is one, an archive cannot be read, or nothing was compared; 2 it could not be done.")]
     Audit(AuditArgs),
+    /// Draw a metric of recorded logs, or of rows that `replay` or `serve` wrote, as SVG or as CSV
+    #[command(after_help = "\
+Examples:
+  logdrain chart testdata/demo.logplex --metric heroku.router.http.requests --group-by status_category --kind stacked -o requests.svg
+  logdrain chart testdata/demo.logplex -m heroku.router.service.response_time -f p50,p95,p99 -o times.svg
+  logdrain replay testdata/demo.logplex | logdrain chart - -m heroku.dyno.mem.total -g source --tz UTC > memory.svg
+  logdrain chart testdata/demo.logplex -m heroku.router.http.requests -t status_category=5xx --step 5m -o errors.csv
+
+Percentiles of logs are those of all values, over any streams and steps. Rows have the percentiles of their own stream and \
+minute, and no values: of several they cannot be told, and are refused; counts, sums, averages, least and greatest values are \
+exact. --tz is also the clock of the axis. Releases, restarts and crashes that logs tell of are marked.
+Exit status: 0 done; 1 the input was bad; 2 it could not be drawn.")]
+    Chart(ChartArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),

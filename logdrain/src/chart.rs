@@ -28,7 +28,7 @@ pub(crate) use csv::csv;
 pub(crate) use draw::{spark, svg};
 pub(crate) use figure::{Links, figure};
 pub(crate) use file::svg_file;
-pub(crate) use mark::{Mark, Sort};
+pub(crate) use mark::{MARKS, Mark, Sort};
 pub(crate) use scale::{Scale, amount};
 pub(crate) use summary::{Row, describe, rows};
 
@@ -162,9 +162,23 @@ pub(crate) struct Plot {
 impl Plot {
     /// A chart over the steps of `series`, with its lines in it.
     pub(crate) fn new(id: &str, title: &str, kind: Kind, series: &Series, function: Function, zone: TimeZone) -> Self {
+        let mut plot = Self::empty(id, title, kind, series, function, zone);
+        plot.add(series, "");
+        plot
+    }
+
+    /// A chart over the steps of `series` without a line: for lines with names, see [`Plot::add`].
+    pub(crate) fn empty(
+        id: &str,
+        title: &str,
+        kind: Kind,
+        series: &Series,
+        function: Function,
+        zone: TimeZone,
+    ) -> Self {
         let rate = if matches!(function, Function::Rate) { "/min" } else { "" };
         let unit = if matches!(function, Function::Count) { "" } else { series.unit.as_str() };
-        let mut plot = Self {
+        Self {
             id: id.to_owned(),
             title: title.to_owned(),
             about: String::new(),
@@ -182,9 +196,7 @@ impl Plot {
             thresholds: Vec::new(),
             marks: Vec::new(),
             zone,
-        };
-        plot.add(series, "");
-        plot
+        }
     }
 
     /// Adds the lines of another answer. A line is named by the values of its tags; `name` stands before them, or alone if
@@ -292,7 +304,8 @@ impl Plot {
 /// The class of a status or of a class of statuses: success is quiet, errors are loud.
 fn of_status(value: &str) -> &'static str {
     match value.as_bytes() {
-        [b'1' | b'2', b'x', b'x'] => "c2",
+        b"1xx" => "s5",
+        b"2xx" => "c2",
         b"3xx" => "c3",
         b"4xx" => "c4",
         b"5xx" => "c5",

@@ -6,6 +6,7 @@
 //!               -> top    (what is eating the quota)
 //!               -> search (lines that fit; tail: and those that come)
 //!               -> audit  (minutes of archives beside the rows of serve)
+//!               -> chart  (a picture of rows or logs)
 //! args -> server -> search (the same, of a server)
 //!                -> open, archive (its page, its archives)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
@@ -30,6 +31,7 @@ mod args;
 mod audit;
 #[allow(dead_code, unused_imports, reason = "the pages that draw are being built")]
 mod chart;
+mod chart_command;
 mod client;
 mod demo;
 mod escape;
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Open(args) => open::run(&args),
         Command::Archive(args) => archive_command::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Chart(args) => chart_command::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Health(args) => health::run(&args),

@@ -3,7 +3,7 @@
 use super::curve::{self, Across};
 use super::scale::{Range, Scale};
 use super::text::{escaped, id, markup};
-use super::{Kind, MOST_MARKS, Plot, day};
+use super::{Kind, MOST_MARKS, Plot, day, text};
 use std::fmt::Write as _;
 
 /// Distance of names at the ends of lines, in pixels.
@@ -239,8 +239,9 @@ impl<'a> Drawing<'a> {
 
     /// What happened, with its name if it does not stand on another.
     fn marks(&self, out: &mut String) {
-        const APART: f64 = 8.0;
-        let mut last_name = f64::NEG_INFINITY;
+        // About so wide is a letter of a name, in per cent of a card.
+        const LETTER: f64 = 1.1;
+        let mut named_to = f64::NEG_INFINITY;
         let (start, end) = self.across.ends(self.plot);
         let mut marks: Vec<_> = self.plot.marks.iter().filter(|mark| (start..=end).contains(&mark.at)).collect();
         marks.sort_by_key(|mark| mark.at);
@@ -255,10 +256,13 @@ impl<'a> Drawing<'a> {
                 mark.at,
                 self.plot.height
             );
-            if x - last_name >= APART {
-                let (dx, edge) = if x > 88.0 { (-4, " class=\"last\"") } else { (4, "") };
+            let wide = LETTER * mark.name.chars().count().min(text::LONGEST) as f64;
+            let is_left = x + wide > 100.0;
+            let (from, to) = if is_left { (x - wide, x) } else { (x, x + wide) };
+            if from > named_to {
+                let (dx, edge) = if is_left { (-4, " class=\"last\"") } else { (4, "") };
                 let _ = write!(out, "<text{edge} x=\"{percent}%\" dx=\"{dx}\" y=\"9\">{name}</text>");
-                last_name = x;
+                named_to = to;
             }
             out.push_str("</g>");
         }

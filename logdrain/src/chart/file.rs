@@ -66,9 +66,9 @@ pub(crate) fn svg_file(plot: &Plot) -> String {
     let _ = write!(
         out,
         "<rect class=\"ground\" width=\"100%\" height=\"100%\"/><text class=\"title\" x=\"16\" y=\"26\">{}</text>\
-         <text x=\"16\" y=\"43\">{} · {} ({})</text>",
+         <text x=\"16\" y=\"43\">{}{} ({})</text>",
         escaped(&plot.title),
-        escaped(&plot.about),
+        if plot.about.is_empty() { String::new() } else { format!("{} · ", escaped(&plot.about)) },
         day::stretch(plot.start, end, &plot.zone),
         escaped(&day::name(plot.start, &plot.zone))
     );

@@ -41,9 +41,9 @@ pub(crate) struct Mark {
     pub(crate) sort: Sort,
 }
 
-/// Searches for the lines that [`Mark::read`] reads, in the words of the query language.
-pub(crate) const QUERY: &str = "(program:app/api OR program:heroku/api OR program:heroku) \
-    (\"Release v\" OR \"Deploy \" OR \"Rollback to v\" OR \"Scaled to\" OR \"Scale to\" OR \"State changed from\" OR Restarting)";
+/// Finds the lines that [`Mark::read`] reads, in the language of searches; it finds some others, too.
+pub(crate) const MARKS: &str = "program:(app/api heroku/) (\"Release v\" OR \"Rollback to v\" OR \"Deploy \" OR \"Scaled to \" \
+    OR \"Scale to \" OR \"State changed from up to starting\" OR \" to crashed\" OR Restarting)";
 
 impl Mark {
     /// What a line of `program` (`APP-NAME/PROCID`) says, if it is one of the platform's that says such a thing.
@@ -167,6 +167,8 @@ mod tests {
 
     #[test]
     fn lines_of_the_platform() {
+        let query = log_query::Query::parse(MARKS);
+        assert!(query.notes().is_empty(), "{:?}", query.notes());
         for (program, message, sort, name) in [
             ("app/api", "Release v83 created by user@example.com", Sort::Release, "v83"),
             ("app/api", "Release v1204 created by user user@example.com", Sort::Release, "v1204"),
@@ -188,6 +190,8 @@ mod tests {
             ("heroku/web.1", "State changed from up to crashed\n", Sort::Crash, "web.1 crashed"),
         ] {
             assert_eq!(read(program, message), Some((sort, name.to_owned())), "{program}: {message}");
+            let line = log_query::Fields::new(b"shop", program.as_bytes(), message.as_bytes());
+            assert!(query.query().matches(&line), "{program}: {message}");
         }
     }
 

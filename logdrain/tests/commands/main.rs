@@ -1,6 +1,7 @@
 //! The commands that read logs, and the one that sends them.
 
 mod archives;
+mod chart;
 mod command;
 mod downloads;
 mod families;

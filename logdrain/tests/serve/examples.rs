@@ -73,7 +73,8 @@ fn succeeds(dir: &Path, line: &str) -> String {
 
 #[test]
 fn help_texts_fill_their_lines() {
-    for command in ["parse", "replay", "top", "search", "tail", "send", "serve", "health", "doctor", "drains"] {
+    for command in ["parse", "replay", "top", "search", "tail", "chart", "send", "serve", "health", "doctor", "drains"]
+    {
         let text = help(&[command]);
         let (_, tail) = text.split_once("Examples:\n").unwrap();
         let lines: Vec<_> = tail.lines().collect();
@@ -99,6 +100,17 @@ fn examples_of_commands_that_read_run() {
             let line = if is_endless { format!("timeout -s INT 2 {line}; [ $? = 124 ]") } else { line };
             assert!(!succeeds(&dir, &line).is_empty(), "{line} prints nothing");
         }
+    }
+}
+
+#[test]
+fn examples_of_chart_run() {
+    let dir = workplace("examples-chart");
+    for line in examples(&["chart"]) {
+        succeeds(&dir, &line);
+        let file = line.rsplit(' ').next().unwrap();
+        let drawn = std::fs::read_to_string(dir.join(file)).unwrap();
+        assert!(drawn.starts_with("<svg ") || drawn.starts_with("time,closed,"), "{line}: {drawn}");
     }
 }
 

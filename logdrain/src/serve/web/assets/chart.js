@@ -46,7 +46,7 @@ export function attach(root = document) {
   for (const figure of root.querySelectorAll('figure.chart')) {
     const plot = figure.querySelector('svg.plot');
     const known = [...charts].some(chart => chart.figure === figure);
-    if (plot && !known) charts.add(new Chart(figure, plot));
+    if (plot && figure.querySelector('.tip') && !known) charts.add(new Chart(figure, plot));
   }
 }
 
@@ -135,7 +135,7 @@ class Chart {
       this.at = Math.min(this.steps - 1, Math.max(0, this.at + by));
       if (event.shiftKey) { this.from ??= was; this.choose(); } else this.unchoose();
       point(this);
-      this.said.textContent = [...this.tip.children].map(row => [...row.childNodes].map(part => part.textContent).join(' ').trim()).join(', ');
+      if (this.said) this.said.textContent = [...this.tip.children].map(row => [...row.childNodes].map(part => part.textContent).join(' ').trim()).join(', ');
     } else if (event.key === 'Enter' && this.from !== null) this.take(event.altKey);
     else if (event.key === 'Enter') { point(this); this.pin(); this.tip.querySelector('a')?.focus(); }
     else if (event.key === 'Escape') this.drop();

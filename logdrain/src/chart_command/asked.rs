@@ -1,0 +1,192 @@
+//! Which rows are drawn, and what of them.
+
+use crate::args::chart::{ChartArgs, Tag};
+use crate::failure::Failure;
+use crate::series::Function;
+use crate::times::{self, Side};
+use jiff::ZonedDateTime;
+use jiff::tz::TimeZone;
+
+use super::gathered::Group;
+
+/// What is asked of rows.
+pub(super) struct Wanted {
+    /// The metric, without `.p95` and the like.
+    pub(super) name: String,
+    tags: Vec<Tag>,
+    /// Sorted.
+    pub(super) group_by: Vec<String>,
+    /// Seconds since 1970, half-open.
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
+    /// The length of a step, in seconds.
+    pub(super) step: i64,
+}
+
+impl Wanted {
+    /// What the command line asks, and the functions that it names.
+    pub(super) fn new(args: &ChartArgs, zone: &TimeZone) -> Result<(Self, Vec<Function>), Failure> {
+        let (name, of_name) = match args.metric.rsplit_once('.') {
+            Some((name, suffix @ ("p50" | "p95" | "p99" | "p999"))) => (name, parse(suffix)),
+            _ => (args.metric.as_str(), None),
+        };
+        let named = args.function.iter().map(|name| {
+            parse(name).ok_or_else(|| {
+                Failure::Config(format!(
+                    "--function {name}: is none of avg, count, last, max, min, sum, rate, p50, p95, p99, p999"
+                ))
+            })
+        });
+        let mut functions = named.collect::<Result<Vec<_>, _>>()?;
+        match of_name {
+            Some(function) if functions.is_empty() => functions.push(function),
+            Some(_) => {
+                return Err(Failure::Config(format!(
+                    "--metric {}: has its function in its name; leave --function out",
+                    args.metric
+                )));
+            }
+            None => {}
+        }
+        let step = i64::try_from(args.step.as_secs()).unwrap_or(0);
+        if step < 1 || args.step.subsec_nanos() > 0 || 86_400 % step != 0 {
+            return Err(Failure::Config("--step: whole seconds that divide a day, as 60s, 5m, 15m or 1h".to_owned()));
+        }
+        let now = ZonedDateTime::now().with_time_zone(zone.clone());
+        let time = |text: &Option<String>, option: &str, side| match text {
+            None => Ok(None),
+            Some(text) => times::parse(text, &now, side)
+                .map(|instant| Some(instant.unix_micros.div_euclid(1_000_000)))
+                .map_err(|error| Failure::Config(format!("{option}: {error}"))),
+        };
+        let from = time(&args.from, "--from", Side::Earliest)?;
+        let to = time(&args.to, "--to", Side::Latest)?.map(|to| to.saturating_add(1));
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(Failure::Config("--from is not before --to".to_owned()));
+        }
+        let mut group_by = args.group_by.clone();
+        group_by.sort();
+        group_by.dedup();
+        Ok((Self { name: name.to_owned(), tags: args.tags.clone(), group_by, from, to, step }, functions))
+    }
+
+    /// Whether a window that begins here is drawn.
+    pub(super) fn has(&self, window: i64) -> bool {
+        self.from.is_none_or(|from| self.step_of(window) >= self.step_of(from)) && self.to.is_none_or(|to| window < to)
+    }
+
+    /// Where the step begins that holds a time.
+    pub(super) fn step_of(&self, time: i64) -> i64 {
+        time.div_euclid(self.step) * self.step
+    }
+
+    /// The line that a stream is part of, if its tags are those asked for.
+    pub(super) fn group<'a>(&self, tags: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<Group> {
+        let value = |key: &str| tags.clone().find(|(other, _)| *other == key).map_or("", |(_, value)| value);
+        for tag in &self.tags {
+            // Of several that name one key any is enough, and none if they are negated.
+            let mut alike = self.tags.iter().filter(|other| other.key == tag.key && other.is_negated == tag.is_negated);
+            let is_any = alike.any(|other| is_like(&other.value, value(&tag.key)));
+            if is_any == tag.is_negated {
+                return None;
+            }
+        }
+        Some(self.group_by.iter().map(|key| (key.clone(), value(key).to_owned())).collect())
+    }
+}
+
+/// Whether a text is what a pattern says, in which `*` stands for any text.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut last) = parts.next() else { return rest.is_empty() };
+    for next in parts {
+        // As early as it comes: then there is the most room for what is behind it.
+        let Some(at) = rest.find(last) else { return false };
+        rest = &rest[at + last.len()..];
+        last = next;
+    }
+    rest.ends_with(last)
+}
+
+/// A function by its name.
+pub(super) fn parse(name: &str) -> Option<Function> {
+    Some(match name {
+        "avg" | "mean" => Function::Avg,
+        "count" => Function::Count,
+        "last" => Function::Last,
+        "max" => Function::Max,
+        "min" => Function::Min,
+        "sum" => Function::Sum,
+        "rate" => Function::Rate,
+        _ => {
+            let digits = name.strip_prefix('p')?;
+            if !(2..=6).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            // p95 is 0.95, p999 is 0.999; and there is p100.
+            let quantile = if digits == "100" { 1.0 } else { format!("0.{digits}").parse().ok()? };
+            Function::Quantile(quantile)
+        }
+    })
+}
+
+/// The name of a function.
+pub(super) fn name(function: Function) -> String {
+    match function {
+        Function::Avg => "avg".to_owned(),
+        Function::Count => "count".to_owned(),
+        Function::Last => "last".to_owned(),
+        Function::Max => "max".to_owned(),
+        Function::Min => "min".to_owned(),
+        Function::Sum => "sum".to_owned(),
+        Function::Rate => "rate".to_owned(),
+        Function::Quantile(1.0) => "p100".to_owned(),
+        Function::Quantile(quantile) => {
+            let text = format!("{quantile:.6}");
+            let digits = text.trim_start_matches("0.").trim_end_matches('0');
+            format!("p{digits:0<2}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_names() {
+        for text in
+            ["avg", "count", "last", "max", "min", "sum", "rate", "p50", "p95", "p99", "p999", "p05", "p100", "p9999"]
+        {
+            assert_eq!(parse(text).map(name).as_deref(), Some(text));
+        }
+        assert_eq!(parse("p95"), Some(Function::Quantile(0.95)));
+        for text in ["", "p", "p5", "p-1", "p95.5", "median", "P95", "p1234567"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_tags() {
+        for (pattern, text, expected) in [
+            ("web.1", "web.1", true),
+            ("web.1", "web.12", false),
+            ("web.*", "web.12", true),
+            ("*", "", true),
+            ("*.1", "web.1", true),
+            ("*.1", "web.12", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("ab*ba", "aba", false),
+            ("**", "x", true),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(is_like(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
