@@ -4,6 +4,7 @@
 //! larger than any cache. Every group times a newline scan of the same bytes in the same run: times differ by a factor
 //! of two with what else the machine does, the ratio to the scan does not.
 
+pub mod accuracy;
 pub mod groups;
 mod lines;
 pub mod ours;
