@@ -51,6 +51,7 @@ impl Total {
         self.count = self.count.saturating_add(count);
     }
 
+    #[inline]
     pub(crate) fn merge(&mut self, other: &Self) {
         self.sum.merge(other.sum);
         self.count = self.count.saturating_add(other.count);
@@ -113,6 +114,7 @@ impl Gauge {
         }
     }
 
+    #[inline]
     pub(crate) fn merge(&mut self, other: &Self) {
         if self.total.count == 0 || self.last.is_before(&other.last) {
             self.last = other.last;

@@ -105,6 +105,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A store that keeps names, tags and windows once for many rows takes [`RowState`]s: what a row holds, in as few bytes as that
+//! takes, to be added up where they lie. [`each_open`](Aggregator::each_open) shows what is not closed yet.
+//!
 //! What others have summed already enters by [`summary`](Aggregator::summary): number, sum, least, greatest and last, as exact
 //! as values. Percentiles cannot be told from it, so that points and rows with a part of it have none, and
 //! [say so](metric_model::Stats::is_summed).
@@ -193,7 +196,7 @@ pub use explain::{Explanation, Standing, StreamReport};
 pub use ledger::ObservationLedger;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
-pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink};
+pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink, RowState};
 pub use shard::{output_order, shard};
 pub use sketch::minute::MinuteSketch;
 pub use sketch::{Persist, Sketch};

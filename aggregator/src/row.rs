@@ -3,10 +3,12 @@
 mod buf;
 mod bytes;
 mod error;
+mod row_state;
 mod state;
 
 pub use buf::RowBuf;
 pub use error::{RowError, RowErrorKind, RowMergeError};
+pub use row_state::RowState;
 pub(crate) use state::State;
 
 use crate::config::Precision;
@@ -226,6 +228,30 @@ impl<'a, S: Sketch> Row<'a, S> {
         S: Clone,
     {
         RowBuf::new(self.window, self.key, self.form, self.revision, self.state.to_held(self.form))
+    }
+
+    /// What it holds, apart from what it is of.
+    ///
+    /// ```
+    /// use core::convert::Infallible;
+    /// use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, Row};
+    ///
+    /// let none = TagSet::new();
+    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// let _ = engine.observe(&Observation::measure("query", Value::plain(7.0), &none, Timestamp::from_unix_seconds(0)));
+    /// engine.finish(&mut EachRow(|row: &Row<'_>| {
+    ///     assert_eq!(&row.to_state().stats(), row.point().stats());
+    ///     Ok::<(), Infallible>(())
+    /// }))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_state(&self) -> RowState<S>
+    where
+        S: Clone,
+    {
+        RowState::new(self.key.kind, self.form, self.state.to_held(self.form))
     }
 }
 

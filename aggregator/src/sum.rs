@@ -69,12 +69,14 @@ impl Sum {
     }
 
     /// The reverse of [`in_units`](Self::in_units), for units below 2^62.
+    #[inline]
     pub(crate) fn from_units(units: i64, units_in_one: u32) -> Self {
         // 110 bits at most.
         let low = i128::from(units).wrapping_mul(ONE / i128::from(units_in_one.max(1)));
         Self { low: [low as u64, (low >> 64) as u64], carry: (low >> 127) as i64 }
     }
 
+    #[inline]
     pub(crate) fn merge(&mut self, other: Self) {
         self.add_parts(other.low(), other.carry);
     }
@@ -89,6 +91,7 @@ impl Sum {
     }
 
     /// The sum as a double: the whole part and the 15 places behind it, so that 0.1 + 0.2 is 0.3.
+    #[inline]
     pub(crate) fn value(self) -> f64 {
         let low = self.low() as i128;
         let units = match self.carry {

@@ -73,7 +73,7 @@ impl Joined {
     /// A quantile of several cannot be made of theirs: the greatest is what they are known to reach.
     pub(crate) const fn of(function: Function) -> Self {
         match function {
-            Function::Sum | Function::Count => Self::Sum,
+            Function::Sum | Function::Count | Function::Derivative => Self::Sum,
             Function::Avg | Function::Rate => Self::Mean,
             Function::Min => Self::Least,
             Function::Max | Function::Quantile(_) => Self::Greatest,

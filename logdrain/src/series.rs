@@ -16,8 +16,34 @@ pub(crate) enum Function {
     Sum,
     /// The sum a minute.
     Rate,
+    /// How much a counter grew since the step before; one that is less than it was began again from zero. Of several streams
+    /// it is the sum of what each grew.
+    Derivative,
     /// A quantile, 0 to 1, of the union of all values.
     Quantile(f64),
+}
+
+impl Function {
+    /// By its name: `avg`, `sum`, or a percentile as `p95` or `p99.9`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "avg" | "mean" | "average" => Self::Avg,
+            "count" => Self::Count,
+            "last" => Self::Last,
+            "max" => Self::Max,
+            "min" => Self::Min,
+            "sum" => Self::Sum,
+            "rate" => Self::Rate,
+            "derivative" => Self::Derivative,
+            "p999" => Self::Quantile(0.999),
+            _ => {
+                let digits = name.strip_prefix('p').filter(|digits| digits.len() <= 8)?;
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                let percent = is_number.then(|| digits.parse::<f64>().ok())??;
+                return (0.0..=100.0).contains(&percent).then(|| Self::Quantile(percent / 100.0));
+            }
+        })
+    }
 }
 
 /// What a tag must be.

@@ -40,6 +40,8 @@ mod intake;
 mod journal;
 mod limits;
 mod logs;
+#[allow(dead_code, unused_imports, reason = "the pages ask for the rest")]
+mod minutes;
 mod notify;
 mod noting;
 mod opening;

@@ -104,8 +104,38 @@ impl Reader<'_> {
         (value.to_bits() != (-0.0_f64).to_bits() && Short::of(value, before) == read).then_some(value)
     }
 
+    /// The same in any spelling, which is sooner read: of bytes that were checked as a whole.
+    #[inline]
+    pub(crate) fn any_short(&mut self, before: &[f64]) -> Option<f64> {
+        let number = self.number()?;
+        let (code, rest) = (number & ((1 << CODE_BITS) - 1), number >> CODE_BITS);
+        match code {
+            0 => Some(unzigzag(rest) as f64),
+            RAW => self.double(),
+            1..RAW => Some(unzigzag(rest) as f64 / UNITS.get(code as usize)?),
+            _ => before.get((code - SAME) as usize).copied(),
+        }
+    }
+
     pub(crate) fn sum(&mut self, one: Option<f64>) -> Option<Sum> {
         let from = self.offset();
+        let (number, sum) = self.number_and_sum(one)?;
+        // One sum, one spelling: what is written of it takes the same bytes.
+        let mut again = Writer::default();
+        again.sum(sum, one);
+        let again = again.into_bytes();
+        let first = Reader::new(&again, 0).number()?;
+        (first == number && again.len() == self.offset() - from).then_some(sum)
+    }
+
+    /// The same in any spelling.
+    #[inline]
+    pub(crate) fn any_sum(&mut self, one: Option<f64>) -> Option<Sum> {
+        self.number_and_sum(one).map(|(_, sum)| sum)
+    }
+
+    #[inline]
+    fn number_and_sum(&mut self, one: Option<f64>) -> Option<(u64, Sum)> {
         let number = self.number()?;
         let rest = number >> CODE_BITS;
         let sum = match number & ((1 << CODE_BITS) - 1) {
@@ -121,12 +151,7 @@ impl Reader<'_> {
             }
             _ => return None,
         };
-        // One sum, one spelling: what is written of it takes the same bytes.
-        let mut again = Writer::default();
-        again.sum(sum, one);
-        let again = again.into_bytes();
-        let first = Reader::new(&again, 0).number()?;
-        (first == number && again.len() == self.offset() - from).then_some(sum)
+        Some((number, sum))
     }
 }
 

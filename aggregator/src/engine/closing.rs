@@ -148,6 +148,37 @@ impl<S: Sketch> Aggregator<S> {
         Ok(true)
     }
 
+    /// Shows the windows that are not closed, as they are now: what their rows would be if nothing else came. Nothing is
+    /// written by that; the order within a window is none.
+    ///
+    /// # Errors
+    /// What the sink answered, which ends it.
+    ///
+    /// ```
+    /// use core::convert::Infallible;
+    /// use metric_model::{Observation, TagSet, Timestamp, Value};
+    /// use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, Row};
+    ///
+    /// let none = TagSet::new();
+    /// let mut engine = Aggregator::new(AggregatorConfig::new())?;
+    /// let mut sums = Vec::new();
+    /// for second in [0, 30] {
+    ///     let time = Timestamp::from_unix_seconds(second);
+    ///     let _ = engine.observe(&Observation::count("signups", Value::plain(1.0), &none, time));
+    ///     engine.each_open(&mut EachRow(|row: &Row<'_>| Ok::<(), Infallible>(sums.push(row.point().stats().sum()))))?;
+    /// }
+    /// assert_eq!((sums, engine.open_windows()), (vec![1.0, 2.0], 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_open<K: RowSink<S>>(&mut self, sink: &mut K) -> Result<(), K::Error> {
+        self.fold();
+        let closed = self.closed_below.unwrap_or(i64::MIN);
+        for window in self.windows.range(closed..).map(|(_, window)| window) {
+            window.each(&self.streams, sink)?;
+        }
+        Ok(())
+    }
+
     fn close_below(&mut self, closed: i64, gone: i64) {
         self.closed_below = self.closed_below.max(Some(closed));
         self.gone_below = self.gone_below.max(Some(gone));

@@ -379,6 +379,30 @@ impl Counters {
         read.checked()
     }
 
+    /// Adds what [`pack`](Self::pack) wrote, without making another one of it first: of bytes that were checked as a whole.
+    pub(crate) fn add_packed(&mut self, input: &mut Reader<'_>, precision: Precision) -> Option<()> {
+        if precision != self.precision {
+            let other = Self::unpack(input, precision)?;
+            self.merge(&other);
+            return Some(());
+        }
+        let min = input.any_short(&[])?;
+        let max = input.any_short(&[min])?;
+        (self.min, self.max) = (self.min.min(min), self.max.max(max));
+        let mut next = 0_u64;
+        for _ in 0..input.count()? {
+            let gap = input.number()?;
+            let at = next.checked_add(gap >> 1)?;
+            let more = if gap & 1 == 1 { input.number()?.checked_add(1)? } else { 0 };
+            let count = more.checked_add(1)?;
+            let bucket = Bucket::from_block(u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
+            self.count = self.count.saturating_add(count);
+            self.add(bucket, count);
+            next = at + 1;
+        }
+        Some(())
+    }
+
     /// Takes in a counter that was read, when there can be such a one.
     fn take(&mut self, number: u32, place: usize, count: u64) -> Option<()> {
         let bucket = Bucket::from_block(number, place);

@@ -207,6 +207,25 @@ fn counted(values: &[f64], precision: Precision) -> Box<Counters> {
 }
 
 impl MinuteSketch {
+    /// Answers with a coarser precision from here on.
+    fn coarsen(&mut self, precision: Precision) {
+        self.precision = self.precision.min(precision);
+        if let Form::Counters(counters) = &mut self.form {
+            counters.coarsen(precision);
+        }
+    }
+
+    /// Its counters, whatever it kept so far.
+    fn counted(&mut self) -> &mut Counters {
+        if let Some(values) = self.values() {
+            self.form = Form::Counters(counted(values, self.precision));
+        }
+        match &mut self.form {
+            Form::Counters(counters) => counters,
+            Form::Few { .. } | Form::List(_) => unreachable!("they were made just now"),
+        }
+    }
+
     /// Keeps one more value as it is, as long as there are few.
     #[inline(never)]
     fn keep(&mut self, value: f64) {

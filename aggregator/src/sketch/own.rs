@@ -69,6 +69,15 @@ pub(crate) trait Packs: Persist {
         }
         read
     }
+
+    /// Adds what [`pack`](Self::pack) wrote; `None` for anything else.
+    fn add_packed(&mut self, bytes: &[u8]) -> Option<()> {
+        if let Some(own) = (self as &mut dyn Any).downcast_mut::<MinuteSketch>() {
+            return own.add_packed(bytes);
+        }
+        self.merge(&Self::decode(bytes)?);
+        Some(())
+    }
 }
 
 impl<S: Persist> Packs for S {}

@@ -146,6 +146,20 @@ impl<S: Sketch> OpenWindow<S> {
         Ok(())
     }
 
+    /// Shows every cell as a row, as it is, in no order.
+    pub(crate) fn each<K: RowSink<S>>(&self, streams: &Streams, sink: &mut K) -> Result<(), K::Error> {
+        for cell in self.cells.iter() {
+            for column in columns(cell.mask()) {
+                let stream = StreamId { row: cell.owner.row, column };
+                let Some((key, form)) = streams.key_and_form(stream) else { continue };
+                let (window, revision) = (self.window, cell.revision(column));
+                let show = |state: State<'_, S>| sink.row(&Row::new(window, key, form, revision, state));
+                cell.look_at(column, form, show).transpose()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Has everything written again that was written so far.
     fn unwrite(&mut self, writing: &Writing) {
         self.changed = true;

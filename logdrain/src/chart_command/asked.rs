@@ -144,6 +144,7 @@ pub(super) fn name(function: Function) -> String {
         Function::Min => "min".to_owned(),
         Function::Sum => "sum".to_owned(),
         Function::Rate => "rate".to_owned(),
+        Function::Derivative => "derivative".to_owned(),
         Function::Quantile(1.0) => "p100".to_owned(),
         Function::Quantile(quantile) => {
             let text = format!("{quantile:.6}");

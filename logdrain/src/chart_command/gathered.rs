@@ -94,6 +94,8 @@ impl Cell {
             Function::Rate => Some(sum * 60.0 / step as f64),
             Function::Min => min,
             Function::Max => max,
+            // This command does not offer it: it is of streams over kept minutes.
+            Function::Derivative => None,
             Function::Last => match self {
                 Self::Printed(of) if of.is_last_one_of_several => return Err(Untold::Several),
                 Self::Printed(of) => of.last,

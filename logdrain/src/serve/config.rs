@@ -23,6 +23,7 @@ use crate::serve::intake::{Access, Tls};
 use crate::serve::limits::Habits;
 use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
+use crate::serve::minutes;
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
 use crate::serve::web::addon::AddonSettings;
@@ -249,6 +250,7 @@ impl Config {
             .saturating_add(self.keeping.max_memory())
             .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
+            .saturating_add(minutes::MEMORY)
             .saturating_add(self.ports.len() << 17)
     }
 
@@ -507,6 +509,7 @@ mod tests {
                 + machine::packing()
                 + config.keeping.max_memory()
                 + archives::MEMORY
+                + minutes::MEMORY
                 + directory::MOST
                 + directory::CHECKS * directory::CHECK
         );

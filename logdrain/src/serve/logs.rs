@@ -23,7 +23,8 @@ pub(crate) use checking::check;
 pub(crate) use consumer::{Consumer, Start};
 pub(crate) use keeper::{Copies, Keeping};
 pub(crate) use purging::erase;
+pub(crate) use senders::system;
 pub(crate) use tally::{AROUND, ByFilter, Day, Limits, Notice, Used};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

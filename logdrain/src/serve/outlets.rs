@@ -10,7 +10,8 @@ pub(crate) mod otlp;
 pub(crate) use jsonl::{JsonLines, NOWHERE};
 
 use crate::serve::drain_name::{DrainName, Shown};
-use heroku_metrics::model::DataPoint;
+use heroku_metrics::aggregator;
+use heroku_metrics::model::{DataPoint, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -29,6 +30,13 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Whose rows they are: the account, and the drain by its key in the journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) drain: &'a str,
+}
+
 /// Rows cannot go out, and the program is to end; whatever was not committed comes again at the next start.
 #[derive(Debug)]
 pub(crate) struct Stopped;
@@ -36,6 +44,14 @@ pub(crate) struct Stopped;
 pub(crate) trait Outlet {
     /// Takes one row. An outlet that cannot take it now waits.
     fn write(&mut self, row: &Row<'_>) -> Result<(), Stopped>;
+
+    /// Takes the same row with all that it holds: for who adds rows up later.
+    fn keep(&mut self, _: Owner<'_>, _: &aggregator::Row<'_>) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    /// A delivery came from a drain: what it does not speak of did not happen then.
+    fn heard(&mut self, _: Owner<'_>, _: Timestamp) {}
 
     /// Makes all rows so far safe; `false` when they are owed still.
     fn commit(&mut self) -> Result<bool, Stopped>;
@@ -113,17 +129,6 @@ impl<S: Outlet> Outlet for Option<S> {
 
     fn commit(&mut self) -> Result<bool, Stopped> {
         self.as_mut().map_or(Ok(true), Outlet::commit)
-    }
-}
-
-/// Takes nothing: for events whose rows are out already.
-impl Outlet for () {
-    fn write(&mut self, _: &Row<'_>) -> Result<(), Stopped> {
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<bool, Stopped> {
-        Ok(true)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::serve::journal::{
 };
 use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
 use crate::serve::logs;
+use crate::serve::minutes::{Keeping, Minutes};
 use crate::serve::notify;
 use crate::serve::noting;
 use crate::serve::opening::{self, Closed, Lock, Opened};
@@ -240,6 +241,7 @@ struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
     directory: Arc<Directory>,
+    minutes: Minutes,
     /// What links begin with: as configured, or this machine's own address.
     base: Option<String>,
     /// Tells the listeners to end.
@@ -268,7 +270,10 @@ impl Front {
             shared.counters.clone(),
             shared.ready.clone(),
         ));
+        let settings = intake.clone();
+        let minutes = Minutes::new(&config.store, Keeping::by(move || settings.settings()));
         let house = House {
+            minutes: minutes.clone(),
             store: config.store.clone(),
             journal_limit: config.journal_limit,
             max_memory: config.max_memory(),
@@ -285,7 +290,7 @@ impl Front {
         let site = Site::new(
             intake.clone(),
             directory.clone(),
-            (shared.logs.clone(), archives.clone()),
+            (shared.logs.clone(), archives.clone(), minutes.clone()),
             config.url.clone(),
             config.open_reading,
             config.v1,
@@ -335,7 +340,7 @@ impl Front {
             listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))
         };
         let base = config.url.clone().or_else(own);
-        Self { runtime, intake, directory, base, close, listeners, answer_within: config.limits.answer_within }
+        Self { runtime, intake, directory, minutes, base, close, listeners, answer_within: config.limits.answer_within }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.
@@ -379,6 +384,7 @@ struct Back {
     keeper: Option<JoinHandle<()>>,
     archives: Option<JoinHandle<()>>,
     consumer: JoinHandle<Result<(), Stopped>>,
+    minutes: JoinHandle<()>,
     /// By which the operator comes in.
     #[cfg(unix)]
     door: Option<Door>,
@@ -402,7 +408,7 @@ impl Back {
         progress.head.store(store.position(), Ordering::Release);
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
         let emitted = store.emitted().map_err(in_store)?;
-        progress.emitted.store(emitted, Ordering::Release);
+        let store_head = store.position();
         progress.storing.store(true, Ordering::Release);
         progress.taken_id.fetch_max(archives.taken_id(), Ordering::AcqRel);
 
@@ -463,8 +469,14 @@ impl Back {
             publish: Publish::to(move |settings| intake.follow(settings)),
             owed: None,
         };
+        // Rows of what a snapshot covers were kept before it was taken.
+        let kept = front.minutes.clone();
+        let (gather, minutes) = kept.start((pipelines.position(), store_head), stop.clone());
+        progress.emitted.store(emitted.min(gather.position()), Ordering::Release);
         let consumer = Consumer {
             pipelines,
+            minutes: gather,
+            kept,
             rows: (rows, (board.clone(), collector)),
             board,
             entries,
@@ -481,6 +493,7 @@ impl Back {
             asked: None,
         };
         let writer = spawn("journal", ending, move || writer.run())?;
+        let minutes = spawn("minutes", ending, move || minutes.run())?;
         let consumer = spawn("pipelines", ending, move || consumer.run())?;
         let (keeper, archives) = match keeper {
             Some((keeper, archives)) => {
@@ -497,6 +510,7 @@ impl Back {
         Ok(Self {
             writer,
             consumer,
+            minutes,
             keeper,
             archives,
             #[cfg(unix)]
@@ -516,6 +530,7 @@ impl Back {
         intake.close();
         let (written, counted) = (self.writer.join(), self.consumer.join());
         let lines = self.keeper.map_or(Ok(()), JoinHandle::join);
+        let lines = lines.and(self.minutes.join());
         let lines = lines.and(self.archives.map_or(Ok(()), JoinHandle::join));
         let outcome = match (written, counted) {
             _ if lines.is_err() => {

@@ -3,6 +3,7 @@
 //! `LOGDRAIN_KILLS=200 cargo test --release -p logdrain --test serve crash::` is the long form.
 
 use crate::harness::{self, Delivery, Server, body, now_micros, rows_of, scratch, time_of, truth, wait_for_rows};
+use crate::minutes::wait_for_minutes;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -127,6 +128,7 @@ fn ordeal(name: &str, senders: usize, again: fn(u64) -> u64, rounds: u64, mut en
     }
     let expected = shared.truth(&dir);
     wait_for_rows(&dir.join("rows.jsonl"), &expected);
+    wait_for_minutes(server.address, &expected);
     println!(
         "{name}: {rounds} restarts, {} deliveries in {} tries, {} rows",
         shared.acknowledged.lock().unwrap().len(),

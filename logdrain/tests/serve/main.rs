@@ -25,6 +25,7 @@ mod hostile_text;
 mod lines;
 mod lines_page;
 mod lines_trouble;
+mod minutes;
 mod packaging;
 mod page;
 mod place;

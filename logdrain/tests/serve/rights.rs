@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 27] = [
+const PATHS: [&str; 28] = [
     "/",
     "/status",
     "/theme",
@@ -34,6 +34,7 @@ const PATHS: [&str; 27] = [
     "/api/v1/",
     "/api/v1/{*path}",
     "/api/v2/{*path}",
+    "/v1/measurements/{name}",
     "/groups/{id}",
     "/groups/{id}/events",
     "/systems/{name}",
@@ -224,6 +225,8 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
                         "plan",
                         "filters",
                         "usage",
+                        "series",
+                        "metrics",
                         "patterns",
                         "context",
                         "members",

@@ -88,6 +88,30 @@ impl MinuteSketch {
         Some(sketch)
     }
 
+    /// Adds what [`pack`](Self::pack) wrote of another one; `None` when it is not that. The bytes were checked as a whole.
+    pub(in crate::sketch) fn add_packed(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut input = Reader::new(bytes, 0);
+        let first = input.byte()?;
+        let precision = Precision::from_byte(first >> 1)?;
+        if first & 1 == 1 {
+            if precision < self.precision {
+                self.coarsen(precision);
+            }
+            self.counted().add_packed(&mut input, precision)?;
+            return input.is_empty().then_some(());
+        }
+        if precision < self.precision {
+            self.coarsen(precision);
+        }
+        let mut before = None;
+        while !input.is_empty() {
+            let value = input.any_short(before.as_slice())?;
+            self.record(value);
+            before = Some(value);
+        }
+        Some(())
+    }
+
     /// Whether it can be the sketch of what is kept beside it.
     pub(in crate::sketch) fn is_of(&self, precision: Precision, stats: &Stats) -> bool {
         let own = (self.precision, self.count(), self.min(), self.max());

@@ -10,7 +10,10 @@ use crate::serve::counting::pipelines::Pipelines;
 use crate::serve::counting::snapshot;
 use crate::serve::event::{Entry, Event};
 use crate::serve::journal::{Doubts, JournalReader, Progress, Step, StoreError};
-use crate::serve::outlets::{Outlet, Row, Stopped};
+use crate::serve::minutes::{Gather, Minutes};
+use crate::serve::outlets::{Outlet, Owner, Row, Stopped};
+use heroku_metrics::aggregator;
+use heroku_metrics::model::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +28,9 @@ const LOOK_AROUND: Duration = Duration::from_millis(200);
 /// Between two tries to read a disk that fails.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A snapshot waits so long for the minutes, and comes later then.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
+
 /// So much time is left for counting when the program is to end.
 const COUNTED_AT_THE_END: Duration = Duration::from_secs(3);
 /// Damaged events that are told one by one.
@@ -36,6 +42,9 @@ const HOPELESS: u32 = 1_000;
 pub(crate) struct Consumer<R> {
     pub(crate) pipelines: Pipelines,
     pub(crate) rows: R,
+    /// Rows that are kept, and where they are seen.
+    pub(crate) minutes: Gather,
+    pub(crate) kept: Minutes,
     pub(crate) entries: Receiver<Arc<Vec<Entry>>>,
     pub(crate) reader: JournalReader,
     pub(crate) board: Board,
@@ -47,7 +56,7 @@ pub(crate) struct Consumer<R> {
     /// Set when everything up to the head at the start is in.
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) stop: Arc<AtomicBool>,
-    /// Rows up to here are out already.
+    /// Rows up to here are out already. Minutes know for themselves how far they have come.
     pub(crate) emitted: u64,
     /// Rows may not have reached the disk.
     pub(crate) is_owing: bool,
@@ -68,6 +77,7 @@ impl<R: Outlet> Consumer<R> {
         self.ready.store(true, Ordering::Release);
         tracing::info!(position = self.pipelines.position(), "the journal has been read to its end");
         let mut showing = Showing::default();
+        let mut opened = Opened::default();
         let mut lateness = Lateness::new(&self.pipelines);
         loop {
             match self.entries.recv_timeout(LOOK_AROUND) {
@@ -90,6 +100,7 @@ impl<R: Outlet> Consumer<R> {
             }
             lateness.look(&self.pipelines, false);
             showing.show(&self.board, &self.pipelines, self.counters.kept.get());
+            opened.show(&self.kept, &mut self.pipelines);
         }
         self.catch_up(&mut due)?;
         lateness.look(&self.pipelines, true);
@@ -196,33 +207,53 @@ impl<R: Outlet> Consumer<R> {
         if let Event::Delivery(record) = event {
             due.octets += record.body.bytes().len() as u64;
         }
-        if entry.seq <= self.emitted {
-            self.pipelines.apply(entry.seq, event, &mut ())?;
-            self.moved(event);
-            return Ok(true);
+        let are_out = entry.seq <= self.emitted;
+        self.minutes.begin(entry.seq);
+        let (minutes, counters) = (&mut self.minutes, &self.counters);
+        if are_out {
+            self.pipelines.apply(entry.seq, event, &mut OutBefore(minutes))?;
+        } else {
+            self.pipelines.apply(entry.seq, event, &mut Counted { rows: &mut self.rows, minutes, counters })?;
         }
-        self.pipelines.apply(entry.seq, event, &mut Counted { rows: &mut self.rows, counters: &self.counters })?;
         if matches!(event, Event::Delivery(_)) {
             return Ok(true);
         }
         self.moved(event);
-        self.is_owing = !self.rows.commit()?;
-        if !self.is_owing {
-            self.emitted = entry.seq;
-            self.progress.emitted.store(entry.seq, Ordering::Release);
+        let are_out = are_out || self.rows.commit()?;
+        if are_out {
+            self.emitted = self.emitted.max(entry.seq);
         }
+        self.minutes.commit(entry.seq, self.pipelines.time())?;
+        self.is_owing = !are_out;
+        // The journal may forget what both have.
+        let emitted = self.emitted.min(self.minutes.position());
+        self.progress.emitted.fetch_max(emitted, Ordering::AcqRel);
         Ok(true)
     }
 
     fn moved(&self, event: &Event) {
         if let Event::Tick(time) = event {
             self.progress.time.moved(*time);
+            self.kept.moved(*time, self.pipelines.settings());
+        }
+    }
+
+    /// Waits a moment for the minutes of all that was counted.
+    fn are_minutes_kept(&mut self) -> bool {
+        let began = Instant::now();
+        self.minutes.begin(self.pipelines.position());
+        loop {
+            match self.minutes.commit(self.pipelines.position(), self.pipelines.time()) {
+                Ok(true) => return true,
+                Ok(false) if began.elapsed() < KEPT_WITHIN => std::thread::sleep(Duration::from_millis(5)),
+                _ => return false,
+            }
         }
     }
 
     fn snapshot(&mut self, due: &mut Due) {
-        // A start from behind rows that are owed would never write them.
-        if due.position == self.pipelines.position() || self.is_owing {
+        // A start from behind rows that are owed would never write them, nor mark the minutes of deliveries since.
+        if due.position == self.pipelines.position() || self.is_owing || !self.are_minutes_kept() {
             return;
         }
         let began = Instant::now();
@@ -277,9 +308,10 @@ impl LeftOut {
     }
 }
 
-/// Counts rows on their way.
+/// Counts rows on their way, and gives the minutes theirs.
 struct Counted<'a, R> {
     rows: &'a mut R,
+    minutes: &'a mut Gather,
     counters: &'a Counters,
 }
 
@@ -289,8 +321,56 @@ impl<R: Outlet> Outlet for Counted<'_, R> {
         self.rows.write(row)
     }
 
+    fn keep(&mut self, owner: Owner<'_>, row: &aggregator::Row<'_>) -> Result<(), Stopped> {
+        self.minutes.keep(owner, row)
+    }
+
+    fn heard(&mut self, owner: Owner<'_>, at: Timestamp) {
+        self.minutes.heard(owner, at);
+    }
+
     fn commit(&mut self) -> Result<bool, Stopped> {
         self.rows.commit()
+    }
+}
+
+/// Rows that are out already, of which the minutes may still be owed.
+struct OutBefore<'a>(&'a mut Gather);
+
+impl Outlet for OutBefore<'_> {
+    fn write(&mut self, _: &Row<'_>) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn keep(&mut self, owner: Owner<'_>, row: &aggregator::Row<'_>) -> Result<(), Stopped> {
+        self.0.keep(owner, row)
+    }
+
+    fn heard(&mut self, owner: Owner<'_>, at: Timestamp) {
+        self.0.heard(owner, at);
+    }
+
+    fn commit(&mut self) -> Result<bool, Stopped> {
+        Ok(true)
+    }
+}
+
+/// Shows what is in windows that are open, in a small part of the thread's time.
+#[derive(Default)]
+struct Opened {
+    last: Option<(Instant, Duration)>,
+}
+
+impl Opened {
+    fn show(&mut self, kept: &Minutes, pipelines: &mut Pipelines) {
+        const SHARE: u32 = 50;
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.last.is_some_and(|(at, took)| at.elapsed() < EVERY.max(took * SHARE)) {
+            return;
+        }
+        let began = Instant::now();
+        kept.show_open(pipelines.open_rows());
+        self.last = Some((Instant::now(), began.elapsed()));
     }
 }
 

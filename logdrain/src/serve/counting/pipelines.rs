@@ -9,10 +9,11 @@
 
 use crate::serve::drain_name::DrainName;
 use crate::serve::event::{Event, Record};
-use crate::serve::outlets::{Outlet, Row, Stopped};
+use crate::serve::minutes::OpenRows;
+use crate::serve::outlets::{Outlet, Owner, Row, Stopped};
 use crate::serve::settings::Settings;
 use crate::serve::settings::change::Change;
-use heroku_metrics::aggregator::{ConfigError, RestoreErrorKind};
+use heroku_metrics::aggregator::{self, ConfigError, EachRow, RestoreErrorKind, RowSink};
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::Delivery;
 use heroku_metrics::syslog::Dialect;
@@ -131,16 +132,21 @@ impl Pipelines {
     /// must not be used any more.
     pub(crate) fn apply(&mut self, seq: u64, event: &Event, rows: &mut impl Outlet) -> Result<(), Stopped> {
         match event {
-            Event::Delivery(record) if record.layout.is_counted() => self.deliver(record),
+            Event::Delivery(record) if record.layout.is_counted() => {
+                self.deliver(record);
+                let account = self.settings.account_of(&record.drain);
+                rows.heard(Owner { account, drain: &record.drain }, record.received);
+            }
             // Plain syslog is kept, and not counted.
             Event::Delivery(_) => {}
             Event::Tick(time) => {
                 self.time = self.time.max(Some(*time));
+                let settings = &self.settings;
                 for (drain, pipeline) in &mut self.drains {
-                    pipeline.advance(*time, &mut OfDrain { drain, rows })?;
+                    pipeline.advance(*time, &mut OfDrain { owner: owner(settings, drain), rows })?;
                 }
                 for ((drain, _), pipeline) in &mut self.aside {
-                    pipeline.advance(*time, &mut OfDrain { drain, rows })?;
+                    pipeline.advance(*time, &mut OfDrain { owner: owner(settings, drain), rows })?;
                 }
                 self.aside.retain(|_, pipeline| pipeline.aggregator().open_windows() > 0);
             }
@@ -164,9 +170,22 @@ impl Pipelines {
         let aside: Vec<_> = lengths.iter().filter_map(|key| self.aside.remove(key)).collect();
         self.heard.remove(drain);
         for mut pipeline in self.drains.remove(drain).into_iter().chain(aside) {
-            pipeline.finish(&mut OfDrain { drain, rows })?;
+            pipeline.finish(&mut OfDrain { owner: owner(&self.settings, drain), rows })?;
         }
         Ok(())
+    }
+
+    /// What is in windows that are not closed, as far as there is room for it.
+    pub(crate) fn open_rows(&mut self) -> OpenRows {
+        let mut open = OpenRows::default();
+        for (drain, pipeline) in &mut self.drains {
+            let owner = owner(&self.settings, drain);
+            let take = |row: &aggregator::Row<'_>| if open.take(owner, row) { Ok(()) } else { Err(Stopped) };
+            if pipeline.aggregator_mut().each_open(&mut EachRow(take)).is_err() {
+                break;
+            }
+        }
+        open
     }
 
     /// Passes an event over that cannot be read any more.
@@ -279,17 +298,22 @@ fn made(settings: &Settings, drain: &str, time: Option<Timestamp>) -> Result<Pip
     Ok(pipeline)
 }
 
-/// Gives each point the drain that it is of.
+fn owner<'a>(settings: &'a Settings, drain: &'a str) -> Owner<'a> {
+    Owner { account: settings.account_of(drain), drain }
+}
+
+/// Gives each row the drain that it is of.
 struct OfDrain<'a, R> {
-    drain: &'a str,
+    owner: Owner<'a>,
     rows: &'a mut R,
 }
 
-impl<R: Outlet> heroku_metrics::model::Sink for OfDrain<'_, R> {
+impl<R: Outlet> RowSink for OfDrain<'_, R> {
     type Error = Stopped;
 
-    fn write(&mut self, point: &DataPoint<'_>) -> Result<(), Stopped> {
-        self.rows.write(&Row { drain: self.drain, point })
+    fn row(&mut self, row: &aggregator::Row<'_>) -> Result<(), Stopped> {
+        self.rows.write(&Row { drain: self.owner.drain, point: &row.point() })?;
+        self.rows.keep(self.owner, row)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::serve::counting::Pipelines;
 use crate::serve::counting::board::Board;
 use crate::serve::counting::snapshot;
 use crate::serve::event::Body;
+use crate::serve::minutes::{Gather, Keeping, Minutes};
 use crate::serve::outlets::{Outlet, Row, Stopped};
 use crate::serve::settings::DrainLimits;
 use std::collections::BTreeMap;
@@ -124,6 +125,8 @@ impl Trial {
         let consumer = Consumer {
             pipelines,
             rows: self.rows.clone(),
+            minutes: Gather::nothing(),
+            kept: Minutes::new(&self.dir, Keeping::by(|| Arc::new(settings()))),
             board: Board::default(),
             entries,
             reader,

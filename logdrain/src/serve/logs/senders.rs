@@ -71,6 +71,11 @@ impl Sender {
     }
 }
 
+/// The system that a drain's lines are shown under.
+pub(crate) fn system(settings: &Settings, drain: &str) -> Arc<str> {
+    sender(settings, drain).system
+}
+
 /// The system is the app, else the name of the `[[drain]]`, else what stands for the token.
 fn sender(settings: &Settings, drain: &str) -> Sender {
     if let Some((account, port)) = drain_name::port_of(drain) {

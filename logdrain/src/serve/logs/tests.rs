@@ -3,7 +3,7 @@
 use crate::serve::settings::{DrainLimits, Settings};
 use std::collections::BTreeMap;
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
         accounts: BTreeMap::new(),

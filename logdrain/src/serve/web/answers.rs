@@ -68,7 +68,13 @@ impl Answers {
         let limit = self.limits.bytes.min(share_of(intake.limits.bodies));
         let (board, house, with_rows) = (self.board.clone(), self.house.clone(), self.limits.rows);
         let build = move |intake: &Intake| {
-            metrics::text(intake, &board.copy(), (&house.logs, &house.archives), limit, with_rows)
+            metrics::text(
+                intake,
+                &board.copy(),
+                (&house.logs, &house.archives, house.minutes.counts()),
+                limit,
+                with_rows,
+            )
         };
         self.metrics.build(intake, limit, true, build).await
     }

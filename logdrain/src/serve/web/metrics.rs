@@ -13,6 +13,7 @@ use crate::serve::counting::board::{Drain, Shown, Window};
 use crate::serve::drain_name::DrainName;
 use crate::serve::intake::Intake;
 use crate::serve::logs;
+use crate::serve::minutes;
 use heroku_metrics::model::{DataPoint, Percentile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,7 +26,7 @@ const FREE: usize = 64 << 10;
 pub(crate) fn text(
     intake: &Intake,
     shown: &Shown,
-    (logs, archives): (&logs::Board, &archives::Board),
+    (logs, archives, minutes): (&logs::Board, &archives::Board, &minutes::Counts),
     limit: usize,
     with_rows: bool,
 ) -> String {
@@ -109,6 +110,7 @@ pub(crate) fn text(
     page.lines(logs);
     page.accounts(logs, intake.progress.time.believed());
     page.archives(archives);
+    page.minutes(minutes);
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
     page.durations("logdrain_snapshot_seconds", "Snapshots.", &counters.snapshots);
@@ -309,6 +311,30 @@ impl Page {
             ("logdrain_archives_lines_total", "counter", "Their lines.", lines),
             ("logdrain_archives_bytes", "gauge", "Bytes of archives.", archives.bytes()),
             ("logdrain_archives_failing", "gauge", "1 while archives cannot be written.", trouble.is_some().into()),
+        ];
+        for (name, kind, help, value) in numbers {
+            self.family(name, kind, help);
+            self.sample(name, &[], value as f64);
+        }
+    }
+
+    fn minutes(&mut self, minutes: &minutes::Counts) {
+        let minutes::Counts { rows, failures, bytes, is_failing } = minutes;
+        let numbers = [
+            ("logdrain_minutes_rows_total", "counter", "Rows of minutes that were kept.", rows.load(Ordering::Relaxed)),
+            (
+                "logdrain_minutes_failed_total",
+                "counter",
+                "Tries to keep minutes that failed.",
+                failures.load(Ordering::Relaxed),
+            ),
+            ("logdrain_minutes_bytes", "gauge", "Bytes of kept minutes.", bytes.load(Ordering::Relaxed)),
+            (
+                "logdrain_minutes_failing",
+                "gauge",
+                "1 while minutes cannot be kept.",
+                is_failing.load(Ordering::Relaxed).into(),
+            ),
         ];
         for (name, kind, help, value) in numbers {
             self.family(name, kind, help);

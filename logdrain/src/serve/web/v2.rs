@@ -1,4 +1,4 @@
-//! `/api/v2`: what is ours beside the classic API: plans, filters, usage, patterns, lines around a line, purge, members
+//! `/api/v2`: what is ours beside the classic API: plans, filters, usage, series, patterns, lines around a line, purge, members
 //! and tokens.
 //!
 //! ```text
@@ -13,12 +13,14 @@ mod accounts;
 mod ask;
 mod filters;
 mod lines;
+mod measurements;
 mod members;
 mod plans;
 mod problem;
 mod purge;
 mod routes;
 mod scans;
+mod series;
 mod usage;
 
 use super::access::{self, Denied, Viewer};
@@ -34,7 +36,7 @@ use ask::Parameters;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use axum::{Extension, Router};
 use problem::Problem;
 use routes::{Op, Way};
@@ -81,7 +83,10 @@ pub(super) struct Api {
 
 pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
     let api = Api { site, places: Arc::new(Semaphore::new(AT_A_TIME)), scans: Arc::new(Semaphore::new(1)) };
-    Router::new().route("/api/v2/{*path}", any(answer)).with_state(Arc::new(api))
+    Router::new()
+        .route("/api/v2/{*path}", any(answer))
+        .route("/v1/measurements/{name}", get(measurements::answer))
+        .with_state(Arc::new(api))
 }
 
 /// Who asks for what, of which account.
@@ -157,6 +162,8 @@ async fn done(api: Arc<Api>, viewer: Viewer, op: Op, id: u32, request: Request) 
         Op::ChangeFilter => filters::set(&asked, ask::body(body).await?).await,
         Op::RemoveFilter => filters::remove(&asked).await,
         Op::Usage => usage::show(&asked).await,
+        Op::Series => series::show(&asked).await,
+        Op::Metrics => series::metrics(&asked).await,
         Op::Patterns => lines::patterns(&asked).await,
         Op::Context => lines::context(&asked).await,
         Op::Purge => purge::purge(&asked, ask::body(body).await?).await,

@@ -7,6 +7,7 @@ use crate::serve::counting::board::{Drain, Shown};
 use crate::serve::intake::Intake;
 use crate::serve::journal;
 use crate::serve::logs;
+use crate::serve::minutes::Minutes;
 use heroku_metrics::model::Timestamp;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(crate) struct House {
     pub(crate) logs: logs::Board,
     /// The most bytes of their files; 0 when none are kept.
     pub(crate) logs_limit: u64,
+    /// The kept minutes.
+    pub(crate) minutes: Minutes,
     /// Their archives.
     pub(crate) archives: archives::Board,
     pub(crate) began: Instant,
@@ -142,6 +145,12 @@ pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &H
             _ => Is::Odd,
         };
         tile(is, "lines kept", &count(lines.there), &trouble)?;
+    }
+    let minutes = house.minutes.counts();
+    let kept = bytes(minutes.bytes.load(Ordering::Relaxed));
+    match minutes.is_failing.load(Ordering::Relaxed) {
+        true => tile(Is::Bad, "minutes", "not written", "rows wait for the disk; the log says why")?,
+        false => tile(Is::Fine, "minutes", &kept, "rows of closed windows, kept for charts")?,
     }
     if let Some(why) = house.archives.shown().trouble {
         tile(Is::Bad, "archives", "not written", &why)?;

@@ -21,6 +21,8 @@ pub(super) enum Op {
     ChangeFilter,
     RemoveFilter,
     Usage,
+    Series,
+    Metrics,
     Patterns,
     Context,
     Purge,
@@ -34,7 +36,7 @@ pub(super) enum Op {
 }
 
 /// Method, path behind `/api/v2/` with `{id}` for a number, what it is.
-pub(super) const ROUTES: [(Method, &str, Op); 25] = [
+pub(super) const ROUTES: [(Method, &str, Op); 27] = [
     (Method::GET, "openapi.json", Op::Document),
     (Method::GET, "accounts", Op::Accounts),
     (Method::POST, "accounts", Op::AddAccount),
@@ -50,6 +52,8 @@ pub(super) const ROUTES: [(Method, &str, Op); 25] = [
     (Method::PATCH, "filters/{id}", Op::ChangeFilter),
     (Method::DELETE, "filters/{id}", Op::RemoveFilter),
     (Method::GET, "usage", Op::Usage),
+    (Method::GET, "series", Op::Series),
+    (Method::GET, "metrics", Op::Metrics),
     (Method::GET, "patterns", Op::Patterns),
     (Method::GET, "context", Op::Context),
     (Method::POST, "purge", Op::Purge),

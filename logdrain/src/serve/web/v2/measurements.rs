@@ -1,0 +1,247 @@
+//! `GET /v1/measurements/NAME`, as Librato and AppOptics answered it: for clients that are there.
+//!
+//! Without `group_by` each stream is a line. `group_by` adds up the streams of a tag's value, or all of them (`*`), by
+//! `group_by_function`; `summary_function` is what becomes of the values of a step. A name may end in `.p95` and the like:
+//! those were metrics of their own there.
+
+use super::series::{self, look};
+use super::{Api, Asked, KIND, ONE, PATIENCE, json};
+use crate::series::{Asked as Question, Function, Grouping, Line, Series, Span};
+use crate::serve::intake::connections::Peer;
+use crate::serve::web::access::{self, Denied};
+use crate::serve::web::pieces::{Held, in_pieces};
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const LINES: usize = 500;
+const LONGEST_STEP: u32 = 604_800;
+/// Names with percentiles end like this.
+const ENDS: [(&str, f64); 4] = [(".p50", 0.5), (".p95", 0.95), (".p99", 0.99), (".p999", 0.999)];
+
+/// What is wrong, in the shape of that API.
+#[derive(Debug)]
+pub(super) struct Refusal(StatusCode, Value);
+
+impl Refusal {
+    fn request(status: StatusCode, why: &str) -> Self {
+        Self(status, json!({ "errors": { "request": [why] } }))
+    }
+
+    fn parameter(name: &str, why: &str) -> Self {
+        Self(StatusCode::BAD_REQUEST, json!({ "errors": { "params": { name: [why] } } }))
+    }
+
+    fn system(why: &str) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, json!({ "errors": { "system": [why] } }))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.0, KIND, self.1.to_string()).into_response();
+        if self.0 == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(why: Denied) -> Self {
+        match why.status() {
+            StatusCode::UNAUTHORIZED => Self::request(StatusCode::UNAUTHORIZED, "Authorization Required"),
+            StatusCode::NOT_FOUND => Self::request(StatusCode::NOT_FOUND, "Not Found"),
+            status => Self::request(status, why.why()),
+        }
+    }
+}
+
+impl From<super::Problem> for Refusal {
+    fn from(problem: super::Problem) -> Self {
+        Self::request(problem.status, &problem.message)
+    }
+}
+
+pub(super) async fn answer(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
+    match answered(api, &peer, name, &head).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn answered(api: Arc<Api>, peer: &Peer, name: String, head: &Parts) -> Result<Response, Refusal> {
+    let viewer = access::viewer(&api.site, peer, &head.headers, access::Way::ApiV1).await?;
+    if !viewer.may_read() {
+        return Err(Refusal::request(StatusCode::FORBIDDEN, "this token may not read"));
+    }
+    let busy = || Refusal::system("others are being answered: come again");
+    let place = tokio::time::timeout(PATIENCE, api.places.clone().acquire_owned()).await;
+    let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+    let memory = api.site.intake.lease(ONE).ok_or_else(busy)?;
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let (settings, base) = (api.site.intake.settings(), String::new());
+    let asked = Arc::new(Asked { api, viewer, settings, query, base, id: 0 });
+    let wanted = Wanted::of(&asked, &name)?;
+    let found = look(&asked, move |minutes, account, drains| {
+        // What there is under the name itself goes first.
+        let is_there = |name: &str| minutes.has(account, drains, name);
+        let end = ENDS.iter().find(|(end, _)| wanted.question.name.ends_with(end));
+        let mut wanted = wanted;
+        match end {
+            Some((end, quantile)) if !is_there(&wanted.question.name)? => {
+                let len = wanted.question.name.len() - end.len();
+                wanted.question.name.truncate(len);
+                wanted.question.function = Function::Quantile(*quantile);
+                // Of a percentile there is nothing to add up: it is that of all values.
+                wanted.folded = None;
+            }
+            _ => {}
+        }
+        if !is_there(&wanted.question.name)? {
+            return Ok(None);
+        }
+        let grouping = wanted.question.grouping.clone();
+        if wanted.folded.is_some() {
+            wanted.question.grouping = Grouping::Apart;
+        }
+        let mut series = minutes.series(account, drains, &wanted.question, wanted.span, Some(wanted.step), LINES)?;
+        if let Some(function) = wanted.folded {
+            fold(&mut series, &grouping, function);
+        }
+        Ok(Some(series))
+    });
+    let series = found.await?.ok_or_else(|| Refusal::request(StatusCode::NOT_FOUND, "Not Found"))?;
+    let text = json(&of(&name, &series))?;
+    let status = StatusCode::OK;
+    Ok((status, KIND, in_pieces(Held::bytes(text, memory, place))).into_response())
+}
+
+struct Wanted {
+    question: Question,
+    span: Span,
+    step: u32,
+    /// What becomes of the values of several streams, when that is not what becomes of several values.
+    folded: Option<Function>,
+}
+
+impl Wanted {
+    fn of(asked: &Asked, name: &str) -> Result<Self, Refusal> {
+        let parameters = asked.parameters();
+        let number = |name: &str| -> Result<Option<i64>, Refusal> {
+            let Some(text) = parameters.text(name) else { return Ok(None) };
+            let number = text.parse().ok().filter(|number| (0..=1_i64 << 40).contains(number));
+            number.map(Some).ok_or_else(|| Refusal::parameter(name, "is not a number of seconds"))
+        };
+        let now = asked.now().div_euclid(1_000_000);
+        let (start, end, duration) = (number("start_time")?, number("end_time")?, number("duration")?);
+        let (start, end) = match (start, end, duration) {
+            (None, end, Some(duration)) => (end.unwrap_or(now) - duration, end.unwrap_or(now)),
+            (Some(start), None, Some(duration)) => (start, start + duration),
+            (Some(start), end, _) => (start, end.unwrap_or(now)),
+            (None, _, None) => return Err(Refusal::parameter("start_time", "is missing, and so is duration")),
+        };
+        if start >= end {
+            return Err(Refusal::parameter("start_time", "is not before the end"));
+        }
+        let step = number("resolution")?.unwrap_or(60);
+        let step = u32::try_from(step).ok().filter(|step| (1..=LONGEST_STEP).contains(step));
+        let step = step.ok_or_else(|| Refusal::parameter("resolution", "is not a number from 1 to 604800"))?;
+        let function = match parameters.text("summary_function").as_deref() {
+            None | Some("mean" | "average") => Function::Avg,
+            Some("sum") => Function::Sum,
+            Some("min") => Function::Min,
+            Some("max") => Function::Max,
+            Some("count") => Function::Count,
+            Some("last") => Function::Last,
+            Some("derivative") => Function::Derivative,
+            Some(_) => {
+                return Err(Refusal::parameter(
+                    "summary_function",
+                    "is none of sum, min, max, count, mean, last, derivative",
+                ));
+            }
+        };
+        let group_by = parameters.text("group_by");
+        let grouping = match group_by.as_deref() {
+            None => Grouping::Apart,
+            Some("*") => Grouping::Together,
+            Some(tags) => Grouping::By(tags.split(',').map(|tag| tag.trim().to_owned()).collect()),
+        };
+        let folded = match parameters.text("group_by_function").as_deref() {
+            None => None,
+            Some("sum") => Some(Function::Sum),
+            Some("min") => Some(Function::Min),
+            Some("max") => Some(Function::Max),
+            Some("mean") => Some(Function::Avg),
+            Some(_) => return Err(Refusal::parameter("group_by_function", "is none of sum, min, max, mean")),
+        };
+        let is_natural = |folded: &Function| *folded == function && *folded != Function::Avg;
+        Ok(Self {
+            question: Question {
+                name: name.to_owned(),
+                selectors: series::selectors(&asked.query)?,
+                grouping,
+                function,
+            },
+            span: Span { start, end },
+            step,
+            folded: folded.filter(|folded| group_by.is_some() && !is_natural(folded)),
+        })
+    }
+}
+
+/// Makes one line of those that have the same tags, value by value.
+fn fold(series: &mut Series, grouping: &Grouping, function: Function) {
+    let mut groups: BTreeMap<Vec<(String, String)>, Vec<Line>> = BTreeMap::new();
+    for line in std::mem::take(&mut series.lines) {
+        let is_of = |(key, _): &&(String, String)| matches!(grouping, Grouping::By(tags) if tags.contains(key));
+        let tags = line.tags.iter().filter(is_of).cloned().collect();
+        groups.entry(tags).or_default().push(line);
+    }
+    let at = |lines: &[Line], step: usize| {
+        let values: Vec<f64> = lines.iter().filter_map(|line| line.values.get(step).copied().flatten()).collect();
+        let sum = values.iter().sum::<f64>();
+        match function {
+            _ if values.is_empty() => None,
+            Function::Max => values.iter().copied().reduce(f64::max),
+            Function::Min => values.iter().copied().reduce(f64::min),
+            Function::Avg => Some(sum / values.len() as f64),
+            _ => Some(sum),
+        }
+    };
+    let folded = |(tags, lines): (Vec<(String, String)>, Vec<Line>)| Line {
+        tags,
+        values: (0..series.steps).map(|step| at(&lines, step)).collect(),
+    };
+    series.lines = groups.into_iter().map(folded).collect();
+}
+
+fn of(name: &str, series: &Series) -> Value {
+    let measurements = |line: &Line| -> Vec<Value> {
+        let times = (0..).map(|step: i64| series.start + step * i64::from(series.step));
+        let values = times.zip(&line.values).filter_map(|(time, value)| Some((time, (*value)?)));
+        values.map(|(time, value)| json!({ "time": time, "value": value })).collect()
+    };
+    let lines: Vec<Value> = series
+        .lines
+        .iter()
+        .map(|line| {
+            let tags: Map<String, Value> =
+                line.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+            json!({ "tags": tags, "measurements": measurements(line) })
+        })
+        .collect();
+    json!({ "name": name, "resolution": series.step, "series": lines, "links": [] })
+}

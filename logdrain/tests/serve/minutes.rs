@@ -1,0 +1,137 @@
+//! Kept minutes, as whoever asks gets them: the same that the rows say.
+
+use crate::harness::{Delivery, PATIENCE, Rows, Server, body, scratch, truth, wait_for_rows, wait_until};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Sums by name, tags and second.
+type Sums = BTreeMap<(String, String, i64), f64>;
+
+/// What the rows of all drains add up to.
+fn sums_of(rows: &Rows) -> (Sums, BTreeSet<String>) {
+    let mut sums = Sums::new();
+    let mut names = BTreeSet::new();
+    for row in rows.values() {
+        // Without its revision, it lacks the end.
+        let row: Value = serde_json::from_str(&format!("{row}}}")).unwrap_or_else(|error| panic!("{error}: {row}"));
+        let name = row["name"].as_str().unwrap().to_owned();
+        names.insert(name.clone());
+        let key = (name, row["tags"].to_string(), row["window_unix"].as_i64().unwrap());
+        *sums.entry(key).or_default() += row["sum"].as_f64().unwrap();
+    }
+    (sums, names)
+}
+
+fn get(address: SocketAddr, path: &str) -> Value {
+    let answer = wait_until(path, || {
+        let answer = crate::harness::request(address, "GET", path, &[], b"").ok()?;
+        (answer.status != 503 && answer.status != 429).then_some(answer)
+    });
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// Sums of what is kept, each second by itself; zeros are seconds in which a drain was heard.
+fn kept(address: SocketAddr, names: &BTreeSet<String>, (from, to): (i64, i64)) -> Sums {
+    let mut sums = Sums::new();
+    for name in names {
+        // As many seconds as one answer holds.
+        for from in (from..to).step_by(300) {
+            let to = to.min(from + 300);
+            let path = format!("/api/v2/series?name={name}&function=sum&by=*&step=1&lines=500&from={from}&to={to}");
+            let series = get(address, &path);
+            assert_eq!((series["step"].as_i64(), series["more_lines"].as_i64()), (Some(1), Some(0)), "{path}");
+            let start = series["start"].as_i64().unwrap();
+            for line in series["lines"].as_array().unwrap() {
+                for (second, value) in (start..).zip(line["values"].as_array().unwrap()) {
+                    if let Some(value) = value.as_f64().filter(|value| *value != 0.0) {
+                        sums.insert((name.clone(), line["tags"].to_string(), second), value);
+                    }
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Waits until the kept minutes are what the rows say, and says where they differ when they do not become so.
+pub(crate) fn wait_for_minutes(address: SocketAddr, rows: &Rows) {
+    let (mut expected, names) = sums_of(rows);
+    expected.retain(|_, sum| *sum != 0.0);
+    let seconds = || expected.keys().map(|(_, _, second)| *second);
+    let span = (seconds().min().unwrap(), seconds().max().unwrap() + 1);
+    let began = Instant::now();
+    loop {
+        let found = kept(address, &names, span);
+        let is_same = |(key, sum): (&(String, String, i64), &f64)| {
+            found.get(key).is_some_and(|found| (found - sum).abs() <= sum.abs() * 1e-12)
+        };
+        if found.len() == expected.len() && expected.iter().all(is_same) {
+            return;
+        }
+        if began.elapsed() > PATIENCE {
+            let lacking: Vec<_> = expected.iter().filter(|row| !is_same(*row)).take(3).collect();
+            let more: Vec<_> = found.iter().filter(|(key, _)| !expected.contains_key(*key)).take(3).collect();
+            panic!("of {} sums lack {lacking:?}, and there are {more:?}", expected.len());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn minutes_are_what_the_rows_say_and_are_there_after_a_start() {
+    let dir = scratch("minutes");
+    let server = Server::start(&dir, &[]);
+    let mut bodies = Vec::new();
+    for number in 0..20 {
+        let sent = Delivery { id: format!("{number:032X}"), token: "d.shop".to_owned(), body: body(number, 40) };
+        assert_eq!(sent.send(server.address).unwrap(), 204);
+        bodies.extend(sent.body);
+    }
+    // Before its second is over it is there as what it is so far.
+    let open = wait_until("an open second", || {
+        let series = get(server.address, "/api/v2/series?name=shop.orders&function=sum&step=3600");
+        series["lines"].as_array().is_some_and(|lines| !lines.is_empty()).then_some(series)
+    });
+    assert!(open["closed_steps"].as_u64() < open["steps"].as_u64(), "the hour is not over: {open}");
+    let expected = truth(&dir, [("d.shop", bodies)]);
+    wait_for_rows(&dir.join("rows.jsonl"), &expected);
+    wait_for_minutes(server.address, &expected);
+    let names = get(server.address, "/api/v2/metrics?q=SHOP")["metrics"].clone();
+    assert_eq!(names, serde_json::json!(["shop.orders"]));
+    let tags = get(server.address, "/api/v2/metrics?name=shop.orders")["tags"].clone();
+    assert_eq!(tags[0]["tag"], "market");
+    assert_eq!(tags[0]["values"], serde_json::json!(["de"]));
+    // As clients of Librato ask.
+    let measured = get(server.address, "/v1/measurements/shop.orders?duration=600&resolution=60&summary_function=sum");
+    let (sums, _) = sums_of(&expected);
+    let orders: f64 = sums.iter().filter(|((name, ..), _)| name == "shop.orders").map(|(_, sum)| sum).sum();
+    let values = measured["series"][0]["measurements"].as_array().unwrap();
+    assert_eq!(values.iter().map(|value| value["value"].as_f64().unwrap()).sum::<f64>(), orders);
+    assert_eq!(measured["series"][0]["tags"], serde_json::json!({ "market": "de" }));
+    let p95 = get(server.address, "/v1/measurements/db.query.p95?duration=600&resolution=60&group_by=*");
+    assert_eq!(p95["series"].as_array().unwrap().len(), 1);
+    for (path, status, why) in [
+        ("/v1/measurements/nothing?duration=600", 404, r#"{"errors":{"request":["Not Found"]}}"#),
+        (
+            "/v1/measurements/shop.orders",
+            400,
+            r#"{"errors":{"params":{"start_time":["is missing, and so is duration"]}}}"#,
+        ),
+        ("/api/v2/series", 400, ""),
+        ("/api/v2/series?name=x&function=stddev", 400, ""),
+        ("/api/v2/series?name=x&from=20&to=10", 400, ""),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert!(why.is_empty() || answer.body == why, "{path}: {}", answer.body);
+    }
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+    let server = Server::start(&dir, &[]);
+    wait_for_minutes(server.address, &expected);
+    server.stop();
+}
