@@ -40,6 +40,8 @@ mod settings_rights;
 mod tails;
 mod v1;
 mod v2;
+mod viewer;
+mod viewer_forms;
 mod watch;
 mod ways;
 

@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 28] = [
+const PATHS: [&str; 35] = [
     "/",
     "/status",
     "/theme",
@@ -29,6 +29,11 @@ const PATHS: [&str; 28] = [
     "/readyz",
     "/logs",
     "/events",
+    "/events/lines",
+    "/events/line",
+    "/events/counts",
+    "/events/text",
+    "/events/context",
     "/api/v2/tail",
     "/api/v1",
     "/api/v1/",
@@ -39,8 +44,10 @@ const PATHS: [&str; 28] = [
     "/groups/{id}/events",
     "/systems/{name}",
     "/systems/{name}/events",
+    "/searches",
     "/searches/{id}",
     "/searches/{id}/edit",
+    "/searches/{id}/delete",
     "/login",
     "/logout",
     "/invite/{link}",
@@ -235,10 +242,14 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
                     known.iter().map(|path| format!("/api/v2/{path}")).collect()
                 }
                 "/invite/{link}" => vec!["/invite/x".to_owned()],
+                // All lines that there can be.
+                "/events/text" => ["text", "json"]
+                    .map(|form| format!("/events/text?r=100000000000-{}&form={form}", i64::MAX))
+                    .to_vec(),
                 path => vec![path.replace("{id}", "1000").replace("{name}", "shop-web")],
             };
             for path in paths {
-                let path = format!("{path}?{account}");
+                let path = format!("{path}{}{account}", if path.contains('?') { '&' } else { '?' });
                 let answer = house.ask("GET", &path, headers);
                 all.push((path, answer));
             }
@@ -420,6 +431,66 @@ fn each_sees_his_own_account_and_groups_alone_on_every_path() {
     // Gone with the next request.
     house.account(&["member", "remove", "ann@example.com", "--account", "shop"]);
     assert_eq!(house.ask("GET", "/events", &[("Cookie", &ann)]).status, 401);
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn saved_searches_are_changed_by_forms_of_who_may() {
+    let house = House::new("saving");
+    let web = change(&house, r#"{"add_group":{"account":"shop","group":{"name":"web","systems":["shop-web"]}}}"#);
+    let web: String = web.chars().filter(char::is_ascii_digit).collect();
+    let ann = house.member("ann@example.com", &["--account", "shop"]);
+    let gus = house.member("gus@example.com", &["--account", "shop", "--group", "web"]);
+    let rob = house.member("rob@example.com", &["--account", "shop", "--read-only"]);
+    let bob = house.member("bob@example.com", &["--account", "blog"]);
+    let record = house.token(&["--account", "shop", "--kind", "record"]);
+    // The token of a session's forms, as the page of lines has it; who may not save has no such form there.
+    let page = |cookie: &str| house.ask("GET", "/events?q=with", &[("Cookie", cookie)]).body;
+    let save = |cookie: &str| {
+        let page = page(cookie);
+        let form = page.split("action=\"/searches\"").nth(1)?.split("name=\"form\" value=\"").nth(1)?;
+        Some(form.split('"').next().unwrap().to_owned())
+    };
+    let token = save(&ann).unwrap();
+    let fields = |token: &'static str, name: &'static str| [("form", token), ("name", name), ("q", "with")];
+    let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+    let own = leak(&token);
+    let saved = house.form("/searches", &ann, &fields(own, "of ann"));
+    assert!(saved.status == 303 && saved.head.contains("/events?search="), "{saved:?}");
+    let id = saved.head.split("search=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    // Without the form's token, or with another's, nothing is saved.
+    for token in ["", "x", leak(&save(&bob).unwrap()), leak(&save(&gus).unwrap())] {
+        assert_eq!(house.form("/searches", &ann, &fields(token, "never")).status, 403);
+    }
+    assert_eq!(house.form("/searches", "", &fields(own, "never")).status, 401);
+    assert_eq!(save(&rob), None);
+    let own = leak(&save(&gus).unwrap());
+    // Who sees one group saves in it alone, and changes nothing of all systems.
+    assert_eq!(house.form("/searches", &gus, &fields(own, "never")).status, 403);
+    let in_group = [&fields(own, "of gus")[..], &[("group", leak(&web))]].concat();
+    assert_eq!(house.form("/searches", &gus, &in_group).status, 303);
+    let replace = [&in_group[..], &[("replace", leak(&id))]].concat();
+    assert_eq!(house.form("/searches", &gus, &replace).status, 403);
+    assert_eq!(house.form(&format!("/searches/{id}/edit"), &gus, &in_group).status, 403);
+    assert_eq!(house.form(&format!("/searches/{id}/delete"), &gus, &fields(own, "")).status, 403);
+    assert_eq!(house.ask("GET", &format!("/searches/{id}/edit"), &[("Cookie", &gus)]).status, 403);
+    // Another account has none of this number, and cannot name this account.
+    let own = leak(&save(&bob).unwrap());
+    for account in [None, Some(("account", "shop"))] {
+        let all = [&fields(own, "never")[..], account.as_slice()].concat();
+        let answer = house.form(&format!("/searches/{id}/edit"), &bob, &all);
+        assert!(matches!(answer.status, 403 | 404), "{answer:?}");
+    }
+    let by_token = [("Authorization", format!("Bearer {record}"))];
+    let headers: Vec<_> = by_token.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let answer =
+        request(house.server.address, "POST", "/searches", &[&headers[..], &kind].concat(), b"name=never").unwrap();
+    assert_eq!(answer.status, 403, "{answer:?}");
+    let all = page(&ann);
+    assert!(all.contains("of ann") && all.contains("of gus") && !all.contains("never"), "{all}");
+    assert!(!page(&bob).contains("of ann"));
     assert_eq!(house.server.stop().0, Some(0));
 }
 

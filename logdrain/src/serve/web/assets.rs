@@ -25,6 +25,17 @@ const STYLE: &str = concat!(
     include_str!("assets/css/forms.css"),
 );
 
+/// The viewer's module, from one file for each part of it.
+const EVENTS: &str = concat!(
+    include_str!("assets/events/list.js"),
+    include_str!("assets/events/following.js"),
+    include_str!("assets/events/line.js"),
+    include_str!("assets/events/picking.js"),
+    include_str!("assets/events/counts.js"),
+    include_str!("assets/events/keys.js"),
+    include_str!("assets/events/begin.js"),
+);
+
 /// One of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asset {
@@ -49,7 +60,7 @@ struct File {
 const ALL: [(Asset, &str, &str, &str); 4] = [
     (Asset::Style, "app", "css", STYLE),
     (Asset::Charts, "chart", "js", include_str!("assets/chart.js")),
-    (Asset::Events, "events", "js", include_str!("assets/events.js")),
+    (Asset::Events, "events", "js", EVENTS),
     (Asset::Icon, "icon", "svg", include_str!("assets/icon.svg")),
 ];
 

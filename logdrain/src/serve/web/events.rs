@@ -8,7 +8,13 @@
 //! Memory is counted: so many pages and so many tails at a time, each with a bound.
 
 mod address;
+mod alarm;
+mod answers;
 mod bars;
+mod copying;
+mod counting;
+mod dock;
+mod fields;
 mod find;
 mod following;
 mod line;
@@ -16,28 +22,33 @@ mod links;
 mod narrow;
 mod page;
 mod part;
+mod query;
+mod searches;
+mod side;
+mod span;
 mod tail;
 mod text;
+mod zone;
 
 #[cfg(test)]
 mod tests;
 
 use super::access::{self, Denied, Viewer, Way};
-use super::layout;
-use super::pieces::{Held, in_pieces};
+use super::pieces::Held;
 use super::site::Site;
-use super::turns::Turns;
+use super::turns::{Budget, Turns};
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::unavailable;
 use crate::serve::intake::{Intake, UNIT};
 pub(super) use address::PAGE as PATH;
 use address::{Ask, Follow, Wrong};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use hyper::body::Bytes;
+use jiff::tz::TimeZone;
 pub(super) use line::Told;
 use line::{LINE, WHOLE_LINE};
 use links::Whose;
@@ -47,19 +58,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tail::Tails;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Lines of a page.
 const LINES: usize = 200;
-/// Pages at a time, from their search to their last byte.
+/// Pages and parts of them at a time, from their search to their last byte, and how many count at a time.
 const PAGES: usize = 4;
+const COUNTS: usize = 2;
 /// The most bytes of a page: its lines and all else.
-const PAGE: usize = LINES * LINE + WHOLE_LINE + (512 << 10);
-/// The most bytes that a search holds: what it found, a block of one message as long as a delivery, and what it reads.
-const SEARCH: usize = find::BYTES + (8 << 20);
+const PAGE: usize = LINES * LINE + WHOLE_LINE + (1 << 20);
+/// What a search reads at a time: a block of one message as long as a delivery.
+const READ: usize = 8 << 20;
+/// The most bytes that a search holds: what it found, and what it reads.
+const SEARCH: usize = find::BYTES + READ;
+/// The most bytes of an answer that counts, with what it reads.
+const COUNT: usize = (64 << 10) + READ;
 /// How long somebody waits for the turn to search, and how long a search may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 const TIME: Duration = Duration::from_secs(5);
+/// How long lines are counted for who has them already.
+const COUNTING: Duration = Duration::from_secs(2);
 
 /// Gives the way to the kept lines; `None` while there is none.
 struct Kept(Box<dyn Fn() -> Option<Reader> + Send + Sync>);
@@ -75,12 +93,44 @@ impl fmt::Debug for Kept {
 pub(crate) struct Events {
     kept: Kept,
     turns: Arc<Turns>,
-    pages: Arc<Semaphore>,
+    pages: Room,
+    counts: Room,
     tails: Tails,
 }
 
+/// How many of one kind are answered at a time, and the memory of each.
+#[derive(Debug)]
+struct Room {
+    places: Arc<Semaphore>,
+    bytes: usize,
+}
+
+impl Room {
+    fn new(places: usize, bytes: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), bytes }
+    }
+}
+
+/// A place, and its memory.
+struct Taken {
+    place: OwnedSemaphorePermit,
+    memory: OwnedSemaphorePermit,
+    bytes: usize,
+}
+
+impl Taken {
+    /// The text as an answer, which holds no more memory than it needs.
+    fn hold(mut self, mut text: Vec<u8>) -> Bytes {
+        text.shrink_to_fit();
+        // What it did not become is given back.
+        drop(self.memory.split(self.bytes.saturating_sub(text.len()) / UNIT));
+        Held::bytes(text, self.memory, self.place)
+    }
+}
+
 /// The most bytes that all pages and tails take at a time.
-pub(crate) const MOST: usize = PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + tail::MOST;
+pub(crate) const MOST: usize =
+    PAGES * (PAGE + SEARCH).next_multiple_of(UNIT) + COUNTS * COUNT.next_multiple_of(UNIT) + tail::MOST;
 
 type Shared = (Arc<Site>, Arc<Events>);
 
@@ -95,28 +145,27 @@ impl Events {
         Arc::new(Self {
             kept: Kept(Box::new(kept)),
             turns,
-            pages: Arc::new(Semaphore::new(PAGES)),
+            pages: Room::new(PAGES, PAGE + SEARCH),
+            counts: Room::new(COUNTS, COUNT),
             tails: Tails::new(stop),
         })
     }
 
-    /// The page, as its address asks for it.
-    async fn page(&self, intake: &Intake, ask: Ask, drain: String) -> Result<Bytes, Response> {
+    /// Looks through kept lines, in a place with its memory, in its turn and within its time.
+    async fn look<T: Send + 'static>(
+        &self,
+        intake: &Intake,
+        account: &str,
+        room: &Room,
+        work: impl FnOnce(&Reader, &Budget, Taken) -> T + Send + 'static,
+    ) -> Result<T, Response> {
         let reader = self.kept.0().ok_or_else(not_kept)?;
         let busy = || unavailable("others are being answered: come again\n");
-        let place = tokio::time::timeout(PATIENCE, self.pages.clone().acquire_owned()).await;
+        let place = tokio::time::timeout(PATIENCE, room.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
-        let mut memory = intake.lease(PAGE + SEARCH).ok_or_else(busy)?;
-        let account = ask.account.clone();
-        let found = self.turns.search_for(&account, PATIENCE, TIME, move |budget| {
-            let shown = find::find(&reader, ask, drain, budget);
-            let mut text = page::html(&shown).into_bytes();
-            drop(shown);
-            text.shrink_to_fit();
-            // What it did not become is given back.
-            drop(memory.split((PAGE + SEARCH).saturating_sub(text.len()) / UNIT));
-            Held::bytes(text, memory, place)
-        });
+        let memory = intake.lease(room.bytes).ok_or_else(busy)?;
+        let taken = Taken { place, memory, bytes: room.bytes };
+        let found = self.turns.search_for(account, PATIENCE, TIME, move |budget| work(&reader, budget, taken));
         found.await.map_err(|_| busy())
     }
 }
@@ -128,14 +177,21 @@ fn not_kept() -> Response {
 /// The paths of kept lines.
 pub(super) fn router(site: Arc<Site>, events: Arc<Events>) -> Router<Arc<Intake>> {
     Router::new()
-        .route(address::PAGE, get(show))
+        .route(address::PAGE, get(answers::page))
+        .route("/events/lines", get(answers::lines))
+        .route("/events/line", get(answers::line))
+        .route("/events/counts", get(answers::counts))
+        .route("/events/text", get(answers::text))
+        .route("/events/context", get(answers::context))
         .route(address::TAIL, get(follow))
         .route("/groups/{id}", get(elsewhere))
         .route("/groups/{id}/events", get(elsewhere))
         .route("/systems/{name}", get(elsewhere))
         .route("/systems/{name}/events", get(elsewhere))
+        .route("/searches", post(searches::save))
         .route("/searches/{id}", get(elsewhere))
-        .route("/searches/{id}/edit", get(elsewhere))
+        .route("/searches/{id}/edit", get(searches::edit).post(searches::set))
+        .route("/searches/{id}/delete", post(searches::remove))
         .with_state((site, events))
 }
 
@@ -148,48 +204,6 @@ async fn elsewhere(Path(of): Path<String>, uri: Uri) -> Response {
     };
     let to = links::address(address::PAGE, &whose, uri.query().unwrap_or_default());
     (StatusCode::FOUND, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())]).into_response()
-}
-
-async fn show(
-    State((site, events)): State<Shared>,
-    Extension(peer): Extension<Arc<Peer>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let viewer = match may_see(&site, &peer, &headers, Way::Page).await {
-        Ok(viewer) => viewer,
-        Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
-    };
-    let ask = match Ask::of_page(uri.query().unwrap_or_default()) {
-        Ok(ask) => ask,
-        Err(wrong) => return wrong.into_response(),
-    };
-    let ask = match seen(&site, viewer, ask) {
-        Ok(mut ask) => {
-            ask.notice = site.notice(&ask.account);
-            ask
-        }
-        Err(why) => return why.into_response(),
-    };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
-    let drain = match site.intake.access().is_open() {
-        true => format!("http://{host}/logs"),
-        false => format!("https://USER:PASSWORD@{host}/logs"),
-    };
-    match events.page(&site.intake, ask, drain).await {
-        Ok(page) => {
-            let kind = [
-                (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-                (header::CONTENT_SECURITY_POLICY, page::POLICY.clone()),
-                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-                (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            ];
-            (kind, in_pieces(page)).into_response()
-        }
-        Err(response) => response,
-    }
 }
 
 async fn follow(
@@ -208,7 +222,7 @@ async fn follow(
         Err(wrong) => return wrong.into_response(),
     };
     let asked = follow.ask.clone();
-    follow.ask = match seen(&site, viewer.clone(), follow.ask) {
+    follow.ask = match seen(&site, &mut viewer.clone(), follow.ask) {
         Ok(ask) => ask,
         Err(why) => return why.into_response(),
     };
@@ -232,7 +246,7 @@ async fn follow(
 /// Whether the same lines may still be seen.
 fn still(site: Arc<Site>, viewer: Viewer, asked: Ask, scope: Arc<Scope>) -> tail::Still {
     Box::new(move || {
-        let now = || seen(&site, viewer.clone(), asked.clone());
+        let now = || seen(&site, &mut viewer.clone(), asked.clone());
         viewer.still(&site) && now().is_ok_and(|now| now.scope == scope)
     })
 }
@@ -254,10 +268,17 @@ impl IntoResponse for Unseen {
 }
 
 /// What is asked for, as far as whoever asks may see it.
-fn seen(site: &Site, viewer: Viewer, ask: Ask) -> Result<Ask, Unseen> {
+fn seen(site: &Site, viewer: &mut Viewer, ask: Ask) -> Result<Ask, Unseen> {
     let settings = site.settings();
-    let ask = ask.seen_by(viewer.clone(), &settings).map_err(Unseen::Denied)?;
-    ask.narrowed(&viewer, &settings, &site.directory).map_err(Unseen::Nothing)
+    let ask = ask.seen_by(viewer, &settings).map_err(Unseen::Denied)?;
+    ask.narrowed(viewer, &settings, &site.directory).map_err(Unseen::Nothing)
+}
+
+/// The zone of a member's profile.
+fn zone_of(site: &Site, viewer: &Viewer) -> TimeZone {
+    let member = viewer.member().and_then(|id| site.directory.member(id));
+    let name = member.and_then(|member| member.zone.clone());
+    name.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 impl IntoResponse for Wrong {

@@ -2,11 +2,12 @@
 
 use super::links::parameters;
 use super::part::Part;
+use super::span::{Range, Span};
+use super::zone::Zone;
 use crate::serve::settings::Settings;
 use crate::serve::web::access::{Denied, Viewer};
 use crate::times::{self, Side};
 use form_urlencoded::{Serializer, byte_serialize, parse};
-use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use log_store::{EventId, Scope};
 use std::fmt;
@@ -17,13 +18,15 @@ pub(crate) const PAGE: &str = "/events";
 pub(crate) const TAIL: &str = "/api/v2/tail";
 
 /// The longest query.
-const QUERY: usize = 8 << 10;
+pub(super) const QUERY: usize = 8 << 10;
 /// The longest query, as an address writes it, that stands in the address of every line.
 const SHORT: usize = 300;
 /// The longest name of an account.
 const ACCOUNT: usize = 63;
 /// Whose lines are shown if the address names nobody.
 const DEFAULT: &str = "default";
+/// The last second that an id can have.
+const LAST: i64 = EventId::MAX.unix_micros() / 1_000_000;
 
 /// An address that cannot be answered, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,18 +39,24 @@ pub(super) struct Ask {
     pub(super) query: String,
     pub(super) account: String,
     pub(super) at: At,
-    /// Why the time that was typed is none.
+    /// No line outside of it is shown.
+    pub(super) span: Span,
+    /// Why a time or a zone that was typed is none.
     pub(super) wrong_time: Option<String>,
     /// The part of the account's lines that is looked at.
     pub(super) part: Part,
+    /// The zone of times.
+    pub(super) zone: Zone,
+    /// The first and the last line of those that are chosen.
+    pub(super) chosen: Option<(EventId, EventId)>,
+    /// Whether long lines are broken.
+    pub(super) is_wrapped: bool,
     /// What is to be said of the account.
     pub(super) notice: Option<String>,
     /// What may be seen of the account: all of it, unless who asks may see less.
     pub(super) scope: Arc<Scope>,
     /// Whether other accounts may be chosen.
     pub(super) has_others: bool,
-    /// Whether who asks has signed in, and may leave.
-    pub(super) is_signed_in: bool,
 }
 
 /// Which lines.
@@ -65,12 +74,16 @@ pub(super) enum At {
 }
 
 impl Ask {
-    /// Reads the part of the page's address behind its `?`. What is not known is passed over.
+    /// Reads the part of the page's address behind its `?`. What is not known is passed over. `zone` is that of whoever asks.
     ///
     /// # Errors
     /// When a value cannot be what its name says.
-    pub(super) fn of_page(text: &str) -> Result<Self, Wrong> {
-        let mut ask = Self::newest();
+    pub(super) fn of_page(text: &str, zone: TimeZone) -> Result<Self, Wrong> {
+        let mut ask = Self::newest(zone);
+        // Times are read in the zone that the address names, wherever it names it.
+        if let Some((_, name)) = parameters(text).filter(|(name, value)| name == "tz" && !value.is_empty()).last() {
+            ask.take_zone(&name);
+        }
         // Of several places the narrowest counts, wherever it stands.
         let (mut around, mut before, mut after, mut from) = (None, None, None, None);
         for (name, value) in parameters(text) {
@@ -78,29 +91,44 @@ impl Ask {
                 "centered_on_id" => around = id(&name, &value)?.map(At::Around),
                 "max_id" => before = id(&name, &value)?.map(At::Before),
                 "min_id" => after = id(&name, &value)?.map(At::After),
-                "time" => match second(&value) {
-                    Ok(second) => from = second.map(At::From),
-                    // Somebody typed it, and can type another.
-                    Err(why) => ask.wrong_time = Some(why),
+                "time" => from = ask.second(&value).map(At::From),
+                "from" => ask.span.from = ask.second(&value),
+                "to" => ask.span.to = ask.second(&value),
+                "range" if !value.is_empty() => match Range::parse(&value) {
+                    Some(range) => ask.span.range = Some(range),
+                    None => ask.wrong_time = Some("a range is written as 30m, 6h or 7d".to_owned()),
                 },
+                "r" => ask.chosen = chosen(&value),
+                "wrap" => ask.is_wrapped = value != "0",
                 _ => ask.take(&name, &value)?,
             }
         }
+        if ask.span.from.zip(ask.span.to).is_some_and(|(from, to)| from >= to) {
+            ask.wrong_time = Some("the range ends before it begins".to_owned());
+            (ask.span.from, ask.span.to) = (None, None);
+        }
         ask.at = around.or(before).or(after).or(from).unwrap_or(At::Newest);
+        // A line that is named is shown with what is around it, wherever that is.
+        if around.is_some() {
+            ask.span = Span::default();
+        }
         Ok(ask)
     }
 
-    fn newest() -> Self {
+    fn newest(zone: TimeZone) -> Self {
         Self {
             query: String::new(),
             account: DEFAULT.to_owned(),
             at: At::Newest,
+            span: Span::default(),
             wrong_time: None,
             part: Part::default(),
+            zone: zone.into(),
+            chosen: None,
+            is_wrapped: true,
             notice: None,
             scope: Arc::new(Scope::account(DEFAULT)),
             has_others: true,
-            is_signed_in: false,
         }
     }
 
@@ -122,40 +150,77 @@ impl Ask {
         Ok(())
     }
 
+    fn take_zone(&mut self, name: &str) {
+        match Zone::asked(name) {
+            Ok(zone) => self.zone = zone,
+            Err(why) => self.wrong_time = Some(why),
+        }
+    }
+
+    /// A time as people write it, or digits, in seconds since 1970. What names no zone is in that of the page. Somebody typed
+    /// it, and can type another one if it is none.
+    fn second(&mut self, text: &str) -> Option<i64> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let second = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(text.parse().unwrap_or(i64::MAX))
+        } else {
+            let time = times::parse(text, &self.zone.now(), Side::Earliest);
+            time.map(|time| time.unix_micros.div_euclid(1_000_000)).map_err(|error| error.to_string())
+        };
+        match second {
+            Ok(second) if (0..=LAST).contains(&second) => return Some(second),
+            Ok(_) => self.wrong_time = Some("there is no such time".to_owned()),
+            Err(why) => self.wrong_time = Some(why),
+        }
+        None
+    }
+
     /// Looks at no more than this viewer may. Who has one account means that one where he names none.
     ///
     /// # Errors
     /// When another account is named than may be looked at.
-    pub(super) fn seen_by(mut self, mut viewer: Viewer, settings: &Settings) -> Result<Self, Denied> {
+    pub(super) fn seen_by(mut self, viewer: &mut Viewer, settings: &Settings) -> Result<Self, Denied> {
         if self.account != DEFAULT || viewer.sees_all_accounts() {
             viewer.choose(&self.account)?;
         }
         self.account.clone_from(&viewer.account);
         self.scope = Arc::new(viewer.scope(settings));
         self.has_others = viewer.sees_all_accounts();
-        self.is_signed_in = viewer.form_token().is_some();
         Ok(self)
     }
 
-    /// The same question at another place.
+    /// The same question at another place. A place of its own is not bound to the range.
     pub(super) fn at(&self, at: At) -> Self {
-        Self { at, wrong_time: None, ..self.clone() }
+        let span = if matches!(at, At::Around(_)) { Span::default() } else { self.span };
+        Self { at, span, wrong_time: None, chosen: None, ..self.clone() }
+    }
+
+    /// The same question in another range, at its newest lines.
+    pub(super) fn within(&self, span: Span) -> Self {
+        Self { span, ..self.at(At::Newest) }
+    }
+
+    /// The same place with another query.
+    pub(super) fn asking(&self, query: String) -> Self {
+        Self { query, chosen: None, ..self.clone() }
     }
 
     /// The same place without a query.
     pub(super) fn without_query(&self) -> Self {
-        Self { query: String::new(), ..self.clone() }
+        self.asking(String::new())
+    }
+
+    /// Whether the query is so long that it is in no address of a line.
+    pub(super) fn is_long(&self) -> bool {
+        byte_serialize(self.query.as_bytes()).map(str::len).sum::<usize>() > SHORT
     }
 
     /// The same, to be linked to from every line and bar: without a query that is long.
     pub(super) fn short(&self) -> Self {
-        let len: usize = byte_serialize(self.query.as_bytes()).map(str::len).sum();
-        if len <= SHORT { self.clone() } else { self.without_query() }
-    }
-
-    /// Whether the account is the one that is meant without a name.
-    pub(super) fn is_usual(&self) -> bool {
-        self.account == DEFAULT
+        if self.is_long() { self.without_query() } else { self.clone() }
     }
 
     /// What follows the lines of this page, but for the id behind which it begins.
@@ -166,14 +231,48 @@ impl Ask {
         format!("{TAIL}?{}", parts.finish())
     }
 
+    /// What is asked for, without a place: the part of the address that all addresses of the page's script have.
+    pub(super) fn question(&self) -> String {
+        let mut parts = Serializer::new(String::new());
+        self.append(&mut parts);
+        parts.finish()
+    }
+
+    /// What a form of the page carries besides what its fields ask.
+    pub(super) fn hidden(&self) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        if self.has_others && self.account != DEFAULT {
+            all.push(("account", self.account.clone()));
+        }
+        all.extend(self.zone.parameter().map(|zone| ("tz", zone.to_owned())));
+        if !self.is_wrapped {
+            all.push(("wrap", "0".to_owned()));
+        }
+        match self.span {
+            Span { range: Some(range), .. } => all.push(("range", range.to_string())),
+            Span { from, to, .. } => {
+                all.extend(from.map(|from| ("from", from.to_string())));
+                all.extend(to.map(|to| ("to", to.to_string())));
+            }
+        }
+        all
+    }
+
     fn append(&self, parts: &mut Serializer<'_, String>) {
         if !self.query.is_empty() {
             parts.append_pair("q", &self.query);
         }
-        if !self.is_usual() {
+        if self.has_others && self.account != DEFAULT {
             parts.append_pair("account", &self.account);
         }
         self.part.append(parts);
+        if let Some(zone) = self.zone.parameter() {
+            parts.append_pair("tz", zone);
+        }
+        if !self.is_wrapped {
+            parts.append_pair("wrap", "0");
+        }
+        self.span.append(parts);
     }
 }
 
@@ -189,6 +288,9 @@ impl fmt::Display for Ask {
             At::Around(id) => parts.append_pair("centered_on_id", &id.to_string()),
             At::From(second) => parts.append_pair("time", &second.to_string()),
         };
+        if let Some((first, last)) = self.chosen {
+            parts.append_pair("r", &format!("{first}-{last}"));
+        }
         write!(f, "{PAGE}?{}", parts.finish())?;
         // What is asked for is in sight.
         if let At::Around(id) = self.at { write!(f, "#e{id}") } else { Ok(()) }
@@ -211,11 +313,12 @@ impl Follow {
     /// # Errors
     /// When a value cannot be what its name says.
     pub(super) fn of(text: &str, last: Option<&str>) -> Result<Self, Wrong> {
-        let mut follow = Self { ask: Ask::newest(), after: None, is_for_page: false };
+        let mut follow = Self { ask: Ask::newest(TimeZone::UTC), after: None, is_for_page: false };
         for (name, value) in parse(text.as_bytes()) {
             match &*name {
                 "after" => follow.after = id(&name, &value)?,
                 "form" => follow.is_for_page = value == "page",
+                "tz" if !value.is_empty() => follow.ask.take_zone(&value),
                 _ => follow.ask.take(&name, &value)?,
             }
         }
@@ -238,26 +341,11 @@ fn id(name: &str, value: &str) -> Result<Option<EventId>, Wrong> {
     }
 }
 
-/// A time as people write it, or digits, in seconds since 1970. What names no zone is in UTC, as the page is.
-///
-/// # Errors
-/// What to write instead.
-fn second(text: &str) -> Result<Option<i64>, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let second = if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().unwrap_or(i64::MAX)
-    } else {
-        let now = ZonedDateTime::now().with_time_zone(TimeZone::UTC);
-        times::parse(text, &now, Side::Earliest).map_err(|error| error.to_string())?.unix_micros.div_euclid(1_000_000)
-    };
-    if (0..=EventId::MAX.unix_micros() / 1_000_000).contains(&second) {
-        Ok(Some(second))
-    } else {
-        Err("there is no such time".to_owned())
-    }
+/// The first and the last of two ids, in their order; one alone is both.
+fn chosen(value: &str) -> Option<(EventId, EventId)> {
+    let (first, last) = value.split_once('-').unwrap_or((value, value));
+    let (first, last) = (id("r", first).ok()??, id("r", last).ok()??);
+    Some((first.min(last), first.max(last)))
 }
 
 fn is_account(name: &str) -> bool {
@@ -270,7 +358,7 @@ mod tests {
     use super::*;
 
     fn ask(text: &str) -> Ask {
-        Ask::of_page(text).unwrap()
+        Ask::of_page(text, TimeZone::UTC).unwrap()
     }
 
     #[test]
@@ -284,6 +372,17 @@ mod tests {
             assert_eq!(ask(there.to_string().split_once('?').unwrap().1), there);
         }
         assert!(all.at(At::Around(EventId::new(7))).to_string().ends_with("centered_on_id=7#e7"));
+        let looks = ask("q=a&tz=Europe%2FBerlin&wrap=0&from=100&to=200&r=1884123456789012481-1884123456789012480");
+        assert_eq!(
+            looks.to_string().split_once('?').unwrap().1,
+            "q=a&tz=Europe%2FBerlin&wrap=0&centered_on_id=1884123456789012481&r=1884123456789012480-1884123456789012481#e1884123456789012481"
+        );
+        assert_eq!(ask("q=a&from=100&to=200&time=150").to_string(), "/events?q=a&from=100&to=200&time=150");
+        assert_eq!(ask("range=6h&from=1").question(), "range=6h");
+        assert!(ask("from=200&to=100").wrong_time.is_some() && ask("tz=Mars").wrong_time.is_some());
+        // Words are read in the zone of the address, wherever it stands.
+        assert_eq!(ask("time=2026-11-28+21:00:30&tz=%2B02:00").at, At::From(1_795_892_430));
+        assert_eq!(ask("from=2026-11-28+21:00&to=2026-11-28+22:00").span.to, Some(1_795_903_200));
         assert_eq!(ask("max_id=1&min_id=2&centered_on_id=3&time=4").at, At::Around(EventId::new(3)));
         assert_eq!(ask("max_id=&min_id=&time=&q="), ask(""));
         assert_eq!(ask("").to_string(), "/events?");
@@ -307,7 +406,7 @@ mod tests {
             ("account=".to_owned(), "account"),
             (format!("account={}", "a".repeat(64)), "account"),
         ] {
-            assert!(Ask::of_page(&text).unwrap_err().0.contains(part), "{text}");
+            assert!(Ask::of_page(&text, TimeZone::UTC).unwrap_err().0.contains(part), "{text}");
         }
         assert!(Follow::of("after=x", None).is_err() && Follow::of("", Some("99999999999999999999")).is_err());
     }

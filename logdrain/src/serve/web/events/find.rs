@@ -3,10 +3,12 @@
 use super::LINES;
 use super::address::{Ask, At};
 use super::bars::Counts;
+use super::counting::{Counting, now};
+use super::fields::Fields;
 use super::line::Line;
 use super::page::{Edge, Note, Shown};
+use super::part::Part;
 use super::text::Marks;
-use crate::serve::journal;
 use crate::serve::web::turns::Budget;
 use log_query::{Node, Nodes};
 use log_store::{Event, EventId, Found, Order, Page, Query, Reached, Reader, Scope, View};
@@ -14,58 +16,58 @@ use std::time::Duration;
 
 /// The most bytes of lines that are in memory while they are found, but for the last one.
 pub(super) const BYTES: usize = 2 << 20;
-/// Minutes that are counted, and how long that may take beside the lines.
-const MINUTES: i64 = 60;
-const COUNTING: Duration = Duration::from_secs(1);
-/// The most accounts that are offered.
-const ACCOUNTS: usize = 500;
+/// How long lines are counted beside those that are shown. Who has scripts has the rest counted when he has the lines.
+const COUNTING: Duration = Duration::from_millis(150);
 const SECOND: i64 = 1_000_000;
 
 /// Looks for what is asked for, as far as there is time.
-pub(super) fn find(reader: &Reader, ask: Ask, drain: String, budget: &Budget) -> Shown {
+pub(super) fn find(reader: &Reader, ask: Ask, budget: &Budget) -> Shown {
+    let mut shown = lines(reader, ask, budget);
+    shown.is_empty = shown.lines.is_empty()
+        && shown.ask.at == At::Newest
+        && shown.ask.query.is_empty()
+        && shown.ask.span.is_all()
+        && shown.ask.part == Part::default();
+    if !shown.is_empty {
+        let view = reader.view(&scope(&shown.ask));
+        // They come beside the lines, and do not keep them waiting.
+        shown.counts = Some(counts(&view, &shown, &budget.within(COUNTING)));
+    }
+    shown
+}
+
+/// The same without counts.
+pub(super) fn lines(reader: &Reader, ask: Ask, budget: &Budget) -> Shown {
     let parsed = Query::parse(&ask.query);
     let query = parsed.query();
     let view = reader.view(&scope(&ask));
     // What was found is shown line by line, so that it is in memory once.
     let mut shown = Shown {
-        notes: parsed.notes().iter().map(|note| Note { range: note.range(), text: note.to_string() }).collect(),
+        notes: parsed.notes().iter().map(|note| Note::new(&ask.query, note)).collect(),
         explained: explained(query),
         lines: Vec::new(),
+        fields: None,
         counts: None,
         above: Edge::End,
         below: Edge::End,
         live: None,
         damaged: 0,
-        accounts: accounts(reader, &ask),
         is_empty: false,
-        drain,
         ask,
     };
-    let search = Search { view: &view, query, marks: marks(query), budget };
-    search.lines(&mut shown);
-    shown.is_empty = shown.lines.is_empty() && shown.ask.at == At::Newest && shown.ask.query.is_empty();
-    if !shown.is_empty {
-        shown.counts = Some(search.counts(&shown));
-    }
+    Search { view: &view, query, marks: marks(query), budget }.lines(&mut shown);
     shown
+}
+
+fn counts(view: &View, shown: &Shown, budget: &Budget) -> Counts {
+    let second = |line: &Line| line.id.unix_micros().div_euclid(SECOND);
+    let around = (shown.lines.first().map(second), shown.lines.last().map(second));
+    Counting::new(&shown.ask, around).count(view, &mut || budget.goes_on())
 }
 
 /// Whose lines are looked at.
 pub(super) fn scope(ask: &Ask) -> Scope {
     Scope::clone(&ask.scope)
-}
-
-/// Accounts to choose from, by name.
-fn accounts(reader: &Reader, ask: &Ask) -> Vec<String> {
-    if !ask.has_others {
-        return vec![ask.account.clone()];
-    }
-    let there = reader.accounts().unwrap_or_default();
-    let mut names: Vec<String> = there.iter().map(|account| account.name().to_owned()).take(ACCOUNTS).collect();
-    if let Err(at) = names.binary_search(&ask.account) {
-        names.insert(at, ask.account.clone());
-    }
-    names
 }
 
 /// What a query looks for in lines that it finds.
@@ -111,53 +113,70 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn lines(&self, shown: &mut Shown) {
+        let (from, to) = shown.ask.span.bounds(now());
+        let at = |second: i64| EventId::at(second.saturating_mul(SECOND));
+        let (first, end) = (from.map(at), to.map(at));
         match shown.ask.at {
             At::Newest => {
-                let found = self.older(shown, EventId::MAX, LINES, None);
-                shown.live = Some(below(found.examined().before()));
+                let found = self.older(shown, end.unwrap_or(EventId::MAX), first, LINES, None);
+                match end {
+                    None => shown.live = Some(below(found.examined().before())),
+                    Some(end) => shown.below = Edge::Border(end),
+                }
             }
             At::Before(id) => {
-                self.older(shown, id, LINES, None);
+                self.older(shown, end.map_or(id, |end| id.min(end)), first, LINES, None);
                 shown.below = Edge::More(At::After(below(id)));
             }
             At::After(id) => {
                 shown.above = Edge::More(At::Before(above(id)));
-                self.newer(shown, Some(id), LINES);
+                let id = first.map_or(id, |first| id.max(below(first)));
+                self.newer(shown, Some(id), end, LINES);
             }
             At::From(second) => {
-                let first = EventId::at(second.saturating_mul(SECOND));
+                let first = first.map_or(at(second), |first| first.max(at(second)));
                 shown.above = Edge::More(At::Before(first));
-                self.newer(shown, first.get().checked_sub(1).map(EventId::new), LINES);
+                self.newer(shown, first.get().checked_sub(1).map(EventId::new), end, LINES);
             }
             At::Around(id) => {
-                self.older(shown, above(id), LINES / 2, Some(id));
-                self.newer(shown, Some(id), LINES / 2);
+                self.older(shown, above(id), first, LINES / 2, Some(id));
+                self.newer(shown, Some(id), end, LINES / 2);
             }
         }
     }
 
-    /// The lines just below an id.
-    fn older(&self, shown: &mut Shown, before: EventId, limit: usize, whole: Option<EventId>) -> Found {
-        let found = self.search(&Page::new().with_before(before).with_limit(limit));
+    /// The lines just below an id, and from another one on.
+    fn older(
+        &self,
+        shown: &mut Shown,
+        before: EventId,
+        first: Option<EventId>,
+        limit: usize,
+        whole: Option<EventId>,
+    ) -> Found {
+        let page = Page::new().with_before(before).with_limit(limit);
+        let found = self.search(&first.map_or(page, |first| page.with_after(below(first))));
         self.take(shown, &found, whole);
         let from = found.examined().from();
-        shown.above = match found.examined().reached() {
-            Reached::End => Edge::End,
-            Reached::Budget => Edge::Stopped(At::Before(from), from),
+        shown.above = match (found.examined().reached(), first) {
+            (Reached::End, Some(first)) => Edge::Border(first),
+            (Reached::End, None) => Edge::End,
+            (Reached::Budget, _) => Edge::Stopped(At::Before(from), from),
             _ => Edge::More(At::Before(from)),
         };
         found
     }
 
-    /// The lines just above an id; all, from the oldest, without one.
-    fn newer(&self, shown: &mut Shown, after: Option<EventId>, limit: usize) {
-        let page = Page::new().with_order(Order::Oldest).with_limit(limit);
+    /// The lines just above an id, and before another one; from the oldest on, without one.
+    fn newer(&self, shown: &mut Shown, after: Option<EventId>, end: Option<EventId>, limit: usize) {
+        let page = Page::new().with_order(Order::Oldest).with_limit(limit).with_before(end.unwrap_or(EventId::MAX));
         let found = self.search(&after.map_or(page, |after| page.with_after(after)));
         self.take(shown, &found, None);
         let last = below(found.examined().before()).max(after.unwrap_or(EventId::MIN));
-        match found.examined().reached() {
-            Reached::End => shown.live = Some(last),
-            Reached::Budget => shown.below = Edge::Stopped(At::After(last), last),
+        match (found.examined().reached(), end) {
+            (Reached::End, None) => shown.live = Some(last),
+            (Reached::End, Some(end)) => shown.below = Edge::Border(end),
+            (Reached::Budget, _) => shown.below = Edge::Stopped(At::After(last), last),
             _ => shown.below = Edge::More(At::After(last)),
         }
     }
@@ -167,54 +186,26 @@ impl Search<'_> {
     }
 
     fn take(&self, shown: &mut Shown, found: &Found, whole: Option<EventId>) {
-        let line = |event: Event<'_>| Line::of(&event, &self.marks, whole == Some(event.id()));
-        shown.lines.extend(found.events().iter().map(|event| line(event.as_event())));
+        for event in found.events() {
+            let (event, is_whole) = (event.as_event(), whole == Some(event.as_event().id()));
+            shown.lines.push(self.line(&event, shown, is_whole));
+            if is_whole {
+                shown.fields = Some(Fields::of(&event, &shown.ask.zone));
+            }
+        }
         shown.damaged += found.examined().damage().len() as u64;
     }
 
-    /// Lines in the hour of those that are shown.
-    fn counts(&self, shown: &Shown) -> Counts {
-        let second = |id: EventId| id.unix_micros().div_euclid(SECOND);
-        let of_line = |line: Option<&Line>| line.map(|line| second(line.id));
-        let (first, last) = (of_line(shown.lines.first()), of_line(shown.lines.last()));
-        let minute = |second: i64| second.div_euclid(60) * 60;
-        let hour = |end: i64| minute(end) - 60 * (MINUTES - 1);
-        let start = match shown.ask.at {
-            At::Newest => hour(last.unwrap_or_else(now)),
-            At::Before(id) => hour(last.unwrap_or_else(|| second(id).min(now()))),
-            At::Around(id) => minute(second(id)) - 60 * (MINUTES / 2),
-            At::After(id) => minute(first.unwrap_or_else(|| second(id))),
-            At::From(second) => minute(second),
-        };
-        let start = start.max(0);
-        let mut page = Page::new().with_before(EventId::at((start + 60 * MINUTES) * SECOND));
-        if let Some(after) = EventId::at(start * SECOND).get().checked_sub(1) {
-            page = page.with_after(EventId::new(after));
-        }
-        // They come beside the lines, and do not keep them waiting for long.
-        let budget = self.budget.within(COUNTING);
-        let found = self.view.counts(self.query, &page, 60 * SECOND, &mut || budget.goes_on());
-        let mut minutes = vec![0; MINUTES as usize];
-        for (begins, count) in found.steps() {
-            let index = usize::try_from((begins.div_euclid(SECOND) - start).div_euclid(60));
-            if let Some(minute) = index.ok().and_then(|index| minutes.get_mut(index)) {
-                *minute += count;
-            }
-        }
-        let is_partial = found.examined().reached() == Reached::Budget || !found.examined().damage().is_empty();
-        Counts { start, minutes, is_partial }
+    fn line(&self, event: &Event<'_>, shown: &Shown, is_whole: bool) -> Line {
+        Line::of(event, &self.marks, &shown.ask.zone, is_whole)
     }
 }
 
 /// The id just below and just above.
-const fn below(id: EventId) -> EventId {
+pub(super) const fn below(id: EventId) -> EventId {
     EventId::new(id.get().saturating_sub(1))
 }
 
 const fn above(id: EventId) -> EventId {
     EventId::new(id.get().saturating_add(1))
-}
-
-fn now() -> i64 {
-    journal::now().unix_seconds()
 }

@@ -4,6 +4,7 @@ use super::address::Follow;
 use super::find::{marks, scope};
 use super::line::{LINE, Line, TOLD, Told};
 use super::text::Marks;
+use super::zone::Zone;
 use crate::json;
 use hyper::body::Bytes;
 use log_store::{EventId, Order, Page, Query, Reached, Reader, Scope};
@@ -23,6 +24,7 @@ pub(super) struct Following {
     scope: Scope,
     query: Query,
     marks: Marks,
+    zone: Zone,
     is_for_page: bool,
     /// Nothing up to here is told again.
     place: EventId,
@@ -51,6 +53,7 @@ impl Following {
             scope: scope(&follow.ask),
             marks: marks(&query),
             query,
+            zone: follow.ask.zone,
             is_for_page: follow.is_for_page,
             place,
             told: EventId::MIN,
@@ -73,7 +76,7 @@ impl Following {
             // Writing to memory does not fail.
             let _ = write!(bytes, "id: {}\ndata: ", event.id());
             let _ = if self.is_for_page {
-                json::write(&mut bytes, &Line::of(&event, &self.marks, false))
+                json::write(&mut bytes, &Line::of(&event, &self.marks, &self.zone, false))
             } else {
                 json::write(&mut bytes, &Told(&event))
             };

@@ -1,6 +1,8 @@
 //! A line as the page shows it and as the tail says it.
 
+use super::alarm::{Alarm, word};
 use super::text::{LogText, Marks};
+use super::zone::Zone;
 use heroku_metrics::model::Timestamp;
 use log_store::{Event, EventId};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
@@ -12,7 +14,7 @@ const WHOLE: usize = 200_000;
 /// What a system and a program may take.
 const NAME: usize = 600;
 /// The most bytes of a page for one line: its texts, names once more as titles, and what stands around them.
-pub(super) const LINE: usize = MESSAGE + 4 * NAME + 1_800;
+pub(super) const LINE: usize = MESSAGE + 4 * NAME + 3_000;
 /// The same for the line that was asked for.
 pub(super) const WHOLE_LINE: usize = WHOLE + LINE;
 
@@ -20,68 +22,86 @@ pub(super) const WHOLE_LINE: usize = WHOLE + LINE;
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) id: EventId,
+    /// The day on which it came, and the time of that day: `2026-11-28`, `21:08:03.114`.
+    pub(super) day: String,
+    pub(super) time: String,
     pub(super) system: LogText,
     pub(super) program: LogText,
     pub(super) message: LogText,
+    alarm: Option<Alarm>,
     severity: Option<u8>,
+    hue: Option<&'static str>,
 }
 
 impl Line {
     /// What is shown of an event. Its message is shown whole, or nearly so, if it `is_whole`.
-    pub(super) fn of(event: &Event<'_>, marks: &Marks, is_whole: bool) -> Self {
+    pub(super) fn of(event: &Event<'_>, marks: &Marks, zone: &Zone, is_whole: bool) -> Self {
+        let (day, time) = zone.day_and_time(event.id().unix_micros());
         Self {
             id: event.id(),
+            day,
+            time,
             system: LogText::plain(event.system(), NAME),
             program: LogText::new(event.program(), marks, NAME),
             message: LogText::new(event.message(), marks, if is_whole { WHOLE } else { MESSAGE }),
+            alarm: Alarm::of(event),
             severity: event.severity(),
+            hue: hue(event.program()),
         }
     }
 
-    /// The class of a line that wants to be looked at, and the word for it.
-    pub(super) fn alarm(&self) -> Option<(&'static str, &'static str)> {
-        match self.severity? {
-            0 => Some(("err", "emergency")),
-            1 => Some(("err", "alert")),
-            2 => Some(("err", "critical")),
-            3 => Some(("err", "error")),
-            4 => Some(("warn", "warning")),
-            _ => None,
-        }
+    /// Its classes in the style sheet.
+    pub(super) fn class(&self) -> String {
+        let alarm = self.alarm.map(Alarm::class);
+        [alarm, self.hue].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// The day on which it came, and the time of that day: `2026-11-28`, `21:08:03.114`.
-    pub(super) fn time(&self) -> (String, String) {
-        day_and_time(self.id.unix_micros())
+    /// The word for what marks it.
+    pub(super) fn word(&self) -> Option<&'static str> {
+        match (self.alarm?, self.severity) {
+            (_, Some(severity @ 0..=4)) => Some(word(severity)),
+            (Alarm::Error, _) => Some("error"),
+            (Alarm::Warning, _) => Some("warning"),
+        }
     }
 }
 
-/// The same as the page, for the script of it.
+/// The colour of a program: those of Heroku have their own, and dynos of one kind have the same.
+fn hue(program: &[u8]) -> Option<&'static str> {
+    const HUES: [Option<&str>; 7] = [None, Some("p1"), Some("p2"), Some("p3"), Some("p4"), Some("p5"), Some("p6")];
+    let kind = program.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let number = match kind {
+        b"heroku/router" => 0,
+        b"app/worker" => 1,
+        b"app/web" => 2,
+        b"app/heroku-postgres" => 4,
+        kind if kind.starts_with(b"heroku/") => 3,
+        kind => kind.iter().fold(7, |sum: usize, byte| (sum * 31 + usize::from(*byte)) % 9_973) % HUES.len(),
+    };
+    HUES.get(number).copied().flatten()
+}
+
+/// The same as the page, for the script of it. It looks for the id and the day at the front.
 impl Serialize for Line {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (day, time) = self.time();
-        let (class, word) = self.alarm().unwrap_or_default();
         let mut all = serializer.serialize_struct("Line", 9)?;
         all.serialize_field("id", &self.id.to_string())?;
-        all.serialize_field("day", &day)?;
-        all.serialize_field("time", &time)?;
-        all.serialize_field("class", class)?;
-        all.serialize_field("word", word)?;
+        all.serialize_field("day", &self.day)?;
+        all.serialize_field("time", &self.time)?;
+        let class = self.class();
+        if !class.is_empty() {
+            all.serialize_field("class", &class)?;
+        }
+        if let Some(word) = self.word() {
+            all.serialize_field("word", word)?;
+        }
         all.serialize_field("system", &self.system.text())?;
         all.serialize_field("program", &self.program)?;
         all.serialize_field("message", &self.message)?;
-        all.serialize_field("cut", &self.message.is_cut())?;
+        if self.message.is_cut() {
+            all.serialize_field("cut", &true)?;
+        }
         all.end()
-    }
-}
-
-/// Microseconds since 1970 as a day and a time with milliseconds.
-pub(super) fn day_and_time(unix_micros: i64) -> (String, String) {
-    let seconds = Timestamp::from_unix_micros(unix_micros - unix_micros.rem_euclid(1_000_000)).to_string();
-    let millis = unix_micros.rem_euclid(1_000_000) / 1_000;
-    match seconds.trim_end_matches('Z').split_once('T') {
-        Some((day, time)) => (day.to_owned(), format!("{time}.{millis:03}")),
-        None => (seconds, String::new()),
     }
 }
 
@@ -166,12 +186,13 @@ mod tests {
             assert!(told.len() <= TOLD, "{}: {:?}", told.len(), &text[..8]);
             let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
             assert_eq!(told["message_bytes"], text.len());
-            let line = Line::of(&event, &Marks::new(["a".to_owned()]), false);
+            let line = Line::of(&event, &Marks::new(["a".to_owned()]), &Zone::utc(), false);
             let mut json = Vec::new();
             crate::json::write(&mut json, &line).unwrap();
             assert!(json.len() <= LINE, "{}: {:?}", json.len(), &text[..8]);
             assert!(line.message.is_cut() && line.message.render().into_string().len() <= MESSAGE + 100);
-            assert!(Line::of(&event, &Marks::default(), true).message.render().into_string().len() <= WHOLE + 100);
+            let whole = Line::of(&event, &Marks::default(), &Zone::utc(), true);
+            assert!(whole.message.render().into_string().len() <= WHOLE + 100);
         }
     }
 
@@ -192,6 +213,27 @@ mod tests {
                 "program": "app/web.1", "severity": 3, "facility": 16, "message": "é \"q\" \u{1b}[31m"
             })
         );
-        assert_eq!(day_and_time(1_700_000_000_005_000), ("2023-11-14".to_owned(), "22:13:20.005".to_owned()));
+    }
+
+    #[test]
+    fn the_script_finds_the_id_and_the_day_at_the_front() {
+        let event = Event::new(EventId::at(1_700_000_000_123_000), "default", b"at=error").with_system(b"shop");
+        let shown = |event: &Event<'_>| {
+            let mut json = Vec::new();
+            crate::json::write(&mut json, &Line::of(event, &Marks::default(), &Zone::utc(), false)).unwrap();
+            String::from_utf8(json).unwrap()
+        };
+        let router = event.with_program(b"heroku/router").with_severity(6);
+        let id = event.id();
+        assert_eq!(
+            shown(&router),
+            format!(
+                "{{\"id\":\"{id}\",\"day\":\"2023-11-14\",\"time\":\"22:13:20.123\",\"class\":\"err\",\
+                 \"word\":\"error\",\"system\":\"shop\",\"program\":[\"heroku/router\"],\
+                 \"message\":[[\"k\",\"at=\"],[\"sx\",\"error\"]]}}"
+            )
+        );
+        let hues = [&b"app/web.1"[..], b"app/web.2", b"app/worker.1", b"heroku/web.1", b"nginx"].map(hue);
+        assert_eq!(hues[..4], [Some("p2"), Some("p2"), Some("p1"), Some("p3")]);
     }
 }

@@ -21,21 +21,29 @@ pub(super) fn parameters(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<
     let is_exact = |name: &str, value: &str| matches!(name, "centered_on_id" | "center_on_id") && !value.is_empty();
     let has_exact = all.iter().any(|(name, value)| is_exact(name, value));
     let has_focus = all.iter().any(|(name, value)| name == "focus" && !value.is_empty());
-    all.retain(|(name, _)| match &**name {
-        "focus" => !has_exact,
-        "selected" | "r" => !has_exact && !has_focus,
-        _ => true,
+    all.retain(|(name, _)| name != "focus" || !has_exact);
+    // Both ends are chosen; the first one is looked at.
+    let looks = !has_exact && !has_focus;
+    let with_chosen = all.into_iter().flat_map(move |(name, value)| {
+        let is_chosen = matches!(&*name, "selected" | "r");
+        let first = value.split('-').next().unwrap_or_default();
+        let seen = (is_chosen && looks).then(|| place(first));
+        let own = if is_chosen { is_id(first).then(|| ("r".into(), value)) } else { Some((name, value)) };
+        seen.into_iter().chain(own)
     });
-    all.into_iter().map(|(name, value)| match &*name {
+    with_chosen.map(|(name, value)| match &*name {
         "center_on_id" => ("centered_on_id".into(), value),
         "focus" => place(&value),
-        // Both ends are chosen; the first one is looked at.
-        "selected" | "r" => place(value.split('-').next().unwrap_or_default()),
         "q_id" => ("search".into(), value),
         "group_id" => ("group".into(), value),
         "system_id" => ("system".into(), value),
         _ => (name, value),
     })
+}
+
+/// Whether it is an id, and no second.
+fn is_id(value: &str) -> bool {
+    value.parse::<u64>().is_ok_and(|id| id >= SECONDS)
 }
 
 fn place(value: &str) -> (Cow<'static, str>, Cow<'static, str>) {
@@ -111,8 +119,14 @@ mod tests {
             ("focus=1884123456789012480", "centered_on_id=1884123456789012480"),
             ("focus=1700000000", "time=1700000000"),
             ("focus=1700000000&selected=1700000000", "time=1700000000"),
-            ("selected=1884123456789012480-1884123456789099999", "centered_on_id=1884123456789012480"),
-            ("r=1884123456789012480-1884123456789099999", "centered_on_id=1884123456789012480"),
+            (
+                "selected=1884123456789012480-1884123456789099999",
+                "centered_on_id=1884123456789012480 r=1884123456789012480-1884123456789099999",
+            ),
+            (
+                "r=1884123456789012480-1884123456789099999&centered_on_id=1884123456789012481",
+                "r=1884123456789012480-1884123456789099999 centered_on_id=1884123456789012481",
+            ),
             ("selected=1-2&centered_on_id=1884123456789012480", "centered_on_id=1884123456789012480"),
             ("q_id=42", "search=42"),
             ("group_id=31&system_id=web", "group=31 system=web"),

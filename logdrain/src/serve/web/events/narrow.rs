@@ -26,10 +26,11 @@ impl Ask {
         if let Some(id) = self.part.search.take() {
             let search = account.searches.get(&id).filter(|search| search.group.is_none_or(|id| viewer.sees_group(id)));
             let search = search.ok_or(Nothing("there is no such saved search"))?;
-            if self.query.is_empty() {
+            if self.query.is_empty() || self.part.is_picked {
                 self.query.clone_from(&search.query);
             }
             self.part.group = self.part.group.or(search.group);
+            self.part.saved = Some(id);
         }
         if let Some(id) = self.part.group.filter(|id| *id != ALL_SYSTEMS) {
             let group = account.groups.get(&id).filter(|_| viewer.sees_group(id));
@@ -49,6 +50,7 @@ impl Ask {
             // A star in a name stands for no more than it did in what allowed the name.
             self.scope = Arc::new(Scope::account(of).with_systems([&name]));
             self.part.shown = format!("system {name}");
+            self.part.system = Some(name);
         }
         Ok(self)
     }

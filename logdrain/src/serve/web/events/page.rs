@@ -1,43 +1,25 @@
 //! The page at `/events`: lines, the oldest at the top, with the question below them, near the newest.
 //!
-//! It is whole without its script: every step is a link or a form. The script follows the newest lines, and nothing else
-//! needs it. Style and script stand in the page itself, and the policy names them by their digests, so that nothing else
-//! is applied or run; texts of log lines come through [`LogText`] alone.
+//! It is whole without its script: every step is a link or a form. The script follows the newest lines, and makes steps
+//! shorter. Texts of log lines come through [`LogText`] alone.
 
 use super::address::{Ask, At, PAGE};
 use super::bars::{Counts, bars};
-use super::line::{Line, day_and_time};
+use super::dock::{dock, help};
+use super::fields::Fields;
+use super::line::Line;
+use super::query::{added, front};
+use super::side::Side;
+use super::span::Span;
 use super::text::LogText;
-use crate::number;
-use axum::http::HeaderValue;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::zone::day_in_words;
 use log_store::EventId;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use std::ops::Range;
-use std::sync::LazyLock;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
-/// What the query may take of the page, and what is shown of it on each side of what a note is about.
-const QUERY: usize = 24 << 10;
-const AROUND: usize = 32;
-/// Notes that are shown.
-const NOTES: usize = 6;
-
-/// What a browser may do with the page.
-pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let digest = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    let policy = format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; form-action 'self'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-        digest(SCRIPT),
-        digest(STYLE)
-    );
-    // It is ASCII; and if it were not, nothing may be done.
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-});
+/// The longest front of a query that stands in the links of a line's values.
+const FRONT: usize = 600;
 
 /// What stands above the first line or below the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +30,8 @@ pub(super) enum Edge {
     More(At),
     /// The time was over: from here on nobody has looked.
     Stopped(At, EventId),
+    /// The range that was asked for begins or ends there.
+    Border(EventId),
 }
 
 /// Something that was assumed when the query was read.
@@ -58,7 +42,18 @@ pub(super) struct Note {
     pub(super) text: String,
 }
 
-/// All that the page shows.
+impl Note {
+    /// People count characters, from one.
+    pub(super) fn new(query: &str, note: &log_query::Note) -> Self {
+        let range = note.range();
+        let character = query.get(..range.start).map_or(0, |before| before.chars().count()) + 1;
+        let text =
+            note.to_string().replacen(&format!("at byte {}", range.start), &format!("at character {character}"), 1);
+        Self { range, text }
+    }
+}
+
+/// All that the page shows of lines.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) ask: Ask,
@@ -66,6 +61,8 @@ pub(super) struct Shown {
     /// The query in words.
     pub(super) explained: String,
     pub(super) lines: Vec<Line>,
+    /// What the line in the middle says.
+    pub(super) fields: Option<Fields>,
     pub(super) counts: Option<Counts>,
     pub(super) above: Edge,
     pub(super) below: Edge,
@@ -73,109 +70,106 @@ pub(super) struct Shown {
     pub(super) live: Option<EventId>,
     /// Blocks that are damaged, so that nobody could look into them.
     pub(super) damaged: u64,
-    /// Those whose lines may be looked at, and the one that is asked for.
-    pub(super) accounts: Vec<String>,
     /// Whether there is no line at all, of any text.
     pub(super) is_empty: bool,
-    /// Where deliveries go, as the browser calls this server.
-    pub(super) drain: String,
 }
 
-/// The page.
-pub(super) fn html(shown: &Shown) -> String {
+/// What stands in the frame. `drain` is where deliveries go, as the browser calls this server.
+pub(super) fn html(shown: &Shown, side: &Side, drain: &str) -> Markup {
     let ask = &shown.ask;
-    let newest = ask.at(At::Newest);
     // A page that begins where it was asked to begin is read from its top.
     let from_top = !matches!(ask.at, At::Newest | At::Before(_));
-    let tail = shown.live.map(|after| (ask.tail(), after));
+    let question = ask.question();
     html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                title { "Events – logdrain" }
-                style { (PreEscaped(STYLE)) }
+        (side.html(ask))
+        main.pane id="main" {
+            section.vel aria-label="Matching lines over time" { @if let Some(counts) = &shown.counts { (bars(counts, ask)) } }
+            div.log.from-top[from_top].nowrap[!ask.is_wrapped].one[ask.part.system.is_some()] tabindex="0" role="log" aria-live="off" aria-label="Log lines" data-question=(question)
+                data-front=(front(&ask.query)) data-tail=(ask.tail()) data-after=[shown.live] data-zone=(ask.zone.name()) {
+                div.lines { (edge(shown, true)) (lines(shown, drain)) (edge(shown, false)) }
             }
-            body {
-                header {
-                    a.brand href="/" { "logdrain" }
-                    nav {
-                        a href=(PAGE) aria-current="page" { "Events" }
-                        @if ask.has_others { a href="/status" { "Status" } }
-                        @if ask.is_signed_in { a href="/login" { "Sign out" } }
-                    }
-                    span.sp {}
-                    @if !ask.is_usual() { span.dim { "account " b { (ask.account) } } }
-                    @if !ask.part.shown.is_empty() { span.dim { (LogText::plain(ask.part.shown.as_bytes(), 300)) } }
-                    span.dim { "UTC" }
-                }
-                @if let Some(counts) = &shown.counts { (bars(counts, ask)) } @else { div {} }
-                main.log.from-top[from_top] tabindex="0" aria-label="log lines" data-tail=[tail.as_ref().map(|(tail, _)| tail)]
-                    data-after=[tail.as_ref().map(|(_, after)| after)] {
-                    div.lines { (edge(shown, shown.above, true)) (lines(shown)) (edge(shown, shown.below, false)) }
-                }
-                footer.dock {
-                    div.words { (damage(shown)) (notes(shown)) }
-                    form.of-many[shown.accounts.len() > 1] action=(PAGE) method="get" role="search" {
-                        @if shown.accounts.len() > 1 {
-                            select name="account" aria-label="account" {
-                                @for name in &shown.accounts { option value=(name) selected[*name == ask.account] { (name) } }
-                            }
-                        } @else if !ask.is_usual() { input type="hidden" name="account" value=(ask.account); }
-                        @if let Some(group) = ask.part.group { input type="hidden" name="group" value=(group); }
-                        @if let Some(system) = &ask.part.system { input type="hidden" name="system" value=(system); }
-                        input.q type="search" name="q" value=(ask.query) placeholder="Search: words, \"a phrase\", a OR b, -without, program:web" aria-label="query"
-                            autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search" title=(shown.explained);
-                        input.time type="text" name="time" placeholder="time" aria-label="from this time on" autocomplete="off";
-                        button.btn type="submit" { "Search" }
-                        a.btn.live href=(newest) { span { "Newest" } }
-                    }
-                }
-                button.pill type="button" hidden {}
-                script type="module" { (PreEscaped(SCRIPT)) }
-            }
+            a.pill href=(ask.at(At::Newest)) hidden {}
+            (dock(shown, side))
         }
+        (help())
     }
-    .into_string()
 }
 
-fn lines(shown: &Shown) -> Markup {
+fn lines(shown: &Shown, drain: &str) -> Markup {
     let marked = if let At::Around(id) = shown.ask.at { Some(id) } else { None };
     let short = shown.ask.short();
+    let chosen = |id: EventId| shown.ask.chosen.is_some_and(|(first, last)| (first..=last).contains(&id));
     html! {
-        @if shown.lines.is_empty() { (nothing(shown)) }
+        @if shown.lines.is_empty() { (nothing(shown, drain)) }
         @for (index, line) in shown.lines.iter().enumerate() {
-            @let (day, time) = line.time();
             @let before = index.checked_sub(1).and_then(|before| shown.lines.get(before));
-            @if before.is_none_or(|before| before.time().0 != day) { div.day { (day) } }
-            @let alarm = line.alarm();
+            @if before.is_none_or(|before| before.day != line.day) { div.day { (day_in_words(&line.day)) } }
             @let here = if marked == Some(line.id) { " here" } else { "" };
-            div class={ "l " (alarm.map_or("", |(class, _)| class)) (here) } id={ "e" (line.id) } {
-                @if let Some((_, word)) = alarm { i role="img" aria-label=(word) title=(word) {} }
-                a.ts href=(short.at(At::Around(line.id))) title={ (day) " " (time) " UTC" } { (time) } " "
-                span.sy title=(line.system.text()) { (line.system) } " "
-                span.pg title=(line.program.text()) { (line.program) } " "
+            @let sel = if chosen(line.id) { " sel" } else { "" };
+            div class={ "l " (line.class()) (here) (sel) } id={ "e" (line.id) } data-day=(line.day) {
+                @if let Some(word) = line.word() { i role="img" aria-label=(word) title=(word) {} }
+                a.ts href=(short.at(At::Around(line.id))) title={ (line.day) " " (line.time) } { (line.time) } " "
+                a.sy href=(context(&short, line.id, "system")) title=(line.system.text()) { (line.system) } " "
+                a.pg href=(context(&short, line.id, "program")) title=(line.program.text()) { (line.program) } " "
                 span.m { (line.message) }
                 @if line.message.is_cut() {
                     @if marked == Some(line.id) { " " span.dim { "cut here" } }
                     @else { " " a.more href=(short.at(At::Around(line.id))) { "show more" } }
                 }
             }
+            @if let Some(fields) = shown.fields.as_ref().filter(|_| marked == Some(line.id)) { (details(&shown.ask, line.id, fields)) }
+        }
+    }
+}
+
+/// The way to what stands around a line, of its system, or of its program there.
+pub(super) fn context(ask: &Ask, id: EventId, of: &str) -> String {
+    let mut parts = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in ask.hidden().into_iter().filter(|(name, _)| matches!(*name, "account" | "tz" | "wrap")) {
+        parts.append_pair(name, &value);
+    }
+    parts.append_pair("of", of).append_pair("id", &id.to_string());
+    format!("{PAGE}/context?{}", parts.finish())
+}
+
+/// What a line says, one value at a time.
+fn details(ask: &Ask, id: EventId, fields: &Fields) -> Markup {
+    let front = front(&ask.query);
+    let has_links = front.len() <= FRONT;
+    let link = |term: &str, is_without: bool| ask.asking(added(&front, term, is_without));
+    html! {
+        div.det data-of=(id) {
+            dl {
+                @for field in &fields.all {
+                    div { dt { (field.key) } dd { (field.value) }
+                        @if let Some(term) = field.term.as_ref().filter(|_| has_links) {
+                            span.pm {
+                                a href=(link(term, false)) title="Only lines that say so" aria-label={ "Only " (term) } { "+" }
+                                a href=(link(term, true)) title="Without lines that say so" aria-label={ "Without " (term) } { "−" }
+                            }
+                        }
+                    }
+                }
+            }
+            p.foot {
+                @if let Some(request) = &fields.request { a href=(ask.asking(request.clone())) { "This request" } }
+                a href=(context(ask, id, "program")) { "Around it, of this program" }
+                a href=(context(ask, id, "system")) { "Around it, of this system" }
+            }
         }
     }
 }
 
 /// Why there are no lines, and what can be done.
-fn nothing(shown: &Shown) -> Markup {
+fn nothing(shown: &Shown, drain: &str) -> Markup {
     let ask = &shown.ask;
     let stopped = matches!(shown.above, Edge::Stopped(..)) || matches!(shown.below, Edge::Stopped(..));
-    let place = LogText::plain(shown.drain.as_bytes(), 600);
+    let place = LogText::plain(drain.as_bytes(), 600);
     html! {
         div.quiet {
             @if shown.is_empty {
                 h2 { "No line yet" }
-                @if shown.drain.contains('@') {
+                @if drain.contains('@') {
                     p { "Attach a drain to an app, and its lines stand here as they come:" }
                     p { code { "heroku drains:add " (place) " -a APP" } }
                     p.dim { "USER and PASSWORD are those of a [[drain]] in the configuration." }
@@ -191,20 +185,21 @@ fn nothing(shown: &Shown) -> Markup {
                 p { "The time for one answer was over before all lines were looked at. Go on, or say more in the query." }
             } @else if ask.query.is_empty() {
                 h2 { "No line here" }
-                p { "Nothing is kept of that time." }
-                p { a href=(ask.at(At::Newest)) { "The newest lines" } }
+                p { "Nothing is kept of that time" @if !ask.part.shown.is_empty() { ", of " (LogText::plain(ask.part.shown.as_bytes(), 300)) } "." }
+                p { a href=(ask.within(Span::default())) { "The newest lines" } }
             } @else {
                 h2 { "No line matches" }
-                p { "All lines " (place_of(ask.at)) " were looked at for " (shown.explained) "." }
+                p { "All lines " (place_of(ask)) @if !ask.part.shown.is_empty() { ", of " (LogText::plain(ask.part.shown.as_bytes(), 300)) ", " }
+                    " were looked at for " (LogText::plain(shown.explained.as_bytes(), 2_000)) "." }
                 p { a href=(ask.without_query()) { "Without the query" }
-                    @if ask.at != At::Newest { " · " a href=(ask.at(At::Newest)) { "From the newest on" } } }
+                    @if ask.at != At::Newest || !ask.span.is_all() { " · " a href=(ask.within(Span::default())) { "From the newest on" } } }
             }
         }
     }
 }
 
-const fn place_of(at: At) -> &'static str {
-    match at {
+const fn place_of(ask: &Ask) -> &'static str {
+    match ask.at {
         At::Newest => "that are kept",
         At::Before(_) => "before that one",
         At::After(_) => "behind that one",
@@ -213,59 +208,80 @@ const fn place_of(at: At) -> &'static str {
     }
 }
 
-/// What is beyond the lines, above or below.
-fn edge(shown: &Shown, edge: Edge, is_above: bool) -> Markup {
-    let ask = &shown.ask;
-    html! {
-        @match edge {
+/// What is said at an edge, and the way on from there.
+struct Beyond {
+    class: &'static str,
+    said: String,
+    way: Option<(String, &'static str)>,
+}
+
+impl Beyond {
+    fn of(shown: &Shown, is_above: bool) -> Option<Self> {
+        let ask = &shown.ask;
+        Some(match if is_above { shown.above } else { shown.below } {
             Edge::End if is_above && !shown.lines.is_empty() => {
-                p.edge.dim { @if ask.query.is_empty() { "This is the oldest line that is kept." }
-                    @else { "No older line that is kept matches." } }
+                let said = if ask.query.is_empty() {
+                    "This is the oldest line that is kept."
+                } else {
+                    "No older line that is kept matches."
+                };
+                Self { class: "end", said: said.to_owned(), way: None }
             }
-            Edge::End => {}
+            Edge::End => return None,
             Edge::More(at) => {
-                p.edge { a rel=(if is_above { "prev" } else { "next" }) href=(ask.at(at)) {
-                    @if is_above { "↑ older" } @else { "↓ newer" } } }
+                let word = if is_above { "↑ older" } else { "↓ newer" };
+                Self { class: "more", said: String::new(), way: Some((ask.at(at).to_string(), word)) }
             }
             Edge::Stopped(at, id) => {
-                @let (day, time) = day_and_time(id.unix_micros());
-                p.note { span { "Looked " @if is_above { "back" } @else { "forward" } " to " (day) " " (time) ", then the time "
-                    "for one answer was over." } a href=(ask.at(at)) { "Go on" } }
+                let (day, time) = ask.zone.day_and_time(id.unix_micros());
+                let to = if is_above { "back" } else { "forward" };
+                let said = format!("Looked {to} to {day} {time}, then the time for one answer was over.");
+                Self { class: "stopped", said, way: Some((ask.at(at).to_string(), "Go on")) }
             }
+            Edge::Border(id) => {
+                let all = ask.within(Span::default());
+                let (said, at, word) = if is_above {
+                    ("The range begins here.", At::Before(id), "Older lines")
+                } else {
+                    ("The range ends here.", At::After(super::find::below(id)), "Newer lines")
+                };
+                Self { class: "border", said: said.to_owned(), way: Some((all.at(at).to_string(), word)) }
+            }
+        })
+    }
+}
+
+impl Serialize for Beyond {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_struct("Edge", 3)?;
+        all.serialize_field("class", self.class)?;
+        all.serialize_field("said", &self.said)?;
+        all.serialize_field("way", &self.way)?;
+        all.end()
+    }
+}
+
+/// What is beyond the lines, above or below.
+fn edge(shown: &Shown, is_above: bool) -> Markup {
+    let Some(Beyond { class, said, way }) = Beyond::of(shown, is_above) else { return html! {} };
+    html! {
+        p.edge.above[is_above].below[!is_above].(class) {
+            @if !said.is_empty() { span { (said) } }
+            @if let Some((href, word)) = way { " " a rel=(if is_above { "prev" } else { "next" }) href=(href) { (word) } }
         }
     }
 }
 
-fn damage(shown: &Shown) -> Markup {
-    html! {
-        @if shown.damaged > 0 {
-            p.bad { (number::human(shown.damaged as f64, "")) @if shown.damaged == 1 { " damaged block" } @else { " damaged blocks" }
-                " not searched: lines may be missing. " code { "logdrain doctor" } " names them." }
-        }
-        @if let Some(notice) = &shown.ask.notice { p.warn { (notice) } }
-        @if let Some(why) = &shown.ask.wrong_time { p.warn { "Time: " (why) } }
-    }
-}
+/// What the script gets with lines: what is beyond them. Each line follows in a line of its own.
+pub(super) struct Around<'a>(pub(super) &'a Shown);
 
-/// A part of a text, or the beginning of a long one, with some of what is around it: four offsets between characters.
-fn around(text: &str, part: &Range<usize>) -> [usize; 4] {
-    let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let start = boundary(part.start);
-    let end = boundary(part.end.min(start + 2 * AROUND)).max(start);
-    [boundary(start.saturating_sub(AROUND)), start, end, boundary(end + AROUND)]
-}
-
-/// What was assumed of the query, with the part that it is about.
-fn notes(shown: &Shown) -> Markup {
-    let query = shown.ask.query.as_str();
-    let shows = |part: Option<&str>| LogText::plain(part.unwrap_or_default().as_bytes(), QUERY);
-    html! {
-        @for note in shown.notes.iter().take(NOTES) {
-            // What is about much of a long query shows where it begins.
-            @let [from, start, end, to] = around(query, &note.range);
-            p.warn { code { @if from > 0 { "…" } (shows(query.get(from..start))) mark { (shows(query.get(start..end))) }
-                (shows(query.get(end..to))) @if to < query.len() { "…" } } " " (note.text) }
-        }
-        @if shown.notes.len() > NOTES { p.warn { "and " (shown.notes.len() - NOTES) " more" } }
+impl Serialize for Around<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_struct("Around", 4)?;
+        all.serialize_field("above", &Beyond::of(self.0, true))?;
+        all.serialize_field("below", &Beyond::of(self.0, false))?;
+        all.serialize_field("live", &self.0.live.map(|id| id.to_string()))?;
+        all.serialize_field("damaged", &self.0.damaged)?;
+        all.end()
     }
 }

@@ -13,6 +13,10 @@ pub(super) struct Part {
     pub(super) system: Option<String>,
     /// It becomes a group and a query when it is looked up.
     pub(super) search: Option<u32>,
+    /// It was picked from a list, so that its query goes before what else was typed.
+    pub(super) is_picked: bool,
+    /// The saved search that it was looked up from.
+    pub(super) saved: Option<u32>,
     /// What people call it.
     pub(super) shown: String,
 }
@@ -27,6 +31,19 @@ impl Part {
             _ if value.is_empty() => {}
             "group" => self.group = number()?,
             "search" => self.search = number()?,
+            // What a list of both says: `g1000`, `s1002`, `q1003`, `all`.
+            "in" => {
+                (self.group, self.system) = (None, None);
+                match value.split_at_checked(1) {
+                    Some(("g", id)) => self.take("group", id)?,
+                    Some(("s", id)) => self.take("system", id)?,
+                    Some(("q", id)) => {
+                        self.take("search", id)?;
+                        self.is_picked = true;
+                    }
+                    _ => {}
+                }
+            }
             "system" if value.len() > NAME => return Err(format!("a system's name has {NAME} bytes at most")),
             "system" => self.system = Some(value.to_owned()),
             _ => {}

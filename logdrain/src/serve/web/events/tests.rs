@@ -1,8 +1,11 @@
 //! Pages and tails over a store of their own.
 
+mod asked;
+
 use super::address::{Ask, At, Follow};
 use super::following::{AT_A_TIME, Following};
 use super::page::{self, Edge, Shown};
+use super::side::Side;
 use super::*;
 use crate::serve::counters::Counters;
 use crate::serve::intake::Access;
@@ -67,8 +70,20 @@ fn drain() -> String {
     "http://127.0.0.1:8514/logs".to_owned()
 }
 
+fn ask(query: &str) -> Ask {
+    Ask::of_page(query, TimeZone::UTC).unwrap()
+}
+
 fn found(kept: &Kept, query: &str) -> Shown {
-    find::find(&kept.store.reader(), Ask::of_page(query).unwrap(), drain(), &Budget::of(LONG))
+    find::find(&kept.store.reader(), ask(query), &Budget::of(LONG))
+}
+
+fn html(shown: &Shown) -> String {
+    page::html(shown, &Side::default(), &drain()).into_string()
+}
+
+fn sums(shown: &Shown) -> Vec<u64> {
+    shown.counts.as_ref().unwrap().bars.iter().map(|bar| bar.iter().sum()).collect()
 }
 
 fn ids(shown: &Shown) -> Vec<EventId> {
@@ -111,23 +126,40 @@ fn pages_older_and_newer_show_each_line_once() {
     assert_eq!(shown.above, Edge::More(At::Before(EventId::at(second * 1_000_000))));
     let shown = found(&kept, &format!("centered_on_id={}", all[600]));
     assert_eq!(ids(&shown), all[501..701]);
-    let page = page::html(&shown);
-    assert!(page.contains(&format!("<div class=\"l  here\" id=\"e{}\">", all[600])), "{page}");
+    let page = html(&shown);
+    assert!(page.contains(&format!("<div class=\"l p2 here\" id=\"e{}\"", all[600])), "{page}");
     assert!(page.contains(&format!("min_id={}\"", all[700])) && page.contains(&format!("max_id={}\"", all[501])));
-    assert!(!page.contains("data-tail"), "it does not follow from the middle");
+    assert!(!page.contains("data-after"), "it does not follow from the middle");
 }
 
 #[test]
 fn counts_are_those_of_the_hour_of_the_lines() {
     let mut kept = Kept::new("counts");
     kept.lines(1_234);
-    let counts = found(&kept, "").counts.unwrap();
-    assert_eq!((counts.minutes.iter().sum::<u64>(), counts.is_partial), (1_234, false));
+    let newest = found(&kept, "");
+    assert!(!newest.counts.as_ref().unwrap().is_partial);
+    assert_eq!(sums(&newest).iter().sum::<u64>(), 1_234);
     // From 22:13:20 on, ten a second.
-    assert_eq!(counts.minutes[57..], [400, 600, 234]);
-    let counts = found(&kept, &format!("time={}", START / 1_000_000)).counts.unwrap();
-    assert_eq!(counts.minutes[..4], [400, 600, 234, 0]);
-    assert_eq!(found(&kept, "q=%22line+1234%22").counts.unwrap().minutes.iter().sum::<u64>(), 0);
+    assert_eq!(sums(&newest)[57..], [400, 600, 234]);
+    assert_eq!(sums(&found(&kept, &format!("time={}", START / 1_000_000)))[..4], [400, 600, 234, 0]);
+    assert_eq!(sums(&found(&kept, "q=%22line+1234%22")).iter().sum::<u64>(), 0);
+    // A range is counted whole, however few of its lines are shown, in bars as long as it takes.
+    let day = START / 1_000_000 - 80_000;
+    let ranged = found(&kept, &format!("from={day}&to={}", day + 86_400));
+    let counts = ranged.counts.as_ref().unwrap();
+    assert_eq!((counts.step, counts.total(), ranged.lines.len()), (900, 1_234, LINES));
+    let second = START / 1_000_000 + 10;
+    let short = found(&kept, &format!("from={second}&to={}", second + 20));
+    assert_eq!((short.counts.as_ref().unwrap().step, sums(&short)[..20].to_vec()), (1, vec![10; 20]));
+    assert_eq!((short.lines.len(), short.live), (200, None));
+    // Errors and warnings are told apart.
+    kept.add("app/web.1", 3, b"it broke");
+    kept.add("app/web.1", 4, b"it may break");
+    kept.add("heroku/router", 6, b"at=error code=H12");
+    kept.publish();
+    let bar = found(&kept, "").counts.unwrap().bars[59];
+    assert_eq!(bar, [234, 1, 2]);
+    assert_eq!(found(&kept, "q=broke+OR+break").counts.unwrap().bars[59], [0, 1, 1]);
 }
 
 #[test]
@@ -135,9 +167,9 @@ fn a_search_whose_time_is_over_says_how_far_it_looked_and_goes_on_from_there() {
     let mut kept = Kept::new("budget");
     kept.lines(100);
     let none = Budget::of(Duration::ZERO);
-    let shown = find::find(&kept.store.reader(), Ask::of_page("q=absent").unwrap(), drain(), &none);
+    let shown = find::find(&kept.store.reader(), ask("q=absent"), &none);
     assert!(matches!(shown.above, Edge::Stopped(At::Before(_), _)) && shown.lines.is_empty());
-    let page = page::html(&shown);
+    let page = html(&shown);
     assert!(page.contains("Nothing found yet") && page.contains("Go on"), "{page}");
     assert!(!page.contains("No line matches"));
 }
@@ -145,21 +177,19 @@ fn a_search_whose_time_is_over_says_how_far_it_looked_and_goes_on_from_there() {
 #[test]
 fn empty_pages_say_what_and_what_next() {
     let mut kept = Kept::new("empty");
-    let ask = Ask::of_page("").unwrap();
-    let drain = "https://USER:PASSWORD@drain.example.com<b>/logs".to_owned();
-    let shown = find::find(&kept.store.reader(), ask, drain, &Budget::of(LONG));
-    let page = page::html(&shown);
+    let page = page::html(&found(&kept, ""), &Side::default(), "https://USER:PASSWORD@drain.example.com<b>/logs");
+    let page = page.into_string();
     assert!(page.contains("No line yet") && page.contains("@drain.example.com&lt;b&gt;/logs -a APP"), "{page}");
-    assert!(page.contains("data-tail=\"/api/v2/tail?form=page\" data-after=\""), "it waits for the first line: {page}");
+    assert!(page.contains("data-tail=\"/api/v2/tail?form=page") && page.contains("data-after=\""), "{page}");
     kept.lines(3);
-    let page = page::html(&found(&kept, "q=absent+OR+(never"));
+    let page = html(&found(&kept, "q=absent+OR+(never"));
     assert!(page.contains("No line matches") && page.contains("Without the query"), "{page}");
-    assert!(page.contains("bracket at byte 10 closed at the end"), "{page}");
-    let page = page::html(&found(&kept, "time=1"));
+    assert!(page.contains("bracket at character 11 closed at the end"), "{page}");
+    let page = html(&found(&kept, "time=1"));
     assert!(page.contains("line 0"), "{page}");
-    let page = page::html(&found(&kept, "max_id=1"));
+    let page = html(&found(&kept, "max_id=1"));
     assert!(page.contains("No line here") && page.contains("The newest lines"), "{page}");
-    assert!(page::html(&found(&kept, "time=noonish")).contains("Time: "));
+    assert!(html(&found(&kept, "time=noonish")).contains("Time: "));
 }
 
 #[test]
@@ -178,7 +208,7 @@ fn damaged_blocks_are_told_of_on_the_page_and_in_the_tail() {
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[1_000] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let page = page::html(&found(&kept, "q=line&min_id=0"));
+    let page = html(&found(&kept, "q=line&min_id=0"));
     assert!(page.contains("1 damaged block not searched"), "{page}");
     let mut following = Following::new(&kept.store.reader(), Follow::of("q=line&after=0", None).unwrap());
     let step = following.step(&mut || true);
@@ -197,15 +227,14 @@ fn each_account_sees_its_own_lines_alone() {
     kept.store.append(&Event::new(id, "other", b"a secret of another account")).unwrap();
     kept.next = EventId::at(id.unix_micros() + 100_000);
     kept.publish();
-    let own = page::html(&found(&kept, ""));
+    let own = html(&found(&kept, ""));
     assert!(own.contains("line 2") && !own.contains("secret"), "{own}");
-    assert!(own.contains("<option value=\"default\" selected>") && own.contains("<option value=\"other\">"), "{own}");
     for query in ["min_id=0", "q=secret", &format!("centered_on_id={id}"), "time=1"] {
-        assert!(!page::html(&found(&kept, query)).contains("of another account"), "{query}");
+        assert!(!html(&found(&kept, query)).contains("of another account"), "{query}");
     }
     let other = found(&kept, "account=other&q=secret");
     assert_eq!(ids(&other), [id]);
-    let page = page::html(&other);
+    let page = html(&other);
     assert!(
         !page.contains("line 2") && page.contains("/events?q=secret&amp;account=other&amp;centered_on_id="),
         "{page}"
@@ -225,15 +254,14 @@ fn a_page_is_bounded_whatever_lines_and_queries_hold() {
     kept.publish();
     let queries = ["%3Cscript%3E".repeat(600), "%22".repeat(8_000), "%E9%9B%AA+-a:".repeat(700), "(".repeat(8_192)];
     for query in queries.iter().map(String::as_str).chain(["", "a"]) {
-        let ask = Ask::of_page(&format!("q={query}&account=default")).unwrap();
-        let page = page::html(&find::find(&kept.store.reader(), ask, drain(), &Budget::of(LONG)));
+        let page = html(&found(&kept, &format!("q={query}&account=default")));
         assert!(page.len() <= PAGE, "{} bytes", page.len());
-        assert_eq!(page.matches("<script").count(), 1, "its own");
+        assert_eq!(page.matches("<script").count(), 0);
         assert!(!page.contains("<img"));
     }
     let middle = found(&kept, "").lines[0].id;
-    let page = page::html(&found(&kept, &format!("centered_on_id={middle}")));
-    assert!(page.len() <= PAGE && page.matches("<script").count() == 1, "{} bytes", page.len());
+    let page = html(&found(&kept, &format!("centered_on_id={middle}")));
+    assert!(page.len() <= PAGE && !page.contains("<script"), "{} bytes", page.len());
 }
 
 fn intake() -> Arc<Intake> {
@@ -382,7 +410,7 @@ fn a_place_is_told_when_nothing_fits_and_lines_not_yet_published_wait() {
         assert!(client.seen.is_empty());
         kept.publish();
         let (_, line) = &client.until(1).await[0];
-        assert_eq!((&line["class"], &line["word"]), (&"err".into(), &"error".into()));
+        assert_eq!((&line["class"], &line["word"]), (&"err p2".into(), &"error".into()));
         assert_eq!(line["message"], serde_json::json!([["a31", "red"]]));
         let mut following =
             Following::new(&kept.store.reader(), Follow::of(&format!("q=absent&after={}", START), None).unwrap());

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What a run takes on the page beside its text.
-const RUN: usize = 40;
+const RUN: usize = 48;
 /// The longest arguments of a colour code. What is longer is no colour code.
 const ARGUMENTS: usize = 32;
 /// The most words that are marked, and how long they may be.
@@ -47,8 +47,17 @@ const UNDERLINED: u8 = 1 << 3;
 const MARKED: u8 = 1 << 4;
 const KEY: u8 = 1 << 5;
 const NAMED: u8 = 1 << 6;
-const STYLES: [(u8, &str); 7] =
-    [(BOLD, "ab"), (DIM, "ad"), (ITALIC, "ai"), (UNDERLINED, "au"), (MARKED, "mk"), (KEY, "k"), (NAMED, "ctl")];
+const FAILED: u8 = 1 << 7;
+const STYLES: [(u8, &str); 8] = [
+    (BOLD, "ab"),
+    (DIM, "ad"),
+    (ITALIC, "ai"),
+    (UNDERLINED, "au"),
+    (MARKED, "mk"),
+    (KEY, "k"),
+    (NAMED, "ctl"),
+    (FAILED, "sx"),
+];
 
 impl Look {
     /// Its classes in the style sheet.
@@ -186,12 +195,15 @@ impl Render for LogText {
     }
 }
 
-/// `[["class", "text"], …]`, for a script that puts it on a page as text.
+/// `["text", ["class", "text"], …]`, for a script that puts it on a page as text.
 impl Serialize for LogText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(Some(self.runs.len()))?;
         for (look, run) in &self.runs {
-            all.serialize_element(&(look.class(), run))?;
+            match *look == Look::default() {
+                true => all.serialize_element(run)?,
+                false => all.serialize_element(&(look.class(), run))?,
+            }
         }
         all.end()
     }
@@ -238,21 +250,40 @@ fn mark(shown: &str, looks: &mut [Look], marks: &Marks) {
     }
 }
 
-/// `key=` steps back, so that values can be read.
+/// `key=` steps back, so that values can be read; what says that a request failed stands out.
 fn keys(shown: &str, looks: &mut [Look]) {
     let mut from = 0;
     for word in shown.split(' ') {
         let is_key = |key: &str| {
             !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'#' | b'-'))
         };
-        if let Some((key, _)) = word.split_once('=')
+        if let Some((key, value)) = word.split_once('=')
             && is_key(key)
         {
-            for look in looks.iter_mut().skip(from).take(key.len() + 1).filter(|look| look.colour == 0) {
-                look.styles |= KEY;
+            let start = from + key.len() + 1;
+            let mut take = |from: usize, len: usize, style: u8| {
+                let plain = looks.iter_mut().skip(from).take(len).filter(|look| look.colour == 0);
+                plain.for_each(|look| look.styles |= style);
+            };
+            take(from, key.len() + 1, KEY);
+            if has_failed(key, value) {
+                take(start, value.len(), FAILED);
             }
         }
         from += word.len() + 1;
+    }
+}
+
+fn has_failed(key: &str, value: &str) -> bool {
+    let is_code = |first: u8| {
+        let bytes = value.as_bytes();
+        bytes.len() == 3 && bytes.first() == Some(&first) && bytes.iter().skip(1).all(u8::is_ascii_digit)
+    };
+    match key {
+        "status" => is_code(b'5'),
+        "at" => value == "error",
+        "code" => [b'H', b'R', b'L'].into_iter().any(is_code),
+        _ => false,
     }
 }
 
@@ -296,11 +327,11 @@ mod tests {
         let text = LogText::new("at=error Time\u{1b}[31mout".as_bytes(), &marks, 4_096);
         assert_eq!(
             text.render().into_string(),
-            "<span class=\"k\">at=</span>error <span class=\"mk\">Time</span><span class=\"a31 mk\">out</span>"
+            "<span class=\"k\">at=</span><span class=\"sx\">error</span> <span class=\"mk\">Time</span><span class=\"a31 mk\">out</span>"
         );
         assert_eq!(
             serde_json::to_string(&text).unwrap(),
-            "[[\"k\",\"at=\"],[\"\",\"error \"],[\"mk\",\"Time\"],[\"a31 mk\",\"out\"]]"
+            "[[\"k\",\"at=\"],[\"sx\",\"error\"],\" \",[\"mk\",\"Time\"],[\"a31 mk\",\"out\"]]"
         );
     }
 
@@ -317,6 +348,6 @@ mod tests {
         }
         let whole = LogText::plain(b"short", 4_000);
         assert!(!whole.is_cut() && whole.text() == "short");
-        assert!(!LogText::plain(&[b'a'; 100], 140).is_cut());
+        assert!(!LogText::plain(&[b'a'; 100], 160).is_cut());
     }
 }

@@ -1,1 +1,0 @@
-// The viewer of lines: what a page of /events has beyond links and forms.
