@@ -33,6 +33,7 @@ mod audit;
 mod chart;
 mod chart_command;
 mod client;
+mod dashboard;
 mod demo;
 mod escape;
 mod failure;

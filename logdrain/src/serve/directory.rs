@@ -1,5 +1,6 @@
 //! Who may come in, and what systems are called: `settings.db` in the store's folder. It holds members with their rights,
-//! passwords, tokens, sessions and one-time links, the numbers of systems, and what was used on days that are over.
+//! passwords, tokens, sessions and one-time links, the numbers of systems, what was used on days that are over, and
+//! dashboards with the links that share them.
 //!
 //! Nothing that rows or events depend on is here: that is in the journal. What is asked with each request is answered from
 //! memory; the file is written first, and read at the start alone.
@@ -10,12 +11,14 @@
 //!
 //! The SQL is what PostgreSQL speaks, too; parameters come in the order of their numbers.
 
+mod dashboards;
 mod file;
 mod links;
 mod members;
 mod passwords;
 mod secrets;
 mod sessions;
+mod shares;
 mod systems;
 mod tokens;
 mod usage;
@@ -23,11 +26,13 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use dashboards::DashboardHead;
 pub(crate) use file::path;
 pub(crate) use members::{Access, Member, NewMember, Rights};
 pub(crate) use passwords::may_be as may_be_password;
 pub(crate) use secrets::{Digest, Secret, opaque};
 pub(crate) use sessions::{Session, Whose};
+pub(crate) use shares::Share;
 pub(crate) use systems::{System, SystemFacts};
 pub(crate) use tokens::{Kind, Token};
 pub(crate) use usage::Used;
@@ -102,6 +107,7 @@ struct Known {
     tokens: HashMap<Digest, Arc<Token>>,
     sessions: HashMap<Digest, Session>,
     links: links::Links,
+    shares: HashMap<Digest, Arc<Share>>,
 }
 
 impl fmt::Debug for Directory {
@@ -111,7 +117,7 @@ impl fmt::Debug for Directory {
 }
 
 /// The most bytes that it holds in memory besides passwords that are being checked.
-pub(crate) const MOST: usize = systems::MOST + members::MOST + tokens::MOST + sessions::MOST;
+pub(crate) const MOST: usize = systems::MOST + members::MOST + tokens::MOST + sessions::MOST + shares::MOST;
 /// Checks of passwords: how many at a time, and what each takes.
 pub(crate) use passwords::{AT_A_TIME as CHECKS, MEMORY as CHECK};
 
@@ -203,7 +209,7 @@ impl Directory {
     /// Everything of an account is gone: members, tokens, sessions, systems, usage.
     pub(crate) fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
         self.change(|db| {
-            for table in ["members", "tokens", "sessions", "systems", "used"] {
+            for table in ["shares", "dashboards", "members", "tokens", "sessions", "systems", "used"] {
                 db.execute(&format!("DELETE FROM {table} WHERE account = $1"), [account])?;
             }
             Ok(())
@@ -212,6 +218,7 @@ impl Directory {
         known.members.retain(|_, member| member.account != account);
         known.tokens.retain(|_, token| token.account != account);
         known.sessions.retain(|_, session| session.account != account);
+        known.shares.retain(|_, share| share.account != account);
         drop(known);
         self.systems().forget_account(account);
         self.mark()
@@ -223,6 +230,7 @@ impl Directory {
             tokens: tokens::read(db)?,
             sessions: sessions::read(db, now())?,
             links: links::read(db, now())?,
+            shares: shares::read(db, now())?,
             members,
         };
         Ok((known, systems::read(db)?))

@@ -8,6 +8,7 @@ mod assets;
 mod back;
 mod checks;
 mod cookies;
+mod dashboards;
 pub(crate) mod events;
 mod gzip;
 mod layout;

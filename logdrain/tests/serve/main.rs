@@ -11,6 +11,7 @@ mod clock;
 mod crash;
 mod credentials;
 mod damage;
+mod dashboards;
 mod deliveries;
 mod demo;
 mod disk;

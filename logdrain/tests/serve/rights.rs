@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 35] = [
+const PATHS: [&str; 45] = [
     "/",
     "/status",
     "/theme",
@@ -51,6 +51,16 @@ const PATHS: [&str; 35] = [
     "/login",
     "/logout",
     "/invite/{link}",
+    "/dashboards",
+    "/dashboards/new",
+    "/dashboards/{id}",
+    "/dashboards/{id}/edit",
+    "/dashboards/{id}/charts/{chart}",
+    "/dashboards/{id}/share",
+    "/dashboards/{id}/export",
+    "/charts/{board}/{file}",
+    "/shared/{link}",
+    "/shared/{link}/{file}",
     // These are there for who is told of in the configuration alone; they have tests of their own.
     "/heroku/resources",
     "/heroku/resources/{id}",
@@ -238,6 +248,8 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
                         "context",
                         "members",
                         "tokens",
+                        "dashboards",
+                        "shares",
                     ];
                     known.iter().map(|path| format!("/api/v2/{path}")).collect()
                 }

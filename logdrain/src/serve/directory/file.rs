@@ -14,7 +14,8 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Each brings the file one version further. What stands here is never changed: a change is a further one. (The crate for
 /// migrations that fits this version of SQLite's bindings asks for a newer compiler than ours.)
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE numbers (kind TEXT PRIMARY KEY, last BIGINT NOT NULL);
 CREATE TABLE members (
     id BIGINT PRIMARY KEY,
@@ -75,7 +76,32 @@ CREATE TABLE used (
     bytes BIGINT NOT NULL,
     PRIMARY KEY (account, day, system, program)
 );
-"];
+",
+    "
+CREATE TABLE dashboards (
+    id BIGINT PRIMARY KEY,
+    account TEXT NOT NULL,
+    member BIGINT REFERENCES members (id) ON DELETE CASCADE,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    changed BIGINT NOT NULL
+);
+CREATE INDEX dashboards_of_account ON dashboards (account);
+CREATE TABLE shares (
+    digest TEXT PRIMARY KEY,
+    id BIGINT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    member BIGINT REFERENCES members (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    board TEXT NOT NULL,
+    chart TEXT,
+    wanted TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    ends BIGINT NOT NULL
+);
+",
+];
 
 pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("settings.db")

@@ -231,7 +231,7 @@ impl Directory {
             return Err(unknown());
         }
         self.change(|db| {
-            for table in ["tokens", "sessions", "links"] {
+            for table in ["tokens", "sessions", "links", "shares", "dashboards"] {
                 db.execute(&format!("DELETE FROM {table} WHERE member = $1"), [id])?;
             }
             db.execute("DELETE FROM members WHERE id = $1", [id])?;
@@ -242,6 +242,7 @@ impl Directory {
         known.tokens.retain(|_, token| token.member != Some(id));
         known.sessions.retain(|_, session| session.member() != Some(id));
         known.links.retain(|_, (member, _)| *member != id);
+        known.shares.retain(|_, share| share.member != Some(id));
         drop(known);
         self.passwords.forget(id);
         self.mark()

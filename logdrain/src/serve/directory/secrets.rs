@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::Digest as _;
 use std::fmt;
 
-/// The SHA-256 of a secret. Secrets have 160 bits and more of their own, so that nothing is gained by guessing at it.
+/// The SHA-256 of a secret. Secrets have 128 bits and more of their own, so that nothing is gained by guessing at it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 
@@ -40,6 +40,11 @@ impl Secret {
     pub(super) fn token(prefix: &str) -> Result<Self, DirectoryError> {
         let bytes: [u8; 20] = random()?;
         Ok(Self(bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))))
+    }
+
+    /// 128 bits, as they may stand in a path that people hand on.
+    pub(super) fn link() -> Result<Self, DirectoryError> {
+        Ok(Self(URL_SAFE_NO_PAD.encode(random::<16>()?)))
     }
 
     /// 256 bits, as they may stand in a path or cookie.

@@ -279,3 +279,84 @@ fn one_has_only_so_many_sessions() {
     directory.end_session(all[59].reveal()).unwrap();
     assert!(directory.session(all[59].reveal()).is_none());
 }
+
+fn share(account: &str, member: Option<u32>, ends: i64) -> Share {
+    Share {
+        id: 0,
+        account: account.to_owned(),
+        member,
+        name: "for the team".to_owned(),
+        board: "overview".to_owned(),
+        chart: None,
+        wanted: "app_name=shop".to_owned(),
+        created: 0,
+        ends: now() + ends,
+    }
+}
+
+#[test]
+fn a_shared_link_is_kept_as_a_digest_and_ends() {
+    let dir = folder("shares");
+    let directory = open(&dir);
+    let ann = add(&directory, "shop", "ann@example.com");
+    let (secret, made) = directory.new_share(share("shop", Some(ann.id), 86_400)).unwrap();
+    let (short, _) = directory.new_share(share("shop", None, 1)).unwrap();
+    assert_eq!(secret.reveal().len(), 22, "128 bits");
+    assert_eq!(directory.share(secret.reveal()), Some(made.clone()));
+    for ends in [0, -1, 400 * 86_400] {
+        assert!(matches!(directory.new_share(share("shop", None, ends)), Err(DirectoryError::Invalid(_))), "{ends}");
+    }
+    let long = Share { name: "x".repeat(256), ..share("shop", None, 60) };
+    assert!(matches!(directory.new_share(long), Err(DirectoryError::Invalid(_))));
+    assert!(matches!(directory.remove_share("blog", made.id), Err(DirectoryError::NotFound(_))), "another account's");
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(directory.share(short.reveal()), None, "it has ended");
+    assert_eq!(directory.shares("shop").len(), 1);
+    directory.close();
+    let directory = open(&dir);
+    assert_eq!(directory.share(secret.reveal()), Some(made.clone()));
+    let file = fs::read(path(&dir)).unwrap();
+    assert!(!file.windows(22).any(|part| part == secret.reveal().as_bytes()));
+    for _ in 1..100 {
+        directory.new_share(share("shop", None, 60)).unwrap();
+    }
+    assert!(matches!(directory.new_share(share("shop", None, 60)), Err(DirectoryError::TooMany(_))));
+    directory.remove_member(ann.id).unwrap();
+    assert_eq!(directory.share(secret.reveal()), None, "it goes with who made it");
+    directory.end_account("shop").unwrap();
+    assert_eq!(directory.shares("shop"), []);
+}
+
+#[test]
+fn dashboards_are_seen_by_the_account_or_by_one_and_changed_by_who_read_them_last() {
+    let dir = folder("dashboards");
+    let directory = open(&dir);
+    let (ann, bob) = (add(&directory, "shop", "ann@example.com"), add(&directory, "shop", "bob@example.com"));
+    let all = directory.add_dashboard("shop", None, "Shop", "{}").unwrap();
+    let own = directory.add_dashboard("shop", Some(ann.id), "Ann's", "{\"a\":1}").unwrap();
+    let titles = |member: Option<u32>| -> Vec<String> {
+        directory.dashboards("shop", member).unwrap().into_iter().map(|head| head.title).collect()
+    };
+    assert_eq!(
+        (titles(None), titles(Some(ann.id)), titles(Some(bob.id))),
+        (vec!["Shop".to_owned()], vec!["Ann's".to_owned(), "Shop".to_owned()], vec!["Shop".to_owned()])
+    );
+    assert!(directory.dashboard("shop", Some(bob.id), own).is_err() && directory.dashboard("blog", None, all).is_err());
+    let (head, body) = directory.dashboard("shop", Some(ann.id), own).unwrap();
+    assert_eq!((body.as_str(), head.version), ("{\"a\":1}", 1));
+    assert_eq!(directory.set_dashboard("shop", &head, "Mine", "{}"), Ok(2));
+    assert!(matches!(directory.set_dashboard("shop", &head, "Late", "{}"), Err(DirectoryError::Taken(_))));
+    assert!(matches!(directory.set_dashboard("blog", &head, "Taken", "{}"), Err(DirectoryError::Taken(_))));
+    let (secret, _) = directory.new_share(Share { board: all.to_string(), ..share("shop", None, 60) }).unwrap();
+    assert!(directory.remove_dashboard("blog", all).is_err() && directory.share(secret.reveal()).is_some());
+    directory.remove_dashboard("shop", all).unwrap();
+    assert_eq!(directory.share(secret.reveal()), None, "a link to nothing");
+    for _ in 1..100 {
+        directory.add_dashboard("shop", None, "x", "{}").unwrap();
+    }
+    assert!(matches!(directory.add_dashboard("shop", None, "x", "{}"), Err(DirectoryError::TooMany(_))));
+    directory.remove_member(ann.id).unwrap();
+    assert!(directory.dashboard("shop", Some(ann.id), own).is_err());
+    directory.end_account("shop").unwrap();
+    assert_eq!(titles(None), [""; 0]);
+}

@@ -64,12 +64,7 @@ pub(super) fn step(span: Span, asked: Option<u32>, about: &Circumstances<'_>) ->
         _ => 3_600,
     };
     let usual = u32::try_from(usual).unwrap_or(60);
-    let age = (about.now - span.start * 1_000).div_euclid(HOUR);
-    let coarse = match age {
-        age if age > about.kept[1] => 3_600,
-        age if age > about.kept[0] => 900,
-        _ => 1,
-    };
+    let coarse = u32::try_from(coarse(span, about)).unwrap_or(1);
     let fits = |step: &u32| {
         let is_few = seconds / i64::from(*step) < MOST_STEPS as i64;
         is_few && step % coarse == 0 && i64::from(*step) * 1_000 >= about.window
@@ -79,6 +74,24 @@ pub(super) fn step(span: Span, asked: Option<u32>, about: &Circumstances<'_>) ->
         return wanted;
     }
     STEPS.into_iter().find(|step| *step >= wanted && fits(step)).unwrap_or(604_800)
+}
+
+/// As how many seconds rows of this age are kept, where that is more than a minute.
+fn coarse(span: Span, about: &Circumstances<'_>) -> i64 {
+    match (about.now - span.start * 1_000).div_euclid(HOUR) {
+        age if age > about.kept[1] => 3_600,
+        age if age > about.kept[0] => 900,
+        _ => 1,
+    }
+}
+
+/// Where the first step begins: a span of whole steps is left where it is, as exactly as rows are kept, so that a range may be
+/// one step; any other begins at a round time.
+fn beginning(span: Span, step: i64, about: &Circumstances<'_>) -> i64 {
+    let is_whole = (span.end - span.start) % step == 0;
+    let exact = (about.window / 1_000).clamp(1, 60).max(coarse(span, about));
+    let grain = if is_whole { exact } else { step };
+    span.start.div_euclid(grain) * grain
 }
 
 struct Piece {
@@ -318,13 +331,16 @@ pub(super) fn series(
     about: &Circumstances<'_>,
 ) -> Result<Series, MinutesError> {
     let wide = i64::from(step);
-    let start = span.start.div_euclid(wide) * wide;
+    let start = beginning(span, wide, about);
     let steps = usize::try_from((span.end - start + wide - 1).div_euclid(wide)).unwrap_or(0).min(MOST_STEPS + 1);
     let end = start + wide * steps as i64;
-    let level = match step {
-        step if step % 3_600 == 0 => HOURS,
-        step if step % 900 == 0 => QUARTERS,
-        _ => MINUTES,
+    let fits = |grain: i64| wide % grain == 0 && start % grain == 0;
+    let level = if fits(3_600) {
+        HOURS
+    } else if fits(900) {
+        QUARTERS
+    } else {
+        MINUTES
     };
     let unit = if level == MINUTES { 1 } else { DAY };
     let with_sketch = matches!(asked.function, Function::Quantile(_));

@@ -139,6 +139,11 @@ impl Viewer {
         self.may_write() && self.sees_group(group.unwrap_or(ALL_SYSTEMS))
     }
 
+    /// Dashboards that nobody but he sees.
+    pub(crate) fn may_keep_own(&self) -> bool {
+        self.may_write() && self.member().is_some()
+    }
+
     /// His own settings, such as the time zone.
     fn may_write(&self) -> bool {
         self.kind == Kind::Admin && !self.rights.read_only
@@ -224,6 +229,22 @@ impl Viewer {
                 && now.kind == self.kind
                 && (now.account == self.account || now.sees_all_accounts())
         })
+    }
+}
+
+/// Whether a member of an account may change its settings.
+pub(crate) fn may_change_as(site: &Site, account: &str, member: u32) -> bool {
+    site.directory.member(member).is_some_and(|member| member.account == account && of_member(&member).may_change())
+}
+
+/// Somebody who comes by a shared link. He may do nothing; what the link shows is read for its maker.
+pub(crate) fn of_link(account: &str) -> Viewer {
+    Viewer {
+        who: Who::Guest,
+        account: account.to_owned(),
+        rights: Rights { read_only: true, ..Rights::default() },
+        kind: Kind::Record,
+        source: Source::Open,
     }
 }
 

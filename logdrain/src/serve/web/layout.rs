@@ -43,6 +43,7 @@ const HERE: usize = 2_048;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Tab {
     Events,
+    Dashboards,
     Archives,
     Account,
     Status,
@@ -146,15 +147,31 @@ impl Frame {
 
     /// The whole document. `content` has a `main` with the id `main`.
     pub(crate) fn document(&self, content: &Markup) -> Markup {
+        self.titled(&self.title, content)
+    }
+
+    /// The same for what is called by something that was read while the page was built.
+    pub(crate) fn titled(&self, title: &str, content: &Markup) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" data-theme=[self.theme.attribute()] {
-                (head(&self.title, &self.scripts, self.refresh))
+                (head(title, &self.scripts, self.refresh))
                 body class=[(!self.class.is_empty()).then_some(self.class)] {
                     a.skip href="#main" { "Skip to content" }
                     (self.top())
                     (content)
                 }
+            }
+        }
+    }
+
+    /// A document for somebody who was sent a link: without ways to other pages.
+    pub(crate) fn alone(&self, title: &str, content: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" data-theme=[self.theme.attribute()] {
+                (head(title, &self.scripts, None))
+                body { (content) }
             }
         }
     }
@@ -190,6 +207,7 @@ impl Frame {
         let viewer = &self.viewer;
         let all = [
             (viewer.may_read(), Tab::Events, "Events", "/events"),
+            (viewer.may_read(), Tab::Dashboards, "Dashboards", "/dashboards/overview"),
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
         ];
         all.into_iter().filter(|(may, ..)| *may).map(|(_, tab, name, path)| (tab, name, path)).collect()

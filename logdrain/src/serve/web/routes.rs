@@ -4,6 +4,7 @@ use super::access::{self, Denied, Way};
 use super::addon::{self, Addon};
 use super::answers::Answers;
 use super::assets;
+use super::dashboards;
 use super::events::{self, Events};
 use super::layout;
 use super::page;
@@ -39,6 +40,7 @@ pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<A
         .merge(assets::router())
         .merge(layout::router(site.clone()))
         .merge(lines)
+        .merge(dashboards::router(site.clone()))
         .merge(v1)
         .merge(session::router(site.clone()))
         .merge(addon::router(site, addon))

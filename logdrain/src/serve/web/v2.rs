@@ -11,6 +11,7 @@
 
 mod accounts;
 mod ask;
+mod dashboards;
 mod filters;
 mod lines;
 mod measurements;
@@ -174,6 +175,14 @@ async fn done(api: Arc<Api>, viewer: Viewer, op: Op, id: u32, request: Request) 
         Op::Tokens => members::tokens(&asked),
         Op::AddToken => members::add_token(&asked, ask::body(body).await?).await,
         Op::RemoveToken => members::remove_token(&asked).await,
+        Op::Dashboards => dashboards::list(&asked).await,
+        Op::AddDashboard => dashboards::add(&asked, ask::body(body).await?).await,
+        Op::Dashboard => dashboards::show(&asked).await,
+        Op::SetDashboard => dashboards::set(&asked, ask::body(body).await?).await,
+        Op::RemoveDashboard => dashboards::remove(&asked).await,
+        Op::Shares => dashboards::shares(&asked),
+        Op::AddShare => dashboards::add_share(&asked, ask::body(body).await?).await,
+        Op::RemoveShare => dashboards::remove_share(&asked).await,
     }?;
     Ok(done.into_response(memory, place))
 }

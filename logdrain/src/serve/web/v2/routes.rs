@@ -33,10 +33,18 @@ pub(super) enum Op {
     Tokens,
     AddToken,
     RemoveToken,
+    Dashboards,
+    AddDashboard,
+    Dashboard,
+    SetDashboard,
+    RemoveDashboard,
+    Shares,
+    AddShare,
+    RemoveShare,
 }
 
 /// Method, path behind `/api/v2/` with `{id}` for a number, what it is.
-pub(super) const ROUTES: [(Method, &str, Op); 27] = [
+pub(super) const ROUTES: [(Method, &str, Op); 35] = [
     (Method::GET, "openapi.json", Op::Document),
     (Method::GET, "accounts", Op::Accounts),
     (Method::POST, "accounts", Op::AddAccount),
@@ -64,6 +72,14 @@ pub(super) const ROUTES: [(Method, &str, Op); 27] = [
     (Method::GET, "tokens", Op::Tokens),
     (Method::POST, "tokens", Op::AddToken),
     (Method::DELETE, "tokens/{id}", Op::RemoveToken),
+    (Method::GET, "dashboards", Op::Dashboards),
+    (Method::POST, "dashboards", Op::AddDashboard),
+    (Method::GET, "dashboards/{id}", Op::Dashboard),
+    (Method::PUT, "dashboards/{id}", Op::SetDashboard),
+    (Method::DELETE, "dashboards/{id}", Op::RemoveDashboard),
+    (Method::GET, "shares", Op::Shares),
+    (Method::POST, "shares", Op::AddShare),
+    (Method::DELETE, "shares/{id}", Op::RemoveShare),
 ];
 
 /// What a request comes to.
