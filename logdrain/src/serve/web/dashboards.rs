@@ -37,7 +37,7 @@ pub(super) use change::{add, remove, set};
 pub(super) use new::{copied, copied_as};
 pub(super) use share::{Opens, make as make_share, may_share, remove as remove_share};
 
-use super::access::{self, Denied, Viewer, Way};
+use super::access::{self, Denied, Viewer, Way, Who};
 use super::layout::{self, Frame};
 use super::pages::Built;
 use super::site::Site;
@@ -85,6 +85,10 @@ async fn viewer(
         let is_name = crate::serve::settings::account::is_account_name(&account);
         let chosen = if is_name { viewer.choose(&account) } else { Err(Denied::OtherAccount) };
         chosen.map_err(denied)?;
+    }
+    // Where nobody has to sign in, an address that was typed shows the forms, too; what they send is judged by itself.
+    if viewer.who == Who::Open && *method == Method::GET && !site.open_reading {
+        viewer.rights.read_only = false;
     }
     if viewer.may_read() { Ok(viewer) } else { Err(denied(Denied::Forbidden)) }
 }
