@@ -12,6 +12,7 @@ mod tests;
 
 pub(crate) use base::Base;
 pub(crate) use error::ClientError;
+pub(crate) use roots::of_machine as trusted;
 
 use error::Kind;
 use http_body_util::{BodyExt as _, Full};

@@ -25,6 +25,52 @@ pub(crate) fn line(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize 
     out.write_all(b"\n")
 }
 
+/// Writes a text, quoted: as [`write`] does, and at once where nothing in it is to be escaped.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    /// Bytes that are looked at at a time, without a way out of the loop.
+    const CHUNK: usize = 64;
+    let is_plain = |byte: &u8| (b' '..0x7f).contains(byte) && *byte != b'"' && *byte != b'\\';
+    let are_plain = |bytes: &[u8]| bytes.iter().fold(true, |plain, byte| plain & is_plain(byte));
+    if text.as_bytes().chunks(CHUNK).all(are_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    // Memory does not fail to be written to.
+    let _ = write(out, text);
+}
+
+/// The text of a value, if it has no more than `most` bytes.
+///
+/// # Errors
+/// When it is longer: no more than that is held meanwhile.
+pub(crate) fn bounded(value: &impl Serialize, most: usize) -> io::Result<Vec<u8>> {
+    let mut text = Bounded { text: Vec::new(), most };
+    write(&mut text, value)?;
+    Ok(text.text)
+}
+
+/// A text that does not grow beyond its limit.
+struct Bounded {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 struct Visible;
 
 // All else is compact by itself.
@@ -84,6 +130,24 @@ mod tests {
             let usual = serde_json::to_string(&c).unwrap();
             assert!(written == usual || (written.is_ascii() && !usual.is_ascii()) || c == '\u{7f}', "{written}");
         }
+    }
+
+    #[test]
+    fn a_string_is_what_any_value_of_text_is() {
+        let long = "x".repeat(63);
+        for text in ["", "plain", "a \"quote\"", "back\\slash", "tab\t", "del\u{7f}", "é", "\u{202e}", "\0", &long] {
+            for text in [text.to_owned(), format!("{long}{text}"), format!("{text}{long}{long}")] {
+                let mut out = Vec::new();
+                string(&mut out, &text);
+                assert_eq!(String::from_utf8(out).unwrap(), self::text(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_bounded_text_is_whole_or_an_error() {
+        assert_eq!(bounded(&"abc", 5).unwrap(), b"\"abc\"");
+        assert_eq!(bounded(&"abc", 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[test]

@@ -115,6 +115,12 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
             writeln!(out, "not kept      {} lines {what}", text(&usage[key]))?;
         }
     }
+    let streams = &account["streams"];
+    let allowed = match streams["allowed"].as_u64() {
+        Some(_) => format!(" of {}", text(&streams["allowed"])),
+        None => String::new(),
+    };
+    writeln!(out, "streams       {}{allowed}", text(&streams["used"]))?;
     for (key, what) in [("systems", "systems"), ("groups", "groups"), ("searches", "searches"), ("filters", "filters")]
     {
         writeln!(out, "{what:<13} {}", text(&account[key]))?;

@@ -63,6 +63,18 @@ Examples:
 What is purged is gone: lines, their copies in archives, and what the journal keeps of them. Rows of minutes stay, for they \
 are numbers and tags. Lines that come later stay, too.")]
     Purge(PurgeArgs),
+    /// Say into which bucket archives are put, and try it out
+    #[command(subcommand)]
+    Bucket(BucketAction),
+    /// Destroy an account with all that is kept of it, for good
+    #[command(after_help = "\
+Examples:
+  logdrain account destroy shop
+  logdrain account destroy shop --archives-to shop-archives --confirm shop
+
+It asks for the account's name to be typed once more. An account to which a drain of the configuration or an add-on still \
+sends is not destroyed: take that away first.")]
+    Destroy(DestroyArgs),
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -189,6 +201,57 @@ pub(crate) enum TokenKind {
     Read,
     /// Sending measurements alone, which `serve` takes from nobody yet: it opens nothing
     Record,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BucketAction {
+    /// Print it, and how uploading goes
+    Show(ServerArgs),
+    /// Say which it is: archives go there from now on, also those that are there already
+    #[command(after_help = "\
+Examples:
+  logdrain account bucket set logs-of-shop --region eu-central-1 --key-id AKIAEXAMPLE --secret-file s3.key \
+--server https://logs.example.com
+  logdrain account bucket test --server https://logs.example.com")]
+    Set {
+        /// Its name
+        #[arg(value_name = "BUCKET")]
+        bucket: String,
+        /// Where it lies
+        #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+        region: String,
+        /// A server that speaks as S3 does, as https://s3.example.com; AWS when left out
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
+        /// What keys begin with, before the account
+        #[arg(long, value_name = "TEXT")]
+        prefix: Option<String>,
+        /// The id of the access key
+        #[arg(long, value_name = "ID")]
+        key_id: String,
+        /// The file that holds the secret access key; the one that is known when left out
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Write an object there, and remove it
+    Test(ServerArgs),
+    /// Upload no more; what is in the bucket stays there
+    Remove(ServerArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DestroyArgs {
+    /// The account
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its name once more, where nobody is there to type it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
+    /// Copy its archives to this folder first
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) archives_to: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

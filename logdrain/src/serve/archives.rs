@@ -7,16 +7,19 @@
 
 mod board;
 mod books;
+pub(crate) mod bucket;
 mod folder;
 mod hour;
 mod purging;
 mod room;
 mod sources;
+mod uploads;
 mod writer;
 
 pub(crate) use board::{Archive, Board, Shown};
 pub(crate) use books::Books;
 pub(crate) use sources::Others;
+pub(crate) use uploads::{MEMORY as UPLOADS, Upload, Uploads};
 pub(crate) use writer::{MEMORY, Writer};
 
 #[cfg(test)]

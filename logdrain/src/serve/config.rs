@@ -17,6 +17,7 @@ use crate::reading::Reading;
 use crate::serve::archives;
 use crate::serve::counting::board::DRAIN_BYTES;
 use crate::serve::directory;
+use crate::serve::door::{self, Allowed};
 use crate::serve::drain_name;
 use crate::serve::intake::port::Port;
 use crate::serve::intake::{Access, Tls};
@@ -67,6 +68,10 @@ pub(crate) struct Config {
     pub(crate) access: Access,
     /// Where plain syslog is taken.
     pub(crate) ports: Vec<Arc<Port>>,
+    /// The key that secrets are sealed with; `None` where there is no configuration that it lies beside.
+    pub(crate) key_file: Option<PathBuf>,
+    /// What accounts may name besides what is outside.
+    pub(crate) outbound: Vec<Allowed>,
     /// Heroku may make and remove resources here.
     pub(crate) addon: Option<AddonSettings>,
     pub(crate) settings: Settings,
@@ -75,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
+/// The key that secrets are sealed with, when the file does not say where.
+const KEY_FILE: &str = "logdrain.key";
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Config {
@@ -147,6 +154,11 @@ impl Config {
         let otlp = otlp.map_err(|why| Wrong(format!("otlp: {why}")))?;
         let url = file.url.as_deref().map(limits::base).transpose()?;
         let store = args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data"));
+        let outbound = limits::outbound(&file.outbound_allow)?;
+        // It was the add-on's alone once.
+        let key_file = file.key_file.or_else(|| file.addon.as_ref().and_then(|addon| addon.key_file.clone()));
+        let usual = || (args.config.is_some() || file.addon.is_some()).then(|| PathBuf::from(KEY_FILE));
+        let key_file = key_file.or_else(usual).map(|path| secrets::located(beside, &path));
         let addon = addon::of_file(file.addon, url.as_deref(), &store, beside, &mut warnings)?;
         if addon.is_some() {
             access.close();
@@ -170,6 +182,8 @@ impl Config {
             v1: Habits { max_id_overlap: file.v1.max_id_overlap.unwrap_or(true), null_program: file.v1.null_program },
             access,
             ports,
+            key_file,
+            outbound,
             addon,
             settings,
             metrics,
@@ -249,6 +263,7 @@ impl Config {
             .saturating_add(machine::packing())
             .saturating_add(self.keeping.max_memory())
             .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
+            .saturating_add(door::MEMORY + archives::UPLOADS)
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
             .saturating_add(minutes::MEMORY)
             .saturating_add(self.ports.len() << 17)
@@ -291,6 +306,8 @@ impl Config {
             ("open_reading", self.open_reading != other.open_reading),
             ("url", self.url != other.url),
             ("addon", self.addon != other.addon),
+            ("key_file", self.key_file != other.key_file),
+            ("outbound_allow", self.outbound != other.outbound),
             ("v1", self.v1 != other.v1),
             ("port", !self.ports.iter().map(|port| &port.settings).eq(other.ports.iter().map(|port| &port.settings))),
         ];
@@ -510,6 +527,8 @@ mod tests {
                 + config.keeping.max_memory()
                 + archives::MEMORY
                 + minutes::MEMORY
+                + door::MEMORY
+                + archives::UPLOADS
                 + directory::MOST
                 + directory::CHECKS * directory::CHECK
         );

@@ -11,6 +11,7 @@
 //!
 //! The SQL is what PostgreSQL speaks, too; parameters come in the order of their numbers.
 
+mod buckets;
 mod dashboards;
 mod file;
 mod links;
@@ -26,6 +27,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use buckets::Bucket;
 pub(crate) use dashboards::DashboardHead;
 pub(crate) use file::path;
 pub(crate) use members::{Access, Member, NewMember, Rights};
@@ -37,7 +39,7 @@ pub(crate) use systems::{System, SystemFacts};
 pub(crate) use tokens::{Kind, Token};
 pub(crate) use usage::Used;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -108,6 +110,7 @@ struct Known {
     sessions: HashMap<Digest, Session>,
     links: links::Links,
     shares: HashMap<Digest, Arc<Share>>,
+    buckets: buckets::Buckets,
 }
 
 impl fmt::Debug for Directory {
@@ -117,7 +120,8 @@ impl fmt::Debug for Directory {
 }
 
 /// The most bytes that it holds in memory besides passwords that are being checked.
-pub(crate) const MOST: usize = systems::MOST + members::MOST + tokens::MOST + sessions::MOST + shares::MOST;
+pub(crate) const MOST: usize =
+    systems::MOST + members::MOST + tokens::MOST + sessions::MOST + shares::MOST + buckets::MOST;
 /// Checks of passwords: how many at a time, and what each takes.
 pub(crate) use passwords::{AT_A_TIME as CHECKS, MEMORY as CHECK};
 
@@ -209,7 +213,7 @@ impl Directory {
     /// Everything of an account is gone: members, tokens, sessions, systems, usage.
     pub(crate) fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
         self.change(|db| {
-            for table in ["shares", "dashboards", "members", "tokens", "sessions", "systems", "used"] {
+            for table in ["shares", "dashboards", "members", "tokens", "sessions", "systems", "used", "buckets"] {
                 db.execute(&format!("DELETE FROM {table} WHERE account = $1"), [account])?;
             }
             Ok(())
@@ -219,9 +223,24 @@ impl Directory {
         known.tokens.retain(|_, token| token.account != account);
         known.sessions.retain(|_, session| session.account != account);
         known.shares.retain(|_, share| share.account != account);
+        known.buckets.forget(account);
         drop(known);
         self.systems().forget_account(account);
         self.mark()
+    }
+
+    /// Whether an account that was destroyed then is to be ended still: a new one may be called so since.
+    pub(crate) fn is_to_end(&self, account: &str, at: i64) -> Result<bool, DirectoryError> {
+        let sql = "SELECT last FROM numbers WHERE kind = $1";
+        let kind = format!("destroyed:{account}");
+        let told: Option<i64> = self.change(|db| Ok(db.query_row(sql, [&kind], |row| row.get(0)).optional()?))?;
+        Ok(told != Some(at))
+    }
+
+    /// Nothing is left of an account that was destroyed then.
+    pub(crate) fn has_ended(&self, account: &str, at: i64) -> Result<(), DirectoryError> {
+        let sql = "INSERT INTO numbers (kind, last) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET last = $2";
+        self.change(|db| Ok(db.execute(sql, (format!("destroyed:{account}"), at)).map(drop)?))
     }
 
     fn read(&self, db: &Connection) -> Result<(Known, Systems), DirectoryError> {
@@ -231,6 +250,7 @@ impl Directory {
             sessions: sessions::read(db, now())?,
             links: links::read(db, now())?,
             shares: shares::read(db, now())?,
+            buckets: buckets::read(db)?,
             members,
         };
         Ok((known, systems::read(db)?))

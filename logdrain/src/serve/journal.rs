@@ -4,6 +4,7 @@
 mod accounts;
 mod carve;
 mod doubts;
+mod endings;
 mod failure;
 mod files;
 mod head;
@@ -20,6 +21,7 @@ mod time;
 mod window_clock;
 
 pub(crate) use doubts::Doubts;
+pub(crate) use endings::{Ending, Endings};
 pub(crate) use failure::StoreError;
 pub(crate) use meta::LAST_NUMBER;
 pub(crate) use purges::Erase;
@@ -161,6 +163,8 @@ pub(crate) struct Progress {
     pub(crate) time: Standing,
     /// Snapshots that could not be written, one after the other.
     pub(crate) snapshots_failing: AtomicU64,
+    /// Accounts that are destroyed, and of which something is left beside the journal.
+    pub(crate) endings: Endings,
 }
 
 impl Progress {
@@ -264,7 +268,7 @@ impl Writer {
     fn purge(&mut self) -> Result<bool, Damaged> {
         let kept = if self.logs.is_some() { self.progress.kept_behind.load(Ordering::Acquire) } else { u64::MAX };
         let behind = self.progress.behind.load(Ordering::Acquire).min(kept);
-        let done = self.store.purge_some(behind, &self.erase);
+        let done = self.store.purge_some(behind, &self.erase, &self.progress.endings);
         let aside = self.time.older_than(Duration::ZERO).map_or(Ok(()), |now| self.store.purge_aside(&self.dir, now));
         match done.and_then(|more| aside.map(|()| more)) {
             Ok(more) => Ok(more),
@@ -334,6 +338,12 @@ impl Writer {
                 }
                 Kept::Changed(entry) => {
                     let position = entry.seq;
+                    if let Event::Change { change, .. } = &entry.event
+                        && let Change::Destroy { account, at, .. } = &**change
+                    {
+                        let ending = Ending { seq: position, at: *at, account: account.clone() };
+                        self.progress.endings.begin(ending);
+                    }
                     let id = if let Event::Change { id, .. } = &entry.event { *id } else { None };
                     entries.push(entry);
                     Outcome::Changed(Ok(Changed { id, position }))

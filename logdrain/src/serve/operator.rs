@@ -89,6 +89,7 @@ pub(crate) use door::{Door, path};
 mod door {
     use super::{Line, Reply, Request, meant};
     use crate::serve::drain_name::DrainName;
+    use crate::serve::ending;
     use crate::serve::intake::Intake;
     use crate::serve::journal::{Answer, ChangeError, Listed, Message};
     use crate::serve::people::People;
@@ -203,7 +204,10 @@ mod door {
         }
         if let Request::Change { change } = request {
             return match intake.change(*change).await {
-                Ok(changed) => Reply::Changed(changed.id),
+                Ok(changed) => {
+                    ending::closed(&intake.progress, changed.position).await;
+                    Reply::Changed(changed.id)
+                }
                 Err(ChangeError::Unfit(unfit)) => Reply::Error(unfit.why),
                 Err(ChangeError::CannotStore) => busy(),
             };

@@ -55,7 +55,7 @@ fn micros(text: &str, side: Side) -> Result<i64, Failure> {
 }
 
 /// How many lines there are in files, beside a running server.
-fn count(dir: &Path, account: &str, purge: &Purge) -> Result<u64, Failure> {
+pub(super) fn count(dir: &Path, account: &str, purge: &Purge) -> Result<u64, Failure> {
     let logs = dir.join("logs");
     if !logs.exists() {
         return Ok(0);

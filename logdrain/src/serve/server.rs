@@ -13,6 +13,8 @@ use crate::serve::counters::Counters;
 use crate::serve::counting::{Board, Consumer};
 use crate::serve::demo;
 use crate::serve::directory::Directory;
+use crate::serve::door::Outbound;
+use crate::serve::ending;
 use crate::serve::intake::port::{Port, Protocol};
 use crate::serve::intake::{self, Intake, Way};
 use crate::serve::journal::{
@@ -30,6 +32,7 @@ use crate::serve::outlets::{JsonLines, Stopped, otlp};
 use crate::serve::people::{self, People};
 use crate::serve::private;
 use crate::serve::reload::Running;
+use crate::serve::seal::KeyFile;
 use crate::serve::web::addon::Addon;
 use crate::serve::web::{self, Answers, Events, House, Site};
 use std::io;
@@ -287,10 +290,15 @@ impl Front {
         // Lines are not kept yet.
         let lines = shared.logs.clone();
         let directory = Directory::new(&config.store);
+        let key = Arc::new(KeyFile::new(config.key_file.clone()));
+        let outbound = Outbound::new(config.outbound.clone());
+        let uploads = archives::Uploads::new(archives.clone(), directory.clone(), key.clone(), outbound);
+        runtime.spawn(uploads.clone().run());
         let site = Site::new(
             intake.clone(),
             directory.clone(),
-            (shared.logs.clone(), archives.clone(), minutes.clone()),
+            (shared.board.clone(), shared.logs.clone(), archives.clone(), minutes.clone()),
+            uploads,
             config.url.clone(),
             config.open_reading,
             config.v1,
@@ -299,9 +307,9 @@ impl Front {
             site.listens(listen.port(), "syslog drains");
         }
         let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
-        let addon = config.addon.clone().map(Addon::new);
+        let addon = config.addon.clone().map(|addon| Addon::new(addon, key));
         if let Some(addon) = addon.clone() {
-            runtime.spawn(async move { addon.look_after().await });
+            runtime.spawn(addon.look_after(site.clone()));
         }
         let router = web::router(&site, addon, answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
@@ -409,6 +417,7 @@ impl Back {
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
         let emitted = store.emitted().map_err(in_store)?;
         let store_head = store.position();
+        store.endings().into_iter().for_each(|ending| progress.endings.begin(ending));
         progress.storing.store(true, Ordering::Release);
         progress.taken_id.fetch_max(archives.taken_id(), Ordering::AcqRel);
 
@@ -473,6 +482,8 @@ impl Back {
         let kept = front.minutes.clone();
         let (gather, minutes) = kept.start((pipelines.position(), store_head), stop.clone());
         progress.emitted.store(emitted.min(gather.position()), Ordering::Release);
+        let holders = (front.directory.clone(), front.minutes.clone());
+        front.runtime.spawn(ending::obey(holders, progress.clone(), config.keeping.is_on()));
         let consumer = Consumer {
             pipelines,
             minutes: gather,

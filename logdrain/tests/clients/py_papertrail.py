@@ -60,6 +60,7 @@ def objects():
     made = systems.register("made", host_name="made.example.com", destination_id=destination.id, description="by a client")
     assert made.name == "made" and made.last_event is None
     made.update(description="changed", ip_address="192.0.2.9")
+    made.update(host_name="other.example.com")
     assert made.ip_address == "192.0.2.9"
     groups = Groups(api_key=TOKEN, do_load=True)
     assert any(group.name == "All Systems" for group in groups.groups)

@@ -95,11 +95,18 @@ fn killed_at_any_moment_an_hour_is_archived_with_all_its_lines_once() {
 
 /// A request and its answer, byte for byte.
 fn fetch(server: &Server, method: &str, path: &str) -> (u16, String, Vec<u8>) {
+    fetch_with(server, method, path, "")
+}
+
+fn fetch_with(server: &Server, method: &str, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let host = server.address;
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\n{headers}Connection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     let end = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
@@ -160,6 +167,43 @@ fn archives_are_listed_and_downloaded_by_the_hour_and_by_the_day() {
     let (status, head, body) = fetch(&server, "HEAD", &format!("/api/v1/archives/{day}/download"));
     assert_eq!((status, body.len()), (200, 0));
     assert!(head.contains(&format!("content-length: {}", together.len())), "{head}");
+
+    // Parts of it, over the end of a file, too.
+    let path = format!("/api/v1/archives/{day}/download");
+    let first = fs::metadata(files(&dir, ".tsv.gz").first().unwrap()).unwrap().len() as usize;
+    let all = together.len();
+    for (range, part) in [
+        ("0-", 0..all),
+        ("0-9", 0..10),
+        (&format!("{}-{}", first - 5, first + 4), first - 5..first + 5),
+        (&format!("{first}-"), first..all),
+        (&format!("{}-", first + 7), first + 7..all),
+        ("-17", all - 17..all),
+    ] {
+        let (status, head, body) = fetch_with(&server, "GET", &path, &format!("Range: bytes={range}\r\n"));
+        assert_eq!((status, body == together[part.clone()]), (206, true), "{range}: {head}");
+        let told = format!("content-range: bytes {}-{}/{all}", part.start, part.end - 1);
+        assert!(head.contains(&told) && head.contains(&format!("content-length: {}", part.len())), "{range}: {head}");
+    }
+    let (status, head, _) = fetch_with(&server, "GET", &path, &format!("Range: bytes={all}-\r\n"));
+    assert!(status == 416 && head.contains(&format!("content-range: bytes */{all}")), "{head}");
+    assert_eq!(fetch_with(&server, "GET", &path, "Range: lines=1-2\r\n").0, 200);
+    // The command goes on with what was there in part, and has the same bytes.
+    let folder = dir.join("got");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{day}.tsv.gz.part")), &together[..first + 3]).unwrap();
+    let address = server.address.to_string();
+    for (how, period) in [("--date", day.to_string()), ("--hour", hours[0].to_string())] {
+        let got = Command::new(env!("CARGO_BIN_EXE_logdrain"))
+            .args(["archive", "get", how, &period, "--server", &address, "--output", folder.to_str().unwrap()])
+            .env("LOGDRAIN_TOKEN", "any")
+            .output()
+            .unwrap();
+        assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+    }
+    assert!(fs::read(folder.join(day.file_name())).unwrap() == together);
+    assert!(fs::read(folder.join(hours[0].file_name())).unwrap() == together[..first]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no part is left");
 
     // Ten at once, as some clients ask.
     std::thread::scope(|scope| {
@@ -254,16 +298,22 @@ fn an_audit_of_an_archive_finds_no_difference_and_one_that_is_made() {
     let archive = wait_until("the archive", || files(&dir, ".tsv.gz").pop());
     assert!(archive.ends_with(hour.file_name()), "{}", archive.display());
     assert_eq!(self::rows(&archive).len(), lines);
+    let daily = dir.join(hour.day().file_name());
+    fs::write(&daily, fetch(&server, "GET", &format!("/api/v1/archives/{}/download", hour.day())).2).unwrap();
     drop(server);
 
-    let audit = |rows: &Path| {
+    let audit_of = |archive: &Path, rows: &Path| {
         let output = Command::new(env!("CARGO_BIN_EXE_logdrain"))
             .args(["audit", "--window", "1s"])
-            .args([archive.as_path(), rows])
+            .args([archive, rows])
             .output()
             .unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
     };
+    let audit = |rows: &Path| audit_of(&archive, rows);
+    // A day, as it is downloaded.
+    let (code, said) = audit_of(&daily, &rows);
+    assert!(code == Some(0) && said.contains("no difference"), "{said}");
     let (code, said) = audit(&rows);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("no difference") && said.contains(&hour.to_string()), "{said}");

@@ -128,6 +128,77 @@ fn killed_while_settings_change_an_answered_change_is_there_and_a_fresh_run_make
 }
 
 #[test]
+fn killed_while_filters_and_volume_are_switched_a_fresh_run_keeps_the_same_lines() {
+    let dir = scratch("changes-rules");
+    let config = config(&dir, "snapshot_every = \"150ms\"\nretention = \"1h\"\njournal_ahead = \"64kB\"\n");
+    let arguments = ["--config", config.as_str()];
+    let mut server = Server::start(&dir, &arguments);
+    let shared = Senders::new(server.address.port());
+    let mut threads: Vec<_> = (0..2)
+        .map(|_| {
+            let shared = shared.clone();
+            std::thread::spawn(move || shared.run(|| 0))
+        })
+        .collect();
+    threads.push({
+        let (shared, dir) = (shared.clone(), dir.clone());
+        std::thread::spawn(move || {
+            let filter = |number: u64, is_on: bool| {
+                let text = ["heroku/router: ", "count#shop", "measure#db", "nothing else"][number as usize % 4];
+                json!({"name": format!("filter {number}"), "text": text, "is_regex": number % 2 == 1, "is_on": is_on})
+            };
+            // Today's volume is used up and left again and again: what counts is what came before.
+            let mut used = 0_u64;
+            for number in 0_u64.. {
+                if shared.enough.load(Ordering::SeqCst) {
+                    break;
+                }
+                let made = ask(&dir, &json!({"add_filter": {"account": "default", "filter": filter(number, number % 3 > 0)}}));
+                if let Some(id) = made.ok().and_then(|made| made["changed"].as_u64()) {
+                    std::thread::sleep(Duration::from_millis(7));
+                    let set = json!({"set_filter": {"account": "default", "id": id, "filter": filter(number, number % 3 == 0)}});
+                    let _ = ask(&dir, &set);
+                    std::thread::sleep(Duration::from_millis(7));
+                    let _ = ask(&dir, &json!({"remove_filter": {"account": "default", "id": id}}));
+                }
+                used += 3_000;
+                let plan = match number % 3 {
+                    0 => json!(null),
+                    1 => json!({"metrics": {"name": "small"}, "logs": {"volume": used}}),
+                    _ => json!({"metrics": {"name": "tiny"}, "logs": {"volume": used / 2, "hard_limit": used / 2 + 5_000}}),
+                };
+                let _ = ask(&dir, &json!({"plan": {"account": "default", "plan": plan, "at": 0}}));
+                std::thread::sleep(Duration::from_millis(11));
+            }
+        })
+    });
+    let mut dice = crash::Dice(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..crash::kills(8) {
+        std::thread::sleep(Duration::from_millis(50 + dice.below(500)));
+        server.kill();
+        server = Server::start(&dir, &arguments);
+        shared.port.store(server.address.port(), Ordering::SeqCst);
+    }
+    shared.enough.store(true, Ordering::SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    wait_for_lines(&server);
+    let count = |server: &Server, outcome: &str| {
+        crate::lines::number(server, &format!("logdrain_logs_events_total{{outcome=\"{outcome}\"}}"))
+    };
+    let counted = ["kept", "filtered", "over_volume"].map(|outcome| count(&server, outcome));
+    assert!(counted.iter().all(|count| *count > 0.0), "kept, filtered, over: {counted:?}");
+    let (code, log) = server.stop();
+    assert!(code == Some(0) && !log.contains("ERROR"), "{log}");
+    let fresh = fresh(&dir, "changes-rules-fresh");
+    let server = Server::start(&fresh, &arguments);
+    wait_for_lines(&server);
+    assert_eq!(["kept", "filtered", "over_volume"].map(|outcome| count(&server, outcome)), counted);
+    let (code, log) = server.stop();
+    assert!(code == Some(0) && !log.contains("ERROR"), "{log}");
+    assert!(kept(&fresh) == kept(&dir), "events");
+}
+
+#[test]
 fn a_drain_of_an_account_comes_in_from_the_commit_that_makes_it_until_the_one_that_takes_it_away() {
     let dir = scratch("changes-drain");
     let config = config(&dir, "[[drain]]\nname = \"blog\"\nuser = \"blog\"\npassword = \"blog-password\"\n");

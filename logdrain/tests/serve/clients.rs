@@ -90,6 +90,7 @@ impl Served {
         let server = Server::start(&dir, &[]);
         send(&server);
         assert_eq!(server.stop().0, Some(0));
+        archive(&dir);
         let token = crate::v1::token(&dir, "admin");
         let config = dir.join("logdrain.toml");
         let text = format!("url = \"https://{HOST}\"\n[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n");
@@ -149,8 +150,30 @@ fn send(server: &Server) {
     });
 }
 
+/// Hours of some time ago, of two days.
+fn archive(dir: &Path) {
+    let week = now_micros() - 7 * 86_400_000_000;
+    for hour in [0, 1, 26] {
+        let time = time_of(week + hour * 3_600_000_000);
+        let (day, hour) = (&time[..10], &time[11..13]);
+        let folder = dir.join(format!("store/archives/default/dt={day}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        for line in 0..1_000 {
+            let time = format!("{day}T{hour}:26:53Z");
+            writeln!(
+                zip,
+                "{}\t{time}\t{time}\t1\t{SYSTEM}\t192.0.2.7\tUser\tInfo\tapp/web.1\tarchived line {line}",
+                line + 7
+            )
+            .unwrap();
+        }
+        std::fs::write(folder.join(format!("{day}-{hour}.tsv.gz")), zip.finish().unwrap()).unwrap();
+    }
+}
+
 /// What of the API the scripts use.
-const PARTS: &str = "search,objects";
+const PARTS: &str = "search,objects,archives";
 
 #[test]
 fn py_papertrail() {

@@ -118,3 +118,103 @@ fn walking_by_min_id_beside_the_store_alone() {
         times[58]
     );
 }
+
+/// The 99th of a hundred, after sorting.
+fn p99(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() * 99 / 100]
+}
+
+/// Sends deliveries of a thousand lines, so many a second in all, until it is told to stop; answers how long each took.
+fn load(server: &Server, a_second: f64, senders: usize, is_over: &std::sync::atomic::AtomicBool) -> Vec<Duration> {
+    use std::sync::atomic::Ordering;
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1_000_000_000);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..senders)
+            .map(|_| {
+                scope.spawn(|| {
+                    let pause = Duration::from_secs_f64(senders as f64 / a_second);
+                    let (mut times, mut due) = (Vec::new(), Instant::now());
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                        // What is late is not caught up with at once.
+                        due = (due + pause).max(Instant::now() - pause);
+                        let from = NEXT.fetch_add(1_000, Ordering::Relaxed);
+                        let began = Instant::now();
+                        lines(server, from, 1_000);
+                        times.push(began.elapsed());
+                    }
+                    times
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Searches beside deliveries, and deliveries beside searches.
+#[test]
+fn search_and_intake_beside_each_other() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let Ok(count) = std::env::var("LOGDRAIN_FIGURES") else { return };
+    let count: usize = count.parse().unwrap();
+    const FOR: Duration = Duration::from_secs(10);
+    let dir = scratch("figures-beside");
+    let server = Server::start(&dir, &[]);
+    for from in (0..count).step_by(1_000) {
+        lines(&server, from, 1_000.min(count - from));
+    }
+    std::thread::sleep(Duration::from_secs(10));
+    let while_loaded = |a_second: f64, work: &mut dyn FnMut()| {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let times = scope.spawn(|| load(&server, a_second, 4, &is_over));
+            work();
+            is_over.store(true, Ordering::Relaxed);
+            times.join().unwrap()
+        })
+    };
+    let wait = &mut || std::thread::sleep(FOR);
+    let most = while_loaded(1e6, wait).len() as f64 / FOR.as_secs_f64();
+    let searches = || {
+        let mut client = Client::new(&server);
+        let mut times: Vec<_> = (0..150)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(60));
+                let began = Instant::now();
+                assert_eq!(client.get("q=status%3D200&limit=100").matches("\"message\":").count(), 100);
+                began.elapsed()
+            })
+            .collect();
+        p99(&mut times)
+    };
+    let idle = searches();
+    let mut loaded = Duration::ZERO;
+    while_loaded(most / 2.0, &mut || loaded = searches());
+    // Of a word that stands in every line, and of none that has it: all of it is read.
+    let scans = &mut || {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut client = Client::new(&server);
+                    while !is_over.load(Ordering::Relaxed) {
+                        client.get("q=status%3D200%20-at%3Dinfo&limit=100");
+                    }
+                });
+            }
+            std::thread::sleep(FOR);
+            is_over.store(true, Ordering::Relaxed);
+        });
+    };
+    let mut without = while_loaded(most / 2.0, &mut || std::thread::sleep(FOR));
+    let mut with = while_loaded(most / 2.0, scans);
+    let (without, with) = (p99(&mut without), p99(&mut with));
+    println!(
+        "{most:.0} deliveries of 1,000 lines a second at most; p99 of the newest 100 of a common term: {idle:?} idle, {loaded:?} beside \
+         half of that: {:.1}; p99 of a delivery at half: {without:?}, {with:?} beside 8 scans: {:.1}",
+        loaded.as_secs_f64() / idle.as_secs_f64(),
+        with.as_secs_f64() / without.as_secs_f64()
+    );
+    assert_eq!(server.stop().0, Some(0));
+}

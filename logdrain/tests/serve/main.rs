@@ -14,6 +14,8 @@ mod damage;
 mod dashboards;
 mod deliveries;
 mod demo;
+#[cfg(unix)]
+mod destroy;
 mod disk;
 mod drains;
 mod events;
@@ -39,6 +41,7 @@ mod rights;
 mod settings_api;
 mod settings_rights;
 mod tails;
+mod uploads;
 mod v1;
 mod v2;
 mod viewer;

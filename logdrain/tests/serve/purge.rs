@@ -27,7 +27,7 @@ fn has(bytes: &[u8], text: &str) -> bool {
 
 /// Which files under the store hold a text: as they are, in what was packed anywhere in them, in each event of the journal,
 /// and in the lines that are kept.
-fn holders(dir: &Path, text: &str) -> Vec<String> {
+pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
     let store = dir.join("store");
     let (mut all, mut holders) = (Vec::new(), Vec::new());
     files(&store, &mut all);

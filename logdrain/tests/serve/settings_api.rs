@@ -250,7 +250,11 @@ fn row_post_systems_and_get_put_delete_by_id_or_name() {
     let by_query = api.ok("PUT", &format!("/api/v1/systems/{}?system[name]=Data+base", db["id"]), None);
     assert_eq!(by_query["name"], "Data base");
     assert_eq!(api.get("/api/v1/systems/Data%20base.json")["id"], db["id"]);
-    api.fails(400, "PUT", "/api/v1/systems/db", Some(json!({ "system": { "hostname": "other" } })));
+    // The name under which it will send: what comes under that is taken, too.
+    let body = json!({ "system": { "hostname": "db.example.com" } });
+    let renamed = api.ok("PUT", &format!("/api/v1/systems/{}", db["id"]), Some(body));
+    assert_eq!((&renamed["name"], &renamed["hostname"]), (&json!("Data base"), &json!("db.example.com")));
+    assert_eq!(api.get(&format!("/api/v1/systems/{}", db["id"]))["hostname"], "db.example.com");
     api.fails(404, "PUT", "/api/v1/systems/none", Some(json!({ "system": { "name": "x" } })));
     // Removed, in the words that one client compares.
     assert_eq!(

@@ -113,6 +113,100 @@ fn who_may_only_read_changes_nothing_and_who_may_only_send_sees_nothing() {
 }
 
 #[test]
+fn nobody_changes_anything_by_the_second_api_who_may_not() {
+    let api = start("v2-changes");
+    let other = made_token(&api.server, "other", &json!({ "kind": "admin" }));
+    let reads = made_token(&api.server, "default", &json!({ "kind": "read" }));
+    let sends = made_token(&api.server, "default", &json!({ "kind": "record" }));
+    let (id, _) = member(&api.server, "default", "ann@example.com", json!({}));
+    let group = api.group("Web", "web*");
+    let in_group = json!({ "groups": [group], "manage_members": true, "purge": true, "change_plans": true });
+    let (_, some) = member(&api.server, "default", "some@example.com", in_group);
+    let all = json!({ "read_only": true, "manage_members": true, "purge": true, "change_plans": true });
+    let (_, only_reads) = member(&api.server, "default", "ro@example.com", all);
+    let (_, plain) = member(&api.server, "default", "plain@example.com", json!({}));
+    let filter = api.by("POST", "/api/v2/filters", Some(json!({ "text": "abc" })));
+    let filter = read(&filter)["id"].as_u64().unwrap();
+    let tokens = |by: &str| read(&ask(&api.server, By::Token(by), "GET", "/api/v2/tokens", None));
+    let token = tokens(&api.token)["tokens"][0]["id"].as_u64().unwrap();
+    let bucket = json!({ "bucket": "logs-of-shop", "key_id": "AKIA", "secret_key": "s3cret" });
+    let rights = json!({ "rights": { "purge": true } });
+    // Every change of the document, with a body that would be taken of whoever may.
+    let changes = [
+        ("POST", "accounts", "", json!({ "name": "new" })),
+        ("PATCH", "account", "", json!({ "takes_unknown_systems": false })),
+        ("POST", "account/destroy", "", json!({ "name": "default" })),
+        ("PUT", "bucket", "", bucket),
+        ("DELETE", "bucket", "", json!(null)),
+        ("POST", "bucket/test", "", json!(null)),
+        ("PUT", "plan", "", json!({ "plan": "gold" })),
+        ("POST", "filters", "", json!({ "text": "def" })),
+        ("PATCH", "filters/{id}", &filter.to_string(), json!({ "on": false })),
+        ("DELETE", "filters/{id}", &filter.to_string(), json!(null)),
+        ("POST", "purge", "", json!({ "query": "abc", "dry_run": false })),
+        ("POST", "members", "", json!({ "email": "new@example.com" })),
+        ("PATCH", "members/{id}", &id.to_string(), rights),
+        ("DELETE", "members/{id}", &id.to_string(), json!(null)),
+        ("POST", "tokens", "", json!({ "kind": "admin", "member": id })),
+        ("DELETE", "tokens/{id}", &token.to_string(), json!(null)),
+    ];
+    let document = read(&ask(&api.server, By::Nobody, "GET", "/api/v2/openapi.json", None));
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|method| *method != "get" && *method != "parameters") {
+            let is_known = |(known, at, ..): &&(&str, &str, &str, Value)| {
+                known.eq_ignore_ascii_case(method) && *path == format!("/api/v2/{at}")
+            };
+            assert!(changes.iter().any(|change| is_known(&change)), "say here who may not: {method} {path}");
+        }
+    }
+    let looks = ["account", "bucket", "plan", "filters", "members", "tokens", "accounts"];
+    let seen = || looks.map(|path| ask(&api.server, By::Operator, "GET", &format!("/api/v2/{path}"), None).body);
+    let before = seen();
+    // What these may is nothing of it, by their own account's name or another's.
+    for (who, by) in [("read", &reads), ("record", &sends), ("one group", &some), ("read only", &only_reads)] {
+        for (method, path, id, body) in &changes {
+            for account in ["", "?account=default", "?account=other"] {
+                let path = format!("/api/v2/{}{account}", path.replace("{id}", id));
+                let body = (!body.is_null()).then_some(body);
+                let status = ask(&api.server, By::Token(by), method, &path, body).status;
+                assert!(matches!(status, 403 | 404), "{who}: {method} {path}: {status}");
+            }
+        }
+    }
+    // Another account does not get at this one, by its name or its numbers.
+    for (method, path, id, body) in &changes {
+        for account in ["?account=default", ""] {
+            if account.is_empty() && id.is_empty() {
+                continue;
+            }
+            let path = format!("/api/v2/{}{account}", path.replace("{id}", id));
+            let status = ask(&api.server, By::Token(&other), method, &path, (!body.is_null()).then_some(body)).status;
+            assert!(matches!(status, 400 | 403 | 404), "another account: {method} {path}: {status}");
+        }
+    }
+    // A member without further rights does not take them.
+    for (method, path, id, body) in &changes {
+        if ["plan", "purge", "accounts", "account/destroy"].contains(path) || path.starts_with("members") {
+            let path = format!("/api/v2/{}", path.replace("{id}", id));
+            let status = ask(&api.server, By::Token(&plain), method, &path, (!body.is_null()).then_some(body)).status;
+            assert!(matches!(status, 403 | 404), "a member: {method} {path}: {status}");
+        }
+    }
+    for (method, path, id, body) in &changes {
+        let path = format!("/api/v2/{}", path.replace("{id}", id));
+        let body = (!body.is_null()).then_some(body);
+        assert_eq!(ask(&api.server, By::Nobody, method, &path, body).status, 401, "{method} {path}");
+        // A page of another server, in the browser of the operator.
+        let evil = "Origin: https://evil.example\r\nContent-Type: text/plain\r\n";
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let status = send(&api.server, By::Operator, method, &path, evil, text.as_bytes()).status;
+        assert_eq!(status, 403, "from elsewhere: {method} {path}");
+    }
+    assert_eq!(seen(), before);
+    assert_eq!(api.server.stop().0, Some(0));
+}
+
+#[test]
 fn numbers_of_another_account_are_404_and_its_names_are_not_seen() {
     let api = start("objects-accounts-apart");
     let (system, group) = (api.system("web"), api.group("Web", "web*"));

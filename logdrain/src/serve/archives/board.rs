@@ -4,7 +4,7 @@ pub(crate) use super::folder::Archive;
 use super::folder::Folder;
 use log_archive::Period;
 use log_store::EventId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -31,6 +31,8 @@ struct State {
     bytes: u64,
     /// Accounts whose lines wait for their archive, and from where on.
     waiting: BTreeMap<Box<str>, EventId>,
+    /// Accounts of which an hour was written again.
+    rewritten: BTreeSet<Box<str>>,
     shown: Shown,
 }
 
@@ -90,6 +92,25 @@ impl Board {
             all.extend(self.inner.folder.hours(account, day)?);
         }
         Ok(all)
+    }
+
+    /// Those that end behind a time, in microseconds since 1970.
+    pub(super) fn list_from(&self, account: &str, time: i64) -> io::Result<Vec<Archive>> {
+        let mut all = Vec::new();
+        for day in self.inner.folder.days(account)?.into_iter().filter(|day| day.end() > time) {
+            all.extend(self.inner.folder.hours(account, day)?.into_iter().filter(|archive| archive.hour.end() > time));
+        }
+        Ok(all)
+    }
+
+    /// An hour was written again.
+    pub(super) fn rewritten(&self, account: &str) {
+        self.state().rewritten.insert(account.into());
+    }
+
+    /// Whether one was since this was asked last.
+    pub(super) fn was_rewritten(&self, account: &str) -> bool {
+        self.state().rewritten.remove(account)
     }
 
     /// The hours of a period that are there, oldest first: of a day all of them, of an hour that one.

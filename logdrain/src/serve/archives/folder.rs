@@ -38,6 +38,11 @@ impl Folder {
         self.day(account, hour).join(format!("{hour}.books.json"))
     }
 
+    /// What says that an hour was uploaded.
+    pub(super) fn uploaded(&self, account: &str, hour: Period) -> PathBuf {
+        self.day(account, hour).join(format!("{hour}.uploaded.json"))
+    }
+
     /// The accounts that have archives, by name.
     pub(super) fn accounts(&self) -> io::Result<Vec<String>> {
         let names = names(&self.root)?.into_iter();
@@ -101,6 +106,7 @@ impl Folder {
     pub(super) fn remove(&self, account: &str, hour: Period) -> io::Result<()> {
         gone(fs::remove_file(self.file(account, hour)))?;
         gone(fs::remove_file(self.books(account, hour)))?;
+        gone(fs::remove_file(self.uploaded(account, hour)))?;
         // One that is not empty stays.
         let _ = fs::remove_dir(self.day(account, hour));
         Ok(())

@@ -47,15 +47,26 @@ impl Board {
         let mut gone = 0;
         for hour in self.list(account)?.into_iter().map(|archive| archive.hour) {
             let is_in = EventId::at(hour.start()) < wanted.ids.end && EventId::at(hour.end()) > wanted.ids.start;
-            if is_in {
+            if is_in && purge.is_all && EventId::at(hour.end()) <= wanted.ids.end {
+                gone += purge_whole(self.folder(), account, hour)?;
+            } else if is_in {
                 gone += purge_hour(self.folder(), hour, &wanted)?;
             }
         }
         if gone > 0 {
             self.found(account, &self.list(account)?);
+            self.rewritten(account);
         }
         Ok(gone)
     }
+}
+
+/// An hour of an account that is destroyed. What is counted is what its books say: a damaged file goes, too.
+fn purge_whole(folder: &Folder, account: &str, hour: Period) -> io::Result<u64> {
+    let books = fs::read(folder.books(account, hour)).ok();
+    let books = books.and_then(|text| serde_json::from_slice::<Books>(&text).ok());
+    folder.remove(account, hour)?;
+    Ok(books.map_or(1, |books| books.lines.max(1)))
 }
 
 fn purge_hour(folder: &Folder, hour: Period, wanted: &Wanted<'_>) -> io::Result<u64> {

@@ -385,3 +385,74 @@ fn lines_that_are_purged_go_out_of_their_hours_and_nothing_else_does() {
     assert_eq!(running.board.list("shop").unwrap().len(), 2);
     drop(running);
 }
+
+/// `LOGDRAIN_FIGURES=LINES cargo test --profile dist -p logdrain --bin logdrain archives::tests::figure -- --nocapture`: an hour of so
+/// many lines, beside gzip of the same rows at that level alone. Without it there is nothing to run.
+#[test]
+fn figure_of_an_hour_beside_gzip_alone() {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write as _;
+    let Ok(count) = std::env::var("LOGDRAIN_FIGURES") else { return };
+    let count: i64 = count.parse().unwrap();
+    let dir = scratch("figure");
+    let mut store = Store::open(dir.join("logs"), Options::new()).unwrap();
+    for line in 0..count {
+        let text = format!(
+            "at=info method=GET path=\"/cart/{line}\" host=shop.example.com request_id={:016x} fwd=\"192.0.2.{}\" dyno=web.{} \
+             connect=1ms service={}ms status=200 bytes={}",
+            line.wrapping_mul(0x1e37_79b9_7f4a_7c15),
+            line % 251,
+            line % 9,
+            line % 997,
+            line % 40_009
+        );
+        let at = NINE + line * (HOUR / 1_000 / count.max(1) + 1) * 1_000 % HOUR;
+        let event = Event::new(EventId::new(EventId::at(NINE).get() + (line as u64) * 256), "default", text.as_bytes())
+            .with_system(b"shop")
+            .with_program(b"heroku/router")
+            .with_generated(at);
+        store.append(&event).unwrap();
+    }
+    store.flush().unwrap();
+    store.publish(EventId::new(EventId::at(NINE).get() + count as u64 * 256));
+    let reader = store.reader();
+    let folder = Folder::new(&dir);
+    let best = |work: &mut dyn FnMut()| {
+        let times = (0..5).map(|_| {
+            let began = Instant::now();
+            work();
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let writing = best(&mut || {
+        let asked = Hour {
+            reader: &reader,
+            account: "default",
+            hour: hour(NINE),
+            system: &|_, _| 7,
+            counted: None,
+            damaged_files: 0,
+            waits: true,
+            go_on: &mut || true,
+        };
+        assert!(matches!(hour::write(&folder, asked), Ok(Outcome::Written { .. })));
+    });
+    let mut rows = Vec::new();
+    let file = File::open(folder.file("default", hour(NINE))).unwrap();
+    MultiGzDecoder::new(file).read_to_end(&mut rows).unwrap();
+    let alone = best(&mut || {
+        let file = File::create(dir.join("alone.gz")).unwrap();
+        let mut zip = GzEncoder::new(std::io::BufWriter::with_capacity(128 << 10, file), Compression::new(hour::LEVEL));
+        zip.write_all(&rows).unwrap();
+        zip.finish().unwrap().into_inner().unwrap().sync_all().unwrap();
+    });
+    let ratio = writing.as_secs_f64() / alone.as_secs_f64();
+    println!(
+        "{count} lines, {} MB of rows: {writing:?} for the archive, {alone:?} for gzip alone: {ratio:.2}",
+        rows.len() >> 20
+    );
+    fs::remove_dir_all(dir).unwrap();
+    assert!(ratio <= 1.3, "{ratio:.2}");
+}

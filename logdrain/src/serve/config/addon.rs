@@ -7,10 +7,11 @@ use crate::plan::{self, Plan};
 use crate::serve::settings::digest::Digest;
 use crate::serve::web::addon::AddonSettings;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-/// The key that secrets are sealed with, when the file does not say where.
-const KEY_FILE: &str = "logdrain.key";
+/// How long lines stay of a resource that Heroku removed, when the file does not say.
+const GRACE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Checks the section. `url` is what drains and browsers reach this server by.
 pub(super) fn of_file(
@@ -62,7 +63,7 @@ pub(super) fn of_file(
         api: address("api", section.api, "https://api.heroku.com")?,
         identity: address("identity", section.identity, "https://id.heroku.com")?,
         sso: address("sso", section.sso, "https://addons-sso.heroku.com")?,
-        key_file: located(beside, &section.key_file.unwrap_or_else(|| PathBuf::from(KEY_FILE))),
+        grace: section.deprovision_grace.map_or(GRACE, |span| span.0),
         store: store.to_owned(),
         base: base.to_owned(),
     }))

@@ -52,6 +52,10 @@ pub(super) struct File {
     pub(super) idle_timeout: Option<Span>,
     pub(super) insecure: bool,
     pub(super) open_reading: bool,
+    /// What secrets are sealed with that have to go out again.
+    pub(super) key_file: Option<PathBuf>,
+    /// What accounts may name though it is inside.
+    pub(super) outbound_allow: Vec<String>,
     /// What absolute links begin with.
     pub(super) url: Option<String>,
     /// Habits of the API that clients of Papertrail know.
@@ -119,6 +123,7 @@ pub(super) struct Addon {
     pub(super) plans: Vec<String>,
     pub(super) config_vars_prefix: Option<String>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) deprovision_grace: Option<Span>,
     pub(super) api: Option<String>,
     pub(super) identity: Option<String>,
     pub(super) sso: Option<String>,

@@ -2,6 +2,7 @@
 
 use super::file::{File, Size};
 use super::{Wrong, span};
+use crate::serve::door::Allowed;
 use crate::serve::limits::{Archives, IntakeLimits, MetricsLimits};
 use crate::serve::logs::Keeping;
 use crate::serve::settings::DrainSettings;
@@ -121,6 +122,13 @@ pub(super) fn archives(file: &File) -> Result<Archives, Wrong> {
         return Err(Wrong::new("archives_retention is below an hour, which is what an archive holds: 30d is short"));
     }
     Ok(Archives { without_plan: file.archives, kept_for })
+}
+
+/// What accounts may name though it is inside.
+pub(super) fn outbound(texts: &[String]) -> Result<Vec<Allowed>, Wrong> {
+    let wrong =
+        || Wrong::new("outbound_allow: expected networks and hosts, as in [\"10.1.0.0/16\", \"minio.internal:9000\"]");
+    texts.iter().map(|text| Allowed::parse(text).ok_or_else(wrong)).collect()
 }
 
 /// How much `/metrics` says.

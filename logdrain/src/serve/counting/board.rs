@@ -107,6 +107,17 @@ impl Board {
         self.look().clone()
     }
 
+    /// How many streams the drains have that are meant, and how many they may have in all; `None` when one of them may have
+    /// any number.
+    pub(crate) fn streams(&self, is_meant: impl Fn(&str) -> bool) -> (u64, Option<u64>) {
+        let shown = self.look();
+        let meant = || shown.drains.iter().filter(|(key, _)| is_meant(key)).map(|(_, drain)| drain);
+        let used =
+            meant().map(|drain| if drain.quota_limit.is_some() { drain.quota_used } else { drain.streams as u64 });
+        let allowed = meant().map(|drain| drain.quota_limit.map(u64::from)).sum::<Option<u64>>();
+        (used.sum(), allowed.filter(|_| meant().next().is_some()))
+    }
+
     /// Puts up how the pipelines stand. `with_top` adds what costs most, which looks at every stream.
     pub(crate) fn show(&self, pipelines: &Pipelines, deliveries: u64, with_top: bool) {
         let mut lines = 0;

@@ -155,7 +155,12 @@ impl Pipelines {
                 next.configure(settings);
                 self.change(&next);
             }
-            Event::Change { change, id } => self.follow(seq, change, *id),
+            Event::Change { change, id } => {
+                if let Change::Destroy { account, .. } = &**change {
+                    self.forget(account);
+                }
+                self.follow(seq, change, *id);
+            }
             // Whoever reads the journal makes a tick of it.
             Event::Doubt { .. } => {}
             Event::Dropped { drain, .. } => self.finish(drain, rows)?,
@@ -186,6 +191,16 @@ impl Pipelines {
             }
         }
         open
+    }
+
+    /// Forgets the drains of an account that is destroyed. Nobody gets what is open of them.
+    fn forget(&mut self, account: &str) {
+        let settings = &self.settings;
+        let stays = |drain: &Arc<str>| settings.is_of(drain, account) != Some(true);
+        self.drains.retain(|drain, _| stays(drain));
+        self.aside.retain(|(drain, _), _| stays(drain));
+        self.heard.retain(|drain, _| stays(drain));
+        self.late_by.retain(|drain, _| stays(drain));
     }
 
     /// Passes an event over that cannot be read any more.

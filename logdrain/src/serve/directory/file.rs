@@ -14,7 +14,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Each brings the file one version further. What stands here is never changed: a change is a further one. (The crate for
 /// migrations that fits this version of SQLite's bindings asks for a newer compiler than ours.)
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE numbers (kind TEXT PRIMARY KEY, last BIGINT NOT NULL);
 CREATE TABLE members (
@@ -99,6 +99,17 @@ CREATE TABLE shares (
     wanted TEXT NOT NULL,
     created BIGINT NOT NULL,
     ends BIGINT NOT NULL
+);
+",
+    "
+CREATE TABLE buckets (
+    account TEXT PRIMARY KEY,
+    endpoint TEXT,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    secret TEXT NOT NULL
 );
 ",
 ];

@@ -86,7 +86,7 @@ impl Intake {
             Some(wait) => tokio::time::sleep(wait).await,
             None => {
                 let why = "these settings were changed too often: come again in a minute";
-                return Err(ChangeError::Unfit(Unfit::new(Misfit::TooMany, why)));
+                return Err(ChangeError::Unfit(Unfit::new(Misfit::TooOften, why)));
             }
         }
         self.check_filter(&change).await?;

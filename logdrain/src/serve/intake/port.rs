@@ -10,11 +10,10 @@
 
 mod datagrams;
 mod framing;
-mod networks;
 mod token;
 
+pub(crate) use crate::serve::networks::Network;
 pub(crate) use datagrams::receive;
-pub(crate) use networks::Network;
 pub(crate) use token::Token;
 
 use super::connections::Peer;

@@ -10,6 +10,7 @@
 //! meta  purges -> {"pending":[{"seq":7,"done":3}],"is_dirty":false,"aside":[1800000000000000]}
 //! ```
 
+use super::endings::Ending;
 use super::failure::StoreError;
 use crate::serve::event::Record;
 use crate::serve::settings::Settings;
@@ -45,12 +46,18 @@ pub(super) struct Purges {
     pub(super) aside: Vec<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pending {
     /// The purge's number in the journal.
     pub(super) seq: u64,
     /// Looked through up to here.
     pub(super) done: u64,
+    /// When it was written down, in microseconds since 1970. Missing in stores of older programs, as the next is.
+    #[serde(default)]
+    pub(super) at: i64,
+    /// The account that is destroyed by it: then others beside the journal have something to do, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<String>,
 }
 
 impl Purges {
@@ -66,9 +73,17 @@ impl Purges {
         Ok(())
     }
 
-    /// A purge is written down under this number.
-    pub(super) fn add(&mut self, seq: u64, at: i64) {
-        self.pending.push(Pending { seq, done: 0 });
-        self.aside.push(at);
+    /// A purge is written down.
+    pub(super) fn add(&mut self, pending: Pending) {
+        self.aside.push(pending.at);
+        self.pending.push(pending);
+    }
+
+    /// The accounts that are destroyed, and of which there may be something left beside the journal.
+    pub(super) fn endings(&self) -> impl Iterator<Item = Ending> {
+        self.pending.iter().filter_map(|pending| {
+            let Pending { seq, at, account, .. } = pending.clone();
+            Some(Ending { seq, at, account: account? })
+        })
     }
 }

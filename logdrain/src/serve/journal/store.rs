@@ -19,7 +19,7 @@ use super::files::Files;
 use super::head;
 use super::meta::{self, Meta, Stands};
 use super::places::{Places, Verdict};
-use super::purges::Purges;
+use super::purges::{Pending, Purges};
 use super::renewal;
 use super::row::{Columns, find, insert, signed, unsigned};
 use super::schema::{APPLICATION, MIGRATIONS, SCHEMA};
@@ -383,10 +383,13 @@ impl Store {
                         kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, "there are no settings yet")));
                         continue;
                     };
-                    if let Change::Purge { purge, .. } = &mut **change {
-                        // What comes later stays.
-                        (purge.upto, purge.is_done) = (runs.last(), false);
+                    // What comes later stays.
+                    match &mut **change {
+                        Change::Purge { purge, .. } => (purge.upto, purge.is_done) = (runs.last(), false),
+                        Change::Destroy { upto, .. } => *upto = runs.last(),
+                        _ => {}
                     }
+                    let before = known.clone();
                     match changed(known, change, &self.places) {
                         Ok(given) => *id = given,
                         Err(unfit) => {
@@ -394,11 +397,27 @@ impl Store {
                             continue;
                         }
                     }
-                    if change.is_of_drains() {
+                    if change.is_of_drains() || matches!(**change, Change::Destroy { .. }) {
                         self.places.follow(known);
                     }
-                    if let Change::Purge { at, .. } = &**change {
-                        purges.get_or_insert_with(|| self.purges.clone()).add(seq, *at);
+                    let mut to_do = |at, account| {
+                        let pending = Pending { seq, done: 0, at, account };
+                        purges.get_or_insert_with(|| self.purges.clone()).add(pending);
+                    };
+                    match &**change {
+                        Change::Purge { at, .. } => to_do(*at, None),
+                        Change::Destroy { account, at, .. } => {
+                            to_do(*at, Some(account.clone()));
+                            let is_of = |drain: &&Arc<str>| before.is_of(drain, account) == Some(true);
+                            let gone: Vec<_> = self.drains.keys().filter(is_of).cloned().collect();
+                            for drain in gone {
+                                // What fails from here on is read again from the disk before the next transaction.
+                                self.drains.remove(&drain);
+                                self.places.end(&drain, Timestamp::from_unix_micros(*at));
+                                drop_drain(&step, &drain, &self.places)?;
+                            }
+                        }
+                        _ => {}
                     }
                 }
                 Event::Dropped { drain, time } => {

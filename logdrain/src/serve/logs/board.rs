@@ -141,6 +141,12 @@ impl Board {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner).named = accounts;
     }
 
+    /// Systems of an account that is no more are told to nobody.
+    pub(super) fn forget(&self, account: &str) {
+        let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        on_it.heard.retain(|(of, _), _| **of != *account);
+    }
+
     pub(super) fn count(&self, tallies: Tallies, settings: Arc<Settings>) {
         let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
         (on_it.tallies, on_it.settings) = (tallies, Some(settings));

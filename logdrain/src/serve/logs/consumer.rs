@@ -319,8 +319,11 @@ impl Consumer {
         if entry.seq > self.position + 1 {
             return false;
         }
-        if let Event::Change { change, .. } = &entry.event
-            && let Change::Purge { account, purge, .. } = &**change
+        let removal = match &entry.event {
+            Event::Change { change, .. } => change.removal(),
+            _ => None,
+        };
+        if let Some((account, purge)) = &removal
             && !self.purge(entry.seq, account, purge)
         {
             return false;
@@ -335,6 +338,9 @@ impl Consumer {
             _ => {}
         }
         (self.position, self.part) = (entry.seq, 0);
+        if removal.is_some() {
+            self.write_state_now();
+        }
         true
     }
 

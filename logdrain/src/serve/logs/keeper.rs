@@ -304,6 +304,11 @@ impl Keeper {
         Ok(events)
     }
 
+    /// What was counted of an account is shown no more.
+    pub(super) fn forget(&mut self, account: &str) {
+        self.counts.tallies.forget(account);
+    }
+
     fn enter(&mut self, became: Became, verdict: Verdict, what: What) {
         let books = &mut self.counts.books;
         if became != Became::KeptBefore {

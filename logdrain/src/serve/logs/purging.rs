@@ -18,6 +18,11 @@ pub(crate) fn erase(settings: &Settings, account: &str, purge: &Purge, record: &
     if !run.is_given() || ids.start.get() > run.last() || ids.end.get() <= run.base {
         return None;
     }
+    if purge.is_all {
+        // Without a look at the lines; what is of a drain that nobody names any more is given back with its time.
+        let is_there = run.last() < ids.end.get() && settings.is_of(&record.drain, account) == Some(true);
+        return is_there.then(|| erased(run.events)).filter(|left| left != record.body.bytes());
+    }
     // Whose a drain was that nobody names any more is not known: what is found there goes, whoever it was of. This is the
     // copy that nobody needs.
     let is_named = settings.drain(DrainName::of(&record.drain).configured()).is_some();
@@ -51,9 +56,13 @@ pub(crate) fn erase(settings: &Settings, account: &str, purge: &Purge, record: &
         }
     }
     // Between broken frames nothing can be told apart for sure: all of this delivery goes.
+    Some(erased(run.events))
+}
+
+fn erased(lines: u64) -> Vec<u8> {
     let mut left = Vec::new();
-    (0..run.events).for_each(|_| frame(ERASED, &mut left));
-    Some(left)
+    (0..lines).for_each(|_| frame(ERASED, &mut left));
+    left
 }
 
 /// The body without what is found, and how many lines that is.
@@ -87,7 +96,8 @@ fn frame(bytes: &[u8], to: &mut Vec<u8>) {
 
 impl Consumer {
     /// Takes lines out for good. `false` when the disk does not let it: then it is tried again. `seq` is the purge's number
-    /// in the journal, and everything before it is in.
+    /// in the journal, and everything before it is in. Whoever calls this writes the state behind it before anything else is
+    /// in memory: a start begins there, and the journal may erase what was before it.
     pub(super) fn purge(&mut self, seq: u64, account: &str, purge: &Purge) -> bool {
         if purge.is_done || !self.may_purge() {
             return purge.is_done;
@@ -112,6 +122,11 @@ impl Consumer {
                 return false;
             }
         }
+        if purge.is_all {
+            keeper.forget(account);
+            self.heard.retain(|(of, _), _| **of != *account);
+            self.board.forget(account);
+        }
         match copies.purge(account, purge) {
             Ok(0) => {}
             Ok(rows) => tracing::warn!(account, rows, "lines were purged from archives"),
@@ -120,9 +135,6 @@ impl Consumer {
                 return false;
             }
         }
-        // Before anything else is in memory: a start begins behind this, and the journal may erase what was before it.
-        (self.position, self.part) = (seq, 0);
-        self.write_state_now();
         true
     }
 }

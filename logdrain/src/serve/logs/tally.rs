@@ -44,6 +44,10 @@ impl Tallies {
         self.of.is_empty()
     }
 
+    pub(super) fn forget(&mut self, account: &str) {
+        self.of.remove(account);
+    }
+
     /// An account's, to be counted on.
     pub(super) fn open(&mut self, account: &Arc<str>) -> &mut Tally {
         if !self.of.contains_key(account) {

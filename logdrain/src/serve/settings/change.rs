@@ -8,8 +8,9 @@ use super::account::{Account, Filter, Group, OwnDrain, Search, is_account_name};
 use super::purge::Purge;
 use super::{DrainSettings, Settings};
 use crate::plan::Plan;
-use crate::serve::drain_name::DEFAULT_ACCOUNT;
+use crate::serve::drain_name::{DEFAULT_ACCOUNT, DrainName, port_of};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -131,6 +132,14 @@ pub(crate) enum Change {
         purge: Purge,
         at: i64,
     },
+    /// An account goes for good, with all that is kept of it: everybody who reads the journal obeys.
+    Destroy {
+        account: String,
+        at: i64,
+        /// The last id that an event had when it was written down.
+        #[serde(default)]
+        upto: u64,
+    },
 }
 
 impl Change {
@@ -154,14 +163,23 @@ impl Change {
             | Self::Unregister { account, .. }
             | Self::AddDrain { account, .. }
             | Self::RemoveDrain { account, .. }
-            | Self::Purge { account, .. } => Some(account),
+            | Self::Purge { account, .. }
+            | Self::Destroy { account, .. } => Some(account),
         }
     }
 
     /// When it is made, in microseconds since 1970: told by whoever writes it down.
     pub(crate) const fn is_of(&mut self, time: i64) {
-        if let Self::Plan { at, .. } | Self::Purge { at, .. } = self {
+        if let Self::Plan { at, .. } | Self::Purge { at, .. } | Self::Destroy { at, .. } = self {
             *at = time;
+        }
+    }
+
+    /// What that was; 0 of most.
+    pub(crate) const fn at(&self) -> i64 {
+        match self {
+            Self::Plan { at, .. } | Self::Purge { at, .. } | Self::Destroy { at, .. } => *at,
+            _ => 0,
         }
     }
 
@@ -173,6 +191,15 @@ impl Change {
     /// Whether there are other drains from it on.
     pub(crate) const fn is_of_drains(&self) -> bool {
         matches!(self, Self::AddDrain { .. } | Self::RemoveDrain { .. })
+    }
+
+    /// What goes for good by it, and of whom: the lines of a purge, or all of an account.
+    pub(crate) fn removal(&self) -> Option<(&str, Cow<'_, Purge>)> {
+        match self {
+            Self::Purge { account, purge, .. } => Some((account, Cow::Borrowed(purge))),
+            Self::Destroy { account, upto, .. } => Some((account, Cow::Owned(Purge::of_all(*upto)))),
+            _ => None,
+        }
     }
 }
 
@@ -189,6 +216,8 @@ pub(crate) enum Misfit {
     Invalid,
     Taken,
     TooMany,
+    /// Too many changes just now.
+    TooOften,
 }
 
 impl Unfit {
@@ -257,6 +286,9 @@ impl Settings {
         if let Change::Purge { purge, .. } = change {
             return fits_purge(purge).map(|()| None);
         }
+        if let Change::Destroy { .. } = change {
+            return self.destroy(name).map(|()| None);
+        }
         let known = self.accounts.get(name);
         if let (Change::Account { .. }, true) = (change, known.is_some() || name == DEFAULT_ACCOUNT) {
             return Err(Unfit::new(Misfit::Taken, format!("the account {name} is there already")));
@@ -283,7 +315,47 @@ impl Settings {
             self.next_id = self.next_id.max(next + 1);
         }
         self.accounts.insert(name.to_owned(), Arc::new(account));
+        if let Change::RemoveDrain { name: drain, .. } = change
+            && !self.drains.contains_key(drain)
+        {
+            self.apps.retain(|key, _| DrainName::of(key).configured() != drain);
+        }
         Ok(made)
+    }
+}
+
+impl Settings {
+    /// Nothing is left of an account: of one to which nobody sends any more.
+    fn destroy(&mut self, name: &str) -> Result<(), Unfit> {
+        if name == DEFAULT_ACCOUNT {
+            let why = "the account default is there without being made: purge its lines instead";
+            return Err(Unfit::new(Misfit::Invalid, why));
+        }
+        if !self.account(name).drains.is_empty() {
+            let why = format!("a drain of {name} still sends: the add-on that it is of is removed first");
+            return Err(Unfit::new(Misfit::Invalid, why));
+        }
+        if let Some((drain, _)) = self.drains.iter().find(|(_, drain)| drain.account.as_deref() == Some(name)) {
+            let why = format!("[[drain]] {drain} of the configuration still sends to {name}: take it out there first");
+            return Err(Unfit::new(Misfit::Invalid, why));
+        }
+        let gone: Vec<_> = self.apps.keys().filter(|key| self.is_of(key, name) == Some(true)).cloned().collect();
+        gone.iter().for_each(|key| drop(self.apps.remove(key)));
+        self.accounts.remove(name);
+        Ok(())
+    }
+
+    /// Whether a drain or a port of the journal is of an account; `None` of a drain that nobody names any more.
+    pub(crate) fn is_of(&self, key: &str, account: &str) -> Option<bool> {
+        if let Some((of, _)) = port_of(key) {
+            return Some(of == account);
+        }
+        let drain = DrainName::of(key).configured();
+        if !key.contains('/') || self.drain(drain).is_some() {
+            return Some(self.account_of(key) == account);
+        }
+        // What an account had of its own is called after it.
+        drain.split_once(OF).map(|(of, _)| of == account)
     }
 }
 
@@ -313,7 +385,9 @@ impl Account {
     /// `next` is the number that something new gets.
     fn apply(&mut self, name: &str, change: &Change, next: u32) -> Result<Option<u32>, Unfit> {
         match change {
-            Change::App { .. } | Change::Account { .. } | Change::Purge { .. } => return Ok(None),
+            Change::App { .. } | Change::Account { .. } | Change::Purge { .. } | Change::Destroy { .. } => {
+                return Ok(None);
+            }
             Change::Plan { plan, at, .. } => self.take_plan(plan.clone(), *at),
             Change::AddFilter { filter, .. } => {
                 fits_filter(filter)?;

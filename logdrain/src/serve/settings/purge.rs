@@ -24,6 +24,9 @@ pub(crate) struct Purge {
     /// Everything of it is gone, and what it looked for is not kept either.
     #[serde(default, skip_serializing_if = "is_no")]
     pub(crate) is_done: bool,
+    /// The account is destroyed, and nothing is looked for: all of it goes. Never written down.
+    #[serde(skip)]
+    pub(crate) is_all: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
@@ -32,6 +35,11 @@ const fn is_no(value: &bool) -> bool {
 }
 
 impl Purge {
+    /// All lines of an account that is destroyed.
+    pub(crate) fn of_all(upto: u64) -> Self {
+        Self { upto, is_all: true, ..Self::default() }
+    }
+
     /// The systems that it is about.
     pub(crate) fn scope(&self, account: &str) -> Scope {
         let scope = Scope::account(account);

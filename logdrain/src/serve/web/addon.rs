@@ -15,7 +15,6 @@
 mod grant;
 mod provision;
 mod resources;
-mod seal;
 mod sso;
 
 #[cfg(test)]
@@ -25,12 +24,14 @@ use super::site::Site;
 use crate::plan::Plan;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::{Intake, basic};
+use crate::serve::seal::KeyFile;
+use crate::serve::settings::change::Change;
 use crate::serve::settings::digest::Digest;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
-use resources::Resources;
+use resources::{Resource, Resources};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +45,7 @@ use tokio::task::spawn_blocking;
 /// The longest name that is shown.
 const NAME: usize = 200;
 const LOOK: Duration = Duration::from_secs(600);
+const LOOK_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// What the configuration says.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,7 +65,8 @@ pub(crate) struct AddonSettings {
     pub(crate) api: String,
     pub(crate) identity: String,
     pub(crate) sso: String,
-    pub(crate) key_file: PathBuf,
+    /// How long after Heroku removed a resource its account is destroyed.
+    pub(crate) grace: Duration,
     pub(crate) store: PathBuf,
     /// What drains and browsers reach this server by.
     pub(crate) base: String,
@@ -79,6 +82,8 @@ impl fmt::Debug for AddonSettings {
 #[derive(Debug)]
 pub(crate) struct Addon {
     settings: AddonSettings,
+    /// What secrets are sealed with.
+    key: Arc<KeyFile>,
     /// What there is; read when it is asked for first. Whoever holds it has his turn.
     resources: Mutex<Option<Resources>>,
 }
@@ -91,18 +96,36 @@ struct House {
 }
 
 impl Addon {
-    pub(crate) fn new(settings: AddonSettings) -> Arc<Self> {
-        Arc::new(Self { settings, resources: Mutex::new(None) })
+    pub(crate) fn new(settings: AddonSettings, key: Arc<KeyFile>) -> Arc<Self> {
+        Arc::new(Self { settings, key, resources: Mutex::new(None) })
     }
 
-    /// Forgets answers that are not asked for any more, for ever.
-    pub(crate) async fn look_after(&self) {
+    /// Forgets answers that are not asked for any more, and destroys the accounts of resources that Heroku removed when their
+    /// grace is over; for ever.
+    pub(crate) async fn look_after(self: Arc<Self>, site: Arc<Site>) {
+        let house = House { site, addon: self };
+        let look = LOOK.min(house.addon.settings.grace / 4).max(LOOK_AT_LEAST);
         loop {
-            tokio::time::sleep(LOOK).await;
-            if let Some(resources) = &mut *self.resources.lock().await
-                && let Err(error) = resources.tidy()
-            {
+            tokio::time::sleep(look).await;
+            let Some(mut turn) = turn(&house).await else { continue };
+            let Some(resources) = &mut *turn else { continue };
+            if let Err(error) = resources.tidy() {
                 tracing::warn!(%error, "what was answered to Heroku could not be forgotten");
+            }
+            // What is deleted is deleted by a clock that is believed.
+            let time = &house.site.intake.progress.time;
+            let Some(now) = time.believed().filter(|_| !time.is_in_doubt()) else { continue };
+            let grace = i64::try_from(house.addon.settings.grace.as_secs()).unwrap_or(i64::MAX);
+            for resource in resources.removed_before((now / 1_000_000).saturating_sub(grace)) {
+                let account = account_of(&resource.uuid);
+                match house.site.intake.change(Change::Destroy { account, at: 0, upto: 0 }).await {
+                    Ok(_) => {
+                        if let Err(error) = resources.put(Resource { is_destroyed: true, ..resource }) {
+                            tracing::warn!(%error, "that a resource is gone for good could not be kept");
+                        }
+                    }
+                    Err(error) => tracing::warn!(resource = %resource.uuid, ?error, "its account stays for now"),
+                }
             }
         }
     }
@@ -126,12 +149,12 @@ pub(super) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>) -> Router<Arc<
 
 /// Whoever holds what there is has his turn; `None` while the store is not open.
 async fn turn(house: &House) -> Option<MutexGuard<'_, Option<Resources>>> {
-    let Addon { settings, resources } = &*house.addon;
+    let Addon { settings, key, resources } = &*house.addon;
     let mut guard = resources.lock().await;
     if guard.is_none() {
         house.site.intake.queue()?;
-        let (store, key_file) = (settings.store.clone(), settings.key_file.clone());
-        let opened = spawn_blocking(move || Resources::open(&store, &key_file)).await.ok()?;
+        let (store, key) = (settings.store.clone(), key.clone());
+        let opened = spawn_blocking(move || Resources::open(&store, key)).await.ok()?;
         match opened {
             Ok(opened) => *guard = Some(opened),
             Err(error) => {

@@ -6,6 +6,7 @@ use super::pages::Pages;
 use super::turns::Turns;
 use crate::number;
 use crate::serve::archives;
+use crate::serve::counting;
 use crate::serve::directory::Directory;
 use crate::serve::intake::Intake;
 use crate::serve::intake::http::is_loopback;
@@ -33,10 +34,14 @@ pub(crate) struct Site {
     pub(crate) v1: Habits,
     /// The kept lines.
     pub(crate) logs: logs::Board,
+    /// How the pipelines stand.
+    pub(crate) counting: counting::Board,
     /// What of them is archived.
     pub(crate) archives: archives::Board,
     /// The kept minutes.
     pub(crate) minutes: Minutes,
+    /// On their way to buckets of accounts.
+    pub(crate) uploads: archives::Uploads,
     ports: Mutex<Vec<(u16, &'static str)>>,
     /// Held by who reads settings to write them back changed, so that none of two changes is lost.
     pub(crate) changing: tokio::sync::Mutex<()>,
@@ -51,7 +56,8 @@ impl Site {
     pub(crate) fn new(
         intake: Arc<Intake>,
         directory: Arc<Directory>,
-        (logs, archives, minutes): (logs::Board, archives::Board, Minutes),
+        (counting, logs, archives, minutes): (counting::Board, logs::Board, archives::Board, Minutes),
+        uploads: archives::Uploads,
         base: Option<String>,
         open_reading: bool,
         v1: Habits,
@@ -64,9 +70,11 @@ impl Site {
             base,
             open_reading,
             v1,
+            counting,
             logs,
             archives,
             minutes,
+            uploads,
             ports: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             searches,

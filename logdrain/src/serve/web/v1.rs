@@ -157,7 +157,8 @@ impl Api {
             }
             let path = head.uri.path().strip_prefix("/api/v1").unwrap_or_default();
             let ask = Ask::new(method, path, head.uri.query().unwrap_or_default())?
-                .with_way(self.site.base(&head.headers), answer::takes_gzip(&head.headers));
+                .with_way(self.site.base(&head.headers), answer::takes_gzip(&head.headers))
+                .with_range(head.headers.get(header::RANGE));
             let (ask, held) = self.with_body(ask, &head.headers, body, viewer).await?;
             let answer = route(self, &ask, viewer).await;
             drop(held);

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod ask;
+mod bucket;
 mod dashboards;
 mod filters;
 mod lines;
@@ -42,7 +43,6 @@ use axum::{Extension, Router};
 use problem::Problem;
 use routes::{Op, Way};
 use serde::Serialize;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -130,6 +130,11 @@ async fn answer(State(api): State<Arc<Api>>, Extension(peer): Extension<Arc<Peer
         Ok(viewer) => viewer,
         Err(denied) => return Problem::from(denied).into_response(),
     };
+    // A page elsewhere can make a browser send the password that it knows; a token it would have to know itself.
+    let has_token = matches!(viewer.who, access::Who::Token { .. });
+    if is_change && !has_token && !access::is_same_origin(&api.site, request.headers()) {
+        return Problem::forbidden("pages of other servers change nothing here without a token").into_response();
+    }
     match done(api, viewer, op, id, request).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
@@ -153,6 +158,12 @@ async fn done(api: Arc<Api>, viewer: Viewer, op: Op, id: u32, request: Request) 
         Op::AddAccount => accounts::add(&asked, ask::body(body).await?).await,
         Op::Account => accounts::show(&asked),
         Op::ChangeAccount => accounts::set(&asked, ask::body(body).await?).await,
+        Op::Destroy => accounts::destroy(&asked, ask::body(body).await?).await,
+        Op::Bucket => bucket::show(&asked),
+        Op::SetBucket => bucket::set(&asked, ask::body(body).await?).await,
+        Op::RemoveBucket => bucket::remove(&asked).await,
+        Op::TestBucket => bucket::test(&asked).await,
+        Op::Archives => bucket::archives(&asked).await,
         Op::Plans => plans::list(),
         Op::Plan => plans::show(&asked),
         Op::ChangePlan => plans::set(&asked, ask::body(body).await?).await,
@@ -204,30 +215,12 @@ impl Done {
     }
 }
 
-/// A text that does not grow beyond its limit.
-struct Bounded(Vec<u8>);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A value as the text of an answer.
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    let mut text = Bounded(Vec::new());
     let too_long = |_| Problem::wrong(format!("the answer would be longer than {} MB", LONGEST >> 20));
-    crate::json::write(&mut text, value).map_err(too_long)?;
-    text.0.shrink_to_fit();
-    Ok(text.0)
+    let mut text = crate::json::bounded(value, LONGEST).map_err(too_long)?;
+    text.shrink_to_fit();
+    Ok(text)
 }
 
 impl Asked {
@@ -263,6 +256,9 @@ impl Asked {
     async fn change(&self, change: Change) -> Result<Changed, Problem> {
         self.site().intake.change(change).await.map_err(|error| match error {
             ChangeError::Unfit(unfit) if unfit.kind == Misfit::NotFound => Problem::nothing(unfit.why),
+            ChangeError::Unfit(unfit) if unfit.kind == Misfit::TooOften => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, unfit.why)
+            }
             ChangeError::Unfit(unfit) => Problem::wrong(unfit.why),
             ChangeError::CannotStore => Problem::later("changes cannot be stored now: come again"),
         })

@@ -2,6 +2,7 @@
 
 use super::Store;
 use crate::serve::event::{Body, Entry, Event};
+use crate::serve::journal::endings::{Ending, Endings};
 use crate::serve::journal::failure::{StoreError, is_damage};
 use crate::serve::journal::purges::{Erase, Purges};
 use crate::serve::journal::row::{Columns, find, insert, signed, unsigned};
@@ -21,26 +22,34 @@ const PAGES: u32 = 256;
 const ASIDE: Duration = Duration::from_secs(86_400);
 
 impl Store {
+    /// Accounts that are destroyed, and of which there may be something left beside the journal.
+    pub(crate) fn endings(&self) -> Vec<Ending> {
+        self.purges.endings().collect()
+    }
+
     /// Does some of what purges left to do, as far as everybody has what is up to `behind`. Says whether there is more to do
     /// at once.
-    pub(crate) fn purge_some(&mut self, behind: u64, erase: &Erase) -> Result<bool, StoreError> {
-        let Some(pending) = self.purges.pending.first().copied() else { return self.clean() };
-        if pending.seq > behind {
+    ///
+    /// An account that is destroyed is done with when it has no `endings` any more.
+    pub(crate) fn purge_some(&mut self, behind: u64, erase: &Erase, endings: &Endings) -> Result<bool, StoreError> {
+        let Some(pending) = self.purges.pending.first().cloned() else { return self.clean() };
+        if pending.seq > behind || (pending.done >= pending.seq && endings.is_waiting(pending.seq)) {
             return Ok(false);
         }
         let mut next = self.purges.clone();
         let settings = self.settings.clone();
         let step = self.db.transaction()?;
-        let purge = match read(&step, pending.seq)? {
-            Some(Entry { event: Event::Change { change, id }, .. }) => match *change {
-                Change::Purge { account, purge, at } if !purge.is_done => Some((account, purge, at, id)),
-                _ => None,
-            },
+        let change = match read(&step, pending.seq)? {
+            Some(Entry { event: Event::Change { change, id }, .. }) => Some((change, id)),
             _ => None,
         };
+        let removal = change.as_ref().and_then(|(change, id)| {
+            let (account, purge) = change.removal()?;
+            (!purge.is_done).then(|| (account.to_owned(), purge.into_owned(), change.at(), *id))
+        });
         // Without it all that was before it is given back, too.
-        let mut done = if purge.is_none() { pending.seq } else { pending.done };
-        if let (Some((account, purge, at, id)), Some(settings)) = (purge, settings) {
+        let mut done = if removal.is_none() { pending.seq } else { pending.done };
+        if let (Some((account, purge, at, id)), Some(settings)) = (removal, settings) {
             let mut bytes = 0;
             while done < pending.seq && bytes < AT_ONCE {
                 let Some(seq) = next_delivery(&step, done, pending.seq)? else {
@@ -57,12 +66,13 @@ impl Store {
                     replace(&step, seq, &Event::Delivery(record))?;
                 }
             }
-            if done >= pending.seq {
+            // What a purge looked for is not kept either; whoever destroys an account names it alone.
+            if done >= pending.seq && !purge.is_all {
                 let change = Box::new(Change::Purge { account, purge: purge.done(), at });
                 replace(&step, pending.seq, &Event::Change { change, id })?;
             }
         }
-        if done >= pending.seq {
+        if done >= pending.seq && !endings.is_waiting(pending.seq) {
             next.pending.remove(0);
             next.is_dirty = true;
         } else if let Some(first) = next.pending.first_mut() {

@@ -398,3 +398,34 @@ fn what_an_account_had_is_found_again_when_its_row_is_damaged() {
         assert_eq!(Store::open(&dir, 4, None).unwrap().settings().unwrap(), &known, "{name}");
     }
 }
+
+#[test]
+fn a_journal_that_was_set_aside_is_removed_a_day_after_a_purge_and_not_before() {
+    use crate::serve::settings::purge::Purge;
+    let dir = scratch("aside");
+    let mut store = configured(&dir);
+    let hours = |hours: i64| Timestamp::from_unix_micros(NOON + hours * 3_600_000_000);
+    let aside = ["journal.damaged-1.db", "journal.damaged-1.db-wal"].map(|name| dir.join(name));
+    aside.iter().for_each(|path| fs::write(path, "4111").unwrap());
+    // Without a purge it stays for whoever wants to look at it.
+    store.purge_aside(&dir, hours(1_000)).unwrap();
+    assert!(aside.iter().all(|path| path.exists()));
+    let purge = Change::Purge { account: "default".to_owned(), purge: Purge::default(), at: NOON };
+    let later = Change::Destroy { account: "shop".to_owned(), at: NOON + 3_600_000_000, upto: 0 };
+    assert!(ask(&mut store, &[purge, later]).iter().all(|kept| matches!(kept, Kept::Changed(_))));
+    store.purge_aside(&dir, hours(23)).unwrap();
+    assert!(aside.iter().all(|path| path.exists()));
+    // Also when the program was started again meanwhile.
+    drop(store);
+    let mut store = Store::open(&dir, 10, None).unwrap();
+    store.purge_aside(&dir, hours(24)).unwrap();
+    assert!(!aside.iter().any(|path| path.exists()));
+    assert!(dir.join("journal.db").exists());
+    // One that is set aside after that goes with the next purge.
+    fs::write(&aside[0], "4111").unwrap();
+    store.purge_aside(&dir, hours(24)).unwrap();
+    assert!(aside[0].exists());
+    store.purge_aside(&dir, hours(25)).unwrap();
+    assert!(!aside[0].exists());
+    fs::remove_dir_all(dir).unwrap();
+}

@@ -1,11 +1,12 @@
 //! A resource is made, gets another plan, and goes.
 
 use super::resources::{REPEATED, Resource, Resources};
-use super::{House, account_of, bytes, grant, is_heroku, later, said, seal, shown, turn, uuid};
+use super::{House, account_of, bytes, grant, is_heroku, later, said, shown, turn, uuid};
 use crate::serve::directory::{Kind, now};
 use crate::serve::drain_name::is_token;
 use crate::serve::intake::connections::Peer;
 use crate::serve::journal::ChangeError;
+use crate::serve::seal;
 use crate::serve::settings::DrainSettings;
 use crate::serve::settings::account::OwnDrain;
 use crate::serve::settings::change::{Change, Misfit};
@@ -147,6 +148,7 @@ async fn make(house: &House, resources: &mut Resources, uuid: &str, request: &Va
             plan: slug.to_owned(),
             provisioned: now(),
             gone: None,
+            is_destroyed: false,
             drain: key,
             app: None,
             answer: Some(sealed),

@@ -1,13 +1,14 @@
 //! What has become of each resource: a file each, written beside and renamed, so that it is there as a whole or not at all.
 //! And the sign-ons that were good already.
 
-use super::seal::Seal;
 use crate::serve::directory::now;
+use crate::serve::seal::KeyFile;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What was answered is kept so long: Heroku repeats a request for a day.
 pub(super) const REPEATED: i64 = 24 * 3_600;
@@ -26,6 +27,9 @@ pub(super) struct Resource {
     /// When it went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) gone: Option<i64>,
+    /// Its account was destroyed: only this is left.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub(super) is_destroyed: bool,
     /// What Logplex's token makes of its drain in the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) drain: Option<String>,
@@ -39,20 +43,25 @@ pub(super) struct Resource {
     pub(super) refresh: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_no(value: &bool) -> bool {
+    !*value
+}
+
 #[derive(Debug)]
 pub(super) struct Resources {
     dir: PathBuf,
-    pub(super) seal: Seal,
+    pub(super) seal: Arc<KeyFile>,
     all: HashMap<String, Resource>,
     used: HashMap<String, i64>,
 }
 
 impl Resources {
     /// Reads what there is.
-    pub(super) fn open(store: &Path, key_file: &Path) -> io::Result<Self> {
+    pub(super) fn open(store: &Path, seal: Arc<KeyFile>) -> io::Result<Self> {
         let dir = store.join("addon");
         fs::create_dir_all(&dir)?;
-        let seal = Seal::open(key_file)?;
+        seal.open()?;
         let (mut all, mut used) = (HashMap::new(), HashMap::new());
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
@@ -84,6 +93,12 @@ impl Resources {
 
     pub(super) fn named(&self, name: &str) -> Option<&Resource> {
         self.all.values().find(|resource| resource.gone.is_none() && resource.name == name)
+    }
+
+    /// Those that went by this time, in seconds since 1970, and whose accounts are there still.
+    pub(super) fn removed_before(&self, time: i64) -> Vec<Resource> {
+        let is_due = |resource: &&Resource| !resource.is_destroyed && resource.gone.is_some_and(|gone| gone <= time);
+        self.all.values().filter(is_due).cloned().collect()
     }
 
     /// Keeps it as it is now.

@@ -9,10 +9,10 @@
 //! Only the third one vouches for who comes. With the other two alone somebody may look and change nothing, and no address
 //! is believed. The first is the second, since a resource's id is its UUID. Each is good once, within five minutes.
 
-use super::seal::hex;
 use super::{House, account_of, grant, later, said, shown, turn, uuid};
 use crate::serve::directory::{Whose, now};
 use crate::serve::intake::connections::Peer;
+use crate::serve::seal::hex;
 use crate::serve::web::access::{Way, viewer};
 use crate::serve::web::back;
 use crate::serve::web::cookies;

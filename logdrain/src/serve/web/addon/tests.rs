@@ -1,11 +1,12 @@
 //! What needs no server: sign-ons, seals, what is kept.
 
 use super::resources::{Resource, Resources};
-use super::seal::Seal;
 use super::sso::judge;
 use super::uuid;
+use crate::serve::seal::KeyFile;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const SALT: &str = "2f97bfa52ca102f8874716e2eb1d3b4920ad0be4";
 const UUID: &str = "01234567-89ab-cdef-0123-456789abcdef";
@@ -18,11 +19,15 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
+fn key(dir: &Path) -> Arc<KeyFile> {
+    Arc::new(KeyFile::new(Some(dir.join("key"))))
+}
+
 /// As Heroku's documentation has it: SHA-1 of `123:SALT:1267597772`, and of `1:SSO_SALT:1262304000`.
 #[test]
 fn tokens_are_what_herokus_examples_are() {
     use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-    let sha1 = |text: &str| super::seal::hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref());
+    let sha1 = |text: &str| crate::serve::seal::hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref());
     assert_eq!(sha1(&format!("123:{SALT}:1267597772")), "bb466eb1d6bc345d11072c3cd25c311f21be130d");
     assert_eq!(sha1("1:SSO_SALT:1262304000"), "b6010f6fbb850887a396c2bc0ab23974003008f6");
 }
@@ -35,7 +40,7 @@ fn tokens(at: i64) -> (String, String) {
     use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
     let one = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{UUID}:{SALT}:{at}").as_bytes());
     let user = digest(&SHA256, format!("{UUID}:{SALT}:{at}:user-1:a@example.com").as_bytes());
-    (super::seal::hex(one.as_ref()), super::seal::hex(user.as_ref()))
+    (crate::serve::seal::hex(one.as_ref()), crate::serve::seal::hex(user.as_ref()))
 }
 
 #[test]
@@ -90,24 +95,24 @@ fn three_kinds_of_tokens_are_good_within_five_minutes() {
 #[test]
 fn what_is_sealed_opens_with_its_key_for_its_resource_alone() {
     let dir = scratch("seal");
-    let (one, other) = (Seal::open(&dir.join("one")).unwrap(), Seal::open(&dir.join("other")).unwrap());
+    let (one, other) = (KeyFile::new(Some(dir.join("one"))), KeyFile::new(Some(dir.join("other"))));
     let sealed = one.seal("a", "secret").unwrap();
     assert!(!sealed.contains("secret") && sealed != one.seal("a", "secret").unwrap());
     assert_eq!(one.unseal("a", &sealed).as_deref(), Some("secret"));
-    assert_eq!(Seal::open(&dir.join("one")).unwrap().unseal("a", &sealed).as_deref(), Some("secret"));
+    assert_eq!(KeyFile::new(Some(dir.join("one"))).unseal("a", &sealed).as_deref(), Some("secret"));
     for (what, text) in [("b", sealed.as_str()), ("a", ""), ("a", "x"), ("a", &sealed[4..])] {
         assert_eq!(one.unseal(what, text), None);
     }
     assert_eq!(other.unseal("a", &sealed), None);
     std::fs::write(dir.join("none"), "nothing").unwrap();
-    assert!(Seal::open(&dir.join("none")).is_err());
+    assert!(KeyFile::new(Some(dir.join("none"))).open().is_err() && KeyFile::new(None).seal("a", "x").is_err());
     std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
 fn a_sign_on_is_good_once_also_after_a_restart() {
     let dir = scratch("once");
-    let open = || Resources::open(&dir, &dir.join("key")).unwrap();
+    let open = || Resources::open(&dir, key(&dir)).unwrap();
     let until = crate::serve::directory::now() + 300;
     let (user, resource) = ("u:1".to_owned(), "r:1".to_owned());
     let mut resources = open();
@@ -132,13 +137,14 @@ fn a_sign_on_is_good_once_also_after_a_restart() {
 #[test]
 fn what_was_answered_is_kept_for_a_day() {
     let dir = scratch("answers");
-    let mut resources = Resources::open(&dir, &dir.join("key")).unwrap();
+    let mut resources = Resources::open(&dir, key(&dir)).unwrap();
     let resource = |uuid: &str, provisioned: i64, gone: Option<i64>| Resource {
         uuid: uuid.to_owned(),
         name: "n".to_owned(),
         plan: "p".to_owned(),
         provisioned,
         gone,
+        is_destroyed: false,
         drain: None,
         app: None,
         answer: Some("sealed".to_owned()),
@@ -148,7 +154,7 @@ fn what_was_answered_is_kept_for_a_day() {
     resources.put(resource("old", now - 90_000, None)).unwrap();
     resources.put(resource("new", now, Some(now - 10))).unwrap();
     resources.tidy().unwrap();
-    let resources = Resources::open(&dir, &dir.join("key")).unwrap();
+    let resources = Resources::open(&dir, key(&dir)).unwrap();
     assert!(resources.get("old").unwrap().answer.is_none() && resources.get("new").unwrap().answer.is_some());
     assert!(resources.named("n").is_some_and(|found| found.uuid == "old"), "one that is gone is not found by its name");
     std::fs::remove_dir_all(dir).unwrap();

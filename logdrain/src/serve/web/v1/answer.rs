@@ -41,9 +41,8 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// 200 with a value: of everything that went well, creating and removing too.
     pub(crate) fn json(value: &impl Serialize) -> Self {
-        let mut text = Bounded(Vec::new());
-        match json::write(&mut text, value) {
-            Ok(()) => Self::new(StatusCode::OK, Content::Json(text.0)),
+        match json::bounded(value, LONGEST) {
+            Ok(text) => Self::new(StatusCode::OK, Content::Json(text)),
             Err(_) => Self::error(
                 StatusCode::BAD_REQUEST,
                 format!("the answer would be longer than {} MB: ask for a part of it", LONGEST >> 20),
@@ -90,6 +89,10 @@ impl Answer {
         Self::new(StatusCode::OK, Content::File(body))
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
             .with_header(header::CONTENT_LENGTH, HeaderValue::from(len))
+    }
+
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     #[must_use]
@@ -165,23 +168,6 @@ impl Answer {
 #[derive(Serialize)]
 struct Message<'a> {
     message: &'a str,
-}
-
-/// A text that does not grow beyond its limit.
-struct Bounded(Vec<u8>);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {

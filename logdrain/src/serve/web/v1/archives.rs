@@ -19,11 +19,12 @@ use super::viewer::Viewer;
 use super::{Answer, Api, Ask, Method, nothing_here};
 use crate::serve::archives::Archive;
 use crate::serve::journal;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use log_archive::Period;
 use serde::Serialize;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Hours that a list has at most: a year.
@@ -39,7 +40,7 @@ pub(super) async fn answer(api: &Arc<Api>, ask: &Ask, path: &[&str], viewer: &Vi
     }
     match path {
         [] => list(api, ask, viewer).await,
-        [period, "download"] => download(api, period, viewer).await,
+        [period, "download"] => download(api, ask, period, viewer).await,
         _ => Err(nothing_here()),
     }
 }
@@ -121,14 +122,15 @@ async fn list(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answ
     Ok(answer)
 }
 
-async fn download(api: &Arc<Api>, period: &str, viewer: &Viewer) -> Result<Answer, Answer> {
+async fn download(api: &Arc<Api>, ask: &Ask, period: &str, viewer: &Viewer) -> Result<Answer, Answer> {
     let not_found = || {
         Answer::not_found(format!(
             "there is no archive of {}: a period is YYYY-MM-DD-HH or YYYY-MM-DD, in UTC, and one without lines has none",
             period.chars().take(32).collect::<String>()
         ))
     };
-    let period: Period = period.parse().map_err(|_| not_found())?;
+    // Some clients ask by the name of the file.
+    let period: Period = period.strip_suffix(".tsv.gz").unwrap_or(period).parse().map_err(|_| not_found())?;
     let (board, account) = (api.site.archives.clone(), viewer.account.clone());
     let from = from(api, viewer);
     let mut hours = blocking(move || board.hours(&account, period)).await?;
@@ -137,14 +139,60 @@ async fn download(api: &Arc<Api>, period: &str, viewer: &Viewer) -> Result<Answe
         return Err(not_found());
     }
     let place = api.downloads.place(&api.site.intake, &viewer.account).await.ok_or_else(Answer::busy)?;
-    let len = hours.iter().map(|archive| archive.bytes).sum();
-    let body = place.send(viewer.account.clone(), api.site.archives.clone(), hours);
+    let len: u64 = hours.iter().map(|archive| archive.bytes).sum();
+    let part = match ask.range().map_or(Part::All, |range| part(range, len)) {
+        Part::None => {
+            let why = format!("the archive has {len} bytes, and the range is none of it");
+            let answer = Answer::error(StatusCode::RANGE_NOT_SATISFIABLE, why);
+            return Err(with(answer, header::CONTENT_RANGE, format!("bytes */{len}")));
+        }
+        Part::Some(part) => Some(part),
+        Part::All => None,
+    };
+    let bytes = part.clone().unwrap_or(0..len);
+    let body = place.send(viewer.account.clone(), api.site.archives.clone(), hours, bytes.clone());
     let name = format!("attachment; filename=\"{}\"", period.file_name());
-    let answer = Answer::file(body, "application/gzip", len);
-    Ok(match HeaderValue::try_from(name) {
-        Ok(name) => answer.with_header(header::CONTENT_DISPOSITION, name),
+    let mut answer = Answer::file(body, "application/gzip", bytes.end - bytes.start);
+    answer = answer.with_header(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if part.is_some() {
+        let told = format!("bytes {}-{}/{len}", bytes.start, bytes.end - 1);
+        answer = with(answer.with_status(StatusCode::PARTIAL_CONTENT), header::CONTENT_RANGE, told);
+    }
+    Ok(with(answer, header::CONTENT_DISPOSITION, name))
+}
+
+fn with(answer: Answer, name: HeaderName, value: String) -> Answer {
+    match HeaderValue::try_from(value) {
+        Ok(value) => answer.with_header(name, value),
         Err(_) => answer,
-    })
+    }
+}
+
+/// What part of a file is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Part {
+    All,
+    Some(Range<u64>),
+    /// Nothing that there is.
+    None,
+}
+
+/// Reads `bytes=100-`, `bytes=100-199` and `bytes=-100`. Whoever asks for anything else gets all of it. RFC 9110, 14.1.2.
+fn part(range: &str, len: u64) -> Part {
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let Some((from, to)) = range.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
+        return Part::All;
+    };
+    match (from, number(from), to, number(to)) {
+        ("", _, _, Some(last)) if last > 0 && len > 0 => Part::Some(len.saturating_sub(last)..len),
+        ("", _, _, Some(_)) => Part::None,
+        (_, Some(from), "", _) if from < len => Part::Some(from..len),
+        (_, Some(from), _, Some(to)) if from < len && from <= to => Part::Some(from..len.min(to.saturating_add(1))),
+        (_, Some(from), "", _) if from >= len => Part::None,
+        (_, Some(from), _, Some(to)) if from <= to => Part::None,
+        _ => Part::All,
+    }
 }
 
 /// Since when archives are shown, in microseconds since 1970: those that a shorter plan hides are there for a while still.
@@ -189,6 +237,36 @@ mod tests {
         let archive = Archive { hour: "2026-09-28-22".parse().unwrap(), bytes: u64::from(u32::MAX) };
         let items: Vec<Item> = (0..LISTED).map(|_| Item::new(&archive, &base)).collect();
         assert_eq!(Answer::json(&items).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_as_the_standard_has_it() {
+        for (range, wanted) in [
+            ("bytes=0-", Part::Some(0..100)),
+            ("bytes=40-", Part::Some(40..100)),
+            ("bytes=99-", Part::Some(99..100)),
+            ("bytes=0-0", Part::Some(0..1)),
+            ("bytes=10-19", Part::Some(10..20)),
+            ("bytes=10-1000", Part::Some(10..100)),
+            ("bytes=-10", Part::Some(90..100)),
+            ("bytes=-1000", Part::Some(0..100)),
+            ("bytes=100-", Part::None),
+            ("bytes=100-200", Part::None),
+            ("bytes=-0", Part::None),
+            ("bytes=18446744073709551615-", Part::None),
+            ("bytes=20-10", Part::All),
+            ("bytes=0-1,5-6", Part::All),
+            ("bytes=", Part::All),
+            ("bytes=-", Part::All),
+            ("bytes=x-", Part::All),
+            ("bytes=+1-", Part::All),
+            ("bytes=99999999999999999999-", Part::All),
+            ("lines=0-", Part::All),
+            ("", Part::All),
+        ] {
+            assert_eq!(part(range, 100), wanted, "{range}");
+        }
+        assert_eq!(part("bytes=0-", 0), Part::None);
     }
 
     #[test]

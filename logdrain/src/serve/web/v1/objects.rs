@@ -120,6 +120,9 @@ impl Asked {
 pub(super) async fn change(site: &Site, change: Change) -> Result<Changed, Answer> {
     site.intake.change(change).await.map_err(|error| match error {
         ChangeError::Unfit(unfit) if unfit.kind == Misfit::NotFound => Answer::not_found(unfit.why),
+        ChangeError::Unfit(unfit) if unfit.kind == Misfit::TooOften => {
+            Answer::later(StatusCode::TOO_MANY_REQUESTS, 10, unfit.why)
+        }
         ChangeError::Unfit(unfit) => Answer::error(StatusCode::BAD_REQUEST, unfit.why),
         ChangeError::CannotStore => {
             Answer::later(StatusCode::SERVICE_UNAVAILABLE, 1, "changes cannot be stored now: come again")

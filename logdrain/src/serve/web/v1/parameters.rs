@@ -12,6 +12,7 @@
 //! there are, how deep a key goes.
 
 use super::answer::Answer;
+use axum::http::HeaderValue;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -79,6 +80,8 @@ pub(crate) struct Ask {
     given: BTreeMap<String, Given>,
     base: String,
     takes_gzip: bool,
+    /// The part of a file that is asked for, as `Range` says it.
+    range: Option<String>,
 }
 
 impl Ask {
@@ -87,8 +90,14 @@ impl Ask {
     /// # Errors
     /// When there are more values than anybody means.
     pub(crate) fn new(method: Method, path: &str, query: &str) -> Result<Self, Wrong> {
-        let mut ask =
-            Self { method, path: pieces(path), given: BTreeMap::new(), base: String::new(), takes_gzip: false };
+        let mut ask = Self {
+            method,
+            path: pieces(path),
+            given: BTreeMap::new(),
+            base: String::new(),
+            takes_gzip: false,
+            range: None,
+        };
         Pairs::of_form(query.as_bytes())?.put_into(&mut ask.given);
         Ok(ask)
     }
@@ -118,6 +127,15 @@ impl Ask {
     pub(super) fn with_way(mut self, base: String, takes_gzip: bool) -> Self {
         (self.base, self.takes_gzip) = (base, takes_gzip);
         self
+    }
+
+    /// What part of a file is asked for.
+    pub(super) fn with_range(self, range: Option<&HeaderValue>) -> Self {
+        Self { range: range.and_then(|range| range.to_str().ok()).map(str::to_owned), ..self }
+    }
+
+    pub(super) fn range(&self) -> Option<&str> {
+        self.range.as_deref()
     }
 
     pub(super) const fn takes_gzip(&self) -> bool {

@@ -55,7 +55,7 @@ pub(super) fn of(asked: &Asked, system: &System, destination: &Destination) -> V
     let told = shapes::System {
         id: system.id,
         name: system.shown(),
-        hostname: &system.name,
+        hostname: facts.hostname.as_deref().unwrap_or(&system.name),
         last_event: last_event(system),
         ip_address: facts.ip.as_deref(),
         description: facts.description.as_deref(),
@@ -126,16 +126,23 @@ async fn create(asked: &Arc<Asked>) -> Result<Answer, Answer> {
 async fn set(asked: &Arc<Asked>, system: &str) -> Result<Answer, Answer> {
     asked.changes()?;
     let found = asked.system(system)?;
-    if name_in(asked, "hostname").is_some_and(|hostname| hostname != found.name) {
-        return Err(wrong(
-            "hostname is the name under which the system sends: register another system for another name",
-        ));
+    // The name under which it will send: what comes under that is taken from now on, also where others are not. What came stays
+    // under the other.
+    let hostname = match name_in(asked, "hostname") {
+        Some(hostname) => Some(hostname.to_owned()).filter(|hostname| *hostname != found.name),
+        None => found.facts.hostname.clone(),
+    };
+    let _alone = alone(&asked.site).await?;
+    if let Some(hostname) = &hostname
+        && !asked.site.intake.settings().account(&asked.viewer.account).takes(hostname)
+    {
+        change(&asked.site, Change::Register { account: asked.name(), system: hostname.clone() }).await?;
     }
     let shown = match name_in(asked, "name") {
         Some(name) => Some(name.to_owned()).filter(|name| *name != found.name),
         None => found.facts.shown.clone(),
     };
-    let facts = SystemFacts { shown, ..facts(asked, found.facts.clone())? };
+    let facts = SystemFacts { shown, hostname, ..facts(asked, found.facts.clone())? };
     let changed = blocking(asked, move |asked| {
         let system = asked.directory().set_system(&asked.viewer.account, found.id, facts)?;
         Ok::<_, Answer>(with_message(shape(asked, &system), "System updated"))

@@ -4,6 +4,7 @@ use super::ask::Parameters;
 use super::problem::Problem;
 use super::{Asked, Done, json};
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
+use crate::serve::ending;
 use crate::serve::settings::Settings;
 use crate::serve::settings::account::is_account_name;
 use crate::serve::settings::change::Change;
@@ -76,6 +77,37 @@ pub(super) async fn add(asked: &Asked, new: New) -> Result<Done, Problem> {
     Ok(Done::Made(json(&brief(&settings, &new.name))?, format!("/api/v2/account?account={}", new.name)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    /// Once more, so that nobody does it by chance.
+    name: String,
+}
+
+/// All of an account goes for good.
+pub(super) async fn destroy(asked: &Asked, said: Named) -> Result<Done, Problem> {
+    if !asked.viewer.is_operator() {
+        return Err(Problem::forbidden("accounts are destroyed by the operator"));
+    }
+    let account = asked.account();
+    if asked.parameters().text("account").is_none() || said.name != account {
+        return Err(Problem::wrong("say account=NAME in the query, and its name once more in the body"));
+    }
+    let bucket = asked.site().directory.bucket(&account);
+    let changed = asked.change(Change::Destroy { account: account.clone(), at: 0, upto: 0 }).await?;
+    ending::closed(&asked.site().intake.progress, changed.position).await;
+    let told = json!({
+        "destroyed": account,
+        "position": changed.position,
+        "bucket": bucket.map(|bucket| bucket.name.clone()),
+        "notes": [
+            "Lines, archives, minutes, settings, members, tokens and usage go from every file of the store within minutes.",
+            "What left this server, in a bucket, by a hook, or as rows in files and at collectors, is not reached.",
+        ],
+    });
+    Ok(Done::Json(json(&told)?))
+}
+
 pub(super) fn show(asked: &Asked) -> Result<Done, Problem> {
     told(asked, &asked.settings)
 }
@@ -84,10 +116,14 @@ fn told(asked: &Asked, settings: &Settings) -> Result<Done, Problem> {
     asked.sees_all()?;
     let name = &*asked.viewer.account;
     let account = settings.account(name);
+    // Each drain has the plan's streams.
+    let (used, allowed) = asked.site().counting.streams(|key| settings.is_of(key, name) == Some(true));
+    let of_plan = || account.plan.as_ref().and_then(|plan| plan.metrics.streams()).map(u64::from);
     Ok(Done::Json(json(&json!({
         "name": name,
         "plan": account.plan.as_ref().map(|plan| plan.name()),
         "takes_unknown_systems": account.takes_unknown,
+        "streams": { "used": used, "allowed": allowed.or_else(of_plan) },
         "systems": asked.site().directory.systems_of(name).len(),
         "groups": account.groups.len(),
         "searches": account.searches.len(),

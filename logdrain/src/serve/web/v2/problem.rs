@@ -55,7 +55,9 @@ impl IntoResponse for Problem {
         let body = json!({ "message": self.message, "retry": may_retry }).to_string();
         let mut response = (self.status, super::KIND, body).into_response();
         if may_retry {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            // Who did too much has some of it again in a few seconds.
+            let seconds = if self.status == StatusCode::TOO_MANY_REQUESTS { "10" } else { "1" };
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }

@@ -11,6 +11,12 @@ pub(super) enum Op {
     AddAccount,
     Account,
     ChangeAccount,
+    Destroy,
+    Bucket,
+    SetBucket,
+    RemoveBucket,
+    TestBucket,
+    Archives,
     Plans,
     Plan,
     ChangePlan,
@@ -44,12 +50,18 @@ pub(super) enum Op {
 }
 
 /// Method, path behind `/api/v2/` with `{id}` for a number, what it is.
-pub(super) const ROUTES: [(Method, &str, Op); 35] = [
+pub(super) const ROUTES: [(Method, &str, Op); 41] = [
     (Method::GET, "openapi.json", Op::Document),
     (Method::GET, "accounts", Op::Accounts),
     (Method::POST, "accounts", Op::AddAccount),
     (Method::GET, "account", Op::Account),
     (Method::PATCH, "account", Op::ChangeAccount),
+    (Method::POST, "account/destroy", Op::Destroy),
+    (Method::GET, "bucket", Op::Bucket),
+    (Method::PUT, "bucket", Op::SetBucket),
+    (Method::DELETE, "bucket", Op::RemoveBucket),
+    (Method::POST, "bucket/test", Op::TestBucket),
+    (Method::GET, "archives", Op::Archives),
     (Method::GET, "plans", Op::Plans),
     (Method::GET, "plan", Op::Plan),
     (Method::PUT, "plan", Op::ChangePlan),

@@ -6,7 +6,8 @@ use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
@@ -87,11 +88,13 @@ impl Downloads {
 }
 
 impl Place {
-    /// The hours, one behind the other.
-    pub(super) fn send(self, account: Arc<str>, board: Board, hours: Vec<Archive>) -> Body {
+    /// The hours, one behind the other: these bytes of all of them.
+    pub(super) fn send(self, account: Arc<str>, board: Board, hours: Vec<Archive>, bytes: Range<u64>) -> Body {
         let (pieces, sent) = mpsc::channel(1);
         let held = Arc::new(self);
-        tokio::spawn(feed(Reading { board, account, hours, at: 0, open: None }, pieces, held.clone()));
+        let Range { start, end } = bytes;
+        let reading = Reading { board, account, hours, at: 0, open: None, skipped: start, left: end - start };
+        tokio::spawn(feed(reading, pieces, held.clone()));
         Body::new(Pieces { sent, _held: held })
     }
 }
@@ -104,25 +107,38 @@ struct Reading {
     at: usize,
     /// The hour at hand, and how many bytes of it are still to come.
     open: Option<(File, u64)>,
+    /// Bytes that are passed over before the first that is sent, and bytes that are to be sent.
+    skipped: u64,
+    left: u64,
 }
 
 impl Reading {
     /// The next piece; `None` behind the last. The length was told: a file that is another one now ends it.
     fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
-            let Some(archive) = self.hours.get(self.at) else { return Ok(None) };
+            let Some(archive) = self.hours.get(self.at).filter(|_| self.left > 0) else { return Ok(None) };
+            if self.open.is_none() && self.skipped >= archive.bytes {
+                (self.skipped, self.at) = (self.skipped - archive.bytes, self.at + 1);
+                continue;
+            }
             let (file, left) = match &mut self.open {
                 Some(open) => open,
-                none => none.insert((self.board.open_hour(&self.account, archive.hour)?, archive.bytes)),
+                none => {
+                    let mut file = self.board.open_hour(&self.account, archive.hour)?;
+                    let skipped = std::mem::take(&mut self.skipped);
+                    file.seek(SeekFrom::Start(skipped))?;
+                    none.insert((file, archive.bytes - skipped))
+                }
             };
             if *left == 0 {
                 (self.at, self.open) = (self.at + 1, None);
                 continue;
             }
-            let len = usize::try_from(*left).map_or(PIECE, |left| left.min(PIECE));
+            let len = usize::try_from((*left).min(self.left)).map_or(PIECE, |left| left.min(PIECE));
             let mut piece = vec![0; len];
             file.read_exact(&mut piece)?;
             *left -= len as u64;
+            self.left -= len as u64;
             return Ok(Some(piece.into()));
         }
     }

@@ -11,12 +11,53 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const KEY: usize = 32;
 
+/// Where the key is. It is read, or made, when something is sealed or unsealed first.
+#[derive(Debug)]
+pub(crate) struct KeyFile {
+    path: Option<PathBuf>,
+    seal: Mutex<Option<Seal>>,
+}
+
+impl KeyFile {
+    /// `None` where there is no configuration that it could lie beside.
+    pub(crate) const fn new(path: Option<PathBuf>) -> Self {
+        Self { path, seal: Mutex::new(None) }
+    }
+
+    /// Waits for the disk, the first time.
+    pub(crate) fn seal(&self, what: &str, text: &str) -> io::Result<String> {
+        self.with(|seal| seal.seal(what, text))
+    }
+
+    /// `None` when it was sealed with another key, for something else, or is damaged; or the key cannot be read.
+    pub(crate) fn unseal(&self, what: &str, sealed: &str) -> Option<String> {
+        self.with(|seal| Ok(seal.unseal(what, sealed))).ok().flatten()
+    }
+
+    /// Reads the key, or makes it, if that was not done yet.
+    pub(crate) fn open(&self) -> io::Result<()> {
+        self.with(|_| Ok(()))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Seal) -> io::Result<T>) -> io::Result<T> {
+        let mut known = self.seal.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            let path = self.path.as_ref().ok_or_else(|| {
+                io::Error::other("there is no key file: say key_file in a configuration file (--config)")
+            })?;
+            *known = Some(Seal::open(path)?);
+        }
+        known.as_ref().map_or_else(|| Err(io::Error::other("there is no key")), work)
+    }
+}
+
 /// The key.
-pub(super) struct Seal(LessSafeKey);
+struct Seal(LessSafeKey);
 
 impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +67,7 @@ impl fmt::Debug for Seal {
 
 impl Seal {
     /// Reads the key, or makes one that this user alone can read.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         let bytes = match fs::read_to_string(path) {
             Ok(text) => STANDARD.decode(text.trim()).map_err(|_| io::Error::other("it holds no key"))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -48,7 +89,7 @@ impl Seal {
     }
 
     /// `what` it is of is sealed with it: it opens nowhere else.
-    pub(super) fn seal(&self, what: &str, text: &str) -> io::Result<String> {
+    fn seal(&self, what: &str, text: &str) -> io::Result<String> {
         let nonce: [u8; NONCE_LEN] = random()?;
         let mut bytes = text.as_bytes().to_vec();
         self.0
@@ -58,7 +99,7 @@ impl Seal {
     }
 
     /// `None` when it was sealed with another key, for something else, or is damaged.
-    pub(super) fn unseal(&self, what: &str, sealed: &str) -> Option<String> {
+    fn unseal(&self, what: &str, sealed: &str) -> Option<String> {
         let bytes = STANDARD.decode(sealed).ok()?;
         let (nonce, rest) = bytes.split_first_chunk::<NONCE_LEN>()?;
         let mut rest = rest.to_vec();
@@ -67,18 +108,18 @@ impl Seal {
     }
 }
 
-pub(super) fn random<const N: usize>() -> io::Result<[u8; N]> {
+fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)
 }
 
 /// Random digits, as they may stand in a URL.
-pub(super) fn password() -> io::Result<String> {
+pub(crate) fn password() -> io::Result<String> {
     let bytes: [u8; 20] = random()?;
     Ok(hex(&bytes))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| format!("{text}{byte:02x}"))
 }

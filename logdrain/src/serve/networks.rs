@@ -1,4 +1,4 @@
-//! Networks that a port lets in.
+//! Networks: those that a port lets in, and those that may be reached.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ impl Network {
     }
 
     /// Whether an address is in it; one of IPv4 that came by IPv6 as well.
-    pub(super) fn holds(&self, address: IpAddr) -> bool {
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 u32::from(own).checked_shr(32 - self.bits) == u32::from(other).checked_shr(32 - self.bits)

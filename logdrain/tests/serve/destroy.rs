@@ -1,0 +1,256 @@
+//! Accounts that are destroyed: every file under the store is decoded and searched, also over kills, and others lose nothing.
+
+use crate::changes::{ask, change};
+use crate::crash::Dice;
+use crate::harness::{Answer, Server, now_micros, request, scratch, time_of, wait_until};
+use crate::lines::{config, kept_of};
+use crate::purge::holders;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+const CONFIG: &str = "snapshot_every = \"150ms\"\nretention = \"1h\"\njournal_ahead = \"16kB\"\nwindow = \"1s\"\n\
+    lateness = \"1s\"\n\
+    [watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n\
+    [[drain]]\nname = \"blog\"\nuser = \"blog\"\npassword = \"blog-s3cret-1\"\n\
+    [[drain]]\nname = \"office\"\nuser = \"office\"\npassword = \"office-s3cret-1\"\naccount = \"office\"\n";
+
+fn digest(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+/// An account with a drain of its own, as an add-on makes it.
+fn add(dir: &Path, account: &str) -> bool {
+    let drain = json!({"app": "shop-eu", "plan": null, "credentials": digest(&format!("{account}:s3cret")), "tokens": [digest("d.1")]});
+    let made =
+        ask(dir, &json!({"add_drain": {"account": account, "name": format!("{account}.drain"), "drain": drain}}));
+    made.is_ok_and(|made| made.get("changed").is_some())
+}
+
+fn deliver(server: &Server, pair: &str, number: u64, text: &str) -> u16 {
+    let mut body = Vec::new();
+    for line in 0..3 {
+        let line =
+            format!("<190>1 {} host app web.{line} - measure#of.{text}=7ms {text} {number}\n", time_of(now_micros()));
+        body.extend_from_slice(format!("{} {line}", line.len()).as_bytes());
+    }
+    let credentials = basic(pair);
+    let id = format!("{number:032X}");
+    let headers =
+        [("Authorization", credentials.as_str()), ("Logplex-Drain-Token", "d.1"), ("Logplex-Frame-Id", id.as_str())];
+    request(server.address, "POST", "/logs", &headers, &body).map_or(0, |answer| answer.status)
+}
+
+fn metrics(server: &Server) -> String {
+    let by = basic("ops:ops-s3cret-12");
+    request(server.address, "GET", "/metrics", &[("Authorization", &by)], b"").unwrap().body
+}
+
+fn number(page: &str, name: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name}: {page}")).parse().unwrap()
+}
+
+fn wait_for_lines(server: &Server) {
+    wait_until("the lines", || {
+        let page = metrics(server);
+        (number(&page, "logdrain_logs_position") >= number(&page, "logdrain_journal_position")).then_some(())
+    });
+}
+
+fn command(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_logdrain"))
+        .arg("account")
+        .args(arguments)
+        .args(["--store", dir.join("store").to_str().unwrap()])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn post(server: &Server, path: &str, body: &Value, by: &str) -> Answer {
+    let headers = [("Authorization", by), ("Content-Type", "application/json")];
+    request(server.address, "POST", path, &headers, body.to_string().as_bytes()).unwrap()
+}
+
+/// An hour of last year, in the archives of an account.
+fn archive(dir: &Path, account: &str, text: &str) {
+    let folder = dir.join(format!("store/archives/{account}/dt=2025-03-14"));
+    fs::create_dir_all(&folder).unwrap();
+    let mut zip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let row =
+        format!("7\t2025-03-14T09:26:53Z\t2025-03-14T09:26:53Z\t1\tshop\t192.0.2.7\tUser\tInfo\tapp/web.1\t{text}\n");
+    zip.write_all(row.as_bytes()).unwrap();
+    fs::write(folder.join("2025-03-14-09.tsv.gz"), zip.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn an_account_that_is_destroyed_is_in_no_file_any_more_and_others_lose_nothing() {
+    let dir = scratch("destroy");
+    let config = config(&dir, CONFIG);
+    archive(&dir, "shop", "secret-of-shop");
+    archive(&dir, "default", "secret-of-blog");
+    let arguments = ["--config", config.as_str()];
+    let mut server = Server::start(&dir, &arguments);
+    let ops = basic("ops:ops-s3cret-12");
+    assert!(add(&dir, "shop"));
+    let group = json!({"name": "group-of-shop", "systems": ["shop-eu"]});
+    change(&dir, &json!({"add_group": {"account": "shop", "group": group}}));
+    change(&dir, &json!({"app": {"drain": "shop.drain/d.1", "app": "shop-eu"}}));
+    let token = said(&command(&dir, &["token", "add", "--account", "shop"])).trim().to_owned();
+    command(&dir, &["member", "add", "ann@example.com", "--account", "shop"]);
+    for number in 0..40 {
+        assert_eq!(deliver(&server, "shop:s3cret", number, "secret-of-shop"), 204);
+        assert_eq!(deliver(&server, "blog:blog-s3cret-1", 1_000 + number, "secret-of-blog"), 204);
+    }
+    wait_for_lines(&server);
+    let search = |server: &Server| {
+        request(server.address, "GET", "/api/v1/events/search?q=secret", &[("X-Papertrail-Token", &token)], b"")
+            .unwrap()
+    };
+    wait_until("lines", || search(&server).body.contains("secret-of-shop").then_some(()));
+    assert!(!holders(&dir, "secret-of-shop").is_empty());
+    // Not while somebody sends to it, not by chance, not by whoever asks.
+    let destroy = |account: &str| json!({"destroy": {"account": account, "at": 0}});
+    for (account, why) in [("shop", "still sends"), ("office", "[[drain]] office"), ("default", "purge its lines")] {
+        let refused = ask(&dir, &destroy(account)).unwrap();
+        assert!(refused["error"].as_str().is_some_and(|said| said.contains(why)), "{refused}");
+    }
+    change(&dir, &json!({"remove_drain": {"account": "shop", "name": "shop.drain"}}));
+    let path = "/api/v2/account/destroy?account=shop";
+    let once_more = json!({"name": "shop"});
+    let bearer = format!("Bearer {token}");
+    assert_eq!(post(&server, path, &once_more, &bearer).status, 403);
+    assert_eq!(post(&server, path, &json!({"name": "shpo"}), &ops).status, 400);
+    assert_eq!(post(&server, "/api/v2/account/destroy?account=nobody", &once_more, &ops).status, 404);
+    assert_eq!(post(&server, "/api/v2/account/destroy", &json!({"name": "default"}), &ops).status, 400);
+    let answer = post(&server, path, &once_more, &ops);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // From the answer on nobody comes in by it.
+    assert_eq!(search(&server).status, 401);
+    let listed = request(server.address, "GET", "/api/v2/accounts", &[("Authorization", &ops)], b"").unwrap();
+    assert!(!listed.body.contains("shop"), "{listed:?}");
+    wait_until("all of it to go", || holders(&dir, "secret-of-shop").is_empty().then_some(()));
+    wait_until("the directory", || {
+        let pending = journal(&dir, "SELECT count(*) FROM meta WHERE key = 'purges' AND value LIKE '%\"account\"%'");
+        (pending == 0).then_some(())
+    });
+    for table in ["members", "tokens", "sessions", "systems", "used"] {
+        let db = rusqlite::Connection::open(dir.join("store/settings.db")).unwrap();
+        let left: i64 = db
+            .query_row(&format!("SELECT count(*) FROM {table} WHERE account = 'shop'"), [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+    assert!(!dir.join("store/archives/shop/dt=2025-03-14").exists());
+    assert!(dir.join("store/archives/default/dt=2025-03-14/2025-03-14-09.tsv.gz").exists());
+    let page = metrics(&server);
+    assert!(!page.contains("shop"), "{page}");
+    assert_eq!(deliver(&server, "shop:s3cret", 99, "later"), 401);
+    // It may be made again, and what it has then stays, also behind a crash.
+    assert_eq!(post(&server, "/api/v2/accounts", &json!({"name": "shop"}), &ops).status, 201);
+    assert!(command(&dir, &["member", "add", "bob@example.com", "--account", "shop"]).status.success());
+    assert!(add(&dir, "shop"));
+    server.kill();
+    server = Server::start(&dir, &arguments);
+    wait_until("the journal", || (server.get("/readyz").status == 200).then_some(()));
+    assert!(said(&command(&dir, &["member", "list", "--account", "shop"])).contains("bob@example.com"));
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR") && !log.contains("secret-of"), "{log}");
+    assert_eq!(kept_of(&dir, "default").0.len(), 120);
+    assert_eq!(kept_of(&dir, "shop").0.len(), 0);
+}
+
+fn journal(dir: &Path, sql: &str) -> i64 {
+    let db = rusqlite::Connection::open(dir.join("store/journal.db")).unwrap();
+    db.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn killed_while_accounts_are_destroyed_it_goes_on_and_the_books_are_right() {
+    let dir = scratch("destroy-crash");
+    let config = config(&dir, CONFIG);
+    let arguments = ["--config", config.as_str()];
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut server = Server::start(&dir, &arguments);
+    let accounts: Vec<String> = (0..6).map(|number| format!("shop-{number}")).collect();
+    let mut sent = 0;
+    for account in &accounts {
+        assert!(add(&dir, account), "{account}");
+        for _ in 0..20 {
+            assert_eq!(deliver(&server, &format!("{account}:s3cret"), sent, &format!("secret-of-{account}.")), 204);
+            assert_eq!(deliver(&server, "blog:blog-s3cret-1", 10_000 + sent, "of-others"), 204);
+            sent += 1;
+        }
+        change(&dir, &json!({"remove_drain": {"account": account, "name": format!("{account}.drain")}}));
+        // Its answer may be lost with the server.
+        let asked = {
+            let (dir, account) = (dir.clone(), account.clone());
+            std::thread::spawn(move || ask(&dir, &json!({"destroy": {"account": account, "at": 0}})))
+        };
+        std::thread::sleep(Duration::from_millis(dice.below(400)));
+        server.kill();
+        let _ = asked.join();
+        server = Server::start(&dir, &arguments);
+    }
+    for account in &accounts {
+        change(&dir, &json!({"destroy": {"account": account, "at": 0}}));
+    }
+    for account in &accounts {
+        let text = format!("secret-of-{account}.");
+        wait_until("all of it to go", || holders(&dir, &text).is_empty().then_some(()));
+    }
+    wait_for_lines(&server);
+    assert_eq!(number(&metrics(&server), "logdrain_logs_gone_total{why=\"purged\"}"), sent as f64 * 3.0);
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+    assert_eq!(kept_of(&dir, "default").0.len(), sent as usize * 3);
+}
+
+#[test]
+fn the_command_wants_the_name_and_offers_the_archives() {
+    let dir = scratch("destroy-command");
+    let config = config(&dir, CONFIG);
+    archive(&dir, "shop", "secret-of-shop");
+    let arguments = ["--config", config.as_str()];
+    let server = Server::start(&dir, &arguments);
+    change(&dir, &json!({"account": {"account": "shop"}}));
+    let refused = command(&dir, &["destroy", "shop"]);
+    assert!(!refused.status.success() && said(&refused).contains("--archives-to"), "{}", said(&refused));
+    let refused = command(&dir, &["destroy", "shop", "--confirm", "shpo"]);
+    assert!(!refused.status.success() && said(&refused).contains("nothing was destroyed"), "{}", said(&refused));
+    assert!(!command(&dir, &["destroy", "default", "--confirm", "default"]).status.success());
+    assert!(dir.join("store/archives/shop/dt=2025-03-14/2025-03-14-09.tsv.gz").exists());
+    let kept = dir.join("kept");
+    let done = command(&dir, &["destroy", "shop", "--confirm", "shop", "--archives-to", kept.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(kept.join("dt=2025-03-14/2025-03-14-09.tsv.gz").exists());
+    wait_until("the archives to go", || (!dir.join("store/archives/shop/dt=2025-03-14").exists()).then_some(()));
+    // Without a server the next start obeys.
+    change(&dir, &json!({"account": {"account": "other"}}));
+    assert_eq!(server.stop().0, Some(0));
+    archive(&dir, "other", "secret-of-other");
+    let done = command(&dir, &["destroy", "other", "--confirm", "other"]);
+    assert!(done.status.success(), "{}", said(&done));
+    let server = Server::start(&dir, &arguments);
+    wait_until("the archives to go", || (!dir.join("store/archives/other/dt=2025-03-14").exists()).then_some(()));
+    let (code, log) = server.stop();
+    assert!(code == Some(0) && !log.contains("ERROR"), "{log}");
+}
