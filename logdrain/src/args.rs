@@ -145,10 +145,10 @@ Exit status: 0 no difference; 1 there is one, an archive cannot be read, or noth
     /// Draw a metric of recorded logs, or of rows that `replay` or `serve` wrote, as SVG or as CSV
     #[command(after_help = "\
 Examples:
-  logdrain chart testdata/demo.logplex --metric heroku.router.http.requests --group-by status_category --kind stacked -o requests.svg
-  logdrain chart testdata/demo.logplex -m heroku.router.service.response_time -f p50,p95,p99 -o times.svg
-  logdrain replay testdata/demo.logplex | logdrain chart - -m heroku.dyno.mem.total -g source --tz UTC > memory.svg
-  logdrain chart testdata/demo.logplex -m heroku.router.http.requests -t status_category=5xx --step 5m -o errors.csv
+  logdrain chart body.logplex -m heroku.router.http.requests -g status_category -o requests.csv
+  logdrain chart body.logplex -m heroku.router.service.response_time -f p50,p95,p99 -o times.svg
+  logdrain replay body.logplex | logdrain chart - -m heroku.dyno.mem.total -g source > memory.svg
+  logdrain chart body.logplex -m heroku.errors.http -g code --kind bars --step 5m -o errors.svg
 
 Percentiles of logs are those of all values, over any streams and steps. Rows have the percentiles of their own stream and \
 minute, and no values: of several they cannot be told, and are refused; counts, sums, averages, least and greatest values are \
