@@ -27,14 +27,14 @@ impl Wanted {
     /// What the command line asks, and the functions that it names.
     pub(super) fn new(args: &ChartArgs, zone: &TimeZone) -> Result<(Self, Vec<Function>), Failure> {
         let (name, of_name) = match args.metric.rsplit_once('.') {
-            Some((name, suffix @ ("p50" | "p95" | "p99" | "p999"))) => (name, parse(suffix)),
+            Some((name, suffix @ ("p50" | "p95" | "p99" | "p999"))) => (name, Function::named(suffix)),
             _ => (args.metric.as_str(), None),
         };
         let named = args.function.iter().map(|name| {
-            parse(name).ok_or_else(|| {
-                Failure::Config(format!(
-                    "--function {name}: is none of avg, count, last, max, min, sum, rate, p50, p95, p99, p999"
-                ))
+            // How a counter grew is told by minutes that are kept one after the other.
+            Function::named(name).filter(|function| *function != Function::Derivative).ok_or_else(|| {
+                let known = "avg, count, last, max, min, sum, rate, p50, p95, p99, p999";
+                Failure::Config(format!("--function {name}: is none of {known}"))
             })
         });
         let mut functions = named.collect::<Result<Vec<_>, _>>()?;
@@ -112,28 +112,6 @@ fn is_like(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A function by its name.
-pub(super) fn parse(name: &str) -> Option<Function> {
-    Some(match name {
-        "avg" | "mean" => Function::Avg,
-        "count" => Function::Count,
-        "last" => Function::Last,
-        "max" => Function::Max,
-        "min" => Function::Min,
-        "sum" => Function::Sum,
-        "rate" => Function::Rate,
-        _ => {
-            let digits = name.strip_prefix('p')?;
-            if !(2..=6).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            // p95 is 0.95, p999 is 0.999; and there is p100.
-            let quantile = if digits == "100" { 1.0 } else { format!("0.{digits}").parse().ok()? };
-            Function::Quantile(quantile)
-        }
-    })
-}
-
 /// The name of a function.
 pub(super) fn name(function: Function) -> String {
     match function {
@@ -145,11 +123,10 @@ pub(super) fn name(function: Function) -> String {
         Function::Sum => "sum".to_owned(),
         Function::Rate => "rate".to_owned(),
         Function::Derivative => "derivative".to_owned(),
-        Function::Quantile(1.0) => "p100".to_owned(),
+        Function::Quantile(quantile) if (quantile - 0.999).abs() < 1e-9 => "p999".to_owned(),
         Function::Quantile(quantile) => {
-            let text = format!("{quantile:.6}");
-            let digits = text.trim_start_matches("0.").trim_end_matches('0');
-            format!("p{digits:0<2}")
+            let percent = format!("{:.4}", quantile * 100.0);
+            format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
         }
     }
 }
@@ -161,13 +138,9 @@ mod tests {
     #[test]
     fn functions_have_names() {
         for text in
-            ["avg", "count", "last", "max", "min", "sum", "rate", "p50", "p95", "p99", "p999", "p05", "p100", "p9999"]
+            ["avg", "count", "last", "max", "min", "sum", "rate", "p5", "p50", "p95", "p99", "p999", "p99.99", "p100"]
         {
-            assert_eq!(parse(text).map(name).as_deref(), Some(text));
-        }
-        assert_eq!(parse("p95"), Some(Function::Quantile(0.95)));
-        for text in ["", "p", "p5", "p-1", "p95.5", "median", "P95", "p1234567"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(Function::named(text).map(name).as_deref(), Some(text));
         }
     }
 
