@@ -48,6 +48,7 @@ impl<'a> Drawing<'a> {
     /// Of a plot that is [`Plot::ready`].
     pub(super) fn new(plot: &'a Plot) -> Self {
         let is_stacked = plot.kind != Kind::Line;
+        let values = || plot.curves.iter().flat_map(|curve| curve.values.iter().flatten());
         let mut below = Vec::with_capacity(plot.curves.len());
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut ground = vec![0.0_f64; plot.steps];
@@ -72,6 +73,8 @@ impl<'a> Drawing<'a> {
         if low > high {
             (low, high) = (plot.axis.min.unwrap_or(0.0), plot.axis.min.unwrap_or(0.0));
         }
+        // What is counted is never counted in parts.
+        let whole = plot.unit.is_empty() && values().all(|value| value.fract() == 0.0);
         let count = if plot.height < 120 {
             3.0
         } else if plot.unit.starts_with("bytes") {
@@ -79,7 +82,7 @@ impl<'a> Drawing<'a> {
         } else {
             4.0
         };
-        let range = Range::around(low, high, plot.axis, &plot.unit, count);
+        let range = Range::around(low, high, plot.axis, (&plot.unit, whole), count);
         Self { plot, across: Across::new(plot), range, below }
     }
 

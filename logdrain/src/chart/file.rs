@@ -39,7 +39,8 @@ text{font:11.5px -apple-system,\"Segoe UI\",Inter,Cantarell,\"Noto Sans\",\"Libe
 .ln.c2{stroke:var(--s4)}.ln.c3{stroke:var(--s1)}.ln.c4{stroke:var(--s2)}.ln.c5{stroke:var(--c5)}\
 .ar.s1,.br.s1,.sw.s1{fill:var(--s1)}.ar.s2,.br.s2,.sw.s2{fill:var(--s2)}.ar.s3,.br.s3,.sw.s3{fill:var(--s3)}.ar.s4,.br.s4,.sw.s4{fill:var(--s4)}.ar.s5,.br.s5,.sw.s5{fill:var(--s5)}.ar.s6,.br.s6,.sw.s6{fill:var(--s6)}\
 .ar.c2,.br.c2,.sw.c2{fill:var(--c2)}.ar.c3,.br.c3,.sw.c3{fill:var(--c3)}.ar.c4,.br.c4,.sw.c4{fill:var(--c4)}.ar.c5,.br.c5,.sw.c5{fill:var(--c5)}\
-.t-s1{fill:var(--s1)}.t-s2{fill:var(--t2)}.t-s3{fill:var(--s3)}.t-s4{fill:var(--t4)}.t-s5{fill:var(--t5)}.t-s6{fill:var(--t6)}";
+.t-s1{fill:var(--s1)}.t-s2{fill:var(--t2)}.t-s3{fill:var(--s3)}.t-s4{fill:var(--t4)}.t-s5{fill:var(--t5)}.t-s6{fill:var(--t6)}\
+.t-c2{fill:var(--t4)}.t-c3{fill:var(--s1)}.t-c4{fill:var(--t2)}.t-c5{fill:var(--c5)}";
 
 /// A file that needs no other. Served, it wants `style-src 'unsafe-inline'` in a policy of its own, and no more.
 pub(crate) fn svg_file(plot: &Plot) -> String {

@@ -136,8 +136,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Round ends around all from `low` to `high`, with about `count` ticks.
-    pub(super) fn around(low: f64, high: f64, axis: super::Axis, unit: &str, count: f64) -> Self {
+    /// Round ends around all from `low` to `high`, with about `count` ticks; of values that are `whole`, no tick is a part.
+    pub(super) fn around(low: f64, high: f64, axis: super::Axis, (unit, whole): (&str, bool), count: f64) -> Self {
         // Halves of the largest numbers, so that no difference is infinite.
         const LARGEST: f64 = f64::MAX / 8.0;
         let clamped = |value: f64| value.clamp(-LARGEST, LARGEST);
@@ -151,6 +151,7 @@ impl Range {
         }
         let scale = Scale::new(unit, high.abs().max(low.abs()));
         let step = scale.tick(high - low, count) * scale.divisor;
+        let step = [1.0, 2.0, 5.0].into_iter().find(|part| whole && *part >= step).unwrap_or(step);
         let is_fixed = |bound: Option<f64>, end: f64| bound == Some(end);
         let down = if is_fixed(axis.min, low) { low } else { (low / step + 1e-9).floor() * step };
         let up = if is_fixed(axis.max, high) { high } else { (high / step - 1e-9).ceil() * step };
@@ -174,7 +175,7 @@ mod tests {
     use crate::chart::Axis;
 
     fn labels(unit: &str, low: f64, high: f64) -> Vec<String> {
-        let range = Range::around(low, high, Axis::default(), unit, if unit == "bytes" { 5.5 } else { 4.0 });
+        let range = Range::around(low, high, Axis::default(), (unit, false), if unit == "bytes" { 5.5 } else { 4.0 });
         let scale = Scale::new(unit, range.high);
         range.ticks.iter().map(|tick| scale.label(*tick)).collect()
     }
@@ -201,15 +202,18 @@ mod tests {
         ] {
             assert_eq!(labels(unit, 0.0, high).join("|"), expected, "{unit} {high}");
         }
+        for (high, ticks) in [(1.0, vec![0.0, 1.0]), (3.0, vec![0.0, 1.0, 2.0, 3.0]), (9.0, vec![0.0, 5.0, 10.0])] {
+            assert_eq!(Range::around(0.0, high, Axis::default(), ("", true), 4.0).ticks, ticks);
+        }
         assert_eq!(labels("", -30.0, 55.0).join("|"), "\u{2212}50|\u{2212}25|0|25|50|75");
     }
 
     #[test]
     fn an_axis_of_its_own_begins_where_it_is_told_or_lower() {
         let axis = Axis { min: Some(90.0), max: Some(100.0) };
-        let range = Range::around(91.4, 100.0, axis, "%", 4.0);
+        let range = Range::around(91.4, 100.0, axis, ("%", false), 4.0);
         assert_eq!((range.low, range.high, range.ticks), (90.0, 100.0, vec![90.0, 92.5, 95.0, 97.5, 100.0]));
-        let range = Range::around(61.4, 100.0, axis, "%", 4.0);
+        let range = Range::around(61.4, 100.0, axis, ("%", false), 4.0);
         assert_eq!((range.low, range.high), (60.0, 100.0));
     }
 
@@ -220,7 +224,7 @@ mod tests {
             for high in values {
                 for low in values.into_iter().chain(values.map(|value| -value)) {
                     let (low, high) = (low.min(high), high.max(low));
-                    let range = Range::around(low, high, Axis::default(), unit, 4.0);
+                    let range = Range::around(low, high, Axis::default(), (unit, false), 4.0);
                     assert!(range.low.is_finite() && range.high.is_finite() && range.low < range.high, "{low} {high}");
                     assert!((1..=16).contains(&range.ticks.len()), "{unit} {low} {high}: {range:?}");
                     for value in [low, high, range.low, range.high] {
