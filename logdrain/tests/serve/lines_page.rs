@@ -87,7 +87,7 @@ fn hostile_lines_run_nothing_on_the_page_and_in_its_tail() {
     let shown = "document.querySelector('.log').textContent.replace(/\\d\\d:\\d\\d:\\d\\d\\.\\d+/g, '')";
     browser.go(&page(&server, ""));
     let by_server = browser.value(shown);
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     // The same lines once more, by the tail this time: they look the same.
     send(&server, "2", &HOSTILE);
     browser.until("document.querySelectorAll('.l').length === 24");
@@ -106,7 +106,7 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     settle(&server, "line 299 ");
     browser.look(1400, 900, "light");
     browser.go(&page(&server, ""));
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     let at_end = "(l => l.scrollHeight - l.scrollTop - l.clientHeight < 24)(document.querySelector('.log'))";
     assert_eq!(browser.value(at_end), true, "it begins at the newest");
     numbered(&server, 300, 350);
@@ -114,7 +114,7 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     assert_eq!(browser.value(at_end), true, "it follows");
     // Somebody scrolls up: what he reads stays where it is, and what came is counted.
     browser.value("document.querySelector('.log').scrollTop -= 600");
-    browser.until("document.querySelector('.live').textContent === 'Paused'");
+    browser.until("document.querySelector('.live')?.textContent === 'Paused'");
     let place = "[...document.querySelectorAll('.l')].map(l => [l.id, l.getBoundingClientRect().top]).find(([, top]) => top > 200).join()";
     let before = browser.value(place);
     numbered(&server, 350, 400);
@@ -123,7 +123,7 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     browser.picture(&dir.join("paused.png"));
     browser.value("document.querySelector('.pill').click()");
     browser.until(at_end);
-    browser.until("document.querySelector('.live').textContent === 'Live' && document.querySelector('.pill').hidden");
+    browser.until("document.querySelector('.live')?.textContent === 'Live' && document.querySelector('.pill').hidden");
     // By the button it stays paused, also at the end.
     browser.value("document.querySelector('.live').click()");
     numbered(&server, 400, 410);
@@ -134,7 +134,7 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     browser.value("document.querySelector('.live').click()");
     numbered(&server, 410, 4_000);
     browser.until("/^↓ [23],\\d+ lines not yet shown$/.test(document.querySelector('.pill').textContent)");
-    browser.until("document.querySelector('.live').textContent === 'Go live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Go live'");
     browser.value("document.querySelector('.pill').click()");
     let more = format!("document.querySelector('.log').scrollTop = 1e9, {LAST}.startsWith('line 3999 ')");
     browser.until(&more);
@@ -142,7 +142,7 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     browser.until("!!window.viewer");
     let each = "(n => n.every((number, index) => number === n[0] + index) && n[0])(window.viewer.all().map(row => +(typeof row === 'string' ? JSON.parse(row).message.flat().join('') : row.querySelector('.m').textContent).split(' ')[1]))";
     assert_eq!(browser.value(each), 100, "each once, in order, from the first on that was there");
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     numbered(&server, 4_000, 4_001);
     browser.until(&format!("{LAST}.startsWith('line 4000 ')"));
     assert_eq!(server.get("/events").status, 200);
@@ -157,17 +157,17 @@ fn the_page_finds_its_way_back_when_the_server_comes_again() {
     settle(&server, "line 19 ");
     browser.look(1400, 900, "light");
     browser.go(&page(&server, ""));
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     let address = server.address.to_string();
     server.kill();
-    browser.until("document.querySelector('.live').textContent === 'Lost'");
+    browser.until("document.querySelector('.live')?.textContent === 'Lost'");
     let server = Server::start(&dir, &["--listen", &address]);
     numbered(&server, 20, 40);
     browser.until(&format!("{LAST}.startsWith('line 39 ')"));
     let numbers = "JSON.stringify([...document.querySelectorAll('.l .m')].map(m => +m.textContent.split(' ')[1]))";
     let all = serde_json::to_string(&(0..40).collect::<Vec<_>>()).unwrap();
     assert_eq!(browser.value(numbers), all.as_str());
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     assert_eq!(server.stop().0, Some(0));
 }
 
@@ -204,7 +204,7 @@ fn pictures(browser: &mut Browser, server: &Server, dir: &Path, name: &str, quer
         for scheme in ["light", "dark"] {
             browser.look(width, height, scheme);
             browser.go(&page(server, query));
-            browser.until("document.querySelector('.live').textContent !== ''");
+            browser.until("!!document.querySelector('.live')?.textContent");
             let wide = "document.documentElement.scrollWidth <= innerWidth && document.querySelector('.log').scrollWidth <= document.querySelector('.log').clientWidth";
             assert_eq!(browser.value(wide), true, "{name} is wider than {width}");
             browser.picture(&dir.join(format!("{name}-{width}-{scheme}.png")));

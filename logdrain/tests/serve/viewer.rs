@@ -100,7 +100,7 @@ fn one_searches_and_is_told_how_it_was_read() {
     browser.picture(&dir.join("wrong-query.png"));
     // Nothing at all: what was looked at, and the way on.
     browser.go(&page(&server, "?q=nothing+like+this"));
-    browser.until("document.querySelector('.quiet').innerText.includes('No line matches')");
+    browser.until("document.querySelector('.quiet')?.innerText.includes('No line matches')");
     browser.value("document.querySelector('.quiet a').click()");
     led_to(&mut browser, "/events");
     // Choosing a system is enough.
@@ -127,18 +127,19 @@ fn one_seeks_a_time_in_words_and_in_his_zone() {
     browser.value("document.activeElement.value = '3 hours ago', document.querySelector('#ask').requestSubmit(), 0");
     led_to(&mut browser, "time=3+hours+ago");
     assert_eq!(browser.value(&format!("{TEXTS}[0].includes('n=0')")), true);
-    browser.until("document.querySelector('.live').textContent === 'Paused'");
+    browser.until("document.querySelector('.live')?.textContent === 'Paused'");
     browser.go(&page(&server, "?time=noonish"));
-    browser.until("document.querySelector('.words').innerText.includes('`noonish` is not understood as a time')");
+    browser.until("document.querySelector('.words')?.innerText.includes('`noonish` is not understood as a time')");
     // Each time is told in the zone of the address, on the page and by what follows.
     let hour = "document.querySelector('.l .ts').textContent.slice(0, 2)";
     browser.go(&page(&server, "?min_id=0"));
+    browser.until(READY);
     let utc: i64 = browser.value(hour).as_str().unwrap().parse().unwrap();
     browser.go(&page(&server, "?min_id=0&tz=%2B05:00"));
     browser.until(READY);
     let there: i64 = browser.value(hour).as_str().unwrap().parse().unwrap();
     assert_eq!((there - utc).rem_euclid(24), 5);
-    browser.until("document.querySelector('.live').textContent !== ''");
+    browser.until("document.querySelector('.live')?.textContent !== ''");
     send(&server, "shop", "zone", &[(6, "app web.2", "told later")]);
     browser.until(&format!("{TEXTS}.at(-1) === 'told later'"));
     let last = "[...document.querySelectorAll('.l .ts')].at(-1).textContent.slice(0, 2)";
@@ -166,7 +167,7 @@ fn older_lines_come_above_and_nothing_that_is_read_moves() {
     settle(&server, "line 1499 ");
     browser.go(&page(&server, ""));
     browser.until(READY);
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     browser.value("window.moved = 0, window.read = null, 0");
     // Up, step by step: what is in sight moves by the step alone, while lines come above it and below.
     let step = "(log => { const top = log.getBoundingClientRect().top, seen = [...document.querySelectorAll('.l')].find(l => l.getBoundingClientRect().top > top + 200); \
@@ -346,9 +347,9 @@ fn keys_are_listed_and_can_be_switched_off() {
     browser.until(READY);
     assert_eq!(browser.value(wrapped), true);
     key(&mut browser, " ");
-    browser.until("document.querySelector('.live').textContent === 'Paused'");
+    browser.until("document.querySelector('.live')?.textContent === 'Paused'");
     key(&mut browser, "G");
-    browser.until("document.querySelector('.live').textContent === 'Live'");
+    browser.until("document.querySelector('.live')?.textContent === 'Live'");
     key(&mut browser, "N");
     assert_eq!(browser.value("document.querySelector('.l.cur .m').textContent.includes('n=37')"), true);
     key(&mut browser, "N");

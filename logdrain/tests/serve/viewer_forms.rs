@@ -22,6 +22,7 @@ fn a_search_is_saved_replaced_run_and_removed() {
     assert_eq!(browser.value(&format!("{TEXTS}.length")), 4);
     // The same question typed by hand is the same search, another one is not.
     browser.go(&page(&server, "?q=H12"));
+    browser.until(READY);
     assert_eq!(browser.value("document.querySelector('.side .saved a[aria-current]') !== null"), true);
     browser.go(&page(&server, "?q=H13"));
     browser.until(READY);
@@ -46,6 +47,7 @@ fn a_search_is_saved_replaced_run_and_removed() {
         "{answer:?}"
     );
     browser.go(&format!("http://{}/searches/{id}/edit", server.address));
+    browser.until("document.querySelector('form[action$=delete]') !== null");
     browser.value("document.querySelector('form[action$=delete]').requestSubmit(), 0");
     browser.until(&format!("location.pathname === '/events' && {READY}"));
     assert_eq!(browser.value("document.querySelectorAll('.side .saved').length"), 0);

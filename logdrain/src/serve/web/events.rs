@@ -77,7 +77,7 @@ const COUNT: usize = (64 << 10) + READ;
 const PATIENCE: Duration = Duration::from_secs(2);
 const TIME: Duration = Duration::from_secs(5);
 /// How long lines are counted for who has them already.
-const COUNTING: Duration = Duration::from_secs(2);
+const COUNTING: Duration = Duration::from_secs(1);
 
 /// Gives the way to the kept lines; `None` while there is none.
 struct Kept(Box<dyn Fn() -> Option<Reader> + Send + Sync>);

@@ -135,7 +135,13 @@ pub(super) async fn page(
             }
             response
         }
-        Err(response) => response,
+        Err(mut response) => {
+            // Who looks with a browser need not come again himself.
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("2"));
+            }
+            response
+        }
     }
 }
 
