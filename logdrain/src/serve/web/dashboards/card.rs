@@ -16,8 +16,12 @@ const LIMITS: usize = 3;
 /// What a line is called: its label, the values of its tags.
 pub(super) fn name(chart: &Chart, line: &Drawn) -> String {
     let label = chart.series.get(line.source).map(|source| source.label.as_str()).unwrap_or_default();
-    let tags = line.tags.iter().map(|(_, value)| if value.is_empty() { "–" } else { value.as_str() });
-    let names: Vec<&str> = Some(label).filter(|label| !label.is_empty()).into_iter().chain(tags).collect();
+    let tags = line.tags.iter().map(|(key, value)| match value.as_str() {
+        "" => format!("no {}", key.replace('_', " ")),
+        value => value.to_owned(),
+    });
+    let label = (!label.is_empty()).then(|| label.to_owned());
+    let names: Vec<String> = label.into_iter().chain(tags).collect();
     match names.as_slice() {
         [] => chart.series.get(line.source).map(|source| source.metric.clone()).unwrap_or_default(),
         names => names.join(" "),

@@ -78,12 +78,12 @@ pub(super) fn gather(chart: &Chart, scene: &Scene<'_>, ask: &Ask<'_>) -> Result<
         for line in &mut series.lines {
             line.values.resize(all.steps, None);
         }
-        all.drawn.extend(series.lines.into_iter().map(|line| drawn(index, line, scene.per)));
+        all.drawn.extend(series.lines.into_iter().map(|line| drawn((index, source), line, scene.per)));
     }
     Ok(all)
 }
 
-fn drawn(source: usize, line: Line, per: &[String]) -> Drawn {
+fn drawn((index, source): (usize, &Source), line: Line, per: &[String]) -> Drawn {
     let mut tags = line.tags;
     // A line without the tag belongs to those without.
     let mut take = |key: &String| match tags.iter().position(|(known, _)| known == key) {
@@ -91,7 +91,13 @@ fn drawn(source: usize, line: Line, per: &[String]) -> Drawn {
         None => String::new(),
     };
     let section = per.iter().map(&mut take).collect();
-    Drawn { section, tags, source, values: line.values }
+    for key in &source.group_by {
+        if !per.contains(key) && !tags.iter().any(|(known, _)| known == key) {
+            tags.push((key.clone(), String::new()));
+        }
+    }
+    tags.sort();
+    Drawn { section, tags, source: index, values: line.values }
 }
 
 /// One series, with its unit.
@@ -270,6 +276,10 @@ mod tests {
             .collect();
         assert_eq!(seen, [("A", "x", Some(0.5)), ("B", "x", Some(0.25)), ("", "y", Some(1.0))]);
         assert_eq!(lines.of_section(&["B".to_owned()]).drawn.len(), 1);
+        // A line without a tag that it is grouped by has none of it.
+        let by_market = chart(r#"{"series":[{"metric":"m","group_by":["source","market"]}]}"#);
+        let lines = gather(&by_market, &scene(&[]), &ask).unwrap();
+        assert_eq!(lines.drawn[2].tags, [("market".to_owned(), String::new()), ("source".to_owned(), "y".to_owned())]);
     }
 
     #[test]

@@ -44,9 +44,10 @@ pub(super) enum Undrawn {
 }
 
 impl Look<'_> {
-    /// How long a step of a chart is: long ones where there are many lines, and bars are wide.
-    pub(super) fn step(&self, chart: &Chart) -> u32 {
-        let has_many = chart.kind == Kind::Bars || chart.series.iter().any(|source| !source.group_by.is_empty());
+    /// How long a step of a chart is: long ones where there are many lines or many such charts, and bars are wide.
+    fn step(&self, chart: &Chart, per: &[String]) -> u32 {
+        let is_grouped = !per.is_empty() || chart.series.iter().any(|source| !source.group_by.is_empty());
+        let has_many = chart.kind == Kind::Bars || is_grouped;
         if has_many { self.range.step(FEW_STEPS) } else { self.range.usual_step() }
     }
 
@@ -60,7 +61,7 @@ impl Look<'_> {
     /// # Errors
     /// Why there are none.
     pub(super) fn lines(&self, chart: &Chart, per: &[String]) -> Result<Lines, Undrawn> {
-        self.lines_at(chart, &self.scene(per, self.step(chart)))
+        self.lines_at(chart, &self.scene(per, self.step(chart, per)))
     }
 
     pub(super) fn lines_at(&self, chart: &Chart, scene: &Scene<'_>) -> Result<Lines, Undrawn> {
