@@ -2,12 +2,14 @@
 //!
 //! They are what real state looks like. The fuzzer breaks it.
 
+use alert_rules::{LogRules, MetricRules, Tick};
 use core::convert::Infallible;
 use family_fuzz::stored::Original;
-use family_fuzz::{content, row_content};
+use family_fuzz::{alerts, content, row_content};
 use heroku_metrics::syslog::{Delivery, Frames};
 use heroku_metrics::{Pipeline, PipelineConfig};
-use metric_model::{Kind, Observation, Stats, Summary, TagSet, Timestamp, Unit, Value};
+use log_query::Fields;
+use metric_model::{DataPoint, Kind, Observation, Stats, Summary, TagSet, Timestamp, Unit, Value, Window};
 use minute_aggregator::{Aggregator, AggregatorConfig, EachRow, MinuteSketch, Persist, Precision, Row, RowBuf, Sketch};
 use std::io::Result;
 use std::path::Path;
@@ -68,6 +70,32 @@ fn main() -> Result<()> {
         let Ok(()) = engine.finish(&mut EachRow(|row: &Row<'_>| Ok::<(), Infallible>(rows.push(row.to_row_buf()))));
         write("row", name, row_content(&rows[0].to_bytes()))?;
     }
+
+    let at = Timestamp::from_unix_seconds;
+    let mut lines = LogRules::new(Tick::new(1, at(0)));
+    let mut minutes = MetricRules::new(alerts::MINUTE);
+    alerts::log_rules().into_iter().for_each(|(rule, is)| assert!(lines.set(rule, is)));
+    alerts::metric_rules().into_iter().for_each(|(rule, is)| assert!(minutes.set(rule, is)));
+    for step in 0..8_u64 {
+        let window = Window::containing(at(60 * step as i64), alerts::MINUTE);
+        for line in 0..5 {
+            lines.event(10 * step + 2 + line, at(60 * step as i64), &Fields::new(b"shop", b"app", b"boom a"));
+        }
+        let tags = TagSet::from_iter([("dyno", "web.1")]);
+        for (name, kind, stats) in
+            [("load", Kind::Sample, Stats::sample(1, 2.0, 2.0, 2.0, 2.0)), ("count", Kind::Count, Stats::count(1, 0.5))]
+        {
+            minutes.point("shop", &DataPoint::new(window, kind, name, Unit::NONE, &tags, stats));
+        }
+        write("alert_state", &format!("lines-{step}"), alerts::content(&lines.state()))?;
+        write("alert_state", &format!("minutes-{step}"), alerts::content(&minutes.state()))?;
+        let tick = Tick::new(10 * step + 9, window.end());
+        lines.tick(tick);
+        minutes.tick(tick, window.end());
+    }
+    minutes.unknown(at(480), at(700));
+    minutes.clear(1);
+    write("alert_state", "minutes-unknown", alerts::content(&minutes.state()))?;
 
     for target in ["programs", "merge", "sketch", "row"] {
         for (seed, len) in [(1, 40), (2, 200), (3, 800), (4, 2_000)] {

@@ -1,5 +1,6 @@
 //! What the structured targets share: choices drawn from the fuzzer's octets, and snapshots with a right checksum.
 
+pub mod alerts;
 pub mod stored;
 
 /// Takes choices off the front of the input; zeros when it is used up, so that every input is a program.
@@ -93,7 +94,12 @@ pub fn content(snapshot: &[u8]) -> &[u8] {
 
 /// A row around this content, with the length and the checksum that make it one.
 pub fn sealed_row(content: &[u8]) -> Vec<u8> {
-    let mut bytes = b"MR\x01".to_vec();
+    sealed_after(b"MR\x01", content)
+}
+
+/// A content behind its magic and version, with length and checksum.
+fn sealed_after(start: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut bytes = start.to_vec();
     let mut length = content.len();
     while length >= 0x80 {
         bytes.push(length as u8 | 0x80);
@@ -107,8 +113,12 @@ pub fn sealed_row(content: &[u8]) -> Vec<u8> {
 
 /// The content of a row: the reverse of [`sealed_row`].
 pub fn row_content(row: &[u8]) -> &[u8] {
-    let length = row[3..].iter().position(|byte| byte & 0x80 == 0).unwrap_or_default() + 1;
-    &row[3 + length..row.len() - 8]
+    content_after(3, row)
+}
+
+fn content_after(start: usize, bytes: &[u8]) -> &[u8] {
+    let length = bytes[start..].iter().position(|byte| byte & 0x80 == 0).unwrap_or_default() + 1;
+    &bytes[start + length..bytes.len() - 8]
 }
 
 /// CRC-64/XZ, bit by bit.

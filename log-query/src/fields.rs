@@ -45,4 +45,22 @@ impl<'a> Fields<'a> {
         self.source_ip = Some(source_ip);
         self
     }
+
+    /// Who sent it.
+    #[must_use]
+    pub const fn system(&self) -> &'a [u8] {
+        self.system
+    }
+
+    /// Which of their programs.
+    #[must_use]
+    pub const fn program(&self) -> &'a [u8] {
+        self.program
+    }
+
+    /// Its text.
+    #[must_use]
+    pub const fn message(&self) -> &'a [u8] {
+        self.message
+    }
 }

@@ -1,0 +1,13 @@
+//! Rules on lines: `rule` says what is asked, `window` holds what was found, `needles` finds which rules a line is for,
+//! `alert` is what comes out, `rules` all of them together and `state` their bytes.
+
+mod alert;
+mod needles;
+mod rule;
+mod rules;
+mod state;
+mod window;
+
+pub use alert::LogAlert;
+pub use rule::{LogRule, Period};
+pub use rules::{LogRules, MOST_RECORDS};

@@ -1,0 +1,189 @@
+use super::alert::LogAlert;
+use super::needles::Needles;
+use super::rule::{LogRule, Period};
+use super::window::Watch;
+use crate::tick::Tick;
+use crate::verdict::{Unknown, Verdict, join};
+use core::fmt;
+use log_query::Fields;
+use metric_model::Timestamp;
+
+/// The most lines that one window records. With more than 40 rules, they share a million.
+pub const MOST_RECORDS: usize = 25_000;
+const RECORDS_OF_ALL: usize = 1_000_000;
+
+/// Log rules, each with its open window: lines and ticks in, alerts out.
+///
+/// ```
+/// use alert_rules::{LogRule, LogRules, Period, Tick, Verdict};
+/// use log_query::{Fields, Query};
+/// use metric_model::Timestamp;
+///
+/// let at = Timestamp::from_unix_seconds;
+/// let mut rules = LogRules::new(Tick::new(1, at(0)));
+/// let query = Query::parse("program:router code=H12").into_query();
+/// rules.set(7, LogRule::new(query, Period::Minute).with_minimum(2));
+///
+/// let line = Fields::new(b"shop", b"heroku/router", b"at=error code=H12 path=/cart status=503");
+/// rules.event(2, at(10), &line);
+/// rules.event(3, at(59), &line);
+/// assert_eq!(
+///     rules.explain(7).unwrap(),
+///     "since 1970-01-01T00:00:00Z: 2 lines in 1 minute, at least 2 asked for; it ends with the first tick from \
+///      1970-01-01T00:01:00Z on",
+/// );
+///
+/// let verdicts = rules.tick(Tick::new(4, at(60)));
+/// let [Verdict::Alert(alert)] = &verdicts[..] else { panic!("one alert") };
+/// assert_eq!((alert.rule(), alert.ids()), (7, &[2, 3][..]));
+/// assert_eq!(alert.to_string(), "2 lines in 1 minute, at least 2 asked for");
+/// ```
+pub struct LogRules {
+    /// By their rule.
+    pub(super) watches: Vec<Watch>,
+    pub(super) tick: Tick,
+    pub(super) last: u64,
+    /// What was said to be unknown since the tick.
+    pub(super) told: Option<(Timestamp, Timestamp)>,
+    /// Made with the first line behind a change.
+    needles: Option<Needles>,
+}
+
+impl LogRules {
+    /// No rules yet. What comes later has ids above that of `start`.
+    #[must_use]
+    pub const fn new(start: Tick) -> Self {
+        Self { watches: Vec::new(), tick: start, last: start.id(), told: None, needles: None }
+    }
+
+    /// Adds a rule, or puts another in its place, which begins anew behind the last id. The same rule again changes nothing.
+    /// Answers whether anything changed.
+    ///
+    /// What the window of the old rule had is never told. The first window of the new one is a full one, of which silence is
+    /// told, only if it begins with a tick; a day's never is.
+    pub fn set(&mut self, rule: u64, is: LogRule) -> bool {
+        let watch = Watch::new(rule, is, self.tick, self.last);
+        match self.watches.binary_search_by_key(&rule, |watch| watch.rule) {
+            Ok(place) => match self.watches.get_mut(place) {
+                Some(held) if held.fingerprint != watch.fingerprint => *held = watch,
+                _ => return false,
+            },
+            Err(place) => self.watches.insert(place, watch),
+        }
+        self.needles = None;
+        true
+    }
+
+    /// Takes a rule out, with what its window had. Answers whether there was one.
+    ///
+    /// To mute a rule, take it out, and set it again when it may speak: so nothing of the time between is ever told.
+    pub fn remove(&mut self, rule: u64) -> bool {
+        let place = self.watches.binary_search_by_key(&rule, |watch| watch.rule);
+        if let Ok(place) = place {
+            self.watches.remove(place);
+            self.needles = None;
+        }
+        place.is_ok()
+    }
+
+    /// Takes a line. Answers how many rules it fits. One whose id is not above the [last](Self::last_id) was taken before, and
+    /// is passed over.
+    pub fn event(&mut self, id: u64, time: Timestamp, fields: &Fields<'_>) -> usize {
+        if id <= self.last {
+            return 0;
+        }
+        self.last = id;
+        let most = MOST_RECORDS.min(RECORDS_OF_ALL / self.watches.len().max(1));
+        let mut fits = 0;
+        let watches = &mut self.watches;
+        let needles = self.needles.get_or_insert_with(|| Needles::new(watches));
+        needles.candidates(fields, |index| {
+            if let Some(watch) = watches.get_mut(index).filter(|watch| watch.is.fits(fields)) {
+                watch.record(id, time, fields, most);
+                fits += 1;
+            }
+        });
+        fits
+    }
+
+    /// Says that nobody listened from `from` to `until`: what was sent meanwhile is not known, and not nothing. It has an id of
+    /// its own, as the events have.
+    pub fn unknown(&mut self, id: u64, from: Timestamp, until: Timestamp) {
+        if id > self.last {
+            self.last = id;
+            self.lost(from, until);
+        }
+    }
+
+    fn lost(&mut self, from: Timestamp, until: Timestamp) {
+        if from < until {
+            self.watches.iter_mut().for_each(|watch| watch.unknown(from, until));
+            join(&mut self.told, from, until);
+        }
+    }
+
+    /// Lets time go on. A window that is due ends here, with all that came before this tick; the next begins behind it. Days
+    /// have 24 hours.
+    pub fn tick(&mut self, tick: Tick) -> Vec<Verdict<LogAlert>> {
+        self.tick_with(tick, |_, start| start.later(Period::Day.length()))
+    }
+
+    /// The same, and `next_day` says of a daily rule when a window that begins at a time is due: the next five o'clock in the
+    /// zone of its owner, say, which knows summer time. It is asked once for each window, and again when the clock goes back.
+    pub fn tick_with(
+        &mut self,
+        tick: Tick,
+        mut next_day: impl FnMut(u64, Timestamp) -> Timestamp,
+    ) -> Vec<Verdict<LogAlert>> {
+        if tick.id() <= self.last {
+            return Vec::new();
+        }
+        if let Some((from, until)) = self.tick.pause(tick) {
+            self.lost(from, until);
+        }
+        let before = core::mem::replace(&mut self.tick, tick);
+        self.last = tick.id();
+        let silent = self.watches.iter().filter(|watch| watch.is.is_on_inactivity());
+        let unknown = self.told.take().map(|(from, until)| Unknown {
+            from,
+            until,
+            rules: silent.map(|watch| watch.rule).collect(),
+        });
+        let unknown = unknown.filter(|unknown| !unknown.rules.is_empty()).map(Verdict::Unknown);
+        let alerts = self.watches.iter_mut().filter_map(|watch| watch.tick(before, tick, &mut next_day));
+        unknown.into_iter().chain(alerts.map(Verdict::Alert)).collect()
+    }
+
+    /// The id of the last event or tick that was taken.
+    #[must_use]
+    pub const fn last_id(&self) -> u64 {
+        self.last
+    }
+
+    /// How long a rule has to wait, and what it has so far, in words.
+    #[must_use]
+    pub fn explain(&self, rule: u64) -> Option<String> {
+        let place = self.watches.binary_search_by_key(&rule, |watch| watch.rule).ok()?;
+        Some(self.watches.get(place)?.standing().to_string())
+    }
+
+    /// From parts that fit together.
+    pub(super) const fn from_parts(
+        watches: Vec<Watch>,
+        tick: Tick,
+        last: u64,
+        told: Option<(Timestamp, Timestamp)>,
+    ) -> Self {
+        Self { watches, tick, last, told, needles: None }
+    }
+}
+
+impl fmt::Debug for LogRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogRules")
+            .field("rules", &self.watches.len())
+            .field("tick", &self.tick)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
+}
