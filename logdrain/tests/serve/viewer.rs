@@ -412,8 +412,10 @@ fn two_hundred_thousand_lines_stay_light() {
 fn the_viewer_looks_right_in_the_dark_and_on_a_phone() {
     let Some((dir, server, mut browser)) = start("viewer-looks") else { return };
     some(&server);
-    form(&server, "/searches", &[], "name=Checkout+timeouts&q=H12");
-    form(&server, "/searches", &[], "name=Slow+requests&q=service");
+    for body in ["name=Checkout+timeouts&q=H12", "name=Slow+requests&q=service"] {
+        let answer = form(&server, "/searches", &[], body);
+        assert_eq!(answer.status, 303, "{answer:?}");
+    }
     let newest = server.get("/events?q=H12").body;
     let id = newest.split("id=\"e").nth(2).unwrap().split('"').next().unwrap().to_owned();
     let around = format!("?q=timeout+OR+web.2&centered_on_id={id}");
