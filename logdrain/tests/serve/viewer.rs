@@ -291,7 +291,7 @@ fn chosen_lines_are_a_link_and_are_copied_as_they_came() {
 pub(crate) fn form(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     let own = [("Sec-Fetch-Site", "same-origin")];
-    let headers = if headers.is_empty() { &own } else { headers };
+    let headers = if headers.is_empty() { &own[..] } else { headers };
     request(server.address, "POST", path, &[&kind, headers].concat(), body.as_bytes()).unwrap()
 }
 
