@@ -12,6 +12,7 @@ mod crash;
 mod credentials;
 mod damage;
 mod dashboards;
+mod dashboards_page;
 mod deliveries;
 mod demo;
 #[cfg(unix)]

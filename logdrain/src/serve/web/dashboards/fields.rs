@@ -65,7 +65,7 @@ pub(super) fn markup(chart: &Chart) -> Markup {
                 }
                 label { "Unit" input name="unit" value=(chart.unit.as_deref().unwrap_or_default()) maxlength="24" placeholder="as the metric" autocomplete="off"; }
             }
-            label { "One for each, with a heading" input name="per" value=(chart.per.join(", ")) placeholder="database, addon" autocomplete="off"; }
+            label { "Of a heading: one for each" input name="per" value=(chart.per.join(", ")) placeholder="database, addon" autocomplete="off"; }
         }
         @for index in 0..chart.series.len().max(1) { (series(chart.series.get(index), index)) }
         @if (1..SOURCES).contains(&chart.series.len()) {
