@@ -6,6 +6,7 @@ mod asked;
 mod browser;
 #[cfg(unix)]
 mod changes;
+mod charts_page;
 mod clients;
 mod clock;
 mod crash;
