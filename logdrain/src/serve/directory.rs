@@ -16,6 +16,7 @@ mod dashboards;
 mod file;
 mod links;
 mod members;
+mod metrics;
 mod passwords;
 mod secrets;
 mod sessions;
@@ -31,6 +32,7 @@ pub(crate) use buckets::Bucket;
 pub(crate) use dashboards::DashboardHead;
 pub(crate) use file::path;
 pub(crate) use members::{Access, Member, NewMember, Rights};
+pub(crate) use metrics::MetricFacts;
 pub(crate) use passwords::may_be as may_be_password;
 pub(crate) use secrets::{Digest, Secret, opaque};
 pub(crate) use sessions::{Session, Whose};
@@ -213,7 +215,9 @@ impl Directory {
     /// Everything of an account is gone: members, tokens, sessions, systems, usage.
     pub(crate) fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
         self.change(|db| {
-            for table in ["shares", "dashboards", "members", "tokens", "sessions", "systems", "used", "buckets"] {
+            let tables =
+                ["shares", "dashboards", "metrics", "members", "tokens", "sessions", "systems", "used", "buckets"];
+            for table in tables {
                 db.execute(&format!("DELETE FROM {table} WHERE account = $1"), [account])?;
             }
             Ok(())

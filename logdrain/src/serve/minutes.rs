@@ -36,7 +36,7 @@ use crate::series::{Asked, Series, Span};
 use crate::serve::settings::Settings;
 use crate::serve::settings::account::PLAN_GRACE_MICROS;
 use ask::{Circumstances, Kept};
-use heroku_metrics::model::Timestamp;
+use heroku_metrics::model::{Kind, Timestamp};
 use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -304,6 +304,18 @@ impl Minutes {
         let about = self.about(account, drains);
         let open = self.open();
         self.read(|db| tags::tags(db, &open, name, most, &about))
+    }
+
+    /// What the values of a metric are; `None` when none was told in the last day.
+    pub(crate) fn kind(
+        &self,
+        account: &str,
+        drains: Option<&[String]>,
+        name: &str,
+    ) -> Result<Option<Kind>, MinutesError> {
+        let about = self.about(account, drains);
+        let open = self.open();
+        self.read(|db| tags::kind(db, &open, name, &about))
     }
 
     /// The drains of an account of which there is anything.

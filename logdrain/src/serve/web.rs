@@ -10,6 +10,7 @@ mod checks;
 mod cookies;
 mod dashboards;
 pub(crate) mod events;
+mod explore;
 mod gzip;
 mod layout;
 mod metrics;

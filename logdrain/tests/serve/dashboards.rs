@@ -74,7 +74,7 @@ pub(crate) fn send(server: &Server, pair: &str, id: &str, body: &[u8]) {
     assert_eq!(request(server.address, "POST", "/logs", &headers, body).unwrap().status, 204);
 }
 
-fn account(dir: &Path, arguments: &[&str]) -> String {
+pub(crate) fn account(dir: &Path, arguments: &[&str]) -> String {
     let store = dir.join("store");
     let arguments = [&["account"], arguments, &["--store", store.to_str().unwrap()]].concat();
     let output = Command::new(env!("CARGO_BIN_EXE_logdrain")).args(arguments).output().unwrap();
@@ -114,7 +114,7 @@ impl House {
     }
 
     /// Sends a form as a page does.
-    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let escape = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
         let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
         let bearer = format!("Bearer {}", self.admin);
@@ -124,7 +124,7 @@ impl House {
 }
 
 /// Where an answer leads.
-fn location(answer: &Answer) -> String {
+pub(crate) fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     let line = answer.head.lines().find(|line| line.to_lowercase().starts_with("location: ")).unwrap();
     line[10..].to_owned()

@@ -22,6 +22,7 @@ mod disk;
 mod drains;
 mod events;
 mod examples;
+mod explore;
 mod figures;
 mod flood;
 mod guard;

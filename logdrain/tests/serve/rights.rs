@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 45] = [
+const PATHS: [&str; 47] = [
     "/",
     "/status",
     "/theme",
@@ -51,6 +51,8 @@ const PATHS: [&str; 45] = [
     "/login",
     "/logout",
     "/invite/{link}",
+    "/explore",
+    "/explore/{name}",
     "/dashboards",
     "/dashboards/new",
     "/dashboards/{id}",

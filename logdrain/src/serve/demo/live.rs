@@ -90,6 +90,8 @@ impl Live {
 /// Where there is something to be seen.
 fn welcome(base: &str, lines: u64, took: Duration) -> String {
     let pages = [
+        ("/dashboards/overview", "five dashboards: requests, errors, status codes, databases, dynos"),
+        ("/explore", "every metric: by name, by tag"),
         ("/events", "every line: find, follow, read around it"),
         ("/status", "what comes in, and what it costs"),
         ("/metrics", "the last minute of each metric, for Prometheus"),

@@ -14,7 +14,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Each brings the file one version further. What stands here is never changed: a change is a further one. (The crate for
 /// migrations that fits this version of SQLite's bindings asks for a newer compiler than ours.)
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 CREATE TABLE numbers (kind TEXT PRIMARY KEY, last BIGINT NOT NULL);
 CREATE TABLE members (
@@ -110,6 +110,19 @@ CREATE TABLE buckets (
     prefix TEXT NOT NULL,
     key_id TEXT NOT NULL,
     secret TEXT NOT NULL
+);
+",
+    "
+CREATE TABLE metrics (
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    unit TEXT NOT NULL,
+    description TEXT NOT NULL,
+    colour TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    PRIMARY KEY (account, name)
 );
 ",
 ];

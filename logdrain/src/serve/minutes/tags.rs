@@ -7,6 +7,7 @@ use super::file::{HOUR, HOURS, MINUTES, QUARTERS};
 use super::open::OpenRows;
 use super::select::fits;
 use crate::series::Span;
+use heroku_metrics::model::Kind;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -145,6 +146,37 @@ pub(super) fn tags(
         Tag { key, values: values.into_iter().take(most).collect(), more }
     };
     Ok(found.into_iter().map(tag).collect())
+}
+
+/// The kind of the newest stream of a metric.
+pub(super) fn kind(
+    db: Option<&Connection>,
+    open: &OpenRows,
+    name: &str,
+    about: &Circumstances<'_>,
+) -> Result<Option<Kind>, MinutesError> {
+    let of = |key: &[u8]| Key::of(key).map(|key| key.kind);
+    if let Some(kind) = open.of(about.account, name, about.drains).into_iter().find_map(|row| of(&row.key)) {
+        return Ok(Some(kind));
+    }
+    let Some(db) = db else { return Ok(None) };
+    let ids = ids_of(db, about)?;
+    let mut read = db.prepare_cached(
+        "SELECT pieces.drain, pieces.content FROM pieces JOIN names ON names.id = pieces.name
+         WHERE names.account = ?1 AND names.name = ?2 AND pieces.level IN (?3, ?4) AND pieces.hour >= ?5
+         ORDER BY pieces.id DESC LIMIT 100",
+    )?;
+    let since = about.now.div_euclid(HOUR) - BACK;
+    let mut rows = read.query(params![about.account, name, MINUTES, HOURS, since])?;
+    while let Some(row) = rows.next()? {
+        let (drain, content): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let block = block::unpack(&content).filter(|_| ids.values().any(|known| *known == drain));
+        let kind = block.and_then(|block| block::streams(&block).find_map(|stream| of(stream.key)));
+        if kind.is_some() {
+            return Ok(kind);
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn drains(db: Option<&Connection>, open: &OpenRows, account: &str) -> Result<Vec<String>, MinutesError> {

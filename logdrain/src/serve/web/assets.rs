@@ -1,4 +1,4 @@
-//! What pages load beside themselves: one style sheet, two scripts, an icon. They are part of the program.
+//! What pages load beside themselves: one style sheet, three scripts, an icon. They are part of the program.
 //!
 //! A file is under `/assets/` by a name that has its digest in it, so that a browser keeps it for good and asks for another
 //! one after an update. Nothing of it is anybody's secret: whoever asks gets it.
@@ -22,6 +22,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/charts.css"),
     include_str!("assets/css/dashboards.css"),
     include_str!("assets/css/events.css"),
+    include_str!("assets/css/explore.css"),
     include_str!("assets/css/forms.css"),
 );
 
@@ -44,6 +45,8 @@ pub(crate) enum Asset {
     Charts,
     /// The module of the viewer.
     Events,
+    /// The module of the explorer.
+    Explore,
     Icon,
 }
 
@@ -57,10 +60,11 @@ struct File {
     packed: Option<Bytes>,
 }
 
-const ALL: [(Asset, &str, &str, &str); 4] = [
+const ALL: [(Asset, &str, &str, &str); 5] = [
     (Asset::Style, "app", "css", STYLE),
     (Asset::Charts, "chart", "js", include_str!("assets/chart.js")),
     (Asset::Events, "events", "js", EVENTS),
+    (Asset::Explore, "explore", "js", include_str!("assets/explore.js")),
     (Asset::Icon, "icon", "svg", include_str!("assets/icon.svg")),
 ];
 

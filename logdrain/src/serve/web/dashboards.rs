@@ -32,9 +32,12 @@ mod show;
 mod table;
 mod ways;
 
+pub(super) use ask::{RANGES, Range, Wanted};
 pub(super) use board::{Gate, Refused, find};
-pub(super) use change::{add, remove, set};
+pub(super) use change::{add, may_change, remove, set};
+pub(super) use form::Form;
 pub(super) use new::{copied, copied_as};
+pub(super) use seen::of as asking;
 pub(super) use share::{Opens, make as make_share, may_share, remove as remove_share};
 
 use super::access::{self, Denied, Viewer, Way, Who};
@@ -47,7 +50,6 @@ use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use form::Form;
 use maud::html;
 use std::sync::{Arc, OnceLock};
 
@@ -70,7 +72,7 @@ pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
 }
 
 /// Whoever asks for a page, looking at the account that the address names.
-async fn viewer(
+pub(super) async fn viewer(
     site: &Arc<Site>,
     peer: &Peer,
     method: &Method,
@@ -100,7 +102,7 @@ fn lead_to(path: &str) -> Response {
 }
 
 /// Does what a form says, where it may wait for the disk, and leads on; what cannot be done is said, and changes nothing.
-async fn change_on(
+pub(super) async fn change_on(
     site: &Arc<Site>,
     frame: Frame,
     form: Result<Form, Refused>,

@@ -44,6 +44,7 @@ const HERE: usize = 2_048;
 pub(crate) enum Tab {
     Events,
     Dashboards,
+    Explore,
     Archives,
     Account,
     Status,
@@ -208,6 +209,7 @@ impl Frame {
         let all = [
             (viewer.may_read(), Tab::Events, "Events", "/events"),
             (viewer.may_read(), Tab::Dashboards, "Dashboards", "/dashboards/overview"),
+            (viewer.may_read(), Tab::Explore, "Explore", "/explore"),
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
         ];
         all.into_iter().filter(|(may, ..)| *may).map(|(_, tab, name, path)| (tab, name, path)).collect()

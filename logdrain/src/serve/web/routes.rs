@@ -6,6 +6,7 @@ use super::answers::Answers;
 use super::assets;
 use super::dashboards;
 use super::events::{self, Events};
+use super::explore;
 use super::layout;
 use super::page;
 use super::pieces::in_pieces;
@@ -41,6 +42,7 @@ pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<A
         .merge(layout::router(site.clone()))
         .merge(lines)
         .merge(dashboards::router(site.clone()))
+        .merge(explore::router(site.clone()))
         .merge(v1)
         .merge(session::router(site.clone()))
         .merge(addon::router(site, addon))

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
 /// Ranges by name, in seconds.
-pub(super) const RANGES: [(&str, i64, &str); 9] = [
+pub(crate) const RANGES: [(&str, i64, &str); 9] = [
     ("30m", 1_800, "30 min"),
     ("1h", 3_600, "1 h"),
     ("3h", 10_800, "3 h"),
@@ -35,7 +35,7 @@ const APP: usize = 255;
 
 /// Which time is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Range {
+pub(crate) enum Range {
     /// Up to now: one of [`RANGES`].
     Last(usize),
     Fixed(Span),
@@ -43,12 +43,12 @@ pub(super) enum Range {
 
 /// All that is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// `Some("")` is all apps, also where the dashboard names one.
-    pub(super) app: Option<String>,
-    pub(super) range: Range,
+    pub(crate) app: Option<String>,
+    pub(crate) range: Range,
     /// Loaded again each so many seconds.
-    pub(super) every: Option<u32>,
+    pub(crate) every: Option<u32>,
 }
 
 impl Default for Wanted {
@@ -59,7 +59,7 @@ impl Default for Wanted {
 
 impl Wanted {
     /// Reads the part of an address behind its `?`; times in words are of a zone.
-    pub(super) fn of(query: &str, zone: &TimeZone) -> Self {
+    pub(crate) fn of(query: &str, zone: &TimeZone) -> Self {
         let mut wanted = Self::default();
         let (mut from, mut to) = (None, None);
         let now = ZonedDateTime::new(Timestamp::now(), zone.clone());
@@ -89,12 +89,12 @@ impl Wanted {
     }
 
     /// The app that is shown on a dashboard which may name one itself.
-    pub(super) fn app<'a>(&'a self, own: Option<&'a str>) -> Option<&'a str> {
+    pub(crate) fn app<'a>(&'a self, own: Option<&'a str>) -> Option<&'a str> {
         self.app.as_deref().or(own).filter(|app| !app.is_empty())
     }
 
     /// The parameters that say the same, but for what is usual.
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
         all.extend(self.app.clone().map(|app| ("app_name", app)));
         match self.range {
@@ -118,7 +118,7 @@ fn time(text: &str, now: &ZonedDateTime, side: Side) -> Option<i64> {
 
 impl Range {
     /// How long it is, in seconds.
-    pub(super) fn seconds(self) -> i64 {
+    pub(crate) fn seconds(self) -> i64 {
         match self {
             Self::Last(at) => RANGES[at].1,
             Self::Fixed(span) => span.end - span.start,
@@ -126,7 +126,7 @@ impl Range {
     }
 
     /// In words, as in *against 6 h before*.
-    pub(super) fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         if let Self::Last(at) = self {
             return RANGES[at].2.to_owned();
         }
@@ -138,7 +138,7 @@ impl Range {
     }
 
     /// The same, no longer than so many seconds and not older than that.
-    pub(super) fn within(self, most: i64, now: i64) -> Self {
+    pub(crate) fn within(self, most: i64, now: i64) -> Self {
         match self {
             Self::Last(at) if RANGES[at].1 <= most => self,
             Self::Last(_) => {
@@ -152,7 +152,7 @@ impl Range {
     }
 
     /// The time that it is, now, in whole steps; what is not over yet is in it.
-    pub(super) fn span(self, now: i64, step: u32) -> Span {
+    pub(crate) fn span(self, now: i64, step: u32) -> Span {
         let step = i64::from(step.max(1));
         match self {
             Self::Last(at) => {
@@ -168,12 +168,12 @@ impl Range {
     }
 
     /// The shortest step that leaves no more than so many.
-    pub(super) fn step(self, most: i64) -> u32 {
+    pub(crate) fn step(self, most: i64) -> u32 {
         let fits = |step: &u32| self.seconds() <= most * i64::from(*step);
         STEPS.into_iter().find(fits).unwrap_or(STEPS[STEPS.len() - 1])
     }
 
-    pub(super) fn usual_step(self) -> u32 {
+    pub(crate) fn usual_step(self) -> u32 {
         self.step(MOST_STEPS)
     }
 }

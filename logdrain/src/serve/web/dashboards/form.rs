@@ -15,14 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The fields of a form. The last of a name counts.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct Form(BTreeMap<String, String>);
+pub(crate) struct Form(BTreeMap<String, String>);
 
 impl Form {
     /// Reads a form that was made for the session of whoever sends it.
     ///
     /// # Errors
     /// When it is not, is too long, or comes too slowly.
-    pub(super) async fn read(site: &Site, viewer: &Viewer, headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
+    pub(crate) async fn read(site: &Site, viewer: &Viewer, headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
         let too_old = || Refused::wrong("the form was too old, or not of a page of ours: load it again");
         let is_form = headers
             .get(header::CONTENT_TYPE)
@@ -39,17 +39,17 @@ impl Form {
         if viewer.is_form(form.get("form")) { Ok(form) } else { Err(too_old()) }
     }
 
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let fields = form_urlencoded::parse(bytes).take(FIELDS);
         Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
     /// What stands in a field, without blanks around it; nothing is as good as none.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
@@ -57,7 +57,7 @@ impl Form {
     ///
     /// # Errors
     /// When something else does.
-    pub(super) fn number(&self, name: &str, called: &str) -> Result<Option<f64>, Refused> {
+    pub(crate) fn number(&self, name: &str, called: &str) -> Result<Option<f64>, Refused> {
         let Some(text) = self.text(name) else { return Ok(None) };
         // As people write them, also where the comma is the point.
         let number = text.replace(',', ".").parse().ok().filter(|number: &f64| number.is_finite());
@@ -65,13 +65,13 @@ impl Form {
     }
 
     /// Words between commas.
-    pub(super) fn words(&self, name: &str) -> Vec<String> {
+    pub(crate) fn words(&self, name: &str) -> Vec<String> {
         let text = self.get(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
     /// What to do, and with what: `up:latency`.
-    pub(super) fn action(&self) -> (&str, &str) {
+    pub(crate) fn action(&self) -> (&str, &str) {
         let action = self.get("do").unwrap_or_default();
         action.split_once(':').unwrap_or((action, ""))
     }

@@ -14,7 +14,7 @@ fn drains(site: &Site, viewer: &Viewer) -> Option<Vec<String>> {
 }
 
 /// The way to the kept minutes for whoever looks.
-pub(super) fn of(
+pub(crate) fn of(
     site: &Site,
     viewer: &Viewer,
 ) -> impl Fn(&Asked, Span, Option<u32>, usize) -> Result<Series, String> + use<> {

@@ -1,0 +1,241 @@
+//! The page of a metric: what is asked for, the chart, its streams, its tags.
+
+use super::look::{APART, Look, path};
+use super::names::{is_there, search, trouble};
+use super::{facts, gate, keep, nothing, refused, shown, tags};
+use crate::chart::{self, Kind as Drawn, Links, Plot, figure};
+use crate::dashboard::{FUNCTIONS, Kind, function, function_word};
+use crate::series::{Function, Line, Series};
+use crate::serve::directory::MetricFacts;
+use crate::serve::journal;
+use crate::serve::minutes::Tag;
+use crate::serve::web::dashboards::{Gate, RANGES, Range, Refused, asking};
+use crate::serve::web::layout::Frame;
+use crate::serve::web::pages::Built;
+use heroku_metrics::model::Kind as Values;
+use maud::{Markup, html};
+
+/// Streams of a page.
+const STREAMS: usize = 25;
+
+pub(super) fn page(frame: &Frame, mut look: Look) -> Built {
+    match built(frame, &mut look) {
+        Ok(page) => page,
+        Err(why) => refused(frame, &why),
+    }
+}
+
+fn built(frame: &Frame, look: &mut Look) -> Result<Built, Refused> {
+    let gate = gate(frame)?;
+    if !is_there(frame, &look.name)? {
+        return Err(nothing(&look.name));
+    }
+    let facts = frame.site.directory.metric_facts(&frame.viewer.account, &look.name).unwrap_or_default();
+    let tags = tags_of(frame, look)?;
+    let now = journal::now().unix_seconds();
+    if let Some(most) = gate.most {
+        look.wanted.range = look.wanted.range.within(most, now);
+    }
+    let function = function_of(frame, look, &facts);
+    // Values that come every five minutes are drawn in steps of five: between two of them is no gap.
+    let step = look.wanted.range.usual_step().max(facts.period);
+    let span = look.wanted.range.span(now, step);
+    let ask = asking(&frame.site, &frame.viewer);
+    let drawn = ask(&look.asked(function), span, Some(step), STREAMS);
+    let content = html! {
+        main.dash.explore id="main" {
+            header { h1 { (shown(&look.name)) } span.sp {} (ranges(frame, look, gate)) }
+            (search(frame, "", false))
+            (choices(frame, look, function, &tags))
+            (tags::chosen(frame, look))
+            div.side {
+                div {
+                    @match &drawn {
+                        Ok(series) => {
+                            @let plot = plot(frame, look, (function, &facts), series);
+                            (figure(&plot, &Links::default()))
+                            (streams(frame, look, &plot, series))
+                        }
+                        Err(why) => figure.chart { div.quiet { p role="alert" { (why) "." } } },
+                    }
+                    (keep::form(frame, look))
+                }
+                div { (tags::all(frame, look, &tags)) (facts::card(frame, look, &facts)) }
+            }
+        }
+    };
+    Ok(frame.document(&content).into())
+}
+
+/// The tags that the metric has, of what whoever asks may see.
+pub(super) fn tags_of(frame: &Frame, look: &Look) -> Result<Vec<Tag>, Refused> {
+    let (site, viewer) = (&frame.site, &frame.viewer);
+    let found = site.drains_seen(viewer);
+    let found =
+        found.and_then(|drains| site.minutes.tags(&viewer.account, drains.as_deref(), &look.name, tags::VALUES));
+    found.map_err(|error| trouble(&error))
+}
+
+/// The function by which it is drawn: as asked for, as the account says, or as its values are.
+pub(super) fn function_of(frame: &Frame, look: &Look, facts: &MetricFacts) -> Function {
+    let (site, viewer) = (&frame.site, &frame.viewer);
+    let kind = || {
+        let drains = site.drains_seen(viewer).ok()?;
+        site.minutes.kind(&viewer.account, drains.as_deref(), &look.name).ok()?
+    };
+    look.function.or_else(|| function(&facts.summary)).unwrap_or_else(|| usual(kind()))
+}
+
+/// Counts are added up; of all else the mean is drawn.
+fn usual(kind: Option<Values>) -> Function {
+    match kind {
+        Some(Values::Count) => Function::Sum,
+        _ => Function::Avg,
+    }
+}
+
+fn plot(frame: &Frame, look: &Look, (function, facts): (Function, &MetricFacts), series: &Series) -> Plot {
+    let kind = match look.kind {
+        Kind::Stacked => Drawn::Stacked,
+        Kind::Bars => Drawn::Bars,
+        _ => Drawn::Line,
+    };
+    let word = function_word(function);
+    let title =
+        FUNCTIONS.iter().find(|(known, _)| *known == word).map_or(word.clone(), |(_, words)| (*words).to_owned());
+    let mut plot = Plot::new("m", &title, kind, series, function, frame.zone.clone());
+    if !facts.unit.is_empty() && function != Function::Count {
+        let rate = if function == Function::Rate { "/min" } else { "" };
+        plot.unit = format!("{}{rate}", facts.unit);
+    }
+    if let [curve] = plot.curves.as_mut_slice() {
+        curve.class.clone_from(&facts.colour);
+    }
+    plot.height = 260;
+    plot
+}
+
+fn ranges(frame: &Frame, look: &Look, gate: Gate) -> Markup {
+    let to = |range: Range| look.with(|look| look.wanted.range = range).link(frame);
+    html! {
+        nav.seg aria-label="Range" {
+            @for (at, (_, seconds, words)) in RANGES.iter().enumerate() {
+                @if gate.most.is_none_or(|most| *seconds <= most) {
+                    a href=(to(Range::Last(at))) aria-current=[(look.wanted.range == Range::Last(at)).then_some("true")] { (words) }
+                }
+            }
+            @if let Range::Fixed(_) = look.wanted.range { a href=(look.link(frame)) aria-current="true" { (look.wanted.range.words()) } }
+        }
+    }
+}
+
+/// Function, grouping and kind, as fields of one form.
+fn choices(frame: &Frame, look: &Look, function: Function, known: &[Tag]) -> Markup {
+    let word = function_word(function);
+    // Several tags at once are chosen by click; the field keeps them.
+    let several = look.groups.len() > 1;
+    let rest = look.with(|look| {
+        look.function = None;
+        look.kind = Kind::Line;
+        if !several {
+            look.groups.clear();
+        }
+    });
+    let is = |group: &str| look.groups.len() == 1 && look.groups[0] == group;
+    html! {
+        form.choices method="get" action=(path(&look.name)) {
+            (tags::kept(frame, &rest, ""))
+            label.pick { "Function"
+                select name="summary" {
+                    @for (known, words) in FUNCTIONS { option value=(known) selected[known == word] { (words) } }
+                    @if !FUNCTIONS.iter().any(|(known, _)| *known == word) { option value=(word) selected { (word) } }
+                } }
+            @if several {
+                span.pick { "Apart by " b { (look.groups.iter().map(|tag| shown(tag)).collect::<Vec<_>>().join(", ")) }
+                    a href=(look.with(|look| look.groups.clear()).link(frame)) aria-label="Draw together again" { "×" } }
+            } @else {
+                label.pick { "Apart by"
+                    select name="group_by" {
+                        option value="" { "nothing" }
+                        @for tag in known { option value=(tag.key) selected[is(&tag.key)] { (shown(&tag.key)) } }
+                        option value=(APART) selected[is(APART)] { "all tags" }
+                    } }
+            }
+            label.pick { "As"
+                select name="kind" {
+                    @for (kind, name, words) in Kind::ALL {
+                        @if matches!(kind, Kind::Line | Kind::Stacked | Kind::Bars) { option value=(name) selected[kind == look.kind] { (words) } }
+                    }
+                } }
+            button.btn type="submit" { "Show" }
+        }
+    }
+}
+
+/// What each line comes to, with the way to it alone.
+fn streams(frame: &Frame, look: &Look, plot: &Plot, series: &Series) -> Markup {
+    let amount = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| chart::amount(value, &plot.unit));
+    let rows = chart::rows(plot);
+    let alone = |line: &Line| {
+        let only = look.with(|look| {
+            for (key, value) in line.tags.iter().filter(|(_, value)| !value.is_empty()) {
+                look.selectors.retain(|selector| selector.key != *key || selector.is_negated);
+                look.select(key, value, false);
+            }
+        });
+        only.link(frame)
+    };
+    html! {
+        @if rows.is_empty() {
+            div.card.quiet { p { "There is no value of it in this range" @if !look.selectors.is_empty() { " with these tags" } "." } }
+        } @else {
+            section.card aria-label="Streams" {
+                div.wide {
+                    table {
+                        thead { tr { th { @if look.groups.is_empty() { "All together" } @else { "Streams" } }
+                            @for name in ["last", "mean", "lowest", "highest", "sum"] { th.n { (name) } } } }
+                        tbody {
+                            @for row in &rows {
+                                @let line = series.lines.get(row.index);
+                                tr {
+                                    td { i class={ "sw " (row.class) } {} " "
+                                        @match line.filter(|line| !line.tags.is_empty()) {
+                                            Some(line) => a href=(alone(line)) { (named(line)) },
+                                            None => "all",
+                                        } }
+                                    @for value in [row.last, row.mean, row.least, row.greatest, row.sum] { td.n { (amount(value)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+                @if series.more > 0 { p.dim { "The first " (rows.len()) " are shown, and there are " (series.more) " more: filter by tags." } }
+            }
+        }
+    }
+}
+
+fn named(line: &Line) -> String {
+    let tags = line.tags.iter().map(|(key, value)| match value.as_str() {
+        "" => format!("no {}", shown(key)),
+        value => format!("{}={}", shown(key), shown(value)),
+    });
+    tags.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_added_up_and_all_else_is_averaged() {
+        assert_eq!(usual(Some(Values::Count)), Function::Sum);
+        assert_eq!((usual(Some(Values::Sample)), usual(None)), (Function::Avg, Function::Avg));
+    }
+
+    #[test]
+    fn a_line_is_named_by_its_tags() {
+        let tags = [("dyno", "web.1"), ("host", "")].map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        assert_eq!(named(&Line { tags, values: Vec::new() }), "dyno=web.1 no host");
+    }
+}
