@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod account;
+pub(crate) mod alerts;
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod chart;
@@ -8,6 +9,7 @@ pub(crate) mod look;
 pub(crate) mod server;
 
 use crate::args::account::AccountArgs;
+use crate::args::alerts::AlertsArgs;
 use crate::args::archive::{ArchiveArgs, OpenArgs};
 use crate::args::audit::AuditArgs;
 use crate::args::chart::ChartArgs;
@@ -155,6 +157,20 @@ minute, and no values: of several they cannot be told, and are refused; counts, 
 exact. --tz is also the clock of the axis. Releases, restarts and crashes that logs tell of are marked.
 Exit status: 0 done; 1 the input was bad; 2 it could not be drawn.")]
     Chart(ChartArgs),
+    /// Try alert rules on recorded logs: when each would have fired, how often, and with which lines or points
+    #[command(after_help = "\
+Examples:
+  logdrain alerts templates
+  logdrain alerts templates h12 memory | tee rules.toml
+  logdrain alerts check rules.toml testdata/demo.logplex
+  logdrain alerts check --json rules.toml testdata/demo.logplex
+
+Archives and what `heroku logs` prints are read, too. The logs' own time is the clock, so a day takes seconds; name files in \
+the order of their time. Rules on lines see what search finds, rules on metrics the minutes of replay. More than an hour \
+without a line was not recorded: no rule calls it silent. At the end of the logs, open windows end with what they have. \
+docs/alerts.md has what may be in a file of rules.
+Exit status: 0 a rule fired; 1 none did, or a file breaks off or cannot be read; 2 the command could not be carried out.")]
+    Alerts(AlertsArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),

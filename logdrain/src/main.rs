@@ -7,6 +7,7 @@
 //!               -> search (lines that fit; tail: and those that come)
 //!               -> audit  (minutes of archives beside the rows of serve)
 //!               -> chart  (a picture of rows or logs)
+//!               -> alerts (what rules would have told)
 //! args -> server -> search (the same, of a server)
 //!                -> open, archive (its page, its archives)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
@@ -26,6 +27,7 @@ macro_rules! println {
 
 mod account;
 mod address;
+mod alerts;
 mod archive_command;
 mod args;
 mod audit;
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => serve::doctor(&args),
         Command::Drains(args) => serve::drains(&args),
         Command::Account(args) => account::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
     };
     match outcome {
         Ok(status) => status.into(),

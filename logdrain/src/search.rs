@@ -10,7 +10,7 @@
 //! `logdrain/unread`.
 
 mod around;
-mod event;
+pub(crate) mod event;
 mod filter;
 mod output;
 mod patterns;

@@ -1,5 +1,6 @@
 //! The commands that read logs, and the one that sends them.
 
+mod alerts;
 mod archives;
 mod chart;
 mod command;

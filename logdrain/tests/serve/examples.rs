@@ -73,7 +73,8 @@ fn succeeds(dir: &Path, line: &str) -> String {
 
 #[test]
 fn help_texts_fill_their_lines() {
-    for command in ["parse", "replay", "top", "search", "tail", "chart", "send", "serve", "health", "doctor", "drains"]
+    for command in
+        ["parse", "replay", "top", "search", "tail", "alerts", "chart", "send", "serve", "health", "doctor", "drains"]
     {
         let text = help(&[command]);
         let (_, tail) = text.split_once("Examples:\n").unwrap();
@@ -91,7 +92,7 @@ fn help_texts_fill_their_lines() {
 #[test]
 fn examples_of_commands_that_read_run() {
     let dir = workplace("examples-read");
-    for command in ["parse", "replay", "top", "search", "tail"] {
+    for command in ["parse", "replay", "top", "search", "tail", "alerts"] {
         // Those that ask a server are tried with one: `asked` has them.
         let asks = |line: &String| line.contains("--server ") || line.contains("--heroku-app ");
         for line in examples(&[command]).into_iter().filter(|line| !asks(line)) {
