@@ -30,7 +30,7 @@ fn log_works(mut rules: LogRules) {
     let state = rules.state();
     let mut again = LogRules::restore(&state, log_rules()).expect("our own state");
     assert!(again.state() == state, "what was restored is what was written");
-    let mut work = |rules: &mut LogRules| {
+    let work = |rules: &mut LogRules| {
         let mut told = Vec::new();
         for step in 0..70_u64 {
             let id = rules.last_id().saturating_add(1);
