@@ -28,7 +28,7 @@ use crate::serve::minutes;
 use crate::serve::outlets::otlp::{self, Endpoint};
 use crate::serve::settings::{DrainLimits, Settings};
 use crate::serve::web::addon::AddonSettings;
-use crate::serve::web::{answers, events, pages, v1, v2};
+use crate::serve::web::{answers, events, places, v1, v2};
 use file::{File, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -119,7 +119,7 @@ impl Config {
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
-        limits.answers = answers::most(metrics, limits.bodies) + events::MOST + pages::MOST + v1::MOST + v2::MOST;
+        limits.answers = answers::most(metrics, limits.bodies) + events::MOST + places::MOST + v1::MOST + v2::MOST;
         let settings = Settings {
             accounts: BTreeMap::new(),
             next_id: 0,
@@ -515,7 +515,7 @@ mod tests {
         let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
         assert_eq!(bound(2) - bound(1), PLAIN);
         let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
-        let answers = 4 * ((4 << 20) + (2 << 20)) + events::MOST + pages::MOST + v1::MOST + v2::MOST;
+        let answers = 4 * (4 << 20) + events::MOST + places::MOST + v1::MOST + v2::MOST;
         assert_eq!(
             config.max_memory(),
             (40 << 20)

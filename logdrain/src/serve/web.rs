@@ -2,6 +2,7 @@
 //! and the store of lines; nothing calls it.
 
 pub(crate) mod access;
+mod account;
 pub(crate) mod addon;
 pub(crate) mod answers;
 mod assets;
@@ -14,18 +15,19 @@ mod explore;
 mod gzip;
 mod layout;
 mod metrics;
-mod page;
-pub(crate) mod pages;
+mod pages;
 mod pieces;
+pub(crate) mod places;
 mod routes;
 pub(crate) mod session;
 mod site;
+mod status;
 pub(crate) mod turns;
 pub(crate) mod v1;
 pub(crate) mod v2;
 
 pub(crate) use answers::Answers;
 pub(crate) use events::Events;
-pub(crate) use page::House;
 pub(crate) use routes::router;
 pub(crate) use site::Site;
+pub(crate) use status::House;

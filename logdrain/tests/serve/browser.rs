@@ -1,22 +1,39 @@
-//! A real browser, told what to do: any Chromium, by the protocol of its own tools, over a pair of pipes.
+//! A real browser, told what to do: Debian's Chromium, by its driver, which speaks WebDriver: JSON over HTTP.
+//!
+//! Each browser is a program of its own with a driver of its own, on a port that the driver chose. Both end with it, also when
+//! a test fails on its way: a driver that is killed would leave its browser behind.
 
 use crate::harness::{PATIENCE, wait_until};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+
+/// Keys that have no letter.
+#[allow(dead_code, reason = "not every test presses each")]
+pub(crate) mod key {
+    pub(crate) const ENTER: &str = "\u{e007}";
+    pub(crate) const ESCAPE: &str = "\u{e00c}";
+    pub(crate) const TAB: &str = "\u{e004}";
+}
+
+/// The name under which WebDriver tells an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one page. It ends with this.
 pub(crate) struct Browser {
-    child: Child,
-    to: File,
-    answers: Receiver<Value>,
+    driver: Driver,
+    /// What begins the paths of its commands.
     session: String,
-    number: u64,
     /// What pages said in their console, and what broke in them.
-    pub(crate) said: Vec<String>,
+    said: Vec<String>,
+}
+
+/// The program between, which ends with this.
+struct Driver {
+    child: Child,
+    port: u16,
 }
 
 impl Browser {
@@ -26,81 +43,108 @@ impl Browser {
             println!("LOGDRAIN_BROWSER names no browser: not run");
             return None;
         };
-        let pipes = ["to", "from"].map(|name| dir.join(format!("browser-{name}")));
-        assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
-        // The browser reads commands from file 3 and writes to file 4.
-        let child = Command::new("sh")
-            .args(["-c", "to=$1 from=$2; shift 2; exec \"$0\" \"$@\" 3<\"$to\" 4>\"$from\"", &browser])
-            .args(&pipes)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-            .args(["--remote-debugging-pipe", "--force-device-scale-factor=1", "--lang=en"])
-            .arg(format!("--user-data-dir={}", dir.join("profile").display()))
-            .arg("about:blank")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (to, from) = (File::create(&pipes[0]).unwrap(), File::open(&pipes[1]).unwrap());
-        let (heard, answers) = mpsc::channel();
-        std::thread::spawn(move || {
-            for message in BufReader::new(from).split(0).map_while(Result::ok) {
-                let _ = heard.send(serde_json::from_slice(&message).unwrap());
-            }
+        let driver = Driver::start();
+        let profile = dir.join(format!("profile-{}", driver.port));
+        let options = json!({
+            "binary": found(&browser),
+            "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                "--force-device-scale-factor=1", "--lang=en", "--window-size=1400,1000",
+                format!("--user-data-dir={}", profile.display()),
+            ],
         });
-        let mut browser = Self { child, to, answers, session: String::new(), number: 0, said: Vec::new() };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached = browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
-        for domain in ["Page", "Runtime", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
-        }
-        Some(browser)
+        let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let made = driver.ask("POST", "/session", &json!({"capabilities": {"alwaysMatch": wanted}})).unwrap();
+        let session = format!("/session/{}", made["sessionId"].as_str().unwrap());
+        Some(Self { driver, session, said: Vec::new() })
     }
 
-    /// One command; answers what came of it.
-    pub(crate) fn call(&mut self, method: &str, parameters: Value) -> Value {
-        self.number += 1;
-        let mut message = json!({"id": self.number, "method": method, "params": parameters});
-        if !self.session.is_empty() {
-            message["sessionId"] = self.session.clone().into();
-        }
-        self.to.write_all(format!("{message}\0").as_bytes()).unwrap();
-        loop {
-            let mut answer = self.answers.recv_timeout(PATIENCE).unwrap();
-            if answer["id"] == self.number {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].take();
-            }
-            let method = answer["method"].as_str().unwrap_or_default();
-            if ["Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"].contains(&method) {
-                self.said.push(answer["params"].to_string());
-            }
-        }
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.driver.ask(method, &format!("{}/{path}", self.session), body);
+        answer.unwrap_or_else(|error| panic!("{path} {body}: {error}"))
+    }
+
+    /// One command of the browser's own tools; answers what came of it.
+    pub(crate) fn call(&self, method: &str, parameters: Value) -> Value {
+        self.ask("POST", "goog/cdp/execute", &json!({"cmd": method, "params": parameters}))
     }
 
     /// Goes to an address, and waits until the page is there.
     pub(crate) fn go(&mut self, address: &str) {
-        self.call("Page.navigate", json!({"url": address}));
-        wait_until("a page", || {
-            let is_there = format!("location.href === {} && document.readyState === 'complete'", json!(address));
-            (self.value(&is_there) == true).then_some(())
-        });
+        self.ask("POST", "url", &json!({"url": address}));
     }
 
     /// What a piece of script comes to.
     pub(crate) fn value(&mut self, script: &str) -> Value {
-        let result = self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true}));
+        self.evaluated(script, false)
+    }
+
+    /// What the promise of a piece of script comes to.
+    pub(crate) fn promised(&mut self, script: &str) -> Value {
+        self.evaluated(script, true)
+    }
+
+    fn evaluated(&self, script: &str, waits: bool) -> Value {
+        let result = self.tried(script, waits);
         assert!(result["exceptionDetails"].is_null(), "{script}: {result}");
         result["result"]["value"].clone()
     }
 
-    /// Waits until a piece of script is true.
-    pub(crate) fn until(&mut self, script: &str) {
-        wait_until(script, || (self.value(script) == true).then_some(()));
+    fn tried(&self, script: &str, waits: bool) -> Value {
+        self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true, "awaitPromise": waits}))
     }
 
-    /// How large the page is, and whether it is dark.
+    /// Waits until a piece of script is true. Where it fails, the page is not there yet.
+    pub(crate) fn until(&mut self, script: &str) {
+        wait_until(script, || (self.tried(script, false)["result"]["value"] == true).then_some(()));
+    }
+
+    /// Collects what pages have said; answers all of it.
+    pub(crate) fn listen(&mut self) -> &[String] {
+        let told = self.ask("POST", "se/log", &json!({"type": "browser"}));
+        self.said.extend(told.as_array().into_iter().flatten().map(Value::to_string));
+        &self.said
+    }
+
+    /// What a selector finds first.
+    fn element(&self, selector: &str) -> String {
+        let found = self.ask("POST", "element", &json!({"using": "css selector", "value": selector}));
+        found[ELEMENT].as_str().unwrap().to_owned()
+    }
+
+    /// Clicks on what a selector finds, as a person does: what is covered cannot be clicked.
+    pub(crate) fn click(&self, selector: &str) {
+        self.ask("POST", &format!("element/{}/click", self.element(selector)), &json!({}));
+    }
+
+    /// Types into what a selector finds, in place of what stands there.
+    pub(crate) fn fill(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        self.ask("POST", &format!("element/{element}/clear"), &json!({}));
+        self.ask("POST", &format!("element/{element}/value"), &json!({"text": text}));
+    }
+
+    /// Presses keys where the focus is; see [`key`].
+    pub(crate) fn press(&self, keys: &str) {
+        let focus = self.ask("GET", "element/active", &Value::Null);
+        let focus = focus[ELEMENT].as_str().unwrap().to_owned();
+        self.ask("POST", &format!("element/{focus}/value"), &json!({"text": keys}));
+    }
+
+    #[allow(dead_code, reason = "for tests that drag")]
+    /// Moves the pointer to a point of the window, with the button down if it drags there from another one.
+    pub(crate) fn point(&self, from: Option<(i64, i64)>, to: (i64, i64)) {
+        let go = |(x, y): (i64, i64)| json!({"type": "pointerMove", "duration": 40, "x": x, "y": y});
+        let press = |kind: &str| json!({"type": kind, "button": 0});
+        let steps = match from {
+            Some(from) => vec![go(from), press("pointerDown"), go(to), press("pointerUp")],
+            None => vec![go(to)],
+        };
+        let mouse = json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": steps});
+        self.ask("POST", "actions", &json!({"actions": [mouse]}));
+    }
+
+    /// How large the page is (narrow ones are phones), and whether it is dark.
     pub(crate) fn look(&mut self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});
         self.call("Emulation.setDeviceMetricsOverride", size);
@@ -118,14 +162,77 @@ impl Browser {
         use base64::Engine as _;
         let picture = self.call("Page.captureScreenshot", json!({}));
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        assert!(bytes.len() > 5_000, "an empty page");
+        assert!(bytes.len() > 3_000, "an empty page");
         std::fs::write(file, bytes).unwrap();
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // The browser ends with its session, and the driver behind it.
+        let _ = self.driver.ask("DELETE", &self.session, &Value::Null);
+    }
+}
+
+impl Driver {
+    fn start() -> Self {
+        let name = std::env::var("LOGDRAIN_DRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
+        let mut child = Command::new(&name)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}; Debian's package is chromium-driver"));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse::<u16>().ok()
+        });
+        // Somebody reads what else it says, so that it never waits.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, port: port.expect("a driver that listens") }
+    }
+
+    /// One command; answers its value, or what was wrong.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let answer = self.answer(method, path, body).map_err(|error| error.to_string())?;
+        let mut answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+        let value = answer["value"].take();
+        match value["error"].as_str() {
+            Some(error) => Err(format!("{error}: {}", value["message"].as_str().unwrap_or_default())),
+            None => Ok(value),
+        }
+    }
+
+    fn answer(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\n", self.port);
+        write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+        let mut answer = BufReader::new(stream);
+        let (mut line, mut len) = (String::new(), 0);
+        while answer.read_line(&mut line)? > 2 {
+            let pair = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            len = pair.and_then(|(_, len)| len.trim().parse().ok()).unwrap_or(len);
+            line.clear();
+        }
+        let mut text = vec![0; len];
+        answer.read_exact(&mut text)?;
+        Ok(text)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The path of a program.
+fn found(program: &str) -> String {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file());
+    found.map_or_else(|| program.to_owned(), |path| path.display().to_string())
 }

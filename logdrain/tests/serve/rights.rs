@@ -19,11 +19,15 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 47] = [
+const PATHS: [&str; 51] = [
     "/",
     "/status",
     "/theme",
     "/assets/{name}",
+    "/account",
+    "/account/{part}",
+    "/archives",
+    "/archives/{period}",
     "/metrics",
     "/healthz",
     "/readyz",
@@ -70,9 +74,9 @@ const PATHS: [&str; 47] = [
     "/apps/{app}/addons/{name}",
 ];
 
-struct House {
+pub(crate) struct House {
     dir: PathBuf,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 fn run(dir: &Path, arguments: &[&str]) -> (bool, String) {
@@ -91,12 +95,12 @@ fn start(dir: &Path, text: &str) -> Server {
     Server::start(dir, &["--config", dir.join("config.toml").to_str().unwrap()])
 }
 
-fn basic(pair: &str) -> String {
+pub(crate) fn basic(pair: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
 impl House {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let dir = scratch(name);
         let server = start(&dir, CONFIG);
         let house = Self { dir, server };
@@ -124,11 +128,11 @@ impl House {
         said
     }
 
-    fn token(&self, arguments: &[&str]) -> String {
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
         self.account(&[&["token", "add"], arguments].concat())
     }
 
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         request(self.server.address, method, path, headers, b"").unwrap()
     }
 
@@ -148,7 +152,7 @@ impl House {
     }
 
     /// Adds a member who sets a password; answers his session's cookie.
-    fn member(&self, email: &str, arguments: &[&str]) -> String {
+    pub(crate) fn member(&self, email: &str, arguments: &[&str]) -> String {
         let link = self.account(&[&["member", "add", email], arguments].concat());
         let path = link.strip_prefix(&format!("http://{}", self.server.address)).unwrap_or_else(|| panic!("{link}"));
         let (cookie_of_form, token) = self.load(path);
@@ -159,7 +163,7 @@ impl House {
     }
 }
 
-fn form_urlencoded(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form_urlencoded(fields: &[(&str, &str)]) -> String {
     let escape = |text: &str| -> String {
         text.bytes()
             .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
@@ -260,6 +264,21 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
                 "/events/text" => ["text", "json"]
                     .map(|form| format!("/events/text?r=100000000000-{}&form={form}", i64::MAX))
                     .to_vec(),
+                "/account/{part}" => {
+                    let parts = [
+                        "profile",
+                        "members",
+                        "plan",
+                        "destinations",
+                        "searches",
+                        "filters",
+                        "patterns",
+                        "usage",
+                        "none",
+                    ];
+                    parts.iter().map(|part| format!("/account/{part}")).collect()
+                }
+                "/archives/{period}" => vec!["/archives/2026-11-28".to_owned(), "/archives/2026-11-28-12".to_owned()],
                 path => vec![path.replace("{id}", "1000").replace("{name}", "shop-web")],
             };
             for path in paths {

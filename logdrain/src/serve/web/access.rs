@@ -145,7 +145,7 @@ impl Viewer {
     }
 
     /// His own settings, such as the time zone.
-    fn may_write(&self) -> bool {
+    pub(crate) fn may_write(&self) -> bool {
         self.kind == Kind::Admin && !self.rights.read_only
     }
 

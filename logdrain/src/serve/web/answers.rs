@@ -1,24 +1,24 @@
-//! `/metrics` and the page: texts that are built off the threads that answer deliveries, one at a time, in memory that
-//! is counted.
+//! `/metrics`: a text that is built off the threads that answer deliveries, one at a time, in memory that is counted.
 //!
 //! A text is no longer than its limit, and what it takes is leased from memory of its own until the last byte of it is
-//! sent: `/metrics` is there also when bodies take all that they may. There are only so many at a time, so that watchers who ask and do not read take no memory from deliveries.
+//! sent: `/metrics` is there also when bodies take all that they may. There are only so many at a time, so
+//! that watchers who ask and do not read take no memory from deliveries.
 //! Whoever waits while `/metrics` is built gets what is built next, together with all others who wait. Building takes no
 //! more than a part of one core's time.
 
 use crate::serve::counting::board::Board;
 use crate::serve::intake::Intake;
 use crate::serve::limits::MetricsLimits;
-use crate::serve::web::page::House;
+use crate::serve::web::metrics;
 use crate::serve::web::pieces::Held;
-use crate::serve::web::{metrics, page};
+use crate::serve::web::status::House;
 use hyper::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
-/// Texts that are in memory at a time, of each kind.
+/// Texts that are in memory at a time.
 const AT_A_TIME: usize = 4;
 /// How long a watcher waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,8 +28,6 @@ const SHARE: u32 = 5;
 const OF_MEMORY: usize = 8;
 /// And so much at least.
 const LEAST: usize = 128 << 10;
-/// The most bytes of a page.
-const PAGE: usize = 2 << 20;
 
 /// What watchers are answered.
 #[derive(Debug)]
@@ -38,10 +36,9 @@ pub(crate) struct Answers {
     house: Arc<House>,
     limits: MetricsLimits,
     metrics: Builder,
-    pages: Builder,
 }
 
-/// Builds one kind of text.
+/// Builds it.
 #[derive(Debug)]
 struct Builder {
     turn: Mutex<Last>,
@@ -60,7 +57,7 @@ struct Last {
 
 impl Answers {
     pub(crate) fn new(board: Board, house: House, limits: MetricsLimits) -> Arc<Self> {
-        Arc::new(Self { board, house: Arc::new(house), limits, metrics: Builder::new(), pages: Builder::new() })
+        Arc::new(Self { board, house: Arc::new(house), limits, metrics: Builder::new() })
     }
 
     /// The text of `/metrics`; `None` when it cannot be had now.
@@ -76,15 +73,12 @@ impl Answers {
                 with_rows,
             )
         };
-        self.metrics.build(intake, limit, true, build).await
+        self.metrics.build(intake, limit, build).await
     }
 
-    /// The page, as its address asks for it; `None` when it cannot be had now.
-    pub(crate) async fn page(&self, intake: &Arc<Intake>, query: String) -> Option<Bytes> {
-        let limit = PAGE.min(share_of(intake.limits.bodies));
-        let (board, house) = (self.board.clone(), self.house.clone());
-        let build = move |intake: &Intake| page::html(intake, &board.copy(), &house, &query, limit);
-        self.pages.build(intake, limit, false, build).await
+    /// What the operator's page is made of.
+    pub(crate) fn parts(&self) -> (Board, Arc<House>) {
+        (self.board.clone(), self.house.clone())
     }
 }
 
@@ -95,7 +89,7 @@ fn share_of(bodies: usize) -> usize {
 /// The most bytes that all texts take at a time, where bodies may take so many.
 pub(crate) fn most(limits: MetricsLimits, bodies: usize) -> usize {
     let share = share_of(bodies);
-    AT_A_TIME * (limits.bytes.min(share) + PAGE.min(share)).next_multiple_of(crate::serve::intake::UNIT)
+    AT_A_TIME * limits.bytes.min(share).next_multiple_of(crate::serve::intake::UNIT)
 }
 
 impl Builder {
@@ -108,7 +102,6 @@ impl Builder {
         &self,
         intake: &Arc<Intake>,
         limit: usize,
-        may_share: bool,
         work: impl FnOnce(&Intake) -> String + Send + 'static,
     ) -> Option<Bytes> {
         let came = Instant::now();
@@ -116,7 +109,7 @@ impl Builder {
         let built = tokio::time::timeout(PATIENCE, async {
             let mut last = self.turn.lock().await;
             let is_new = last.time.is_some_and(|(began, _)| began >= came);
-            if let (true, true, Some(text)) = (may_share, is_new, &last.text) {
+            if let (true, Some(text)) = (is_new, &last.text) {
                 return Some(text.clone());
             }
             last.text = None;

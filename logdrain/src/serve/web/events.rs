@@ -58,6 +58,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tail::Tails;
+pub(crate) use text::LogText;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Lines of a page.

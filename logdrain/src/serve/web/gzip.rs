@@ -22,7 +22,6 @@ pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
     })
 }
 
-#[allow(dead_code, reason = "pages move to it one by one")]
 /// Whether a page may be compressed: it was asked for, and not by way of another site.
 pub(super) fn may_pack(headers: &HeaderMap) -> bool {
     let from = headers.get("sec-fetch-site").map(|from| from.as_bytes());

@@ -5,13 +5,10 @@
 //! passes maud, which escapes it; log lines pass `LogText`, too. There is no style and no script in a page itself, and the
 //! policy lets none run that is not a file of ours.
 
-#![allow(dead_code, reason = "pages move into it one by one")]
-
 mod bare;
 mod icons;
 mod theme;
 
-#[allow(unused_imports, reason = "pages move into it one by one")]
 pub(crate) use bare::{bare, denied, refused};
 pub(super) use theme::router;
 
@@ -95,12 +92,14 @@ impl Frame {
         }
     }
 
+    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// A class for the body.
     pub(crate) fn with_class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
 
+    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// A module that the page loads.
     pub(crate) fn with_script(mut self, script: Asset) -> Self {
         self.scripts.push(script);
@@ -113,6 +112,7 @@ impl Frame {
         self
     }
 
+    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// Times are shown in this zone, whatever the profile says.
     pub(crate) fn with_zone(mut self, zone: TimeZone) -> Self {
         self.zone = zone;
@@ -185,7 +185,7 @@ impl Frame {
     fn top(&self) -> Markup {
         html! {
             header.top {
-                a.brand href="/" { (Icon::Brand) span { "logdrain" } }
+                a.brand href="/" aria-label="logdrain" { (Icon::Brand) span { "logdrain" } }
                 nav aria-label="Main" {
                     @for (tab, name, path) in self.tabs() {
                         a href=(self.link(path)) aria-current=[(tab == self.tab).then_some("page")] { (name) }
@@ -210,7 +210,9 @@ impl Frame {
             (viewer.may_read(), Tab::Events, "Events", "/events"),
             (viewer.may_read(), Tab::Dashboards, "Dashboards", "/dashboards/overview"),
             (viewer.may_read(), Tab::Explore, "Explore", "/explore"),
+            (viewer.sees_all_groups(), Tab::Archives, "Archives", "/archives"),
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
+            (viewer.may_read(), Tab::Account, "Account", "/account"),
         ];
         all.into_iter().filter(|(may, ..)| *may).map(|(_, tab, name, path)| (tab, name, path)).collect()
     }

@@ -1,42 +1,28 @@
 //! Pages are built off the threads that answer deliveries, a few at a time, each within its time and in memory that is
 //! counted.
 //!
-//! A page takes a place and [`ROOM`] bytes while it is built. What it did not become is given back then, with the place; the
+//! A page takes a turn and [`ROOM`] bytes while it is built. What it did not become is given back then, with the turn; the
 //! rest when its last byte is sent, so that readers who do not read hold no more than what they do not read. Accounts take
 //! turns.
-
-#![allow(dead_code, reason = "pages move into it one by one")]
 
 use super::gzip;
 use super::layout::{self, Frame};
 use super::pieces::{Held, in_pieces};
-use super::turns::{Budget, Turns};
+use super::places::{Pages, ROOM};
+use super::turns::Budget;
 use crate::serve::intake::UNIT;
 use crate::serve::intake::http::unavailable;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use maud::{Markup, html};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// The most bytes of a page.
 const PAGE: usize = 1 << 20;
-/// What building one takes: what it is made of, its text while that grows, and its compressed form.
-const ROOM: usize = 6 << 20;
-/// What all pages take at a time.
-pub(crate) const MOST: usize = 4 * ROOM;
 /// How long somebody waits for a place, and how long building may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 const TIME: Duration = Duration::from_secs(5);
-
-/// Who may build a page now, and the memory of those that are on their way.
-#[derive(Debug)]
-pub(crate) struct Pages {
-    turns: Turns,
-    memory: Arc<Semaphore>,
-}
 
 /// A page as it was built.
 #[derive(Debug)]
@@ -59,10 +45,6 @@ impl From<(StatusCode, Markup)> for Built {
 }
 
 impl Pages {
-    pub(crate) fn new() -> Self {
-        Self { turns: Turns::new(), memory: Arc::new(Semaphore::new(MOST / UNIT)) }
-    }
-
     /// Builds a page by `work`, which may read what is on the disk, and holds no more than a few MB. The budget says when its
     /// time is over; what it has then is shown.
     pub(crate) async fn build<B: Into<Built>>(

@@ -1,6 +1,7 @@
 //! Who may see what, at which path.
 
 use super::access::{self, Denied, Way};
+use super::account;
 use super::addon::{self, Addon};
 use super::answers::Answers;
 use super::assets;
@@ -8,10 +9,10 @@ use super::dashboards;
 use super::events::{self, Events};
 use super::explore;
 use super::layout;
-use super::page;
 use super::pieces::in_pieces;
 use super::session;
 use super::site::Site;
+use super::status;
 use super::{v1, v2};
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
@@ -29,11 +30,12 @@ type Shared = (Arc<Site>, Arc<Answers>);
 /// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
 pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
     let intake = site.intake.clone();
-    let v1 = v1::router(site.clone());
+    let (v1, v2) = (v1::Api::new(site.clone()), v2::Api::new(site.clone()));
+    let (board, _) = answers.parts();
     let lines = events::router(site.clone(), kept);
     let watched = Router::new()
         .route("/", get(home))
-        .route("/status", get(status))
+        .route("/status", get(watch))
         .route("/metrics", get(numbers))
         .with_state((site.clone(), answers));
     http::router()
@@ -43,10 +45,11 @@ pub(crate) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<A
         .merge(lines)
         .merge(dashboards::router(site.clone()))
         .merge(explore::router(site.clone()))
-        .merge(v1)
+        .merge(v1::router(v1.clone()))
         .merge(session::router(site.clone()))
         .merge(addon::router(site, addon))
-        .merge(v2::router(site.clone()))
+        .merge(v2::router(v2.clone()))
+        .merge(account::router(site.clone(), (v1, v2), board))
         .fallback(other)
         .method_not_allowed_fallback(http::other)
         .with_state(intake)
@@ -61,11 +64,17 @@ async fn home(
     headers: HeaderMap,
 ) -> Response {
     match access::viewer(&site, &peer, &headers, Way::Page).await {
+        // A new account sees how its first line comes.
+        Ok(viewer) if viewer.may_read() && account::is_new(&site, &viewer) => return lead_to(account::FIRST),
         Ok(viewer) if viewer.may_read() => {}
         Ok(_) => return layout::denied(Denied::Forbidden, &site, &method, &uri, &headers),
         Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
     }
-    (StatusCode::SEE_OTHER, [(header::LOCATION, events::PATH), (header::CACHE_CONTROL, "no-store")]).into_response()
+    lead_to(events::PATH)
+}
+
+fn lead_to(path: &'static str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path), (header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 /// What is at no path of ours: to people a page with a way back.
@@ -81,7 +90,7 @@ async fn other(intake: State<Arc<Intake>>, peer: Extension<Arc<Peer>>, request: 
     }
 }
 
-async fn status(
+async fn watch(
     State((site, answers)): State<Shared>,
     Extension(peer): Extension<Arc<Peer>>,
     method: Method,
@@ -89,19 +98,8 @@ async fn status(
     headers: HeaderMap,
 ) -> Response {
     match access::operator(&site, &peer, &headers).await {
-        Ok(_) => {}
-        Err(why) => return layout::denied(why, &site, &method, &uri, &headers),
-    }
-    let kind = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, page::POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    match answers.page(&site.intake, uri.query().unwrap_or_default().to_owned()).await {
-        Some(page) => (kind, in_pieces(page)).into_response(),
-        None => unavailable("others are being answered: come again\n"),
+        Ok(viewer) => status::answer(&site, &viewer, &headers, &uri, answers.parts()).await,
+        Err(why) => layout::denied(why, &site, &method, &uri, &headers),
     }
 }
 

@@ -9,6 +9,7 @@ mod page;
 use super::access::{self, Denied, Who, by_password, is_same_origin};
 use super::back::{HOME, way_back};
 use super::cookies::{self, Cookie};
+use super::layout;
 use super::site::Site;
 use crate::serve::directory::{Digest, DirectoryError, Member, Whose, opaque};
 use crate::serve::drain_name::DEFAULT_ACCOUNT;
@@ -16,7 +17,7 @@ use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -54,29 +55,18 @@ fn with_form(site: &Site, headers: &HeaderMap, status: StatusCode, page: impl Fn
         Some(secret) => (secret, false),
         None => match opaque() {
             Ok(secret) => (secret.reveal().to_owned(), true),
-            Err(error) => return said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+            Err(error) => return said(headers, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
         },
     };
-    let mut response = (status, headers_of_page(), page(&cookies::form_token(&secret))).into_response();
+    let mut response = (status, layout::headers(), page(&cookies::form_token(&secret))).into_response();
     if is_new {
         response.headers_mut().append(header::SET_COOKIE, cookies::set(site, Cookie::Form, &secret));
     }
     response
 }
 
-fn headers_of_page() -> [(HeaderName, HeaderValue); 5] {
-    [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, page::POLICY.clone()),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        // The address of a one-time link is a secret.
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ]
-}
-
-fn said(status: StatusCode, why: &str) -> Response {
-    (status, headers_of_page(), page::said(why)).into_response()
+fn said(headers: &HeaderMap, status: StatusCode, why: &str) -> Response {
+    (status, layout::headers(), page::said(headers, why)).into_response()
 }
 
 /// What a form sent.
@@ -116,8 +106,9 @@ impl Form {
     }
 }
 
-fn too_old() -> Response {
+fn too_old(headers: &HeaderMap) -> Response {
     said(
+        headers,
         StatusCode::BAD_REQUEST,
         "The form was too old, or your browser keeps no cookies. Go back, load it again, and try once more.",
     )
@@ -136,9 +127,9 @@ async fn ask(State(site): State<Arc<Site>>, query: RawQuery, headers: HeaderMap)
             Who::Operator => "the operator",
             _ => "a guest",
         };
-        return (headers_of_page(), page::inside(form, who, &viewer.account, back)).into_response();
+        return (layout::headers(), page::inside(&headers, form, (who, &viewer.account), back)).into_response();
     }
-    with_form(&site, &headers, StatusCode::OK, |form| page::login(form, "", back, None))
+    with_form(&site, &headers, StatusCode::OK, |form| page::login(&headers, form, ("", back), None))
 }
 
 async fn sign_in(
@@ -147,9 +138,9 @@ async fn sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(form) = Form::read(body).await else { return too_old() };
+    let Some(form) = Form::read(body).await else { return too_old(&headers) };
     if !form.is_ours(&site, &headers, Cookie::Form) {
-        return too_old();
+        return too_old(&headers);
     }
     let back = way_back(form.back.as_deref());
     let again = |why: Denied| {
@@ -159,7 +150,7 @@ async fn sign_in(
             Denied::Closed => "Nobody but the operator can sign in now: settings.db cannot be read.",
             _ => "Many sign in just now. Wait a moment.",
         };
-        let page = |token: &str| page::login(token, &form.name, back, Some(why));
+        let page = |token: &str| page::login(&headers, token, (&form.name, back), Some(why));
         with_form(&site, &headers, StatusCode::UNPROCESSABLE_ENTITY, page)
     };
     match who_signs_in(&site, &peer, form.name.trim(), &form.password).await {
@@ -204,7 +195,7 @@ async fn enter(site: &Site, headers: &HeaderMap, account: &str, whose: Whose, ba
             response.headers_mut().append(header::SET_COOKIE, end);
             response
         }
-        Err(error) => said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => said(headers, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 
@@ -215,9 +206,9 @@ fn lead_to(path: &str) -> Response {
 }
 
 async fn sign_out(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Response {
-    let Some(form) = Form::read(body).await else { return too_old() };
+    let Some(form) = Form::read(body).await else { return too_old(&headers) };
     if !form.is_ours(&site, &headers, Cookie::Session) {
-        return too_old();
+        return too_old(&headers);
     }
     if let Some(secret) = cookies::of(&site, &headers, Cookie::Session) {
         let directory = site.directory.clone();
@@ -229,7 +220,7 @@ async fn sign_out(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body)
 }
 
 /// Whose password a link sets. A link is a secret: guesses at one are slowed as those at a password.
-async fn linked(site: &Site, peer: &Peer, link: &str) -> Result<Arc<Member>, Response> {
+async fn linked(site: &Site, peer: &Peer, headers: &HeaderMap, link: &str) -> Result<Arc<Member>, Response> {
     if !site.intake.may_try(peer, link.as_bytes()) {
         return Err(Denied::Guessing.text());
     }
@@ -238,7 +229,7 @@ async fn linked(site: &Site, peer: &Peer, link: &str) -> Result<Arc<Member>, Res
         return Ok(member);
     }
     let _: Result<(), Denied> = access::wrong(site, peer, None).await;
-    Err(said(StatusCode::NOT_FOUND, "The link was used, or is too old. Ask whoever sent it for another one."))
+    Err(said(headers, StatusCode::NOT_FOUND, "The link was used, or is too old. Ask whoever sent it for another one."))
 }
 
 async fn invited(
@@ -247,8 +238,8 @@ async fn invited(
     Path(link): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match linked(&site, &peer, &link).await {
-        Ok(member) => with_form(&site, &headers, StatusCode::OK, |form| page::invited(form, &member, None)),
+    match linked(&site, &peer, &headers, &link).await {
+        Ok(member) => with_form(&site, &headers, StatusCode::OK, |form| page::invited(&headers, form, &member, None)),
         Err(response) => response,
     }
 }
@@ -260,11 +251,11 @@ async fn set_password(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(form) = Form::read(body).await else { return too_old() };
+    let Some(form) = Form::read(body).await else { return too_old(&headers) };
     if !form.is_ours(&site, &headers, Cookie::Form) {
-        return too_old();
+        return too_old(&headers);
     }
-    let member = match linked(&site, &peer, &link).await {
+    let member = match linked(&site, &peer, &headers, &link).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -272,10 +263,10 @@ async fn set_password(
     match site.checks.run(move || directory.set_password_by(&link, &password)).await {
         Some(Ok(member)) => enter(&site, &headers, &member.account, Whose::Member(member.id), HOME).await,
         Some(Err(DirectoryError::Invalid(why))) => {
-            let page = |form: &str| page::invited(form, &member, Some(&why));
+            let page = |form: &str| page::invited(&headers, form, &member, Some(&why));
             with_form(&site, &headers, StatusCode::UNPROCESSABLE_ENTITY, page)
         }
-        Some(Err(error)) => said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        None => said(StatusCode::SERVICE_UNAVAILABLE, "Many sign in just now. Wait a moment, and try again."),
+        Some(Err(error)) => said(&headers, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        None => said(&headers, StatusCode::SERVICE_UNAVAILABLE, "Many sign in just now. Wait a moment, and try again."),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::access::Viewer;
 use super::checks::Checks;
-use super::pages::Pages;
+use super::places::Pages;
 use super::turns::Turns;
 use crate::number;
 use crate::serve::archives;
@@ -48,7 +48,6 @@ pub(crate) struct Site {
     /// Whoever searches takes a turn, whichever way he asked.
     pub(crate) searches: Arc<Turns>,
     /// Pages that are being built.
-    #[allow(dead_code, reason = "pages move to it one by one")]
     pub(crate) pages: Pages,
 }
 

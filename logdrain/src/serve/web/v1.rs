@@ -32,6 +32,7 @@ pub(crate) use parameters::{Ask, Method, Wrong};
 
 use super::access::{self, Denied};
 use super::site::Site;
+use crate::serve::archives::Archive;
 use crate::serve::intake::Intake;
 use crate::serve::intake::connections::Peer;
 use axum::extract::{Request, State};
@@ -43,6 +44,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Body as _;
 use memory::Memory;
 use rate::{Rates, Standing};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use viewer::{Viewer, viewer};
@@ -64,9 +66,7 @@ pub(crate) struct Api {
 }
 
 /// The paths below `/api/v1`.
-pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
-    let downloads = archives::Downloads::default();
-    let api = Arc::new(Api { site, rates: Rates::default(), memory: Arc::default(), downloads });
+pub(super) fn router(api: Arc<Api>) -> Router<Arc<Intake>> {
     let root = any(answer);
     Router::new()
         .route("/api/v1", root.clone())
@@ -142,6 +142,11 @@ fn before(api: &Api) -> Response {
 }
 
 impl Api {
+    pub(crate) fn new(site: Arc<Site>) -> Arc<Self> {
+        let downloads = archives::Downloads::default();
+        Arc::new(Self { site, rates: Rates::default(), memory: Arc::default(), downloads })
+    }
+
     /// Reads what is asked for, and does it.
     async fn answer(
         self: &Arc<Self>,
@@ -207,6 +212,42 @@ impl Api {
         let response = tokio::task::spawn_blocking(respond).await;
         response.unwrap_or_else(|_| Answer::busy().into_response(false, Into::into))
     }
+}
+
+/// Does what a form of a page asks for, by whoever was let in there: its fields are parameters.
+///
+/// # Errors
+/// Why it was not done.
+pub(super) async fn act(
+    site: &Arc<Site>,
+    viewer: &access::Viewer,
+    (method, path): (Method, &str),
+    form: &[u8],
+) -> Result<(), (StatusCode, String)> {
+    let asked = async {
+        let ask = Ask::new(method, path, "")?.with_body(Some("application/x-www-form-urlencoded"), form)?;
+        kinds::route(site, &ask, viewer).await
+    };
+    let done: Result<Answer, Answer> = asked.await;
+    done.map(|_| ()).map_err(|answer| answer.reason())
+}
+
+/// An archive, or those of a day, for a page that has seen who asks.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn archive(
+    api: &Arc<Api>,
+    viewer: &access::Viewer,
+    period: &str,
+) -> Result<Response, (StatusCode, String)> {
+    let found = archives::download(api, None, period, &viewer.account.as_str().into()).await;
+    found.map(|answer| answer.into_response(false, Into::into)).map_err(|answer| answer.reason())
+}
+
+/// The archives of an account that are shown, oldest first. It looks at the disk.
+pub(super) fn archives_of(site: &Site, account: &str) -> io::Result<Vec<Archive>> {
+    archives::listed(site, account)
 }
 
 /// Why somebody is told nothing, as this API says it.

@@ -35,14 +35,16 @@ use crate::serve::journal::{ChangeError, Changed};
 use crate::serve::settings::Settings;
 use crate::serve::settings::change::{Change, Misfit};
 use ask::Parameters;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use problem::Problem;
 use routes::{Op, Way};
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -68,6 +70,8 @@ const AT_A_TIME: usize = 4;
 const SCAN: usize = scans::PATTERNS + (9 << 20);
 /// The most bytes that all of them take.
 pub(crate) const MOST: usize = AT_A_TIME * ONE.next_multiple_of(UNIT) + SCAN.next_multiple_of(UNIT);
+/// The longest answer that a page takes.
+const TOLD: usize = 512 << 10;
 /// How long one waits for others.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a search may take.
@@ -75,19 +79,58 @@ const TIME: Duration = Duration::from_secs(5);
 
 /// What this API holds beside the site.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     site: Arc<Site>,
     places: Arc<Semaphore>,
     /// One looks through many lines at a time.
     scans: Arc<Semaphore>,
 }
 
-pub(super) fn router(site: Arc<Site>) -> Router<Arc<Intake>> {
-    let api = Api { site, places: Arc::new(Semaphore::new(AT_A_TIME)), scans: Arc::new(Semaphore::new(1)) };
+impl Api {
+    pub(crate) fn new(site: Arc<Site>) -> Arc<Self> {
+        Arc::new(Self { site, places: Arc::new(Semaphore::new(AT_A_TIME)), scans: Arc::new(Semaphore::new(1)) })
+    }
+}
+
+pub(super) fn router(api: Arc<Api>) -> Router<Arc<Intake>> {
     Router::new()
         .route("/api/v2/{*path}", any(answer))
         .route("/v1/measurements/{name}", get(measurements::answer))
-        .with_state(Arc::new(api))
+        .with_state(api)
+}
+
+/// Whether there is an account of this name.
+pub(super) fn has_account(settings: &Settings, name: &str) -> bool {
+    accounts::is_there(settings, name)
+}
+
+/// Does what a page asks for, by whoever was let in there, with the same rights and bounds as a request has.
+///
+/// # Errors
+/// Why it was not done.
+pub(super) async fn act(
+    api: &Arc<Api>,
+    viewer: Viewer,
+    headers: &HeaderMap,
+    (method, path): (Method, &str),
+    body: Value,
+) -> Result<Value, (StatusCode, String)> {
+    let nothing = || (StatusCode::NOT_FOUND, "there is no such thing".to_owned());
+    let Way::To(op, id) = routes::way(&method, path.split('?').next().unwrap_or_default()) else {
+        return Err(nothing());
+    };
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let request = Request::builder().method(method).uri(format!("{AT}{path}")).body(body);
+    let mut request = request.map_err(|_| nothing())?;
+    // Links begin with the name that the page was asked by.
+    if let Some(host) = headers.get(header::HOST) {
+        request.headers_mut().insert(header::HOST, host.clone());
+    }
+    let answered = done(api.clone(), viewer, op, id, request).await;
+    let body = answered.map_err(|problem| (problem.status, problem.message))?.into_body();
+    let too_long = |_| (StatusCode::INSUFFICIENT_STORAGE, "there is more of it than a page shows".to_owned());
+    let text = to_bytes(body, TOLD).await.map_err(too_long)?;
+    Ok(serde_json::from_slice(&text).unwrap_or_default())
 }
 
 /// Who asks for what, of which account.

@@ -104,14 +104,14 @@ impl Look {
 
 /// Bytes of a log line, as far as a limit lets a page show them.
 #[derive(Clone, Debug)]
-pub(super) struct LogText {
+pub(crate) struct LogText {
     runs: Vec<(Look, String)>,
     is_cut: bool,
 }
 
 impl LogText {
     /// What `bytes` show, with nothing marked.
-    pub(super) fn plain(bytes: &[u8], limit: usize) -> Self {
+    pub(crate) fn plain(bytes: &[u8], limit: usize) -> Self {
         Self::new(bytes, &Marks::default(), limit)
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn bare(asked: &HeaderMap, title: &str, content: &Markup) -> String {
         html lang="en" data-theme=[Theme::of(asked).attribute()] {
             (head(title, &[], None))
             body {
-                header.top { a.brand href="/" { (Icon::Brand) span { "logdrain" } } }
+                header.top { a.brand href="/" aria-label="logdrain" { (Icon::Brand) span { "logdrain" } } }
                 main.narrow id="main" { h1 { (title) } (content) }
             }
         }

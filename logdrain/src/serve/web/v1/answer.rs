@@ -156,6 +156,16 @@ impl Answer {
     }
 
     /// The text of a JSON, for tests of handlers.
+    /// Why it is an error, in words.
+    pub(super) fn reason(&self) -> (StatusCode, String) {
+        let said = match &self.content {
+            Content::Json(text) => serde_json::from_slice::<serde_json::Value>(text).ok(),
+            Content::Ready(_) | Content::File(_) => None,
+        };
+        let message = said.as_ref().and_then(|said| said.get("message")?.as_str()).unwrap_or("it was not done");
+        (self.status, message.to_owned())
+    }
+
     #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         match &self.content {

@@ -19,6 +19,7 @@ use super::viewer::Viewer;
 use super::{Answer, Api, Ask, Method, nothing_here};
 use crate::serve::archives::Archive;
 use crate::serve::journal;
+use crate::serve::web::site::Site;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use log_archive::Period;
@@ -40,7 +41,7 @@ pub(super) async fn answer(api: &Arc<Api>, ask: &Ask, path: &[&str], viewer: &Vi
     }
     match path {
         [] => list(api, ask, viewer).await,
-        [period, "download"] => download(api, ask, period, viewer).await,
+        [period, "download"] => download(api, ask.range(), period, &viewer.account).await,
         _ => Err(nothing_here()),
     }
 }
@@ -105,15 +106,21 @@ fn size(bytes: u64) -> String {
     if bytes < 1024 { format!("{bytes} {unit}") } else { format!("{size:.1} {unit}") }
 }
 
+/// Those that are shown: of the last year, and within the plan.
+pub(super) fn listed(site: &Site, account: &str) -> io::Result<Vec<Archive>> {
+    let from = from(site, account);
+    let mut archives = site.archives.list(account)?;
+    archives.retain(|archive| archive.hour.end() > from);
+    archives.drain(..archives.len().saturating_sub(LISTED));
+    Ok(archives)
+}
+
 async fn list(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answer> {
     let _turn = api.downloads.list().await.ok_or_else(Answer::busy)?;
     let memory = api.memory.take(&api.site.intake, &viewer.account, LONGEST).ok_or_else(Answer::busy)?;
-    let (board, account, base) = (api.site.archives.clone(), viewer.account.clone(), ask.base().to_owned());
-    let from = from(api, viewer);
+    let (site, account, base) = (api.site.clone(), viewer.account.clone(), ask.base().to_owned());
     let answer = blocking(move || {
-        let mut archives = board.list(&account)?;
-        archives.retain(|archive| archive.hour.end() > from);
-        archives.drain(..archives.len().saturating_sub(LISTED));
+        let archives = listed(&site, &account)?;
         let items: Vec<Item> = archives.iter().map(|archive| Item::new(archive, &base)).collect();
         Ok(Answer::json(&items))
     });
@@ -122,7 +129,13 @@ async fn list(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result<Answer, Answ
     Ok(answer)
 }
 
-async fn download(api: &Arc<Api>, ask: &Ask, period: &str, viewer: &Viewer) -> Result<Answer, Answer> {
+/// An hour, or those of a day; of a `range`, if one is asked for, that part of it.
+pub(super) async fn download(
+    api: &Arc<Api>,
+    range: Option<&str>,
+    period: &str,
+    account: &Arc<str>,
+) -> Result<Answer, Answer> {
     let not_found = || {
         Answer::not_found(format!(
             "there is no archive of {}: a period is YYYY-MM-DD-HH or YYYY-MM-DD, in UTC, and one without lines has none",
@@ -131,16 +144,16 @@ async fn download(api: &Arc<Api>, ask: &Ask, period: &str, viewer: &Viewer) -> R
     };
     // Some clients ask by the name of the file.
     let period: Period = period.strip_suffix(".tsv.gz").unwrap_or(period).parse().map_err(|_| not_found())?;
-    let (board, account) = (api.site.archives.clone(), viewer.account.clone());
-    let from = from(api, viewer);
-    let mut hours = blocking(move || board.hours(&account, period)).await?;
+    let (board, of) = (api.site.archives.clone(), account.clone());
+    let from = from(&api.site, account);
+    let mut hours = blocking(move || board.hours(&of, period)).await?;
     hours.retain(|archive| archive.hour.end() > from);
     if hours.is_empty() {
         return Err(not_found());
     }
-    let place = api.downloads.place(&api.site.intake, &viewer.account).await.ok_or_else(Answer::busy)?;
+    let place = api.downloads.place(&api.site.intake, account).await.ok_or_else(Answer::busy)?;
     let len: u64 = hours.iter().map(|archive| archive.bytes).sum();
-    let part = match ask.range().map_or(Part::All, |range| part(range, len)) {
+    let part = match range.map_or(Part::All, |range| part(range, len)) {
         Part::None => {
             let why = format!("the archive has {len} bytes, and the range is none of it");
             let answer = Answer::error(StatusCode::RANGE_NOT_SATISFIABLE, why);
@@ -150,7 +163,7 @@ async fn download(api: &Arc<Api>, ask: &Ask, period: &str, viewer: &Viewer) -> R
         Part::All => None,
     };
     let bytes = part.clone().unwrap_or(0..len);
-    let body = place.send(viewer.account.clone(), api.site.archives.clone(), hours, bytes.clone());
+    let body = place.send(account.clone(), api.site.archives.clone(), hours, bytes.clone());
     let name = format!("attachment; filename=\"{}\"", period.file_name());
     let mut answer = Answer::file(body, "application/gzip", bytes.end - bytes.start);
     answer = answer.with_header(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -196,8 +209,8 @@ fn part(range: &str, len: u64) -> Part {
 }
 
 /// Since when archives are shown, in microseconds since 1970: those that a shorter plan hides are there for a while still.
-fn from(api: &Api, viewer: &Viewer) -> i64 {
-    let kept_for = api.site.settings().account(&viewer.account).plan.as_ref().and_then(|plan| plan.logs.archive());
+fn from(site: &Site, account: &str) -> i64 {
+    let kept_for = site.settings().account(account).plan.as_ref().and_then(|plan| plan.logs.archive());
     let micros = kept_for.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX));
     micros.map_or(i64::MIN, |micros| journal::now().unix_micros().saturating_sub(micros))
 }

@@ -40,7 +40,7 @@ pub(super) fn chosen(mut viewer: Viewer, settings: &Settings, parameters: &Param
 }
 
 /// Whether somebody named it: itself, or a drain that is of it.
-fn is_there(settings: &Settings, name: &str) -> bool {
+pub(super) fn is_there(settings: &Settings, name: &str) -> bool {
     names(settings).any(|there| there == name)
 }
 

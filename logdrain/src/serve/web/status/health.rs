@@ -1,6 +1,6 @@
 //! How the server does, at the top of the page: what an operator looks at first.
 
-use super::Text;
+use super::{count, plain};
 use crate::number;
 use crate::serve::archives;
 use crate::serve::counting::board::{Drain, Shown};
@@ -9,7 +9,7 @@ use crate::serve::journal;
 use crate::serve::logs;
 use crate::serve::minutes::Minutes;
 use heroku_metrics::model::Timestamp;
-use std::fmt::{self, Write as _};
+use maud::{Markup, html};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -48,77 +48,74 @@ impl Is {
     const fn if_bad(bad: bool) -> Self {
         if bad { Self::Bad } else { Self::Fine }
     }
-
-    const fn class(self) -> &'static str {
-        match self {
-            Self::Fine => "tile",
-            Self::Odd => "\"tile warn\"",
-            Self::Bad => "\"tile bad\"",
-        }
-    }
 }
 
-pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &House) -> fmt::Result {
-    let counters = &intake.counters;
-    let count = |number: u64| number::human(number as f64, "");
-    let bytes = |number: u64| number::human(number as f64, "bytes");
-    let mut tiles = String::new();
-    let mut tile = |is: Is, name: &str, value: &str, more: &str| {
-        write!(
-            tiles,
-            "<div class={}><span>{name}</span><b>{}</b><small>{}</small></div>",
-            is.class(),
-            Text(value),
-            Text(more)
-        )
-    };
+/// One figure, and what belongs to it.
+fn tile(is: Is, name: &str, value: &str, more: &str) -> Markup {
+    html! { div.tile.warn[is == Is::Odd].bad[is == Is::Bad] { span { (name) } b { (plain(value)) } small { (plain(more)) } } }
+}
+
+pub(super) fn tiles(intake: &Intake, shown: &Shown, house: &House) -> Markup {
     let state = match (intake.is_ready(), intake.is_storing()) {
         (true, _) => "ready",
         (false, true) => "reading its journal",
         (false, false) => "cannot store",
     };
-    let class = if intake.is_ready() { "\"tile ok\"" } else { "\"tile bad\"" };
+    let is_ready = intake.is_ready();
+    html! {
+        div.tiles {
+            div.tile.ok[is_ready].bad[!is_ready] { span { "state" } b id="state" { (state) }
+                small { "connections: " (count(intake.connections.len() as u64)) } }
+            (taken(intake, shown))
+            (counted(intake))
+            (kept(intake, house))
+            (machine(intake, house))
+        }
+    }
+}
+
+/// What came in.
+fn taken(intake: &Intake, shown: &Shown) -> Markup {
+    let counters = &intake.counters;
     let (deliveries, lines) = shown.rates();
-    let connections = count(intake.connections.len() as u64);
-    tile(Is::Fine, "lines/s", &number::human(lines, ""), &format!("{} deliveries/s", number::human(deliveries, "")))?;
-    let (kept, duplicates) = (counters.kept.get(), counters.duplicates.get());
-    tile(Is::Fine, "deliveries", &count(kept), &format!("{} duplicates", count(duplicates)))?;
     let refused: Vec<(&str, u64)> = counters.refused().filter(|(_, count)| *count > 0).collect();
     let sum: u64 = refused.iter().map(|(_, count)| count).sum();
     let reasons: Vec<String> = refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    tile(if sum > 0 { Is::Odd } else { Is::Fine }, "refused requests", &count(sum), &reasons.join(", "))?;
     let (late, observed) = shown.drains.values().map(late).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     let share = if observed == 0 { 0.0 } else { late as f64 * 100.0 / observed as f64 };
-    tile(
-        if share > 1.0 { Is::Odd } else { Is::Fine },
-        "late values",
-        &number::human(share, "%"),
-        &format!("{} of {}", count(late), count(observed)),
-    )?;
+    html! {
+        (tile(Is::Fine, "lines/s", &number::human(lines, ""), &format!("{} deliveries/s", number::human(deliveries, ""))))
+        (tile(Is::Fine, "deliveries", &count(counters.kept.get()), &format!("{} duplicates", count(counters.duplicates.get()))))
+        (tile(if sum > 0 { Is::Odd } else { Is::Fine }, "refused requests", &count(sum), &reasons.join(", ")))
+        (tile(if share > 1.0 { Is::Odd } else { Is::Fine }, "late values", &number::human(share, "%"),
+            &format!("{} of {}", count(late), count(observed))))
+    }
+}
+
+/// How far counting is.
+fn counted(intake: &Intake) -> Markup {
+    let counters = &intake.counters;
     let age = intake.progress.time.watermark_age();
-    tile(
-        if age.is_some_and(|age| age > OLD) { Is::Bad } else { Is::Fine },
-        "watermark",
-        &age.map_or("none yet".to_owned(), |age| format!("{} old", span(age.as_secs()))),
-        if intake.progress.time.is_in_doubt() { "the clock is in doubt" } else { "the clock is believed" },
-    )?;
+    let clock = if intake.progress.time.is_in_doubt() { "the clock is in doubt" } else { "the clock is believed" };
     let (head, emitted) =
         (intake.progress.head.load(Ordering::Relaxed), intake.progress.emitted.load(Ordering::Relaxed));
     let behind = head.saturating_sub(emitted);
-    tile(
-        if behind > BEHIND { Is::Odd } else { Is::Fine },
-        "rows behind the journal",
-        &format!("{} events", count(behind)),
-        &format!("{} rows written", count(counters.rows.get())),
-    )?;
     let failed = counters.snapshots_failed.get();
-    let last = counters.snapshot_at.load(Ordering::Relaxed);
-    tile(
-        Is::if_bad(failed > 0),
-        "last snapshot",
-        &if last == 0 { "none yet".to_owned() } else { format!("{} ago", span(unix_now().saturating_sub(last))) },
-        &format!("{} failed", count(failed)),
-    )?;
+    let last = match counters.snapshot_at.load(Ordering::Relaxed) {
+        0 => "none yet".to_owned(),
+        last => format!("{} ago", span(unix_now().saturating_sub(last))),
+    };
+    html! {
+        (tile(Is::if_bad(age.is_some_and(|age| age > OLD)), "watermark",
+            &age.map_or("none yet".to_owned(), |age| format!("{} old", span(age.as_secs()))), clock))
+        (tile(if behind > BEHIND { Is::Odd } else { Is::Fine }, "rows behind the journal", &format!("{} events", count(behind)),
+            &format!("{} rows written", count(counters.rows.get()))))
+        (tile(Is::if_bad(failed > 0), "last snapshot", &last, &format!("{} failed", count(failed))))
+    }
+}
+
+/// What is kept: the journal, lines, archives.
+fn kept(intake: &Intake, house: &House) -> Markup {
     let file = journal::path(&house.store);
     let of_file = |suffix: &str| {
         let mut name = file.clone().into_os_string();
@@ -128,56 +125,58 @@ pub(super) fn write(page: &mut String, intake: &Intake, shown: &Shown, house: &H
     let size = of_file("") + of_file("-wal");
     let limit = house.journal_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
     let is_full = house.journal_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
-    tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit)?;
-    if house.logs_limit > 0 {
-        let lines = house.logs.shown();
-        let trouble = match &lines.trouble {
-            Some(why) => why.clone(),
-            None if lines.books.no_room > 0 => format!("{} found no room", count(lines.books.no_room)),
-            None if lines.damaged_files > 0 => format!("{} files are damaged", count(lines.damaged_files)),
-            None => {
-                format!("{} in {} files, limit {}", bytes(lines.bytes), count(lines.files), bytes(house.logs_limit))
-            }
-        };
-        let is = match (&lines.trouble, lines.books.no_room + lines.damaged_files) {
-            (Some(_), _) => Is::Bad,
-            (None, 0) => Is::Fine,
-            _ => Is::Odd,
-        };
-        tile(is, "lines kept", &count(lines.there), &trouble)?;
+    let disk_errors = intake.counters.commits_failed.get() + intake.counters.damaged.get();
+    html! {
+        (tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit))
+        @if house.logs_limit > 0 { (lines(house)) }
+        (minutes(house))
+        @if let Some(why) = house.archives.shown().trouble { (tile(Is::Bad, "archives", "not written", &why)) }
+        (tile(Is::if_bad(disk_errors > 0), "disk errors", &count(disk_errors),
+            &format!("{} damaged events", count(intake.counters.damaged.get()))))
     }
+}
+
+fn minutes(house: &House) -> Markup {
     let minutes = house.minutes.counts();
     let kept = bytes(minutes.bytes.load(Ordering::Relaxed));
     match minutes.is_failing.load(Ordering::Relaxed) {
-        true => tile(Is::Bad, "minutes", "not written", "rows wait for the disk; the log says why")?,
-        false => tile(Is::Fine, "minutes", &kept, "rows of closed windows, kept for charts")?,
+        true => tile(Is::Bad, "minutes", "not written", "rows wait for the disk; the log says why"),
+        false => tile(Is::Fine, "minutes", &kept, "rows of closed windows, kept for charts"),
     }
-    if let Some(why) = house.archives.shown().trouble {
-        tile(Is::Bad, "archives", "not written", &why)?;
-    }
-    if let Some((free, all)) = disk(&house.store) {
-        tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all)))?;
-    }
+}
+
+fn lines(house: &House) -> Markup {
+    let lines = house.logs.shown();
+    let trouble = match &lines.trouble {
+        Some(why) => why.clone(),
+        None if lines.books.no_room > 0 => format!("{} found no room", count(lines.books.no_room)),
+        None if lines.damaged_files > 0 => format!("{} files are damaged", count(lines.damaged_files)),
+        None => format!("{} in {} files, limit {}", bytes(lines.bytes), count(lines.files), bytes(house.logs_limit)),
+    };
+    let is = match (&lines.trouble, lines.books.no_room + lines.damaged_files) {
+        (Some(_), _) => Is::Bad,
+        (None, 0) => Is::Fine,
+        _ => Is::Odd,
+    };
+    tile(is, "lines kept", &count(lines.there), &trouble)
+}
+
+/// What the machine has.
+fn machine(intake: &Intake, house: &House) -> Markup {
     let bound = house.max_memory as u64;
     let used = memory();
-    tile(
-        if used.is_some_and(|used| used > bound.saturating_add(64 << 20)) { Is::Odd } else { Is::Fine },
-        "memory",
-        &used.map_or("unknown".to_owned(), bytes),
-        &format!("bound {}, {} free for bodies", bytes(bound), bytes(intake.free_memory() as u64)),
-    )?;
-    let disk_errors = counters.commits_failed.get() + counters.damaged.get();
-    tile(
-        Is::if_bad(disk_errors > 0),
-        "disk errors",
-        &count(disk_errors),
-        &format!("{} damaged events", count(counters.damaged.get())),
-    )?;
-    write!(
-        page,
-        "<div class=tiles><div class={class}><span>state</span><b id=state>{state}</b><small>connections: {connections}</small>\
-         </div>{tiles}</div>"
-    )
+    html! {
+        @if let Some((free, all)) = disk(&house.store) {
+            (tile(Is::if_bad(free < all / 20), "disk free", &bytes(free), &format!("of {}", bytes(all))))
+        }
+        (tile(if used.is_some_and(|used| used > bound.saturating_add(64 << 20)) { Is::Odd } else { Is::Fine }, "memory",
+            &used.map_or("unknown".to_owned(), bytes),
+            &format!("bound {}, {} free for bodies", bytes(bound), bytes(intake.free_memory() as u64))))
+    }
+}
+
+fn bytes(number: u64) -> String {
+    number::human(number as f64, "bytes")
 }
 
 /// Values of a drain that came too late, and all that came.
