@@ -498,3 +498,60 @@ fn dashboards_have_an_api_under_the_same_rights() {
     assert_eq!(house.ask("", "GET", &format!("/shared/{link}"), &Value::Null).status, 404);
     assert_eq!(house.server.stop().0, Some(0));
 }
+
+#[test]
+fn a_plan_of_an_hour_shows_the_overview_of_that_hour() {
+    let house = House::new("dashboards-plan");
+    let made = house.ask(&house.admin, "POST", "/api/v2/dashboards", &json!({"copy": "overview"}));
+    assert_eq!(made.status, 201, "{made:?}");
+    let shared = house.ask(&house.admin, "POST", "/api/v2/shares", &json!({"dashboard": "errors"}));
+    let link = json(&shared)["link"].as_str().unwrap().split("/shared/").nth(1).unwrap().to_owned();
+    let plan = |name: Value| {
+        let answer = house.ask(&house.admin, "PUT", "/api/v2/plan", &json!({"plan": name}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    plan("development".into());
+    for path in
+        ["/dashboards/errors", "/dashboards/1", "/dashboards/new", "/charts/errors/codes.csv", "/dashboards/1/export"]
+    {
+        let answer = house.get(path);
+        assert!(answer.status == 403 && answer.body.contains("Overview alone"), "{path}: {answer:?}");
+    }
+    assert_eq!(house.ask("", "GET", &format!("/shared/{link}"), &Value::Null).status, 404);
+    let page = house.get("/dashboards/overview?range=24h");
+    assert!(page.status == 200 && page.body.contains("shows the last hour"), "{page:?}");
+    assert!(!page.body.contains(">24h</a>") && !page.body.contains(">Errors</a>"), "{}", page.body);
+    let told = json(&house.get("/api/v2/dashboards"));
+    assert_eq!((told["shipped"].as_array().unwrap().len(), told["dashboards"].as_array().unwrap().len()), (1, 0));
+    // What was hidden is there again.
+    plan("gold".into());
+    assert_eq!((house.get("/dashboards/errors").status, house.get("/dashboards/1").status), (200, 200));
+    assert_eq!(house.ask("", "GET", &format!("/shared/{link}"), &Value::Null).status, 200);
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn a_member_of_one_group_sees_its_apps_alone() {
+    let house = House::new("dashboards-group");
+    let group = json!({"group": {"name": "web", "system_wildcard": "shop"}});
+    let made = house.ask(&house.admin, "POST", "/api/v1/groups", &group);
+    assert_eq!(made.status, 200, "{made:?}");
+    account(&house.dir, &["member", "add", "gus@example.com", "--group", "web"]);
+    let gus = account(&house.dir, &["token", "add", "--member", "gus@example.com"]);
+    let get = |path: &str| house.ask(&gus, "GET", path, &Value::Null);
+    let csv = get("/charts/status/by-method.csv?range=30m");
+    assert_eq!(sum(&csv.body), SENT[0] as f64, "{csv:?}");
+    assert_eq!(sum(&get("/charts/status/by-method.csv?range=30m&app_name=blog").body), 0.0);
+    for name in ["overview", "errors", "status", "postgres", "dynos"] {
+        let page = get(&format!("/dashboards/{name}?range=30m"));
+        assert!(page.status == 200 && !page.body.contains("blog"), "{name}: {page:?}");
+        assert!(!page.body.contains(">Share<"), "{name}");
+    }
+    // Dashboards of his own he has; those of all, and links for anybody, he cannot make.
+    let add = |what: Value| house.ask(&gus, "POST", "/api/v2/dashboards", &what).status;
+    assert_eq!((add(json!({"copy": "status"})), add(json!({"copy": "status", "own": true}))), (403, 201));
+    assert_eq!(house.ask(&gus, "POST", "/api/v2/shares", &json!({"dashboard": "1"})).status, 403);
+    let csv = get("/charts/1/by-method.csv?range=30m");
+    assert_eq!(sum(&csv.body), SENT[0] as f64, "{csv:?}");
+    assert_eq!(house.server.stop().0, Some(0));
+}
