@@ -71,7 +71,7 @@ pub(crate) fn led_to(browser: &mut Browser, part: &str) -> String {
 }
 
 pub(crate) fn is_quiet(browser: &mut Browser) {
-    assert!(browser.said.is_empty(), "{:?}", browser.said);
+    assert_eq!(browser.listen(), [""; 0]);
 }
 
 #[test]
