@@ -151,7 +151,9 @@ fn nobody_changes_anything_by_the_second_api_who_may_not() {
         ("DELETE", "tokens/{id}", &token.to_string(), json!(null)),
     ];
     let document = read(&ask(&api.server, By::Nobody, "GET", "/api/v2/openapi.json", None));
-    for (path, methods) in document["paths"].as_object().unwrap() {
+    // Dashboards and their links are made by members, too; they have tests of their own.
+    let is_own = |path: &str| path.starts_with("/api/v2/dashboards") || path.starts_with("/api/v2/shares");
+    for (path, methods) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| !is_own(path)) {
         for method in methods.as_object().unwrap().keys().filter(|method| *method != "get" && *method != "parameters") {
             let is_known = |(known, at, ..): &&(&str, &str, &str, Value)| {
                 known.eq_ignore_ascii_case(method) && *path == format!("/api/v2/{at}")
