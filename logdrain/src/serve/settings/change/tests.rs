@@ -241,3 +241,52 @@ fn a_configuration_that_is_read_again_takes_nothing_from_accounts() {
     settings.configure(&file);
     assert_eq!(settings.apps, file.apps);
 }
+
+#[test]
+fn an_account_is_destroyed_when_nobody_sends_to_it_any_more() {
+    let mut settings = settings();
+    let destroy = |account: &str| Change::Destroy { account: account.to_owned(), at: 7, upto: 9 };
+    for change in changes().into_iter().take_while(|change| !matches!(change, Change::RemoveDrain { .. })) {
+        settings.apply(&change).unwrap();
+    }
+    let name = "shop.addon".to_owned();
+    let key = format!("{name}/d.1");
+    settings.apply(&Change::App { drain: key.clone(), app: "a".to_owned(), instead: None }).unwrap();
+    settings
+        .drains
+        .insert("office".to_owned(), DrainSettings { account: Some("office".to_owned()), ..DrainSettings::default() });
+    // Whose a drain is: by its name while somebody names it, and by what it was called after that.
+    for (key, account, is_of) in [
+        (&*key, "shop", Some(true)),
+        (&key, "other", Some(false)),
+        ("office/d.2", "office", Some(true)),
+        ("office/d.2", "shop", Some(false)),
+        ("shop.gone/d.3", "shop", Some(true)),
+        ("old/d.4", "shop", None),
+        ("d.5", "default", Some(true)),
+        ("d.5", "shop", Some(false)),
+        ("/shop/port", "shop", Some(true)),
+        ("/shop/port", "other", Some(false)),
+    ] {
+        assert_eq!(settings.is_of(key, account), is_of, "{key} {account}");
+    }
+    for (account, why) in [("default", "purge"), ("shop", "still sends"), ("office", "[[drain]] office"), ("A", "name")]
+    {
+        let before = settings.clone();
+        let unfit = settings.apply(&destroy(account)).unwrap_err();
+        assert!(unfit.kind == Misfit::Invalid && unfit.why.contains(why), "{account}: {unfit}");
+        assert_eq!(settings, before);
+    }
+    settings.apply(&Change::RemoveDrain { account: shop(), name }).unwrap();
+    assert!(!settings.apps.contains_key(&key), "what it called its app goes with it");
+    settings.apply(&Change::App { drain: key.clone(), app: "a".to_owned(), instead: None }).unwrap();
+    settings.apply(&destroy("shop")).unwrap();
+    assert!(!settings.accounts.contains_key("shop") && !settings.apps.contains_key(&key));
+    // Again is as once, and numbers go on.
+    assert_eq!(settings.apply(&destroy("shop")), Ok(None));
+    let made = settings.apply(&Change::AddFilter { account: shop(), filter: filter("x") });
+    assert_eq!(made, Ok(Some(settings.next_id - 1)));
+    assert!(settings.next_id > 1_003);
+    let text = serde_json::to_string(&destroy("shop")).unwrap();
+    assert_eq!(text, r#"{"destroy":{"account":"shop","at":7,"upto":9}}"#);
+}
