@@ -48,7 +48,7 @@ fn built(frame: &Frame, look: &mut Look) -> Result<Built, Refused> {
             (search(frame, "", false))
             (choices(frame, look, function, &tags))
             (tags::chosen(frame, look))
-            div.side {
+            div.split {
                 div {
                     @match &drawn {
                         Ok(series) => {
@@ -176,6 +176,8 @@ fn choices(frame: &Frame, look: &Look, function: Function, known: &[Tag]) -> Mar
 fn streams(frame: &Frame, look: &Look, plot: &Plot, series: &Series) -> Markup {
     let amount = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| chart::amount(value, &plot.unit));
     let rows = chart::rows(plot);
+    // A sum of means would say nothing.
+    let is_added = plot.joined == chart::Joined::Sum;
     let alone = |line: &Line| {
         let only = look.with(|look| {
             for (key, value) in line.tags.iter().filter(|(_, value)| !value.is_empty()) {
@@ -193,7 +195,8 @@ fn streams(frame: &Frame, look: &Look, plot: &Plot, series: &Series) -> Markup {
                 div.wide {
                     table {
                         thead { tr { th { @if look.groups.is_empty() { "All together" } @else { "Streams" } }
-                            @for name in ["last", "mean", "lowest", "highest", "sum"] { th.n { (name) } } } }
+                            @for name in ["last", "mean", "lowest", "highest"] { th.n { (name) } }
+                            @if is_added { th.n { "sum" } } } }
                         tbody {
                             @for row in &rows {
                                 @let line = series.lines.get(row.index);
@@ -203,7 +206,8 @@ fn streams(frame: &Frame, look: &Look, plot: &Plot, series: &Series) -> Markup {
                                             Some(line) => a href=(alone(line)) { (named(line)) },
                                             None => "all",
                                         } }
-                                    @for value in [row.last, row.mean, row.least, row.greatest, row.sum] { td.n { (amount(value)) } }
+                                    @for value in [row.last, row.mean, row.least, row.greatest] { td.n { (amount(value)) } }
+                                    @if is_added { td.n { (amount(row.sum)) } }
                                 }
                             }
                         }
