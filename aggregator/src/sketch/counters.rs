@@ -390,17 +390,36 @@ impl Counters {
         let max = input.any_short(&[min])?;
         (self.min, self.max) = (self.min.min(min), self.max.max(max));
         let mut next = 0_u64;
+        // Buckets come in order, so that most are of the block of the one before.
+        let mut of: Option<(u32, usize)> = None;
         for _ in 0..input.count()? {
             let gap = input.number()?;
             let at = next.checked_add(gap >> 1)?;
             let more = if gap & 1 == 1 { input.number()?.checked_add(1)? } else { 0 };
             let count = more.checked_add(1)?;
-            let bucket = Bucket::from_block(u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
+            let (number, place) = (u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
+            let index = match of {
+                Some((known, index)) if known == number => index,
+                _ => self.block(number),
+            };
+            of = Some((number, index));
             self.count = self.count.saturating_add(count);
-            self.add(bucket, count);
+            if let Some(block) = self.blocks.get_mut(index) {
+                block.filled |= 1 << (place / 4);
+                self.count_bytes += block.counts.add(place, count);
+            }
             next = at + 1;
         }
         Some(())
+    }
+
+    /// Where a block is, made if it is not there.
+    fn block(&mut self, number: u32) -> usize {
+        let at = self.blocks.partition_point(|block| block.number < number);
+        if self.blocks.get(at).is_none_or(|block| block.number != number) {
+            self.insert(at, number);
+        }
+        at
     }
 
     /// Takes in a counter that was read, when there can be such a one.

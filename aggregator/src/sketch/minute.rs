@@ -216,13 +216,13 @@ impl MinuteSketch {
     }
 
     /// Its counters, whatever it kept so far.
-    fn counted(&mut self) -> &mut Counters {
+    fn counted(&mut self) -> Option<&mut Counters> {
         if let Some(values) = self.values() {
             self.form = Form::Counters(counted(values, self.precision));
         }
         match &mut self.form {
-            Form::Counters(counters) => counters,
-            Form::Few { .. } | Form::List(_) => unreachable!("they were made just now"),
+            Form::Counters(counters) => Some(counters),
+            Form::Few { .. } | Form::List(_) => None,
         }
     }
 

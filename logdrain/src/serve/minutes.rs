@@ -15,11 +15,14 @@
 
 mod ask;
 mod block;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod figures;
 mod file;
 mod gather;
+mod joining;
 mod keeper;
+#[cfg(test)]
+mod lasting;
 mod open;
 mod select;
 mod tags;
@@ -53,13 +56,15 @@ const READERS: usize = 4;
 const TIME: Duration = Duration::from_secs(5);
 /// How long a removal is waited for.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
+/// What the file may take.
+const MOST_BYTES: u64 = 4 << 30;
 /// 8 days, 32 days and a year.
 const KEPT: Kept = [8 * 24, 32 * 24, 366 * 24];
 
 /// Questions at a time: each takes its memory.
 const AT_A_TIME: usize = 2;
-/// What all of it takes at most: questions, rows on their way, and what is open, twice.
-pub(crate) const MEMORY: usize = AT_A_TIME * ask::MEMORY + gather::MEMORY + 2 * open::MOST_BYTES;
+/// What all of it takes at most: questions, rows on their way, what is open, twice, and what is put together.
+pub(crate) const MEMORY: usize = AT_A_TIME * ask::MEMORY + gather::MEMORY + 2 * open::MOST_BYTES + joining::MEMORY;
 
 /// Why there is no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -222,6 +227,7 @@ impl Minutes {
             keeping: keeping.clone(),
             removals: removals.unwrap_or_else(|| mpsc::channel().1),
             time: time.clone(),
+            most_bytes: MOST_BYTES,
         };
         (Gather::new(to, kept, stop), keeper)
     }
@@ -324,9 +330,14 @@ impl Minutes {
         self.read(|db| tags::drains(db, &open, account))
     }
 
-    /// From the oldest minute to the end of the newest.
+    /// From the oldest hour to the end of the newest, with what is open; `None` where there is nothing yet.
     pub(crate) fn span_of(&self, account: &str) -> Result<Option<Span>, MinutesError> {
-        self.read(|db| db.map_or(Ok(None), |db| tags::span(db, account)))
+        let open = self.open().span(account);
+        let kept = self.read(|db| db.map_or(Ok(None), |db| tags::span(db, account)))?;
+        Ok(match (kept, open) {
+            (Some(kept), Some(open)) => Some(Span { start: kept.start.min(open.start), end: kept.end.max(open.end) }),
+            (kept, open) => kept.or(open),
+        })
     }
 
     /// Removes all that is kept of an account, and waits until it is gone.

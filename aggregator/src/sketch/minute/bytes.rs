@@ -97,7 +97,7 @@ impl MinuteSketch {
             if precision < self.precision {
                 self.coarsen(precision);
             }
-            self.counted().add_packed(&mut input, precision)?;
+            self.counted()?.add_packed(&mut input, precision)?;
             return input.is_empty().then_some(());
         }
         if precision < self.precision {

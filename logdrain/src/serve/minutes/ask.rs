@@ -59,15 +59,15 @@ pub(super) fn step(span: Span, asked: Option<u32>, about: &Circumstances<'_>) ->
     let seconds = (span.end - span.start).max(1);
     let usual = match seconds {
         ..=3_600 => (about.window / 1_000).clamp(1, 60),
-        ..=21_600 => 60,
-        ..=86_400 => 900,
+        3_601..=21_600 => 60,
+        21_601..=86_400 => 900,
         _ => 3_600,
     };
     let usual = u32::try_from(usual).unwrap_or(60);
     let coarse = u32::try_from(coarse(span, about)).unwrap_or(1);
     let fits = |step: &u32| {
         let is_few = seconds / i64::from(*step) < MOST_STEPS as i64;
-        is_few && step % coarse == 0 && i64::from(*step) * 1_000 >= about.window
+        is_few && step.is_multiple_of(coarse) && i64::from(*step) * 1_000 >= about.window
     };
     let wanted = asked.unwrap_or(usual).max(1);
     if fits(&wanted) {
@@ -109,6 +109,9 @@ struct Stream {
     seen: Vec<u64>,
 }
 
+/// Streams of one drain and length of windows, by their keys.
+type Numbers = HashMap<Box<[u8]>, usize>;
+
 /// Where rows are added up.
 struct Sums<'a> {
     asked: &'a Asked,
@@ -120,7 +123,7 @@ struct Sums<'a> {
     pieces: usize,
     /// What is drawn: the kind and the unit of the first stream.
     leading: Option<(Kind, String)>,
-    known: HashMap<(i64, i64), HashMap<Box<[u8]>, usize>>,
+    known: HashMap<(i64, i64), Numbers>,
     streams: Vec<Stream>,
     lines: Vec<Line>,
     by_tags: HashMap<Vec<(String, String)>, usize>,
@@ -204,7 +207,7 @@ impl Sums<'_> {
             }
         }
         self.pieces += 1;
-        if self.with_sketch && self.pieces % LOOKED_AT == 0 {
+        if self.with_sketch && self.pieces.is_multiple_of(LOOKED_AT) {
             let sums = self.live.iter().flatten().flatten();
             if sums.map(RowState::heap_bytes).sum::<usize>() > MOST_BYTES {
                 return Err(MinutesError::TooMuch(

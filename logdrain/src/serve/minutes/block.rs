@@ -169,6 +169,18 @@ pub(super) fn streams(block: &[u8]) -> impl Iterator<Item = Stream<'_>> {
     })
 }
 
+/// Some of the streams of a block, the same ones of every block: one part of so many.
+pub(super) fn part(block: &[u8], part: u64, parts: u64) -> Vec<u8> {
+    let mut some = Vec::new();
+    for stream in streams(block).filter(|stream| u64::from(crc32fast::hash(stream.key)) % parts == part) {
+        for bytes in [stream.key, stream.rows, stream.states] {
+            number(&mut some, bytes.len() as u64);
+            some.extend_from_slice(bytes);
+        }
+    }
+    some
+}
+
 impl<'a> Stream<'a> {
     /// The rows: the index of each window in its block, and its state.
     #[inline]

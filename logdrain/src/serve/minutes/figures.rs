@@ -1,12 +1,12 @@
-//! What a row takes on the disk, and how long an answer takes beside reading and unpacking what it is made of. Ratios are
-//! held loosely, since these run unoptimised; the figures are printed.
+//! What a row takes on the disk, and how long an answer takes beside reading and unpacking what it is made of. Ratios
+//! of time are printed, not held: `LOGDRAIN_FIGURES=1 cargo test --release -p logdrain -- figures --nocapture` is the long form.
 
 use super::block;
 use super::tests::{Kept, Random, START, asked, engine, owner};
 use crate::series::{Function, Grouping, Span};
 use heroku_metrics::aggregator::{EachRow, Row};
 use heroku_metrics::model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What streams hold in a minute.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,6 +18,10 @@ enum What {
     Whole(usize),
     /// With three decimal places.
     Decimal(usize),
+}
+
+fn is_long() -> bool {
+    std::env::var_os("LOGDRAIN_FIGURES").is_some()
 }
 
 /// Like latencies: most about 20, some far beyond.
@@ -89,7 +93,7 @@ fn a_row_takes_few_bytes_over_an_hour() {
     for (what, most) in
         [(What::Count, 40.0), (What::Sample, 40.0), (What::Whole(100), 150.0), (What::Decimal(100), 150.0)]
     {
-        for streams in [1, 300] {
+        for streams in [1, if is_long() { 300 } else { 30 }] {
             let mut kept = Kept::new(&format!("size-{what:?}-{streams}").replace(['(', ')'], ""));
             fill(&mut kept, "m", what, (streams, 60));
             let (bytes, rows, pieces) = size(&kept, 0);
@@ -101,21 +105,69 @@ fn a_row_takes_few_bytes_over_an_hour() {
     }
 }
 
+/// The least time of a processor, so that whatever else runs here is no part of it.
 fn least(mut run: impl FnMut()) -> Duration {
-    (0..5)
-        .map(|_| {
-            let began = Instant::now();
-            run();
-            began.elapsed()
-        })
-        .min()
-        .unwrap_or_default()
+    let time = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+    };
+    let took = |_| {
+        let began = time();
+        run();
+        time().saturating_sub(began)
+    };
+    (0..5).map(took).min().unwrap_or_default()
+}
+
+/// What counting takes with and without keeping: lines as they come, each with a value, and 100 streams.
+#[test]
+fn keeping_takes_little_of_what_counting_takes() {
+    let tags: Vec<TagSet> = (0..100).map(|stream| TagSet::from_iter([("dyno", format!("web.{stream}"))])).collect();
+    let values = |stream: usize, nth: i64| ((stream as i64 * 31 + nth * 17) % 997) as f64;
+    let count = |kept: &mut Option<Kept>| {
+        let mut engine = engine();
+        for minute in 0..20 {
+            for nth in 0..60 {
+                for (stream, tags) in tags.iter().enumerate() {
+                    let time = Timestamp::from_unix_seconds(START + minute * 60 + nth);
+                    let value = Value::new(values(stream, nth), Unit::MILLISECONDS);
+                    let _ = engine.observe(&Observation::measure("took", value, tags, time));
+                }
+            }
+            let now = Timestamp::from_unix_seconds(START + minute * 60 + 120);
+            match kept {
+                Some(kept) => {
+                    engine.advance(now, &mut EachRow(|row: &Row<'_>| kept.gather.keep(owner("d.1"), row))).unwrap();
+                }
+                None => {
+                    let mut sum = 0.0;
+                    let mut look = EachRow(|row: &Row<'_>| {
+                        sum += row.point().stats().sum();
+                        Ok::<(), ()>(())
+                    });
+                    engine.advance(now, &mut look).unwrap();
+                }
+            }
+        }
+    };
+    let without = least(|| count(&mut None));
+    let mut kept = Some(Kept::new("cost"));
+    let with = least(|| {
+        count(&mut kept);
+        let _ = kept.as_ref().map(|kept| kept.keeper.batches.try_iter().count());
+    });
+    let more = with.as_secs_f64() / without.as_secs_f64();
+    println!(
+        "the engine alone takes {without:.1?} for 120,000 values and 2,000 rows, with keeping {with:.1?}: {more:.3} x"
+    );
 }
 
 #[test]
 fn an_answer_takes_little_longer_than_reading_what_it_is_made_of() {
-    for (streams, minutes, step, level) in [(300, 1_440, 900, 1), (10_000, 60, 60, 0)] {
-        for what in [What::Count, What::Sample, What::Whole(if streams > 300 { 5 } else { 20 })] {
+    let long = [(300, 1_440, 900, 1), (10_000, 60, 60, 0)];
+    let short = [(20, 120, 900, 1), (200, 60, 60, 0)];
+    for (streams, minutes, step, level) in if is_long() { long } else { short } {
+        for what in [What::Count, What::Sample, What::Whole(if streams > 300 { 3 } else { 10 })] {
             let mut kept = Kept::new(&format!("time-{what:?}-{streams}").replace(['(', ')'], ""));
             fill(&mut kept, "m", what, (streams, minutes));
             let db = super::file::reader(&kept.dir).unwrap().unwrap();

@@ -1,11 +1,10 @@
-//! The thread that owns the file: writes what closed, puts small pieces together, makes the levels above, and forgets what
-//! is too old.
+//! The thread that owns the file: writes what closed, has small pieces put together, and forgets what is too old.
 
-use super::block::{self, Builder, Cursor, FULL};
-use super::file::{self, FileError, Fresh, HOUR, HOURS, MINUTES, Named, Place, QUARTER, QUARTERS};
+use super::block::Cursor;
+use super::file::{self, FileError, Fresh, HOUR, HOURS, MINUTES, Named, Place, QUARTERS};
 use super::gather::Batch;
+use super::joining::{Gathered, put};
 use super::{Counts, Keeping};
-use heroku_metrics::aggregator::RowState;
 use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,19 +17,8 @@ use std::time::{Duration, Instant};
 /// Between two tries to write.
 const AGAIN: Duration = Duration::from_secs(1);
 const LOOK_AROUND: Duration = Duration::from_millis(250);
-/// Small pieces of an hour that is not over are put together when there are so many.
-const MANY: i64 = 12;
-/// An hour is put together when it has been over for so long, in milliseconds: most of it does not change any more.
-const OVER: i64 = 180_000;
-/// A piece that changes an hour which was put together waits for others, so long.
-const GATHERED: i64 = 900_000;
-/// Days of the levels above are put together when they have been over for so long.
-const DAY_OVER: i64 = 3 * HOUR;
-const DAY: i64 = 24;
 /// Pieces that one step deletes.
 const SOME: i64 = 256;
-/// How much one step puts together.
-const GROUPS: i64 = 16;
 /// Numbers of names that are remembered at a time.
 const KNOWN: usize = 100_000;
 
@@ -45,14 +33,18 @@ pub(crate) struct Keeper {
     pub(super) keeping: Keeping,
     pub(super) removals: Receiver<super::Removal>,
     pub(super) time: Arc<AtomicI64>,
+    /// What the file may take.
+    pub(super) most_bytes: u64,
 }
 
 /// The file, and what is known of it.
 pub(super) struct Open {
-    db: Connection,
+    pub(super) db: Connection,
     numbers: HashMap<(Named, Arc<str>, Arc<str>), i64>,
     /// The hour before which all was put together, and when, in milliseconds.
-    swept: Option<(i64, i64)>,
+    pub(super) swept: Option<(i64, i64)>,
+    /// The hour in which it was said that there is no room.
+    said: Option<i64>,
 }
 
 /// The minutes are not written any more; what is owed comes again at the next start.
@@ -98,7 +90,7 @@ impl Keeper {
     pub(super) fn opened(&self) -> Result<Open, Stopped> {
         loop {
             let error = match file::open(&self.dir) {
-                Ok(db) => return Ok(Open { db, numbers: HashMap::new(), swept: None }),
+                Ok(db) => return Ok(Open { db, numbers: HashMap::new(), swept: None, said: None }),
                 Err(error) => error,
             };
             self.failed();
@@ -177,13 +169,14 @@ impl Keeper {
             return Ok(true);
         }
         let gone = open.forget(now, &self.keeping)?;
-        self.counts.bytes.store(open.bytes()?, Ordering::Relaxed);
+        let bytes = open.bytes()?;
+        self.counts.bytes.store(bytes, Ordering::Relaxed);
+        if bytes > self.most_bytes && !gone {
+            return open.make_room(bytes, self.most_bytes, now);
+        }
         Ok(gone)
     }
 }
-
-/// Rows of one metric and drain in one hour: by stream, then by window.
-type Gathered<'a> = BTreeMap<&'a [u8], BTreeMap<u32, &'a [u8]>>;
 
 /// One row of a batch.
 struct Row<'a> {
@@ -224,14 +217,14 @@ impl Open {
         Ok(number)
     }
 
-    fn write(&mut self, batches: &[Batch]) -> Result<u64, FileError> {
+    pub(super) fn write(&mut self, batches: &[Batch]) -> Result<u64, FileError> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let written = self.write_all(batches);
         self.end(written.is_ok())?;
         written
     }
 
-    fn end(&self, is_well: bool) -> Result<(), FileError> {
+    pub(super) fn end(&self, is_well: bool) -> Result<(), FileError> {
         match is_well {
             true => self.db.execute_batch("COMMIT").map_err(|error| {
                 let _ = self.db.execute_batch("ROLLBACK");
@@ -278,136 +271,6 @@ impl Open {
         Ok(count)
     }
 
-    /// Puts the pieces of some hours together, and what is over into the levels above; `true` if there are more.
-    fn put_together(&mut self, now: i64) -> Result<bool, FileError> {
-        let over = (now - OVER).div_euclid(HOUR);
-        // What changes an hour that was put together waits for more of that.
-        let is_due = self.swept.is_none_or(|(before, at)| before != over || now - at >= GATHERED);
-        let below = if is_due { over } else { i64::MIN };
-        let groups: Vec<(i64, i64, i64)> = {
-            let mut find = self.db.prepare_cached(
-                "SELECT name, drain, hour FROM pieces WHERE fresh > 0 GROUP BY hour, name, drain
-                 HAVING hour < ?1 OR sum(fresh = 2) >= ?2 LIMIT ?3",
-            )?;
-            let found =
-                find.query_map(params![below, MANY, GROUPS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            found.collect::<Result<_, _>>()?
-        };
-        if groups.is_empty() && is_due {
-            self.swept = Some((over, now));
-        }
-        if groups.is_empty() {
-            return Ok(false);
-        }
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let done = groups.iter().try_for_each(|(name, drain, hour)| self.join(*name, *drain, *hour, *hour < over));
-        self.end(done.is_ok())?;
-        done.map(|()| true)
-    }
-
-    /// Puts the pieces of one metric and drain in an hour together.
-    fn join(&self, name: i64, drain: i64, hour: i64, is_over: bool) -> Result<(), FileError> {
-        let pieces = self.pieces(name, drain, MINUTES, hour, hour + 1)?;
-        let blocks: Vec<_> = pieces.iter().map(|piece| (piece, block::unpack(&piece.content))).collect();
-        let mut by_len: BTreeMap<i64, Gathered<'_>> = BTreeMap::new();
-        for (piece, block) in &blocks {
-            let Some(block) = block else {
-                tracing::error!(piece = piece.id, hour, "a piece of the minutes is damaged and left out");
-                continue;
-            };
-            let rows = by_len.entry(piece.len).or_default();
-            for stream in block::streams(block) {
-                rows.entry(stream.key).or_default().extend(stream.rows());
-            }
-        }
-        self.remove_pieces(pieces.iter().map(|piece| piece.id))?;
-        let fresh = if is_over { Fresh::Not } else { Fresh::Joined };
-        for (len, rows) in &by_len {
-            put(&self.db, Place { name, drain, level: MINUTES, hour, span: 1, len: *len }, fresh, rows)?;
-        }
-        if !is_over {
-            return Ok(());
-        }
-        for (level, len) in [(QUARTERS, QUARTER), (HOURS, HOUR)] {
-            let mut remove = self.db.prepare_cached(
-                "DELETE FROM pieces WHERE name = ?1 AND level = ?2 AND hour = ?3 AND drain = ?4 AND span = 1",
-            )?;
-            remove.execute(params![name, level, hour, drain])?;
-            let above = rolled(&by_len, hour, len);
-            let rows: Gathered<'_> = above
-                .iter()
-                .map(|(key, rows)| (*key, rows.iter().map(|(index, state)| (*index, &**state)).collect()))
-                .collect();
-            put(&self.db, Place { name, drain, level, hour, span: 1, len }, Fresh::Not, &rows)?;
-        }
-        Ok(())
-    }
-
-    /// Puts the hours of some days together in the levels above.
-    fn put_days_together(&mut self, now: i64) -> Result<bool, FileError> {
-        let over = (now - DAY_OVER).div_euclid(HOUR * DAY) * DAY;
-        let mut groups: Vec<(i64, i64, i64, i64)> = Vec::new();
-        for level in [QUARTERS, HOURS] {
-            let mut find = self.db.prepare_cached(
-                "SELECT DISTINCT name, drain, level, hour / 24 FROM pieces WHERE level = ?1 AND hour < ?2 AND span = 1 LIMIT ?3",
-            )?;
-            let found = find.query_map(params![level, over, GROUPS / 2], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-            for group in found {
-                groups.push(group?);
-            }
-        }
-        if groups.is_empty() {
-            return Ok(false);
-        }
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let done = groups.iter().try_for_each(|(name, drain, level, day)| self.join_day(*name, *drain, *level, *day));
-        self.end(done.is_ok())?;
-        done.map(|()| true)
-    }
-
-    fn join_day(&self, name: i64, drain: i64, level: i64, day: i64) -> Result<(), FileError> {
-        let first = day * DAY;
-        let pieces = self.pieces(name, drain, level, first, first + DAY)?;
-        let blocks: Vec<_> = pieces.iter().map(|piece| (piece, block::unpack(&piece.content))).collect();
-        let mut rows: Gathered<'_> = BTreeMap::new();
-        let len = if level == QUARTERS { QUARTER } else { HOUR };
-        for (piece, block) in &blocks {
-            let Some(block) = block else {
-                tracing::error!(piece = piece.id, day, "a piece of the minutes is damaged and left out");
-                continue;
-            };
-            let shift = u32::try_from((piece.hour - first) * HOUR / len).unwrap_or(0);
-            for stream in block::streams(block) {
-                let of = stream.rows().map(|(index, state)| (index + shift, state));
-                rows.entry(stream.key).or_default().extend(of);
-            }
-        }
-        self.remove_pieces(pieces.iter().map(|piece| piece.id))?;
-        put(&self.db, Place { name, drain, level, hour: first, span: DAY, len }, Fresh::Not, &rows)
-    }
-
-    /// The pieces of one metric and drain that begin in these hours, in the order in which they were written.
-    fn pieces(&self, name: i64, drain: i64, level: i64, from: i64, to: i64) -> Result<Vec<Piece>, FileError> {
-        let mut read = self.db.prepare_cached(
-            "SELECT id, hour, len, content FROM pieces WHERE name = ?1 AND level = ?2 AND hour >= ?3 AND hour < ?4 AND drain = ?5
-             ORDER BY id",
-        )?;
-        let found = read.query_map(params![name, level, from, to, drain], |row| {
-            Ok(Piece { id: row.get(0)?, hour: row.get(1)?, len: row.get(2)?, content: row.get(3)? })
-        })?;
-        Ok(found.collect::<Result<_, _>>()?)
-    }
-
-    fn remove_pieces(&self, ids: impl Iterator<Item = i64>) -> Result<(), FileError> {
-        let mut remove = self.db.prepare_cached("DELETE FROM pieces WHERE id = ?1")?;
-        for id in ids {
-            remove.execute([id])?;
-        }
-        Ok(())
-    }
-
     /// Deletes some of what is kept no longer; `true` if there is more.
     fn forget(&mut self, now: i64, keeping: &Keeping) -> Result<bool, FileError> {
         let hour = now.div_euclid(HOUR);
@@ -448,6 +311,39 @@ impl Open {
         Ok(gone >= SOME.unsigned_abs() as usize)
     }
 
+    /// Deletes the oldest of what the account has that has most: minutes while there are any, then quarters, then hours. `false`
+    /// when there was nothing.
+    fn make_room(&mut self, bytes: u64, most: u64, now: i64) -> Result<bool, FileError> {
+        let account: Option<String> = self
+            .db
+            .query_row(
+                "SELECT drains.account FROM pieces JOIN drains ON drains.id = pieces.drain
+                 GROUP BY drains.account ORDER BY sum(length(pieces.content)) DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let Some(account) = account else { return Ok(false) };
+        if self.said != Some(now.div_euclid(HOUR)) {
+            self.said = Some(now.div_euclid(HOUR));
+            tracing::warn!(
+                account,
+                "the minutes take more than {most} bytes ({bytes}): the oldest of this account are let go"
+            );
+        }
+        for level in [MINUTES, QUARTERS, HOURS] {
+            let gone = self.db.execute(
+                "DELETE FROM pieces WHERE id IN (SELECT pieces.id FROM pieces JOIN drains ON drains.id = pieces.drain
+                 WHERE pieces.level = ?1 AND drains.account = ?2 ORDER BY pieces.hour, pieces.id LIMIT ?3)",
+                params![level, account, SOME],
+            )?;
+            if gone > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Names that nothing is kept of any more are looked for once in an hour.
     fn are_names_due(&self, hour: i64) -> Result<bool, FileError> {
         let is_due = file::standing(&self.db, "names")?.is_none_or(|last| last != hour);
@@ -458,7 +354,7 @@ impl Open {
     }
 
     /// Deletes all that is kept of an account, so that no byte of it is left in the file.
-    fn remove(&mut self, account: &str) -> Result<(), FileError> {
+    pub(super) fn remove(&mut self, account: &str) -> Result<(), FileError> {
         self.numbers.clear();
         self.db.execute_batch("PRAGMA secure_delete = on; BEGIN IMMEDIATE")?;
         let sql = [
@@ -481,53 +377,6 @@ impl Open {
         let pages = number("page_count")?.unwrap_or(0) - number("freelist_count")?.unwrap_or(0);
         Ok((pages * number("page_size")?.unwrap_or(0)).max(0).unsigned_abs())
     }
-}
-
-struct Piece {
-    id: i64,
-    hour: i64,
-    len: i64,
-    content: Vec<u8>,
-}
-
-/// Writes rows as a piece, or as several where they are many.
-fn put(db: &Connection, place: Place, fresh: Fresh, rows: &Gathered<'_>) -> Result<(), FileError> {
-    let mut builder = Builder::default();
-    let write = |builder: &mut Builder| match block::pack(&builder.take()) {
-        Some(content) => file::insert(db, place, fresh, &content),
-        None => Err(FileError::Foreign("a piece could not be packed".to_owned())),
-    };
-    for (key, rows) in rows {
-        for (index, state) in rows {
-            builder.row(*index, state);
-        }
-        builder.stream(key);
-        if builder.len() >= FULL {
-            write(&mut builder)?;
-        }
-    }
-    if builder.is_empty() { Ok(()) } else { write(&mut builder) }
-}
-
-/// The rows of an hour, added up in longer windows.
-fn rolled<'a>(by_len: &BTreeMap<i64, Gathered<'a>>, hour: i64, to: i64) -> BTreeMap<&'a [u8], BTreeMap<u32, Vec<u8>>> {
-    let mut sums: BTreeMap<&[u8], BTreeMap<u32, Option<RowState>>> = BTreeMap::new();
-    for (len, streams) in by_len {
-        for (key, rows) in streams {
-            let sums = sums.entry(key).or_default();
-            for (index, state) in rows {
-                let start = hour * HOUR + i64::from(*index) * len;
-                let sum = sums.entry(u32::try_from((start - hour * HOUR) / to).unwrap_or(0)).or_default();
-                let _ = RowState::add_packed(sum, at(start), state, true);
-            }
-        }
-    }
-    let packed = |(index, sum): (u32, Option<RowState>)| {
-        let mut bytes = Vec::new();
-        sum?.pack(at(hour * HOUR + i64::from(index) * to), &mut bytes);
-        Some((index, bytes))
-    };
-    sums.into_iter().map(|(key, sums)| (key, sums.into_iter().filter_map(packed).collect())).collect()
 }
 
 /// A time in milliseconds.

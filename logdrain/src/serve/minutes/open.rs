@@ -1,6 +1,7 @@
 //! Rows of windows that are not closed, as they were a moment ago.
 
 use super::block;
+use crate::series::Span;
 use crate::serve::outlets::Owner;
 use heroku_metrics::aggregator::Row;
 use std::collections::BTreeMap;
@@ -60,6 +61,14 @@ impl OpenRows {
         let names = self.rows.get(account).into_iter().flatten();
         let seen = names.filter(|(name, _)| !self.of(account, name, drains).is_empty());
         seen.map(|(name, _)| &**name).collect()
+    }
+
+    /// From the start of the oldest to the end of the newest.
+    pub(super) fn span(&self, account: &str) -> Option<Span> {
+        let rows = || self.rows.get(account).into_iter().flat_map(|names| names.values()).flatten();
+        let start = rows().map(|row| row.start).min()?;
+        let end = rows().map(|row| row.start + row.len).max()?;
+        Some(Span { start: start.div_euclid(1_000), end: (end + 999).div_euclid(1_000) })
     }
 
     pub(super) fn drains(&self, account: &str) -> Vec<&str> {
