@@ -17,7 +17,7 @@ const LOOK_AROUND: Duration = Duration::from_millis(100);
 /// Between two deliveries.
 const EVERY: Duration = Duration::from_secs(1);
 /// After a pause (the machine slept) nobody needs what would have been.
-const MISSED: i64 = 120 * SECOND;
+const MISSED: i64 = 15 * 60 * SECOND;
 
 /// Goes on where the past ends.
 #[derive(Debug)]
