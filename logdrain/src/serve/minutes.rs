@@ -217,6 +217,9 @@ impl Minutes {
         let kept = Arc::new(AtomicU64::new(position));
         let (to, batches): (SyncSender<gather::Batch>, _) = mpsc::sync_channel(AHEAD);
         let Shared { dir, keeping, counts, time, removed, .. } = &*self.shared;
+        // Until the journal says what time it is, steps are those of the windows that are set.
+        let window = i64::try_from(keeping.0().window_ms).unwrap_or(60_000).max(1);
+        self.shared.window_ms.store(window, Ordering::Release);
         let removals = removed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let keeper = Keeper {
             dir: dir.clone(),

@@ -1,6 +1,9 @@
 //! Kept minutes, as whoever asks gets them: the same that the rows say.
 
-use crate::harness::{Delivery, PATIENCE, Rows, Server, body, scratch, truth, wait_for_rows, wait_until};
+use crate::harness::{
+    Delivery, PATIENCE, Rows, Server, body, now_micros, scratch, time_of, truth, wait_for_rows, wait_until,
+};
+use crate::rights::{House, basic, change};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -134,4 +137,57 @@ fn minutes_are_what_the_rows_say_and_are_there_after_a_start() {
     let server = Server::start(&dir, &[]);
     wait_for_minutes(server.address, &expected);
     server.stop();
+}
+
+/// Members of one group see the drains whose systems are in it, and no one sees another account's.
+#[test]
+fn minutes_are_seen_by_who_sees_their_drain() {
+    let house = House::new("minutes-rights");
+    let drains = [("shop:shop-s3cret-1", 1), ("shopdb:shop-s3cret-2", 2), ("blog:blog-s3cret-1", 4)];
+    for (pair, count) in drains {
+        let time = time_of(now_micros());
+        let line = format!("<190>1 {time} host app web.1 - count#paid={count} count#only.{count}=1");
+        let body = format!("{} {line}", line.len());
+        let headers = [("Authorization", basic(pair)), ("Logplex-Drain-Token", "d.1".to_owned())];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sent = crate::harness::request(house.server.address, "POST", "/logs", &headers, body.as_bytes()).unwrap();
+        assert_eq!(sent.status, 204);
+    }
+    change(&house, r#"{"add_group":{"account":"shop","group":{"name":"web","systems":["shop-web"]}}}"#);
+    house.account(&["member", "add", "gus@example.com", "--account", "shop", "--group", "web"]);
+    let of_group = house.token(&["--account", "shop", "--member", "gus@example.com"]);
+    let [of_shop, of_blog] = ["shop", "blog"].map(|account| house.token(&["--account", account]));
+    let recording = house.token(&["--account", "shop", "--kind", "record"]);
+    let ask = |token: &str, path: &str| {
+        wait_until(path, || {
+            let answer = house.ask("GET", path, &[("X-Papertrail-Token", token)]);
+            (answer.status != 503 && answer.status != 429).then_some(answer)
+        })
+    };
+    let paid = "/api/v2/series?name=paid&function=sum&step=3600";
+    let sum = |token: &str, path: &str| -> f64 {
+        let answer: Value = serde_json::from_str(&ask(token, path).body).unwrap();
+        let lines = answer["lines"].as_array().cloned().unwrap_or_default();
+        lines.iter().flat_map(|line| line["values"].as_array().unwrap()).filter_map(Value::as_f64).sum()
+    };
+    wait_until("all of them", || (sum(&of_shop, paid) == 3.0 && sum(&of_blog, paid) == 4.0).then_some(()));
+    assert_eq!(sum(&of_group, paid), 1.0, "of the one drain");
+    for (token, names) in
+        [(&of_group, vec!["only.1"]), (&of_shop, vec!["only.1", "only.2"]), (&of_blog, vec!["only.4"])]
+    {
+        let told: Value = serde_json::from_str(&ask(token, "/api/v2/metrics?q=only").body).unwrap();
+        assert_eq!(told["metrics"], serde_json::json!(names));
+    }
+    // Whatever he names.
+    for path in ["/api/v2/series?name=paid&account=blog", "/api/v2/metrics?account=blog"] {
+        assert_eq!(ask(&of_group, path).status, 404, "{path}");
+    }
+    assert_eq!(ask(&of_group, "/v1/measurements/only.1?duration=3600").status, 200);
+    assert_eq!(ask(&of_group, "/v1/measurements/only.2?duration=3600").status, 404);
+    for path in [paid, "/api/v2/metrics", "/v1/measurements/paid?duration=60"] {
+        assert_eq!(ask(&recording, path).status, 403, "{path}");
+        assert_eq!(ask("nobody", path).status, 401, "{path}");
+    }
+    let refused = ask("nobody", "/v1/measurements/paid?duration=60");
+    assert_eq!(refused.body, r#"{"errors":{"request":["Authorization Required"]}}"#);
 }

@@ -122,7 +122,7 @@ impl House {
         house
     }
 
-    fn account(&self, arguments: &[&str]) -> String {
+    pub(crate) fn account(&self, arguments: &[&str]) -> String {
         let (is_done, said) = run(&self.dir, arguments);
         assert!(is_done, "{arguments:?}: {said}");
         said
@@ -303,7 +303,7 @@ fn seen(house: &House, headers: &[(&str, &str)]) -> [bool; 3] {
 
 /// Has the running server change something, as an operator's program does.
 #[cfg(unix)]
-fn change(house: &House, change: &str) -> String {
+pub(crate) fn change(house: &House, change: &str) -> String {
     use std::io::{Read as _, Write as _};
     let mut stream = std::os::unix::net::UnixStream::connect(house.dir.join("store/operator.sock")).unwrap();
     stream.write_all(format!("{{\"do\":\"change\",\"change\":{change}}}\n").as_bytes()).unwrap();
