@@ -7,7 +7,8 @@ use crate::times::{self, Side};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
-use super::gathered::Group;
+/// The tags that a line is of, sorted.
+pub(super) type Group = Vec<(String, String)>;
 
 /// What is asked of rows.
 pub(super) struct Wanted {

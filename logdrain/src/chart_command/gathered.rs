@@ -1,6 +1,6 @@
 //! What a chart is made of: of each line and step, what its rows come to.
 
-use super::asked::Wanted;
+use super::asked::{Group, Wanted};
 use crate::failure::Failure;
 use crate::series::{Function, Line, Series};
 use heroku_metrics::aggregator::RowBuf;
@@ -13,9 +13,6 @@ const MOST_STEPS: i64 = 20_000;
 const MOST_NAMES: usize = 10_000;
 /// The most steps of all lines together.
 const MOST_CELLS: usize = 4_000_000;
-
-/// The tags that a line is of, sorted.
-pub(super) type Group = Vec<(String, String)>;
 
 /// What rows of one step and line come to.
 pub(super) enum Cell {

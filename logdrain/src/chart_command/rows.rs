@@ -1,6 +1,7 @@
 //! Rows as `replay` and `serve` print them, one JSON line each.
 
-use super::gathered::{Cell, Gathered, Group, Printed, printed_names};
+use super::asked::Group;
+use super::gathered::{Cell, Gathered, Printed, printed_names};
 use crate::failure::Failure;
 use heroku_metrics::model::Kind;
 use serde::Deserialize;

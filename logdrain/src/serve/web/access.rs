@@ -19,6 +19,8 @@ use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::intake::connections::Peer;
 use crate::serve::intake::http::{is_from_browser, is_loopback};
 use crate::serve::intake::{Access, basic};
+use crate::serve::logs;
+use crate::serve::minutes::MinutesError;
 use crate::serve::settings::Settings;
 use axum::http::{HeaderMap, HeaderValue, header};
 use log_store::Scope;
@@ -99,6 +101,20 @@ impl Viewer {
                 scope.with_systems(groups.flat_map(|group| group.patterns()))
             }
         }
+    }
+
+    /// The drains whose minutes may be seen; `None` is all of the account. Who sees one group sees the drains of its systems.
+    ///
+    /// # Errors
+    /// When it cannot be read which drains there are.
+    pub(crate) fn drains(&self, site: &Site) -> Result<Option<Vec<String>>, MinutesError> {
+        if self.sees_all_groups() {
+            return Ok(None);
+        }
+        let settings = site.settings();
+        let scope = self.scope(&settings);
+        let is_seen = |drain: &String| scope.allows(&self.account, logs::system(&settings, drain).as_bytes());
+        Ok(Some(site.minutes.drains(&self.account)?.into_iter().filter(is_seen).collect()))
     }
 
     /// The groups that are seen; `None` is all systems.

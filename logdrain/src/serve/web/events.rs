@@ -24,6 +24,7 @@ mod page;
 mod part;
 mod query;
 mod searches;
+mod shown;
 mod side;
 mod span;
 mod tail;

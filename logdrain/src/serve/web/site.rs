@@ -1,6 +1,5 @@
 //! What every page and every API is made with. It is made once, when the program starts, and is there before the store is.
 
-use super::access::Viewer;
 use super::checks::Checks;
 use super::places::Pages;
 use super::turns::Turns;
@@ -12,7 +11,7 @@ use crate::serve::intake::Intake;
 use crate::serve::intake::http::is_loopback;
 use crate::serve::limits::Habits;
 use crate::serve::logs::{self, Notice};
-use crate::serve::minutes::{Minutes, MinutesError};
+use crate::serve::minutes::Minutes;
 use crate::serve::settings::Settings;
 use axum::http::{HeaderMap, header};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,20 +83,6 @@ impl Site {
     /// The settings as they are on the disk.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.intake.settings()
-    }
-
-    /// The drains whose minutes may be seen; `None` is all of the account. Who sees one group sees the drains of its systems.
-    ///
-    /// # Errors
-    /// When it cannot be read which drains there are.
-    pub(crate) fn drains_seen(&self, viewer: &Viewer) -> Result<Option<Vec<String>>, MinutesError> {
-        if viewer.sees_all_groups() {
-            return Ok(None);
-        }
-        let settings = self.settings();
-        let scope = viewer.scope(&settings);
-        let is_seen = |drain: &String| scope.allows(&viewer.account, logs::system(&settings, drain).as_bytes());
-        Ok(Some(self.minutes.drains(&viewer.account)?.into_iter().filter(is_seen).collect()))
     }
 
     /// What absolute links begin with: `url` of the configuration, or else the loopback name by which this machine asks.

@@ -10,7 +10,7 @@ const TELL_APPS: [&str; 3] = ["heroku.router.http.requests", "heroku.dyno.load.l
 
 /// The drains that somebody sees; `None` is all of them. Where that cannot be told, there are none.
 fn drains(site: &Site, viewer: &Viewer) -> Option<Vec<String>> {
-    site.drains_seen(viewer).unwrap_or_else(|_| Some(Vec::new()))
+    viewer.drains(site).unwrap_or_else(|_| Some(Vec::new()))
 }
 
 /// The way to the kept minutes for whoever looks.

@@ -2,7 +2,7 @@
 //! page follows.
 
 use super::address::{Ask, At, PAGE};
-use super::page::{Note, Shown};
+use super::shown::{Note, Shown};
 use super::side::Side;
 use super::span::Span;
 use super::text::LogText;

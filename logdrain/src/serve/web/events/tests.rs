@@ -4,7 +4,8 @@ mod asked;
 
 use super::address::{Ask, At, Follow};
 use super::following::{AT_A_TIME, Following};
-use super::page::{self, Edge, Shown};
+use super::page;
+use super::shown::{Edge, Shown};
 use super::side::Side;
 use super::*;
 use crate::serve::counters::Counters;

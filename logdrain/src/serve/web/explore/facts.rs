@@ -2,9 +2,11 @@
 
 use super::look::{Look, path};
 use crate::dashboard::{FUNCTIONS, function};
+use crate::series::Function;
 use crate::serve::directory::MetricFacts;
 use crate::serve::web::dashboards::{Form, Refused};
 use crate::serve::web::layout::Frame;
+use heroku_metrics::model::Kind as Values;
 use maud::{Markup, html};
 
 /// How often values come; 0 is each minute.
@@ -96,4 +98,33 @@ pub(super) fn set(frame: &Frame, look: &Look, form: &Form) -> Result<String, Ref
     // As it is drawn from now on, unless the address says otherwise.
     let look = look.with(|look| look.function = None);
     Ok(if look.parameters().is_empty() { frame.link(&path(&look.name)) } else { look.link(frame) })
+}
+
+/// The function by which it is drawn: as asked for, as the account says, or as its values are.
+pub(super) fn function_of(frame: &Frame, look: &Look, facts: &MetricFacts) -> Function {
+    let (site, viewer) = (&frame.site, &frame.viewer);
+    let kind = || {
+        let drains = viewer.drains(site).ok()?;
+        site.minutes.kind(&viewer.account, drains.as_deref(), &look.name).ok()?
+    };
+    look.function.or_else(|| function(&facts.summary)).unwrap_or_else(|| usual(kind()))
+}
+
+/// Counts are added up; of all else the mean is drawn.
+fn usual(kind: Option<Values>) -> Function {
+    match kind {
+        Some(Values::Count) => Function::Sum,
+        _ => Function::Avg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_added_up_and_all_else_is_averaged() {
+        assert_eq!(usual(Some(Values::Count)), Function::Sum);
+        assert_eq!((usual(Some(Values::Sample)), usual(None)), (Function::Avg, Function::Avg));
+    }
 }

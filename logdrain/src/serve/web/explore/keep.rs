@@ -1,8 +1,8 @@
 //! A chart of the explorer that is kept: put into a dashboard of the account's or one's own, or into a new one.
 
+use super::facts::function_of;
 use super::look::{APART, Look};
-use super::metric::function_of;
-use super::tags::words;
+use super::tags::{of, words};
 use crate::dashboard::{Chart, Dashboard, Source};
 use crate::serve::directory::MetricFacts;
 use crate::serve::web::dashboards::{Form, Refused, add, find, may_change, set};
@@ -84,7 +84,7 @@ fn chart(frame: &Frame, look: &Look, form: &Form, facts: &MetricFacts) -> Result
     source.colour.clone_from(&facts.colour);
     source.group_by = match look.groups.as_slice() {
         // Each stream by itself: by all tags that there are.
-        [apart] if apart == APART => super::metric::tags_of(frame, look)?.into_iter().map(|tag| tag.key).collect(),
+        [apart] if apart == APART => of(frame, look)?.into_iter().map(|tag| tag.key).collect(),
         groups => groups.to_vec(),
     };
     Ok(Chart {

@@ -1,10 +1,10 @@
 //! The page of a metric: what is asked for, the chart, its streams, its tags.
 
 use super::look::{APART, Look, path};
-use super::names::{is_there, search, trouble};
+use super::names::{is_there, search};
 use super::{facts, gate, keep, nothing, refused, shown, tags};
 use crate::chart::{self, Kind as Drawn, Links, Plot, figure};
-use crate::dashboard::{FUNCTIONS, Kind, function, function_word};
+use crate::dashboard::{FUNCTIONS, Kind, function_word};
 use crate::series::{Function, Line, Series};
 use crate::serve::directory::MetricFacts;
 use crate::serve::journal;
@@ -12,7 +12,6 @@ use crate::serve::minutes::Tag;
 use crate::serve::web::dashboards::{Gate, RANGES, Range, Refused, asking};
 use crate::serve::web::layout::Frame;
 use crate::serve::web::pages::Built;
-use heroku_metrics::model::Kind as Values;
 use maud::{Markup, html};
 
 /// Streams of a page.
@@ -31,12 +30,12 @@ fn built(frame: &Frame, look: &mut Look) -> Result<Built, Refused> {
         return Err(nothing(&look.name));
     }
     let facts = frame.site.directory.metric_facts(&frame.viewer.account, &look.name).unwrap_or_default();
-    let tags = tags_of(frame, look)?;
+    let tags = tags::of(frame, look)?;
     let now = journal::now().unix_seconds();
     if let Some(most) = gate.most {
         look.wanted.range = look.wanted.range.within(most, now);
     }
-    let function = function_of(frame, look, &facts);
+    let function = facts::function_of(frame, look, &facts);
     // Values that come every five minutes are drawn in steps of five: between two of them is no gap.
     let step = look.wanted.range.usual_step().max(facts.period);
     let span = look.wanted.range.span(now, step);
@@ -65,33 +64,6 @@ fn built(frame: &Frame, look: &mut Look) -> Result<Built, Refused> {
         }
     };
     Ok(frame.document(&content).into())
-}
-
-/// The tags that the metric has, of what whoever asks may see.
-pub(super) fn tags_of(frame: &Frame, look: &Look) -> Result<Vec<Tag>, Refused> {
-    let (site, viewer) = (&frame.site, &frame.viewer);
-    let found = site.drains_seen(viewer);
-    let found =
-        found.and_then(|drains| site.minutes.tags(&viewer.account, drains.as_deref(), &look.name, tags::VALUES));
-    found.map_err(|error| trouble(&error))
-}
-
-/// The function by which it is drawn: as asked for, as the account says, or as its values are.
-pub(super) fn function_of(frame: &Frame, look: &Look, facts: &MetricFacts) -> Function {
-    let (site, viewer) = (&frame.site, &frame.viewer);
-    let kind = || {
-        let drains = site.drains_seen(viewer).ok()?;
-        site.minutes.kind(&viewer.account, drains.as_deref(), &look.name).ok()?
-    };
-    look.function.or_else(|| function(&facts.summary)).unwrap_or_else(|| usual(kind()))
-}
-
-/// Counts are added up; of all else the mean is drawn.
-fn usual(kind: Option<Values>) -> Function {
-    match kind {
-        Some(Values::Count) => Function::Sum,
-        _ => Function::Avg,
-    }
 }
 
 fn plot(frame: &Frame, look: &Look, (function, facts): (Function, &MetricFacts), series: &Series) -> Plot {
@@ -230,12 +202,6 @@ fn named(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_are_added_up_and_all_else_is_averaged() {
-        assert_eq!(usual(Some(Values::Count)), Function::Sum);
-        assert_eq!((usual(Some(Values::Sample)), usual(None)), (Function::Avg, Function::Avg));
-    }
 
     #[test]
     fn a_line_is_named_by_its_tags() {

@@ -19,7 +19,7 @@ pub(super) fn page(frame: &Frame, words: String) -> Built {
         return refused(frame, &why);
     }
     let (site, viewer) = (&frame.site, &frame.viewer);
-    let found = site.drains_seen(viewer);
+    let found = viewer.drains(site);
     let found = found.and_then(|drains| site.minutes.names(&viewer.account, drains.as_deref(), &words, NAMES));
     match found {
         Ok((names, more)) => frame.page(&list(frame, &words, &names, more)).into(),
@@ -36,7 +36,7 @@ pub(super) fn trouble(error: &MinutesError) -> Refused {
 /// Whether a metric is there for whoever asks.
 pub(super) fn is_there(frame: &Frame, name: &str) -> Result<bool, Refused> {
     let (site, viewer) = (&frame.site, &frame.viewer);
-    let found = site.drains_seen(viewer);
+    let found = viewer.drains(site);
     let found = found.and_then(|drains| site.minutes.has(&viewer.account, drains.as_deref(), name));
     found.map_err(|error| trouble(&error))
 }

@@ -1,9 +1,11 @@
 //! The tags of a metric: what there is to filter and to draw apart by, each with a click.
 
 use super::look::{APART, Look};
+use super::names::trouble;
 use super::shown;
 use crate::series::Selector;
 use crate::serve::minutes::Tag;
+use crate::serve::web::dashboards::Refused;
 use crate::serve::web::layout::Frame;
 use maud::{Markup, html};
 
@@ -95,4 +97,12 @@ pub(super) fn kept(frame: &Frame, look: &Look, but: &str) -> Markup {
             @if key != but { input type="hidden" name=(key) value=(value); }
         }
     }
+}
+
+/// The tags that the metric has, of what whoever asks may see.
+pub(super) fn of(frame: &Frame, look: &Look) -> Result<Vec<Tag>, Refused> {
+    let (site, viewer) = (&frame.site, &frame.viewer);
+    let found = viewer.drains(site);
+    let found = found.and_then(|drains| site.minutes.tags(&viewer.account, drains.as_deref(), &look.name, VALUES));
+    found.map_err(|error| trouble(&error))
 }

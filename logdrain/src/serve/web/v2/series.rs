@@ -83,7 +83,7 @@ pub(super) async fn look<T: Send + 'static>(
     let site = asked.api.site.clone();
     let viewer = asked.viewer.clone();
     let found = asked.site().searches.search_for(&asked.viewer.account, PATIENCE, TIME, move |_| {
-        let drains = site.drains_seen(&viewer)?;
+        let drains = viewer.drains(&site)?;
         work(&site.minutes, &viewer.account, drains.as_deref())
     });
     found.await.map_err(|_| Problem::busy())?.map_err(problem)
