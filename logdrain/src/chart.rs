@@ -30,7 +30,7 @@ pub(crate) use figure::{Links, figure};
 pub(crate) use file::svg_file;
 pub(crate) use mark::{MARKS, Mark, Sort};
 pub(crate) use scale::{Scale, amount};
-pub(crate) use summary::{Row, describe, rows};
+pub(crate) use summary::{describe, rows};
 
 use crate::series::{Function, Series};
 use jiff::tz::TimeZone;

@@ -31,7 +31,6 @@ mod alerts;
 mod archive_command;
 mod args;
 mod audit;
-#[allow(dead_code, unused_imports, reason = "the pages that draw are being built")]
 mod chart;
 mod chart_command;
 mod client;
@@ -49,7 +48,6 @@ mod number;
 mod open;
 mod parse;
 mod pattern;
-#[allow(dead_code, reason = "accounts are given plans next")]
 mod plan;
 mod reading;
 mod replay;
@@ -57,7 +55,6 @@ mod report;
 mod rows;
 mod search;
 mod send;
-#[allow(dead_code, reason = "the pages that ask are being built")]
 mod series;
 mod serve;
 mod server;

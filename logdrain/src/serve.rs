@@ -30,7 +30,6 @@ mod counters;
 mod counting;
 mod demo;
 pub(crate) mod destroy;
-#[allow(dead_code, unused_imports, reason = "the APIs ask for the rest")]
 mod directory;
 mod doctor;
 #[cfg_attr(
@@ -47,7 +46,6 @@ mod intake;
 mod journal;
 mod limits;
 mod logs;
-#[allow(dead_code, unused_imports, reason = "the pages ask for the rest")]
 mod minutes;
 mod networks;
 mod notify;

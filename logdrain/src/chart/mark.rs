@@ -14,8 +14,6 @@ pub(crate) enum Sort {
     Scaled,
     Restart,
     Crash,
-    /// An alert fired.
-    Alert,
 }
 
 impl Sort {
@@ -26,7 +24,6 @@ impl Sort {
             Self::Scaled => "scaled",
             Self::Restart => "restart",
             Self::Crash => "crash",
-            Self::Alert => "alert",
         }
     }
 }

@@ -33,7 +33,6 @@ pub(crate) use dashboards::DashboardHead;
 pub(crate) use file::path;
 pub(crate) use members::{Access, Member, NewMember, Rights};
 pub(crate) use metrics::MetricFacts;
-pub(crate) use passwords::may_be as may_be_password;
 pub(crate) use secrets::{Digest, Secret, opaque};
 pub(crate) use sessions::{Session, Whose};
 pub(crate) use shares::Share;
@@ -205,7 +204,8 @@ impl Directory {
     }
 
     /// Why it cannot be used now; `None` when it can.
-    pub(crate) fn closed(&self) -> Option<String> {
+    #[cfg(test)]
+    fn closed(&self) -> Option<String> {
         match &*self.state() {
             State::Closed(why) => Some(why.clone()),
             State::Open(_) => None,

@@ -28,6 +28,7 @@ mod select;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub(crate) use ask::{MOST_STEPS, MOST_VALUES};
 pub(crate) use gather::Gather;

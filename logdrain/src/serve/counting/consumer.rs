@@ -223,7 +223,7 @@ impl<R: Outlet> Consumer<R> {
         if are_out {
             self.emitted = self.emitted.max(entry.seq);
         }
-        self.minutes.commit(entry.seq, self.pipelines.time())?;
+        self.minutes.commit(entry.seq)?;
         self.is_owing = !are_out;
         // The journal may forget what both have.
         let emitted = self.emitted.min(self.minutes.position());
@@ -243,7 +243,7 @@ impl<R: Outlet> Consumer<R> {
         let began = Instant::now();
         self.minutes.begin(self.pipelines.position());
         loop {
-            match self.minutes.commit(self.pipelines.position(), self.pipelines.time()) {
+            match self.minutes.commit(self.pipelines.position()) {
                 Ok(true) => return true,
                 Ok(false) if began.elapsed() < KEPT_WITHIN => std::thread::sleep(Duration::from_millis(5)),
                 _ => return false,

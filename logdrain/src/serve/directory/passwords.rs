@@ -20,8 +20,6 @@ pub(crate) const AT_A_TIME: usize = 2;
 pub(crate) const MEMORY: usize = (KIB as usize + 64) << 10;
 const KIB: u32 = 12 << 10;
 const PASSES: u32 = 3;
-/// The most bytes that all checks take.
-pub(crate) const MOST: usize = AT_A_TIME * MEMORY;
 
 /// Letters of a password.
 const SHORTEST: usize = 12;

@@ -3,9 +3,10 @@
 use super::MinutesError;
 use super::block::{self, Key};
 use super::file::{HOUR, HOURS, MINUTES, QUARTERS};
-use super::keeper::{at, fresh_hours};
+use super::keeper::fresh_hours;
 use super::open::OpenRows;
 use super::select::{is_selected, line};
+use super::writing::at;
 use crate::series::{Asked, Function, Line, Series, Span};
 use heroku_metrics::aggregator::{MinuteSketch, RowState};
 use heroku_metrics::model::Kind;

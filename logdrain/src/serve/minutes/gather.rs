@@ -30,8 +30,6 @@ pub(super) struct Batch {
     pub(super) heard: BTreeSet<(usize, i64)>,
     /// With it everything is there up to this event.
     pub(super) position: Option<u64>,
-    /// What time it is, in microseconds.
-    pub(super) time: i64,
 }
 
 /// Rows and marks that were not handed over yet.
@@ -114,7 +112,7 @@ impl Gather {
             block::number(rows, part.len() as u64);
             rows.extend_from_slice(part);
         }
-        if rows.len() >= FULL { self.hand_over(None, 0) } else { Ok(()) }
+        if rows.len() >= FULL { self.hand_over(None) } else { Ok(()) }
     }
 
     /// A delivery of a drain came: what it does not speak of did not happen.
@@ -145,7 +143,7 @@ impl Gather {
     }
 
     /// Everything of this event, and of those before it, has come. `false` while some of it is not on the disk.
-    pub(crate) fn commit(&mut self, position: u64, time: Option<Timestamp>) -> Result<bool, Stopped> {
+    pub(crate) fn commit(&mut self, position: u64) -> Result<bool, Stopped> {
         if position > self.given {
             if self.batch.rows.is_empty() && self.batch.heard.is_empty() {
                 // With nothing on its way, nothing is what there is to keep.
@@ -154,7 +152,7 @@ impl Gather {
                     self.given = position;
                 }
             } else {
-                self.hand_over(Some(position), time.map_or(0, Timestamp::unix_micros))?;
+                self.hand_over(Some(position))?;
                 self.given = position;
             }
         }
@@ -171,9 +169,9 @@ impl Gather {
         self.kept.load(Ordering::Acquire)
     }
 
-    fn hand_over(&mut self, position: Option<u64>, time: i64) -> Result<(), Stopped> {
+    fn hand_over(&mut self, position: Option<u64>) -> Result<(), Stopped> {
         let Some(to) = self.to.clone() else { return Ok(()) };
-        let mut batch = Batch { position, time, ..self.take() };
+        let mut batch = Batch { position, ..self.take() };
         let mut ending: Option<Instant> = None;
         loop {
             batch = match to.try_send(batch) {

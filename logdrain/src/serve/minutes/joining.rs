@@ -3,7 +3,7 @@
 
 use super::block::{self, Builder, FULL};
 use super::file::{self, FileError, Fresh, HOUR, HOURS, MINUTES, Place, QUARTER, QUARTERS};
-use super::keeper::{Open, at};
+use super::writing::{Open, at};
 use heroku_metrics::aggregator::RowState;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;

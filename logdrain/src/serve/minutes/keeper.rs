@@ -4,10 +4,10 @@ use super::block::Cursor;
 use super::file::{self, FileError, Fresh, HOUR, HOURS, MINUTES, Named, Place, QUARTERS};
 use super::gather::Batch;
 use super::joining::{Gathered, put};
+use super::writing::Open;
 use super::{Counts, Keeping};
-use heroku_metrics::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -19,8 +19,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LOOK_AROUND: Duration = Duration::from_millis(250);
 /// Pieces that one step deletes.
 const SOME: i64 = 256;
-/// Numbers of names that are remembered at a time.
-const KNOWN: usize = 100_000;
 
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -35,16 +33,6 @@ pub(crate) struct Keeper {
     pub(super) time: Arc<AtomicI64>,
     /// What the file may take.
     pub(super) most_bytes: u64,
-}
-
-/// The file, and what is known of it.
-pub(super) struct Open {
-    pub(super) db: Connection,
-    numbers: HashMap<(Named, Arc<str>, Arc<str>), i64>,
-    /// The hour before which all was put together, and when, in milliseconds.
-    pub(super) swept: Option<(i64, i64)>,
-    /// The hour in which it was said that there is no room.
-    said: Option<i64>,
 }
 
 /// The minutes are not written any more; what is owed comes again at the next start.
@@ -90,7 +78,7 @@ impl Keeper {
     pub(super) fn opened(&self) -> Result<Open, Stopped> {
         loop {
             let error = match file::open(&self.dir) {
-                Ok(db) => return Ok(Open { db, numbers: HashMap::new(), swept: None, said: None }),
+                Ok(db) => return Ok(Open::new(db)),
                 Err(error) => error,
             };
             self.failed();
@@ -146,7 +134,7 @@ impl Keeper {
                 Err(error) => error,
             };
             // What was numbered may not be there.
-            open.numbers.clear();
+            open.forget_numbers();
             self.failed();
             if error.is_damage() {
                 self.set_aside(&error)?;
@@ -204,37 +192,11 @@ fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
 }
 
 impl Open {
-    fn number(&mut self, of: Named, account: &Arc<str>, name: &str) -> Result<i64, FileError> {
-        let key = (of, account.clone(), name.into());
-        if let Some(number) = self.numbers.get(&key) {
-            return Ok(*number);
-        }
-        if self.numbers.len() >= KNOWN {
-            self.numbers.clear();
-        }
-        let number = file::number(&self.db, of, account, name)?;
-        self.numbers.insert(key, number);
-        Ok(number)
-    }
-
     pub(super) fn write(&mut self, batches: &[Batch]) -> Result<u64, FileError> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let written = self.write_all(batches);
         self.end(written.is_ok())?;
         written
-    }
-
-    pub(super) fn end(&self, is_well: bool) -> Result<(), FileError> {
-        match is_well {
-            true => self.db.execute_batch("COMMIT").map_err(|error| {
-                let _ = self.db.execute_batch("ROLLBACK");
-                error.into()
-            }),
-            false => {
-                let _ = self.db.execute_batch("ROLLBACK");
-                Ok(())
-            }
-        }
     }
 
     fn write_all(&mut self, batches: &[Batch]) -> Result<u64, FileError> {
@@ -300,7 +262,7 @@ impl Open {
         self.end(done.is_ok())?;
         done?;
         if gone == 0 && self.are_names_due(hour)? {
-            self.numbers.clear();
+            self.forget_numbers();
             self.db.execute_batch(
                 "DELETE FROM names WHERE NOT EXISTS (SELECT 1 FROM pieces WHERE pieces.name = names.id);
                  DELETE FROM drains WHERE NOT EXISTS (SELECT 1 FROM marks WHERE marks.drain = drains.id)
@@ -355,7 +317,7 @@ impl Open {
 
     /// Deletes all that is kept of an account, so that no byte of it is left in the file.
     pub(super) fn remove(&mut self, account: &str) -> Result<(), FileError> {
-        self.numbers.clear();
+        self.forget_numbers();
         self.db.execute_batch("PRAGMA secure_delete = on; BEGIN IMMEDIATE")?;
         let sql = [
             "DELETE FROM pieces WHERE drain IN (SELECT id FROM drains WHERE account = ?1)",
@@ -377,11 +339,6 @@ impl Open {
         let pages = number("page_count")?.unwrap_or(0) - number("freelist_count")?.unwrap_or(0);
         Ok((pages * number("page_size")?.unwrap_or(0)).max(0).unsigned_abs())
     }
-}
-
-/// A time in milliseconds.
-pub(super) fn at(millis: i64) -> Timestamp {
-    Timestamp::from_unix_micros(millis.saturating_mul(1_000))
 }
 
 /// Every hour that has something fresh.

@@ -192,7 +192,7 @@ struct Counting {
     minutes: Minutes,
     gather: Gather,
     keeper: Keeper,
-    open: super::keeper::Open,
+    open: super::writing::Open,
     engine: Aggregator,
     seq: u64,
 }
@@ -240,7 +240,7 @@ impl Counting {
         gather.heard(of, time);
         self.engine.advance(time, &mut EachRow(|row: &Row<'_>| gather.keep(of, row))).unwrap();
         self.minutes.moved(time, &settings());
-        self.gather.commit(self.seq, Some(time)).unwrap();
+        self.gather.commit(self.seq).unwrap();
     }
 }
 

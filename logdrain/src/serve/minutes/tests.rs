@@ -1,13 +1,13 @@
 //! Series against an oracle that keeps all values.
 
 use super::gather::Batch;
-use super::keeper::Open;
+use super::writing::Open;
 use super::{Gather, Keeper, Keeping, Minutes, OpenRows};
 use crate::series::{Asked, Function, Grouping, Selector, Series, Span};
 use crate::serve::outlets::Owner;
 use crate::serve::settings::Settings;
 use heroku_metrics::aggregator::{Aggregator, AggregatorConfig, EachRow, LatePolicy, Outcome, Row};
-use heroku_metrics::model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
+use heroku_metrics::model::{Observation, TagSet, Timestamp, Unit, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Kept {
         self.seq += 1;
         let time = Timestamp::from_unix_seconds(second);
         self.minutes.moved(time, &settings());
-        let is_kept = self.gather.commit(self.seq, Some(time)).unwrap();
+        let is_kept = self.gather.commit(self.seq).unwrap();
         if !is_kept {
             self.write();
         }

@@ -92,14 +92,12 @@ impl Frame {
         }
     }
 
-    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// A class for the body.
     pub(crate) fn with_class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
 
-    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// A module that the page loads.
     pub(crate) fn with_script(mut self, script: Asset) -> Self {
         self.scripts.push(script);
@@ -112,7 +110,6 @@ impl Frame {
         self
     }
 
-    #[allow(dead_code, reason = "for pages that are about to move here")]
     /// Times are shown in this zone, whatever the profile says.
     pub(crate) fn with_zone(mut self, zone: TimeZone) -> Self {
         self.zone = zone;

@@ -46,7 +46,7 @@ fn folded(marks: Vec<Mark>, span: Span) -> Vec<Mark> {
         Sort::Release => 0,
         Sort::Deploy => 1,
         Sort::Crash => 2,
-        Sort::Scaled | Sort::Alert => 3,
+        Sort::Scaled => 3,
         Sort::Restart => 4,
     };
     let near = (span.end - span.start) / ROOM;

@@ -213,11 +213,11 @@ pub(super) async fn counts(
 }
 
 /// The line that an address names, by its `id`.
-fn id_of(uri: &Uri) -> Result<EventId, Response> {
+fn id_of(uri: &Uri) -> Result<EventId, Wrong> {
     let all = parameters(uri.query().unwrap_or_default());
     let id = all.filter(|(name, _)| name == "id").last().and_then(|(_, id)| id.parse::<u64>().ok());
     let id = id.filter(|id| *id <= EventId::MAX.get()).map(EventId::new);
-    id.ok_or_else(|| Wrong("id names no line: it is a number".to_owned()).into_response())
+    id.ok_or_else(|| Wrong("id names no line: it is a number".to_owned()))
 }
 
 /// Looks at one line, if it is there for whoever asks.
@@ -245,7 +245,7 @@ pub(super) async fn line(
     };
     let id = match id_of(&uri) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(wrong) => return wrong.into_response(),
     };
     let text = asked.look(
         |events| &events.pages,
@@ -302,7 +302,7 @@ pub(super) async fn context(
     };
     let id = match id_of(&uri) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(wrong) => return wrong.into_response(),
     };
     let of_program =
         parameters(uri.query().unwrap_or_default()).any(|(name, value)| name == "of" && value == "program");

@@ -53,7 +53,7 @@ pub(super) fn all(frame: &Frame, look: &Look, tags: &[Tag]) -> Markup {
 }
 
 fn one(frame: &Frame, look: &Look, tag: &Tag) -> Markup {
-    let is_grouped = look.groups.iter().any(|group| *group == tag.key);
+    let is_grouped = look.groups.contains(&tag.key);
     let grouped = look.with(|look| {
         look.groups.retain(|group| group != APART && *group != tag.key);
         if !is_grouped {
