@@ -319,8 +319,14 @@ fn check(house: &mut House, pictures: &Path, axe: Option<&str>, page: &str) {
         for scheme in ["light", "dark"] {
             house.browser.look(width, height, scheme);
             house.go(page);
-            let fits = format!("{page:?}.length && document.documentElement.scrollWidth <= {width}");
-            house.browser.until(&fits);
+            house.browser.until("document.readyState === 'complete'");
+            // What sticks out, if the page can be pushed sideways.
+            let beyond = format!(
+                "document.documentElement.scrollWidth <= {width} ? '' : [...document.querySelectorAll('body *')]\
+                 .filter(e => e.getBoundingClientRect().right > {width} + 1 && !e.closest('.scroll, nav'))\
+                 .map(e => e.outerHTML.slice(0, 160)).slice(0, 4).join('\\n')"
+            );
+            assert_eq!(house.browser.value(&beyond), "", "{page}, {width}");
             house.browser.picture(&pictures.join(format!("{name}-{width}-{scheme}.png")));
             let Some(axe) = axe else { continue };
             house.browser.value(axe);

@@ -129,7 +129,8 @@ impl Search<'_> {
                 shown.below = Edge::More(At::After(below(id)));
             }
             At::After(id) => {
-                shown.above = Edge::More(At::Before(above(id)));
+                // Below the least id there is no line.
+                shown.above = if id == EventId::MIN { Edge::End } else { Edge::More(At::Before(above(id))) };
                 let id = first.map_or(id, |first| id.max(below(first)));
                 self.newer(shown, Some(id), end, LINES);
             }
