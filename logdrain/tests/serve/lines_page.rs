@@ -142,7 +142,9 @@ fn the_page_follows_the_newest_and_moves_nothing_that_is_read() {
     browser.until("!!window.viewer");
     let each = "(n => n.every((number, index) => number === n[0] + index) && n[0])(window.viewer.all().map(row => +(typeof row === 'string' ? JSON.parse(row).message.flat().join('') : row.querySelector('.m').textContent).split(' ')[1]))";
     assert_eq!(browser.value(each), 100, "each once, in order, from the first on that was there");
-    browser.until("document.querySelector('.live')?.textContent === 'Live'");
+    browser.until(
+        "document.querySelector('.log').scrollTop = 1e9, document.querySelector('.live')?.textContent === 'Live'",
+    );
     numbered(&server, 4_000, 4_001);
     browser.until(&format!("{LAST}.startsWith('line 4000 ')"));
     assert_eq!(server.get("/events").status, 200);

@@ -60,7 +60,9 @@ function reached(id) {
   log.dataset.after = id;
   waiting = unseen = 0;
   pill.href = newest;
-  if (isAtEnd()) set('on'); else { state = 'paused'; show(); open(); }
+  if (isAtEnd()) set('on');
+  // Whoever scrolls to the end follows from there, however he paused before.
+  else { state = 'paused'; byButton = false; show(); open(); }
 }
 
 function open() {
