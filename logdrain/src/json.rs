@@ -25,7 +25,7 @@ pub(crate) fn line(out: &mut (impl io::Write + ?Sized), value: &(impl Serialize 
     out.write_all(b"\n")
 }
 
-/// Writes a text, quoted: as [`write`] does, and at once where nothing in it is to be escaped.
+/// Writes a text, quoted: as [`write()`] does, and at once where nothing in it is to be escaped.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     /// Bytes that are looked at at a time, without a way out of the loop.
     const CHUNK: usize = 64;

@@ -220,7 +220,7 @@ Examples:
         /// Where it lies
         #[arg(long, value_name = "REGION", default_value = "us-east-1")]
         region: String,
-        /// A server that speaks as S3 does, as https://s3.example.com; AWS when left out
+        /// A server that speaks as S3 does, as `https://s3.example.com`; AWS when left out
         #[arg(long, value_name = "URL")]
         endpoint: Option<String>,
         /// What keys begin with, before the account

@@ -12,7 +12,7 @@ const NAME: f64 = 13.0;
 const TELLING: f64 = 9.0;
 
 /// Inline SVG for a page: classes only, no size but its height. It is described by the elements `ID-t` (a title) and `ID-d`
-/// (see [`super::describe`]), which [`super::figure`] writes, and is a line without axes if it belongs to a number.
+/// (see [`super::describe`]), which [`super::figure()`] writes, and is a line without axes if it belongs to a number.
 pub(crate) fn svg(plot: &Plot) -> String {
     let plot = plot.ready();
     if matches!(plot.kind, Kind::Number | Kind::Table) {
