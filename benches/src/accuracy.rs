@@ -79,6 +79,7 @@ const SHAPES: [Shape; 8] = [
 
 /// What is told of one percentile of one shape.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Told {
     /// That of all values, sorted.
     pub truth: f64,
