@@ -2,6 +2,8 @@
 
 mod short;
 
+pub(crate) use short::{whole_short, whole_sum};
+
 use metric_model::{TagSet, Timestamp};
 
 /// Appends values. Whole numbers take as many bytes as they need (LEB128), doubles eight, text its length first.
@@ -9,10 +11,11 @@ use metric_model::{TagSet, Timestamp};
 pub(crate) struct Writer(Vec<u8>);
 
 /// Takes values off the front; `None` when they are not there. It allocates nothing on the say-so of a length.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// Where they end, from the start of everything.
+    end: usize,
 }
 
 impl Writer {
@@ -84,12 +87,12 @@ impl Writer {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, end: at + bytes.len() }
     }
 
     /// Where it stands, from the start of everything.
     pub(crate) fn offset(&self) -> usize {
-        self.at
+        self.end - self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -100,20 +103,20 @@ impl<'a> Reader<'a> {
     pub(crate) fn raw(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
-        self.at += count;
         Some(taken)
     }
 
     /// All that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
-        self.at += self.bytes.len();
         core::mem::take(&mut self.bytes)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.raw(N)?.try_into().ok()
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Option<u8> {
         self.array().map(|[byte]: [u8; 1]| byte)
     }
@@ -129,15 +132,47 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn number(&mut self) -> Option<u64> {
         // Most are small.
-        if let [byte @ ..0x80, rest @ ..] = self.bytes {
-            self.bytes = rest;
-            self.at += 1;
-            return Some(u64::from(*byte));
+        match self.bytes {
+            [byte @ ..0x80, rest @ ..] => {
+                self.bytes = rest;
+                Some(u64::from(*byte))
+            }
+            [low, high @ 1..0x80, rest @ ..] => {
+                self.bytes = rest;
+                Some(u64::from(low & 0x7F) | u64::from(*high) << 7)
+            }
+            _ => self.long_number(),
         }
-        self.long_number()
     }
 
+    /// Up to eight bytes at once, where there are so many. What is short is read where it is asked for.
+    #[inline(never)]
     fn long_number(&mut self) -> Option<u64> {
+        /// The bit of each byte that says that others follow.
+        const MORE: u64 = 0x8080_8080_8080_8080;
+        let Some(word) = self.bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)) else {
+            return self.plain_number();
+        };
+        let ends = !word & MORE;
+        if ends == 0 {
+            return self.plain_number();
+        }
+        let bits = ends.trailing_zeros() + 1;
+        let word = word & u64::MAX >> (u64::BITS - bits);
+        // One number, one spelling: no zeros in front.
+        if bits > 8 && word >> (bits - 8) == 0 {
+            return None;
+        }
+        self.raw(bits as usize / 8)?;
+        // Seven bits of each byte, then fourteen of each two, and so on.
+        let word = word & !MORE;
+        let word = word & 0x007F_007F_007F_007F | (word & 0x7F00_7F00_7F00_7F00) >> 1;
+        let word = word & 0x0000_3FFF_0000_3FFF | (word & 0x3FFF_0000_3FFF_0000) >> 2;
+        Some(word & 0x0000_0000_0FFF_FFFF | (word & 0x0FFF_FFFF_0000_0000) >> 4)
+    }
+
+    #[cold]
+    fn plain_number(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -160,6 +195,7 @@ impl<'a> Reader<'a> {
         (count <= self.bytes.len()).then_some(count)
     }
 
+    #[inline]
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let value = self.number()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
@@ -241,6 +277,31 @@ mod tests {
         assert_eq!(Reader::new(&[0], 0).number(), Some(0));
         let too_much = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2];
         assert_eq!(Reader::new(&too_much, 0).number(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn fast_is_plain(mut bytes in prop::collection::vec(any::<u8>(), 0..14), long in 0..11_usize) {
+            for more in [0, long] {
+                bytes.iter_mut().take(more).for_each(|byte| *byte |= 0x80);
+                let (mut fast, mut plain) = (Reader::new(&bytes, 5), Reader::new(&bytes, 5));
+                let read = fast.number();
+                prop_assert_eq!(read, plain.plain_number());
+                // Of what is none nothing more is read.
+                prop_assert!(read.is_none() || fast.offset() == plain.offset() && fast.rest() == plain.rest());
+            }
+        }
+
+        #[test]
+        fn numbers_of_every_length_come_back(number: u64, shift in 0..64_u32, behind in prop::collection::vec(any::<u8>(), 0..9)) {
+            let mut writer = Writer::default();
+            writer.number(number >> shift);
+            writer.raw(&behind);
+            let bytes = writer.into_bytes();
+            let mut reader = Reader::new(&bytes, 0);
+            prop_assert_eq!(reader.number(), Some(number >> shift));
+            prop_assert_eq!(reader.rest(), &behind[..]);
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl<S: Sketch> Aggregator<S> {
             && let Some((_, number)) = self.recent
             && let Some(stream) = self.streams.find_active(&Key::of(observation))
         {
-            self.latest = self.latest.max(Some(time));
+            self.come_later(time);
             self.staging.push_one(number, value, time.unix_micros(), stream, self.ledger.observed());
             Outcome::Accepted
         } else {
@@ -159,6 +159,16 @@ impl<S: Sketch> Aggregator<S> {
         };
         self.ledger.enter(outcome);
         outcome
+    }
+
+    /// An observation of this time was seen in a window that is open, so that there was one before.
+    #[inline]
+    fn come_later(&mut self, time: Timestamp) {
+        if let Some(latest) = &mut self.latest
+            && *latest < time
+        {
+            *latest = time;
+        }
     }
 
     /// Whether an observation of this time needs no check but of its value and its stream.
@@ -206,7 +216,7 @@ impl<S: Sketch> Aggregator<S> {
             && let Some((mask, len)) = plain(record, counts, free)
             && mask & !active == 0
         {
-            self.latest = self.latest.max(Some(time));
+            self.come_later(time);
             self.staging.push(mask, len, time.unix_micros(), row, self.ledger.observed());
             self.ledger.enter_accepted(len as u64);
             for column in columns(mask) {
@@ -485,14 +495,14 @@ fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> 
         return None;
     }
     let (mut mask, mut bit, mut len) = (0, 1, 0);
-    // The greatest of the magnitudes, and the columns below zero: hardly any value is refused, so they are judged together.
-    let (mut greatest, mut below) = (0, 0);
+    // The greatest of the magnitudes, and all signs: hardly any value is refused, so they are judged together.
+    let (mut greatest, mut signs) = (0, 0);
     for value in record.values() {
         if let Some(value) = *value {
             // As `admissible` has it: -0 counts as 0.
             let value = value + 0.0;
             greatest = greatest.max(value.to_bits() << 1);
-            below |= bit & ((value.to_bits() as i64) >> 63) as Mask;
+            signs |= value.to_bits();
             // There are no more than that many.
             values[len % MAX_COLUMNS] = value;
             mask |= bit;
@@ -501,8 +511,14 @@ fn plain(record: &Record<'_>, counts: Mask, values: &mut [f64; MAX_COLUMNS]) -> 
         bit <<= 1;
     }
     // Without their signs, doubles are in the order of their bits, and what is no number comes last.
-    let is_plain = below & counts == 0 && !Sum::is_clamped(f64::from_bits(greatest >> 1)) && greatest <= NUMBERS;
-    (len > 0 && is_plain).then_some((mask, len))
+    let is_plain = !Sum::is_clamped(f64::from_bits(greatest >> 1)) && greatest <= NUMBERS;
+    let is_negative = (signs as i64) < 0 && columns(counts).any(|column| is_below_zero(record, column));
+    (len > 0 && is_plain && !is_negative).then_some((mask, len))
+}
+
+#[cold]
+fn is_below_zero(record: &Record<'_>, column: u8) -> bool {
+    record.values().get(usize::from(column)).copied().flatten().is_some_and(|value| value < 0.0)
 }
 
 /// The bits of the greatest number, without the sign.

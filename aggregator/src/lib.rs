@@ -196,7 +196,7 @@ pub use explain::{Explanation, Standing, StreamReport};
 pub use ledger::ObservationLedger;
 pub use outcome::{Outcome, Refusal};
 pub use quota::{CountingRule, StreamQuota};
-pub use row::{EachRow, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowSink, RowState};
+pub use row::{EachRow, Row, RowBuf, RowCounts, RowError, RowErrorKind, RowMergeError, RowSink, RowState};
 pub use shard::{output_order, shard};
 pub use sketch::minute::MinuteSketch;
 pub use sketch::{Persist, Sketch};

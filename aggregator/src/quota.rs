@@ -35,8 +35,10 @@ pub struct StreamQuota {
 /// How many places a stream takes.
 ///
 /// ```
-/// use minute_aggregator::{CountingRule, StreamQuota};
-/// assert_eq!(StreamQuota::tag_sets(300).rule(), CountingRule::TagSets);
+/// use minute_aggregator::{Aggregator, AggregatorConfig, CountingRule, StreamQuota};
+/// let engine = Aggregator::new(AggregatorConfig::new().with_quota(StreamQuota::tag_sets(300)))?;
+/// assert_eq!(engine.explain().rule(), Some(CountingRule::TagSets));
+/// # Ok::<(), minute_aggregator::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -104,13 +106,13 @@ impl StreamQuota {
 
     /// The most places.
     #[must_use]
-    pub const fn limit(&self) -> u32 {
+    pub(crate) const fn limit(&self) -> u32 {
         self.limit
     }
 
     /// How streams count.
     #[must_use]
-    pub const fn rule(&self) -> CountingRule {
+    pub(crate) const fn rule(&self) -> CountingRule {
         self.rule
     }
 

@@ -8,7 +8,7 @@ mod state;
 
 pub use buf::RowBuf;
 pub use error::{RowError, RowErrorKind, RowMergeError};
-pub use row_state::RowState;
+pub use row_state::{RowCounts, RowState};
 pub(crate) use state::State;
 
 use crate::config::Precision;

@@ -465,7 +465,9 @@ impl Streams {
     /// The most bytes that a configuration allows.
     pub(crate) fn max_bytes(config: &AggregatorConfig) -> usize {
         let streams = (config.max_streams() as usize).saturating_add(8).saturating_mul(BYTES_A_STREAM);
-        streams.saturating_add(config.max_key_bytes()).saturating_add(TurnedAway::MAX_BYTES + Recent::MAX_BYTES)
+        streams
+            .saturating_add(config.max_key_bytes())
+            .saturating_add(TurnedAway::MAX_BYTES + Recent::max_bytes(config.max_streams() as usize))
     }
 }
 

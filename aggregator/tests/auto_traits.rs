@@ -9,7 +9,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use minute_aggregator::{
     Aggregator, AggregatorConfig, ConfigError, ConfigErrorKind, CountingRule, EachRow, Explanation, LatePolicy,
     MergeError, MergeErrorKind, MinuteSketch, ObservationLedger, Outcome, Precision, Refusal, RestoreError,
-    RestoreErrorKind, Row, RowBuf, RowError, RowErrorKind, RowMergeError, RowState, Standing, StreamQuota,
+    RestoreErrorKind, Row, RowBuf, RowCounts, RowError, RowErrorKind, RowMergeError, RowState, Standing, StreamQuota,
     StreamReport,
 };
 
@@ -45,6 +45,7 @@ fn every_public_type_keeps_its_traits() {
         RestoreError: Copy, Eq, Debug;
         Row<'static, MinuteSketch>: Copy, Debug;
         RowBuf<MinuteSketch>: Clone, PartialEq, Debug;
+        RowCounts: Copy, Eq, Default, Debug;
         RowState<MinuteSketch>: Clone, PartialEq, Debug;
         RowError: Copy, Eq, Debug;
         StreamQuota: Clone, Eq, Debug;

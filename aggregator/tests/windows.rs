@@ -288,7 +288,8 @@ fn metrics_that_share_their_memory_with_a_family_are_told_from_it() {
     }
     let mut rows: Vec<DataPointBuf> = Vec::new();
     engine.finish(&mut rows).unwrap();
-    let sums: Vec<_> = rows.iter().map(|row| (row.name().to_owned(), row.as_point().stats().sum())).collect();
+    let sums: Vec<_> =
+        rows.iter().map(|row| (row.as_point().name().to_owned(), row.as_point().stats().sum())).collect();
     assert_eq!(sums, [("a".into(), 4.0), ("b".into(), 42.0), ("c".into(), 220.0)]);
 }
 

@@ -7,6 +7,7 @@
 use crate::error::{StateError, StateErrorKind};
 use metric_model::{TagSet, Timestamp};
 
+/// The version of all states but those of [totals](crate::Condition::together).
 pub(crate) const VERSION: u8 = 1;
 const CHECKSUM: usize = size_of::<u64>();
 
@@ -93,9 +94,10 @@ impl Writer {
     }
 
     /// All of it, with what tells that it is whole.
-    pub(crate) fn sealed(self, magic: &[u8]) -> Vec<u8> {
-        let mut out = Self(magic.to_vec());
-        out.byte(VERSION);
+    pub(crate) fn sealed(self, magic: &[u8], version: u8) -> Vec<u8> {
+        let mut out = Self(Vec::with_capacity(magic.len() + 1 + 10 + self.0.len() + CHECKSUM));
+        out.0.extend_from_slice(magic);
+        out.byte(version);
         out.bytes(&self.0);
         let sum = checksum(&out.0);
         out.0.extend_from_slice(&sum.to_le_bytes());
@@ -104,8 +106,8 @@ impl Writer {
 }
 
 impl<'a> Reader<'a> {
-    /// What stands between the header and a checksum that matches.
-    pub(crate) fn open(magic: &[u8], state: &'a [u8]) -> Result<Self, StateError> {
+    /// What stands between the header and a checksum that matches, and its version: `newest` or one before.
+    pub(crate) fn open(magic: &[u8], newest: u8, state: &'a [u8]) -> Result<(u8, Self), StateError> {
         let wrong = |kind, offset| Err(StateError::new(kind, offset));
         let known = state.iter().zip(magic).take_while(|(byte, wanted)| byte == wanted).count();
         let mut reader = Self { bytes: state.get(known..).unwrap_or_default(), at: known };
@@ -113,11 +115,11 @@ impl<'a> Reader<'a> {
             let kind = if known == state.len() { StateErrorKind::Truncated } else { StateErrorKind::NotAState };
             return wrong(kind, known);
         }
-        match reader.byte() {
+        let version = match reader.byte() {
             None => return wrong(StateErrorKind::Truncated, reader.at),
-            Some(VERSION) => {}
+            Some(version) if (VERSION..=newest).contains(&version) => version,
             Some(_) => return wrong(StateErrorKind::Version, known),
-        }
+        };
         let Some(length) = reader.number().and_then(|length| usize::try_from(length).ok()) else {
             return wrong(StateErrorKind::Truncated, reader.at);
         };
@@ -131,7 +133,7 @@ impl<'a> Reader<'a> {
         if checksum(state.get(..sum_at).unwrap_or_default()).to_le_bytes() != sum {
             return wrong(StateErrorKind::Checksum, sum_at);
         }
-        Ok(Self { bytes: content, at: start })
+        Ok((version, Self { bytes: content, at: start }))
     }
 
     /// Where it stands, as an error: what was read there makes no sense.

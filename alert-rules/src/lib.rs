@@ -47,6 +47,8 @@
 //!   close, and *all* conditions of a rule must hold, or [any](MetricRule::any).
 //! * With a duration every point in it must violate, and the signal must be known for as long. A window without a point is no
 //!   point of a gauge; a count is 0 there if the window was seen.
+//! * A condition may be asked of a [total](Condition::together): the sum, the mean, the greatest or the least of what its streams
+//!   have in a window. What comes late is put into the totals of its windows, all of it that waits for one tick at once.
 //! * A rule tells when it begins to hold, again after its rearm time, and when it is clear. A signal that says nothing stays as it
 //!   was; after ten days it is forgotten, and what was told of it is cleared.
 //! * A point of a window that was judged already, late or a revision, is judged with the next tick: if by it a window violates
@@ -68,14 +70,20 @@
 //!
 //! Lines, names, tags and states may be anything, and none make a panic.
 //!
-//! * A line costs one pass over it for all rules together, and one evaluation for each rule whose query has nothing that a line
-//!   must hold (`-debug`, `severity:error`, one letter), or of which the line holds enough. The queries' texts are cut to 32 bytes and a
-//!   mebibyte altogether for that pass; rules beyond are asked one by one.
+//! * A line costs one pass over it for all rules together, and a little for each text that it holds and for each rule that it
+//!   fits: what it does not hold is not looked for again, also not by rules that only exclude (`-debug`). If a text has letters
+//!   beyond ASCII that have two cases, it is two passes over lines that have letters beyond ASCII. Texts of more than 128 bytes
+//!   are searched by themselves, if the line has the first 32 of them. The texts have a mebibyte altogether for that, or what the
+//!   host gives ([`set_cache`](LogRules::set_cache)); rules beyond are asked one by one.
 //! * A window records 25,000 lines ([`MOST_RECORDS`]), and all of them a million; beyond, they are counted, and the alert says so.
 //!   Names of systems that counts are told by are the host's to bound.
-//! * 100,000 signals are watched ([`MOST_SIGNALS`]), each in some 200 bytes and its name and tags; those beyond are counted
-//!   ([`refused`](MetricRules::refused)). A point costs a look-up, a window a few nanoseconds for each signal. Points wait for the
-//!   tick that closes their window, 32 bytes for each condition they are under.
+//! * 100,000 signals are watched ([`MOST_SIGNALS`]), each in some 700 bytes and five times its name and tags; those beyond are counted
+//!   ([`refused`](MetricRules::refused)). A stream under a total has its last 64 numbers besides and counts as four. A host with
+//!   less room says so ([`limit`](MetricRules::limit)): rules share it, alerts and [`left_out`](MetricRules::left_out) say what
+//!   is not watched, and no absence is told of it. Of lines it says how many are recorded
+//!   ([`set_most_records`](LogRules::set_most_records)). A point that
+//!   comes after the same one as in the window before costs a comparison, another one a look-up, a window a few nanoseconds for
+//!   each signal. Points wait for the tick that closes their window, 24 bytes for each condition they are under.
 //! * Wildcards cost at most the product of pattern and text.
 //! * A [state](LogRules::state) has a version and a checksum. What is read from one is checked, and allocates no more than some
 //!   times its length.
@@ -99,7 +107,9 @@ mod wildcard;
 
 pub use error::{StateError, StateErrorKind};
 pub use log::{LogAlert, LogRule, LogRules, MOST_RECORDS, Period};
-pub use metric::{Change, Clear, Condition, Function, MOST_SIGNALS, MetricAlert, MetricRule, MetricRules, Reading};
+pub use metric::{
+    Change, Clear, Condition, Function, MOST_SIGNALS, MetricAlert, MetricRule, MetricRules, Reading, Total, fair_share,
+};
 pub use tick::{MOST_BETWEEN_TICKS, Tick};
 pub use verdict::{Unknown, Verdict};
 

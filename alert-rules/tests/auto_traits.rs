@@ -9,7 +9,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use alert_rules::{
     Change, Clear, Condition, Function, LogAlert, LogRule, LogRules, MetricAlert, MetricRule, MetricRules, Period,
-    Reading, StateError, StateErrorKind, Tick, Unknown, Verdict,
+    Reading, StateError, StateErrorKind, Tick, Total, Unknown, Verdict,
 };
 
 macro_rules! keeps {
@@ -37,6 +37,7 @@ fn every_public_type_keeps_its_traits() {
         StateError: Copy, Eq, Debug, Display, Error;
         StateErrorKind: Copy, Eq, Debug;
         Tick: Copy, Eq, Debug;
+        Total: Copy, Eq, Debug, Display;
         Unknown: Clone, Eq, Debug, Display;
         Verdict<LogAlert>: Clone, PartialEq, Debug;
     }

@@ -1,6 +1,6 @@
 //! Random points, revisions, gaps, outages and kills against a plain reading of what each window says.
 
-use alert_rules::{Change, Clear, Condition, Function, MetricRule, MetricRules, Tick, Verdict};
+use alert_rules::{Change, Clear, Condition, Function, MetricRule, MetricRules, Tick, Total, Verdict};
 use core::time::Duration;
 use metric_model::{DataPoint, Kind, Stats, TagSet, Timestamp, Unit, Window};
 use proptest::prelude::*;
@@ -22,6 +22,7 @@ struct Asked {
     windows: i64,
     dynos: Option<&'static str>,
     is_derivative: bool,
+    total: Option<Total>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +51,10 @@ impl Asked {
         };
         let condition = match self.dynos {
             Some(dynos) => condition.with_tag("dyno", [dynos]),
+            None => condition,
+        };
+        let condition = match self.total {
+            Some(total) => condition.together(total),
             None => condition,
         };
         if self.is_derivative {
@@ -88,18 +93,68 @@ impl Asked {
         Some(number(at)? - before)
     }
 
+    /// The total of a window.
+    fn whole(&self, known: &BTreeMap<Signal, Known>, at: i64, unknown: &BTreeSet<i64>) -> Option<f64> {
+        let values: Vec<f64> =
+            known.iter().filter_map(|(signal, known)| self.value(known, *signal, at, unknown)).collect();
+        let count = values.len();
+        (count > 0).then(|| match self.total.expect("asked of a total only") {
+            Total::Sum => values.into_iter().sum(),
+            Total::Mean => values.into_iter().sum::<f64>() / count as f64,
+            Total::Max => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
+            Total::Min => values.into_iter().fold(f64::INFINITY, f64::min),
+            other => panic!("{other}"),
+        })
+    }
+
     /// `None` when there is nothing to judge by.
     fn finding(&self, known: &Known, signal: Signal, at: i64, unknown: &BTreeSet<i64>) -> Option<bool> {
+        let first = known.numbers.first_key_value().map(|(first, _)| *first);
+        self.finding_by(first, |at| self.value(known, signal, at, unknown), at, unknown)
+    }
+
+    fn finding_by(
+        &self,
+        first: Option<i64>,
+        value: impl Fn(i64) -> Option<f64>,
+        at: i64,
+        unknown: &BTreeSet<i64>,
+    ) -> Option<bool> {
         let range = at - self.windows + 1..=at;
-        let values: Vec<f64> = range.clone().filter_map(|at| self.value(known, signal, at, unknown)).collect();
+        let values: Vec<f64> = range.clone().filter_map(value).collect();
         if self.threshold.is_none() {
             return match values.len() {
                 0 if range.clone().any(|at| unknown.contains(&at)) => None,
                 count => Some(count == 0),
             };
         }
-        let is_long = known.numbers.first_key_value().is_some_and(|(first, _)| first <= range.start());
+        let is_long = first.is_some_and(|first| first <= *range.start());
         (!values.is_empty()).then(|| is_long && values.iter().all(|value| self.violates(*value)))
+    }
+}
+
+/// What late points change of a total: all of them, and then the windows that violate and did not.
+fn judge_whole_late(
+    asked: &Asked,
+    (known, whole): (&mut BTreeMap<Signal, Known>, &mut Known),
+    late: &[(i64, Signal, f64)],
+    judged: i64,
+    unknown: &BTreeSet<i64>,
+) {
+    let windows = judged - 40..=judged;
+    let violates = |known: &BTreeMap<Signal, Known>, at| {
+        asked.whole(known, at, unknown).is_some_and(|value| asked.violates(value))
+    };
+    let before: Vec<bool> = windows.clone().map(|at| violates(known, at)).collect();
+    for &(at, signal, value) in late {
+        known.entry(signal).or_default().numbers.insert(at, value);
+    }
+    let first = (0..=judged).find(|at| asked.whole(known, *at, unknown).is_some());
+    let holds = |end| asked.finding_by(first, |at| asked.whole(known, at, unknown), end, unknown) == Some(true);
+    for (at, was) in windows.zip(before) {
+        if violates(known, at) && !was && (at..=judged.min(at + asked.windows - 1)).any(holds) {
+            (whole.holds, whole.is_fresh) = (true, true);
+        }
     }
 }
 
@@ -124,15 +179,19 @@ impl Ruled {
 #[derive(Default)]
 struct Plain {
     known: Vec<BTreeMap<Signal, Known>>,
+    /// By condition: how its total stands, if it asks of one. It has begun with its first number.
+    wholes: Vec<Option<Known>>,
     /// With when it was told last.
     incidents: BTreeMap<Of, i64>,
 }
 
 impl Plain {
     fn judge(&mut self, ruled: &Ruled, at: i64, is_late: bool, told: &mut Vec<(i64, Change, Of)>) {
-        let holds: Vec<bool> = (ruled.conditions.iter().zip(&self.known))
-            .map(|(asked, known)| {
-                if asked.threshold.is_none() && !ruled.per_signal {
+        let holds: Vec<bool> = (ruled.conditions.iter().zip(&self.known).zip(&self.wholes))
+            .map(|((asked, known), whole)| {
+                if asked.total.is_some() {
+                    whole.as_ref().is_some_and(|whole| whole.holds)
+                } else if asked.threshold.is_none() && !ruled.per_signal {
                     !known.is_empty() && known.values().all(|known| known.holds)
                 } else {
                     known.values().any(|known| known.holds)
@@ -141,8 +200,10 @@ impl Plain {
             .collect();
         let is_ruled = if ruled.any { holds.contains(&true) } else { !holds.contains(&false) };
         let mut now: BTreeMap<Of, bool> = BTreeMap::new();
-        for ((drain, _, dyno), known) in self.known.iter().flatten().filter(|(_, known)| is_ruled && known.holds) {
-            *now.entry(ruled.per_signal.then_some((*drain, *dyno))).or_default() |= known.is_fresh;
+        let ones = self.known.iter().flatten().map(|((drain, _, dyno), known)| ((*drain, *dyno), known));
+        let wholes = self.wholes.iter().flatten().map(|known| (("", ""), known));
+        for ((drain, dyno), known) in ones.chain(wholes).filter(|(_, known)| is_ruled && known.holds) {
+            *now.entry(ruled.per_signal.then_some((drain, dyno))).or_default() |= known.is_fresh;
         }
         if !is_late {
             let over: Vec<Of> = self.incidents.keys().filter(|of| !now.contains_key(*of)).copied().collect();
@@ -164,7 +225,9 @@ impl Plain {
 
 fn asked(random: &mut Random, with_derivatives: bool) -> Asked {
     let threshold = random.chance(800).then(|| (random.chance(500), random.below(5) as f64 - 1.0));
+    let total = [None, None, Some(Total::Sum), Some(Total::Max), Some(Total::Min), Some(Total::Mean)];
     Asked {
+        total: random.pick(&total),
         metric: random.pick(&["load", "count.a", "lo*", "*"]),
         windows: random.between(1, 8) as i64,
         dynos: random.pick(&[None, Some("web.*"), Some("web.1"), Some("run.*")]),
@@ -204,6 +267,7 @@ proptest! {
             .iter()
             .map(|ruled| Plain {
                 known: ruled.conditions.iter().map(|_| BTreeMap::new()).collect(),
+                wholes: ruled.conditions.iter().map(|_| None).collect(),
                 incidents: BTreeMap::new(),
             })
             .collect();
@@ -255,7 +319,7 @@ proptest! {
             for alert in verdicts.into_iter().filter_map(Verdict::alert) {
                 let of = alert.signal().map(|(drain, tags)| {
                     let held = SIGNALS.iter().find(|(known, _, dyno)| *known == drain && tags.get("dyno") == Some(dyno));
-                    held.map(|(drain, _, dyno)| (*drain, *dyno)).expect("one of ours")
+                    if drain.is_empty() { ("", "") } else { held.map(|(drain, _, dyno)| (*drain, *dyno)).expect("one of ours") }
                 });
                 prop_assert_eq!(alert.readings().is_empty(), matches!(alert.change(), Change::Cleared(_)));
                 told.push((alert.rule(), alert.time().unix_seconds() / 60 - 1, alert.change(), of));
@@ -265,7 +329,17 @@ proptest! {
             let mut expected: Vec<(u64, i64, Change, Of)> = Vec::new();
             for ((number, ruled), plain) in (0..).zip(&ruled).zip(&mut plain) {
                 let mut said = Vec::new();
-                for (asked, known) in ruled.conditions.iter().zip(&mut plain.known) {
+                for ((asked, known), whole) in ruled.conditions.iter().zip(&mut plain.known).zip(&mut plain.wholes) {
+                    if asked.total.is_some() {
+                        let late: Vec<(i64, Signal, f64)> =
+                            points.iter().filter(|(at, signal, _)| *at <= judged && asked.selects(*signal)).copied().collect();
+                        if !late.is_empty() {
+                            let mut held = whole.take().unwrap_or_default();
+                            judge_whole_late(asked, (known, &mut held), &late, judged, &unknown);
+                            *whole = (0..=judged).any(|at| asked.whole(known, at, &unknown).is_some()).then_some(held);
+                        }
+                        continue;
+                    }
                     for &(at, signal, value) in points.iter().filter(|(at, signal, _)| *at <= judged && asked.selects(*signal)) {
                         let known = known.entry(signal).or_default();
                         let was = asked.value(known, signal, at, &unknown).is_some_and(|value| asked.violates(value));
@@ -279,9 +353,19 @@ proptest! {
                 }
                 plain.judge(ruled, judged, true, &mut said);
                 for at in judged + 1..=close {
-                    for (asked, known) in ruled.conditions.iter().zip(&mut plain.known) {
+                    for ((asked, known), whole) in ruled.conditions.iter().zip(&mut plain.known).zip(&mut plain.wholes) {
                         for &(_, signal, value) in points.iter().filter(|(when, signal, _)| *when == at && asked.selects(*signal)) {
                             known.entry(signal).or_default().numbers.insert(at, value);
+                        }
+                        if asked.total.is_some() {
+                            let first = (0..=at).find(|at| asked.whole(known, *at, &unknown).is_some());
+                            if first.is_some() {
+                                let finding = asked.finding_by(first, |at| asked.whole(known, at, &unknown), at, &unknown);
+                                let whole = whole.get_or_insert_default();
+                                whole.is_fresh = finding == Some(true);
+                                whole.holds = whole.is_fresh || whole.holds && finding.is_none();
+                            }
+                            continue;
                         }
                         for (signal, known) in known {
                             let finding = asked.finding(known, *signal, at, &unknown);

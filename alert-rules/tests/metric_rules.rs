@@ -1,6 +1,6 @@
 //! Metric rules as whoever embeds them meets them: each kind of condition, what a signal is, rearm, clear, revisions, gaps.
 
-use alert_rules::{Change, Clear, Condition, Function, MetricAlert, MetricRule, MetricRules, Tick, Verdict};
+use alert_rules::{Change, Clear, Condition, Function, MetricAlert, MetricRule, MetricRules, Tick, Total, Verdict};
 use core::time::Duration;
 use metric_model::{DataPoint, Kind, Percentile, Percentiles, Stats, TagSet, Timestamp, Unit, Window};
 
@@ -407,4 +407,180 @@ fn an_alert_names_a_hundred_signals_at_most() {
     let [(_, alert)] = &house.told[..] else { panic!("one") };
     assert_eq!((alert.readings().len(), alert.more()), (100, 50));
     assert!(alert.to_string().ends_with("; and 50 more"));
+}
+
+#[test]
+fn a_total_is_one_number_of_all_streams_that_the_selector_fits() {
+    let run = |total| {
+        let condition = Condition::above("load", 5.0).with_tag("dyno", ["web.*"]).together(total);
+        let mut house = House::new(MetricRule::new(condition));
+        for (drain, dyno, value) in
+            [("shop", "web.1", 1.0), ("shop", "web.2", 8.0), ("depot", "web.1", 3.0), ("shop", "run.1", 100.0)]
+        {
+            house.give(house.now, drain, Kind::Sample, "load", dyno, Stats::sample(1, value, value, value, value));
+        }
+        house.tick();
+        let standing = house.rules.explain(7);
+        let [reading] = &standing[..] else { panic!("{standing:?}") };
+        assert_eq!((reading.drain(), reading.tags().len(), reading.streams()), ("", 0, Some(3)));
+        (reading.value(), house.told)
+    };
+    let [sum, max, min, mean] = [Total::Sum, Total::Max, Total::Min, Total::Mean].map(run);
+    assert_eq!([sum.0, max.0, min.0, mean.0], [Some(12.0), Some(8.0), Some(1.0), Some(4.0)]);
+    assert_eq!([&sum, &max, &min, &mean].map(|(_, told)| told.len()), [1, 1, 0, 0]);
+    let (_, alert) = &sum.1[0];
+    assert!(alert.signal().is_none());
+    assert_eq!(
+        alert.to_string(),
+        "fired: sum of 3 streams of load: 1 of 1 point above 5, longest run 1, the newest 12"
+    );
+}
+
+#[test]
+fn the_total_of_a_window_goes_on_while_streams_come_and_go() {
+    let condition = Condition::above("load", 5.0).with_duration(minutes(3)).together(Total::Sum);
+    let mut house = House::new(MetricRule::new(condition).per_signal());
+    // No dyno is there for three minutes, and each minute has more than five.
+    for dyno in ["web.1", "web.2", "web.3", "web.4"] {
+        house.load_of(dyno, 6.0);
+        house.tick();
+    }
+    let [(3, alert)] = &house.told[..] else { panic!("{:?}", house.told) };
+    let (drain, tags) = alert.signal().expect("it tells signals one by one");
+    assert!(drain.is_empty() && tags.is_empty(), "a total is of none in particular");
+    house.load_of("web.1", 6.0);
+    house.load_of("web.2", -2.0);
+    house.tick();
+    assert_eq!(house.changes(), [(3, Change::Fired), (5, NORMAL)]);
+}
+
+#[test]
+fn what_is_late_is_put_into_a_total_before_it_is_judged() {
+    let condition = Condition::below("load", 5.0).together(Total::Sum);
+    let late = |values: [f64; 2]| {
+        let mut house = House::new(MetricRule::new(condition.clone()));
+        house.loads([Some(9.0), None, Some(9.0)]);
+        for (dyno, value) in ["web.1", "web.2"].into_iter().zip(values) {
+            house.give(2, "shop", Kind::Sample, "load", dyno, Stats::sample(1, value, value, value, value));
+        }
+        house.loads([Some(9.0)]);
+        house.changes()
+    };
+    assert_eq!(late([3.0, 3.0]), [], "each half is below, and the whole is not");
+    assert_eq!(late([3.0, 1.0]), [(4, Change::Fired), (4, NORMAL)]);
+
+    // A number that was said already is replaced, and not added.
+    let mut house = House::new(MetricRule::new(Condition::above("load", 5.0).together(Total::Sum)));
+    house.load_of("web.2", 2.0);
+    house.loads([Some(2.0), Some(0.0)]);
+    house.revise(1, 3.0);
+    house.loads([Some(0.0)]);
+    assert!(house.told.is_empty(), "2 and 3");
+    house.revise(1, 3.5);
+    house.loads([Some(0.0)]);
+    assert_eq!(house.changes(), [(4, Change::Fired), (4, NORMAL)]);
+}
+
+#[test]
+fn an_absence_together_is_one_of_all_streams_also_one_by_one() {
+    let condition = Condition::absent("load", minutes(2)).together(Total::Max);
+    assert_eq!(condition.to_string(), "no point of any stream of load for 2 minutes");
+    let mut house = House::new(MetricRule::new(condition).per_signal());
+    for minute in 1..6 {
+        if minute < 4 {
+            house.load_of(if minute == 1 { "web.1" } else { "web.2" }, 1.0);
+        }
+        house.tick();
+    }
+    assert_eq!(house.changes(), [(5, Change::Fired)]);
+}
+
+#[test]
+fn a_stream_under_a_total_takes_the_room_of_four() {
+    let mut house = House::new(MetricRule::new(Condition::above("load", 1.0).together(Total::Sum)));
+    house.rules = MetricRules::new(MINUTE).with_most_signals(9);
+    house.rules.set(7, MetricRule::new(Condition::above("load", 1.0).together(Total::Sum)));
+    for dyno in ["web.1", "web.2", "web.3"] {
+        house.load_of(dyno, 2.0);
+    }
+    house.tick();
+    assert_eq!((house.rules.refused(), house.rules.explain(7)[0].value()), (1, Some(4.0)));
+}
+
+#[test]
+fn what_is_silent_for_ten_days_leaves_a_total_and_its_room() {
+    let sum = || MetricRule::new(Condition::above("load", 1.0).together(Total::Sum));
+    let mut house = House::new(sum());
+    house.rules = MetricRules::new(MINUTE).with_most_signals(8);
+    house.rules.set(7, sum());
+    house.load_of("web.1", 2.0);
+    house.load_of("web.2", 2.0);
+    house.tick();
+    house.load_of("web.3", 2.0);
+    house.loads([None; 14_401]);
+    assert_eq!((house.rules.refused(), house.rules.explain(7).len()), (1, 0));
+    assert_eq!(house.changes(), [(1, Change::Fired), (14_402, Change::Cleared(Clear::Auto))]);
+    house.load_of("web.3", 2.0);
+    house.tick();
+    assert_eq!((house.rules.refused(), house.rules.explain(7)[0].value()), (1, Some(2.0)));
+}
+
+/// What the first version of states wrote for these rules after these points.
+const OLD_STATE: &str = "\
+     414c4552544d019303808ece1c010380f0f0e4010106010a0c01808c8d9e0280a8a9d702000002039ab7c8aab2d0999fa20101000380f0\
+     f0e4010102010473686f70046c6f61640200010464796e6f057765622e3106070702060106000000000000f83f000001010473686f7004\
+     6c6f61640200010464796e6f057765622e3206070302060106000000000000084000000007e5d89681f7c5a3bc8d0102010473686f7000\
+     0180b8b872010473686f70010464796e6f057765622e320280d4d4ab010202010473686f70046c6f61640200010464796e6f057765622e\
+     310603000206010600000000000000000106000000000000f83f0104000000000000f83f00010473686f70046c6f61640200010464796e\
+     6f057765622e3206030302060106000000000000f03f01060000000000000840010400000000000000400101010473686f700468697473\
+     0000000607070206010600000000000008400000010508000000000000000000f83f08010000000000000000f83f080000010000000000\
+     001040080100010000000000001040080101000000000000000840bf8e44a28e477f8c";
+
+#[test]
+fn a_state_has_version_2_only_if_it_has_a_total_and_version_1_is_read() {
+    let load = Condition::above("load", 1.0).with_duration(minutes(3));
+    let steps = Condition::above("l*", 0.5).with_function(Function::Derivative { detect_reset: true });
+    let hits = Condition::below("hits", 5.0);
+    let old = [(3, MetricRule::new(load)), (7, MetricRule::new(steps).and(hits.clone()).any().per_signal())];
+    let mut house = House::new(MetricRule::new(hits.clone().together(Total::Sum)));
+    house.rules = MetricRules::new(MINUTE);
+    for (number, rule) in old.clone() {
+        house.rules.set(number, rule);
+    }
+    for minute in 1..5 {
+        house.now = minute;
+        house.load_of("web.1", 1.5);
+        house.load_of("web.2", minute as f64);
+        if minute != 2 {
+            let point = Stats::count(1, 3.0);
+            house
+                .rules
+                .point("shop", &DataPoint::new(window(minute), Kind::Count, "hits", Unit::NONE, &TagSet::new(), point));
+        }
+        if minute < 4 {
+            house.id = minute as u64 - 1;
+            house.tick();
+        }
+    }
+    house.rules.unknown(window(5).start(), window(6).start());
+    let state = house.rules.state();
+    assert_eq!(hex(&state), OLD_STATE);
+    let mut again = MetricRules::restore(MINUTE, &state, old.clone()).expect("version 1");
+    assert_eq!(again.state(), state);
+
+    let total = || MetricRule::new(hits.clone().together(Total::Sum));
+    let with_total = old.into_iter().chain([(9, total())]);
+    let mut newer = MetricRules::restore(MINUTE, &state, with_total.clone()).expect("a rule more");
+    let [one, other] = [&mut again, &mut newer].map(|rules| rules.tick(Tick::new(9, window(4).end()), window(4).end()));
+    assert_eq!(one, other);
+    assert!(newer.remove(9));
+    assert_eq!(newer.state(), again.state(), "beside a total the others are as they were");
+    newer.set(9, total());
+    let state = newer.state();
+    assert_eq!(state[6], 2, "the version stands behind the six letters of its kind");
+    assert_eq!(MetricRules::restore(MINUTE, &state, with_total).expect("version 2").state(), state);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

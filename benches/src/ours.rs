@@ -207,7 +207,11 @@ impl Whole {
         self.id.clear();
         // Writing to a string cannot fail.
         let _ = write!(self.id, "{:032x}", self.deliveries);
-        self.pipeline.ingest(&Delivery::new(body).with_drain_token("d.bench").with_frame_id(&self.id))
+        self.pipeline.ingest(
+            &Delivery::new(body)
+                .with_header("Logplex-Drain-Token", b"d.bench")
+                .with_header("Logplex-Frame-Id", self.id.as_bytes()),
+        )
     }
 
     /// The pipeline.

@@ -25,7 +25,11 @@ fn main() -> Result<()> {
     for (name, frames) in [("empty", 0), ("one", 1), ("few", 12), ("more", 40)] {
         let mut pipeline = Pipeline::new(PipelineConfig::new()).expect("the defaults agree");
         let id = format!("{frames:032x}");
-        pipeline.ingest(&Delivery::new(body(frames)).with_frame_id(&id).with_drain_token("d.1"));
+        pipeline.ingest(
+            &Delivery::new(body(frames))
+                .with_header("Logplex-Frame-Id", id.as_bytes())
+                .with_header("Logplex-Drain-Token", b"d.1"),
+        );
         let bytes = pipeline.snapshot(b"here");
         write("restore", name, content(&bytes))?;
         if frames > 0 {

@@ -15,13 +15,15 @@ fuzz_target!(|content: &[u8]| {
     {
         assert!(refused.is_none_or(|error| error.offset() <= content.len()));
     }
-    match LogRules::restore(&sealed(b"ALERTL", content), log_rules()) {
+    match LogRules::restore(&sealed(b"ALERTL", 1, content), log_rules()) {
         Ok(rules) => log_works(rules),
         Err(error) => assert_eq!(error.kind(), StateErrorKind::Content, "{error}"),
     }
-    match MetricRules::restore(MINUTE, &sealed(b"ALERTM", content), metric_rules()) {
-        Ok(rules) => metric_works(rules),
-        Err(error) => assert_eq!(error.kind(), StateErrorKind::Content, "{error}"),
+    for version in [1, 2] {
+        match MetricRules::restore(MINUTE, &sealed(b"ALERTM", version, content), metric_rules()) {
+            Ok(rules) => metric_works(rules),
+            Err(error) => assert_eq!(error.kind(), StateErrorKind::Content, "{error}"),
+        }
     }
 });
 

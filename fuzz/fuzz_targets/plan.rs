@@ -3,7 +3,7 @@
 #![no_main]
 
 use heroku_metrics::syslog::Delivery;
-use heroku_metrics::{Pipeline, PipelineConfig, Plan};
+use heroku_metrics::{Families, Pipeline, PipelineConfig, Plan};
 use libfuzzer_sys::fuzz_target;
 
 const BODY: &[u8] =
@@ -29,15 +29,17 @@ fuzz_target!(|file: &str| {
 });
 
 fn under(plan: Plan) {
-    let estimate = plan.estimate(u32::MAX, u32::MAX);
+    let estimate = plan.estimate(Families::NONE, u32::MAX, u32::MAX);
     assert!(estimate.streams() <= 11 * u64::from(u32::MAX) && !estimate.to_string().is_empty());
-    assert!(plan.estimate(0, 0).fits());
-    assert_eq!(plan.quota().map(|quota| quota.limit()), plan.streams());
+    assert!(plan.estimate(Families::NONE, 0, 0).fits());
+    assert_eq!(plan.quota().is_some(), plan.streams().is_some());
     assert_eq!(Plan::shipped(plan.name()).is_some(), ["development", "gold"].contains(&&*plan.name().to_lowercase()));
     let config = PipelineConfig::new().with_plan(plan.clone());
     assert!(config.max_memory() > 0);
     let mut pipeline = Pipeline::new(config).expect("a plan contradicts nothing");
     let receipt = pipeline.ingest(&Delivery::new(BODY));
     assert!(receipt.balances() && pipeline.ledger().balances(), "{}", pipeline.ledger());
-    assert!(plan.streams().is_none_or(|limit| pipeline.explain().used() <= u64::from(limit)));
+    let explanation = pipeline.aggregator().explain();
+    assert_eq!(explanation.limit(), plan.streams());
+    assert!(plan.streams().is_none_or(|limit| explanation.used() <= u64::from(limit)));
 }

@@ -38,7 +38,11 @@ fn around(position: &[u8]) -> Vec<u8> {
 fn work(pipeline: &mut Pipeline) -> Vec<DataPointBuf> {
     assert!(pipeline.ledger().balances(), "{}", pipeline.ledger());
     for id in ["9C2F", "9C30", "9C2F"] {
-        let receipt = pipeline.ingest(&Delivery::new(BODY).with_frame_id(id).with_drain_token("d.1"));
+        let receipt = pipeline.ingest(
+            &Delivery::new(BODY)
+                .with_header("Logplex-Frame-Id", id.as_bytes())
+                .with_header("Logplex-Drain-Token", b"d.1"),
+        );
         assert!(receipt.balances());
     }
     assert!(pipeline.ledger().balances(), "{}", pipeline.ledger());

@@ -1,15 +1,15 @@
 //! Alert rules that the target and its seeds have in common: a state is of the rules that it was written with.
 
-use alert_rules::{Condition, Function, LogRule, MetricRule, Period};
+use alert_rules::{Condition, Function, LogRule, MetricRule, Period, Total};
 use core::time::Duration;
 use log_query::Query;
 
 /// How long a window is.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// A state around this content, with the length and the checksum that make it one.
-pub fn sealed(magic: &[u8], content: &[u8]) -> Vec<u8> {
-    crate::sealed_after(&[magic, &[1]].concat(), content)
+/// A state of this version around this content, with the length and the checksum that make it one.
+pub fn sealed(magic: &[u8], version: u8, content: &[u8]) -> Vec<u8> {
+    crate::sealed_after(&[magic, &[version]].concat(), content)
 }
 
 /// The content of a state: the reverse of [`sealed`].
@@ -35,5 +35,10 @@ pub fn metric_rules() -> Vec<(u64, MetricRule)> {
         (1, MetricRule::new(load(Function::Max)).per_signal()),
         (2, MetricRule::new(load(Function::Derivative { detect_reset: true })).and(Condition::absent("*", 2 * MINUTE))),
         (9, MetricRule::new(Condition::below("count", 1.0)).any().with_rearm(MINUTE)),
+        (
+            12,
+            MetricRule::new(load(Function::Average).together(Total::Sum))
+                .and(Condition::below("*", 2.0).together(Total::Mean)),
+        ),
     ]
 }

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// use heroku_metrics::{SeenDeliveries, syslog::Delivery};
 ///
 /// let mut seen = SeenDeliveries::new(4_096, 1 << 20);
-/// let first = Delivery::new(b"...").with_drain_token("d.1").with_frame_id("9C2F");
-/// let retry = Delivery::new(b"L10 and ...").with_drain_token("d.1").with_frame_id("9C2F");
+/// let first = Delivery::new(b"...").with_header("Logplex-Drain-Token", b"d.1").with_header("Logplex-Frame-Id", b"9C2F");
+/// let retry = Delivery::new(b"L10 and ...").with_header("Logplex-Drain-Token", b"d.1").with_header("Logplex-Frame-Id", b"9C2F");
 /// assert!(seen.insert(&first));
 /// assert!(!seen.insert(&retry));
 /// ```
@@ -60,7 +60,7 @@ impl SeenDeliveries {
     /// ```
     /// use heroku_metrics::{SeenDeliveries, syslog::Delivery};
     /// let mut seen = SeenDeliveries::new(1, 1 << 20);
-    /// let delivery = |id| Delivery::new(b"...").with_frame_id(id);
+    /// let delivery = |id: &'static str| Delivery::new(b"...").with_header("Logplex-Frame-Id", id.as_bytes());
     /// assert!(seen.insert(&delivery("a")) && seen.insert(&delivery("b")));
     /// assert!(seen.insert(&delivery("a")), "forgotten: only the last one is kept here");
     /// ```
@@ -163,7 +163,9 @@ mod tests {
     use super::*;
 
     fn delivery<'a>(token: &'a str, id: &'a str) -> Delivery<'a> {
-        Delivery::new(b"").with_drain_token(token).with_frame_id(id)
+        Delivery::new(b"")
+            .with_header("Logplex-Drain-Token", token.as_bytes())
+            .with_header("Logplex-Frame-Id", id.as_bytes())
     }
 
     #[test]
@@ -178,8 +180,8 @@ mod tests {
     fn an_id_a_request_and_a_body_of_one_text_are_three() {
         let mut seen = SeenDeliveries::new(10, 1 << 20);
         assert!(seen.insert(&Delivery::new(b"x")));
-        assert!(seen.insert(&Delivery::new(b"other").with_frame_id("x")));
-        assert!(seen.insert(&Delivery::new(b"other").with_request_id("x")));
+        assert!(seen.insert(&Delivery::new(b"other").with_header("Logplex-Frame-Id", b"x")));
+        assert!(seen.insert(&Delivery::new(b"other").with_header("X-Request-Id", b"x")));
         assert!(!seen.insert(&Delivery::new(b"x")));
     }
 

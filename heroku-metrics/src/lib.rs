@@ -37,7 +37,7 @@
 //! | [`Extractor`] | reads lines without aggregating, for those who want the values alone: a [`Record`](model::Record) a line |
 //!
 //! The router, Postgres, dyno and error metrics of [`native`] come from Heroku's own lines, and an app's own metrics from
-//! `count# measure# sample# tag#` in its lines. [`Pipeline::observe`] adds a host's own observations, and a
+//! `count# measure# sample# tag#` in its lines. A host adds observations of its own by [`Pipeline::aggregator_mut`], and a
 //! [`Sketch`](aggregator::Sketch) of your own may answer the percentiles. Whoever wants minutes that can be kept and added
 //! up takes whole rows, with a [`RowSink`](aggregator::RowSink).
 //!
@@ -62,7 +62,7 @@
 //!
 //! // For each request: the body, and the id that lets a retry be known again.
 //! let body = b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n";
-//! let receipt = pipeline.ingest(&Delivery::new(body).with_frame_id("5a9c…"));
+//! let receipt = pipeline.ingest(&Delivery::new(body).with_header("Logplex-Frame-Id", b"9C2F"));
 //! assert!(receipt.balances()); // then answer 204
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

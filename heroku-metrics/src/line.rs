@@ -75,17 +75,7 @@ impl<'a> Line<'a> {
     }
 
     /// Samples on a platform line that no native metric of the chosen set is made from.
-    ///
-    /// ```
-    /// # use heroku_metrics::{Class, Extractor, ExtractorConfig, syslog::{Dialect, Frame}};
-    /// let frame = Frame::parse(b"<134>1 2026-03-14T09:26:53Z host app heroku-redis - source=REDIS sample#hit-rate=0.9", Dialect::Logplex)?;
-    /// let mut extractor = Extractor::new(ExtractorConfig::new());
-    /// let line = extractor.read(&frame, &mut ());
-    /// assert_eq!(line.ignored_samples(), 1, "Redis is in the extended set");
-    /// # Ok::<(), heroku_metrics::syslog::FrameError>(())
-    /// ```
-    #[must_use]
-    pub const fn ignored_samples(&self) -> u32 {
+    pub(crate) const fn ignored_samples(&self) -> u32 {
         self.ignored_samples
     }
 }

@@ -196,7 +196,7 @@ impl Family {
 
     #[inline(never)]
     fn find_from(&self, field: &[u8], guess: usize) -> Option<(usize, &'static Native)> {
-        let is_it = |metric: &Native| metric.field.as_bytes() == field;
+        let is_it = |metric: &Native| is_same(metric.field.as_bytes(), field);
         let (before, from) = self.metrics.split_at(guess.min(self.metrics.len()));
         let found = from.iter().position(is_it).map(|nth| before.len() + nth);
         let index = found.or_else(|| before.iter().position(is_it))?;
@@ -264,7 +264,7 @@ pub const fn families() -> &'static [Family] {
 pub fn markdown() -> String {
     let mut out = String::new();
     let tags = |family: &Family| family.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
-    let unit = |metric: &Native| if metric.unit.is_none() { "–" } else { metric.unit.as_str() };
+    let unit = |metric: &Native| if metric.unit == Unit::NONE { "–" } else { metric.unit.as_str() };
     let is_always = |family: &&Family| family.note.is_empty();
     // Writing to a String does not fail.
     for family in FAMILIES.iter().filter(is_always) {

@@ -14,10 +14,8 @@ use crate::tap::{Tap, Verdict};
 use heroku_syslog::{
     Delivery, Dialect, Frame, FrameError, FrameParser, Frames, FramingError, Limits, RawFrame, Recovery,
 };
-use metric_model::{Observation, Record, Timestamp};
-use minute_aggregator::{
-    Aggregator, AggregatorConfig, ConfigError, Explanation, MinuteSketch, Outcome, RowSink, Sketch,
-};
+use metric_model::{Record, Timestamp};
+use minute_aggregator::{Aggregator, AggregatorConfig, ConfigError, MinuteSketch, RowSink, Sketch};
 
 /// Deliveries in, data points out: parsers and aggregator joined, for one drain or one quota scope.
 ///
@@ -131,6 +129,7 @@ impl<S: Sketch> Pipeline<S> {
             return receipt;
         }
         receipt.enter_delivery(body.len() as u64);
+        let before = Answers::of(&self.aggregator);
         let mut frames = Frames::new(body).with_limits(self.limits).with_recovery(self.recovery);
         for item in &mut frames {
             match item {
@@ -142,7 +141,9 @@ impl<S: Sketch> Pipeline<S> {
             }
         }
         receipt.enter_separators(frames.separators());
-        if delivery.count_agrees(receipt.frames()) == Some(false) {
+        self.enter_observed(&before, &mut receipt);
+        // It refuses nothing: some senders count what they then leave out.
+        if delivery.msg_count().is_some_and(|count| count != receipt.frames()) {
             receipt.enter_miscount();
         }
         self.total.add(&receipt);
@@ -174,7 +175,9 @@ impl<S: Sketch> Pipeline<S> {
     pub fn ingest_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap) -> Receipt {
         let mut receipt = Receipt::default();
         receipt.enter_bytes(raw.wire_len());
+        let before = Answers::of(&self.aggregator);
         self.raw_frame(raw, tap, &mut receipt);
+        self.enter_observed(&before, &mut receipt);
         self.total.add(&receipt);
         receipt
     }
@@ -229,26 +232,11 @@ impl<S: Sketch> Pipeline<S> {
         let mut receipt = Receipt::default();
         receipt.enter_bytes(wire_len);
         receipt.enter_frame_bytes(wire_len);
+        let before = Answers::of(&self.aggregator);
         self.parsed(parsed, bytes, None, tap, &mut receipt);
+        self.enter_observed(&before, &mut receipt);
         self.total.add(&receipt);
         receipt
-    }
-
-    /// Adds an observation of the host's own beside those of the log. It is in the ledger's observations, not in its
-    /// values: no line carried it.
-    ///
-    /// ```
-    /// use heroku_metrics::model::{Observation, TagSet, Timestamp, Value};
-    /// use heroku_metrics::{Pipeline, PipelineConfig, aggregator::Outcome};
-    ///
-    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
-    /// let none = TagSet::new();
-    /// let outcome = pipeline.observe(&Observation::count("deploys", Value::plain(1.0), &none, Timestamp::from_unix_seconds(0)));
-    /// assert_eq!(outcome, Outcome::Accepted);
-    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
-    /// ```
-    pub fn observe(&mut self, observation: &Observation<'_>) -> Outcome {
-        self.aggregator.observe(observation)
     }
 
     /// Says what time it is: closes the windows that are over, with their lateness, and writes their points, or to a
@@ -287,30 +275,44 @@ impl<S: Sketch> Pipeline<S> {
         Ledger::new(self.total, self.aggregator.ledger().clone())
     }
 
-    /// What is eating the quota: every stream with its standing, cost, observations and first time.
+    /// The aggregator inside: its watermark and its memory, and what is eating the quota.
     ///
     /// ```
     /// use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
     ///
     /// let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(Plan::gold()))?;
     /// pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
-    /// assert_eq!((pipeline.explain().used(), pipeline.explain().limit()), (1, Some(300)));
+    /// let explanation = pipeline.aggregator().explain();
+    /// assert_eq!((explanation.used(), explanation.limit()), (1, Some(300)));
     /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
-    #[must_use]
-    pub fn explain(&self) -> Explanation<'_> {
-        self.aggregator.explain()
-    }
-
-    /// The aggregator inside.
     #[must_use]
     pub const fn aggregator(&self) -> &Aggregator<S> {
         &self.aggregator
     }
 
-    /// The aggregator inside, to drive it by hand.
+    /// The aggregator inside, to drive it by hand: with observations of the host's own beside those of the log, say. They are
+    /// in the ledger's observations, not in its values: no line carried them.
+    ///
+    /// ```
+    /// use heroku_metrics::model::{Observation, TagSet, Timestamp, Value};
+    /// use heroku_metrics::{Pipeline, PipelineConfig, aggregator::Outcome};
+    ///
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
+    /// let (none, time) = (TagSet::new(), Timestamp::from_unix_seconds(0));
+    /// let outcome = pipeline.aggregator_mut().observe(&Observation::count("deploys", Value::plain(1.0), &none, time));
+    /// assert_eq!(outcome, Outcome::Accepted);
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
+    /// ```
     pub const fn aggregator_mut(&mut self) -> &mut Aggregator<S> {
         &mut self.aggregator
+    }
+
+    /// Enters the values that were observed since then.
+    fn enter_observed(&self, before: &Answers, receipt: &mut Receipt) {
+        let now = Answers::of(&self.aggregator);
+        receipt
+            .enter_observed(now.observed.saturating_sub(before.observed), now.accepted.saturating_sub(before.accepted));
     }
 
     fn raw_frame(&mut self, raw: RawFrame<'_>, tap: &mut impl Tap, receipt: &mut Receipt) {
@@ -354,6 +356,20 @@ impl<S: Sketch> Pipeline<S> {
             receipt.enter_lost_upstream(line.lost_upstream);
         }
         tap.line(frame, &line);
+    }
+}
+
+/// How many values the aggregator was asked to take, and took, so far. It counts them anyway: for a line or a whole delivery
+/// the difference tells what became of them, and nothing is left to do for each value where the tap looks away.
+struct Answers {
+    observed: u64,
+    accepted: u64,
+}
+
+impl Answers {
+    fn of<S: Sketch>(aggregator: &Aggregator<S>) -> Self {
+        let books = aggregator.ledger();
+        Self { observed: books.observed(), accepted: books.accepted() }
     }
 }
 
@@ -407,16 +423,12 @@ impl<S: Sketch, T: Tap> LineVisitor for Ingest<'_, S, T> {
 impl<S: Sketch, T: Tap> Ingest<'_, S, T> {
     #[inline(never)]
     fn take(&mut self, record: &Record<'_>) {
-        let Self { aggregator, receipt, tap, .. } = self;
-        let (mut entered, mut accepted) = (0, 0);
+        let Self { aggregator, tap, .. } = self;
         aggregator.record(record, |column, outcome| {
-            entered += 1;
-            accepted += u64::from(outcome == Outcome::Accepted);
             if let Some(observation) = record.observation(column) {
                 tap.observation(&observation, outcome);
             }
         });
-        receipt.enter_observed(entered, accepted);
     }
 
     /// The columns of a record that the plan has.

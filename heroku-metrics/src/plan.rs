@@ -75,7 +75,7 @@ impl Plan {
     ///
     /// ```
     /// let plan = heroku_metrics::Plan::development();
-    /// assert!(plan.is_collected("heroku.router.bytes") && !plan.is_collected("user.clicks"));
+    /// assert_eq!(plan.retention(), Some(std::time::Duration::from_secs(3_600)));
     /// ```
     #[must_use]
     pub fn development() -> Self {
@@ -130,8 +130,13 @@ impl Plan {
     /// Only metrics whose names begin like one of these are collected at all; others are counted as not in the plan.
     ///
     /// ```
-    /// let plan = heroku_metrics::Plan::new("web").with_collected(["heroku.router."]);
-    /// assert!(!plan.is_collected("heroku.postgres.db.size"));
+    /// use heroku_metrics::{Pipeline, PipelineConfig, Plan, syslog::Delivery};
+    ///
+    /// let plan = Plan::new("web").with_collected(["heroku.router."]);
+    /// let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(plan))?;
+    /// let receipt = pipeline.ingest(&Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n"));
+    /// assert_eq!((receipt.observed(), receipt.values_not_in_plan()), (0, 1));
+    /// # Ok::<(), heroku_metrics::aggregator::ConfigError>(())
     /// ```
     #[must_use]
     pub fn with_collected(mut self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -158,8 +163,7 @@ impl Plan {
     }
 
     /// Whether the plan has this metric at all.
-    #[must_use]
-    pub fn is_collected(&self, metric: &str) -> bool {
+    pub(crate) fn is_collected(&self, metric: &str) -> bool {
         self.collects.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| metric.starts_with(prefix.as_str())))
     }
 
@@ -185,35 +189,25 @@ impl Plan {
         Some(self.overflow_streams.into_iter().fold(quota, StreamQuota::with_overflow_streams))
     }
 
-    /// How many of the plan's streams `dynos` with runtime metrics and `custom` custom streams take.
+    /// How many of the plan's streams `dynos` with runtime metrics and `custom` custom streams take, and families that are
+    /// collected on request. What those of states, ends and errors take depends on what happens: here it is all that Heroku
+    /// documents, for each dyno 8 changes of state, 4 exit statuses and 4 codes.
     ///
     /// The page says "each dyno adds 10 metric streams" and then sizes with 9: 25 dynos × 9 + 50 = 275. Ten is what its
     /// list has (three loads, seven of memory; `mem.quota` came after the sizing was written), and ten is counted here.
     ///
     /// ```
-    /// use heroku_metrics::Plan;
-    ///
-    /// let estimate = Plan::gold().estimate(25, 50);
-    /// assert_eq!((estimate.streams(), estimate.fits()), (300, true));
-    /// assert_eq!(estimate.to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
-    /// assert!(!Plan::gold().estimate(26, 50).fits());
-    /// ```
-    #[must_use]
-    pub fn estimate(&self, dynos: u32, custom: u32) -> Estimate {
-        self.estimate_with(Families::NONE, dynos, custom)
-    }
-
-    /// The same with families that are collected on request. What those of states, ends and errors take depends on what
-    /// happens: here it is all that Heroku documents, for each dyno 8 changes of state, 4 exit statuses and 4 codes.
-    ///
-    /// ```
     /// use heroku_metrics::{Families, Plan};
     ///
-    /// let estimate = Plan::gold().estimate_with(Families::DYNO_STATE.with(Families::RELEASE), 10, 50);
+    /// let estimate = Plan::gold().estimate(Families::NONE, 25, 50);
+    /// assert_eq!((estimate.streams(), estimate.fits()), (300, true));
+    /// assert_eq!(estimate.to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
+    /// assert!(!Plan::gold().estimate(Families::NONE, 26, 50).fits());
+    /// let estimate = Plan::gold().estimate(Families::DYNO_STATE.with(Families::RELEASE), 10, 50);
     /// assert_eq!(estimate.to_string(), "10 dynos x 18 + 1 of the app + 50 custom = 231 of 300 streams");
     /// ```
     #[must_use]
-    pub fn estimate_with(&self, families: Families, dynos: u32, custom: u32) -> Estimate {
+    pub fn estimate(&self, families: Families, dynos: u32, custom: u32) -> Estimate {
         let takes_a_place =
             |name: &str| !self.exempt.iter().any(|prefix| name.starts_with(prefix.as_str())) && self.is_collected(name);
         let runtime = crate::native::RUNTIME.metrics().iter().filter(|metric| takes_a_place(metric.name())).count();
@@ -230,7 +224,7 @@ impl Plan {
 /// The answer of [`Plan::estimate`]; printed, it shows its sum.
 ///
 /// ```
-/// assert!(heroku_metrics::Plan::gold().estimate(3, 20).fits());
+/// assert!(heroku_metrics::Plan::gold().estimate(heroku_metrics::Families::NONE, 3, 20).fits());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Estimate {

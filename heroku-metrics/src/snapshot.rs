@@ -99,8 +99,8 @@ impl<S: Persist> Pipeline<S> {
     /// use heroku_metrics::{Pipeline, PipelineConfig, model::DataPointBuf, syslog::Delivery};
     ///
     /// let deliveries = [
-    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n").with_frame_id("9C2F"),
-    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:54Z host app web.1 - count#a=2\n").with_frame_id("9C30"),
+    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:53Z host app web.1 - count#a=1\n").with_header("Logplex-Frame-Id", b"9C2F"),
+    ///     Delivery::new(b"55 <190>1 2026-03-14T09:26:54Z host app web.1 - count#a=2\n").with_header("Logplex-Frame-Id", b"9C30"),
     /// ];
     /// let mut pipeline = Pipeline::new(PipelineConfig::new())?;
     /// pipeline.ingest(&deliveries[0]);

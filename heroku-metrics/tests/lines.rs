@@ -3,7 +3,8 @@
 use heroku_metrics::model::Record;
 use heroku_metrics::syslog::{Dialect, Frame};
 use heroku_metrics::{
-    CustomFrom, DynoIdentity, Extractor, ExtractorConfig, Families, LineRefusal, NativeSet, Reason, UnitPolicy, native,
+    CustomFrom, DynoIdentity, Extractor, ExtractorConfig, Families, LineRefusal, NativeSet, Pipeline, PipelineConfig,
+    Reason, UnitPolicy, native,
 };
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ struct Expect {
     #[serde(default)]
     refused: Vec<String>,
     #[serde(default)]
-    ignored: u32,
+    ignored: u64,
     #[serde(default)]
     extended: bool,
     #[serde(default)]
@@ -81,7 +82,10 @@ fn lines_say_what_the_cases_say() {
         assert_eq!(line.class().as_str(), expect.class, "{}", case.name);
         assert_eq!(observations, expect.observations, "{}", case.name);
         assert_eq!(refused, expect.refused, "{}", case.name);
-        assert_eq!(line.ignored_samples(), expect.ignored, "{}", case.name);
+        let mut pipeline = Pipeline::new(PipelineConfig::new().with_extractor(config(&expect))).unwrap();
+        pipeline.ingest_line(Ok(frame), frame.bytes(), frame.bytes().len() as u64, &mut ());
+        let ignored = pipeline.ledger().entries().find(|entry| entry.name() == "ignored samples");
+        assert_eq!(ignored.map(|entry| entry.count()), Some(expect.ignored), "{}", case.name);
     }
 }
 

@@ -51,14 +51,22 @@ fn memory_stays_under_the_bound_whatever_comes_in() {
         for round in 0..1_500 {
             let body = hostile(round, 20);
             let (token, id) = (format!("d.{}", round % 700), format!("{round:032}"));
-            pipeline.ingest(&Delivery::new(&body).with_drain_token(&token).with_frame_id(&id));
+            pipeline.ingest(
+                &Delivery::new(&body)
+                    .with_header("Logplex-Drain-Token", token.as_bytes())
+                    .with_header("Logplex-Frame-Id", id.as_bytes()),
+            );
             drop((body, token, id));
             most = most.max(in_use() - before);
         }
         // Then nothing but ids, until the list of them is full and gives way.
         for round in 0_u64..60_000 {
             let (token, id) = (format!("d.{}", round % 900), format!("{round:032}"));
-            pipeline.ingest(&Delivery::new(b"").with_drain_token(&token).with_frame_id(&id));
+            pipeline.ingest(
+                &Delivery::new(b"")
+                    .with_header("Logplex-Drain-Token", token.as_bytes())
+                    .with_header("Logplex-Frame-Id", id.as_bytes()),
+            );
             drop((token, id));
             most = most.max(in_use() - before);
         }

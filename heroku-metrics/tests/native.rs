@@ -162,7 +162,9 @@ fn each_family_on_request_gives_its_metric_and_nothing_else_does() {
         assert!(pipeline.ledger().balances());
         (points, pipeline.ledger().to_string())
     };
-    let names = |points: &[DataPointBuf]| points.iter().map(|point| point.name().to_owned()).collect::<BTreeSet<_>>();
+    let names = |points: &[DataPointBuf]| {
+        points.iter().map(|point| point.as_point().name().to_owned()).collect::<BTreeSet<_>>()
+    };
     let (always, _) = read(Families::NONE, ExtractorConfig::new());
     let always = names(&always);
     for name in Families::ALL.names() {

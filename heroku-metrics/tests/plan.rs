@@ -55,7 +55,7 @@ fn folding_keeps_the_totals() {
 #[test]
 fn gold_admits_three_hundred_streams_and_natives_are_exempt() {
     let (pipeline, _) = run(Some(Plan::gold()));
-    let explanation = pipeline.explain();
+    let explanation = pipeline.aggregator().explain();
     assert!(explanation.used() <= 300);
     for row in explanation.iter() {
         let native = ["heroku.router.", "heroku.postgres.", "heroku.errors."].iter().any(|p| row.name().starts_with(p));
@@ -70,9 +70,10 @@ fn development_has_router_and_postgres_and_nothing_else() {
     assert!(!rows.is_empty());
     for row in &rows {
         assert!(
-            row.name().starts_with("heroku.router.") || row.name().starts_with("heroku.postgres."),
+            row.as_point().name().starts_with("heroku.router.")
+                || row.as_point().name().starts_with("heroku.postgres."),
             "{}",
-            row.name()
+            row.as_point().name()
         );
     }
     assert!(pipeline.ledger().total().values_not_in_plan() > 100);
@@ -88,6 +89,7 @@ fn first_come_first_served_in_the_order_of_the_input() {
     let mut pipeline = Pipeline::new(PipelineConfig::new().with_plan(Plan::new("two").with_streams(2))).unwrap();
     pipeline.ingest(&Delivery::new(body.as_bytes()));
     let standing: Vec<_> = pipeline
+        .aggregator()
         .explain()
         .iter()
         .filter(|row| row.standing() != Standing::Overflow)
@@ -106,24 +108,36 @@ fn first_come_first_served_in_the_order_of_the_input() {
 
 #[test]
 fn estimates_show_their_sum() {
-    assert_eq!(Plan::gold().estimate(25, 50).to_string(), "25 dynos x 10 + 50 custom = 300 of 300 streams");
-    assert_eq!(Plan::development().estimate(25, 50).streams(), 0, "no runtime, no custom");
-    assert_eq!(Plan::gold().with_exempt("heroku.dyno.mem.").estimate(4, 1).streams(), 13, "three loads a dyno count");
     assert_eq!(
-        Plan::gold().with_collected(["heroku.dyno.load."]).estimate(4, 7).streams(),
+        Plan::gold().estimate(Families::NONE, 25, 50).to_string(),
+        "25 dynos x 10 + 50 custom = 300 of 300 streams"
+    );
+    assert_eq!(Plan::development().estimate(Families::NONE, 25, 50).streams(), 0, "no runtime, no custom");
+    assert_eq!(
+        Plan::gold().with_exempt("heroku.dyno.mem.").estimate(Families::NONE, 4, 1).streams(),
+        13,
+        "three loads a dyno count"
+    );
+    assert_eq!(
+        Plan::gold().with_collected(["heroku.dyno.load."]).estimate(Families::NONE, 4, 7).streams(),
         12,
         "nothing else is collected"
     );
-    assert_eq!(Plan::gold().with_collected(["shop.", "heroku.router."]).estimate(4, 7).streams(), 7);
-    assert!(Plan::gold().estimate(25, 50).fits() && !Plan::gold().estimate(25, 51).fits());
-    assert!(Plan::new("free").estimate(u32::MAX, u32::MAX).fits(), "without limit");
-    assert_eq!(Plan::new("free").estimate(1, 1).to_string(), "1 dynos x 10 + 1 custom = 11 streams, without limit");
-    let all = Plan::gold().estimate_with(Families::ALL, 2, 5);
+    assert_eq!(Plan::gold().with_collected(["shop.", "heroku.router."]).estimate(Families::NONE, 4, 7).streams(), 7);
+    assert!(
+        Plan::gold().estimate(Families::NONE, 25, 50).fits() && !Plan::gold().estimate(Families::NONE, 25, 51).fits()
+    );
+    assert!(Plan::new("free").estimate(Families::NONE, u32::MAX, u32::MAX).fits(), "without limit");
+    assert_eq!(
+        Plan::new("free").estimate(Families::NONE, 1, 1).to_string(),
+        "1 dynos x 10 + 1 custom = 11 streams, without limit"
+    );
+    let all = Plan::gold().estimate(Families::ALL, 2, 5);
     assert_eq!(all.to_string(), "2 dynos x 28 + 1 of the app + 5 custom = 62 of 300 streams");
     let few =
-        Plan::gold().with_exempt("heroku.dyno.mem.").estimate_with(Families::MEM_SHARE.with(Families::DYNO_EXIT), 1, 0);
+        Plan::gold().with_exempt("heroku.dyno.mem.").estimate(Families::MEM_SHARE.with(Families::DYNO_EXIT), 1, 0);
     assert_eq!(few.streams(), 7, "three loads and four exit statuses");
-    let none = Plan::development().estimate_with(Families::ALL, 9, 0);
+    let none = Plan::development().estimate(Families::ALL, 9, 0);
     assert_eq!(none.streams(), 0, "collected on request, if the plan has them");
 }
 
@@ -131,7 +145,9 @@ fn estimates_show_their_sum() {
 #[test]
 fn plans_are_data() {
     let plan: Plan = serde_json::from_str(r#"{"name": "ours", "streams": 50, "counting": "tag_sets"}"#).unwrap();
-    assert_eq!((plan.streams(), plan.quota().map(|quota| quota.rule())), (Some(50), Some(CountingRule::TagSets)));
+    assert_eq!(plan.streams(), Some(50));
+    let pipeline = Pipeline::new(PipelineConfig::new().with_plan(plan.clone())).unwrap();
+    assert_eq!(pipeline.aggregator().explain().rule(), Some(CountingRule::TagSets));
     assert!(
         plan.quota().unwrap().is_exempt("heroku.router.bytes"),
         "exempt as the page says, unless the file says otherwise"

@@ -41,7 +41,11 @@ impl Run {
     }
 
     fn take(&mut self, place: usize, (id, frame): &(String, &[u8])) {
-        self.pipeline.ingest(&Delivery::new(frame).with_drain_token("d.1").with_frame_id(id));
+        self.pipeline.ingest(
+            &Delivery::new(frame)
+                .with_header("Logplex-Drain-Token", b"d.1")
+                .with_header("Logplex-Frame-Id", id.as_bytes()),
+        );
         let latest = self.pipeline.aggregator().latest();
         if let Some(latest) = latest.filter(|_| place.is_multiple_of(16)) {
             self.pipeline.advance(latest, &mut self.rows).unwrap();
@@ -140,7 +144,7 @@ fn a_snapshot_of_a_bare_aggregator_is_not_a_pipelines() {
 fn books_that_cannot_be_are_refused() {
     let mut pipeline = Pipeline::new(PipelineConfig::new()).unwrap();
     for _ in 0..2 {
-        pipeline.ingest(&Delivery::new(b"4 junk\n").with_frame_id("9C2F"));
+        pipeline.ingest(&Delivery::new(b"4 junk\n").with_header("Logplex-Frame-Id", b"9C2F"));
     }
     let bytes = pipeline.snapshot(b"");
     let config = || AggregatorConfig::new();
@@ -180,7 +184,7 @@ fn parts_merge_in_any_order() {
     let mut whole = Pipeline::new(config()).unwrap();
     let mut parts: Vec<_> = (0..3).map(|_| Pipeline::new(config()).unwrap()).collect();
     for (place, (id, frame)) in frames.iter().enumerate() {
-        let delivery = Delivery::new(frame).with_frame_id(id);
+        let delivery = Delivery::new(frame).with_header("Logplex-Frame-Id", id.as_bytes());
         whole.ingest(&delivery);
         parts[place * 7 % 3].ingest(&delivery);
     }
@@ -224,10 +228,12 @@ fn snapshots_of_all_versions_are_readable() {
         assert_eq!((ledger.total().frames(), ledger.observations().observed()), (200, 609), "{name}");
         let mut rows: Vec<DataPointBuf> = Vec::new();
         pipeline.finish(&mut rows).unwrap();
-        let clicks: Vec<_> = rows.iter().filter(|row| row.name() == "shop.orders").collect();
+        let clicks: Vec<_> = rows.iter().filter(|row| row.as_point().name() == "shop.orders").collect();
         assert!(!clicks.is_empty());
         let seen = format!("{:032X}", 7);
-        let again = Delivery::new(b"").with_drain_token("d.1").with_frame_id(&seen);
+        let again = Delivery::new(b"")
+            .with_header("Logplex-Drain-Token", b"d.1")
+            .with_header("Logplex-Frame-Id", seen.as_bytes());
         assert_eq!(pipeline.ingest(&again).duplicates(), 1, "{name}");
     }
 }

@@ -95,12 +95,6 @@ impl<'a> RouterLine<'a> {
         matches!(self.shape, Shape::Fast(_))
     }
 
-    /// The line that was read.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &'a [u8] {
-        self.line
-    }
-
     /// `info`, `warning` or `error`. Not the sign of an error, which is [`code`](Self::code): H80 to H82 are `info`.
     #[must_use]
     pub fn at(&self) -> Option<&'a [u8]> {

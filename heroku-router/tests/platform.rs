@@ -45,8 +45,12 @@ fn every_case_of_the_table() {
 
 #[test]
 fn every_known_code_reads_from_its_own_line() {
-    for code in Code::known() {
-        let title = code.title().unwrap();
+    let codes =
+        ["H", "R", "L"].into_iter().flat_map(|letter| (0..100).map(move |number| format!("{letter}{number:02}")));
+    let codes = codes.filter_map(|code| Code::parse(code.as_bytes()));
+    let titled: Vec<_> = codes.filter_map(|code| Some((code, code.title()?))).collect();
+    assert_eq!(titled.len(), 27 + 9 + 7);
+    for (code, title) in titled {
         let line = format!("Error {code} ({title})");
         let error = PlatformError::parse(line.as_bytes());
         match code.class() {

@@ -396,7 +396,7 @@ mod tests {
     fn a_frame_may_be_as_long_as_the_limit() {
         let limits = Limits::new().with_max_frame(3).with_max_skip(4);
         assert!(deframe(b"3 abc", limits).is_ok());
-        assert_eq!(deframe(b"4 ", limits).unwrap_err().need(), Some(4));
+        assert_eq!(deframe(b"4 ", limits).unwrap_err().kind(), crate::FramingErrorKind::TooLong);
         assert_eq!(resume(b"4 ", limits), Resume::Pass(6));
         assert_eq!(resume(b"5 ", limits), Resume::Search(2));
         assert_eq!(resume(b"3 ", limits), Resume::Search(2), "truncated");

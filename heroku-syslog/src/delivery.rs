@@ -1,4 +1,3 @@
-use crate::frames::Frames;
 use core::fmt;
 
 /// One request of a drain: its body, and what its headers say about it. All headers are optional.
@@ -7,15 +6,15 @@ use core::fmt;
 /// read counts as absent.
 ///
 /// ```
-/// use heroku_syslog::{Delivery, DeliveryId};
+/// use heroku_syslog::{Delivery, DeliveryId, Frames};
 ///
 /// let delivery = Delivery::new(b"16 <1>1 - - - - - -")
 ///     .with_header("Logplex-Msg-Count", b"1")
 ///     .with_header("Logplex-Frame-Id", b"3C0FFEE0D15EA5E0FEEDFACECAFEBEEF")
 ///     .with_header("Content-Type", b"application/logplex-1");
 /// assert_eq!(delivery.id(), Some(DeliveryId::Frame("3C0FFEE0D15EA5E0FEEDFACECAFEBEEF")));
-/// let frames = delivery.frames().filter(Result::is_ok).count();
-/// assert_eq!(delivery.count_agrees(frames as u64), Some(true));
+/// let frames = Frames::new(delivery.body()).filter(Result::is_ok).count();
+/// assert_eq!(delivery.msg_count(), Some(frames as u64));
 /// ```
 #[derive(Clone, Copy)]
 pub struct Delivery<'a> {
@@ -33,31 +32,10 @@ impl<'a> Delivery<'a> {
         Self { body, msg_count: None, frame_id: None, drain_token: None, request_id: None }
     }
 
-    /// With the number of frames that the sender says it sent.
+    /// With the number of frames that the sender says it sent, where that was kept as a number.
     #[must_use]
     pub const fn with_msg_count(mut self, count: u64) -> Self {
         self.msg_count = Some(count);
-        self
-    }
-
-    /// With the id of the batch, the same on every retry of it.
-    #[must_use]
-    pub const fn with_frame_id(mut self, id: &'a str) -> Self {
-        self.frame_id = Some(id);
-        self
-    }
-
-    /// With the token of the drain, `d.` and a UUID: who sends.
-    #[must_use]
-    pub const fn with_drain_token(mut self, token: &'a str) -> Self {
-        self.drain_token = Some(token);
-        self
-    }
-
-    /// With the id of the HTTP request, which log-shuttle sets and the router in front of a Heroku app adds.
-    #[must_use]
-    pub const fn with_request_id(mut self, id: &'a str) -> Self {
-        self.request_id = Some(id);
         self
     }
 
@@ -94,40 +72,22 @@ impl<'a> Delivery<'a> {
         self
     }
 
-    /// The body: octet-counted frames.
+    /// The body: octet-counted frames, which [`Frames`](crate::Frames) walks.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
         self.body
     }
 
-    /// The frames of the body, with the default limits and recovery.
-    #[must_use]
-    pub const fn frames(&self) -> Frames<'a> {
-        Frames::new(self.body)
-    }
-
-    /// `Logplex-Msg-Count`.
+    /// `Logplex-Msg-Count`: the frames that the sender says it sent. Some senders count what they then leave out.
     #[must_use]
     pub const fn msg_count(&self) -> Option<u64> {
         self.msg_count
     }
 
-    /// `Logplex-Frame-Id`.
-    #[must_use]
-    pub const fn frame_id(&self) -> Option<&'a str> {
-        self.frame_id
-    }
-
-    /// `Logplex-Drain-Token`.
+    /// `Logplex-Drain-Token`: who sends, `d.` and a UUID.
     #[must_use]
     pub const fn drain_token(&self) -> Option<&'a str> {
         self.drain_token
-    }
-
-    /// `X-Request-Id`.
-    #[must_use]
-    pub const fn request_id(&self) -> Option<&'a str> {
-        self.request_id
     }
 
     /// What names this delivery, to count it once: the frame id, else the request id. Without either the host may hash
@@ -135,7 +95,7 @@ impl<'a> Delivery<'a> {
     ///
     /// ```
     /// use heroku_syslog::{Delivery, DeliveryId};
-    /// let delivery = Delivery::new(b"").with_request_id("0ddba11");
+    /// let delivery = Delivery::new(b"").with_header("X-Request-Id", b"0ddba11");
     /// assert_eq!(delivery.id(), Some(DeliveryId::Request("0ddba11")));
     /// ```
     #[must_use]
@@ -145,13 +105,6 @@ impl<'a> Delivery<'a> {
             (None, Some(id)) => Some(DeliveryId::Request(id)),
             (None, None) => None,
         }
-    }
-
-    /// Whether the sender's count is the number of frames that were found; `None` without a count. A disagreement is
-    /// for counting, it refuses nothing: some senders count what they then leave out.
-    #[must_use]
-    pub fn count_agrees(&self, frames: u64) -> Option<bool> {
-        self.msg_count.map(|count| count == frames)
     }
 }
 
@@ -200,29 +153,14 @@ impl Header {
 /// ```
 /// use heroku_syslog::DeliveryId;
 /// assert_ne!(DeliveryId::Frame("1"), DeliveryId::Request("1"));
-/// assert_eq!(DeliveryId::Frame("1").as_str(), "1");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum DeliveryId<'a> {
-    /// From `Logplex-Frame-Id`: names the batch.
+    /// From `Logplex-Frame-Id`: names the batch, the same on every retry of it.
     Frame(&'a str),
-    /// From `X-Request-Id`: names the request.
+    /// From `X-Request-Id`, which log-shuttle sets and the router in front of a Heroku app adds: names the request.
     Request(&'a str),
-}
-
-impl<'a> DeliveryId<'a> {
-    /// The id without its kind.
-    ///
-    /// ```
-    /// assert_eq!(heroku_syslog::DeliveryId::Request("0ddba11").as_str(), "0ddba11");
-    /// ```
-    #[must_use]
-    pub const fn as_str(self) -> &'a str {
-        match self {
-            Self::Frame(id) | Self::Request(id) => id,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -242,8 +180,8 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_header_counts() {
         let delivery = Delivery::new(b"").with_header("X-Request-Id", b"\xff").with_header("X-Request-Id", b"a");
-        assert_eq!(delivery.request_id(), Some("a"));
+        assert_eq!(delivery.id(), Some(DeliveryId::Request("a")));
         let delivery = delivery.with_header("X-Request-Id", b"");
-        assert_eq!(delivery.request_id(), None);
+        assert_eq!(delivery.id(), None);
     }
 }

@@ -266,15 +266,6 @@ impl FramingError {
         self.skipped
     }
 
-    /// The bytes that MSG-LEN declares, if it could be read.
-    #[must_use]
-    pub const fn need(&self) -> Option<u64> {
-        match self.cause {
-            Cause::TooLong { need, .. } | Cause::Truncated { need, .. } | Cause::LengthOff { need } => Some(need),
-            _ => None,
-        }
-    }
-
     /// The same error of a frame that starts `by` bytes further ahead.
     pub(crate) const fn shifted(mut self, by: u64) -> Self {
         self.start = self.start.saturating_add(by);

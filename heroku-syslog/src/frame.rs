@@ -235,12 +235,6 @@ impl FrameBuf {
             message_offset: self.message.0,
         }
     }
-
-    /// The bytes, to be used again.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
 }
 
 impl fmt::Debug for FrameBuf {

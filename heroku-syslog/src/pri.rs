@@ -23,12 +23,11 @@ impl Pri {
         if value <= 191 { Some(Self(value)) } else { None }
     }
 
-    /// From three digits, as numbers. They are compared as they stand, so that the number is only made where it is wanted.
+    /// From three digits, as numbers.
     #[inline(always)]
     pub(crate) fn of_digits(hundreds: u8, tens: u8, ones: u8) -> Option<Self> {
-        let number = hundreds.wrapping_mul(100).wrapping_add(tens * 10).wrapping_add(ones);
-        let fine = u32::from_be_bytes([0, hundreds, tens, ones]) <= u32::from_be_bytes([0, 1, 9, 1]);
-        fine.then_some(Self(number))
+        let number = u32::from(hundreds) * 100 + u32::from(tens) * 10 + u32::from(ones);
+        (number <= 191).then_some(Self(number as u8))
     }
 
     /// The number, 0 to 191.

@@ -65,7 +65,7 @@ fn cases() {
                 let kept = frame.to_frame_buf();
                 check(kept.as_frame(), &expect, name);
                 assert_eq!(kept.as_frame(), frame, "{name}");
-                assert_eq!(kept.into_bytes(), case.input, "{name}");
+                assert_eq!(kept.as_frame().bytes(), case.input, "{name}");
             }
             (Err(error), Some((kind, part, offset))) => {
                 let got = (error.kind().as_str(), error.part(), error.offset());

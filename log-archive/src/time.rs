@@ -131,10 +131,39 @@ pub(crate) fn print(local: i64, out: &mut Vec<u8>) {
         out.push(mark);
         number(value, 2, out);
     }
-    let fraction = micros % MICROS_A_SECOND;
-    if fraction != 0 {
+    print_fraction(micros % MICROS_A_SECOND, out);
+}
+
+/// Prints times: the second that was printed last is remembered, because many lines come in one.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer {
+    second: i64,
+    text: Vec<u8>,
+}
+
+impl Printer {
+    pub(crate) const fn new() -> Self {
+        // No year of four digits has it.
+        Self { second: i64::MIN, text: Vec::new() }
+    }
+
+    /// As [`print()`] does.
+    pub(crate) fn print(&mut self, local: i64, out: &mut Vec<u8>) {
+        let (second, fraction) = (local.div_euclid(MICROS_A_SECOND), local.rem_euclid(MICROS_A_SECOND));
+        if second != self.second {
+            self.text.clear();
+            print(second * MICROS_A_SECOND, &mut self.text);
+            self.second = second;
+        }
+        out.extend_from_slice(&self.text);
+        print_fraction(fraction, out);
+    }
+}
+
+fn print_fraction(micros: i64, out: &mut Vec<u8>) {
+    if micros != 0 {
         out.push(b'.');
-        number(fraction, 6, out);
+        number(micros, 6, out);
     }
 }
 
@@ -233,6 +262,18 @@ mod tests {
             "1732832098",
         ] {
             assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_printer_prints_what_is_printed_alone() {
+        let mut printer = Printer::new();
+        let (first, last) = (FIRST_DAY * MICROS_A_DAY, (LAST_DAY + 1) * MICROS_A_DAY - 1);
+        for time in [first, -1, 0, 0, 1, 999_999, 1_000_000, 1_795_904_098_000_001, 1_795_904_098_999_999, 0, last] {
+            let (mut alone, mut remembered) = (Vec::new(), Vec::new());
+            print(time, &mut alone);
+            printer.print(time, &mut remembered);
+            assert_eq!(remembered.escape_ascii().to_string(), alone.escape_ascii().to_string());
         }
     }
 

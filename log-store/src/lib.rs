@@ -77,6 +77,7 @@ mod error;
 mod event;
 mod folder;
 mod lock;
+mod merged;
 mod options;
 mod page;
 mod patterns;

@@ -1,7 +1,7 @@
 //! Segments on the disk as a store knows them, and the ones that are open.
 
 use crate::folder::Named;
-use crate::segment::{Damage, Segment};
+use crate::segment::{Damage, Fill, Segment};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
@@ -20,6 +20,7 @@ pub(crate) struct Sealed {
     doomed: AtomicBool,
     /// Memory that it takes when it is open.
     known: usize,
+    fill: Fill,
     /// Kept open for those who still hold it, once its name may come to be another file's.
     pinned: OnceLock<Segment>,
 }
@@ -39,10 +40,21 @@ pub(crate) struct Part {
 }
 
 impl Sealed {
-    pub(crate) fn new(path: &Path, file_len: u64, known: usize) -> Self {
+    fn of(segment: &Segment) -> Self {
+        Self::new(segment.path(), segment.file_len(), segment.memory(), segment.fill())
+    }
+
+    fn new(path: &Path, file_len: u64, known: usize, fill: Fill) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self { path: path.to_owned(), number, file_len, doomed: AtomicBool::new(false), known, pinned: OnceLock::new() }
+        Self {
+            path: path.to_owned(),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            file_len,
+            doomed: AtomicBool::new(false),
+            known,
+            fill,
+            pinned: OnceLock::new(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -51,6 +63,10 @@ impl Sealed {
 
     pub(crate) const fn known(&self) -> usize {
         self.known
+    }
+
+    pub(crate) const fn fill(&self) -> Fill {
+        self.fill
     }
 
     /// Keeps the file open for whoever holds this.
@@ -87,7 +103,7 @@ pub(crate) type OfAccount = (Box<str>, Part);
 
 /// The parts of a segment by account. The bytes of all parts together are those of the file.
 pub(crate) fn parts(segment: &Segment) -> Vec<OfAccount> {
-    let sealed = Arc::new(Sealed::new(segment.path(), segment.file_len(), segment.memory()));
+    let sealed = Arc::new(Sealed::of(segment));
     let packed: u64 = segment.blocks().iter().map(|block| block.packed_length()).sum();
     let (mut rest, accounts) = (segment.file_len(), segment.accounts());
     accounts
@@ -199,7 +215,7 @@ pub(crate) fn read(named: &Named, cache: &Cache) -> Result<Vec<OfAccount>, Broke
         }
         Err(damage) => {
             let bytes = named.path.metadata().map_or(0, |meta| meta.len());
-            let sealed = Arc::new(Sealed::new(&named.path, bytes, 0));
+            let sealed = Arc::new(Sealed::new(&named.path, bytes, 0, Fill::default()));
             let part = Part { sealed, first: named.first_id, last: named.last_id, lines: 0, bytes, broken: true };
             Err((part, damage))
         }

@@ -11,6 +11,7 @@ mod columns;
 mod damage;
 mod dictionary;
 mod file;
+mod fill;
 mod footer;
 mod grams;
 mod index;
@@ -29,6 +30,7 @@ pub(crate) use check::check;
 pub(crate) use columns::{BlockLines, Columns};
 pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
+pub(crate) use fill::Fill;
 pub(crate) use index::{AccountEntry, BlockEntry};
 pub(crate) use merge::merge;
 pub(crate) use output::{UNFINISHED, sync_folder};
@@ -175,6 +177,11 @@ impl Segment {
             self.senders().iter().for_each(|sender| push_name(sender.system(), sender.program(), &mut names));
             names.into()
         })
+    }
+
+    /// How full its blocks are.
+    pub(crate) fn fill(&self) -> Fill {
+        Fill::of(self.blocks())
     }
 
     /// What the opened segment holds of memory, in bytes: some 200 a block, and its senders, minutes and accounts.

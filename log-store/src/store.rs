@@ -73,7 +73,7 @@ pub struct Store {
     /// Files, and of how many accounts they hold something that counts.
     files: BTreeMap<u64, Held>,
     damage: Vec<Damage>,
-    /// Files that are not merged, for something in them cannot be read.
+    /// Files that are not merged: something in them cannot be read, or they are too much for one file.
     stuck: BTreeSet<u64>,
 }
 
@@ -94,13 +94,11 @@ struct Held {
     sealed: Arc<Sealed>,
     accounts: usize,
     last_id: u64,
-    /// Memory that it takes when it is open.
-    known: usize,
 }
 
 impl Held {
     fn new(sealed: &Arc<Sealed>, segment: &Segment) -> Self {
-        Self { sealed: Arc::clone(sealed), accounts: 0, last_id: segment.last_id(), known: segment.memory() }
+        Self { sealed: Arc::clone(sealed), accounts: 0, last_id: segment.last_id() }
     }
 }
 

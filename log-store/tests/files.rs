@@ -309,3 +309,55 @@ fn what_cannot_be_taken_is_said() {
     assert!(matches!(Store::open(&file, Options::new()).unwrap_err().kind(), StoreErrorKind::Io(_)));
     assert!(matches!(Reader::open(&file, &Options::new()).unwrap_err().kind(), StoreErrorKind::Io(_)));
 }
+
+/// More accounts than a file may have blocks: files of few are merged, files of all of them stay, and it is not tried for ever.
+#[test]
+fn what_would_be_too_many_blocks_stays_apart() {
+    for (accounts, merged) in [(600, true), (4_500, false)] {
+        let folder = Folder::new("blocks");
+        let mut store = Store::open(folder.path(), Options::new().with_accounts(10_000)).unwrap();
+        let names: Vec<String> = (0..accounts).map(|number| format!("account-{number}")).collect();
+        let mut id = START;
+        for round in 0..9 {
+            for name in &names {
+                id += 1_000;
+                let said = format!("round {round} of {name}");
+                store.append(&Event::new(EventId::at(id), name, said.as_bytes())).unwrap();
+            }
+            store.flush().unwrap();
+        }
+        store.publish(EventId::at(id));
+        let before = store.files();
+        let merges = (0..100).take_while(|_| store.merge_due(LATER).unwrap()).count();
+        assert!(merges < 20, "{merges}");
+        assert_eq!(store.files() == 1, merged, "{accounts}: {before} files, {} now", store.files());
+        for name in [&names[0], &names[accounts - 1]] {
+            let page = Page::new().with_bytes(usize::MAX);
+            let found = store.reader().view(&Scope::account(name)).search(&Query::default(), &page, &mut || true);
+            assert_eq!(found.events().len(), 9);
+        }
+    }
+}
+
+/// Lines that pack well: a file of a few bytes has many full blocks. They are merged as far as one file takes them.
+#[test]
+fn full_blocks_of_few_bytes_are_merged_as_far_as_they_go() {
+    let folder = Folder::new("full");
+    let mut store = open(&folder);
+    // Each has a block of its own.
+    let line = [b'x'; (64 << 10) + 1];
+    let (mut id, rounds, lines) = (START, 10, 500);
+    for _ in 0..rounds {
+        for _ in 0..lines {
+            id += 1_000;
+            store.append(&Event::new(EventId::at(id), "loud", &line)).unwrap();
+        }
+        store.flush().unwrap();
+    }
+    store.publish(EventId::at(id));
+    let before = store.files();
+    merge_all(&mut store);
+    assert_eq!((before, store.files()), (rounds, 3), "eight of ten have room in one");
+    let view = store.reader().view(&Scope::account("loud"));
+    assert_eq!(view.counts(&Query::default(), &Page::new(), 60_000_000, &mut || true).total(), (rounds * lines) as u64);
+}

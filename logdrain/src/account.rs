@@ -7,7 +7,7 @@ mod people;
 mod served;
 
 use crate::args::account::{AccountAction, AccountArgs};
-use crate::failure::{Failure, Status};
+use logdrain_terms::failure::{Failure, Status};
 
 pub(crate) fn run(args: &AccountArgs) -> Result<Status, Failure> {
     match &args.action {

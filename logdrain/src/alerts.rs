@@ -5,14 +5,14 @@
 //! templates  -> file
 //! ```
 
-mod file;
 mod past;
 mod templates;
 mod told;
 
 use crate::args::alerts::{AlertsAction, AlertsArgs, CheckArgs};
-use crate::failure::{Failure, Status};
 use crate::input::{self, End};
+use logdrain_drain::alerts::file;
+use logdrain_terms::failure::{Failure, Status};
 use past::Past;
 
 pub(crate) fn run(args: &AlertsArgs) -> Result<Status, Failure> {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &AlertsArgs) -> Result<Status, Failure> {
 
 fn check(args: &CheckArgs) -> Result<Status, Failure> {
     let rules = file::load(&args.rules)?;
-    let mut past = Past::new(rules, args)?;
+    let mut past = Past::new(&rules, args)?;
     let mut status = Status::Done;
     for path in &args.input.files {
         match input::read(path, &args.input, false, &mut past)? {

@@ -3,15 +3,15 @@
 mod download;
 
 use crate::args::archive::{ArchiveAction, ArchiveArgs, GetArgs, OfServer};
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status, say};
-use crate::number::human;
 use crate::search::time_range;
 use crate::server::{self, Server};
-use crate::times::{self, Side};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use log_archive::Period;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status, say};
+use logdrain_terms::number::human;
+use logdrain_terms::times::{self, Side};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -62,7 +62,7 @@ fn list(server: &Server, is_json: bool) -> Result<Status, Failure> {
     let mut out = Vec::new();
     for archive in &all {
         if is_json {
-            crate::json::line(&mut out, archive)?;
+            logdrain_terms::json::line(&mut out, archive)?;
             continue;
         }
         let bytes = archive.filesize.as_ref().and_then(Size::bytes);

@@ -5,6 +5,8 @@ pub(crate) mod alerts;
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod chart;
+pub(crate) mod compare;
+pub(crate) mod import;
 pub(crate) mod look;
 pub(crate) mod server;
 
@@ -13,13 +15,15 @@ use crate::args::alerts::AlertsArgs;
 use crate::args::archive::{ArchiveArgs, OpenArgs};
 use crate::args::audit::AuditArgs;
 use crate::args::chart::ChartArgs;
+use crate::args::compare::CompareArgs;
+use crate::args::import::ImportArgs;
 use crate::args::look::{SearchArgs, TailArgs};
-use crate::reading::{Reading, ReadingArgs};
-use crate::units::{bytes, duration};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use heroku_metrics::syslog::{Dialect, Recovery};
 use heroku_metrics::{ExtractorConfig, NativeSet};
 use jiff::tz::TimeZone;
+use logdrain_terms::reading::{Reading, ReadingArgs};
+use logdrain_terms::units::{bytes, duration};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -171,6 +175,33 @@ without a line was not recorded: no rule calls it silent. At the end of the logs
 docs/alerts.md has what may be in a file of rules.
 Exit status: 0 a rule fired; 1 none did, or a file breaks off or cannot be read; 2 the command could not be carried out.")]
     Alerts(AlertsArgs),
+    /// Make again what was at Librato, AppOptics and Papertrail: dashboards, alerts, groups, saved searches
+    #[command(after_help = "\
+Examples:
+  logdrain import --dry-run alerts.json spaces.json charts.json
+  logdrain import --out imported alerts.json && logdrain alerts check imported/rules.toml monday.tsv.gz
+  logdrain import --server https://logs.example.com --dry-run *.json
+  logdrain import --server https://logs.example.com *.json
+
+Exports are answers of the APIs, saved. What each object becomes is told line by line, and what could not be carried over, and \
+why. What is there already is not made again; what is there and differs is left, but for --replace. Secrets in the settings of \
+services are neither read nor printed: those are set up anew. Without a server, alerts become a file of rules and dashboards \
+files that the page imports. docs/migrating.md walks through all of it.
+Exit status: 0 done; 1 something was not carried over; 2 a file cannot be read, or the server cannot be asked.")]
+    Import(ImportArgs),
+    /// Set series that were saved from AppOptics or Librato beside the minutes that a server keeps
+    #[command(after_help = "\
+Examples:
+  logdrain compare cpu.json --server https://logs.example.com
+  logdrain compare *.json --from 'yesterday at 6:00' --to 'yesterday at 18:00' --tolerance 2%
+  logdrain compare requests.json --function sum
+
+An export is the answer of GET /v1/measurements/NAME, or of GET /v1/metrics/NAME with its measurements. Streams are the same \
+when their tags are, in any case of letters. Steps are those of the export, a minute at the least; minutes are kept for 8 days, \
+so compare soon.
+Exit status: 0 all are equal or near enough; 1 some are different, missing or extra, or nothing was compared; 2 it could not be \
+done.")]
+    Compare(CompareArgs),
     /// Send lines as Logplex does, with all that may go wrong, and tell what a right receiver makes of them
     #[command(after_help = logplex::after_help())]
     Send(logplex::SendArgs),
@@ -392,7 +423,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where deliveries are taken [default: 127.0.0.1:8514, which is localhost:8514]
-    #[arg(long, value_parser = crate::address::parse, value_name = "ADDRESS")]
+    #[arg(long, value_parser = logdrain_terms::address::parse, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// The folder of journal, snapshots and lines, made when missing [default: logdrain-data]
     #[arg(long, value_name = "DIR")]
@@ -430,7 +461,7 @@ pub(crate) struct HealthArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where it listens [default: as the configuration says, else 127.0.0.1:8514]
-    #[arg(long, value_parser = crate::address::parse, value_name = "ADDRESS")]
+    #[arg(long, value_parser = logdrain_terms::address::parse, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// How long its answer may take
     #[arg(long, value_parser = duration, default_value = "3s", value_name = "DURATION")]

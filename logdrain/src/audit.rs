@@ -13,7 +13,7 @@ mod rows;
 mod runs;
 
 use crate::args::audit::AuditArgs;
-use crate::failure::{Failure, Status};
+use logdrain_terms::failure::{Failure, Status};
 use replayed::{Made, Replayed};
 use rows::{Key, Numbers, Written};
 use runs::Run;
@@ -63,7 +63,7 @@ impl Sum {
     fn differ(&mut self, key: &Key, what: std::fmt::Arguments<'_>) {
         self.differences += 1;
         if self.differences <= TOLD {
-            println!("{}: {what}", crate::escape::Escaped(&key.to_string()));
+            println!("{}: {what}", logdrain_terms::escape::Escaped(&key.to_string()));
         }
         if self.differences == TOLD + 1 {
             println!("more differences are counted and not told");

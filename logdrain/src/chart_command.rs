@@ -14,13 +14,13 @@ mod logs;
 mod rows;
 
 use crate::args::chart::{ChartArgs, Drawn};
-use crate::chart::{self, Kind, Plot};
-use crate::failure::{Failure, Status};
-use crate::series::Function;
 use asked::Wanted;
 use gathered::Gathered;
 use heroku_metrics::model;
 use jiff::tz::TimeZone;
+use logdrain_charts::chart::{self, Kind, Plot};
+use logdrain_charts::series::Function;
+use logdrain_terms::failure::{Failure, Status};
 use logs::Logs;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ChartArgs) -> Result<Status, Failure> {
     // One function of several lines is in the line above the picture, and in no name.
     let is_named = functions.len() > 1 || gathered.wanted.group_by.is_empty();
     for (series, function) in all.iter().zip(&functions) {
-        let name = if is_named { asked::name(*function) } else { String::new() };
+        let name = if is_named { function.to_string() } else { String::new() };
         plot.add(series, &name);
     }
     plot.about = about(args, &gathered, &functions);
@@ -99,7 +99,7 @@ fn read(args: &ChartArgs, gathered: &mut Gathered) -> Result<(Status, Vec<chart:
 
 /// What is drawn, in one line.
 fn about(args: &ChartArgs, gathered: &Gathered, functions: &[Function]) -> String {
-    let names: Vec<_> = functions.iter().map(|function| asked::name(*function)).collect();
+    let names: Vec<_> = functions.iter().map(|function| function.to_string()).collect();
     let mut about = format!("{} of {}", names.join(", "), gathered.wanted.name);
     for tag in &args.tags {
         about.push_str(&format!(" {}{}{}", tag.key, if tag.is_negated { "!=" } else { "=" }, tag.value));

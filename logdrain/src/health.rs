@@ -1,9 +1,9 @@
 //! `logdrain health`: asks a server on this machine whether it is ready. For containers, whose images have no curl.
 
 use crate::args::{HealthArgs, ServeArgs};
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status, say};
 use crate::serve;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status, say};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

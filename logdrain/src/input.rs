@@ -5,8 +5,6 @@ mod event_text;
 pub(crate) mod row;
 
 use crate::args::{InputArgs, InputKind};
-use crate::escape::Escaped;
-use crate::failure::{Failure, say};
 use crate::layout::{self, Survey};
 use crate::live::{Growing, Live, is_end_asked_for};
 use archive::{Held, Rows};
@@ -19,6 +17,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log_archive::Row;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, say};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;

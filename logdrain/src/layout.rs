@@ -3,10 +3,10 @@
 //! Readers guess nothing. `--input auto` tries them on the first lines, and takes the one that can read most.
 
 use crate::args::InputKind;
-use crate::escape::Escaped;
 use heroku_metrics::syslog::rendered::{self, Form};
 use heroku_metrics::syslog::{Dialect, Frame, FrameError};
 use log_archive::Reader;
+use logdrain_terms::escape::Escaped;
 
 /// How much of a text is looked at before it is decided.
 pub(crate) const HEAD: usize = 64 * 1024;

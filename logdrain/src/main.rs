@@ -10,6 +10,7 @@
 //!               -> alerts (what rules would have told)
 //! args -> server -> search (the same, of a server)
 //!                -> open, archive (its page, its archives)
+//!                -> import (what people had elsewhere, made again), compare (series of there beside minutes of here)
 //! args -> send (lines as Logplex delivers them, and the truth about them)
 //! args -> serve           (a drain: intake, journal, counting, outlets)
 //!      -> doctor          (what its store looks like)
@@ -26,46 +27,35 @@ macro_rules! println {
 }
 
 mod account;
-mod address;
 mod alerts;
 mod archive_command;
 mod args;
 mod audit;
-mod chart;
 mod chart_command;
-mod client;
-mod dashboard;
+mod compare;
 mod demo;
-mod escape;
-mod failure;
 mod health;
+mod import;
 mod input;
 mod interrupt;
-mod json;
 mod layout;
 mod live;
-mod number;
 mod open;
 mod parse;
-mod pattern;
-mod plan;
-mod reading;
 mod replay;
 mod report;
 mod rows;
 mod search;
 mod send;
-mod series;
 mod serve;
 mod server;
 mod sheet;
 mod table;
-mod times;
 mod top;
-mod units;
 
 use args::{Args, Command};
 use clap::Parser;
+use logdrain_terms::{escape, failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -89,6 +79,8 @@ fn main() -> ExitCode {
         Command::Drains(args) => serve::drains(&args),
         Command::Account(args) => account::run(&args),
         Command::Alerts(args) => alerts::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Compare(args) => compare::run(&args),
     };
     match outcome {
         Ok(status) => status.into(),

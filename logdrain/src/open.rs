@@ -1,9 +1,9 @@
 //! `logdrain open`: the page of a server, in a browser or as an address.
 
 use crate::args::archive::OpenArgs;
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status, say};
 use crate::server;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status, say};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
 

@@ -1,17 +1,17 @@
 //! `logdrain parse`: every frame as one JSON line.
 
 use crate::args::ParseArgs;
-use crate::failure::{Failure, Status};
 use crate::input::{self, Items, RenderedLine};
-use crate::number;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heroku_metrics::logfmt::{self, Directive};
-use heroku_metrics::model::{Observation, Record};
+use heroku_metrics::model::{Observation, Record, Unit};
 use heroku_metrics::router::{PlatformError, RouterLine};
 use heroku_metrics::syslog::{Dialect, Frame, FrameError, FramingError, RawFrame};
 use heroku_metrics::{Class, Extractor, LineRefusal, LineVisitor, Source};
 use log_archive::{Row, facility_number, severity_number};
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::number;
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Stdout, Write};
 
@@ -100,7 +100,7 @@ impl Items for Printer {
 
 impl Printer {
     fn print(&mut self, value: &Value) -> Result<(), Failure> {
-        Ok(crate::json::line(&mut self.out, value)?)
+        Ok(logdrain_terms::json::line(&mut self.out, value)?)
     }
 
     fn text(&mut self, line: RenderedLine<'_>) -> Map<String, Value> {
@@ -195,7 +195,7 @@ impl Found<'_> {
         row.insert("kind".into(), observation.kind().as_str().into());
         row.insert("name".into(), observation.name().into());
         row.insert("value".into(), number::json(observation.value().number()));
-        if !observation.value().unit().is_none() {
+        if observation.value().unit() != Unit::NONE {
             row.insert("unit".into(), observation.value().unit().as_str().into());
         }
         let tags: Map<_, _> = observation.tags().iter().map(|(key, value)| (key.into(), value.into())).collect();

@@ -1,14 +1,15 @@
 //! `logdrain replay`: the main job. Recorded logs in, minute streams out.
 
 use crate::args::{Format, LedgerFormat, ReplayArgs};
-use crate::failure::{Failure, Status, say};
 use crate::input::{self, End, Items, RenderedLine};
 use crate::rows::{Output, RowText};
-use crate::{interrupt, json, number, plan, report, table};
+use crate::{interrupt, report, table};
 use heroku_metrics::aggregator::AggregatorConfig;
 use heroku_metrics::model::{DataPoint, DataPointBuf, Sink, Timestamp};
 use heroku_metrics::syslog::{Frame, FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
+use logdrain_terms::failure::{Failure, Status, say};
+use logdrain_terms::{json, number, plan};
 use serde::Serialize;
 use serde_json::json;
 use std::io::IsTerminal as _;

@@ -1,10 +1,10 @@
 //! The books at the end of a replay.
 
 use crate::args::LedgerFormat;
-use crate::escape::Escaped;
-use crate::failure::say;
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::{Explanation, Standing};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::say;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

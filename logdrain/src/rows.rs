@@ -1,11 +1,11 @@
-//! Rows as JSON lines, many of them: byte by byte what [`crate::json`] writes.
+//! Rows as JSON lines, many of them: byte by byte what [`logdrain_terms::json`] writes.
 //!
 //! A window has its rows in the order of their names, so that all before the tags is mostly that of the row before. It is
 //! kept as text. Text that needs no escape and whole numbers, which is most of the rest, are written here; everything else
 //! the serializer writes.
 
-use crate::json;
 use heroku_metrics::model::{DataPoint, Kind, Percentile, Timestamp};
+use logdrain_terms::json;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;

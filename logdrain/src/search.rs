@@ -20,7 +20,6 @@ mod store;
 mod task;
 
 use crate::args::look::{Colour, SearchArgs};
-use crate::failure::{Failure, Status, say};
 use crate::input::{self, End, How, Items, RenderedLine};
 use crate::interrupt;
 use crate::server::{self, Server};
@@ -32,6 +31,7 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use log_archive::Row;
 use log_query::Query;
+use logdrain_terms::failure::{Failure, Status, say};
 use output::Output;
 use patterns::Patterns;
 use print::Printer;

@@ -1,7 +1,7 @@
 //! `logdrain send`: the Logplex for tests, which is a crate of its own.
 
-use crate::failure::{Failure, Status};
-use crate::json;
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::json;
 use logplex::{End, Error, SendArgs};
 
 pub(crate) fn run(args: &SendArgs) -> Result<Status, Failure> {

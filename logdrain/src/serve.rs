@@ -23,49 +23,20 @@
 //! Counting puts up on a board what there is to see, and the web reads that; nothing calls the web. [`server`] is above
 //! all of them.
 
-mod archives;
-mod clock;
 mod config;
-mod counters;
-mod counting;
+mod copies;
 mod demo;
 pub(crate) mod destroy;
-mod directory;
 mod doctor;
-#[cfg_attr(
-    not(feature = "s3"),
-    allow(dead_code, reason = "what asks by it is left out; what may be asked is checked all the same")
-)]
-mod door;
-pub(crate) mod drain_name;
 mod drains;
-mod ending;
-mod event;
-mod frames;
-mod intake;
-mod journal;
-mod limits;
-mod logs;
-mod minutes;
-mod networks;
+mod listening;
 mod notify;
-mod noting;
 mod opening;
-mod operator;
-mod outlets;
-mod packing;
-pub(crate) mod people;
-mod plain;
 mod private;
 mod purging;
 mod reload;
-mod run;
-mod seal;
 mod server;
-mod settings;
-mod web;
 
-pub(crate) use archives::Books as ArchiveBooks;
 pub(crate) use config::listens_on;
 pub(crate) use doctor::run as doctor;
 pub(crate) use drains::{people, run as drains};

@@ -3,15 +3,15 @@
 mod heroku;
 
 use crate::args::server::{Secret, ServerArgs};
-use crate::client::{Answer, Ask, Base, Client, ClientError};
-use crate::escape::Escaped;
-use crate::failure::{Failure, say};
 use crate::interrupt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use logdrain_terms::client::{Answer, Ask, Base, Client, ClientError};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, say};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 

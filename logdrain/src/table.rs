@@ -1,9 +1,9 @@
 //! Minute streams for people: one block a window, aligned, sorted, with units.
 
-use crate::escape::Escaped;
-use crate::number::human;
 use crate::sheet::{Column, Part, Row, Sheet, wrap};
 use heroku_metrics::model::{DataPoint, DataPointBuf, Kind, Percentile, TagSet};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::number::human;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -54,7 +54,9 @@ pub(crate) fn render(points: &[DataPointBuf], style: Style, partial: bool) -> St
         for (part, line) in lines {
             let dressed = match part {
                 Part::Header => style.paint(DIM, &line),
-                Part::Row(index) if window[index].name().starts_with("heroku.errors.") => style.paint(RED, &line),
+                Part::Row(index) if window[index].as_point().name().starts_with("heroku.errors.") => {
+                    style.paint(RED, &line)
+                }
                 Part::Row(_) => line,
             };
             let _ = writeln!(out, "{dressed}");
@@ -98,8 +100,8 @@ fn block(points: &[DataPointBuf]) -> Sheet {
     for point in points {
         let view = point.as_point();
         // Streams of one name may differ by kind and unit alone: these are no rows of the same metric.
-        let metric = (point.name(), view.kind(), view.unit().as_str());
-        let name = if above == Some(metric) { String::new() } else { Escaped(point.name()).to_string() };
+        let metric = (view.name(), view.kind(), view.unit().as_str());
+        let name = if above == Some(metric) { String::new() } else { Escaped(view.name()).to_string() };
         sheet.rows.push(Row { name, text: shown_tags(view.tags()), cells: cells(&view, measured) });
         above = Some(metric);
     }

@@ -1,15 +1,16 @@
 //! `logdrain top`: what is eating the quota, answered from recorded input.
 
 use crate::args::{Format, TopArgs};
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
 use crate::input::{self, Items, RenderedLine};
-use crate::number::human;
 use crate::sheet::{Column, Row, Sheet, wrap};
-use crate::{plan, replay, table};
+use crate::{replay, table};
 use heroku_metrics::aggregator::{Explanation, Standing, StreamReport};
 use heroku_metrics::syslog::{FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Plan};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::number::human;
+use logdrain_terms::plan;
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Status, Failure> {
                 "state": row.standing().as_str(), "cost": row.cost(), "observations": row.observations(),
                 "first_seen": row.first_seen().to_string(),
             });
-            crate::json::line(&mut out, &row)?;
+            logdrain_terms::json::line(&mut out, &row)?;
         }
     }
     out.flush()?;

@@ -64,10 +64,6 @@ impl<'a> Iterator for Pairs<'a> {
         self.at = end;
         Some(pair)
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.line.len() - self.at))
-    }
 }
 
 impl FusedIterator for Pairs<'_> {}

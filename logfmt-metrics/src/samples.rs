@@ -227,10 +227,6 @@ impl<'a> Iterator for Samples<'a> {
             None => SampleToken::Pair(pair),
         })
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.rest.len()))
-    }
 }
 
 /// The next pair by the plain reader, whatever it is, and what is behind it. `rest` is an end of `line`.

@@ -52,13 +52,10 @@ fn debug_shows_what_stands_there() {
 }
 
 #[test]
-fn the_walk_tells_what_is_left() {
+fn the_walk_ends_once() {
     let mut walk = pairs(b"a=1 bc ");
-    assert_eq!(walk.size_hint(), (0, Some(7)), "bytes left, of which all may be separators");
     assert!(walk.next().is_some());
-    assert_eq!(walk.size_hint(), (0, Some(4)));
     assert!(walk.next().is_some() && walk.next().is_none() && walk.next().is_none());
-    assert_eq!(walk.size_hint(), (0, Some(0)));
 }
 
 #[test]

@@ -66,7 +66,7 @@ proptest! {
         match number(text.as_bytes()) {
             Ok(value) => {
                 prop_assert_eq!(value.number(), std);
-                prop_assert!(value.unit().is_none());
+                prop_assert_eq!(value.unit(), Unit::NONE);
             }
             Err(error) => {
                 prop_assert_eq!(error.kind(), NumberErrorKind::NotFinite);

@@ -185,12 +185,6 @@ pub struct DataPointBuf {
 }
 
 impl DataPointBuf {
-    /// The metric's name, as [`DataPoint::name`].
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The point as a view.
     #[must_use]
     pub fn as_point(&self) -> DataPoint<'_> {

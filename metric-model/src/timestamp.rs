@@ -182,19 +182,6 @@ impl Window {
         if start.0 <= end.0 { Some(Self { start, end }) } else { None }
     }
 
-    /// Whether all of another stretch lies in this one.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use metric_model::{Timestamp, Window};
-    /// let [minute, hour] = [60, 3_600].map(|long| Window::containing(Timestamp::from_unix_seconds(90), Duration::from_secs(long)));
-    /// assert!(hour.holds(minute) && !minute.holds(hour));
-    /// ```
-    #[must_use]
-    pub const fn holds(self, other: Self) -> bool {
-        self.start.0 <= other.start.0 && other.end.0 <= self.end.0
-    }
-
     /// The first instant inside.
     #[must_use]
     pub const fn start(self) -> Timestamp {

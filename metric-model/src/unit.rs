@@ -12,7 +12,7 @@ use core::hash::{Hash, Hasher};
 ///
 /// assert_eq!(Unit::new("ms"), Unit::MILLISECONDS);
 /// assert_eq!(Unit::new("bottles").as_str(), "bottles");
-/// assert!(Unit::NONE.is_none());
+/// assert_eq!(Unit::NONE, Unit::new(""));
 /// ```
 #[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 pub struct Unit<'a>(&'a str);
@@ -37,12 +37,6 @@ impl<'a> Unit<'a> {
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
-    }
-
-    /// Whether the value is a plain number.
-    #[must_use]
-    pub const fn is_none(self) -> bool {
-        self.0.is_empty()
     }
 
     /// The regular unit and what leads to it.

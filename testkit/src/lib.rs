@@ -1,11 +1,13 @@
-//! What the tests of the family share: the loader of `testdata/` cases, generators of input, slow oracles, and a
-//! runner of programs.
+//! What the tests of the family share: the loader of `testdata/` cases, generators of input, slow oracles, a
+//! runner of programs and a PostgreSQL.
 //!
 //! It depends on no crate of the family, so that an oracle cannot lean on what it judges.
 
 mod cases;
 pub mod deframe;
 pub mod demo;
+#[cfg(unix)]
+pub mod postgres;
 pub mod program;
 pub mod query;
 pub mod random;

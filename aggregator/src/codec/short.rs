@@ -108,6 +108,12 @@ impl Reader<'_> {
     #[inline]
     pub(crate) fn any_short(&mut self, before: &[f64]) -> Option<f64> {
         let number = self.number()?;
+        self.any_short_of(number, before)
+    }
+
+    /// The double of which this number was read.
+    #[inline]
+    pub(crate) fn any_short_of(&mut self, number: u64, before: &[f64]) -> Option<f64> {
         let (code, rest) = (number & ((1 << CODE_BITS) - 1), number >> CODE_BITS);
         match code {
             0 => Some(unzigzag(rest) as f64),
@@ -119,7 +125,8 @@ impl Reader<'_> {
 
     pub(crate) fn sum(&mut self, one: Option<f64>) -> Option<Sum> {
         let from = self.offset();
-        let (number, sum) = self.number_and_sum(one)?;
+        let number = self.number()?;
+        let sum = self.sum_of(number, one)?;
         // One sum, one spelling: what is written of it takes the same bytes.
         let mut again = Writer::default();
         again.sum(sum, one);
@@ -131,12 +138,16 @@ impl Reader<'_> {
     /// The same in any spelling.
     #[inline]
     pub(crate) fn any_sum(&mut self, one: Option<f64>) -> Option<Sum> {
-        self.number_and_sum(one).map(|(_, sum)| sum)
+        let number = self.number()?;
+        match whole_sum(number) {
+            Some(units) => Some(Sum::from_units(units, 1)),
+            None => self.sum_of(number, one),
+        }
     }
 
-    #[inline]
-    fn number_and_sum(&mut self, one: Option<f64>) -> Option<(u64, Sum)> {
-        let number = self.number()?;
+    /// The sum of which this number was read.
+    #[inline(never)]
+    fn sum_of(&mut self, number: u64, one: Option<f64>) -> Option<Sum> {
         let rest = number >> CODE_BITS;
         let sum = match number & ((1 << CODE_BITS) - 1) {
             WHOLE => Sum::from_units(unzigzag(rest), 1),
@@ -151,8 +162,21 @@ impl Reader<'_> {
             }
             _ => return None,
         };
-        Some((number, sum))
+        Some(sum)
     }
+}
+
+/// The double that a number alone says, if it is whole and not below zero.
+#[inline]
+pub(crate) const fn whole_short(number: u64) -> Option<u64> {
+    // No decimal places, and no sign.
+    if number & ((2 << CODE_BITS) - 1) == 0 { Some(number >> (CODE_BITS + 1)) } else { None }
+}
+
+/// The sum that a number alone says, if it is of whole units.
+#[inline]
+pub(crate) fn whole_sum(number: u64) -> Option<i64> {
+    (number & ((1 << CODE_BITS) - 1) == WHOLE).then(|| unzigzag(number >> CODE_BITS))
 }
 
 /// The bytes, lowest first, without those in the end that only repeat the sign; at least one.
@@ -171,6 +195,7 @@ fn zigzag(value: i64) -> u64 {
     (value << 1 ^ value >> 63) as u64
 }
 
+#[inline]
 fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
@@ -197,7 +222,10 @@ mod tests {
         for (value, len) in
             [(0.0, 1), (7.0, 1), (-7.0, 1), (200.0, 2), (0.05, 1), (12.345, 3), (1e9, 5), (0.1 + 0.2, 9)]
         {
-            assert_eq!(written(|out| out.short(value, &[])).len(), len, "{value}");
+            let bytes = written(|out| out.short(value, &[]));
+            assert_eq!(bytes.len(), len, "{value}");
+            let whole = Reader::new(&bytes, 0).number().and_then(whole_short);
+            assert_eq!(whole, (value >= 0.0 && value.fract() == 0.0).then_some(value as u64), "{value}");
         }
         assert_eq!(written(|out| out.short(1e300, &[2.0, 1e300])).len(), 1);
         for (values, len) in [(&[][..], 1), (&[7.0], 1), (&[200.0, 300.0], 2), (&[0.5, 0.25], 2), (&[1.0 / 3.0], 8)] {

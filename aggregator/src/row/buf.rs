@@ -146,7 +146,8 @@ impl<S> RowBuf<S> {
     /// # Errors
     /// [`RowMergeError::WindowTooShort`] when that window does not hold all of the row's.
     pub fn with_window(self, window: Window) -> Result<Self, RowMergeError> {
-        if window.holds(self.window) { Ok(Self { window, ..self }) } else { Err(RowMergeError::WindowTooShort) }
+        let is_in_it = window.start() <= self.window.start() && self.window.end() <= window.end();
+        if is_in_it { Ok(Self { window, ..self }) } else { Err(RowMergeError::WindowTooShort) }
     }
 
     /// The same row under other tags: of all dynos, rather than of one.

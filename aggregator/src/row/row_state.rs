@@ -7,13 +7,14 @@
 
 use super::RowMergeError;
 use super::state::Held;
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, Writer, whole_sum};
 use crate::config::Precision;
 use crate::gauge::{Gauge, Term, Total};
 use crate::sketch::minute::MinuteSketch;
 use crate::sketch::own::Packs;
 use crate::sketch::{Persist, Sketch};
 use crate::stream_key::Form;
+use crate::sum::Sum;
 use core::fmt;
 use metric_model::{Kind, Stats, Timestamp};
 
@@ -65,6 +66,74 @@ const SHAPES: [(Kind, Form, bool); 7] = [
     (Kind::Measure, Form::Distribution(Precision::TwoDigits), true),
     (Kind::Measure, Form::Distribution(Precision::ThreeDigits), true),
 ];
+
+/// Counts that are added up before they are a state: most are small and whole, and adding those takes a part of the time.
+///
+/// ```
+/// use core::convert::Infallible;
+/// use metric_model::{Observation, TagSet, Timestamp, Value};
+/// use minute_aggregator::{Aggregator, AggregatorConfig, RowCounts, EachRow, Row, RowState};
+///
+/// let none = TagSet::new();
+/// let mut engine = Aggregator::new(AggregatorConfig::new())?;
+/// for second in [3, 61, 62] {
+///     let _ = engine.observe(&Observation::count("orders", Value::plain(2.0), &none, Timestamp::from_unix_seconds(second)));
+/// }
+/// let (mut sum, mut all) = (RowCounts::default(), None);
+/// engine.finish(&mut EachRow(|row: &Row<'_>| {
+///     let mut bytes = Vec::new();
+///     row.to_state().pack(row.window().start(), &mut bytes);
+///     assert!(sum.add_packed(&bytes));
+///     Ok::<(), Infallible>(())
+/// }))?;
+/// sum.add_to(&mut all);
+/// let all: RowState = all.unwrap();
+/// assert_eq!(all.count_and_sum(), (3, 6.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct RowCounts {
+    count: u64,
+    whole: i64,
+}
+
+impl RowCounts {
+    /// Adds what [`RowState::pack`] wrote of a count; `false`, and nothing is changed, when it is of anything else, or not
+    /// small and whole: [`RowState::add_packed`] takes it then. The bytes are as they must be there.
+    #[inline]
+    #[must_use]
+    pub fn add_packed(&mut self, bytes: &[u8]) -> bool {
+        let two = |low: u8, high: u8| u64::from(low & 0x7F) | u64::from(high) << 7;
+        // The first shape, a count and a sum: each one byte, or two.
+        let (count, sum) = match *bytes {
+            [0, count @ ..0x80, sum @ ..0x80] => (u64::from(count), u64::from(sum)),
+            [0, count @ ..0x80, low @ 0x80..=0xFF, high @ 1..0x80] => (u64::from(count), two(low, high)),
+            [0, low @ 0x80..=0xFF, high @ 1..0x80, sum @ ..0x80] => (two(low, high), u64::from(sum)),
+            [0, a @ 0x80..=0xFF, b @ 1..0x80, low @ 0x80..=0xFF, high @ 1..0x80] => (two(a, b), two(low, high)),
+            _ => return false,
+        };
+        let Some(units) = whole_sum(sum) else { return false };
+        // Two bytes at a time it takes more than there is in a life until these are full.
+        self.count = self.count.wrapping_add(count);
+        self.whole = self.whole.wrapping_add(units);
+        true
+    }
+
+    /// Adds what came together to a state of counts, or makes it one; begins again from nothing. A state of another kind is left
+    /// as it is.
+    pub fn add_to<S>(&mut self, into: &mut Option<RowState<S>>) {
+        let Self { count, whole } = core::mem::take(self);
+        if count == 0 && whole == 0 {
+            return;
+        }
+        let total = Total { count, sum: Sum::from_units(whole, 1) };
+        match into {
+            Some(RowState { held: Held::Total(ours), .. }) => ours.merge(&total),
+            Some(_) => {}
+            None => *into = Some(RowState { kind: Kind::Count, form: Form::Total, held: Held::Total(total) }),
+        }
+    }
+}
 
 impl<S> RowState<S> {
     pub(super) const fn new(kind: Kind, form: Form, held: Held<S>) -> Self {
@@ -138,6 +207,7 @@ impl<S: Sketch> RowState<S> {
     }
 
     /// Gives up what the other has not.
+    #[inline]
     fn become_alike(&mut self, form: Form, is_gauge: bool) {
         if let (Some(ours), Some(theirs)) = (self.form.precision(), form.precision()) {
             self.form = Form::Distribution(ours.min(theirs));
@@ -195,9 +265,14 @@ impl<S: Persist> RowState<S> {
         let is_gauge = form == Form::Gauge || !with_sketch;
         let Some(into) = into else {
             let held = match form {
-                _ if is_gauge => Held::Gauge(gauge),
-                _ if is_summed => Held::Summed(gauge),
-                _ => Held::Distribution(gauge, S::unpack(input.rest())?),
+                Form::Distribution(_) if !is_gauge && is_summed => Held::Summed(gauge),
+                Form::Distribution(precision) if !is_gauge => {
+                    // As the next ones are: to look whether all of it can be costs more than to add it.
+                    let mut sketch = S::with_precision(precision);
+                    sketch.add_packed(input.rest())?;
+                    Held::Distribution(gauge, sketch)
+                }
+                Form::Total | Form::Gauge | Form::Distribution(_) => Held::Gauge(gauge),
             };
             let form = if is_gauge { Form::Gauge } else { form };
             *into = Some(Self { kind, form, held });
@@ -206,16 +281,20 @@ impl<S: Persist> RowState<S> {
         if into.kind != kind {
             return None;
         }
-        into.become_alike(form, is_gauge);
+        // Most are.
+        let is_alike =
+            if is_gauge { matches!(into.held, Held::Gauge(_)) } else { into.form.precision() == form.precision() };
+        if !is_alike {
+            into.become_alike(form, is_gauge);
+        }
         match &mut into.held {
             Held::Total(_) => return None,
-            Held::Gauge(ours) | Held::Summed(ours) => ours.merge(&gauge),
-            Held::Distribution(ours, _) if is_summed => {
-                ours.merge(&gauge);
+            Held::Gauge(ours) | Held::Summed(ours) | Held::Distribution(ours, _) => ours.merge(&gauge),
+        }
+        if let Held::Distribution(ours, sketch) = &mut into.held {
+            if is_summed {
                 into.held = Held::Summed(*ours);
-            }
-            Held::Distribution(ours, sketch) => {
-                ours.merge(&gauge);
+            } else {
                 sketch.add_packed(input.rest())?;
             }
         }
@@ -250,5 +329,49 @@ impl<S> fmt::Debug for RowState<S> {
             .field("kind", &self.kind)
             .field("last_time", &self.last_time())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn counts_come_to_the_same_whichever_way_they_are_added(
+            rows in prop::collection::vec((1..40_000_u64, prop_oneof![(-5_000..5_000_i32).prop_map(f64::from), any::<f32>().prop_map(f64::from)]), 0..50),
+        ) {
+            let (mut sum, mut ours, mut theirs) = (RowCounts::default(), None::<RowState>, None::<RowState>);
+            let start = Timestamp::from_unix_seconds(0);
+            for (count, value) in rows.iter().filter(|(_, value)| value.is_finite()) {
+                let total = Total { count: *count, sum: Sum::of(*value) };
+                let state = RowState::<MinuteSketch>::new(Kind::Count, Form::Total, Held::Total(total));
+                let mut bytes = Vec::new();
+                state.pack(start, &mut bytes);
+                prop_assert_eq!(RowState::add_packed(&mut theirs, start, &bytes, false), Some(()));
+                for cut in 0..bytes.len() {
+                    prop_assert!(!RowCounts::default().add_packed(&bytes[..cut]));
+                }
+                if !sum.add_packed(&bytes) {
+                    prop_assert_eq!(RowState::add_packed(&mut ours, start, &bytes, false), Some(()));
+                }
+            }
+            sum.add_to(&mut ours);
+            prop_assert_eq!(ours, theirs);
+            prop_assert_eq!(sum, RowCounts::default());
+        }
+    }
+
+    #[test]
+    fn a_count_sum_takes_nothing_but_counts() {
+        for bytes in
+            [&[][..], &[0], &[0, 1], &[1, 1, 8], &[0, 1, 9], &[0, 1, 8, 0], &[0, 0x80, 8], &[0, 1, 0x80, 0x80, 1]]
+        {
+            assert!(!RowCounts::default().add_packed(bytes), "{bytes:?}");
+        }
+        let mut sum = RowCounts::default();
+        assert!(sum.add_packed(&[0, 1, 16]) && sum.add_packed(&[0, 0x81, 1, 8]));
+        assert_eq!(sum, RowCounts { count: 130, whole: 0 });
     }
 }

@@ -1,5 +1,8 @@
 //! Counts by bucket, in blocks that exist only where values fell, as wide as their largest count asks.
 
+mod packed;
+mod ranks;
+
 use crate::codec::{Reader, Writer};
 use crate::config::Precision;
 use crate::sketch::buckets::{BLOCK, Bucket};
@@ -75,6 +78,18 @@ const fn apart(half: u32, bits: u32) -> u64 {
     word
 }
 
+/// Adds to a counter; `false`, and nothing is changed, when it does not fit.
+#[inline]
+fn put<T: Copy + TryFrom<u64> + Into<u64>>(count: &mut T, more: u64) -> bool {
+    match (*count).into().checked_add(more).and_then(|sum| T::try_from(sum).ok()) {
+        Some(sum) => {
+            *count = sum;
+            true
+        }
+        None => false,
+    }
+}
+
 /// So many blocks are looked through one by one.
 const FEW_BLOCKS: usize = 12;
 
@@ -96,15 +111,6 @@ impl Counts {
 
     /// Adds to one counter; `false`, and nothing is changed, when it does not fit.
     fn try_add(&mut self, place: usize, more: u64) -> bool {
-        fn put<T: Copy + TryFrom<u64> + Into<u64>>(count: &mut T, more: u64) -> bool {
-            match (*count).into().checked_add(more).and_then(|sum| T::try_from(sum).ok()) {
-                Some(sum) => {
-                    *count = sum;
-                    true
-                }
-                None => false,
-            }
-        }
         match self {
             Self::Pair(counts) => counts.try_add(place, more),
             Self::Nibble(counts) => counts.try_add(place, more),
@@ -151,12 +157,12 @@ impl Counts {
                 counts[place] += 1;
                 true
             }
-            _ => false,
+            Self::Byte(counts) => put(&mut counts[place], more),
+            Self::Short(counts) => put(&mut counts[place], more),
+            Self::Word(counts) => put(&mut counts[place], more),
+            Self::Long(_) => self.try_add(place, more),
         };
-        if is_done {
-            return 0;
-        }
-        if self.try_add(place, more) { 0 } else { self.widen_and_add(place, more) }
+        if is_done { 0 } else { self.widen_and_add(place, more) }
     }
 
     #[cold]
@@ -269,40 +275,6 @@ impl Counters {
         filled(&self.blocks)
     }
 
-    /// The filled buckets in the order of their values, without a copy.
-    ///
-    /// Whole numbers and octaves stand apart, those below zero behind the others and by magnitude: four runs, merged
-    /// two by two, the negative ones from their ends.
-    fn ascending(&self) -> impl Iterator<Item = (Bucket, u64)> {
-        let (positive, negative) = self.blocks.split_at(self.blocks.partition_point(|block| !block.is_negative()));
-        let halves = |blocks: &'_ [Block]| blocks.partition_point(|block| !block.is_octave());
-        let (whole_above, octaves_above) = positive.split_at(halves(positive));
-        let (whole_below, octaves_below) = negative.split_at(halves(negative));
-        let below = merged(filled(whole_below).rev(), filled(octaves_below).rev(), self.precision);
-        below.chain(merged(filled(whole_above), filled(octaves_above), self.precision))
-    }
-
-    /// The values at some ranks, in ascending order of rank, each with whether it was observed.
-    pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [(f64, bool); N] {
-        let mut walk = self.ascending();
-        let mut below = 0_u64;
-        let mut answer = (self.min, true);
-        ranks.map(|rank| {
-            while below < rank {
-                let Some((bucket, count)) = walk.next() else { break };
-                below = below.saturating_add(count);
-                answer = (bucket.answer(self.precision).clamp(self.min, self.max), bucket.is_exact());
-            }
-            if rank <= 1 {
-                (self.min, true)
-            } else if rank >= self.count {
-                (self.max, true)
-            } else {
-                answer
-            }
-        })
-    }
-
     /// Every filled bucket's answer with its count, ascending.
     pub(crate) fn counts(&self) -> Vec<(f64, u64)> {
         let answer = |bucket: Bucket| bucket.answer(self.precision).clamp(self.min, self.max);
@@ -344,82 +316,6 @@ impl Counters {
             }
         }
         read.checked()
-    }
-
-    /// Least and greatest value; then how many counters are filled, and each of them in the order of the blocks: how many
-    /// come between, with a bit for a count of more than 1, and that.
-    pub(crate) fn pack(&self, out: &mut Writer) {
-        out.short(self.min, &[]);
-        out.short(self.max, &[self.min]);
-        out.count(self.filled().count());
-        let mut next = 0;
-        for (bucket, count) in self.filled() {
-            let (number, place) = bucket.block();
-            let at = u64::from(number) * BLOCK as u64 + place as u64;
-            out.number((at - next) << 1 | u64::from(count > 1));
-            if count > 1 {
-                out.number(count - 2);
-            }
-            next = at + 1;
-        }
-    }
-
-    pub(crate) fn unpack(input: &mut Reader<'_>, precision: Precision) -> Option<Self> {
-        let min = input.short(&[])?;
-        let mut read = Self { min, max: input.short(&[min])?, ..Self::new(precision) };
-        let mut next = 0_u64;
-        for _ in 0..input.count()? {
-            let gap = input.number()?;
-            let at = next.checked_add(gap >> 1)?;
-            let more = if gap & 1 == 1 { input.number()?.checked_add(1)? } else { 0 };
-            let (number, place) = (u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
-            read.take(number, place, more.checked_add(1)?)?;
-            next = at + 1;
-        }
-        read.checked()
-    }
-
-    /// Adds what [`pack`](Self::pack) wrote, without making another one of it first: of bytes that were checked as a whole.
-    pub(crate) fn add_packed(&mut self, input: &mut Reader<'_>, precision: Precision) -> Option<()> {
-        if precision != self.precision {
-            let other = Self::unpack(input, precision)?;
-            self.merge(&other);
-            return Some(());
-        }
-        let min = input.any_short(&[])?;
-        let max = input.any_short(&[min])?;
-        (self.min, self.max) = (self.min.min(min), self.max.max(max));
-        let mut next = 0_u64;
-        // Buckets come in order, so that most are of the block of the one before.
-        let mut of: Option<(u32, usize)> = None;
-        for _ in 0..input.count()? {
-            let gap = input.number()?;
-            let at = next.checked_add(gap >> 1)?;
-            let more = if gap & 1 == 1 { input.number()?.checked_add(1)? } else { 0 };
-            let count = more.checked_add(1)?;
-            let (number, place) = (u32::try_from(at / BLOCK as u64).ok()?, (at % BLOCK as u64) as usize);
-            let index = match of {
-                Some((known, index)) if known == number => index,
-                _ => self.block(number),
-            };
-            of = Some((number, index));
-            self.count = self.count.saturating_add(count);
-            if let Some(block) = self.blocks.get_mut(index) {
-                block.filled |= 1 << (place / 4);
-                self.count_bytes += block.counts.add(place, count);
-            }
-            next = at + 1;
-        }
-        Some(())
-    }
-
-    /// Where a block is, made if it is not there.
-    fn block(&mut self, number: u32) -> usize {
-        let at = self.blocks.partition_point(|block| block.number < number);
-        if self.blocks.get(at).is_none_or(|block| block.number != number) {
-            self.insert(at, number);
-        }
-        at
     }
 
     /// Takes in a counter that was read, when there can be such a one.
@@ -508,20 +404,6 @@ impl DoubleEndedIterator for Bits {
         self.0 &= !(1 << bit);
         Some(bit as usize)
     }
-}
-
-/// Two runs in ascending order as one.
-fn merged(
-    a: impl Iterator<Item = (Bucket, u64)>,
-    b: impl Iterator<Item = (Bucket, u64)>,
-    precision: Precision,
-) -> impl Iterator<Item = (Bucket, u64)> {
-    let (mut a, mut b) = (a.peekable(), b.peekable());
-    core::iter::from_fn(move || match (a.peek(), b.peek()) {
-        (Some((x, _)), Some((y, _))) if x.key(precision) > y.key(precision) => b.next(),
-        (Some(_), _) => a.next(),
-        (None, _) => b.next(),
-    })
 }
 
 #[cfg(test)]

@@ -70,15 +70,8 @@ impl MinuteSketch {
         }
     }
 
-    /// Whether it took none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count() == 0
-    }
-
     /// The least value.
-    #[must_use]
-    pub fn min(&self) -> Option<f64> {
+    fn min(&self) -> Option<f64> {
         match self.values() {
             Some(values) => values.iter().copied().reduce(f64::min),
             None => self.counters().map(Counters::min),
@@ -86,15 +79,15 @@ impl MinuteSketch {
     }
 
     /// The greatest value.
-    #[must_use]
-    pub fn max(&self) -> Option<f64> {
+    fn max(&self) -> Option<f64> {
         match self.values() {
             Some(values) => values.iter().copied().reduce(f64::max),
             None => self.counters().map(Counters::max),
         }
     }
 
-    /// The value at a rank, counted from 1: the `rank`-th smallest. `None` when there is no such rank.
+    /// The value at a rank, counted from 1: the `rank`-th smallest, so that the first is the least value, and the one at
+    /// [`count`](Self::count) the greatest. `None` when there is no such rank.
     ///
     /// ```
     /// use minute_aggregator::{MinuteSketch, Sketch};
@@ -403,8 +396,7 @@ mod tests {
         let mut sketch = MinuteSketch::new();
         sketch.record(f64::NAN);
         sketch.record(f64::INFINITY);
-        assert!(sketch.is_empty());
-        assert_eq!((sketch.min(), sketch.max(), sketch.percentiles()), (None, None, None));
+        assert_eq!((sketch.count(), sketch.min(), sketch.percentiles()), (0, None, None));
         sketch.record(-0.0);
         assert_eq!(sketch.min().map(f64::to_bits), Some(0));
         let constant = of(&[1e-300; 1_000], Precision::TwoDigits).percentiles().unwrap();

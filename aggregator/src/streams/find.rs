@@ -22,11 +22,25 @@ pub(super) struct Recent {
     row: u32,
 }
 
-/// How many addresses are remembered.
-const ADDRESSES: usize = 1 << 11;
+/// How many addresses are remembered: as many as there are tag sets, since who has them all in place comes to each again, and a
+/// set that is not guessed is hashed and looked for in memory that lies far from the core. Twice as many would be guessed
+/// right more often, and take up to 16 bytes of a distribution's 256.
+const FEWEST: usize = 1 << 11;
+const MOST: usize = 1 << 17;
+
+const fn addresses(sets: usize) -> usize {
+    match sets {
+        0..=FEWEST => FEWEST,
+        MOST.. => MOST,
+        wanted => wanted.next_power_of_two(),
+    }
+}
 
 impl Recent {
-    pub(super) const MAX_BYTES: usize = ADDRESSES * size_of::<u32>();
+    /// The most it takes with so many tag sets, while the list of before is still there.
+    pub(super) const fn max_bytes(sets: usize) -> usize {
+        addresses(sets) / 2 * 3 * size_of::<u32>()
+    }
 
     pub(super) fn bytes(&self) -> usize {
         self.rows.capacity() * size_of::<u32>()
@@ -35,22 +49,27 @@ impl Recent {
     /// The row that was found with the tags that were here.
     #[inline]
     fn guess(&self, tags: &TagSet) -> u32 {
-        self.rows.get(Self::slot(tags)).copied().unwrap_or(NONE)
+        self.rows.get(self.slot(tags)).copied().unwrap_or(NONE)
     }
 
-    /// Takes note of a row that was found with the tags that are here.
-    fn remember(&mut self, tags: &TagSet, row: u32) {
-        if self.rows.is_empty() {
-            self.rows = vec![NONE; ADDRESSES];
+    /// Takes note of a row that was found with the tags that are here; there are so many tag sets. Where there are to be more
+    /// addresses, those of before are forgotten, and found again as they come.
+    fn remember(&mut self, tags: &TagSet, row: u32, sets: usize) {
+        let wanted = addresses(sets);
+        if self.rows.len() < wanted {
+            self.rows = vec![NONE; wanted];
         }
-        self.rows[Self::slot(tags)] = row;
+        let slot = self.slot(tags);
+        if let Some(known) = self.rows.get_mut(slot) {
+            *known = row;
+        }
     }
 
     #[inline]
-    fn slot(tags: &TagSet) -> usize {
+    fn slot(&self, tags: &TagSet) -> usize {
         let address = core::ptr::from_ref(tags).addr();
-        // 2^32 over the golden ratio spreads any stride.
-        (address >> 3).wrapping_mul(0x9E37_79B9) >> 12 & (ADDRESSES - 1)
+        // 2^32 over the golden ratio spreads any stride. The length is a power of two.
+        (address >> 3).wrapping_mul(0x9E37_79B9) >> 12 & self.rows.len().wrapping_sub(1)
     }
 }
 
@@ -130,7 +149,7 @@ impl Streams {
             let tags = known.unwrap_or_else(|| self.add_tags(tags, of_tags));
             self.add_row(FamilyId::declared(family), tags, of_tags)
         });
-        self.recent.remember(tags, row);
+        self.recent.remember(tags, row, self.tags.id_bound());
         for key in columns(unknown).filter_map(key_of) {
             self.metric_for(&key, config.form_of(key.name, key.kind), config);
         }
@@ -179,7 +198,7 @@ impl Streams {
         let (known, of_tags) = self.recent_tags(tags);
         let row = known.and_then(|known| Some((known, self.row_of(family, known, of_tags)?)));
         let Some((known, id)) = row else { return Err(of_tags) };
-        self.recent.remember(tags, id);
+        self.recent.remember(tags, id, self.tags.id_bound());
         // They come again, and are then known at a glance for what they are.
         if let Some(known) = self.tags.get_mut(known) {
             known.set.clone_from(tags);
@@ -197,7 +216,7 @@ impl Streams {
         let of_tags = self.hash_tags(tags);
         let found = self.find_tags(of_tags, tags);
         if let Some(first) = found.and_then(|found| self.tags.get(found)).map(|known| known.first) {
-            self.recent.remember(tags, first);
+            self.recent.remember(tags, first, self.tags.id_bound());
         }
         (found, of_tags)
     }
@@ -294,4 +313,23 @@ fn folded(hash: u64) -> u32 {
 #[inline]
 fn together(a: u32, b: u32) -> u32 {
     folded((u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_grow_with_the_tag_sets_and_stay_in_their_bound() {
+        let (mut recent, tags) = (Recent::default(), [(); 3].map(|()| TagSet::new()));
+        assert_eq!(recent.guess(&tags[0]), NONE);
+        for (sets, addresses) in [(1, FEWEST), (5_000, 1 << 13), (100, 1 << 13), (usize::MAX, MOST)] {
+            for (row, tags) in (7..).zip(&tags) {
+                recent.remember(tags, row, sets);
+                assert_eq!(recent.guess(tags), row);
+            }
+            assert_eq!(recent.rows.len(), addresses);
+        }
+        assert!(recent.bytes() <= Recent::max_bytes(usize::MAX));
+    }
 }

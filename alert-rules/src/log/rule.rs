@@ -2,7 +2,7 @@ use crate::codec::{Writer, checksum};
 use crate::wildcard;
 use core::fmt;
 use core::time::Duration;
-use log_query::{Fields, Query};
+use log_query::Query;
 
 /// How long the window of a [`LogRule`] is. Printed as receivers of Papertrail's hooks expect it: `1 minute`, `10 minutes`,
 /// `1 hour`, `1 day`.
@@ -145,8 +145,9 @@ impl LogRule {
         if self.asks == Asks::Counts { self.minimum } else { self.minimum.max(1) }
     }
 
-    pub(super) fn fits(&self, fields: &Fields<'_>) -> bool {
-        (self.systems.is_empty() || wildcard::fits_any(&self.systems, fields.system())) && self.query.matches(fields)
+    /// Whether it looks at lines of a system.
+    pub(super) fn is_of(&self, system: &[u8]) -> bool {
+        self.systems.is_empty() || wildcard::fits_any(&self.systems, system)
     }
 
     /// The same for rules that ask the same.

@@ -8,9 +8,12 @@ use core::fmt;
 use log_query::Fields;
 use metric_model::Timestamp;
 
-/// The most lines that one window records. With more than 40 rules, they share a million.
+/// The most lines that one window records. With more than 40 rules, they share a million, or
+/// [what the host gives](LogRules::set_most_records).
 pub const MOST_RECORDS: usize = 25_000;
 const RECORDS_OF_ALL: usize = 1_000_000;
+/// What is looked for in each line takes so many bytes for each letter, at most.
+const BYTES_OF_LETTER: usize = 64;
 
 /// Log rules, each with its open window: lines and ticks in, alerts out.
 ///
@@ -47,13 +50,33 @@ pub struct LogRules {
     pub(super) told: Option<(Timestamp, Timestamp)>,
     /// Made with the first line behind a change.
     needles: Option<Needles>,
+    /// The most lines that all windows record.
+    records: usize,
+    /// How many each had recorded at most by the last line.
+    recorded: usize,
+    /// The most letters that are looked for in one pass.
+    letters: usize,
 }
 
 impl LogRules {
     /// No rules yet. What comes later has ids above that of `start`.
     #[must_use]
     pub const fn new(start: Tick) -> Self {
-        Self { watches: Vec::new(), tick: start, last: start.id(), told: None, needles: None }
+        Self::from_parts(Vec::new(), start, start.id(), None)
+    }
+
+    /// The most lines that all windows record together, if not a million; a line takes some 24 bytes. Windows that have more
+    /// lose the last of them with the next line, and their alerts say so; they are counted all the same.
+    pub const fn set_most_records(&mut self, records: usize) {
+        self.records = records;
+    }
+
+    /// How many bytes may be spent on finding the rules of a line faster. Rules beyond are asked one by one.
+    pub fn set_cache(&mut self, bytes: usize) {
+        let letters = bytes / BYTES_OF_LETTER;
+        if core::mem::replace(&mut self.letters, letters) != letters {
+            self.needles = None;
+        }
     }
 
     /// Adds a rule, or puts another in its place, which begins anew behind the last id. The same rule again changes nothing.
@@ -93,12 +116,18 @@ impl LogRules {
             return 0;
         }
         self.last = id;
-        let most = MOST_RECORDS.min(RECORDS_OF_ALL / self.watches.len().max(1));
+        let most = MOST_RECORDS.min(self.records / self.watches.len().max(1));
+        if most < self.recorded {
+            self.watches.iter_mut().for_each(|watch| watch.shorten(most));
+        }
+        self.recorded = most;
         let mut fits = 0;
         let watches = &mut self.watches;
-        let needles = self.needles.get_or_insert_with(|| Needles::new(watches));
-        needles.candidates(fields, |index| {
-            if let Some(watch) = watches.get_mut(index).filter(|watch| watch.is.fits(fields)) {
+        let letters = self.letters;
+        let needles = self.needles.get_or_insert_with(|| Needles::new(watches, letters));
+        needles.candidates(fields, |index, is_known| {
+            let Some(watch) = watches.get_mut(index).filter(|watch| watch.is.is_of(fields.system())) else { return };
+            if is_known || watch.is.query().matches(fields) {
                 watch.record(id, time, fields, most);
                 fits += 1;
             }
@@ -160,6 +189,13 @@ impl LogRules {
         self.last
     }
 
+    /// When the open window of a rule began, which is when the one before it ended.
+    #[must_use]
+    pub fn window_start(&self, rule: u64) -> Option<Timestamp> {
+        let place = self.watches.binary_search_by_key(&rule, |watch| watch.rule).ok()?;
+        self.watches.get(place).map(|watch| watch.start.time())
+    }
+
     /// How long a rule has to wait, and what it has so far, in words.
     #[must_use]
     pub fn explain(&self, rule: u64) -> Option<String> {
@@ -174,7 +210,16 @@ impl LogRules {
         last: u64,
         told: Option<(Timestamp, Timestamp)>,
     ) -> Self {
-        Self { watches, tick, last, told, needles: None }
+        Self {
+            watches,
+            tick,
+            last,
+            told,
+            needles: None,
+            records: RECORDS_OF_ALL,
+            recorded: usize::MAX,
+            letters: usize::MAX,
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 use super::rule::LogRule;
 use super::rules::LogRules;
 use super::window::Found;
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, VERSION, Writer};
 use crate::error::StateError;
 use crate::tick::Tick;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl LogRules {
                 }
             }
         }
-        out.sealed(MAGIC)
+        out.sealed(MAGIC, VERSION)
     }
 
     /// Rules that go on where [`state`](Self::state) was taken, with the rules that are in force there. One that is another than
@@ -62,7 +62,7 @@ impl LogRules {
     /// # Errors
     /// When the bytes are damaged, or not a state of log rules.
     pub fn restore(state: &[u8], rules: impl IntoIterator<Item = (u64, LogRule)>) -> Result<Self, StateError> {
-        let mut reader = Reader::open(MAGIC, state)?;
+        let (_, mut reader) = Reader::open(MAGIC, VERSION, state)?;
         let mut restored = read(&mut reader).ok_or_else(|| reader.senseless())?;
         if !reader.is_empty() {
             return Err(reader.senseless());
@@ -150,7 +150,7 @@ fn read_window(reader: &mut Reader<'_>) -> Option<Open> {
             }
             counts.push((second, count));
         }
-        found.told += counts.len();
+        found.told += counts.len() + Found::room_of(system);
         if found.counts.last_key_value().is_some_and(|(before, _)| **before >= *system) {
             return None;
         }

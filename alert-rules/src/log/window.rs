@@ -30,7 +30,7 @@ pub(super) struct Found {
     pub(super) count: u64,
     pub(super) ids: Vec<u64>,
     pub(super) counts: Counts,
-    /// How many numbers are in `counts`.
+    /// How much is in `counts`: each number is one, and a system some.
     pub(super) told: usize,
     pub(super) reached_limit: bool,
 }
@@ -63,6 +63,22 @@ impl Watch {
         } else if found.ids.len() < most {
             found.ids.push(id);
         } else {
+            found.reached_limit = true;
+        }
+    }
+
+    /// There is room for no more than that: what came last goes, and is only counted.
+    pub(super) fn shorten(&mut self, most: usize) {
+        let found = &mut self.found;
+        if found.ids.len() > most {
+            found.ids.truncate(most);
+            found.ids.shrink_to_fit();
+            found.reached_limit = true;
+        }
+        while found.told > most
+            && let Some((system, counts)) = found.counts.pop_last()
+        {
+            found.told -= Found::room_of(&system) + counts.len();
             found.reached_limit = true;
         }
     }
@@ -138,15 +154,26 @@ impl Watch {
 }
 
 impl Found {
+    /// What a system takes, in the room of numbers.
+    pub(super) const fn room_of(system: &[u8]) -> usize {
+        /// Of a number.
+        const BYTES: usize = 16;
+        /// Of a system, besides its name.
+        const AROUND: usize = 96;
+        (AROUND + system.len()) / BYTES
+    }
+
     /// One line more of a system. Answers whether there was room to tell it.
     fn add(&mut self, system: &[u8], seconds: i64, most: usize) -> bool {
-        let has_room = self.told < most;
         if !self.counts.contains_key(system) {
-            if !has_room {
+            let takes = Self::room_of(system);
+            if self.told + takes >= most {
                 return false;
             }
+            self.told += takes;
             self.counts.insert(system.into(), Vec::new());
         }
+        let has_room = self.told < most;
         let Some(counts) = self.counts.get_mut(system) else { return false };
         // Mostly the last; a clock may have been set back.
         let place = match counts.last() {

@@ -1,4 +1,4 @@
-use super::condition::Long;
+use super::condition::{Long, Total};
 use super::identity::Identity;
 use core::fmt;
 use core::time::Duration;
@@ -15,6 +15,7 @@ pub struct MetricAlert {
     pub(super) signal: Option<(Box<str>, TagSet)>,
     pub(super) readings: Vec<Reading>,
     pub(super) more: usize,
+    pub(super) left_out: u64,
 }
 
 /// How it stands.
@@ -39,6 +40,8 @@ pub enum Clear {
     Auto,
     /// Somebody cleared it, or changed the rule, or took it away.
     Manual,
+    /// There is no room to watch it any more ([`MetricRules::limit`](crate::MetricRules::limit)).
+    NoRoom,
 }
 
 impl MetricAlert {
@@ -83,6 +86,12 @@ impl MetricAlert {
     pub const fn more(&self) -> usize {
         self.more
     }
+
+    /// How many signals of the rule found no room before this tick, and are not watched; of very many, some.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
 }
 
 impl fmt::Display for MetricAlert {
@@ -93,12 +102,18 @@ impl fmt::Display for MetricAlert {
             Change::Cleared(Clear::Normal) => "clear",
             Change::Cleared(Clear::Auto) => "clear, since nothing was heard for ten days",
             Change::Cleared(Clear::Manual) => "cleared by hand",
+            Change::Cleared(Clear::NoRoom) => "cleared, since there is no room to watch it",
         })?;
         for (index, reading) in self.readings.iter().enumerate() {
             write!(f, "{} {reading}", if index == 0 { ":" } else { ";" })?;
         }
         if self.more > 0 {
             write!(f, "; and {} more", self.more)?;
+        }
+        match self.left_out {
+            0 => {}
+            1 => f.write_str("; there is no room to watch 1 signal of this rule")?,
+            many => write!(f, "; there is no room to watch {many} signals of this rule")?,
         }
         Ok(())
     }
@@ -117,6 +132,7 @@ pub struct Reading {
     pub(super) longest: u32,
     pub(super) holds: bool,
     pub(super) since: Option<Duration>,
+    pub(super) total: Option<(Total, u32)>,
 }
 
 impl Reading {
@@ -126,13 +142,13 @@ impl Reading {
         self.condition
     }
 
-    /// The drain of the signal.
+    /// The drain of the signal; empty if it is a total.
     #[must_use]
     pub fn drain(&self) -> &str {
         &self.who.drain
     }
 
-    /// The metric.
+    /// The metric; of a total as the condition names it.
     #[must_use]
     pub fn metric(&self) -> &str {
         &self.who.metric
@@ -174,6 +190,12 @@ impl Reading {
         self.longest
     }
 
+    /// Of a [total](crate::Condition::together): of how many streams its newest number is.
+    #[must_use]
+    pub fn streams(&self) -> Option<u32> {
+        self.total.map(|(_, streams)| streams)
+    }
+
     /// Whether the condition holds.
     #[must_use]
     pub const fn holds(&self) -> bool {
@@ -183,6 +205,9 @@ impl Reading {
 
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((total, streams)) = self.total {
+            write!(f, "{total} of {streams} {} of ", if streams == 1 { "stream" } else { "streams" })?;
+        }
         write!(f, "{}", self.who.metric)?;
         if !self.who.drain.is_empty() {
             write!(f, " of {}", self.who.drain)?;

@@ -75,9 +75,48 @@ impl fmt::Display for Function {
     }
 }
 
+/// What becomes one number of those of all streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Total {
+    /// The sum.
+    Sum,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+    /// The mean.
+    Mean,
+}
+
+impl Total {
+    /// Of the numbers of one window, in their order; `None` if there are none.
+    pub(super) fn of(self, numbers: impl Iterator<Item = f64>) -> Option<f64> {
+        let mut count = 0_u32;
+        let whole = numbers.inspect(|_| count += 1).reduce(|whole, number| match self {
+            Self::Sum | Self::Mean => whole + number,
+            Self::Max => whole.max(number),
+            Self::Min => whole.min(number),
+        })?;
+        Some(if self == Self::Mean { whole / f64::from(count) } else { whole })
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sum => "sum",
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::Mean => "mean",
+        })
+    }
+}
+
 /// What must hold of a metric: that its points lie above or below a threshold, or that there are none.
 ///
-/// A condition is asked of each signal by itself: a stream of one drain with its tags.
+/// A condition is asked of each signal by itself, a stream of one drain with its tags, or of all of them
+/// [together](Self::together).
 ///
 /// ```
 /// use alert_rules::{Condition, Function};
@@ -95,6 +134,7 @@ pub struct Condition {
     pub(super) asks: Asks,
     pub(super) function: Function,
     pub(super) duration: Option<Duration>,
+    pub(super) total: Option<Total>,
     tags: Vec<Selector>,
 }
 
@@ -103,6 +143,38 @@ pub(super) enum Asks {
     Above(f64),
     Below(f64),
     Absent,
+}
+
+/// A condition as each number meets it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) asks: Asks,
+    pub(super) function: Function,
+    pub(super) total: Option<Total>,
+    /// Over how many windows.
+    pub(super) windows: u32,
+}
+
+impl Asked {
+    #[inline]
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.asks, Asks::Absent)
+    }
+
+    #[inline]
+    pub(super) fn violates(&self, value: f64) -> bool {
+        match self.asks {
+            Asks::Above(threshold) => value > threshold,
+            Asks::Below(threshold) => value < threshold,
+            Asks::Absent => false,
+        }
+    }
+
+    /// What a point says to it. A point is what is missed, whatever its numbers.
+    #[inline]
+    pub(super) fn number(&self, point: &DataPoint<'_>) -> Option<f64> {
+        if self.is_absent() { Some(0.0) } else { self.function.of(point.stats(), point.kind()) }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,7 +186,7 @@ struct Selector {
 
 impl Condition {
     const fn new(metric: Box<str>, asks: Asks, duration: Option<Duration>) -> Self {
-        Self { metric, asks, function: Function::Average, duration, tags: Vec::new() }
+        Self { metric, asks, function: Function::Average, duration, total: None, tags: Vec::new() }
     }
 
     /// Holds while a number is greater than `threshold`. In the name of the metric, as in the values of tags, `*` stands for any
@@ -141,6 +213,24 @@ impl Condition {
     #[must_use]
     pub const fn with_function(mut self, function: Function) -> Self {
         self.function = function;
+        self
+    }
+
+    /// Asks it of one number for each window: the total of what the function says of all streams that the condition selects,
+    /// whatever their drains. In a window in which none of them has a point there is none. An
+    /// [absence](Self::absent) together is one of all of them, also if signals are told one by one.
+    ///
+    /// The total is a signal of no drain and without tags.
+    ///
+    /// ```
+    /// use alert_rules::{Condition, Function, Total};
+    ///
+    /// let requests = Condition::above("heroku.router.requests", 6e4).with_function(Function::Sum).together(Total::Sum);
+    /// assert_eq!(requests.to_string(), "sum over streams of sum of heroku.router.requests above 60000");
+    /// ```
+    #[must_use]
+    pub const fn together(mut self, total: Total) -> Self {
+        self.total = Some(total);
         self
     }
 
@@ -176,8 +266,8 @@ impl Condition {
         &self.metric
     }
 
-    /// What is asked of a number.
-    pub(super) fn asked(&self) -> String {
+    /// What is asked of a number, in words.
+    pub(super) fn in_words(&self) -> String {
         match self.asks {
             Asks::Above(threshold) => format!("above {threshold}"),
             Asks::Below(threshold) => format!("below {threshold}"),
@@ -189,18 +279,15 @@ impl Condition {
         self.asks == Asks::Absent
     }
 
-    /// Over how many windows it is asked.
-    pub(super) fn windows(&self, step: Duration) -> u32 {
-        let windows = self.duration.map_or(1, |duration| duration.as_micros().div_ceil(step.as_micros().max(1)));
-        u32::try_from(windows).unwrap_or(u32::MAX).clamp(1, 60)
+    /// The same, as each number meets it.
+    pub(super) fn asked(&self, step: Duration) -> Asked {
+        Asked { asks: self.asks, function: self.function, total: self.total, windows: self.windows(step) }
     }
 
-    pub(super) fn violates(&self, value: f64) -> bool {
-        match self.asks {
-            Asks::Above(threshold) => value > threshold,
-            Asks::Below(threshold) => value < threshold,
-            Asks::Absent => false,
-        }
+    /// Over how many windows it is asked.
+    fn windows(&self, step: Duration) -> u32 {
+        let windows = self.duration.map_or(1, |duration| duration.as_micros().div_ceil(step.as_micros().max(1)));
+        u32::try_from(windows).unwrap_or(u32::MAX).clamp(1, 60)
     }
 
     pub(super) fn selects_name(&self, name: &str) -> bool {
@@ -213,10 +300,6 @@ impl Condition {
                 tags.get(&selector.key).is_some_and(|value| wildcard::fits_any(&selector.values, value.as_bytes()));
             fits != selector.is_negated
         })
-    }
-
-    pub(super) fn number(&self, point: &DataPoint<'_>) -> Option<f64> {
-        self.function.of(point.stats(), point.kind())
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
@@ -232,7 +315,10 @@ impl Condition {
             }
             Asks::Absent => out.byte(2),
         }
-        out.text(&self.function.to_string());
+        out.text(&match self.total {
+            None => self.function.to_string(),
+            Some(total) => format!("{total} of {}", self.function),
+        });
         out.optional(self.duration, |out, duration| out.number(duration.as_micros() as u64));
         out.count(self.tags.len());
         for selector in &self.tags {
@@ -247,8 +333,14 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.asks {
+            Asks::Absent if self.total.is_some() => write!(f, "no point of any stream of {}", self.metric)?,
             Asks::Absent => write!(f, "no point of {}", self.metric)?,
-            _ => write!(f, "{} of {} {}", self.function, self.metric, self.asked())?,
+            _ => {
+                if let Some(total) = self.total {
+                    write!(f, "{total} over streams of ")?;
+                }
+                write!(f, "{} of {} {}", self.function, self.metric, self.in_words())?;
+            }
         }
         if let Some(duration) = self.duration {
             write!(f, " for {}", Long(duration))?;

@@ -13,6 +13,28 @@ pub(super) struct Identity {
     pub(super) tags: TagSet,
 }
 
+impl Identity {
+    pub(super) fn of(drain: &str, point: &DataPoint<'_>) -> Self {
+        Self {
+            drain: drain.into(),
+            metric: point.name().into(),
+            kind: point.kind(),
+            unit: point.unit().as_str().into(),
+            tags: point.tags().clone(),
+        }
+    }
+
+    /// Whether a point is of this stream.
+    #[inline]
+    pub(super) fn is_of(&self, drain: &str, point: &DataPoint<'_>) -> bool {
+        *self.metric == *point.name()
+            && self.tags == *point.tags()
+            && *self.drain == *drain
+            && self.kind == point.kind()
+            && *self.unit == *point.unit().as_str()
+    }
+}
+
 /// What tells a stream from all others.
 pub(super) fn write_key(out: &mut Writer, drain: &str, point: &DataPoint<'_>) {
     out.text(drain);

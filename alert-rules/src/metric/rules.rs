@@ -1,19 +1,24 @@
 use super::alert::{Clear, MetricAlert, Reading};
-use super::index::{Index, Place};
+use super::room::Room;
 use super::rule::MetricRule;
 use super::signal::FARTHEST;
-use super::watching::{Incident, Moment, Of, Room, Watching, cleared, start_of};
+use super::signals::{Now, Signals, Under};
+use super::streams::Streams;
+use super::watching::{Incident, Moment, Of, Watching, cleared, start_of};
 use crate::tick::Tick;
 use crate::verdict::{Unknown, Verdict, join};
 use core::fmt;
 use core::time::Duration;
 use metric_model::{DataPoint, Timestamp};
+use std::collections::BTreeSet;
 
 /// How many signals all rules of one [`MetricRules`] watch together: each stream counts once for each condition that it is
-/// under.
+/// under, and four times for one of a [total](crate::Condition::together), which keeps its numbers.
 pub const MOST_SIGNALS: usize = 100_000;
 /// So many windows are judged one by one when time goes on at once.
 const MOST_AT_ONCE: i64 = 1_440;
+/// So many numbers wait, and four for each signal; then those that are late are taken before the tick.
+const MOST_PENDING: usize = 4_096;
 /// So many stretches of which nothing is known are told apart.
 const MOST_STRETCHES: usize = 64;
 
@@ -65,14 +70,15 @@ pub struct MetricRules {
     /// Incidents that end with the next tick, by hand.
     pub(super) over: Vec<(u64, Of, Incident)>,
     pub(super) room: Room,
-    index: Index,
+    pub(super) signals: Signals,
+    pub(super) streams: Streams,
 }
 
 /// A number that waits for its window.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Pending {
     pub(super) at: i64,
-    pub(super) place: Place,
+    pub(super) signal: u32,
     pub(super) number: f64,
 }
 
@@ -89,8 +95,9 @@ impl MetricRules {
             told: None,
             pending: Vec::new(),
             over: Vec::new(),
-            room: Room { most: MOST_SIGNALS, held: 0, refused: 0 },
-            index: Index::default(),
+            room: Room::new(MOST_SIGNALS),
+            signals: Signals::default(),
+            streams: Streams::default(),
         }
     }
 
@@ -105,7 +112,7 @@ impl MetricRules {
     /// is cleared with the next tick, by hand. The same rule again changes nothing. Answers whether anything changed.
     pub fn set(&mut self, rule: u64, is: MetricRule) -> bool {
         let place = self.rules.binary_search_by_key(&rule, |held| held.rule);
-        let watching = Watching::new(rule, is, self.step);
+        let mut watching = Watching::new(rule, is);
         if let Ok(held) = place {
             if self.rules.get(held).is_some_and(|held| held.fingerprint == watching.fingerprint) {
                 return false;
@@ -113,10 +120,16 @@ impl MetricRules {
             self.take_out(held);
         }
         let place = place.unwrap_or_else(|place| place);
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        watching.first =
+            place.checked_sub(1).and_then(|before| self.rules.get(before)).map_or(0, |held| held.conditions().end);
+        let of = (number, watching.is.per_signal);
+        let under = watching.is.conditions.iter().map(|condition| Under::new(condition, of, self.step)).collect();
+        self.signals.insert(watching.first, under);
+        let count = watching.conditions().len() as u32;
+        self.rules.iter_mut().skip(place).for_each(|held| held.first += count);
         self.rules.insert(place, watching);
-        let behind = self.pending.iter_mut().filter(|pending| pending.place.rule as usize >= place);
-        behind.for_each(|pending| pending.place.rule += 1);
-        self.index.clear();
+        self.streams.changed();
         true
     }
 
@@ -142,25 +155,49 @@ impl MetricRules {
 
     fn take_out(&mut self, place: usize) {
         let held = self.rules.remove(place);
-        let signals: usize = held.under.iter().map(|under| under.signals.iter().flatten().count()).sum();
-        self.room.held = self.room.held.saturating_sub(signals);
+        let conditions = held.conditions();
+        self.pending.retain(|pending| !self.signals.is_under(pending.signal, &conditions));
+        let count = conditions.len() as u32;
+        let (gone, given) = self.signals.remove(conditions);
+        self.streams.leave(gone);
+        self.room.give_back(given);
+        self.rules.iter_mut().skip(place).for_each(|held| held.first -= count);
         self.over.extend(held.incidents.into_iter().map(|(of, incident)| (held.rule, of, incident)));
-        self.pending.retain(|pending| pending.place.rule as usize != place);
-        let behind = self.pending.iter_mut().filter(|pending| pending.place.rule as usize > place);
-        behind.for_each(|pending| pending.place.rule -= 1);
-        self.index.clear();
     }
 
     /// Takes one point of a drain. It is judged with the tick that closes its window. One of a window that was closed before, a
     /// revision or late, is judged with the next tick; it may fire, and never takes back what was told.
     pub fn point(&mut self, drain: &str, point: &DataPoint<'_>) {
         let at = window(point.window().start(), self.step);
-        if let Some(places) = self.index.known(drain, point) {
-            take(&mut self.pending, &self.rules, places, point, at);
-            return;
+        let places = self.streams.places((drain, point), at, &self.rules, &mut self.signals, &mut self.room);
+        for &signal in places {
+            let number = self.signals.asked(signal).and_then(|asked| asked.number(point));
+            self.pending.extend(number.map(|number| Pending { at, signal, number }));
         }
-        let places = self.index.places((drain, point), at, &mut self.rules, &mut self.room);
-        take(&mut self.pending, &self.rules, &places, point, at);
+        if self.pending.len() >= MOST_PENDING && self.pending.len().is_multiple_of(MOST_PENDING + 4 * self.room.held) {
+            self.take_late();
+        }
+    }
+
+    /// Takes the numbers of windows that were judged. What they may fire is judged with the next tick.
+    fn take_late(&mut self) {
+        let Some(judged) = self.judged else { return };
+        let mut pending = core::mem::take(&mut self.pending);
+        pending.sort_by_key(|pending| pending.at);
+        let (late, rest) = pending.split_at(pending.partition_point(|pending| pending.at <= judged));
+        let now = Moment { tick: 0, at: judged, step: self.step, unknown: self.unseen(judged) }.now();
+        self.pending = rest.to_vec();
+        self.take_all_late(late, now);
+    }
+
+    fn take_all_late(&mut self, late: &[Pending], now: Now) {
+        for &Pending { at, signal, number } in late {
+            if let Some(rule) = self.signals.take_late(signal, (at, number), now)
+                && let Some(held) = self.rules.get_mut(rule as usize)
+            {
+                held.is_late = true;
+            }
+        }
     }
 
     /// Says that nobody listened from `from` to `until`: points of that time are not known, and none are missed.
@@ -231,51 +268,40 @@ impl MetricRules {
         }
 
         let mut alerts = Vec::new();
-        let moment = |at, unknown| Moment { tick: tick.id(), at, step: self.step, unknown };
+        let step = self.step;
+        let moment = |at, unknown| Moment { tick: tick.id(), at, step, unknown };
         let end = moment(judged, 0).end();
         let over = core::mem::take(&mut self.over).into_iter();
         alerts.extend(over.map(|(rule, of, incident)| cleared(rule, of, incident, Clear::Manual, end)));
 
         let (late, mut rest) = pending.split_at(pending.partition_point(|pending| pending.at <= judged));
         let now = moment(judged, self.unseen(judged));
-        let mut dirty = Vec::new();
-        for &Pending { at, place, number } in late {
-            if let Some(held) = self.rules.get_mut(place.rule as usize)
-                && held.take_late(place.condition, place.signal, at, number, now)
-            {
-                dirty.push(place.rule);
-            }
-        }
-        dirty.sort_unstable();
-        dirty.dedup();
-        for rule in dirty {
+        self.take_all_late(late, now.now());
+        // A total is judged when all that was late is in it: one half of it may be low where the whole is not.
+        self.signals.judge_totals_late(now.now(), |rule| {
             if let Some(held) = self.rules.get_mut(rule as usize) {
-                held.judge(now, None, &mut alerts);
+                held.is_late = true;
             }
+        });
+        for held in self.rules.iter_mut().filter(|held| held.is_late) {
+            (held.is_late, held.any_holds) = (false, true);
+            held.judge(&self.signals, now, None, &mut alerts);
         }
         for at in judged.saturating_add(1)..=last {
             let (these, others) = rest.split_at(rest.partition_point(|pending| pending.at <= at));
             rest = others;
-            for &Pending { at, place, number } in these {
-                if let Some(held) = self.rules.get_mut(place.rule as usize) {
-                    held.take(place.condition, place.signal, at, number);
-                }
+            for &Pending { at, signal, number } in these {
+                self.signals.take(signal, at, number);
             }
-            let now = moment(at, self.unseen(at));
-            let mut forgotten = 0;
-            for held in &mut self.rules {
-                let gone = held.close(now, at == last && rest.is_empty());
-                held.judge(now, Some(if gone > 0 { Clear::Auto } else { Clear::Normal }), &mut alerts);
-                forgotten += gone;
-            }
-            if forgotten > 0 {
-                self.room.held = self.room.held.saturating_sub(forgotten);
-                self.index.clear();
-            }
+            self.close(moment(at, self.unseen(at)), at == last && rest.is_empty(), &mut alerts);
         }
         self.pending = rest.to_vec();
         self.judged = Some(judged.max(last));
         self.unknown.retain(|(_, end)| *end > last.saturating_sub(64));
+        self.room.turn();
+        for alert in &mut alerts {
+            alert.left_out = self.left_out(alert.rule);
+        }
 
         let absent = self.rules.iter().filter(|held| held.is_absent());
         let unknown = self.told.take().map(|(from, until)| Unknown {
@@ -287,16 +313,53 @@ impl MetricRules {
         unknown.into_iter().chain(alerts.into_iter().map(Verdict::Alert)).collect()
     }
 
+    /// A window is over, and all of it was taken. With `forgets`, signals that were silent for long are forgotten.
+    fn close(&mut self, moment: Moment, forgets: bool, alerts: &mut Vec<MetricAlert>) {
+        self.rules.iter_mut().for_each(|held| held.any_holds = false);
+        let oldest = if forgets { moment.oldest() } else { i64::MIN };
+        let is_old = self.signals.close(moment.now(), oldest, |rule| {
+            if let Some(held) = self.rules.get_mut(rule as usize) {
+                held.any_holds = true;
+            }
+        });
+        let mut gone = BTreeSet::new();
+        if is_old {
+            let (signals, given) = self.signals.forget(oldest, |rule| _ = gone.insert(rule));
+            self.streams.leave(signals);
+            self.room.give_back(given);
+        }
+        for (rule, held) in (0..).zip(&mut self.rules) {
+            let clear = if gone.contains(&rule) { Clear::Auto } else { Clear::Normal };
+            held.judge(&self.signals, moment, Some(clear), alerts);
+        }
+    }
+
     /// The id of the last tick.
     #[must_use]
     pub fn last_id(&self) -> Option<u64> {
         self.tick.map(Tick::id)
     }
 
-    /// How many signals found no room, and are not watched.
+    /// How many points came for signals that found no room, and are not watched.
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.room.refused
+    }
+
+    /// Whether a rule has told something that is not clear.
+    #[must_use]
+    pub fn is_firing(&self, rule: u64) -> bool {
+        let place = self.rules.binary_search_by_key(&rule, |held| held.rule).ok();
+        place.and_then(|place| self.rules.get(place)).is_some_and(|held| !held.incidents.is_empty())
+    }
+
+    /// The end of the last window in which a signal of a rule had a point.
+    #[must_use]
+    pub fn heard(&self, rule: u64) -> Option<Timestamp> {
+        let place = self.rules.binary_search_by_key(&rule, |held| held.rule).ok()?;
+        let under = self.rules.get(place)?.conditions().filter_map(|number| self.signals.under.get(number as usize));
+        let heard = under.map(|under| under.heard).max().filter(|heard| *heard > -FARTHEST)?;
+        Some(start_of(heard.saturating_add(1), self.step))
     }
 
     /// How the first hundred signals of a rule stand, whether or not a condition holds of them.
@@ -305,18 +368,7 @@ impl MetricRules {
         let place = self.rules.binary_search_by_key(&rule, |held| held.rule);
         let held = place.ok().and_then(|place| self.rules.get(place));
         let moment = Moment { tick: 0, at: self.judged.unwrap_or_default(), step: self.step, unknown: 0 };
-        held.map(|held| held.explain(moment)).unwrap_or_default()
-    }
-}
-
-/// Keeps what a point says at its places.
-fn take(pending: &mut Vec<Pending>, rules: &[Watching], places: &[Place], point: &DataPoint<'_>, at: i64) {
-    for &place in places {
-        let condition =
-            rules.get(place.rule as usize).and_then(|held| held.is.conditions.get(place.condition as usize));
-        // A point is what is missed, whatever its numbers.
-        let number = condition.and_then(|is| if is.is_absent() { Some(0.0) } else { is.number(point) });
-        pending.extend(number.map(|number| Pending { at, place, number }));
+        held.map(|held| held.explain(&self.signals, moment)).unwrap_or_default()
     }
 }
 

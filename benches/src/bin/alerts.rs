@@ -3,7 +3,7 @@
 //! `alerts PATH REPEATS` does the same work so often: the difference between two numbers of repeats is the path alone. It
 //! prints how many lines or points one repeat has, and what was found, which must be the same on both ways.
 
-use alert_rules::{Condition, LogRule, LogRules, MetricRule, MetricRules, Period, Tick, Verdict};
+use alert_rules::{Condition, LogRule, LogRules, MetricRule, MetricRules, Period, Tick, Total, Verdict};
 use core::convert::Infallible;
 use core::time::Duration;
 use log_query::{Fields, Query};
@@ -26,11 +26,13 @@ fn main() -> ExitCode {
     let (count, found) = match path.as_str() {
         "shared" => shared(repeats),
         "one-by-one" => one_by_one(repeats),
-        "minutes" => minutes(repeats),
+        "excluded" => excluded(repeats),
+        "minutes" => minutes(repeats, None),
+        "totals" => minutes(repeats, Some(Total::Sum)),
         "closed" => closed(repeats, true),
         "open" => closed(repeats, false),
         _ => {
-            eprintln!("alerts: {path}: shared one-by-one minutes closed open");
+            eprintln!("alerts: {path}: shared one-by-one excluded minutes totals closed open");
             return ExitCode::from(2);
         }
     };
@@ -84,10 +86,24 @@ fn fields<'a>((program, message): &'a (&'static str, String)) -> Fields<'a> {
     Fields::new(b"shop", program.as_bytes(), message.as_bytes())
 }
 
+/// A thousand queries that exclude five texts each, which no line has.
+fn exclusions() -> Vec<Query> {
+    let text = |rule: u64| (0..5).map(|number| format!("-health{rule}x{number}z ")).collect::<String>();
+    (0..RULES).map(|rule| Query::parse(&text(rule)).into_query()).collect()
+}
+
 fn shared(repeats: u64) -> (u64, u64) {
+    together(queries(), repeats)
+}
+
+fn excluded(repeats: u64) -> (u64, u64) {
+    together(exclusions(), repeats)
+}
+
+fn together(queries: Vec<Query>, repeats: u64) -> (u64, u64) {
     let time = Timestamp::from_unix_seconds;
     let mut rules = LogRules::new(Tick::new(1, time(0)));
-    for (number, query) in (0..).zip(queries()) {
+    for (number, query) in (0..).zip(queries) {
         rules.set(number, LogRule::new(query, Period::Minute));
     }
     let lines = lines();
@@ -151,12 +167,19 @@ fn closed(repeats: u64, closes: bool) -> (u64, u64) {
     (STREAMS, found)
 }
 
-/// A thousand rules on ten thousand streams of a hundred metrics: ten of each metric, half of them for web dynos alone.
-fn minutes(repeats: u64) -> (u64, u64) {
+/// A thousand rules on ten thousand streams of a hundred metrics: ten of each metric, half of them for web dynos alone. They
+/// ask it of each stream, or of the total.
+fn minutes(repeats: u64, total: Option<Total>) -> (u64, u64) {
     let mut random = Random::new(3);
     let mut rules = MetricRules::new(MINUTE).with_most_signals(1 << 20);
     for number in 0..RULES {
-        let condition = Condition::above(&name(number), 900.0 + random.below(100) as f64).with_duration(5 * MINUTE);
+        let threshold = 900.0 + random.below(100) as f64;
+        let condition = match total {
+            None => Condition::above(&name(number), threshold),
+            // Of a hundred streams, or fifty, with five hundred each in the middle.
+            Some(total) => Condition::above(&name(number), 52.0 * threshold).together(total),
+        };
+        let condition = condition.with_duration(5 * MINUTE);
         rules.set(
             number,
             MetricRule::new(if number.is_multiple_of(2) { condition } else { condition.with_tag("dyno", ["web.*"]) }),

@@ -6,7 +6,7 @@ use crate::native::Native;
 use crate::refusal::{Part, Why};
 use heroku_router::RouterLine;
 use logfmt_metrics::{Directive, NumberError, Refusal, RefusalKind};
-use metric_model::Value;
+use metric_model::{Unit, Value};
 use std::ops::Range;
 
 /// A message of exactly this length is a piece of a longer one: Logplex splits there, and marks neither end.
@@ -69,7 +69,7 @@ fn is_last(metric: &Native) -> bool {
 pub(super) fn is_cut(metric: &Native, value: Result<Value<'_>, NumberError>, text: Option<&[u8]>) -> bool {
     let text = text.unwrap_or_default();
     // Mostly there is a unit, and the whole of it.
-    let is_whole = !metric.written().is_none() && value.is_ok_and(|value| value.unit() == metric.written());
+    let is_whole = metric.written() != Unit::NONE && value.is_ok_and(|value| value.unit() == metric.written());
     // Or the two decimals that the load has.
     let is_load = || metric.field().starts_with("load_avg_") && has_two_decimals(text);
     !(is_whole || is_load()) && is_cut_by_text(metric, text)

@@ -42,29 +42,23 @@ impl Recent {
                 + 2 * (KEYS + 3 * MAX_TEXT + host))
     }
 
-    /// The tags under a key. `make` makes them where they are not here, in `spare` where they are not to be kept.
+    /// The tags that were [found](Self::find).
     #[inline]
-    pub(super) fn tags<'t>(
+    pub(super) fn at<'t>(&'t self, index: usize, spare: &'t TagSet) -> &'t TagSet {
+        self.slots.get(index).and_then(Option::as_ref).map_or(spare, |slot| &slot.tags)
+    }
+
+    /// The tags of a key that was not found, as `make` makes them; in `spare` where they are not to be kept. Not in one with
+    /// [`find`](Self::find): what it takes to make tags would be gathered for each line.
+    #[inline(never)]
+    pub(super) fn make<'t>(
         &'t mut self,
         key: Option<Key<'_>>,
         spare: &'t mut TagSet,
         make: impl FnOnce(&mut TagSet),
     ) -> &'t TagSet {
-        let Some(key) = key else {
-            make(spare);
-            return spare;
-        };
-        match self.find(&key) {
-            Some(index) => self.slots.get(index).and_then(Option::as_ref).map_or(&*spare, |slot| &slot.tags),
-            None => self.make(key, spare, make),
-        }
-    }
-
-    /// Makes the tags of a key.
-    #[inline(never)]
-    fn make<'t>(&'t mut self, key: Key<'_>, spare: &'t mut TagSet, make: impl FnOnce(&mut TagSet)) -> &'t TagSet {
         // Others are refused again for each line.
-        let kept = if key.is_clean() { self.take(&key) } else { None };
+        let kept = key.filter(Key::is_clean).and_then(|key| self.take(&key));
         let tags = kept.unwrap_or(spare);
         make(tags);
         tags
@@ -72,7 +66,7 @@ impl Recent {
 
     /// In which slot the set of this key is, when it is there. In place, so that the key stays in registers.
     #[inline(always)]
-    fn find(&self, key: &Key<'_>) -> Option<usize> {
+    pub(super) fn find(&self, key: &Key<'_>) -> Option<usize> {
         let first = key.slot();
         let [newer, older] = self.slots.get(first..first + 2)? else { return None };
         let is_it = |slot: &Option<Box<Slot>>| slot.as_ref().is_some_and(|slot| slot.is_of(key));
@@ -170,13 +164,10 @@ fn ends(text: &[u8]) -> [u64; 2] {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return [u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32, 0];
     }
-    let [first, middle, last] = match *text {
-        [first, middle, last] => [first, middle, last],
-        [first, last] => [first, 0, last],
-        [only] => [only, 0, 0],
-        _ => [0; 3],
+    let (Some(first), Some(middle), Some(last)) = (text.first(), text.get(text.len() / 2), text.last()) else {
+        return [0; 2];
     };
-    [u64::from(u32::from_le_bytes([first, middle, last, 0])), 0]
+    [u64::from(u32::from_le_bytes([*first, *middle, *last, 0])), 0]
 }
 
 #[cfg(test)]

@@ -42,19 +42,23 @@ impl Reader {
         let (dyno, method, status) = (router.dyno(), router.method(), router.status());
         let dyno = if config.dyno_identity == DynoIdentity::Type { dyno.map(dyno_type) } else { dyno };
         let key = Key::new(Class::Router, status.unwrap_or(0), [method, dyno]);
-        let tags = recent.tags(key, tags, |tags| {
-            config.fill(tags);
-            request_tags(tags, dyno, method, status, out);
-        });
+        let tags = match key.as_ref().and_then(|key| recent.find(key)) {
+            Some(index) => recent.at(index, tags),
+            None => {
+                let (config, out) = (&*config, &mut *out);
+                // What it needs is copied, so that it need not lie in memory for lines whose tags are here.
+                recent.make(key, tags, move |tags| {
+                    config.fill(tags);
+                    request_tags(tags, dyno, method, status, out);
+                })
+            }
+        };
         // A 101 line is written when the WebSocket closes: its `service` is the connection's whole life.
         let service = router.service_ms().filter(|_| status != Some(101) || config.websocket_latency);
         let values = [Some(1.0), service, router.connect_ms(), router.bytes().map(|size| size as f64)];
         out.record(&native::ROUTER_COLUMNS, &values, tags);
         if let Some(code) = router.code() {
-            more_tags.clear();
-            for (key, value) in tags.iter() {
-                more_tags.insert(key, value);
-            }
+            more_tags.clone_from(tags);
             more_tags.insert("code", code.as_str());
             insert_description(more_tags, code, router.desc().and_then(|desc| std::str::from_utf8(desc).ok()));
             out.single(&native::HTTP.metric(), 1.0, more_tags);

@@ -10,7 +10,7 @@ use crate::native::families::Families;
 use crate::native::{self, COLUMNS, Columns, Family, Native, SHARE_COLUMN};
 use crate::refusal::{Part, Why};
 use logfmt_metrics::{NumberError, Pair, SampleToken, Samples};
-use metric_model::{Record, TagSet, Timestamp, Value};
+use metric_model::{Record, TagSet, Timestamp, Unit, Value};
 
 /// Samples of one line that are read; no family has as many.
 pub(super) const SAMPLES: usize = 32;
@@ -125,14 +125,21 @@ impl Reader {
             return Line { ignored_samples: ignored, ..Line::of(class) };
         }
         let own = own(&found);
-        let tags = recent.tags(Key::new(lines.class, 0, own), tags, |tags| {
-            config.fill(tags);
-            for (key, value) in lines.keys.into_iter().zip(own) {
-                if let Some(text) = out.text(value) {
-                    tags.insert(key, text);
-                }
+        let key = Key::new(lines.class, 0, own);
+        let tags = match key.as_ref().and_then(|key| recent.find(key)) {
+            Some(index) => recent.at(index, tags),
+            None => {
+                let (config, out) = (&*config, &mut *out);
+                recent.make(key, tags, move |tags| {
+                    config.fill(tags);
+                    for (key, value) in lines.keys.into_iter().zip(own) {
+                        if let Some(text) = out.text(value) {
+                            tags.insert(key, text);
+                        }
+                    }
+                })
             }
-        });
+        };
         if lines.class == Class::Runtime
             && config.families.holds(Families::MEM_SHARE)
             && let Some(share) = memory_share(lines.family.metrics(), &told[..held])
@@ -151,17 +158,23 @@ impl Reader {
 /// Hands values on in their order, as many at a time as go up through the columns of one list: those of a whole line, where it
 /// is as Heroku writes it.
 fn records<V: LineVisitor>(told: &[Told], columns: &[Columns], tags: &TagSet, time: Timestamp, visitor: &mut V) {
-    let place = |value: &Told| (usize::from(value.metric) / COLUMNS, usize::from(value.metric) % COLUMNS);
-    let goes_on = |one: &Told, next: &Told| one.metric < next.metric && place(one).0 == place(next).0;
-    for run in told.chunk_by(goes_on) {
-        let mut values = [None; COLUMNS];
-        for value in run {
-            values[place(value).1] = Some(value.number);
-        }
-        let metrics = run.first().and_then(|first| columns.get(place(first).0)).copied().unwrap_or_default();
+    let mut hand_on = |values: &[Option<f64>; COLUMNS], list: usize| {
+        let metrics = columns.get(list).copied().unwrap_or_default();
         let values = values.get(..metrics.len()).unwrap_or_default();
         visitor.record(&Record::new(metrics, values, tags, time));
+    };
+    let Some(first) = told.first() else { return };
+    let (mut values, mut list, mut from) = ([None; COLUMNS], usize::from(first.metric) / COLUMNS, 0);
+    for value in told {
+        let metric = usize::from(value.metric);
+        if metric < from || metric / COLUMNS != list {
+            hand_on(&values, list);
+            (values, list) = ([None; COLUMNS], metric / COLUMNS);
+        }
+        values[metric % COLUMNS] = Some(value.number);
+        from = metric + 1;
     }
+    hand_on(&values, list);
 }
 
 /// `memory_total` over `memory_quota`, where the former stands; `None` unless both are there and it makes sense.
@@ -183,7 +196,7 @@ fn memory_share(metrics: &[Native], told: &[Told]) -> Option<Told> {
 fn sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Why> {
     if let Ok(written) = value
         && let Some(times) = metric.times()
-        && (written.unit() == metric.written() || written.unit().is_none())
+        && (written.unit() == metric.written() || written.unit() == Unit::NONE)
     {
         let number = written.number() * times;
         return if number.is_finite() { Ok(number) } else { Err(Why::NotFinite) };
@@ -194,7 +207,7 @@ fn sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Resul
 #[inline(never)]
 fn any_sample_value(metric: &Native, value: Result<Value<'_>, NumberError>) -> Result<f64, Why> {
     let written = value.map_err(|error| Why::of_number(error.kind()))?;
-    let written = if written.unit().is_none() { Value::new(written.number(), metric.written()) } else { written };
+    let written = if written.unit() == Unit::NONE { Value::new(written.number(), metric.written()) } else { written };
     let regular = written.regular();
     if regular.unit() != metric.unit() {
         return Err(Why::BadUnit);

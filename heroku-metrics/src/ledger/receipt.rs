@@ -280,19 +280,6 @@ impl Receipt {
         self.sum(UNREAD..PASSED_OVER)
     }
 
-    /// Lines of other senders than the app that hold `count# measure# sample#`, of which nothing was read; see
-    /// [`CustomFrom`](crate::CustomFrom).
-    #[must_use]
-    pub const fn passed_over_lines(&self) -> u64 {
-        self.0[PASSED_OVER]
-    }
-
-    /// Frames whose length was off by a little, and was put right.
-    #[must_use]
-    pub const fn repaired_frames(&self) -> u64 {
-        self.0[REPAIRED]
-    }
-
     /// Bytes passed over because the framing was lost or a frame was too long.
     #[must_use]
     pub fn skipped_bytes(&self) -> u64 {
@@ -315,12 +302,6 @@ impl Receipt {
     #[must_use]
     pub const fn values_not_in_plan(&self) -> u64 {
         self.0[NOT_IN_PLAN]
-    }
-
-    /// Deliveries whose `Logplex-Msg-Count` disagrees with the frames found.
-    #[must_use]
-    pub const fn miscounted_deliveries(&self) -> u64 {
-        self.0[MISCOUNTED]
     }
 
     /// Whether the books balance at every stage. They always do; a `false` is a bug worth reporting.

@@ -60,8 +60,7 @@ impl Families {
 
     /// Whether the set is empty.
     #[inline]
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// What counts as small, in bytes of a file: files that are all below one of these are merged.
 const SIZES: [u64; 3] = [128 << 10, 1 << 20, 8 << 20];
-/// Files of one account that are larger than those, and smaller than this, have full blocks: these are copied as they are.
+/// Files of one account that are larger than those, and smaller than this, are worth merging, too.
 const FULL: u64 = 64 << 20;
 /// Bytes of files that are copied at once, about.
 const MOST_COPIED: u64 = 256 << 20;
@@ -87,7 +87,7 @@ impl Store {
         let mut run: Vec<u64> = Vec::new();
         // Where each account's part of the run ends in its list.
         let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
-        let (mut bytes, mut known) = (0, 0);
+        let (mut bytes, mut known, mut blocks) = (0, 0, 0);
         let most = if sizes.start == 0 { MOST_BYTES } else { MOST_COPIED };
         for held in files {
             let number = held.sealed.number();
@@ -97,21 +97,26 @@ impl Store {
             // An account may have sealed a file of its own in between: then what is before and behind that are no neighbours,
             // and one file of both would seem to cover it.
             let neighbour = own.iter().all(|&(at, index)| ends.get(&at).is_none_or(|&end| end + 1 == index));
-            let full =
-                run.len() >= MOST_FILES || bytes + held.sealed.file_len() > most || known + held.known > MOST_KNOWN;
+            // Lines that pack well make many blocks of few bytes, and so do many accounts of one line.
+            let accounts = ends.len() + own.iter().filter(|(at, _)| !ends.contains_key(at)).count();
+            let full = run.len() >= MOST_FILES
+                || bytes + held.sealed.file_len() > most
+                || known + held.sealed.known() > MOST_KNOWN
+                || blocks + held.sealed.fill().merged() + accounts as u64 > MAX_BLOCKS as u64;
             if !(fits && neighbour) || full {
                 if run.len() >= MANY {
                     return Some(run);
                 }
                 run.clear();
                 ends.clear();
-                (bytes, known) = (0, 0);
+                (bytes, known, blocks) = (0, 0, 0);
             }
             if fits {
                 run.push(number);
                 ends.extend(own.iter().copied());
                 bytes += held.sealed.file_len();
-                known += held.known;
+                known += held.sealed.known();
+                blocks += held.sealed.fill().merged();
             }
         }
         (run.len() >= MANY).then_some(run)
@@ -136,8 +141,11 @@ impl Store {
             outputs.push(together);
         }
         for output in outputs {
-            if let Err(error) = self.write_merged(&output) {
-                if error.kind() == StoreErrorKind::Damage {
+            match self.write_merged(&output) {
+                Ok(true) => {}
+                // Fuller than they seemed: they stay as they are.
+                Ok(false) => self.stuck.extend(run.iter().filter(|number| self.files.contains_key(number))),
+                Err(error) if error.kind() == StoreErrorKind::Damage => {
                     // What can be read of that file stays readable where it is. It is left alone from now on, and the others
                     // are merged without it the next time.
                     let is_it = |held: &&Held| Some(held.sealed.path()) == error.path();
@@ -148,13 +156,14 @@ impl Store {
                     }
                     return Ok(());
                 }
-                return Err(error);
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn write_merged(&mut self, output: &[(usize, Vec<Part>)]) -> Result<(), StoreError> {
+    /// Writes a file of these; or nothing, if their lines come to more blocks than a file may have.
+    fn write_merged(&mut self, output: &[(usize, Vec<Part>)]) -> Result<bool, StoreError> {
         let name = match output {
             [(at, _)] => self.heads[*at].account.name().as_ref(),
             _ => SHARED,
@@ -163,16 +172,30 @@ impl Store {
         let broken = |error: std::io::Error| StoreError::io(&folder, "write a merged segment", &error);
         fs::create_dir_all(&folder).map_err(broken)?;
         if let [(at, parts)] = output
-            && parts.iter().all(|part| part.sealed.file_len() >= SIZES[2])
+            && parts.iter().all(|part| part.sealed.fill().is_full())
         {
             let floor = self.heads[*at].account.state().floor;
             if let Some(segment) = self.copy(parts, floor, &folder)? {
                 self.swap(output, Some(&segment));
-                return Ok(());
+                return Ok(true);
             }
         }
         let mut writer = SegmentWriter::create(&folder).map_err(broken)?;
-        let mut copy = Copy::into(&mut writer);
+        if let Err(error) = self.fill(&mut writer, output, &folder) {
+            return if writer.blocks() < MAX_BLOCKS { Err(error) } else { Ok(false) };
+        }
+        let segment = match writer.blocks() {
+            // All of it lay below a floor.
+            0 => None,
+            _ => Some(writer.finish().map_err(broken)?),
+        };
+        self.swap(output, segment.as_ref());
+        Ok(true)
+    }
+
+    fn fill(&self, writer: &mut SegmentWriter, output: &[(usize, Vec<Part>)], folder: &Path) -> Result<(), StoreError> {
+        let broken = |error: std::io::Error| StoreError::io(folder, "write a merged segment", &error);
+        let mut copy = Copy::into(writer);
         let mut scratch = Scratch::new().map_err(broken)?;
         for (at, parts) in output {
             let account = &self.heads[*at].account;
@@ -186,12 +209,6 @@ impl Store {
             }
             copy.chunk(account.name(), chunk.take()).map_err(broken)?;
         }
-        let segment = match writer.blocks() {
-            // All of it lay below a floor.
-            0 => None,
-            _ => Some(writer.finish().map_err(broken)?),
-        };
-        self.swap(output, segment.as_ref());
         Ok(())
     }
 

@@ -95,11 +95,10 @@ impl Store {
     }
 
     fn held(&mut self, part: &Part) {
-        let new = || Held { sealed: Arc::clone(&part.sealed), accounts: 0, last_id: 0, known: 0 };
+        let new = || Held { sealed: Arc::clone(&part.sealed), accounts: 0, last_id: 0 };
         let held = self.files.entry(part.sealed.number()).or_insert_with(new);
         held.accounts += 1;
         held.last_id = held.last_id.max(part.last);
-        held.known = part.sealed.known();
         if part.broken {
             self.stuck.insert(part.sealed.number());
         }
@@ -126,6 +125,7 @@ impl Store {
         if held.accounts == 0 {
             self.shared.cache.forget(&part.sealed);
             self.files.remove(&number);
+            self.stuck.remove(&number);
         }
     }
 }

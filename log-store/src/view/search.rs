@@ -4,28 +4,35 @@ use super::View;
 use super::plan::Plan;
 use super::scan::{Same, Scan, Visitor};
 use crate::event::{Event, EventBuf};
+use crate::merged::Room;
 use crate::page::{Examined, Found, Order, Page};
 use crate::patterns::Patterns;
 use log_query::Query;
 
-/// What an event takes beside its text.
-const AN_EVENT: usize = size_of::<EventBuf>() + 16;
-
 /// Takes events until there are enough.
 struct Collector {
     events: Vec<EventBuf>,
-    limit: usize,
-    bytes: usize,
+    room: Room,
 }
 
 impl Visitor for Collector {
     const MESSAGES: bool = true;
 
     fn event(&mut self, event: &Event<'_>) -> bool {
-        let text = event.account().len() + event.system().len() + event.program().len() + event.message().len();
-        self.bytes = self.bytes.saturating_sub(text + AN_EVENT);
+        let is_full = self.room.is_full_with(event);
         self.events.push(event.to_event_buf());
-        self.events.len() < self.limit && self.bytes > 0
+        !is_full
+    }
+}
+
+/// Hands events on.
+struct Each<'t>(&'t mut dyn FnMut(&Event<'_>) -> bool);
+
+impl Visitor for Each<'_> {
+    const MESSAGES: bool = true;
+
+    fn event(&mut self, event: &Event<'_>) -> bool {
+        (self.0)(event)
     }
 }
 
@@ -65,13 +72,47 @@ impl View {
             return Found { events: Vec::new(), examined };
         }
         let plan = Plan::new(query);
-        let mut collector = Collector { events: Vec::new(), limit: page.limit(), bytes: page.bytes() };
+        let mut collector = Collector { events: Vec::new(), room: Room::of(page) };
         let examined = Scan::new(self, &plan, same, page.order()).run(from, to, go_on, &mut collector);
         let mut events = collector.events;
         if page.order() == Order::Newest {
             events.reverse();
         }
         Found { events, examined }
+    }
+
+    /// Hands the events of a page's range that fit a query on, one by one as they lie in a block, in the page's order, until
+    /// `take` says that it has enough ([`Reached::Limit`](crate::Reached::Limit)); limits of the page do not count. It is
+    /// [`View::search`] without a copy of each event, for who writes a whole range down.
+    ///
+    /// ```
+    /// # use log_store::{Event, EventId, Options, Order, Page, Query, Reached, Scope, Store};
+    /// # let folder = std::env::temp_dir().join(format!("log-store-doc-each-{}", std::process::id()));
+    /// # let mut store = Store::open(&folder, Options::new())?;
+    /// # store.append(&Event::new(EventId::new(256), "shop", b"one"))?;
+    /// # store.append(&Event::new(EventId::new(512), "shop", b"two"))?;
+    /// # store.publish(EventId::new(512));
+    /// # let view = store.reader().view(&Scope::account("shop"));
+    /// let mut bytes = 0;
+    /// let page = Page::new().with_order(Order::Oldest);
+    /// let examined = view.each(&Query::default(), &page, &mut || true, &mut |event| {
+    ///     bytes += event.message().len();
+    ///     true
+    /// });
+    /// assert_eq!((bytes, examined.reached()), (6, Reached::End));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each(
+        &self,
+        query: &Query,
+        page: &Page,
+        go_on: &mut dyn FnMut() -> bool,
+        take: &mut dyn FnMut(&Event<'_>) -> bool,
+    ) -> Examined {
+        let (from, to) = page.range();
+        let plan = Plan::new(query);
+        Scan::new(self, &plan, Same::default(), page.order()).run(from, to, go_on, &mut Each(take))
     }
 
     /// Adds the events of a page's range that fit a query to `patterns`, from the newest; limits of the page do not count.

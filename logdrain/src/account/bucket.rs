@@ -2,9 +2,9 @@
 
 use super::served::{ask, get, server, text};
 use crate::args::account::{AccountArgs, BucketAction};
-use crate::failure::{Failure, Status};
 use crate::server::Server;
 use hyper::Method;
+use logdrain_terms::failure::{Failure, Status};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;

@@ -2,8 +2,8 @@
 
 use super::served::{ask, get, server, text};
 use crate::args::account::{AccountArgs, FilterAction, FilterNumber, FilterText};
-use crate::failure::{Failure, Status};
 use hyper::Method;
+use logdrain_terms::failure::{Failure, Status};
 use serde_json::{Value, json};
 use std::io::Write as _;
 

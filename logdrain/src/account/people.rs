@@ -1,9 +1,10 @@
 //! Members and tokens.
 
 use crate::args::account::{AccountArgs, MemberAction, TokenAction, TokenKind};
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
-use crate::serve::people::{Told, What};
+use crate::serve;
+use logdrain_drain::people::{Told, What};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
 
 pub(super) fn member(args: &AccountArgs, action: &MemberAction) -> Result<Status, Failure> {
     let what = match action.clone() {
@@ -34,7 +35,7 @@ pub(super) fn token(args: &AccountArgs, action: &TokenAction) -> Result<Status, 
 }
 
 fn ask(args: &AccountArgs, what: What) -> Result<Status, Failure> {
-    match crate::serve::people(&args.store, &args.account, what)? {
+    match serve::people(&args.store, &args.account, what)? {
         Told::Link { email, link } => {
             println!("{}", Escaped(&link));
             let email = Escaped(&email);

@@ -2,13 +2,13 @@
 
 use crate::args::account::AccountArgs;
 use crate::args::server::ServerArgs;
-use crate::client::Ask;
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
-use crate::number::human;
-use crate::plan::{self, Plan};
 use crate::server::{self, Server};
 use hyper::Method;
+use logdrain_terms::client::Ask;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::number::human;
+use logdrain_terms::plan::{self, Plan};
 use serde_json::{Value, json};
 use std::io::Write as _;
 

@@ -1,32 +1,27 @@
 //! Rules on recorded logs: the logs' own time is the clock.
 //!
-//! A tick comes with each minute that the lines have reached, as `serve` gives them: first the lines, then the rows of the
-//! minutes that are over for another one. Of more than an hour without any line nothing is known: it was not recorded.
+//! The files' lines are handed over one by one, and rows are made of them as `serve` makes them.
 
-use super::file::{Due, Rules};
 use super::told::Told;
 use crate::args::alerts::CheckArgs;
-use crate::failure::{Failure, say};
 use crate::input::{Items, RenderedLine};
 use crate::replay::{TO_THE_END, unlimited};
 use crate::search::event::{Event, Names};
-use alert_rules::{LogRules, MetricRules, Tick};
+use alert_rules::{LogAlert, MetricAlert, MetricRules, Verdict};
 use heroku_metrics::aggregator::LatePolicy;
 use heroku_metrics::model::{DataPoint, Timestamp};
 use heroku_metrics::syslog::{Dialect, FrameParser, FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig};
 use log_archive::Row;
 use log_query::Fields;
+use logdrain_drain::alerts::file::Rules;
+use logdrain_drain::alerts::past::{self, LATENESS, Looks};
+use logdrain_terms::failure::{Failure, say};
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const MINUTE_MICROS: i64 = 60_000_000;
-/// Of a longer stretch without a line nothing is known.
-const GAP_MINUTES: i64 = 60;
-/// Minutes are closed so long after their end, as `serve` closes them.
-const LATENESS: Duration = Duration::from_secs(60);
 /// Late lines make revisions for so long.
 const HORIZON: Duration = Duration::from_secs(3_600);
 /// A line that claims to be from later than this is none that tells the time.
@@ -47,27 +42,27 @@ pub(super) struct Past {
 }
 
 struct Watch {
-    config: PipelineConfig,
-    rules: Rules,
-    told: Told,
-    /// Both begin with the first line that has a time.
-    logs: LogRules,
-    metrics: MetricRules,
-    pipelines: HashMap<Box<[u8]>, Pipeline>,
-    /// Lines that fit, by their id.
-    held: BTreeMap<u64, String>,
-    id: u64,
+    past: past::Past,
+    looks: Heard,
     /// The latest time of a line, in microseconds since 1970.
     clock: Option<i64>,
-    /// The last minute that began, counted from 1970.
-    minute: i64,
     latest: i64,
     lines: u64,
     behind: u64,
 }
 
+/// Who is told, and hands over the rows.
+struct Heard {
+    config: PipelineConfig,
+    told: Told,
+    pipelines: HashMap<Box<[u8]>, Pipeline>,
+    /// Lines that fit, by their id.
+    held: BTreeMap<u64, String>,
+    has_metrics: bool,
+}
+
 impl Past {
-    pub(super) fn new(rules: Rules, args: &CheckArgs) -> Result<Self, Failure> {
+    pub(super) fn new(rules: &Rules, args: &CheckArgs) -> Result<Self, Failure> {
         let aggregator = unlimited(MEMORY)
             .with_window(MINUTE)
             .with_allowed_lateness(LATENESS)
@@ -79,10 +74,6 @@ impl Past {
             .with_dialect(args.input.dialect())
             .with_recovery(args.input.recovery());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let mut metrics = MetricRules::new(MINUTE);
-        for (number, (_, rule)) in (0..).zip(&rules.metrics) {
-            metrics.set(number, rule.clone());
-        }
         let of_lines = rules.logs.iter().map(|(name, _, _)| name.clone()).collect();
         let of_metrics = rules.metrics.iter().map(|(name, _)| name.clone()).collect();
         Ok(Self {
@@ -90,16 +81,15 @@ impl Past {
             parser: FrameParser::default(),
             dialect: args.input.dialect(),
             watch: Watch {
-                config,
-                told: Told::new((of_lines, of_metrics), args.json),
-                rules,
-                logs: LogRules::new(Tick::new(0, Timestamp::MIN)),
-                metrics,
-                pipelines: HashMap::new(),
-                held: BTreeMap::new(),
-                id: 0,
+                past: past::Past::new(rules, MINUTE),
+                looks: Heard {
+                    config,
+                    told: Told::new((of_lines, of_metrics), args.json),
+                    pipelines: HashMap::new(),
+                    held: BTreeMap::new(),
+                    has_metrics: !rules.metrics.is_empty(),
+                },
                 clock: None,
-                minute: 0,
                 latest: i64::try_from(now).unwrap_or(i64::MAX).saturating_add(MOST_AHEAD),
                 lines: 0,
                 behind: 0,
@@ -157,7 +147,9 @@ impl Watch {
     fn take(&mut self, event: &Event<'_>, ingest: impl FnOnce(&mut Pipeline)) -> Result<(), Failure> {
         let time = event.received.or(event.generated).filter(|time| *time <= self.latest);
         if let Some(time) = time {
-            self.reach(time)?;
+            self.behind += u64::from(self.clock.is_some_and(|clock| clock - time > 3_600_000_000));
+            self.past.reach(time, &mut self.looks)?;
+            self.clock = Some(self.clock.map_or(time, |clock| clock.max(time)));
         }
         // What stands in front of the first time is of no time.
         let Some(clock) = self.clock else { return Ok(()) };
@@ -172,91 +164,27 @@ impl Watch {
         if let Some(address) = event.source_ip {
             fields = fields.with_source_ip(address);
         }
-        self.id += 1;
-        if self.logs.event(self.id, Timestamp::from_unix_micros(clock), &fields) > 0 {
-            if self.held.len() >= MOST_HELD {
-                self.held.pop_first();
+        let Heard { config, pipelines, held, has_metrics, .. } = &mut self.looks;
+        if let Some(id) = self.past.line(clock, &fields) {
+            if held.len() >= MOST_HELD {
+                held.pop_first();
             }
-            self.held.insert(self.id, shown(time.unwrap_or(clock), event));
+            held.insert(id, shown(time.unwrap_or(clock), event));
         }
-        if !self.rules.metrics.is_empty() {
-            if !self.pipelines.contains_key(event.system) {
-                if self.pipelines.len() >= MOST_SYSTEMS {
+        if *has_metrics {
+            if !pipelines.contains_key(event.system) {
+                if pipelines.len() >= MOST_SYSTEMS {
                     let why = format!("metric rules are checked on at most {MOST_SYSTEMS} systems at a time");
                     return Err(Failure::Config(why));
                 }
-                let made = Pipeline::new(self.config.clone()).map_err(|error| Failure::Config(error.to_string()))?;
-                self.pipelines.insert(event.system.into(), made);
+                let made = Pipeline::new(config.clone()).map_err(|error| Failure::Config(error.to_string()))?;
+                pipelines.insert(event.system.into(), made);
             }
-            if let Some(pipeline) = self.pipelines.get_mut(event.system) {
+            if let Some(pipeline) = pipelines.get_mut(event.system) {
                 ingest(pipeline);
             }
         }
         Ok(())
-    }
-
-    /// A line is from this time.
-    fn reach(&mut self, time: i64) -> Result<(), Failure> {
-        let minute = time.div_euclid(MINUTE_MICROS);
-        let Some(clock) = self.clock else {
-            self.id += 1;
-            self.minute = minute;
-            self.logs = LogRules::new(Tick::new(self.id, start(minute)));
-            for (number, (_, rule, _)) in (0..).zip(&self.rules.logs) {
-                self.logs.set(number, rule.clone());
-            }
-            self.clock = Some(time);
-            return Ok(());
-        };
-        self.behind += u64::from(clock - time > 3_600_000_000);
-        if minute - self.minute > GAP_MINUTES {
-            // Minutes that are whole are closed; then nothing is known until here.
-            self.tick(self.minute + 1)?;
-            self.unknown(self.minute, minute);
-            self.tick(minute)?;
-        }
-        while self.minute < minute {
-            self.tick(self.minute + 1)?;
-        }
-        self.clock = Some(clock.max(time));
-        Ok(())
-    }
-
-    /// Of these minutes nothing is known.
-    fn unknown(&mut self, from: i64, until: i64) {
-        self.id += 1;
-        self.logs.unknown(self.id, start(from), start(until));
-        self.metrics.unknown(start(from), start(until));
-    }
-
-    /// A minute begins.
-    fn tick(&mut self, minute: i64) -> Result<(), Failure> {
-        self.minute = minute;
-        self.id += 1;
-        let tick = Tick::new(self.id, start(minute));
-        let rules = &self.rules.logs;
-        let next_day = |rule: u64, from| {
-            let due = usize::try_from(rule).ok().and_then(|rule| rules.get(rule)).map(|(_, _, due)| due);
-            due.and_then(|due| next_day(due, from)).unwrap_or(Timestamp::MIN)
-        };
-        let lines = self.logs.tick_with(tick, next_day);
-        if !self.rules.metrics.is_empty() {
-            let metrics = &mut self.metrics;
-            // In the order of their names, so that the same files tell the same.
-            let mut systems: Vec<_> = self.pipelines.iter_mut().collect();
-            systems.sort_unstable_by_key(|(system, _)| *system);
-            for (system, pipeline) in systems {
-                let system = String::from_utf8_lossy(system);
-                let mut points = |point: &DataPoint<'_>| {
-                    metrics.point(&system, point);
-                    Ok::<(), Infallible>(())
-                };
-                let Ok(()) = pipeline.advance(tick.time(), &mut points);
-            }
-        }
-        let minutes = self.metrics.tick(tick, tick.time().earlier(LATENESS));
-        self.told.lines(lines, &self.held)?;
-        self.told.minutes(minutes)
     }
 
     fn end(mut self) -> Result<bool, Failure> {
@@ -264,23 +192,7 @@ impl Watch {
             say(format_args!("logdrain: no line of it has a time, so no rule could be asked"));
             return Ok(false);
         }
-        let last = self.minute + 1;
-        let mut standing: Vec<Vec<String>> =
-            (0..).zip(&self.rules.logs).map(|(number, _)| self.logs.explain(number).into_iter().collect()).collect();
-        self.told.ends_at(start(last));
-        self.tick(last)?;
-        // What would have come is not known. Windows that are open end when they are due, with what they have.
-        let open = self.rules.logs.iter().map(|(_, rule, _)| rule.period().length()).max().unwrap_or_default();
-        let open = i64::try_from(open.as_secs() / 60).unwrap_or_default() + GAP_MINUTES + 2;
-        self.unknown(last, last + open);
-        for minute in 1..=open {
-            self.tick(last + minute)?;
-            if minute == 1 {
-                // The last minute that had lines has just been judged.
-                let of = |number| self.metrics.explain(number).iter().map(ToString::to_string).collect();
-                standing.extend((0..).zip(&self.rules.metrics).map(|(number, _)| of(number)));
-            }
-        }
+        let ended = self.past.end(&mut self.looks)?;
         if self.behind > 0 {
             let behind = self.behind;
             say(format_args!(
@@ -288,28 +200,38 @@ impl Watch {
                  came then: name files in the order of their time"
             ));
         }
-        if self.metrics.refused() > 0 {
-            say(format_args!("logdrain: {} streams found no room and were not looked at", self.metrics.refused()));
+        if ended.refused > 0 {
+            say(format_args!("logdrain: {} streams found no room and were not looked at", ended.refused));
         }
-        self.told.summary(self.lines, &standing)
+        self.looks.told.summary(self.lines, &ended.standing)
     }
 }
 
-/// When a minute begins.
-fn start(minute: i64) -> Timestamp {
-    Timestamp::from_unix_micros(minute.saturating_mul(MINUTE_MICROS))
-}
+impl Looks for Heard {
+    type Error = Failure;
 
-/// The next time of day, by the calendar of its zone.
-fn next_day(due: &Due, from: Timestamp) -> Option<Timestamp> {
-    let from = jiff::Timestamp::from_microsecond(from.unix_micros()).ok()?.to_zoned_datetime(due.zone.clone());
-    let mut day = from.date();
-    loop {
-        let at = day.to_datetime(due.at).to_zoned_datetime(due.zone.clone()).ok()?;
-        if at > from {
-            return Some(Timestamp::from_unix_micros(at.timestamp().as_microsecond()));
+    fn rows(&mut self, now: Timestamp, metrics: &mut MetricRules) -> Result<(), Failure> {
+        // In the order of their names, so that the same files tell the same.
+        let mut systems: Vec<_> = self.pipelines.iter_mut().collect();
+        systems.sort_unstable_by_key(|(system, _)| *system);
+        for (system, pipeline) in systems {
+            let system = String::from_utf8_lossy(system);
+            let mut points = |point: &DataPoint<'_>| {
+                metrics.point(&system, point);
+                Ok::<(), Infallible>(())
+            };
+            let Ok(()) = pipeline.advance(now, &mut points);
         }
-        day = day.tomorrow().ok()?;
+        Ok(())
+    }
+
+    fn told(&mut self, lines: Vec<Verdict<LogAlert>>, minutes: Vec<Verdict<MetricAlert>>) -> Result<(), Failure> {
+        self.told.lines(lines, &self.held)?;
+        self.told.minutes(minutes)
+    }
+
+    fn ends_at(&mut self, end: Timestamp) {
+        self.told.ends_at(end);
     }
 }
 

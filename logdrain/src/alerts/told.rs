@@ -1,10 +1,10 @@
 //! What is printed: each alert with its lines or points, then each rule with how often it fired.
 
-use crate::escape::Escaped;
-use crate::failure::Failure;
-use crate::json;
 use alert_rules::{Change, LogAlert, MetricAlert, Reading, Verdict};
 use heroku_metrics::model::Timestamp;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::Failure;
+use logdrain_terms::json;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Stdout, Write as _};

@@ -199,7 +199,7 @@ pub(crate) enum TokenKind {
     Admin,
     /// Reading alone
     Read,
-    /// Sending measurements alone, which `serve` takes from nobody yet: it opens nothing
+    /// Sending measurements alone, to /v1/measurements and /v1/metrics
     Record,
 }
 

@@ -1,8 +1,8 @@
 //! What `audit` is told.
 
-use crate::reading::ReadingArgs;
-use crate::units::duration;
 use clap::Args as ClapArgs;
+use logdrain_terms::reading::ReadingArgs;
+use logdrain_terms::units::duration;
 use std::path::PathBuf;
 use std::time::Duration;
 

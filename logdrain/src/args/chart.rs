@@ -1,8 +1,8 @@
 //! What `chart` is told.
 
 use super::InputArgs;
-use crate::units::duration;
 use clap::{Args as ClapArgs, ValueEnum};
+use logdrain_terms::units::duration;
 use std::path::PathBuf;
 use std::time::Duration;
 

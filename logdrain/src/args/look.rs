@@ -2,11 +2,11 @@
 
 use crate::args::server::ServerArgs;
 use crate::args::{DialectArg, InputKind, dialect};
-use crate::times;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, ValueEnum};
 use heroku_metrics::syslog::Dialect;
 use jiff::tz::TimeZone;
+use logdrain_terms::times;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -2,16 +2,17 @@
 
 use super::rows::{Key, Numbers, Written, made};
 use crate::args::audit::AuditArgs;
-use crate::failure::{Failure, say};
-use crate::reading::Reading;
+use crate::input;
 use crate::replay::unlimited;
 use crate::rows::RowText;
-use crate::{input, plan};
 use flate2::bufread::MultiGzDecoder;
 use heroku_metrics::model::{DataPoint, Sink, Timestamp};
 use heroku_metrics::syslog::Dialect;
 use heroku_metrics::{ExtractorConfig, NativeSet, Pipeline, PipelineConfig, Plan};
 use log_archive::{Reader, Row};
+use logdrain_terms::failure::{Failure, say};
+use logdrain_terms::plan;
+use logdrain_terms::reading::Reading;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -1,7 +1,7 @@
 //! The rows of a file, as `serve` writes them, and how they are compared.
 
-use crate::failure::Failure;
 use heroku_metrics::model::DataPoint;
+use logdrain_terms::failure::Failure;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

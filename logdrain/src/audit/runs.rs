@@ -1,8 +1,8 @@
 //! Which hours follow each other without a gap, and which are left out.
 
-use crate::failure::Failure;
-use crate::serve::ArchiveBooks;
 use log_archive::Period;
+use logdrain_drain::archives::Books as ArchiveBooks;
+use logdrain_terms::failure::Failure;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,11 @@
 //! Which rows are drawn, and what of them.
 
 use crate::args::chart::{ChartArgs, Tag};
-use crate::failure::Failure;
-use crate::series::Function;
-use crate::times::{self, Side};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
+use logdrain_charts::series::Function;
+use logdrain_terms::failure::Failure;
+use logdrain_terms::times::{self, Side};
 
 /// The tags that a line is of, sorted.
 pub(super) type Group = Vec<(String, String)>;
@@ -28,12 +28,13 @@ impl Wanted {
     /// What the command line asks, and the functions that it names.
     pub(super) fn new(args: &ChartArgs, zone: &TimeZone) -> Result<(Self, Vec<Function>), Failure> {
         let (name, of_name) = match args.metric.rsplit_once('.') {
-            Some((name, suffix @ ("p50" | "p95" | "p99" | "p999"))) => (name, Function::named(suffix)),
+            Some((name, suffix @ ("p50" | "p95" | "p99" | "p999"))) => (name, suffix.parse().ok()),
             _ => (args.metric.as_str(), None),
         };
         let named = args.function.iter().map(|name| {
-            // How a counter grew is told by minutes that are kept one after the other.
-            Function::named(name).filter(|function| *function != Function::Derivative).ok_or_else(|| {
+            // How a counter grew is told by minutes that are kept one after the other, as is how far values stand apart.
+            let is_of_rows = |function: &Function| !matches!(function, Function::Derivative | Function::Deviation);
+            name.parse().ok().filter(is_of_rows).ok_or_else(|| {
                 let known = "avg, count, last, max, min, sum, rate, p50, p95, p99, p999";
                 Failure::Config(format!("--function {name}: is none of {known}"))
             })
@@ -113,37 +114,9 @@ fn is_like(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The name of a function.
-pub(super) fn name(function: Function) -> String {
-    match function {
-        Function::Avg => "avg".to_owned(),
-        Function::Count => "count".to_owned(),
-        Function::Last => "last".to_owned(),
-        Function::Max => "max".to_owned(),
-        Function::Min => "min".to_owned(),
-        Function::Sum => "sum".to_owned(),
-        Function::Rate => "rate".to_owned(),
-        Function::Derivative => "derivative".to_owned(),
-        Function::Quantile(quantile) if (quantile - 0.999).abs() < 1e-9 => "p999".to_owned(),
-        Function::Quantile(quantile) => {
-            let percent = format!("{:.4}", quantile * 100.0);
-            format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_have_names() {
-        for text in
-            ["avg", "count", "last", "max", "min", "sum", "rate", "p5", "p50", "p95", "p99", "p999", "p99.99", "p100"]
-        {
-            assert_eq!(Function::named(text).map(name).as_deref(), Some(text));
-        }
-    }
 
     #[test]
     fn patterns_of_tags() {

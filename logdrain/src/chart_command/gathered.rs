@@ -1,10 +1,10 @@
 //! What a chart is made of: of each line and step, what its rows come to.
 
 use super::asked::{Group, Wanted};
-use crate::failure::Failure;
-use crate::series::{Function, Line, Series};
 use heroku_metrics::aggregator::RowBuf;
 use heroku_metrics::model::{Kind, Percentile};
+use logdrain_charts::series::{Function, Line, Series};
+use logdrain_terms::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most steps of a chart.
@@ -91,8 +91,8 @@ impl Cell {
             Function::Rate => Some(sum * 60.0 / step as f64),
             Function::Min => min,
             Function::Max => max,
-            // This command does not offer it: it is of streams over kept minutes.
-            Function::Derivative => None,
+            // This command does not offer them: they are of kept minutes.
+            Function::Derivative | Function::Deviation => None,
             Function::Last => match self {
                 Self::Printed(of) if of.is_last_one_of_several => return Err(Untold::Several),
                 Self::Printed(of) => of.last,
@@ -312,7 +312,7 @@ impl Gathered {
     }
 
     fn refusal(&self, function: Function, why: &Untold) -> Failure {
-        let name = super::asked::name(function);
+        let name = function.to_string();
         let metric = &self.wanted.name;
         let differing: Vec<_> =
             self.differing.iter().filter(|(_, values)| values.len() > 1).map(|(key, _)| key.as_str()).collect();

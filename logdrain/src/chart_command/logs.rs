@@ -3,14 +3,14 @@
 use super::gathered::{Cell, Gathered};
 use crate::args::InputArgs;
 use crate::args::chart::ChartArgs;
-use crate::chart::Mark;
-use crate::failure::{Failure, Status};
 use crate::input::{self, Items, RenderedLine};
 use crate::replay;
 use heroku_metrics::aggregator::{EachRow, Row};
 use heroku_metrics::model::TagSet;
 use heroku_metrics::syslog::{Frame, FramingError, RawFrame};
 use heroku_metrics::{Pipeline, PipelineConfig, Tap, Verdict};
+use logdrain_charts::chart::Mark;
+use logdrain_terms::failure::{Failure, Status};
 use std::path::Path;
 
 /// Half of what streams and windows may take.

@@ -2,8 +2,8 @@
 
 use super::asked::Group;
 use super::gathered::{Cell, Gathered, Printed, printed_names};
-use crate::failure::Failure;
 use heroku_metrics::model::Kind;
+use logdrain_terms::failure::Failure;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -1,7 +1,6 @@
 //! Archives, row by row, and Papertrail's text of events, line by line.
 
 use crate::args::InputKind;
-use crate::failure::Failure;
 use crate::input::event_text::EventText;
 use crate::input::row::RowFrame;
 use crate::input::{Items, MAX_LINE, RenderedLine};
@@ -9,6 +8,7 @@ use crate::layout::Survey;
 use heroku_metrics::syslog::rendered::{self, Form};
 use heroku_metrics::syslog::{Frame, FrameError};
 use log_archive::{ReadError, Reader, Row};
+use logdrain_terms::failure::Failure;
 use std::fmt;
 
 /// What is kept from line to line.

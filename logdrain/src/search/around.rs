@@ -1,8 +1,8 @@
 //! Kept lines that are found, with those around them, which are asked for by number.
 
-use crate::failure::Failure;
 use crate::search::event::Event;
 use crate::search::task::Task;
+use logdrain_terms::failure::Failure;
 
 /// A line that is kept somewhere, with its number.
 pub(crate) trait Kept {
@@ -37,10 +37,10 @@ impl<E: Kept> Around<E> {
         neighbours: impl FnOnce(u64, usize, usize) -> Result<(Vec<E>, Vec<E>), Failure>,
     ) -> Result<(), Failure> {
         let id = event.id();
-        if self.before + self.after > 0 {
+        if self.before > 0 || self.after > 0 {
             self.give_waiting(id, task)?;
             // One more than is printed tells whether something lies between.
-            let (front, behind) = neighbours(id, self.before + 1, self.after)?;
+            let (front, behind) = neighbours(id, self.before.saturating_add(1), self.after)?;
             let is_new = |event: &&E| self.last.is_none_or(|last| event.id() > last);
             let new: Vec<&E> = front.iter().filter(is_new).collect();
             let is_apart = new.len() > self.before;

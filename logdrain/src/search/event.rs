@@ -1,8 +1,8 @@
 //! One line, as it is searched and printed.
 
-use crate::serve::drain_name::DrainName;
 use heroku_metrics::syslog::Frame;
 use log_archive::{Row, facility_number, severity_number};
+use logdrain_drain::drain_name::DrainName;
 use std::net::IpAddr;
 
 /// A kept line, or one of a file. Texts may hold any byte; what there is not is empty.

@@ -1,11 +1,11 @@
 //! Which lines are meant: the query, the systems, the range of time.
 
-use crate::escape::Escaped;
-use crate::failure::{Failure, say};
 use crate::search::event::Event;
-use crate::times::{self, Side};
 use jiff::{Timestamp, ZonedDateTime};
 use log_query::{Fields, Query};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, say};
+use logdrain_terms::times::{self, Side};
 use std::ops::Range;
 use unicode_width::UnicodeWidthStr as _;
 

@@ -1,8 +1,8 @@
 //! What is done with the lines: those that are found, and those around them.
 
-use crate::failure::{Failure, say};
 use crate::search::event::Event;
 use crate::search::print::Printer;
+use logdrain_terms::failure::{Failure, say};
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Stdout, Write as _};
 
@@ -104,7 +104,7 @@ impl Output {
     pub(crate) fn found(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         self.found += 1;
         self.to_follow = self.after;
-        let has_around = self.before + self.after > 0;
+        let has_around = self.before > 0 || self.after > 0;
         if has_around && self.is_gap && self.found > 1 && self.printer.marks_gaps() {
             self.emit(b"--\n")?;
         }

@@ -1,13 +1,13 @@
 //! What fills a log: the most common lines, and the programs that write most.
 
-use crate::escape::Escaped;
-use crate::failure::Failure;
-use crate::json;
-use crate::number::human;
 use crate::search::event::Event;
 use crate::sheet::{Column, Row, Sheet};
 use crate::table;
 use log_store::Pattern;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::Failure;
+use logdrain_terms::json;
+use logdrain_terms::number::human;
 use serde_json::json;
 use std::io::Write as _;
 

@@ -1,13 +1,13 @@
 //! A line that was found, as text or as JSON.
 
 use crate::args::look::Colour;
-use crate::escape;
-use crate::json;
 use crate::search::event::{Event, facility_name, severity_name};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use logdrain_terms::escape;
+use logdrain_terms::json;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;

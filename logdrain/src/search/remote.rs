@@ -7,7 +7,6 @@ mod wanted;
 pub(crate) use wanted::{Saved, saved};
 
 use crate::args::look::SearchArgs;
-use crate::failure::{Failure, say};
 use crate::input::End;
 use crate::interrupt;
 use crate::search::around::Around;
@@ -15,6 +14,7 @@ use crate::search::filter::Filter;
 use crate::search::task::Task;
 use crate::server::Server;
 use line::Line;
+use logdrain_terms::failure::{Failure, say};
 use pages::Pages;
 use std::time::Duration;
 use wanted::Wanted;

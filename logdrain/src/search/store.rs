@@ -1,8 +1,6 @@
 //! Kept lines: the folder of a store, beside a running server too, of which what is in files is seen.
 
 use crate::args::look::SearchArgs;
-use crate::escape::Escaped;
-use crate::failure::{Failure, say};
 use crate::input::End;
 use crate::interrupt;
 use crate::search::around::{Around, Kept};
@@ -10,6 +8,8 @@ use crate::search::event::Event;
 use crate::search::filter::Filter;
 use crate::search::task::Task;
 use log_store::{EventBuf, EventId, Examined, Neighbours, Options, Order, Page, Reached, Reader, Scope, View};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, say};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

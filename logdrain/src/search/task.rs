@@ -1,9 +1,9 @@
 //! What is done with the lines: print them, count them, or count what they have in common.
 
-use crate::failure::Failure;
 use crate::search::event::Event;
 use crate::search::output::Output;
 use crate::search::patterns::Patterns;
+use logdrain_terms::failure::Failure;
 use std::io::Write as _;
 
 /// What is done with lines that fit.

@@ -3,33 +3,37 @@
 mod addon;
 mod drains;
 mod file;
+mod journal;
 mod limits;
 mod machine;
 mod ports;
 mod secrets;
+mod smtp;
 
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
 use crate::args::ServeArgs;
-use crate::failure::Failure;
-use crate::reading::Reading;
-use crate::serve::archives;
-use crate::serve::counting::board::DRAIN_BYTES;
-use crate::serve::directory;
-use crate::serve::door::{self, Allowed};
-use crate::serve::drain_name;
-use crate::serve::intake::port::Port;
-use crate::serve::intake::{Access, Tls};
-use crate::serve::limits::Habits;
-use crate::serve::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
-use crate::serve::logs::Keeping;
-use crate::serve::minutes;
-use crate::serve::outlets::otlp::{self, Endpoint};
-use crate::serve::settings::{DrainLimits, Settings};
-use crate::serve::web::addon::AddonSettings;
-use crate::serve::web::{answers, events, places, v1, v2};
 use file::{File, Span};
+use logdrain_drain::alerts::channel::{Smtp, sending};
+use logdrain_drain::archives;
+use logdrain_drain::counting::board::DRAIN_BYTES;
+use logdrain_drain::directory;
+use logdrain_drain::door::{self, Allowed};
+use logdrain_drain::drain_name;
+use logdrain_drain::intake::port::Port;
+use logdrain_drain::intake::{Access, Tls};
+use logdrain_drain::journal::{Address, Spool};
+use logdrain_drain::limits::Habits;
+use logdrain_drain::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
+use logdrain_drain::logs::Keeping;
+use logdrain_drain::minutes;
+use logdrain_drain::outlets::otlp::{self, Endpoint};
+use logdrain_drain::settings::{DrainLimits, Settings};
+use logdrain_terms::failure::Failure;
+use logdrain_terms::reading::Reading;
+use logdrain_web::addon::AddonSettings;
+use logdrain_web::{answers, bodies, events, places, v1, v2};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,12 +54,18 @@ pub(crate) struct Config {
     /// How long raw deliveries are kept after they have been counted.
     pub(crate) retention: Duration,
     pub(crate) snapshot_every: Duration,
+    /// Where the journal is, if it is not in the store's folder.
+    pub(crate) journal: Option<Address>,
     /// The most bytes of the journal's file.
     pub(crate) journal_limit: Option<usize>,
+    /// The most bytes of the file in which deliveries wait while the database is away; 0 without it.
+    pub(crate) spool_limit: u64,
     /// How the lines are kept.
     pub(crate) keeping: Keeping,
     /// Which lines are archived.
     pub(crate) archives: Archives,
+    /// The most bytes of the file of minutes.
+    pub(crate) minutes_limit: u64,
     pub(crate) limits: IntakeLimits,
     /// Addresses that others reach are fine without credentials or TLS.
     pub(crate) insecure: bool,
@@ -74,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) outbound: Vec<Allowed>,
     /// Heroku may make and remove resources here.
     pub(crate) addon: Option<AddonSettings>,
+    /// The mail server that alerts are sent by.
+    pub(crate) smtp: Option<Smtp>,
     pub(crate) settings: Settings,
     pub(crate) metrics: MetricsLimits,
     /// What is allowed and hardly meant.
@@ -116,10 +128,11 @@ impl Config {
         let mut limits = limits::of_file(&file, &mut warnings)?;
         let keeping = limits::keeping(&file);
         let archives = limits::archives(&file)?;
+        let minutes_limit = limits::minutes(file.minutes_limit)?;
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
-        limits.answers = answers::most(metrics, limits.bodies) + events::MOST + places::MOST + v1::MOST + v2::MOST;
+        limits.answers = answers::most(metrics, limits.bodies) + WEB;
         let settings = Settings {
             accounts: BTreeMap::new(),
             next_id: 0,
@@ -135,7 +148,8 @@ impl Config {
                 custom_from: file.custom_from,
             }),
             limits: DrainLimits::within(limits.drain)
-                .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?,
+                .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?
+                .with_alerts(limits::alerts(file.alert_memory)?),
             drains,
             apps: BTreeMap::new(),
         };
@@ -155,6 +169,9 @@ impl Config {
         let url = file.url.as_deref().map(limits::base).transpose()?;
         let store = args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data"));
         let outbound = limits::outbound(&file.outbound_allow)?;
+        let (said, password) = (file.journal, file.journal_password_file);
+        let journal = journal::of_file(said, password, file.journal_limit.as_ref(), beside, &mut warnings)?;
+        let spool_limit = journal::spool(file.spool, file.spool_limit, journal.is_some())?;
         // It was the add-on's alone once.
         let key_file = file.key_file.or_else(|| file.addon.as_ref().and_then(|addon| addon.key_file.clone()));
         let usual = || (args.config.is_some() || file.addon.is_some()).then(|| PathBuf::from(KEY_FILE));
@@ -163,6 +180,7 @@ impl Config {
         if addon.is_some() {
             access.close();
         }
+        let smtp = smtp::of_file(file.smtp, url.as_deref(), beside, &mut warnings)?;
         let config = Self {
             listen,
             syslog: file.syslog.map(|address| address.0),
@@ -172,9 +190,12 @@ impl Config {
             out,
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
+            journal,
             journal_limit: file.journal_limit.map(|size| size.0),
+            spool_limit,
             keeping,
             archives,
+            minutes_limit,
             limits,
             insecure,
             open_reading: file.open_reading,
@@ -185,6 +206,7 @@ impl Config {
             key_file,
             outbound,
             addon,
+            smtp,
             settings,
             metrics,
             warnings,
@@ -245,6 +267,11 @@ impl Config {
         Ok(self)
     }
 
+    /// Bytes of bodies that one step of the journal has.
+    pub(crate) const fn group_bytes(&self) -> usize {
+        journal::group_bytes(&self.limits)
+    }
+
     /// The most bytes that the process takes besides its program, SQLite's cache and the buffers of the system.
     pub(crate) fn max_memory(&self) -> usize {
         let connection = if self.tls.is_some() { ENCRYPTED } else { PLAIN };
@@ -256,6 +283,7 @@ impl Config {
         pipelines
             .saturating_add(snapshot)
             .saturating_add(self.limits.bodies)
+            .saturating_add(if self.journal.is_some() { journal::memory(&self.limits) } else { 0 })
             .saturating_add(self.limits.answers)
             .saturating_add(copies)
             .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
@@ -263,9 +291,15 @@ impl Config {
             .saturating_add(machine::packing())
             .saturating_add(self.keeping.max_memory())
             .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
-            .saturating_add(door::MEMORY + archives::UPLOADS)
+            .saturating_add(self.settings.limits.alert_bytes)
+            .saturating_add(door::MEMORY + archives::UPLOADS + sending::MEMORY)
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
             .saturating_add(minutes::MEMORY)
+            .saturating_add(if self.spool_limit > 0 && self.journal.is_some() {
+                Spool::memory(self.limits.body)
+            } else {
+                0
+            })
             .saturating_add(self.ports.len() << 17)
     }
 
@@ -287,15 +321,19 @@ impl Config {
             ("families, dyno_identity, one_off or custom_from", own.reading != others.reading),
             ("retention", self.retention != other.retention),
             ("snapshot_every", self.snapshot_every != other.snapshot_every),
+            ("journal", self.journal != other.journal),
             ("journal_limit", self.journal_limit != other.journal_limit),
+            ("spool or spool_limit", self.spool_limit != other.spool_limit),
             ("logs_retention", self.keeping.retention != other.keeping.retention),
             ("logs_limit", self.keeping.limit != other.keeping.limit),
+            ("minutes_limit", self.minutes_limit != other.minutes_limit),
             ("archives", self.archives.without_plan != other.archives.without_plan),
             ("archives_retention", self.archives.kept_for != other.archives.kept_for),
             ("journal_ahead", self.keeping.ahead != other.keeping.ahead),
             ("body_limit", self.limits.body != other.limits.body),
             ("memory", self.limits.bodies != other.limits.bodies),
             ("drain_memory", self.limits.drain != other.limits.drain),
+            ("alert_memory", own.limits.alert_bytes != others.limits.alert_bytes),
             ("max_connections", self.limits.connections != other.limits.connections),
             ("max_drains", self.limits.drains != other.limits.drains),
             ("metrics_rows", self.metrics.rows != other.metrics.rows),
@@ -306,6 +344,7 @@ impl Config {
             ("open_reading", self.open_reading != other.open_reading),
             ("url", self.url != other.url),
             ("addon", self.addon != other.addon),
+            ("smtp", self.smtp != other.smtp),
             ("key_file", self.key_file != other.key_file),
             ("outbound_allow", self.outbound != other.outbound),
             ("v1", self.v1 != other.v1),
@@ -326,6 +365,8 @@ pub(crate) fn listens_on(args: &ServeArgs) -> Result<(SocketAddr, bool), Failure
 const PLAIN: usize = 3 * HEAD_LIMIT;
 /// TLS buffers a record each way besides.
 const ENCRYPTED: usize = PLAIN + 48 * 1024;
+/// What pages and APIs take at the most, but for `/metrics`.
+const WEB: usize = bodies::MOST + events::MOST + places::MOST + v1::MOST + v2::MOST;
 
 /// What is wrong with the configuration.
 #[derive(Debug)]
@@ -396,6 +437,7 @@ mod tests {
                 && file.syslog.is_some()
                 && file.otlp.is_some()
                 && file.journal_limit.is_some()
+                && file.smtp.is_some()
         );
     }
 
@@ -414,10 +456,15 @@ mod tests {
     fn contradictions_are_told_and_secrets_are_not() {
         let drain = |name: &str, rest: &str| format!("[[drain]]\nname = \"{name}\"\nuser = \"u\"\n{rest}\n");
         let long = "password = \"s3cret-and-long\"";
+        const BASE: &str = "url = \"https://logs.example.com\"\n";
+        let smtp = |base: &str, rest: &str| {
+            format!("{base}[smtp]\nhost = \"mail.example.com\"\nfrom = \"alerts@example.com\"\n{rest}\n")
+        };
         for (text, said) in [
             ("window = \"7s\"".to_owned(), "divides a day"),
             ("memory = \"8MB\"".to_owned(), "four times body_limit"),
             ("drain_memory = \"1MB\"".to_owned(), "too little"),
+            ("alert_memory = \"15MB\"".to_owned(), "alert_memory must be at least 16MB"),
             ("max_drains = 0".to_owned(), "at least 1"),
             ("max_drains = 4000000000".to_owned(), "max_drains at most"),
             ("max_connections = 4000000000".to_owned(), "max_connections must be at most"),
@@ -429,6 +476,7 @@ mod tests {
                 drain("a/s3cret", "password = \"s3cret\""),
                 "[[drain]] 1: a drain's name is unique, not empty and has no slash",
             ),
+            (drain("measurements", "password = \"s3cret\""), "[[drain]] 1: no drain is called measurements"),
             (drain("a", ""), "[[drain]] 1: give one of password and password_file"),
             (drain("a", "password = \"s3cret\"\npassword_file = \"s3cret\""), "give one of"),
             (drain("a", "password_file = \"s3cret\""), "[[drain]] 1, password_file: cannot be read: entity not found"),
@@ -455,6 +503,12 @@ mod tests {
             ("url = \"https://s3cret:s3cret@logs.example.com\"".to_owned(), "url: expected"),
             ("url = \"https://logs.example.com/s3cret\"".to_owned(), "url: expected"),
             ("url = \"ftp://s3cret\"".to_owned(), "url: expected"),
+            (smtp("", ""), "[smtp]: url is missing"),
+            (smtp(BASE, "password = \"s3cret\""), "[smtp]: user is missing"),
+            (smtp(BASE, "user = \"u\""), "[smtp]: give one of password and password_file"),
+            (smtp(BASE, "user = \"u\"\npassword = \"s3cret\"\ntls = \"none\""), "[smtp], tls: none would send"),
+            (smtp(BASE, "").replace("mail.example", "s3cret@mail.example"), "[smtp], host: the name"),
+            (smtp(BASE, "").replace("alerts@", "s3cret "), "[smtp], from: an e-mail address"),
             ("listen = \"0.0.0.0:1\"".to_owned(), "credentials ([[drain]]) and TLS ([tls]) are missing"),
             ("syslog = \"0.0.0.0:1\"".to_owned(), "can be reached from outside"),
         ] {
@@ -462,6 +516,22 @@ mod tests {
             assert!(error.contains(said) && !error.contains("s3cret"), "{text}: {error}");
         }
         assert!(load("listen = \"0.0.0.0:1\"\ninsecure = true").is_ok());
+    }
+
+    #[test]
+    fn a_mail_server_is_taken_where_the_program_sends_mail() {
+        let text =
+            "url = \"https://logs.example.com\"\n[smtp]\nhost = \"mail.example.com\"\nfrom = \"Alerts@example.com\"\n";
+        match load(text) {
+            Ok(config) => {
+                let smtp = config.smtp.unwrap();
+                assert_eq!((smtp.port, smtp.from.as_str(), smtp.user), (587, "alerts@example.com", None));
+                let other = load(&format!("{text}tls = \"implicit\"")).unwrap();
+                assert_eq!(other.smtp.as_ref().map(|smtp| smtp.port), Some(465));
+                assert_eq!(load(text).unwrap().differs_at_start(&other), ["smtp"]);
+            }
+            Err(error) => assert!(error.to_string().contains("without the feature mail"), "{error}"),
+        }
     }
 
     #[test]
@@ -511,11 +581,38 @@ mod tests {
     }
 
     #[test]
+    fn a_spool_is_of_a_journal_in_a_database() {
+        for (text, wanted) in [
+            ("spool = true", "spool: is for a journal in a database"),
+            ("spool_limit = \"2GB\"", "spool_limit: is for a journal in a database"),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+        if cfg!(feature = "postgres") {
+            let with = |text: &str| load(&format!("journal = \"postgres://a@localhost/b\"\n{text}"));
+            assert_eq!(with("").unwrap().spool_limit, 1 << 30);
+            assert_eq!(with("spool_limit = \"2GB\"").unwrap().spool_limit, 2 << 30);
+            assert_eq!(with("spool = false").unwrap().spool_limit, 0);
+            let error = with("spool_limit = \"10kB\"").unwrap_err().to_string();
+            assert!(error.contains("1MB is the least"), "{error}");
+            let error = with("spool = false\nspool_limit = \"2GB\"").unwrap_err().to_string();
+            assert!(error.contains("there is no spool"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_bound_covers_connections_with_their_buffers() {
         let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
         assert_eq!(bound(2) - bound(1), PLAIN);
-        let config = load("memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10").unwrap();
-        let answers = 4 * (4 << 20) + events::MOST + places::MOST + v1::MOST + v2::MOST;
+        let text =
+            "memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10\nbody_limit = \"8MB\"";
+        let config = load(text).unwrap();
+        if cfg!(feature = "postgres") {
+            let with = load(&format!("{text}\njournal = \"postgres://a@localhost/b\"\nspool = false")).unwrap();
+            assert_eq!(with.max_memory() - config.max_memory(), 4 * ((40 << 20) / 16 + (8 << 20)) + 4 * (9 << 20));
+        }
+        let answers = 4 * (4 << 20) + WEB;
         assert_eq!(
             config.max_memory(),
             (40 << 20)
@@ -529,6 +626,8 @@ mod tests {
                 + minutes::MEMORY
                 + door::MEMORY
                 + archives::UPLOADS
+                + sending::MEMORY
+                + (256 << 20)
                 + directory::MOST
                 + directory::CHECKS * directory::CHECK
         );

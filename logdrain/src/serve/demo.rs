@@ -15,11 +15,11 @@ pub(crate) use live::Live;
 
 use crate::args::ServeArgs;
 use crate::demo::Story;
-use crate::failure::Failure;
 use crate::serve::config::Config;
-use crate::serve::journal;
-use crate::serve::opening::{self, Closed, Lock};
-use crate::serve::outlets::NOWHERE;
+use crate::serve::opening::{self, Closed};
+use logdrain_drain::journal::{self, Lease};
+use logdrain_drain::outlets::NOWHERE;
+use logdrain_terms::failure::Failure;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ fn in_folder(dir: &Path, why: &dyn std::fmt::Display) -> Failure {
 }
 
 /// Makes the folder, or empties it if it is one of ours.
-fn claim(dir: &Path) -> Result<Lock, Failure> {
+fn claim(dir: &Path) -> Result<Lease, Failure> {
     let why = |error: io::Error| in_folder(dir, &error);
     let mark = dir.join(MARK);
     let is_empty = match fs::read_dir(dir) {
@@ -104,7 +104,7 @@ fn claim(dir: &Path) -> Result<Lock, Failure> {
             dir.display()
         )));
     }
-    let lock = opening::lock(dir).map_err(|closed| match closed {
+    let lock = opening::hold(dir).map_err(|closed| match closed {
         Closed::ForNow(why) | Closed::ForGood(why) => Failure::Config(why),
     })?;
     for entry in fs::read_dir(dir).map_err(why)? {

@@ -2,15 +2,15 @@
 //! the rest.
 
 use crate::args::account::DestroyArgs;
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
-use crate::serve::drain_name::DEFAULT_ACCOUNT;
 use crate::serve::drains::request_of;
-use crate::serve::operator::{Reply, Request};
 use crate::serve::purging;
-use crate::serve::settings::account::is_account_name;
-use crate::serve::settings::change::Change;
-use crate::serve::settings::purge::Purge;
+use logdrain_drain::drain_name::DEFAULT_ACCOUNT;
+use logdrain_drain::operator::{Reply, Request};
+use logdrain_drain::settings::account::is_account_name;
+use logdrain_drain::settings::change::Change;
+use logdrain_drain::settings::purge::Purge;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;

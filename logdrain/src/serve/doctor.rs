@@ -1,15 +1,18 @@
 //! `logdrain doctor`: what a store looks like, and what is wrong with it.
 
 use crate::args::DoctorArgs;
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
-use crate::number;
-use crate::serve::counting::snapshot::{self, Unusable};
-use crate::serve::drain_name::DrainName;
-use crate::serve::event::{Entry, Event};
-use crate::serve::journal::{self, APPLICATION, JournalReader, SCHEMA, Step, StoreError, marker};
-use crate::serve::logs;
-use crate::serve::opening;
+use logdrain_drain::alerts::outbox;
+use logdrain_drain::counting::snapshot::{self, Unusable};
+use logdrain_drain::drain_name::DrainName;
+use logdrain_drain::event::{Entry, Event};
+use logdrain_drain::journal::{
+    self, APPLICATION, Events as _, JournalReader, Named, SCHEMA, Snapshots as _, Step, StoreError, marker,
+};
+use logdrain_drain::logs;
+use logdrain_drain::minutes;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::number;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -24,13 +27,16 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
     if !dir.is_dir() {
         return Err(missing("is no folder"));
     }
-    if !journal::path(dir).exists() {
+    let is_elsewhere = journal::elsewhere(dir).exists();
+    if !is_elsewhere && !journal::path(dir).exists() {
         return Err(missing("holds no journal"));
     }
-    println!("store      {}{}", dir.display(), if opening::is_in_use(dir) { ", in use" } else { "" });
+    println!("store      {}{}", dir.display(), if journal::is_held(dir) { ", in use" } else { "" });
     let mut wrong = 0;
     let newest = snapshots(&dir.join("snapshots"), &mut wrong);
-    if std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0) {
+    if is_elsewhere {
+        println!("journal    is in PostgreSQL, and is not looked at here: the database checks its own pages");
+    } else if std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0) {
         println!("journal    is empty, and so it was not left: the next start sets it aside and begins a new one");
         wrong += 1;
     } else {
@@ -43,6 +49,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
         }
     }
     wrong += logs::check(dir, &mut |line| println!("{}", Escaped(line)));
+    wrong += minutes::check(dir, &mut |line| println!("{}", Escaped(line)));
+    wrong += outbox::check(dir, &mut |line| println!("{}", Escaped(line)));
     if marker(dir).exists() {
         println!(
             "marked     a server met damage: its next start sets the journal aside and takes over what can be read"
@@ -176,7 +184,8 @@ fn events(reader: &JournalReader) -> Result<(u64, Option<(u64, u64)>), StoreErro
 
 /// Reads the snapshots; answers the position of the newest that is sound.
 fn snapshots(dir: &Path, wrong: &mut u64) -> u64 {
-    let found = match snapshot::list(dir) {
+    let snapshots = Named::in_folder(dir);
+    let found = match snapshots.positions() {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
@@ -189,8 +198,8 @@ fn snapshots(dir: &Path, wrong: &mut u64) -> u64 {
         println!("snapshots  none yet");
     }
     let mut newest = 0;
-    for (position, path) in found {
-        match snapshot::read(&path) {
+    for position in found {
+        match snapshot::read(&snapshots, position) {
             Ok(pipelines) => {
                 println!("snapshot   up to event {position}: sound, {} drains", pipelines.drains().len());
                 newest = newest.max(pipelines.position());

@@ -1,16 +1,16 @@
 //! `logdrain drains`: lists and drops drains, by the door of the running server; without one, on the store itself.
 
 use crate::args::{DrainsAction, DrainsArgs};
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
-use crate::serve::directory::{Directory, DirectoryError};
-use crate::serve::event::{Entry, Event};
-use crate::serve::journal::{self, Kept, Listed, Offer, Old, Store};
 use crate::serve::opening::{self, Closed};
-use crate::serve::operator::{Line, Reply, Request, meant};
-use crate::serve::people::{Ask, People, Told, What};
 use crate::serve::private;
 use heroku_metrics::model::Timestamp;
+use logdrain_drain::directory::{Directory, DirectoryError};
+use logdrain_drain::event::{Entry, Event};
+use logdrain_drain::journal::{self, Kept, Listed, Offer, Old, Partition as _, Store};
+use logdrain_drain::operator::{Line, Reply, Request, meant};
+use logdrain_drain::people::{Ask, People, Told, What};
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
 use std::path::Path;
 
 pub(crate) fn run(args: &DrainsArgs) -> Result<Status, Failure> {
@@ -39,7 +39,7 @@ pub(crate) fn people(dir: &Path, account: &str, what: What) -> Result<Told, Fail
 
 /// Asks the server of this store; without one, it is done on the store itself.
 pub(crate) fn request_of(dir: &Path, request: &Request) -> Result<Reply, Failure> {
-    if !journal::path(dir).exists() {
+    if !journal::path(dir).exists() && !journal::elsewhere(dir).exists() {
         return Err(Failure::Config(format!(
             "{}: holds no journal; name the folder that `serve --store` was given",
             dir.display()
@@ -69,7 +69,7 @@ fn ask(dir: &Path, request: &Request) -> Result<Option<Reply>, Failure> {
     use std::time::Duration;
     /// The longest answer: some thousand drains.
     const ANSWER: u64 = 16 << 20;
-    let path = crate::serve::operator::path(dir);
+    let path = logdrain_drain::operator::path(dir);
     let mut stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
         // A path that is too long for a socket has no door; whether there is a server, the lock tells.
@@ -104,9 +104,15 @@ fn ask(_: &Path, _: &Request) -> Result<Option<Reply>, Failure> {
 /// Does it without a server: the next start finds the event in its journal.
 fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
     let in_store = |error: journal::StoreError| Failure::Config(format!("{}: {error}", dir.display()));
-    let _lock = opening::lock(dir).map_err(|closed| match closed {
+    let _lock = opening::hold(dir).map_err(|closed| match closed {
         Closed::ForNow(why) | Closed::ForGood(why) => Failure::Config(why),
     })?;
+    if journal::elsewhere(dir).exists() {
+        return Err(Failure::Config(format!(
+            "{}: its journal is in PostgreSQL, which its server alone writes: start it first",
+            dir.display()
+        )));
+    }
     if journal::marker(dir).exists() {
         return Err(Failure::Config(format!(
             "{}: a server met damage here; start it first, so that it takes over what can be read",
@@ -114,7 +120,7 @@ fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
         )));
     }
     let mut store = Store::open(dir, usize::MAX, None).map_err(in_store)?;
-    let mut drains: Vec<Listed> = journal::listed(&store);
+    let mut drains: Vec<Listed> = store.listed();
     for listed in drains.iter_mut().filter(|listed| listed.refused_until.is_none()) {
         listed.heard = store.last_delivery(&listed.drain).map_err(in_store)?;
     }

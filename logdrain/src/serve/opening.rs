@@ -1,31 +1,31 @@
 //! The start: what stands on the disk, put together again.
 
-use crate::serve::clock::Last;
 use crate::serve::config::Config;
-use crate::serve::counting::Pipelines;
-use crate::serve::counting::snapshot::{self, Unusable};
-use crate::serve::journal::{self, JournalReader, Store, StoreError};
 use crate::serve::private::take_from_others;
-use crate::serve::settings::Settings;
-use std::fs::File;
+use logdrain_drain::clock::Last;
+use logdrain_drain::counting::Pipelines;
+use logdrain_drain::counting::snapshot::{self, Unusable};
+use logdrain_drain::journal::{
+    self, Events, JournalReader, Lease, Named, NotHeld, Partition, Snapshots, Spool, Store, StoreError,
+};
+use logdrain_drain::settings::Settings;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// How long another program is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+use std::path::Path;
 
 /// A store that was opened, and the pipelines as its snapshots left them.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) store: Store,
-    pub(crate) reader: JournalReader,
+    pub(crate) store: Box<dyn Partition>,
+    /// Where deliveries wait while the store is away, if it is in a database.
+    pub(crate) spool: Option<Spool>,
+    /// For who counts and for who keeps lines.
+    pub(crate) readers: [Box<dyn Events>; 2],
     pub(crate) pipelines: Pipelines,
     /// The last word of the journal on the time.
     pub(crate) last: Option<Last>,
-    pub(crate) snapshots: PathBuf,
+    pub(crate) snapshots: Named,
     /// Held as long as the store is used.
-    pub(crate) lock: Lock,
+    pub(crate) lock: Lease,
 }
 
 /// Why a store was not opened.
@@ -40,14 +40,29 @@ pub(crate) enum Closed {
 /// Opens the store. A damaged journal is set aside, and what can be read of it is taken over.
 pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
     let dir = &config.store;
-    let snapshots = dir.join("snapshots");
-    std::fs::create_dir_all(&snapshots).map_err(|error| unmade(&snapshots, &error))?;
+    let folder = dir.join("snapshots");
+    std::fs::create_dir_all(&folder).map_err(|error| unmade(&folder, &error))?;
+    let snapshots = Named::in_folder(&folder);
     take_from_others(dir);
     if let Some(path) = [journal::path(dir), dir.join("lock")].into_iter().find(|path| path.is_dir()) {
         return Err(Closed::ForGood(format!("{}: is a folder where the store has a file", path.display())));
     }
     let was_there = dir.join("lock").exists();
-    let lock = lock(dir)?;
+    let lock = hold(dir)?;
+    if config.journal.is_some() {
+        // What is not as it was written there is left out, and nothing that could be salvaged.
+        let _ = std::fs::remove_file(journal::marker(dir));
+        let Parts { store, readers, pipelines, last } =
+            parts(config, &snapshots).map_err(|error| closed(dir, &error))?;
+        let spool = spool(config).map_err(|error| closed(dir, &error))?;
+        return Ok(Opened { store, spool, readers, pipelines, last, snapshots, lock });
+    }
+    if journal::elsewhere(dir).exists() {
+        return Err(Closed::ForGood(format!(
+            "{}: its journal is in PostgreSQL: name it in the configuration (journal = \"postgres://...\"), or another folder",
+            dir.display()
+        )));
+    }
     let is_hollow = was_there && std::fs::metadata(journal::path(dir)).is_ok_and(|file| file.len() == 0);
     if is_hollow {
         tracing::error!("the journal is empty, and was not: what it held is gone");
@@ -63,29 +78,48 @@ pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
         }
         opened => opened,
     };
-    let Parts { store, reader, pipelines, last } = opened.map_err(|error| closed(dir, &error))?;
-    Ok(Opened { store, reader, pipelines, last, snapshots, lock })
+    let Parts { store, readers, pipelines, last } = opened.map_err(|error| closed(dir, &error))?;
+    Ok(Opened { store, spool: None, readers, pipelines, last, snapshots, lock })
+}
+
+/// The spool of a journal in a database. One that is not wanted any more is emptied.
+fn spool(config: &Config) -> Result<Option<Spool>, StoreError> {
+    let (dir, limit) = (&config.store, config.spool_limit);
+    let Some(address) = config.journal.as_ref().filter(|_| limit > 0 || Spool::path(dir).exists()) else {
+        return Ok(None);
+    };
+    // An answer may wait for the database for half of the time that it has.
+    let patience = config.limits.answer_within / 2;
+    Spool::open(dir, journal::owner(dir, address)?, limit, patience, config.limits.drains).map(Some)
 }
 
 struct Parts {
-    store: Store,
-    reader: JournalReader,
+    store: Box<dyn Partition>,
+    readers: [Box<dyn Events>; 2],
     pipelines: Pipelines,
     last: Option<Last>,
 }
 
 /// Everything that a start reads, so that damage shows before anything is taken.
-fn parts(config: &Config, snapshots: &Path) -> Result<Parts, StoreError> {
-    let (mut store, reader) = journal(config)?;
-    let pipelines = recover(snapshots, &mut store, &reader, config)?;
+fn parts(config: &Config, snapshots: &dyn Snapshots) -> Result<Parts, StoreError> {
+    let (mut store, readers) = match &config.journal {
+        Some(address) => journal::open_database(address, &config.store, config.limits.drains)?,
+        None => journal(config)?,
+    };
+    let [reader, _] = &readers;
+    let pipelines = recover(snapshots, &mut *store, &**reader, config)?;
     let last = reader.last_time()?;
-    Ok(Parts { store, reader, pipelines, last })
+    Ok(Parts { store, readers, pipelines, last })
 }
 
-fn journal(config: &Config) -> Result<(Store, JournalReader), StoreError> {
+/// Who writes the journal, and two who read beside that.
+type Journal = (Box<dyn Partition>, [Box<dyn Events>; 2]);
+
+/// The journal in the folder's own file.
+fn journal(config: &Config) -> Result<Journal, StoreError> {
     let store = Store::open(&config.store, config.limits.drains, config.journal_limit)?;
-    let reader = JournalReader::open(&config.store)?;
-    Ok((store, reader))
+    let reader = || JournalReader::open(&config.store).map(|reader| Box::new(reader) as Box<dyn Events>);
+    Ok((Box::new(store), [reader()?, reader()?]))
 }
 
 fn closed(dir: &Path, error: &StoreError) -> Closed {
@@ -93,10 +127,10 @@ fn closed(dir: &Path, error: &StoreError) -> Closed {
     if error.is_final() { Closed::ForGood(text) } else { Closed::ForNow(text) }
 }
 
-fn salvage(config: &Config, snapshots: &Path) -> Result<(), Closed> {
+fn salvage(config: &Config, snapshots: &dyn Snapshots) -> Result<(), Closed> {
     let dir = &config.store;
-    let mut snapshots = snapshot::list(snapshots).unwrap_or_default().into_iter();
-    let newest = snapshots.find_map(|(_, path)| snapshot::read(&path).ok());
+    let mut positions = snapshots.positions().unwrap_or_default().into_iter();
+    let newest = positions.find_map(|position| snapshot::read(snapshots, position).ok());
     let (behind, known) = newest.as_ref().map_or((0, None), |newest| (newest.position(), Some(newest.settings())));
     let salvaged = journal::salvage(dir, config.limits.drains, behind, known)
         .map_err(|error| Closed::ForNow(format!("{}: nothing could be salvaged: {error}", dir.display())))?;
@@ -110,30 +144,30 @@ fn salvage(config: &Config, snapshots: &Path) -> Result<(), Closed> {
 
 /// The pipelines as they were, as far as the snapshots and the journal tell.
 fn recover(
-    snapshots: &Path,
-    store: &mut Store,
-    reader: &JournalReader,
+    snapshots: &dyn Snapshots,
+    store: &mut dyn Partition,
+    reader: &dyn Events,
     config: &Config,
 ) -> Result<Pipelines, StoreError> {
     let first = reader.next_after(0)?;
     let mut usable = None;
-    for (_, path) in snapshot::list(snapshots).unwrap_or_default() {
+    for position in snapshots.positions().unwrap_or_default() {
         // The newest is read, the others looked at: only sound ones count as kept.
         let read = if usable.is_none() {
-            snapshot::read(&path).map(|pipelines| usable = Some(pipelines))
+            snapshot::read(snapshots, position).map(|pipelines| usable = Some(pipelines))
         } else {
-            snapshot::check(&path)
+            snapshot::check(snapshots, position)
         };
         let Err(error) = read else { continue };
         if let Unusable::Newer(_) = error {
-            return Err(StoreError::NewerSnapshot(path, error.to_string()));
+            return Err(StoreError::NewerSnapshot(snapshots.place(position), error.to_string()));
         }
         tracing::error!(
-            path = %path.display(), %error,
+            path = %snapshots.place(position), %error,
             "a snapshot is damaged; an older one, or the journal, stands in for it"
         );
         if let Unusable::Damaged(_) = error {
-            let _ = snapshot::set_aside(&path);
+            let _ = snapshots.set_aside(position);
         }
     }
     let mut pipelines = match usable {
@@ -163,7 +197,7 @@ fn recover(
 
 /// The settings before the first event that is kept, as far as they are known: a journal that holds all events says the
 /// rest itself.
-pub(crate) fn at_the_beginning(store: &Store, first: Option<u64>, config: &Config) -> Settings {
+pub(crate) fn at_the_beginning(store: &dyn Partition, first: Option<u64>, config: &Config) -> Settings {
     let stored = store.settings().map_or(&config.settings, |stored| stored);
     if first.is_none_or(|first| first == 1) { stored.configuration() } else { stored.clone() }
 }
@@ -197,74 +231,10 @@ fn is_loop(_: &io::Error) -> bool {
     false
 }
 
-/// One program for one store: what is locked is released when the process ends, however that ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    /// What earlier versions look at.
-    _file: rusqlite::Connection,
-    /// The folder itself, which no one can delete by mistake without deleting the store.
-    _folder: Option<File>,
-}
-
-pub(crate) fn lock(dir: &Path) -> Result<Lock, Closed> {
-    let taken = || Closed::ForGood(format!("{}: another logdrain serves this store", dir.display()));
-    let began = Instant::now();
-    let folder = loop {
-        match lock_folder(dir) {
-            Folder::Locked(folder) => break Some(folder),
-            Folder::Unsupported => break None,
-            // `doctor` may look at it just now.
-            Folder::Taken if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
-            Folder::Taken => return Err(taken()),
-        }
-    };
-    let path = dir.join("lock");
-    let take = || {
-        let lock = rusqlite::Connection::open(&path)?;
-        lock.busy_timeout(PATIENCE)?;
-        lock.execute_batch("PRAGMA journal_mode = memory; BEGIN EXCLUSIVE")?;
-        Ok(lock)
-    };
-    let file = take().map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy) => taken(),
-        _ => closed(dir, &StoreError::from(error)),
-    })?;
-    Ok(Lock { _file: file, _folder: folder })
-}
-
-enum Folder {
-    Locked(File),
-    Taken,
-    /// On this file system folders cannot be locked.
-    Unsupported,
-}
-
-#[cfg(unix)]
-fn lock_folder(dir: &Path) -> Folder {
-    use rustix::fs::{FlockOperation, flock};
-    let Ok(folder) = File::open(dir) else { return Folder::Unsupported };
-    match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Folder::Locked(folder),
-        Err(rustix::io::Errno::WOULDBLOCK) => Folder::Taken,
-        Err(_) => Folder::Unsupported,
-    }
-}
-
-#[cfg(not(unix))]
-fn lock_folder(_: &Path) -> Folder {
-    Folder::Unsupported
-}
-
-/// Whether a server uses the store now.
-pub(crate) fn is_in_use(dir: &Path) -> bool {
-    if matches!(lock_folder(dir), Folder::Taken) {
-        return true;
-    }
-    let path = dir.join("lock");
-    // A disk that is full or read-only is no server.
-    let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
-    path.exists()
-        && rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|lock| lock.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
-            .is_err_and(|error| is_busy(&error))
+/// Takes the store for this program.
+pub(crate) fn hold(dir: &Path) -> Result<Lease, Closed> {
+    journal::hold(dir).map_err(|not_held| match not_held {
+        NotHeld::Taken => Closed::ForGood(format!("{}: another logdrain serves this store", dir.display())),
+        NotHeld::Failed(error) => closed(dir, &error),
+    })
 }

@@ -2,16 +2,16 @@
 //! itself, and the next start does the rest.
 
 use crate::args::account::PurgeArgs;
-use crate::escape::Escaped;
-use crate::failure::{Failure, Status};
 use crate::serve::drains::request_of;
-use crate::serve::operator::{Reply, Request};
-use crate::serve::settings::account::is_account_name;
-use crate::serve::settings::change::Change;
-use crate::serve::settings::purge::Purge;
-use crate::times::{self, Side};
 use jiff::ZonedDateTime;
 use log_store::{EventId, Options, Page, Reader};
+use logdrain_drain::operator::{Reply, Request};
+use logdrain_drain::settings::account::is_account_name;
+use logdrain_drain::settings::change::Change;
+use logdrain_drain::settings::purge::Purge;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_terms::times::{self, Side};
 use std::path::Path;
 
 pub(crate) fn run(dir: &Path, asked: &PurgeArgs) -> Result<Status, Failure> {

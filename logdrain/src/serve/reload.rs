@@ -6,7 +6,7 @@
 
 use crate::args::ServeArgs;
 use crate::serve::config::{self, Config};
-use crate::serve::intake::{Access, Intake};
+use logdrain_drain::intake::{Access, Intake};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

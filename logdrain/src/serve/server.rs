@@ -5,45 +5,49 @@
 //! the other way round: no new requests, those at hand are answered, the threads write what they have.
 
 use crate::args::ServeArgs;
-use crate::failure::{Failure, Status};
-use crate::serve::archives;
-use crate::serve::clock::Clocks;
-use crate::serve::config::{self, Config};
-use crate::serve::counters::Counters;
-use crate::serve::counting::{Board, Consumer};
+use crate::serve::config::Config;
+use crate::serve::copies::AllCopies;
 use crate::serve::demo;
-use crate::serve::directory::Directory;
-use crate::serve::door::Outbound;
-use crate::serve::ending;
-use crate::serve::intake::port::{Port, Protocol};
-use crate::serve::intake::{self, Intake, Way};
-use crate::serve::journal::{
-    self, Damaged, Doubts, Erase, JournalReader, Message, Progress, Publish, StoreError, Timekeeper, Writer,
-};
-use crate::serve::limits::{IntakeLimits, SLOW_THREADS};
-use crate::serve::logs;
-use crate::serve::minutes::{Keeping, Minutes};
+use crate::serve::listening::{Listening, Socket, connections};
 use crate::serve::notify;
-use crate::serve::noting;
-use crate::serve::opening::{self, Closed, Lock, Opened};
-#[cfg(unix)]
-use crate::serve::operator::Door;
-use crate::serve::outlets::{JsonLines, Stopped, otlp};
-use crate::serve::people::{self, People};
+use crate::serve::opening::{self, Closed, Opened};
 use crate::serve::private;
 use crate::serve::reload::Running;
-use crate::serve::seal::KeyFile;
-use crate::serve::web::addon::Addon;
-use crate::serve::web::{self, Answers, Events, House, Site};
+use logdrain_drain::alerts::channel::sending::Sender as Alerts;
+use logdrain_drain::alerts::channel::{Links, Mailer};
+use logdrain_drain::alerts::outbox::Outbox;
+use logdrain_drain::archives;
+use logdrain_drain::clock::Clocks;
+use logdrain_drain::counters::Counters;
+use logdrain_drain::counting::{Board, Consumer};
+use logdrain_drain::directory::Directory;
+use logdrain_drain::door::Outbound;
+use logdrain_drain::ending;
+use logdrain_drain::intake::{self, Intake, Way};
+use logdrain_drain::journal::{
+    self, Desk, Doubts, Erase, Halt, Lease, Message, Progress, Publish, StoreError, Timekeeper, Writer,
+};
+use logdrain_drain::limits::IntakeLimits;
+use logdrain_drain::logs;
+use logdrain_drain::minutes::{Keeping, Minutes};
+use logdrain_drain::noting;
+#[cfg(unix)]
+use logdrain_drain::operator::Door;
+use logdrain_drain::outlets::{JsonLines, Stopped, otlp};
+use logdrain_drain::people::{self, People};
+use logdrain_drain::plan_notices;
+use logdrain_drain::seal::KeyFile;
+use logdrain_drain::watching::{MinuteRules, Owed};
+use logdrain_terms::failure::{Failure, Status};
+use logdrain_web::addon::Addon;
+use logdrain_web::{Answers, Events, House, Site};
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task;
@@ -56,11 +60,6 @@ const COMMITS_AHEAD: usize = 2;
 const LAST_CALL: Duration = Duration::from_secs(1);
 /// Between two tries to open the store.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// Open files besides connections: the store with its log and index, rows, snapshots, what the runtime needs.
-const OWN_FILES: usize = 40;
-/// With fewer it would say that it listens, and serve nobody.
-const FEWEST_CONNECTIONS: usize = 8;
 
 /// Why it is time to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +116,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     if let Err(error) = front.directory.open() {
         tracing::error!("{error}");
     }
+    let in_store = |error| Failure::Config(format!("{}: {error}", config.store.display()));
+    front.outbox.open().map_err(in_store)?;
     front.runtime.spawn(people::hear(front.directory.clone(), shared.logs.clone()));
     let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
@@ -166,85 +167,14 @@ fn out(config: &Config) -> &Path {
     config.out.as_deref().unwrap_or(Path::new("-"))
 }
 
-/// The addresses that are listened on, and the runtime that does it.
-struct Listening {
-    runtime: Runtime,
-    http: TcpListener,
-    syslog: Option<TcpListener>,
-    /// With port 0 the system chooses.
-    listen: SocketAddr,
-    syslog_listen: Option<SocketAddr>,
-    ports: Vec<(Arc<Port>, Socket)>,
-}
-
-/// What a plain syslog port listens with.
-enum Socket {
-    Stream(TcpListener),
-    Datagrams(UdpSocket),
-}
-
-impl Listening {
-    fn start(config: &Config) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .max_blocking_threads(SLOW_THREADS)
-            .build()
-            .map_err(|error| Failure::Config(format!("no threads could be started: {error}")))?;
-        let bind = |address| {
-            let bound = runtime.block_on(TcpListener::bind(address));
-            bound.map_err(|error| Failure::Config(format!("{address} cannot be listened on: {error}")))
-        };
-        let http = bind(config.listen)?;
-        let syslog = config.syslog.map(bind).transpose()?;
-        let listen = http.local_addr().unwrap_or(config.listen);
-        let syslog_listen = syslog.as_ref().and_then(|listener| listener.local_addr().ok());
-        if let Some(listen) = syslog_listen {
-            tracing::info!(syslog = %listen, "syslog drains are taken, too");
-        }
-        let ports = config.ports.iter().map(|port| Ok((port.clone(), bind_port(&runtime, port)?)));
-        let ports = ports.collect::<Result<_, Failure>>()?;
-        Ok(Self { runtime, http, syslog, listen, syslog_listen, ports })
-    }
-
-    fn say(&self, config: &Config) {
-        let listen = self.listen;
-        tracing::info!(
-            %listen, store = %config.store.display(), out = %out(config).display(),
-            open = config.access.is_open(), tls = config.tls.is_some(), max_memory_mb = config.max_memory() >> 20, "listening: POST /logs"
-        );
-        if config.keeping.is_on() {
-            let (hours, gigabytes) =
-                (config.keeping.retention.as_secs() / 3_600, config.keeping.limit as f64 / f64::from(1 << 30));
-            tracing::info!(
-                "lines are kept for {} or up to {gigabytes:.1} GB of files, whichever comes first (logs_retention, logs_limit)",
-                if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
-            );
-        }
-    }
-}
-
-fn bind_port(runtime: &Runtime, port: &Port) -> Result<Socket, Failure> {
-    let address = port.settings.listen;
-    let bound = match port.settings.protocol {
-        Protocol::Udp => runtime.block_on(UdpSocket::bind(address)).map(Socket::Datagrams),
-        Protocol::Tcp | Protocol::Tls => runtime.block_on(TcpListener::bind(address)).map(Socket::Stream),
-    };
-    let bound = bound.map_err(|error| Failure::Config(format!("{address} cannot be listened on: {error}")))?;
-    let own = match &bound {
-        Socket::Stream(listener) => listener.local_addr(),
-        Socket::Datagrams(socket) => socket.local_addr(),
-    };
-    let (name, protocol) = (&port.settings.name, port.settings.protocol);
-    tracing::info!(port = %name, at = %own.unwrap_or(address), ?protocol, "plain syslog is taken, too");
-    Ok(bound)
-}
-
 /// What others speak to: tasks of the runtime.
 struct Front {
     runtime: Runtime,
     intake: Arc<Intake>,
     directory: Arc<Directory>,
     minutes: Minutes,
+    /// Alerts on their way.
+    outbox: Arc<Outbox>,
     /// What links begin with: as configured, or this machine's own address.
     base: Option<String>,
     /// Tells the listeners to end.
@@ -274,7 +204,8 @@ impl Front {
             shared.ready.clone(),
         ));
         let settings = intake.clone();
-        let minutes = Minutes::new(&config.store, Keeping::by(move || settings.settings()));
+        let minutes = Minutes::new(&config.store, Keeping::by(move || settings.settings()), config.minutes_limit);
+        let outbox = Outbox::new(&config.store);
         let house = House {
             minutes: minutes.clone(),
             store: config.store.clone(),
@@ -283,6 +214,7 @@ impl Front {
             logs: shared.logs.clone(),
             logs_limit: config.keeping.limit,
             archives: archives.clone(),
+            outbox: outbox.clone(),
             began: Instant::now(),
         };
         let (close, closing) = watch::channel(false);
@@ -292,13 +224,31 @@ impl Front {
         let directory = Directory::new(&config.store);
         let key = Arc::new(KeyFile::new(config.key_file.clone()));
         let outbound = Outbound::new(config.outbound.clone());
+        let own = || {
+            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))
+        };
+        let base = config.url.clone().or_else(own);
+        let mailer = config.smtp.clone().and_then(|smtp| Mailer::new(smtp).ok());
+        let links = Links(base.clone().unwrap_or_default());
+        let alerts = Alerts::new(outbox.clone(), directory.clone(), key.clone(), outbound.clone(), mailer, links);
+        runtime.spawn(alerts.clone().run());
         let uploads = archives::Uploads::new(archives.clone(), directory.clone(), key.clone(), outbound);
         runtime.spawn(uploads.clone().run());
+        let looks = plan_notices::Looks {
+            sender: alerts.clone(),
+            directory: directory.clone(),
+            logs: shared.logs.clone(),
+            counting: shared.board.clone(),
+            progress: shared.progress.clone(),
+        };
+        let settings = intake.clone();
+        runtime.spawn(plan_notices::look(looks, move || settings.settings()));
         let site = Site::new(
             intake.clone(),
             directory.clone(),
             (shared.board.clone(), shared.logs.clone(), archives.clone(), minutes.clone()),
-            uploads,
+            (uploads, alerts),
             config.url.clone(),
             config.open_reading,
             config.v1,
@@ -311,7 +261,7 @@ impl Front {
         if let Some(addon) = addon.clone() {
             runtime.spawn(addon.look_after(site.clone()));
         }
-        let router = web::router(&site, addon, answers, events);
+        let router = logdrain_web::router(&site, addon, answers, events);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
@@ -343,12 +293,17 @@ impl Front {
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
         runtime.spawn(noting::note(shared.logs.clone(), directory.clone(), shared.progress.clone()));
-        let own = || {
-            let scheme = if config.tls.is_some() { "https" } else { "http" };
-            listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))
-        };
-        let base = config.url.clone().or_else(own);
-        Self { runtime, intake, directory, minutes, base, close, listeners, answer_within: config.limits.answer_within }
+        Self {
+            runtime,
+            intake,
+            directory,
+            minutes,
+            outbox,
+            base,
+            close,
+            listeners,
+            answer_within: config.limits.answer_within,
+        }
     }
 
     /// Takes no more connections, answers what is at hand, and ends.
@@ -388,7 +343,7 @@ fn open(config: &Config, archives: &archives::Board, endings: &Receiver<Ending>)
 
 /// What stores, counts and keeps lines: three threads of their own.
 struct Back {
-    writer: JoinHandle<Result<(), Damaged>>,
+    writer: JoinHandle<Result<(), Halt>>,
     keeper: Option<JoinHandle<()>>,
     archives: Option<JoinHandle<()>>,
     consumer: JoinHandle<Result<(), Stopped>>,
@@ -397,7 +352,7 @@ struct Back {
     #[cfg(unix)]
     door: Option<Door>,
     /// Held until everything is written.
-    lock: Lock,
+    lock: Lease,
 }
 
 impl Back {
@@ -411,7 +366,7 @@ impl Back {
         shared: &Shared,
         ending: &Sender<Ending>,
     ) -> Result<Self, Failure> {
-        let Opened { store, reader, pipelines, last, snapshots, lock } = opened;
+        let Opened { store, spool, readers: [reader, reader_of_lines], pipelines, last, snapshots, lock } = opened;
         let Shared { progress, counters, ready, board, stop, logs: shown, .. } = shared.clone();
         progress.head.store(store.position(), Ordering::Release);
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
@@ -420,18 +375,19 @@ impl Back {
         store.endings().into_iter().for_each(|ending| progress.endings.begin(ending));
         progress.storing.store(true, Ordering::Release);
         progress.taken_id.fetch_max(archives.taken_id(), Ordering::AcqRel);
+        spool.iter().for_each(|spool| spool.tell(&progress.spooled));
 
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
         let stored = store.settings().cloned();
         let first = reader.next_after(0).map_err(in_store)?;
         let (lines, keeper) = if config.keeping.is_on() {
-            let settings = opening::at_the_beginning(&store, first, config);
+            let settings = opening::at_the_beginning(&*store, first, config);
             let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
-            let reader = JournalReader::open(&config.store).map_err(in_store)?;
             let keeping = config.keeping.clone();
-            let copies = Arc::new(archives.clone());
-            let start = logs::Start { dir: config.store.clone(), keeping, copies, settings, reader, entries };
+            let copies = Arc::new(AllCopies { archives: archives.clone(), outbox: front.outbox.clone() });
+            let (dir, owed) = (config.store.clone(), Owed::new(front.outbox.clone()));
+            let start = logs::Start { dir, keeping, copies, owed, settings, reader: reader_of_lines, entries };
             let copier = archives::Writer {
                 board: archives,
                 logs: shown.clone(),
@@ -462,9 +418,8 @@ impl Back {
             outlet
         });
         let clocks = Clocks::of_the_machine();
-        let writer = Writer {
+        let desk = Desk {
             time: Timekeeper::new(clocks, &config.settings, last, pipelines.time(), args.believe_clock),
-            store,
             dir: config.store.clone(),
             queue: messages,
             pipelines: commits,
@@ -472,19 +427,29 @@ impl Back {
             progress: progress.clone(),
             counters: counters.clone(),
             retention: config.retention,
-            // Of the budget, commits that wait for the two who read them hold less than half.
-            group_bytes: config.limits.bodies / 16,
+            group_bytes: config.group_bytes(),
             erase: Erase::by(logs::erase),
             publish: Publish::to(move |settings| intake.follow(settings)),
             owed: None,
         };
+        let writer = Writer { store, spool, desk };
         // Rows of what a snapshot covers were kept before it was taken.
         let kept = front.minutes.clone();
         let (gather, minutes) = kept.start((pipelines.position(), store_head), stop.clone());
         progress.emitted.store(emitted.min(gather.position()), Ordering::Release);
-        let holders = (front.directory.clone(), front.minutes.clone());
+        let holders = ending::Holders {
+            directory: front.directory.clone(),
+            minutes: front.minutes.clone(),
+            outbox: front.outbox.clone(),
+            rows: config.out.clone(),
+            intake: front.intake.clone(),
+        };
         front.runtime.spawn(ending::obey(holders, progress.clone(), config.keeping.is_on()));
+        let stands = (pipelines.position(), pipelines.settings());
+        let owed = Owed::new(front.outbox.clone());
+        let rules = MinuteRules::open(&config.store, owed, stands, store_head, logs::system);
         let consumer = Consumer {
+            rules,
             pipelines,
             minutes: gather,
             kept,
@@ -492,7 +457,8 @@ impl Back {
             board,
             entries,
             reader,
-            snapshots,
+            snapshots: Box::new(snapshots),
+            dir: config.store.clone(),
             snapshot_every: config.snapshot_every,
             progress,
             counters,
@@ -551,6 +517,9 @@ impl Back {
                 tracing::info!("everything is stored and counted");
                 Ok(Status::Done)
             }
+            (Ok(Err(Halt::TakenOver)), _) => Err(Failure::Config(
+                "another logdrain writes this journal now; what was acknowledged here is stored there".to_owned(),
+            )),
             (Ok(Ok(())), Ok(Err(_))) if !journal::marker(store).exists() => Err(Failure::Config(
                 "rows could not be written; what they are made of is stored, and the next start writes them".to_owned(),
             )),
@@ -588,25 +557,6 @@ async fn signals(running: Running, ending: Sender<Ending>) {
 async fn signals(_: Running, ending: Sender<Ending>) {
     let _ = tokio::signal::ctrl_c().await;
     let _ = ending.send(Ending::Asked);
-}
-
-/// How many connections there may be: as configured, as far as the system has open files for them.
-fn connections(wanted: usize) -> Result<usize, Failure> {
-    let files = (wanted + OWN_FILES) as u64;
-    let Some(allowed) = config::open_files(files).filter(|allowed| *allowed < files) else { return Ok(wanted) };
-    let possible = usize::try_from(allowed).unwrap_or(0).saturating_sub(OWN_FILES);
-    if possible < FEWEST_CONNECTIONS {
-        return Err(Failure::Config(format!(
-            "the system allows {allowed} open files (ulimit -n), and {} is the least with which anybody could be \
-             served: raise it",
-            OWN_FILES + FEWEST_CONNECTIONS
-        )));
-    }
-    tracing::warn!(
-        "the system allows {allowed} open files (ulimit -n, LimitNOFILE), which is too few for max_connections = \
-         {wanted}: there will be {possible} connections at most"
-    );
-    Ok(possible)
 }
 
 fn spawn<T: Send + 'static>(

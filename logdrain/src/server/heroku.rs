@@ -1,7 +1,7 @@
 //! The config vars of an app, by the `heroku` command that is installed and signed in.
 
-use crate::escape::Escaped;
-use crate::failure::Failure;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::Failure;
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{Command, Stdio};

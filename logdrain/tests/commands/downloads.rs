@@ -20,6 +20,8 @@ enum Way {
     Breaks,
     /// Ranges are not known; the first answer ends early.
     BreaksWithoutRanges,
+    /// As the first, and each answer is of another archive of that name: lines are purged meanwhile, an hour of a day goes.
+    Changes,
     /// Says no length.
     Endless,
 }
@@ -69,6 +71,11 @@ fn answer(mut stream: TcpStream, way: Way, asked: &Mutex<Vec<String>>) {
     };
     let range = request.split("range: bytes=").nth(1).and_then(|rest| rest.split('-').next()?.parse::<usize>().ok());
     let end = if again { whole.len() } else { 1_000 };
+    let tag = format!("\"tag-{}\"", if way == Way::Changes && again { "new" } else { "old" });
+    let (range, whole) = match request.split("if-range: ").nth(1) {
+        Some(of) if way == Way::Changes && !of.starts_with(&tag) => (None, archive("another")),
+        _ => (range, whole),
+    };
     match (way, range) {
         (Way::Endless, _) => send("200 OK", &whole),
         (Way::Breaks, Some(from)) if from > whole.len() => {
@@ -77,13 +84,13 @@ fn answer(mut stream: TcpStream, way: Way, asked: &Mutex<Vec<String>>) {
         (Way::Breaks, Some(from)) => {
             let (rest, len) = (&whole[from..], whole.len());
             let head = format!(
-                "206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{}/{len}",
+                "206 Partial Content\r\nETag: {tag}\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{}/{len}",
                 rest.len(),
                 len - 1
             );
             send(&head, rest);
         }
-        _ => send(&format!("200 OK\r\nContent-Length: {}", whole.len()), &whole[..end]),
+        _ => send(&format!("200 OK\r\nETag: {tag}\r\nContent-Length: {}", whole.len()), &whole[..end]),
     }
 }
 
@@ -123,10 +130,34 @@ fn a_download_that_breaks_off_is_gone_on_with() {
         assert!(errors(&output).contains("is there already"), "{}", errors(&output));
         fs::write(folder.join("2026-11-28-20.tsv.gz"), "old").unwrap();
         fs::write(folder.join("2026-11-28-20.tsv.gz.part"), vec![b'x'; 5_000]).unwrap();
+        fs::write(folder.join("2026-11-28-20.tsv.gz.part.tag"), "\"tag-old\"").unwrap();
         let output = logdrain(address, &["archive", "get", "--hour", "2026-11-28-20", "-o", into]);
         assert!(output.status.success(), "{}", errors(&output));
         assert_eq!(fs::read(folder.join("2026-11-28-20.tsv.gz")).unwrap(), archive("2026-11-28-20"));
     }
+}
+
+#[test]
+fn a_download_is_not_gone_on_with_when_the_archive_is_another_one_now() {
+    let (address, asked) = serve(Way::Changes);
+    let folder = scratch("downloads-changed");
+    let into = folder.to_str().unwrap();
+    let output = logdrain(address, &["archive", "get", "--date", "2026-11-28", "-o", into]);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(fs::read(folder.join("2026-11-28.tsv.gz")).unwrap(), archive("another"));
+    let requests = asked.lock().unwrap().clone();
+    assert!(
+        requests[1].contains("range: bytes=1000-") && requests[1].contains("if-range: \"tag-old\""),
+        "{requests:?}"
+    );
+
+    // What is there without a tag may be the beginning of anything.
+    fs::remove_file(folder.join("2026-11-28.tsv.gz")).unwrap();
+    fs::write(folder.join("2026-11-28.tsv.gz.part"), vec![b'x'; 1_000]).unwrap();
+    let output = logdrain(address, &["archive", "get", "--date", "2026-11-28", "-o", into]);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(fs::read(folder.join("2026-11-28.tsv.gz")).unwrap(), archive("2026-11-28"));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod command;
 mod downloads;
 mod families;
 mod follow;
+mod import;
 mod layouts;
 mod receiver;
 mod search;

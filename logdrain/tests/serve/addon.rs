@@ -251,6 +251,64 @@ fn a_resource_is_made_once_has_its_lines_within_seconds_and_goes_for_good() {
 }
 
 #[test]
+fn nobody_orders_for_himself_what_heroku_is_paid_for() {
+    let dir = scratch("addon-plan");
+    let watcher = "[watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n";
+    let house = start(&dir, free_port(), watcher, None);
+    let made = json_of(&house.provision(1));
+    let plan = |authorization: &str, query: &str, plan: Value| {
+        let headers = [("Authorization", authorization), ("Content-Type", "application/json")];
+        house.ask("PUT", &format!("/api/v2/plan{query}"), &headers, plan.to_string().as_bytes())
+    };
+    let own = format!("Bearer {}", made["config"]["PAPERTRAIL_API_TOKEN"].as_str().unwrap());
+    let (free, large) = (json!({ "plan": null }), json!({ "plan": "numerar" }));
+    for wanted in [&free, &large] {
+        assert_eq!(plan(&own, "", wanted.clone()).status, 403, "{wanted}");
+    }
+    assert_eq!(plan(&own, "", json!({ "plan": "numerar", "dry_run": true })).status, 200, "to look is free");
+    let page = house.ask("GET", "/account/plan", &[("Authorization", &own), ("Accept", "text/html")], b"");
+    assert!(page.status == 200 && !page.body.contains("numerar"), "{page:?}");
+    // The operator may, and Heroku's word is the last.
+    let operator = basic("ops:ops-s3cret-12");
+    let of = format!("?account=heroku-{}", uuid(1));
+    assert_eq!(plan(&operator, &of, large).status, 200);
+    let now = || house.ask("GET", "/api/v2/plan", &[("Authorization", &own)], b"").body;
+    assert!(now().contains("\"name\":\"numerar\""), "{}", now());
+    let changed = house.heroku("PUT", &format!("/heroku/resources/{}", uuid(1)), &json!({ "plan": "gold" }));
+    assert!(changed.status == 200 && now().contains("\"name\":\"gold\""), "{changed:?} {}", now());
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn a_plan_of_the_overview_has_alerts_on_lines_alone() {
+    let dir = scratch("addon-alerts");
+    let house = start(&dir, free_port(), "", None);
+    let order = json!({ "uuid": uuid(4), "plan": "development", "log_drain_token": token(4) });
+    let made = json_of(&house.heroku("POST", "/heroku/resources", &order));
+    let own = format!("Bearer {}", made["config"]["PAPERTRAIL_API_TOKEN"].as_str().unwrap());
+    let ask = |method: &str, path: &str, body: &Value| {
+        let headers = [("Authorization", own.as_str()), ("Content-Type", "application/json")];
+        house.ask(method, &format!("/api/v2/{path}"), &headers, body.to_string().as_bytes())
+    };
+    let metric = json!({ "metric": { "name": "Slow", "when": [{ "metric": "checkout.time", "above": 1.0 }] } });
+    for (path, body) in [("alerts", &metric), ("alerts", &json!({ "template": "memory" })), ("alerts/try", &metric)] {
+        let answer = ask("POST", path, body);
+        assert!(answer.status == 403 && answer.body.contains("alerts on lines alone"), "{path} {body}: {answer:?}");
+    }
+    assert_eq!(ask("POST", "alerts", &json!({ "template": "h12" })).status, 201, "on lines");
+    let path = format!("/heroku/resources/{}", uuid(4));
+    assert_eq!(house.heroku("PUT", &path, &json!({ "plan": "gold" })).status, 200);
+    let made: Value = serde_json::from_str(&ask("POST", "alerts", &metric).body).unwrap();
+    assert_eq!(house.heroku("PUT", &path, &json!({ "plan": "development" })).status, 200);
+    // One that is there already can be turned off, and not on again.
+    let one = format!("alerts/{}", made["id"]);
+    let turned = [false, true].map(|on| ask("PATCH", &one, &json!({ "on": on })).status);
+    assert_eq!(turned, [200, 403]);
+    assert_eq!(ask("DELETE", &one, &Value::Null).status, 204);
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
 fn users_sign_on_by_heroku_once_and_to_one_resource() {
     let dir = scratch("addon-sso");
     let house = start(&dir, free_port(), "", None);

@@ -188,10 +188,27 @@ fn archives_are_listed_and_downloaded_by_the_hour_and_by_the_day() {
     let (status, head, _) = fetch_with(&server, "GET", &path, &format!("Range: bytes={all}-\r\n"));
     assert!(status == 416 && head.contains(&format!("content-range: bytes */{all}")), "{head}");
     assert_eq!(fetch_with(&server, "GET", &path, "Range: lines=1-2\r\n").0, 200);
+    // A part of this archive, and not of one that was written again since, or that stands elsewhere.
+    let tag_of = |path: &str| {
+        let (_, head, _) = fetch(&server, "GET", path);
+        head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned()
+    };
+    let tag = tag_of(&path);
+    assert!(tag.starts_with('"') && tag == tag_of(&path), "{tag}");
+    for (of, status) in [(tag.as_str(), 206), ("\"another\"", 200), ("Sun, 29 Nov 2026 08:49:37 GMT", 200)] {
+        let asked = format!("Range: bytes=10-\r\nIf-Range: {of}\r\n");
+        assert_eq!(fetch_with(&server, "GET", &path, &asked).0, status, "{of}");
+    }
+    let written = fs::File::options().append(true).open(files(&dir, ".tsv.gz").first().unwrap()).unwrap();
+    let modified = written.metadata().unwrap().modified().unwrap();
+    written.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
+    assert_ne!(tag_of(&path), tag, "of the same length, and written again");
+    let tag = tag_of(&path);
     // The command goes on with what was there in part, and has the same bytes.
     let folder = dir.join("got");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{day}.tsv.gz.part")), &together[..first + 3]).unwrap();
+    fs::write(folder.join(format!("{day}.tsv.gz.part.tag")), tag).unwrap();
     let address = server.address.to_string();
     for (how, period) in [("--date", day.to_string()), ("--hour", hours[0].to_string())] {
         let got = Command::new(env!("CARGO_BIN_EXE_logdrain"))

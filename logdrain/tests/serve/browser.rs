@@ -1,14 +1,19 @@
 //! A real browser, told what to do: Debian's Chromium, by its driver, which speaks WebDriver: JSON over HTTP.
 //!
 //! Each browser is a program of its own with a driver of its own, on a port that the driver chose. Both end with it, also when
-//! a test fails on its way: a driver that is killed would leave its browser behind.
+//! a test fails on its way. A driver that is killed, or does not answer, would leave its browser behind: what still works on
+//! the browser's own folder then is ended by its number.
 
 use crate::harness::{PATIENCE, wait_until};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long the end of a session is waited for: what takes longer is ended without it.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Keys that have no letter.
 #[allow(dead_code, reason = "not every test presses each")]
@@ -17,6 +22,13 @@ pub(crate) mod key {
     pub(crate) const ESCAPE: &str = "\u{e00c}";
     pub(crate) const TAB: &str = "\u{e004}";
 }
+
+/// What a script comes to while a page comes or goes.
+const MOVING: &str = "a page comes or goes";
+
+/// What the driver says when the page that it asked has gone meanwhile.
+const PASSING: [&str; 4] =
+    ["navigated or closed", "Cannot find context", "context was destroyed", "Promise was collected"];
 
 /// The name under which WebDriver tells an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -34,6 +46,8 @@ pub(crate) struct Browser {
 struct Driver {
     child: Child,
     port: u16,
+    /// The folder of its browser, which no other has.
+    profile: PathBuf,
 }
 
 impl Browser {
@@ -43,14 +57,13 @@ impl Browser {
             println!("LOGDRAIN_BROWSER names no browser: not run");
             return None;
         };
-        let driver = Driver::start();
-        let profile = dir.join(format!("profile-{}", driver.port));
+        let driver = Driver::start(dir);
         let options = json!({
             "binary": found(&browser),
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--force-device-scale-factor=1", "--lang=en", "--window-size=1400,1000",
-                format!("--user-data-dir={}", profile.display()),
+                format!("--user-data-dir={}", driver.profile.display()),
             ],
         });
         let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
@@ -69,12 +82,22 @@ impl Browser {
         self.ask("POST", "goog/cdp/execute", &json!({"cmd": method, "params": parameters}))
     }
 
-    /// Goes to an address, and waits until the page is there.
+    /// Goes to an address, and waits until the page is there. On a busy machine the driver answers while the page before is
+    /// still in sight.
     pub(crate) fn go(&mut self, address: &str) {
-        self.ask("POST", "url", &json!({"url": address}));
+        self.leave(|browser| {
+            browser.ask("POST", "url", &json!({"url": address}));
+        });
     }
 
-    /// What a piece of script comes to.
+    /// Does what leads to another page, and waits until that is there.
+    pub(crate) fn leave(&mut self, step: impl FnOnce(&Self)) {
+        self.value("window.isLeft = true");
+        step(self);
+        self.until("window.isLeft !== true");
+    }
+
+    /// What a piece of script comes to, on a page that is whole.
     pub(crate) fn value(&mut self, script: &str) -> Value {
         self.evaluated(script, false)
     }
@@ -85,18 +108,41 @@ impl Browser {
     }
 
     fn evaluated(&self, script: &str, waits: bool) -> Value {
-        let result = self.tried(script, waits);
+        let result = wait_until(script, || self.tried(script, waits));
         assert!(result["exceptionDetails"].is_null(), "{script}: {result}");
         result["result"]["value"].clone()
     }
 
-    fn tried(&self, script: &str, waits: bool) -> Value {
-        self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true, "awaitPromise": waits}))
+    /// What a piece of script comes to; `None` while one page goes and another comes. Its first word is whether the page is
+    /// whole, so that none goes between the two.
+    fn tried(&self, script: &str, waits: bool) -> Option<Value> {
+        let whole = format!("document.readyState === 'complete' ? (0, eval)({}) : {MOVING:?}", json!(script));
+        let body = json!({"expression": whole, "returnByValue": true, "awaitPromise": waits});
+        let body = json!({"cmd": "Runtime.evaluate", "params": body});
+        match self.driver.ask("POST", &format!("{}/goog/cdp/execute", self.session), &body) {
+            Ok(result) => (result["result"]["value"] != MOVING).then_some(result),
+            Err(error) if PASSING.iter().any(|words| error.contains(words)) => None,
+            Err(error) => panic!("{script}: {error}"),
+        }
     }
 
     /// Waits until a piece of script is true. Where it fails, the page is not there yet.
     pub(crate) fn until(&mut self, script: &str) {
-        wait_until(script, || (self.tried(script, false)["result"]["value"] == true).then_some(()));
+        wait_until(script, || self.tried(script, false).filter(|result| result["result"]["value"] == true));
+    }
+
+    /// Waits until a piece of script comes to a text; when it does not, says where, and to what it comes instead.
+    pub(crate) fn comes_to(&mut self, what: &str, script: &str, text: &str) {
+        let began = Instant::now();
+        loop {
+            let found = self.tried(script, false).unwrap_or_default();
+            let found = if found["exceptionDetails"].is_null() { &found["result"]["value"] } else { &found };
+            if found == text {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{what}: {found} instead of {text:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Collects what pages have said; answers all of it.
@@ -106,22 +152,39 @@ impl Browser {
         &self.said
     }
 
-    /// What a selector finds first.
-    fn element(&self, selector: &str) -> String {
-        let found = self.ask("POST", "element", &json!({"using": "css selector", "value": selector}));
-        found[ELEMENT].as_str().unwrap().to_owned()
+    /// Does something to what a selector finds first; once more where the page is drawn anew in between.
+    fn with_element(&self, selector: &str, command: &str, body: &Value) {
+        let find = json!({"using": "css selector", "value": selector});
+        let find = || self.driver.ask("POST", &format!("{}/element", self.session), &find);
+        wait_until(selector, || {
+            let element = match find() {
+                Ok(found) => found[ELEMENT].as_str().unwrap().to_owned(),
+                Err(error) if error.starts_with("no such element") => return None,
+                Err(error) => panic!("{selector}: {error}"),
+            };
+            match self.driver.ask("POST", &format!("{}/element/{element}/{command}", self.session), body) {
+                Ok(_) => Some(()),
+                Err(error) if error.starts_with("stale element reference") => None,
+                Err(error) => panic!("{command} {selector}: {error}"),
+            }
+        });
     }
 
     /// Clicks on what a selector finds, as a person does: what is covered cannot be clicked.
     pub(crate) fn click(&self, selector: &str) {
-        self.ask("POST", &format!("element/{}/click", self.element(selector)), &json!({}));
+        self.with_element(selector, "click", &json!({}));
+    }
+
+    /// Clicks on what leads to another page, and waits until that is there: on a busy machine the click is answered before the
+    /// browser has set out.
+    pub(crate) fn follow(&mut self, selector: &str) {
+        self.leave(|browser| browser.click(selector));
     }
 
     /// Types into what a selector finds, in place of what stands there.
     pub(crate) fn fill(&self, selector: &str, text: &str) {
-        let element = self.element(selector);
-        self.ask("POST", &format!("element/{element}/clear"), &json!({}));
-        self.ask("POST", &format!("element/{element}/value"), &json!({"text": text}));
+        self.with_element(selector, "clear", &json!({}));
+        self.with_element(selector, "value", &json!({"text": text}));
     }
 
     /// Presses keys where the focus is; see [`key`].
@@ -160,7 +223,11 @@ impl Browser {
     /// Keeps a picture of what is in sight.
     pub(crate) fn picture(&mut self, file: &Path) {
         use base64::Engine as _;
-        let picture = self.call("Page.captureScreenshot", json!({}));
+        let tools = format!("{}/goog/cdp/execute", self.session);
+        // On a busy machine the browser draws for longer than its driver waits.
+        let draw = || self.driver.ask("POST", &tools, &json!({"cmd": "Page.captureScreenshot", "params": {}}));
+        let picture =
+            (0..3).find_map(|_| draw().ok()).unwrap_or_else(|| self.call("Page.captureScreenshot", json!({})));
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         assert!(bytes.len() > 3_000, "an empty page");
         std::fs::write(file, bytes).unwrap();
@@ -170,12 +237,18 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // The browser ends with its session, and the driver behind it.
-        let _ = self.driver.ask("DELETE", &self.session, &Value::Null);
+        let _ = self.driver.ask_within(ENDS_WITHIN, "DELETE", &self.session, &Value::Null);
     }
 }
 
 impl Driver {
-    fn start() -> Self {
+    fn start(dir: &Path) -> Self {
+        // Another program may take the port between the driver's choice and its use: then it ends without a word.
+        let (child, port) = (0..5).find_map(|_| Self::try_start()).expect("a driver that listens");
+        Self { child, port, profile: dir.join(format!("profile-{port}")) }
+    }
+
+    fn try_start() -> Option<(Child, u16)> {
         let name = std::env::var("LOGDRAIN_DRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
         let mut child = Command::new(&name)
             .arg("--port=0")
@@ -188,14 +261,23 @@ impl Driver {
         let port = lines.find_map(|line| {
             line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse::<u16>().ok()
         });
+        let Some(port) = port else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        };
         // Somebody reads what else it says, so that it never waits.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port: port.expect("a driver that listens") }
+        Some((child, port))
     }
 
     /// One command; answers its value, or what was wrong.
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        let answer = self.answer(method, path, body).map_err(|error| error.to_string())?;
+        self.ask_within(PATIENCE, method, path, body)
+    }
+
+    fn ask_within(&self, time: Duration, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let answer = self.answer(time, method, path, body).map_err(|error| error.to_string())?;
         let mut answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
         let value = answer["value"].take();
         match value["error"].as_str() {
@@ -204,9 +286,9 @@ impl Driver {
         }
     }
 
-    fn answer(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Vec<u8>> {
+    fn answer(&self, time: Duration, method: &str, path: &str, body: &Value) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(time))?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\n", self.port);
         write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
@@ -227,7 +309,33 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Mostly nobody is left. A browser starts more of itself while it ends: it is looked for until there is none.
+        let began = Instant::now();
+        loop {
+            let left = working_on(&self.profile);
+            if left.is_empty() || began.elapsed() > ENDS_WITHIN {
+                break;
+            }
+            for number in left {
+                let _ = Command::new("kill").args(["-9", &number.to_string()]).stderr(Stdio::null()).status();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
+}
+
+/// The numbers of the processes that name a folder in their arguments; where there is no `/proc`, none is known.
+fn working_on(folder: &Path) -> Vec<u32> {
+    let name = folder.display().to_string();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+    processes
+        .filter_map(number)
+        .filter(|number| {
+            let arguments = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains(&name)
+        })
+        .collect()
 }
 
 /// The path of a program.

@@ -1,10 +1,12 @@
-//! Real clients of Papertrail, unchanged: they speak TLS with `papertrailapp.com`, and a proxy brings them here.
+//! Real clients of Papertrail, unchanged: they speak TLS with `papertrailapp.com`, and a proxy brings them here. Those of
+//! Librato and AppOptics can be told another host.
 //!
 //! `LOGDRAIN_CLIENTS=PYTHON cargo test -p logdrain --test serve clients::`, with a Python that has what
 //! `tests/clients/requirements.txt` names (`.ci/run clients` makes one); without it there is nothing to run.
 
+use crate::certified::certified;
 use crate::harness::{Server, now_micros, request, scratch, time_of, wait_until};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use crate::rights::House;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -50,21 +52,11 @@ fn connect(mut client: TcpStream, to: SocketAddr) -> io::Result<()> {
 
 /// A certificate of the host, by an authority of our own; both as files.
 fn certify(dir: &Path) -> PathBuf {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.distinguished_name.push(DnType::CommonName, "tests of logdrain");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&key).unwrap();
-    let issuer = Issuer::new(params, key);
-    let mut params = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
-    params.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    std::fs::write(dir.join("server.pem"), certificate.pem()).unwrap();
-    std::fs::write(dir.join("server.key"), key.serialize_pem()).unwrap();
+    let [authority, certificate, key] = certified(HOST);
+    std::fs::write(dir.join("server.pem"), certificate).unwrap();
+    std::fs::write(dir.join("server.key"), key).unwrap();
     let file = dir.join("authority.pem");
-    std::fs::write(&file, authority.pem()).unwrap();
+    std::fs::write(&file, authority).unwrap();
     file
 }
 
@@ -201,4 +193,35 @@ fn ppad() {
     if let Some(served) = Served::start("ppad") {
         served.run("ppad_0.py", PARTS);
     }
+}
+
+/// Clients that measure: they are told the address, and who they are.
+fn measuring(name: &str, script: &str) {
+    let Ok(python) = std::env::var("LOGDRAIN_CLIENTS") else {
+        println!("LOGDRAIN_CLIENTS names no Python with the clients: not run");
+        return;
+    };
+    let house = House::new(&format!("clients-{name}"));
+    let [record, read] = ["record", "read"].map(|kind| house.token(&["--account", "shop", "--kind", kind]));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    let run = Command::new(&python)
+        .arg(&path)
+        .env("LOGDRAIN_HOST", house.server.address.to_string())
+        .env("LOGDRAIN_RECORD_TOKEN", record)
+        .env("LOGDRAIN_READ_TOKEN", read)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap_or_else(|error| panic!("{python}: {error}"));
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{script} ended with {}:\n{said}", run.status);
+}
+
+#[test]
+fn librato_metrics() {
+    measuring("librato", "librato_3.py");
+}
+
+#[test]
+fn appoptics_metrics() {
+    measuring("appoptics", "appoptics_5.py");
 }

@@ -33,6 +33,8 @@ pub(crate) struct Senders {
     pub(crate) port: AtomicU16,
     next: AtomicU64,
     tries: AtomicU64,
+    /// Those that were answered with 503.
+    pub(crate) refused: AtomicU64,
     pub(crate) enough: AtomicBool,
     pub(crate) acknowledged: Mutex<Vec<Delivery>>,
 }
@@ -78,7 +80,10 @@ impl Senders {
             self.tries.fetch_add(1, Ordering::SeqCst);
             match sent.send(self.address()) {
                 Ok(204) => return,
-                Ok(status) => assert!(status == 503, "{status}"),
+                Ok(status) => {
+                    assert!(status == 503, "{status}");
+                    self.refused.fetch_add(1, Ordering::SeqCst);
+                }
                 Err(_) => {}
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -87,7 +92,7 @@ impl Senders {
     }
 
     /// The rows that must come out of what was acknowledged.
-    fn truth(&self, dir: &Path) -> harness::Rows {
+    pub(crate) fn truth(&self, dir: &Path) -> harness::Rows {
         let acknowledged = self.acknowledged.lock().unwrap();
         truth(
             dir,

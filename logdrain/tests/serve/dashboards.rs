@@ -146,7 +146,7 @@ fn the_five_show_what_was_sent_of_the_app_that_is_chosen() {
         (
             "overview",
             "Overview",
-            &["Availability", "Throughput", "Response time", "Requests by status", "quota 512"][..],
+            &["Availability", "Throughput", "Response time", "Requests by status", "quota 512", ">Highest</a>"][..],
         ),
         ("errors", "Error Metrics", &["H12", "Request timeout", "HTTP errors by dyno"]),
         ("status", "HTTP Status Codes", &["Top status codes", "503", "By service"]),

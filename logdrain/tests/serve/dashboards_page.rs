@@ -52,11 +52,6 @@ fn write(browser: &mut Browser, text: &str) {
     browser.call("Input.insertText", json!({"text": text}));
 }
 
-/// Waits until a page is there whose address fits.
-fn arrive(browser: &mut Browser, fits: &str) {
-    browser.until(&format!("{fits} && document.readyState === 'complete'"));
-}
-
 #[test]
 fn an_app_is_chosen_by_the_keyboard_and_the_charts_are_its_own() {
     let dir = scratch("dashboards-page");
@@ -69,13 +64,13 @@ fn an_app_is_chosen_by_the_keyboard_and_the_charts_are_its_own() {
     press(&mut browser, "ArrowDown");
     focus(&mut browser, "header form[role=search] button");
     press(&mut browser, "Enter");
-    arrive(&mut browser, "location.search.includes('app_name=shop')");
+    browser.until("location.search.includes('app_name=shop')");
     assert_eq!(browser.value(names), "shop");
     assert_eq!(browser.value("document.querySelector('select[name=app_name]').value"), "shop");
     // It stays chosen on the way to another dashboard.
     focus(&mut browser, ".tabs a[href*='/dashboards/errors']");
     press(&mut browser, "Enter");
-    arrive(&mut browser, "location.pathname === '/dashboards/errors' && location.search.includes('app_name=shop')");
+    browser.until("location.pathname === '/dashboards/errors' && location.search.includes('app_name=shop')");
     assert!(browser.value("document.querySelector('main').textContent").as_str().unwrap().contains("H12"));
     for (width, scheme) in [(1_400, "light"), (390, "dark")] {
         browser.look(width, 1_200, scheme);
@@ -98,17 +93,17 @@ fn a_dashboard_is_made_and_changed_by_the_keyboard_alone() {
     browser.go(&format!("http://{}/dashboards/overview", server.address));
     focus(&mut browser, ".tabs a[href='/dashboards/new']");
     press(&mut browser, "Enter");
-    arrive(&mut browser, "location.pathname === '/dashboards/new'");
+    browser.until("location.pathname === '/dashboards/new'");
     // The first field has the focus.
     browser.until("document.activeElement.name === 'title'");
     write(&mut browser, &format!("Checkout {HOSTILE}"));
     press(&mut browser, "Enter");
-    arrive(&mut browser, "location.pathname.endsWith('/edit')");
+    browser.until("location.pathname.endsWith('/edit')");
     assert_eq!(browser.value("document.querySelector('[name=title]').value"), format!("Checkout {HOSTILE}"));
     for (title, metric) in [("Requests", "heroku.router.http.requests"), (HOSTILE, "heroku.router.bytes")] {
         focus(&mut browser, "a.primary[href$='/charts/new']");
         press(&mut browser, "Enter");
-        arrive(&mut browser, "location.pathname.endsWith('/charts/new')");
+        browser.until("location.pathname.endsWith('/charts/new')");
         browser.until("document.activeElement.name === 'title'");
         write(&mut browser, title);
         focus(&mut browser, "[name=s0_metric]");
@@ -118,14 +113,14 @@ fn a_dashboard_is_made_and_changed_by_the_keyboard_alone() {
         assert_eq!(browser.value("document.activeElement.value"), "sum");
         focus(&mut browser, "button[value=save]");
         press(&mut browser, "Enter");
-        arrive(&mut browser, "location.pathname.endsWith('/edit')");
+        browser.until("location.pathname.endsWith('/edit')");
     }
     let order = "[...document.querySelectorAll('ol.charts b')].map(e => e.textContent).join('|')";
     assert_eq!(browser.value(order), format!("Requests|{HOSTILE}"));
     focus(&mut browser, "ol.charts li:last-child button[value^='up:']");
     let order_now = format!("{order} !== {:?}", format!("Requests|{HOSTILE}"));
     press(&mut browser, "Enter");
-    arrive(&mut browser, &order_now);
+    browser.until(&order_now);
     assert_eq!(browser.value(order), format!("{HOSTILE}|Requests"));
     browser.go(&format!("http://{}/dashboards/1?range=30m", server.address));
     assert_eq!(browser.value("document.querySelectorAll('main img, main script').length"), 0);

@@ -43,6 +43,9 @@ fn the_past_is_there_and_lines_go_on_coming() {
     let searches = server.get("/api/v1/searches.json").body;
     assert!(searches.contains("Errors of the router"), "{searches}");
     assert!(server.get("/api/v1/groups.json").body.contains("Everything public"));
+    // Rules were asked of all of it.
+    let told = || server.get("/api/v2/alerts/history").body.contains("Request timeouts");
+    wait_until("an alert", || told().then_some(()));
     let kept = || {
         let metrics = server.get("/metrics").body;
         let line =

@@ -48,15 +48,19 @@ fn a_full_store_says_so_and_makes_room() {
     let (mut kept, mut refused) = (Vec::new(), 0);
     let began = Instant::now();
     // Until it was full, and took deliveries again.
-    let mut after = 0;
+    let (mut was_full, mut after) = (false, 0);
     for number in 0.. {
         let sent = delivery(number, 500);
         match sent.send(server.address).unwrap() {
             204 => {
                 kept.extend(sent.body);
-                after += u32::from(refused > 0);
+                after += u32::from(was_full);
             }
-            503 => refused += 1,
+            // On a busy machine the write-ahead file may be what is refused for first.
+            503 => {
+                refused += 1;
+                was_full = was_full || server.log().contains("the disk is full");
+            }
             other => panic!("{other}"),
         }
         if after > 30 {
@@ -64,7 +68,6 @@ fn a_full_store_says_so_and_makes_room() {
         }
         assert!(began.elapsed() < PATIENCE, "{refused} refused, {after} taken after that: {}", server.log());
     }
-    assert!(server.log().contains("the disk is full"), "{}", server.log());
     assert!(server.log().contains("deliveries are stored again"), "{}", server.log());
     wait_for_rows(&dir.join("rows.jsonl"), &truth(&dir, [("d.shop", kept)]));
     assert!(fs::metadata(journal(&dir)).unwrap().len() <= 2 << 20);

@@ -123,6 +123,13 @@ fn what_an_account_says_of_a_metric_is_kept_and_a_chart_is_kept_in_a_dashboard()
     assert_eq!((source["function"].as_str(), source["tags"][0].as_str()), (Some("max"), Some("dyno=web.*")), "{board}");
     assert!(charts[1]["series"][0]["group_by"].as_array().unwrap().len() > 3, "all tags: {board}");
     assert!(page(&house, "/dashboards/1?range=30m").contains("By dyno"));
+    // What is said of a metric holds on every chart that does not say another itself.
+    let json = r#"{"title":"Plain","charts":[{"title":"All","series":[{"metric":"heroku.router.http.requests","function":"sum"}]}]}"#;
+    let plain = location(&house.form("/dashboards", &[("do", "import"), ("json", json), ("whose", "account")]));
+    let drawn = page(&house, &format!("{}?range=30m", plain.trim_end_matches("/edit")));
+    for part in ["data-step=\"300\"", "data-unit=\"requests\"", "sw s4"] {
+        assert!(drawn.contains(part), "{part}: {drawn}");
+    }
     let shipped = house.form(REQUESTS, &[("do", "keep"), ("board", "overview"), ("title", "x")]);
     assert_eq!(shipped.status, 403, "{shipped:?}");
 
@@ -165,5 +172,49 @@ fn hostile_tags_are_text_and_ten_thousand_streams_are_answered_within_a_bound() 
         assert!(!tags.contains(part), "{part}: {tags}");
     }
     assert!(tags.contains("who"), "{tags}");
+    assert_eq!(house.server.stop().0, Some(0));
+}
+
+#[test]
+fn a_member_of_one_group_explores_the_metrics_of_his_systems_alone() {
+    let house = House::new("explore-group");
+    let told = [("web:web-s3cret-1", "shop"), ("blog:blog-s3cret-1", "blog")];
+    for (pair, app) in told {
+        let lines = [format!("count#only.{app}=1 tag#page={app}"), format!("count#of.both=1 tag#app={app}")];
+        send(&house.server, pair, &format!("only-{app}"), &frames(lines.into_iter()));
+    }
+    wait_until("both metrics", || {
+        let names = house.get("/explore?q=only").body;
+        let both = house.get("/explore/of.both?range=30m&group_by=app").body;
+        (names.contains("/explore/only.blog") && both.contains("app=shop") && both.contains("app=blog")).then_some(())
+    });
+    let group = serde_json::json!({"group": {"name": "web", "system_wildcard": "shop"}});
+    assert_eq!(house.ask(&house.admin, "POST", "/api/v1/groups", &group).status, 200);
+    account(&house.dir, &["member", "add", "gus@example.com", "--group", "web"]);
+    let gus = account(&house.dir, &["token", "add", "--member", "gus@example.com"]);
+    let get = |path: &str| house.ask(&gus, "GET", path, &Value::Null);
+    let names = get("/explore?q=only");
+    assert!(names.status == 200 && names.body.contains("/explore/only.shop"), "{names:?}");
+    assert!(!names.body.contains("only.blog"), "{names:?}");
+    for path in ["/explore/only.blog", "/explore/only.blog?group_by=*"] {
+        let answer = get(path);
+        assert!(answer.status == 404 && !answer.body.contains("page=blog"), "{path}: {answer:?}");
+    }
+    // Of what both tell he sees what his tells: streams, values of tags, files.
+    for query in ["group_by=app", "group_by=*", "tag[app]=blog", "tag=app!=shop", ""] {
+        let page = get(&format!("/explore/of.both?range=30m&{query}"));
+        let tags = page.body.split("aria-label=\"Tags\"").nth(1).unwrap_or_default();
+        assert!(
+            page.status == 200 && !page.body.contains("app=blog<") && !tags.contains(">blog<"),
+            "{query}: {page:?}"
+        );
+    }
+    for end in ["csv", "svg"] {
+        let file = get(&format!("/explore/of.both/chart.{end}?range=30m&group_by=app"));
+        assert!(file.status == 200 && file.body.contains("shop") && !file.body.contains("blog"), "{end}: {file:?}");
+        assert_eq!(get(&format!("/explore/only.blog/chart.{end}?range=30m")).status, 404, "{end}");
+    }
+    let kept = form(&house, &gus, "/explore/only.blog", "do=keep&board=own&title=x");
+    assert_eq!(kept.status, 404, "{kept:?}");
     assert_eq!(house.server.stop().0, Some(0));
 }

@@ -39,8 +39,17 @@ impl Server {
 
     /// As `start`, by a command in front that becomes the server.
     pub(crate) fn start_under(under: &[&str], dir: &Path, arguments: &[&str]) -> Self {
-        let started = Self::start_until("deliveries are taken", under, dir, arguments);
+        let started = Self::try_start_under(under, dir, arguments);
         started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"))
+    }
+
+    /// As `try_start`, by a command in front that becomes the server.
+    pub(crate) fn try_start_under(
+        under: &[&str],
+        dir: &Path,
+        arguments: &[&str],
+    ) -> Result<Self, (Option<i32>, String)> {
+        Self::start_until("deliveries are taken", under, dir, arguments)
     }
 
     /// A server that listens, though it cannot open its store.
@@ -122,8 +131,9 @@ impl Server {
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         self.signal("TERM");
         let code = wait_until("the end", || self.child.try_wait().unwrap()).code();
-        let log = self.log();
-        (code, log)
+        // Who reads the log lets go of it behind its last line.
+        wait_until("its last words", || (Arc::strong_count(&self.log) == 1).then_some(()));
+        (code, self.log())
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -148,13 +158,18 @@ impl Drop for Server {
     }
 }
 
-pub(crate) fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// The same, for what is much work.
+pub(crate) fn wait_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(began.elapsed() < patience, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

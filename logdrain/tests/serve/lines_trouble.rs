@@ -168,11 +168,11 @@ fn lines_give_way_to_a_full_journal_while_their_folder_cannot_be_used() {
 
 /// A small file system of its own, as long as this lives.
 #[cfg(target_os = "linux")]
-struct Mounted(std::path::PathBuf);
+pub(crate) struct Mounted(std::path::PathBuf);
 
 #[cfg(target_os = "linux")]
 impl Mounted {
-    fn at(path: &Path, size: &str) -> Option<Self> {
+    pub(crate) fn at(path: &Path, size: &str) -> Option<Self> {
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(path)
@@ -182,6 +182,13 @@ impl Mounted {
             return None;
         }
         Some(Self(path.to_owned()))
+    }
+
+    /// Gives it another size.
+    pub(crate) fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let mount = std::process::Command::new("mount").args(["-o", &options]).arg(&self.0).status();
+        assert!(mount.unwrap().success());
     }
 }
 

@@ -1,9 +1,12 @@
 //! `logdrain serve` and what there is around it, in one program: linking one costs more than most of its tests.
 
 mod addon;
+mod alert_pages;
+mod alerts;
 mod archives;
 mod asked;
 mod browser;
+mod certified;
 #[cfg(unix)]
 mod changes;
 mod charts_page;
@@ -23,6 +26,8 @@ mod drains;
 mod events;
 mod examples;
 mod explore;
+mod explore_page;
+mod fair;
 mod figures;
 mod flood;
 mod forms;
@@ -32,19 +37,34 @@ mod hostile_text;
 mod lines;
 mod lines_page;
 mod lines_trouble;
+mod long_runs;
+#[cfg(unix)]
+mod many;
+mod measured;
 mod minutes;
+#[cfg(target_os = "linux")]
+mod minutes_trouble;
+mod moving;
+mod outbox;
 mod packaging;
 mod page;
+mod page_looks;
 mod pages;
+mod pages_hostile;
+mod pages_main;
 mod place;
 mod places;
 mod ports;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 #[cfg(unix)]
 mod purge;
 mod reload;
 mod rights;
 mod settings_api;
 mod settings_rights;
+#[cfg(all(unix, feature = "postgres"))]
+mod spool;
 mod tails;
 mod uploads;
 mod v1;

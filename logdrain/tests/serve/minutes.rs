@@ -116,7 +116,36 @@ fn minutes_are_what_the_rows_say_and_are_there_after_a_start() {
     assert_eq!(measured["series"][0]["tags"], serde_json::json!({ "market": "de" }));
     let p95 = get(server.address, "/v1/measurements/db.query.p95?duration=600&resolution=60&group_by=*");
     assert_eq!(p95["series"].as_array().unwrap().len(), 1);
+    // Everything of a step at once, tags in one text, and several metrics put together.
+    let of =
+        |query: &str| get(server.address, &format!("/v1/measurements/shop.orders?duration=600&resolution=600&{query}"));
+    let total = |answer: &Value, name: &str| -> f64 {
+        let lines = answer["series"].as_array().unwrap().iter();
+        lines.flat_map(|line| line["measurements"].as_array().unwrap()).map(|one| one[name].as_f64().unwrap()).sum()
+    };
+    let all = of("summary_function=all&tags_search=market%3Dde");
+    assert_eq!((total(&all, "sum"), total(&all, "count") > 0.0), (orders, true), "{all}");
+    assert_eq!(all["series"][0]["measurements"][0].get("max"), None, "counts have no greatest value");
+    let queries = "/v1/measurements/db.query?duration=600&resolution=600&group_by=*&summary_function=all";
+    let measured = get(server.address, queries)["series"][0]["measurements"][0].clone();
+    let of_all =
+        ["min", "value", "max", "sum"].map(|name| measured[name].as_f64().unwrap_or_else(|| panic!("{measured}")));
+    assert!(of_all.is_sorted() && of_all[0] < of_all[2], "{measured}");
+    assert_eq!(of("tags_search=market!%3Dde&summary_function=sum")["series"], serde_json::json!([]));
+    let composed = of(
+        "compose=scale(sum(s(%22shop.orders%22,%7B%22market%22:%22d*%22%7D,%7Bfunction:%22sum%22%7D)),%7Bfactor:%222%22%7D)",
+    );
+    assert_eq!(total(&composed, "value"), 2.0 * orders, "{composed}");
+    let apart =
+        get(server.address, "/v1/measurements/db.query?duration=600&resolution=600&group_by=*&summary_function=stddev");
+    assert!(total(&apart, "value") > 0.0, "{apart}");
     for (path, status, why) in [
+        (
+            "/v1/measurements/x?duration=600&compose=s(",
+            400,
+            r#"{"errors":{"params":{"compose":["at character 3: a text was expected"]}}}"#,
+        ),
+        ("/v1/measurements/shop.orders?duration=600&tags_search=market", 400, ""),
         ("/v1/measurements/nothing?duration=600", 404, r#"{"errors":{"request":["Not Found"]}}"#),
         (
             "/v1/measurements/shop.orders",
@@ -124,7 +153,7 @@ fn minutes_are_what_the_rows_say_and_are_there_after_a_start() {
             r#"{"errors":{"params":{"start_time":["is missing, and so is duration"]}}}"#,
         ),
         ("/api/v2/series", 400, ""),
-        ("/api/v2/series?name=x&function=stddev", 400, ""),
+        ("/api/v2/series?name=x&function=median", 400, ""),
         ("/api/v2/series?name=x&from=20&to=10", 400, ""),
     ] {
         let answer = server.get(path);

@@ -263,7 +263,10 @@ fn a_flood_takes_no_more_memory_than_there_is_and_keeps_nobody_out() {
     let mut sent = 0;
     let mut stream = TcpStream::connect(office).unwrap();
     while Instant::now() < until {
-        stream.write_all(format!("<13>Nov 21 14:14:58 healthy app: number-{sent}-\n").as_bytes()).unwrap();
+        let line = format!("<13>Nov 21 14:14:58 healthy app: number-{sent}-\n");
+        if let Err(error) = stream.write_all(line.as_bytes()) {
+            panic!("line {sent}: {error}\n{}", server.get("/metrics").body);
+        }
         sent += 1;
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -282,6 +285,35 @@ fn a_flood_takes_no_more_memory_than_there_is_and_keeps_nobody_out() {
     // Names beyond what a port believes are kept under the address.
     let systems: BTreeSet<_> = all.values().map(|(system, ..)| system.clone()).collect();
     assert!(systems.len() <= 2_100 && systems.contains("127.0.0.1"), "{}", systems.len());
+}
+
+/// Lines that do not end have all of the memory for such, for as long as they may: who sends short ones gets in meanwhile.
+#[test]
+fn lines_that_do_not_end_keep_no_short_one_out() {
+    let dir = scratch("ports-ends");
+    let text = "memory = \"8MB\"\nbody_limit = \"1MB\"\nmax_connections = 100\nanswer_within = \"60s\"\n".to_owned()
+        + &port("office", "");
+    let server = start(&dir, &text);
+    let office = address(&server, "office");
+    let endless: Vec<_> = (0..60)
+        .map(|_| {
+            let mut stream = TcpStream::connect(office).unwrap();
+            stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+            let _ = stream.write_all(&[b'x'; 60_000]);
+            stream
+        })
+        .collect();
+    for round in 0..3 {
+        let mut stream = TcpStream::connect(office).unwrap();
+        stream.write_all(format!("<13>Nov 21 14:14:58 healthy app: round-{round}-\n").as_bytes()).unwrap();
+        wait_until("a short line", || {
+            found(&server, "host:healthy").contains(&format!("round-{round}-")).then_some(())
+        });
+    }
+    assert!(number(&server, "logdrain_connections") >= endless.len() as u64, "they have their places still");
+    assert_eq!(number(&server, "logdrain_refused_total{reason=\"slow_body\"}"), 0);
+    drop(endless);
+    assert_eq!(server.stop().0, Some(0));
 }
 
 /// A server that is killed reads from its journal again what it had taken, as it was taken: under the same names, each once.

@@ -21,7 +21,7 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn has(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
@@ -54,7 +54,9 @@ pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
             holders.push(name);
         }
     }
-    if let Ok(db) = Connection::open(store.join("journal.db")) {
+    // It may be in a database instead.
+    if store.join("journal.db").exists() {
+        let db = Connection::open(store.join("journal.db")).unwrap();
         let mut rows = db.prepare("SELECT seq, raw, body FROM journal WHERE body IS NOT NULL").unwrap();
         let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         for (seq, raw, body) in rows.map(Result::unwrap) {
@@ -76,7 +78,7 @@ pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
 }
 
 /// A delivery in which each third line holds a text.
-fn delivery(number: u64, text: &str) -> Delivery {
+pub(crate) fn delivery(number: u64, text: &str) -> Delivery {
     let mut all = body(number, 6);
     for line in 0..3 {
         let line = format!("<190>1 2026-03-14T09:26:53Z host app web.{line} - charged {text} for order {number}");
@@ -90,7 +92,7 @@ fn without(kept: &Kept, text: &str) -> Kept {
     kept.iter().filter(|(_, (.., message))| !message.contains(text)).map(|(id, line)| (*id, line.clone())).collect()
 }
 
-const CONFIG: &str = "snapshot_every = \"150ms\"\nretention = \"1h\"\njournal_ahead = \"16kB\"\n";
+pub(crate) const CONFIG: &str = "snapshot_every = \"150ms\"\nretention = \"1h\"\njournal_ahead = \"16kB\"\n";
 
 #[test]
 fn what_is_purged_is_in_no_file_any_more_also_after_a_restart_and_a_replay() {
@@ -133,6 +135,30 @@ fn what_is_purged_is_in_no_file_any_more_also_after_a_restart_and_a_replay() {
     assert!(code == Some(0) && !log.contains("ERROR"), "{log}");
     assert_eq!(holders(&fresh, secret), Vec::<String>::new(), "after a replay");
     assert!(kept(&fresh) == left, "a fresh run");
+}
+
+/// The lines of all accounts stand behind a purge in the journal.
+#[test]
+fn an_archive_that_is_damaged_holds_up_no_purge_and_no_lines() {
+    let dir = scratch("purge-damaged-archive");
+    let config = config(&dir, CONFIG);
+    let folder = dir.join("store/archives/default/dt=2025-03-14");
+    fs::create_dir_all(&folder).unwrap();
+    let archive = folder.join("2025-03-14-09.tsv.gz");
+    fs::write(&archive, b"\x1f\x8b\x08\0 no archive at all").unwrap();
+    let server = Server::start(&dir, &["--config", config.as_str()]);
+    let secret = "4111-2222-3333-4444";
+    assert_eq!(delivery(7, secret).send(server.address).unwrap(), 204);
+    wait_for_lines(&server);
+    change(&dir, &json!({"purge": {"account": "default", "purge": {"query": secret}, "at": 0}}));
+    assert_eq!(delivery(8, "later 9999").send(server.address).unwrap(), 204);
+    wait_for_lines(&server);
+    wait_until("all of it to go", || holders(&dir, secret).is_empty().then_some(()));
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let named = log.lines().filter(|line| line.contains("a damaged archive is not purged")).count();
+    assert!(named == 1 && log.contains("2025-03-14-09.tsv.gz"), "{log}");
+    assert!(archive.exists() && kept(&dir).len() == 6 + 9);
 }
 
 #[test]

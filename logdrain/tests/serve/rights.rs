@@ -1,13 +1,13 @@
 //! Who sees what, and who changes what: every path with no token, another account's, a read and a record token, and as a member
 //! of one group.
 
-use crate::browser::Browser;
+mod entering;
+
 use crate::harness::{Answer, Server, request, scratch, wait_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 const CONFIG: &str = "[watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n\
     [[drain]]\nname = \"shop-web\"\nuser = \"shop\"\npassword = \"shop-s3cret-1\"\naccount = \"shop\"\napp = \"shop-web\"\nmax_tokens = 2\n\
@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 51] = [
+const PATHS: [&str; 62] = [
     "/",
     "/status",
     "/theme",
@@ -43,6 +43,8 @@ const PATHS: [&str; 51] = [
     "/api/v1/",
     "/api/v1/{*path}",
     "/api/v2/{*path}",
+    "/v1/measurements",
+    "/v1/metrics",
     "/v1/measurements/{name}",
     "/groups/{id}",
     "/groups/{id}/events",
@@ -55,8 +57,17 @@ const PATHS: [&str; 51] = [
     "/login",
     "/logout",
     "/invite/{link}",
+    "/recipients/{link}",
+    "/recipients/stop/{link}",
     "/explore",
     "/explore/{name}",
+    "/explore/{name}/{file}",
+    "/alerts",
+    "/alerts/new",
+    "/alerts/history",
+    "/alerts/channels",
+    "/alerts/{id}",
+    "/alerts/{id}/edit",
     "/dashboards",
     "/dashboards/new",
     "/dashboards/{id}",
@@ -101,8 +112,13 @@ pub(crate) fn basic(pair: &str) -> String {
 
 impl House {
     pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, "")
+    }
+
+    /// With these lines at the head of the configuration.
+    pub(crate) fn with(name: &str, more: &str) -> Self {
         let dir = scratch(name);
-        let server = start(&dir, CONFIG);
+        let server = start(&dir, &format!("{more}{CONFIG}"));
         let house = Self { dir, server };
         let drains = [("shop:shop-s3cret-1", 0), ("shopdb:shop-s3cret-2", 1), ("blog:blog-s3cret-1", 2)];
         for (pair, word) in drains {
@@ -120,6 +136,11 @@ impl House {
             });
         }
         house
+    }
+
+    /// Where its store and its configuration are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn account(&self, arguments: &[&str]) -> String {
@@ -182,10 +203,27 @@ fn cookie(answer: &Answer, name: &str) -> Option<String> {
 }
 
 #[test]
+fn an_address_that_names_no_account_is_answered_on_every_page_in_its_way() {
+    let house = House::new("rights-no-account");
+    let watcher = basic("ops:ops-s3cret-12");
+    for page in ["/events", "/dashboards/overview", "/alerts", "/explore"] {
+        let ask = |accept: &str| {
+            let headers = [("Authorization", watcher.as_str()), ("Accept", accept)];
+            request(house.server.address, "GET", &format!("{page}?account=No%20Such"), &headers, b"").unwrap()
+        };
+        let (people, program) = (ask("text/html"), ask("*/*"));
+        assert!((400..404).contains(&people.status), "{page}: {people:?}");
+        assert!(people.body.starts_with("<!DOCTYPE html>"), "{page}: {people:?}");
+        assert_eq!(program.status, people.status, "{page}");
+        assert_eq!(program.body.lines().count(), 1, "{page}: {program:?}");
+    }
+}
+
+#[test]
 fn this_is_every_path() {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/serve");
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    let mut folders = vec![web];
+    let mut folders = ["src", "drain/src", "web/src"].map(|rooms| host.join(rooms)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
@@ -215,7 +253,7 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
     let mut all = Vec::new();
     for account in ["", "account=shop", "account=blog", "account=default"] {
         // The API slows whoever asks often, and guesses at links are slowed, too.
-        let is_slow = |path: &str| path.starts_with("/api/v") || path.starts_with("/invite");
+        let is_slow = |path: &str| ["/api/v", "/invite", "/recipients"].iter().any(|start| path.starts_with(start));
         let paths = PATHS.iter().filter(|path| **path != "/api/v2/tail");
         for path in paths.filter(|path| !is_slow(path) || account.is_empty()) {
             let paths: Vec<String> = match *path {
@@ -256,10 +294,18 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
                         "tokens",
                         "dashboards",
                         "shares",
+                        "alerts",
+                        "alerts/templates",
+                        "alerts/history",
+                        "alerts/1000",
+                        "alerts/1000/history",
+                        "channels",
                     ];
                     known.iter().map(|path| format!("/api/v2/{path}")).collect()
                 }
                 "/invite/{link}" => vec!["/invite/x".to_owned()],
+                "/recipients/{link}" => vec!["/recipients/x".to_owned()],
+                "/recipients/stop/{link}" => vec!["/recipients/stop/x".to_owned()],
                 // All lines that there can be.
                 "/events/text" => ["text", "json"]
                     .map(|form| format!("/events/text?r=100000000000-{}&form={form}", i64::MAX))
@@ -452,8 +498,10 @@ fn each_sees_his_own_account_and_groups_alone_on_every_path() {
                         .collect();
                     let path = format!("/api/v1/{path}");
                     let answer = request(house.server.address, method, &path, &headers, body.as_bytes()).unwrap();
-                    // The system of that number is his own, and what changes nothing of it may be sent.
-                    let is_his = headers.starts_with(&of(&other)) && answer.body.contains("\"blog-web\"");
+                    // The system of that number may be his own: which is the first is a matter of chance. That nothing of
+                    // others is gone is seen below.
+                    let is_his = headers.starts_with(&of(&other))
+                        && ["\"blog-web\"", "System deleted"].iter().any(|said| answer.body.contains(said));
                     assert!(is_his || answer.status != 200, "{method} {path} {headers:?}: {answer:?}");
                 }
             }
@@ -530,187 +578,6 @@ fn saved_searches_are_changed_by_forms_of_who_may() {
 }
 
 #[test]
-fn signing_in_and_out_leads_back_and_rotates_the_session() {
-    let house = House::new("sign-in");
-    let first = house.member("ann@example.com", &["--account", "shop"]);
-    // A browser that may sign in is led there, and back.
-    let away = house.ask("GET", "/events?q=marmalade", &[("Accept", "text/html,*/*")]);
-    assert!(away.status == 303 && away.head.contains("/login?return=%2Fevents%3Fq%3Dmarmalade"), "{away:?}");
-    assert_eq!(house.ask("GET", "/events", &[]).status, 401, "a program is not");
-    let (form, token) = house.load("/login?return=%2Fevents%3Fq%3Dmarmalade");
-    let cookies = format!("{form}; {first}");
-    let fields = [
-        ("form", token.as_str()),
-        ("name", "Ann@Example.com"),
-        ("password", PASSWORD),
-        ("return", "/events?q=marmalade"),
-    ];
-    let entered = house.form("/login", &cookies, &fields);
-    assert!(entered.status == 303 && entered.head.contains("/events?q=marmalade"), "{entered:?}");
-    let head = entered.head.to_lowercase();
-    assert!(head.contains("httponly") && head.contains("samesite=lax") && head.contains("no-store"), "{head}");
-    let second = cookie(&entered, "logdrain").unwrap();
-    assert_ne!(first, second);
-    assert_eq!(house.ask("GET", "/events", &[("Cookie", &first)]).status, 401, "the old one is over");
-    let page = house.ask("GET", "/events?q=marmalade", &[("Cookie", &second)]);
-    assert!(page.status == 200 && page.body.contains(WORDS[0]), "{page:?}");
-    // Without the form's token, with another's, or from elsewhere, nothing is done.
-    let (other_form, other_token) = house.load("/login");
-    for (cookies, token) in [
-        ("", token.as_str()),
-        (form.as_str(), ""),
-        (form.as_str(), other_token.as_str()),
-        (other_form.as_str(), token.as_str()),
-    ] {
-        let fields = [("form", token), ("name", "ann@example.com"), ("password", PASSWORD)];
-        let answer = house.form("/login", cookies, &fields);
-        assert!(answer.status == 400 && cookie(&answer, "logdrain").is_none(), "{answer:?}");
-    }
-    let body = form_urlencoded(&fields);
-    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
-        let headers =
-            [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", form.as_str()), ("Origin", origin)];
-        let answer = request(house.server.address, "POST", "/login", &headers, body.as_bytes()).unwrap();
-        assert!(answer.status == 400 && cookie(&answer, "logdrain").is_none(), "{origin}: {answer:?}");
-    }
-    // Ends by the form of the session alone.
-    assert_eq!(house.form("/logout", &second, &[("form", token.as_str())]).status, 400);
-    assert_eq!(house.ask("GET", "/events", &[("Cookie", &second)]).status, 200);
-    // Hostile text in every field, and nothing of it comes back as anything but text.
-    for text in ["\"><script>alert(1)</script>", "x\r\nSet-Cookie: a=b", "' OR 1=1 --", "\u{0}", "ann@example.com' --"]
-    {
-        let (form, token) = house.load("/login");
-        let fields = [("form", token.as_str()), ("name", text), ("password", text), ("return", text)];
-        let answer = house.form("/login", &form, &fields);
-        assert_eq!(answer.status, 422, "{text:?}: {answer:?}");
-        assert!(!answer.body.contains("<script>") && !answer.head.contains("a=b"), "{answer:?}");
-    }
-    let page = house.ask("GET", "/login", &[]);
-    let head = page.head.to_lowercase();
-    assert!(
-        head.contains("default-src 'none'")
-            && head.contains("frame-ancestors 'none'")
-            && !page.body.contains("<script"),
-        "{page:?}"
-    );
-    assert_eq!(house.server.stop().0, Some(0));
-}
-
-#[test]
-fn ten_thousand_guesses_let_nobody_in_and_the_owner_still_gets_in() {
-    let house = House::new("guessing");
-    let token = house.token(&["--account", "shop"]);
-    house.member("ann@example.com", &["--account", "shop"]);
-    let address = house.server.address;
-    let right = basic(&format!("ann@example.com:{PASSWORD}"));
-    // Once before, as of an owner whose programs run: then his are known from there.
-    for headers in [[("Authorization", right.as_str())], [("X-Papertrail-Token", token.as_str())]] {
-        assert_eq!(request(address, "GET", "/api/v1/events/search", &headers, b"").unwrap().status, 200);
-    }
-    #[cfg(target_os = "linux")]
-    let before = house.server.memory();
-    let began = Instant::now();
-    let next = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-    let guessers: Vec<_> = (0..100)
-        .map(|_| {
-            let next = next.clone();
-            std::thread::spawn(move || {
-                let mut statuses = [0_u32; 3];
-                loop {
-                    let guess = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if guess >= 10_000 {
-                        return statuses;
-                    }
-                    let (name, value) = match guess % 2 {
-                        0 => ("X-Papertrail-Token", format!("lda_{guess:040x}")),
-                        _ => ("Authorization", basic(&format!("ann@example.com:guess number {guess}"))),
-                    };
-                    let answer = request(address, "GET", "/api/v1/events/search", &[(name, &value)], b"");
-                    match answer.map(|answer| answer.status) {
-                        Ok(401) => statuses[0] += 1,
-                        Ok(429 | 503) => statuses[1] += 1,
-                        // A connection that had to go.
-                        Err(_) => statuses[2] += 1,
-                        Ok(status) => panic!("{status}"),
-                    }
-                }
-            })
-        })
-        .collect();
-    // The owner, from the same address.
-    let mut slowest = Duration::ZERO;
-    let mut tried = 0;
-    while guessers.iter().any(|guesser| !guesser.is_finished()) {
-        for headers in [[("Authorization", right.as_str())], [("X-Papertrail-Token", token.as_str())]] {
-            let asked = Instant::now();
-            let answer = request(address, "GET", "/api/v1/events/search", &headers, b"").unwrap();
-            assert_eq!(answer.status, 200, "{answer:?}");
-            slowest = slowest.max(asked.elapsed());
-            tried += 1;
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    let mut all = [0; 3];
-    for guesser in guessers {
-        let statuses = guesser.join().unwrap();
-        for (sum, count) in all.iter_mut().zip(statuses) {
-            *sum += count;
-        }
-    }
-    println!("{all:?} in {:?}; the owner asked {tried} times, at most {slowest:?} each", began.elapsed());
-    assert_eq!(all.iter().sum::<u32>(), 10_000);
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-    #[cfg(target_os = "linux")]
-    assert!(house.server.memory() < before + (160 << 20), "{before}, then {}", house.server.memory());
-    let (code, log) = house.server.stop();
-    assert_eq!(code, Some(0));
-    assert!(log.contains("wrong credentials") && log.matches("wrong credentials").count() <= 5, "{log}");
-}
-
-#[test]
-fn a_stored_token_ends_open_reading_and_a_lost_file_does_not_bring_it_back() {
-    let dir = scratch("opened");
-    let server = start(&dir, "");
-    assert_eq!(server.get("/metrics").status, 200);
-    let (is_done, token) = run(&dir, &["token", "add", "--kind", "read"]);
-    assert!(is_done && token.starts_with("ldr_"), "{token}");
-    for path in ["/metrics", "/", "/status", "/events", "/api/v1/events/search"] {
-        assert_eq!(server.get(path).status, 401, "{path}");
-    }
-    let known = |server: &Server| {
-        request(server.address, "GET", "/api/v1/events/search", &[("X-Papertrail-Token", &token)], b"").unwrap().status
-    };
-    wait_until("the lines", || (known(&server) == 200).then_some(()));
-    assert_eq!(server.stop().0, Some(0));
-    // Without a server, on the store itself.
-    let (is_done, listed) = run(&dir, &["token", "list"]);
-    assert!(is_done && listed.contains("read  ldr_") && !listed.contains(&token), "{listed}");
-    let file = dir.join("store/settings.db");
-    let whole = std::fs::read(&file).unwrap();
-    for damage in [Some(&b"damaged, and longer than a head of a file would be ............................................................"[..]), None] {
-        match damage {
-            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
-            None => std::fs::remove_file(&file).unwrap(),
-        }
-        let server = start(&dir, "");
-        assert!(matches!(server.get("/metrics").status, 401 | 503));
-        assert!(matches!(known(&server), 401 | 503));
-        let sent = crate::harness::Delivery { id: format!("{damage:?}").len().to_string(), token: "d.1".to_owned(), body: crate::harness::body(1, 4) };
-        assert_eq!(sent.send(server.address).unwrap(), 204, "deliveries are taken");
-        let (code, log) = server.stop();
-        assert!(code == Some(0) && log.contains("settings.db"), "{log}");
-    }
-    std::fs::write(&file, whole).unwrap();
-    let server = start(&dir, "");
-    wait_until("the lines", || (known(&server) == 200).then_some(()));
-    // And when the last one goes, it is as it was.
-    let (is_done, said) = run(&dir, &["token", "remove", listed.split_whitespace().next().unwrap()]);
-    assert!(is_done, "{said}");
-    assert_eq!(server.get("/metrics").status, 200);
-    assert_eq!(server.stop().0, Some(0));
-}
-
-#[test]
 fn systems_that_were_heard_have_numbers() {
     let house = House::new("heard");
     // Where the API of systems is not there yet, the file itself says so.
@@ -722,30 +589,4 @@ fn systems_that_were_heard_have_numbers() {
             .then_some(())
     });
     assert_eq!(house.server.stop().0, Some(0));
-}
-
-#[test]
-fn page_of_another_origin_reads_nothing_of_an_open_server() {
-    let dir = scratch("other-origin");
-    let Some(mut browser) = Browser::start(&dir) else { return };
-    let server = start(&dir, "");
-    wait_until("the store", || (server.get("/events").status == 200).then_some(()));
-    let evil = start(&scratch("evil-origin"), "");
-    // A page of another server on this machine: another port is another origin.
-    browser.go(&format!("http://localhost:{}/healthz", evil.address.port()));
-    let port = server.address.port();
-    browser.value("window.read = []; window.left = 0");
-    for path in ["/", "/status", "/metrics", "/events", "/api/v1/events/search", "/api/v1/systems", "/api/v2/tail"] {
-        for host in ["127.0.0.1", "localhost"] {
-            for options in ["{}", "{mode:'no-cors'}", "{headers:{'X-Papertrail-Token':'x'}}", "{credentials:'include'}"]
-            {
-                browser.value(&format!(
-                    "left++; fetch('http://{host}:{port}{path}', {options}).then(r => r.text()).then(t => t && read.push('{path} ' + t.slice(0, 80))).catch(() => 0).finally(() => left--)"
-                ));
-            }
-        }
-    }
-    browser.until("left === 0");
-    assert_eq!(browser.value("read.join('\\n')"), "");
-    assert_eq!((server.stop().0, evil.stop().0), (Some(0), Some(0)));
 }

@@ -409,9 +409,12 @@ fn row_4_1_who_asks_a_hundred_times_a_second_is_slowed_to_the_rate_of_the_header
         times.push(began.elapsed());
     }
     assert!(left.iter().all(|left| *left < limit) && left.contains(&0), "{left:?}");
-    // The header says so many in five seconds: from the third second on it is that.
+    // The header says so many in five seconds: from the third second on it is that, but for what a pause of this machine let come
+    // together.
     let later = times.iter().filter(|time| **time > Duration::from_secs(3)).count();
-    assert!(later <= limit + 2, "{later} in five seconds, and {limit} may");
+    let seconds = times.last().unwrap().as_secs_f64() - 3.0;
+    let most = limit as f64 * (seconds / 5.0 + 0.1);
+    assert!(later as f64 <= most, "{later} in {seconds} s, and {limit} may in five");
     // Many at a time: some wait, the rest are told when to come again.
     let all: Vec<_> = (0..80)
         .map(|_| {

@@ -66,7 +66,7 @@ pub(crate) fn key(browser: &mut Browser, key: &str) {
 
 /// Where the browser went after a step.
 pub(crate) fn led_to(browser: &mut Browser, part: &str) -> String {
-    browser.until(&format!("location.href.includes({part:?}) && document.readyState === 'complete' && {READY}"));
+    browser.until(&format!("location.href.includes({part:?}) && {READY}"));
     browser.value("location.pathname + location.search").as_str().unwrap().to_owned()
 }
 
@@ -305,6 +305,12 @@ fn counts_are_dragged_over_for_a_range_of_time() {
     assert!(said.as_str().unwrap().starts_with("120 lines, "), "{said}");
     assert_eq!(browser.value("document.querySelector('.sum .failed').innerText"), "4 errors");
     assert_eq!(browser.value("document.querySelectorAll('.bar.c5').length > 0"), true);
+    // Each bar says what it is, and goes on to when the page has counted again.
+    let said = "(svg => svg.getAttribute('role') === 'group' && [...svg.querySelectorAll('a')].every(a => /^\\d\\d:\\d\\d: \\d/.test(a.querySelector('title')?.textContent)))(document.querySelector('svg.bars'))";
+    assert_eq!(browser.value(said), true);
+    browser.value("document.querySelector('svg.bars').isFirst = true");
+    browser.until("!document.querySelector('svg.bars').isFirst");
+    assert_eq!(browser.value(said), true);
     let drag = "(svg => { const box = svg.getBoundingClientRect(), at = (type, share, on) => on.dispatchEvent(new PointerEvent(type, { clientX: box.left + share * box.width, clientY: box.top + 20, button: 0, bubbles: true })); \
                 at('pointerdown', 0.9, svg); at('pointermove', 0.95, window); at('pointerup', 1, window) })(document.querySelector('svg.bars'))";
     // The last move counts where the button is let go.

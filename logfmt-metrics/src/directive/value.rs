@@ -229,7 +229,7 @@ fn value_of(text: &[u8]) -> Result<Value<'_>, RefusalKind> {
     let micro = [&br"\u00b5s"[..], br"\u00B5s", br"\u03bcs", br"\u03BCs"].into_iter();
     match micro.filter_map(|micro| text.strip_suffix(micro)).next() {
         Some(digits) if value.is_err() => match number(digits) {
-            Ok(value) if value.unit().is_none() => Ok(Value::new(value.number(), Unit::new("\u{b5}s"))),
+            Ok(value) if value.unit() == Unit::NONE => Ok(Value::new(value.number(), Unit::new("\u{b5}s"))),
             _ => value,
         },
         _ => value,

@@ -186,10 +186,6 @@ impl<'a> Iterator for Directives<'a> {
         }
         self.plain()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.line.len() - self.at))
-    }
 }
 
 impl FusedIterator for Directives<'_> {}

@@ -105,6 +105,12 @@ impl MinuteSketch {
         }
         let mut before = None;
         while !input.is_empty() {
+            if let Form::Counters(counters) = &mut self.form {
+                before = counters.record_wholes(&mut input)?.or(before);
+            }
+            if input.is_empty() {
+                break;
+            }
             let value = input.any_short(before.as_slice())?;
             self.record(value);
             before = Some(value);

@@ -1,12 +1,12 @@
 //! Pages of lines, one after the other, by `/api/v1/events/search`.
 
-use crate::client::ClientError;
-use crate::failure::{Failure, say};
 use crate::interrupt;
 use crate::search::around::Kept as _;
 use crate::search::remote::line::Line;
 use crate::search::remote::wanted::Wanted;
 use crate::server::Server;
+use logdrain_terms::client::ClientError;
+use logdrain_terms::failure::{Failure, say};
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
 //! Which lines are asked for: systems, group and saved search by their names, and the range.
 
 use crate::args::look::SearchArgs;
-use crate::escape::Escaped;
-use crate::failure::Failure;
 use crate::search::filter::{Filter, TimeRange, is_like};
 use crate::server::Server;
 use log_query::Query;
 use log_store::EventId;
+use logdrain_terms::escape::Escaped;
+use logdrain_terms::failure::Failure;
 use serde::Deserialize;
 
 /// Names that are told when none is the one that was meant.

@@ -3,9 +3,9 @@
 use super::Wrong;
 use super::file::Addon as Section;
 use super::secrets::{located, secret};
-use crate::plan::{self, Plan};
-use crate::serve::settings::digest::Digest;
-use crate::serve::web::addon::AddonSettings;
+use logdrain_drain::settings::digest::Digest;
+use logdrain_terms::plan::{self, Plan};
+use logdrain_web::addon::AddonSettings;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

@@ -3,13 +3,13 @@
 use super::file::Drain;
 use super::secrets::password;
 use super::{Wrong, account};
-use crate::plan;
-use crate::serve::drain_name;
-use crate::serve::settings::DrainSettings;
+use logdrain_drain::drain_name::{self, MEASUREMENTS};
+use logdrain_drain::settings::DrainSettings;
+use logdrain_terms::plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What [`Access::new`](crate::serve::intake::Access::new) takes of each drain: name, user, password, tokens.
+/// What [`Access::new`](logdrain_drain::intake::Access::new) takes of each drain: name, user, password, tokens.
 pub(super) type Entry = (String, String, String, Vec<String>);
 
 /// The settings of each drain by its name, and who may send as it.
@@ -26,6 +26,11 @@ pub(super) fn of_file(
         let section = format!("[[drain]] {}", index + 1);
         if drain.name.is_empty() || drain.name.contains(['/', '\n']) || settings.contains_key(&drain.name) {
             return Err(Wrong(format!("{section}: a drain's name is unique, not empty and has no slash")));
+        }
+        if drain.name == MEASUREMENTS {
+            return Err(Wrong(format!(
+                "{section}: no drain is called {MEASUREMENTS}: that is what programs send themselves"
+            )));
         }
         let metrics = |word: &str| plan::load(word).map(|plan| plan.metrics);
         let plan = drain.plan.as_deref().map(metrics).transpose().map_err(|_| {

@@ -3,10 +3,12 @@
 //! No message repeats anything of the file but its known keys. A password may stand in the place of a value, of a key or
 //! of a path, and messages end up in the system's log.
 
-use crate::address::{Address, NO_ADDRESS};
-use crate::reading::{CustomFrom, DynoIdentity, Families, NO_FAMILY};
-use crate::serve::intake::port::Protocol;
-use crate::units;
+use logdrain_drain::alerts::channel::SmtpTls;
+use logdrain_drain::intake::port::Protocol;
+use logdrain_drain::journal;
+use logdrain_terms::address::{Address, NO_ADDRESS};
+use logdrain_terms::reading::{CustomFrom, DynoIdentity, Families, NO_FAMILY};
+use logdrain_terms::units;
 use serde::{Deserialize, Deserializer};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -30,9 +32,15 @@ pub(super) struct File {
     /// It was called `store_limit` before the store held more than the journal.
     #[serde(alias = "store_limit")]
     pub(super) journal_limit: Option<Size>,
+    /// Where the journal is, if not in the folder.
+    pub(super) journal: Option<Secret>,
+    pub(super) journal_password_file: Option<PathBuf>,
+    pub(super) spool: Option<bool>,
+    pub(super) spool_limit: Option<Size>,
     pub(super) journal_ahead: Option<Size>,
     pub(super) logs_retention: Option<Span>,
     pub(super) logs_limit: Option<Size>,
+    pub(super) minutes_limit: Option<Size>,
     pub(super) archives: bool,
     pub(super) archives_retention: Option<Span>,
     pub(super) extended: bool,
@@ -44,6 +52,7 @@ pub(super) struct File {
     pub(super) body_limit: Option<Size>,
     pub(super) memory: Option<Size>,
     pub(super) drain_memory: Option<Size>,
+    pub(super) alert_memory: Option<Size>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_drains: Option<usize>,
     pub(super) metrics_rows: Option<bool>,
@@ -63,6 +72,8 @@ pub(super) struct File {
     pub(super) drain: Vec<Drain>,
     pub(super) port: Vec<Port>,
     pub(super) addon: Option<Addon>,
+    /// By which alerts are sent as mail.
+    pub(super) smtp: Option<Smtp>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
 }
@@ -127,6 +138,19 @@ pub(super) struct Addon {
     pub(super) api: Option<String>,
     pub(super) identity: Option<String>,
     pub(super) sso: Option<String>,
+}
+
+/// A mail server.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smtp {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) tls: Option<SmtpTls>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) from: String,
 }
 
 /// A port for plain syslog.
@@ -216,11 +240,16 @@ const KEYS: &[&str] = &[
     "horizon",
     "retention",
     "snapshot_every",
+    "journal",
+    "journal_password_file",
+    "spool",
+    "spool_limit",
     "journal_limit",
     "store_limit",
     "journal_ahead",
     "logs_retention",
     "logs_limit",
+    "minutes_limit",
     "archives",
     "archives_retention",
     "extended",
@@ -232,6 +261,7 @@ const KEYS: &[&str] = &[
     "body_limit",
     "memory",
     "drain_memory",
+    "alert_memory",
     "max_connections",
     "max_drains",
     "metrics_rows",
@@ -272,6 +302,9 @@ const KEYS: &[&str] = &[
     "api",
     "identity",
     "sso",
+    "smtp",
+    "host",
+    "from",
 ];
 
 impl File {
@@ -279,10 +312,14 @@ impl File {
     pub(super) fn holds_passwords(&self) -> bool {
         self.drain.iter().any(|drain| drain.password.is_some())
             || self.port.iter().any(|port| port.token.is_some())
+            || self.smtp.as_ref().is_some_and(|smtp| smtp.password.is_some())
             || self.addon.as_ref().is_some_and(|addon| {
                 [&addon.password, &addon.sso_salt, &addon.client_secret].into_iter().any(Option::is_some)
             })
             || self.watcher.as_ref().is_some_and(|watcher| watcher.password.is_some())
+            || self.journal.as_ref().is_some_and(|said| {
+                journal::Address::parse(&said.0, None).is_ok_and(|address| address.holds_password())
+            })
     }
 }
 
@@ -344,7 +381,7 @@ fn key(text: &str, span: Option<Range<usize>>) -> String {
                 ports += 1;
                 section = format!("[[port]] {ports}, ");
             }
-            known @ ("[tls]" | "[addon]" | "[watcher]") => section = format!("{known}, "),
+            known @ ("[tls]" | "[addon]" | "[smtp]" | "[watcher]") => section = format!("{known}, "),
             _ => {}
         }
     }
@@ -434,6 +471,9 @@ mod tests {
             "[[drain]]\nname = \"a\"\nuser = \"u\"\naccount = [\"S3CRET\"]",
             "[[drain]]\nname = \"a\"\nuser = \"u\"\npassword_file = [\"S3CRET\"]",
             "[[drain]]\nS3CRET = \"S3CRET\"",
+            "[smtp]\nhost = \"h\"\nfrom = \"f\"\npassword = 4711",
+            "[smtp]\nhost = \"h\"\nfrom = \"f\"\ntls = \"S3CRET\"",
+            "[smtp]\nhost = [\"S3CRET\"]",
         ] {
             let said = parse(text).unwrap_err();
             assert!(said.starts_with("line "), "{said}");

@@ -2,10 +2,10 @@
 
 use super::file::{File, Size};
 use super::{Wrong, span};
-use crate::serve::door::Allowed;
-use crate::serve::limits::{Archives, IntakeLimits, MetricsLimits};
-use crate::serve::logs::Keeping;
-use crate::serve::settings::DrainSettings;
+use logdrain_drain::door::Allowed;
+use logdrain_drain::limits::{Archives, IntakeLimits, MetricsLimits};
+use logdrain_drain::logs::Keeping;
+use logdrain_drain::settings::{ALERT_BYTES, DrainSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ const LEAST_METRICS: usize = 128 << 10;
 const SMALLEST_BODY: usize = 16 << 10;
 /// A frame at its longest, and frames that were gathered before it.
 const SMALLEST_BODY_WITH_SYSLOG: usize = 128 << 10;
+/// A year of some hundred streams, and then some.
+const MINUTES: u64 = 4 << 30;
 const MOST_CONNECTIONS: usize = 1 << 20;
 const MOST_DRAINS: usize = 1 << 16;
 /// Logplex gives up then.
@@ -111,6 +113,27 @@ pub(super) fn keeping(file: &File) -> Keeping {
         limit: file.logs_limit.map_or(10 << 30, |size| size.0 as u64),
         ahead: ahead as u64,
     }
+}
+
+/// What the file of minutes may take.
+pub(super) fn minutes(limit: Option<Size>) -> Result<u64, Wrong> {
+    /// Less would be gone before it is put together by the hour.
+    const LEAST: u64 = 16 << 20;
+    let limit = limit.map_or(MINUTES, |size| size.0 as u64);
+    if limit < LEAST {
+        return Err(Wrong::new("minutes_limit must be at least 16MB: 300 streams take some 5 to 20 MB a day"));
+    }
+    Ok(limit)
+}
+
+/// What rules of alerts remember.
+pub(super) fn alerts(memory: Option<Size>) -> Result<usize, Wrong> {
+    const LEAST: usize = 16 << 20;
+    let memory = memory.map_or(ALERT_BYTES, |size| size.0);
+    if memory < LEAST {
+        return Err(Wrong::new("alert_memory must be at least 16MB: a signal that a rule watches takes some 2 kB"));
+    }
+    Ok(memory)
 }
 
 /// Which lines are archived: without a plan none, unless it is asked for; and then for a year.

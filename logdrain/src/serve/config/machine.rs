@@ -1,7 +1,7 @@
 //! What the machine has: memory, open files, and files that are not for everybody.
 
-use crate::serve::limits::SLOW_THREADS;
-use crate::serve::packing;
+use logdrain_drain::limits::SLOW_THREADS;
+use logdrain_drain::packing;
 use std::path::Path;
 
 pub(super) const READ_BY_ALL: &str = "every user of this machine can read the passwords in it: chmod 600";

@@ -3,9 +3,9 @@
 use super::file::Port as Section;
 use super::secrets::secret;
 use super::{Wrong, account, span};
-use crate::serve::drain_name::DEFAULT_ACCOUNT;
-use crate::serve::intake::port::{Network, Port, PortSettings, Protocol, Token};
 use jiff::tz::{Offset, TimeZone};
+use logdrain_drain::drain_name::DEFAULT_ACCOUNT;
+use logdrain_drain::intake::port::{Network, Port, PortSettings, Protocol, Token};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,12 +2,13 @@
 
 use crate::demo::{self, APPS, Line, Stamp, Story};
 use crate::serve::config::Config;
-use crate::serve::drain_name::DEFAULT_ACCOUNT;
-use crate::serve::event::{Body, Event, Record};
-use crate::serve::journal::{Offer, Old, Store, StoreError};
-use crate::serve::settings::account::{Filter, Group, Search};
-use crate::serve::settings::change::Change;
 use heroku_metrics::model::Timestamp;
+use logdrain_drain::alerts::templates;
+use logdrain_drain::drain_name::DEFAULT_ACCOUNT;
+use logdrain_drain::event::{Body, Event, Record};
+use logdrain_drain::journal::{Offer, Old, Partition as _, Store, StoreError};
+use logdrain_drain::settings::account::{Alert, Filter, Group, Search};
+use logdrain_drain::settings::change::Change;
 use std::collections::BTreeSet;
 use std::mem::take;
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,6 +22,8 @@ const AT_ONCE: i64 = 60;
 /// How long lines wait for their delivery, in seconds: long ago, and in the last hours, which are looked at line by line.
 const LONG_AGO: i64 = 20;
 const LATELY: i64 = 4;
+/// The templates that its alerts are of; a test finds each of them.
+const ALERTS: [&str; 3] = ["h12", "memory", "slow"];
 /// So many minutes are lately.
 const LATE: i64 = 120;
 /// Who delivers: an address of those for documentation.
@@ -146,7 +149,30 @@ fn beginning(config: &Config) -> Vec<Offer> {
         search("Slow database", "severity:error StatementTimeout"),
         Change::AddFilter { account: account(), filter },
     ]);
+    // They tell nobody: what they found stands on their pages.
+    let alerts = ALERTS.iter().filter_map(|name| {
+        let Some(rule) = templates::rule(name) else {
+            tracing::error!(name, "there is no template of that name, and the demo lacks its alert");
+            return None;
+        };
+        Some(Change::AddAlert { account: account(), alert: Alert::new(rule) })
+    });
+    let changes = changes.chain(alerts);
     let settings = Event::Settings(Box::new(config.settings.clone()));
     let changes = changes.map(|change| Event::Change { change: Box::new(change), id: None });
     std::iter::once(settings).chain(changes).map(offer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::ServeArgs;
+
+    #[test]
+    fn all_alerts_of_the_demo_are_of_templates_that_there_are() {
+        let config = Config::from_text(&ServeArgs::default(), "").unwrap();
+        let all = beginning(&config);
+        let is_alert = |offer: &&Offer| matches!(&offer.event, Event::Change { change, .. } if matches!(**change, Change::AddAlert { .. }));
+        assert_eq!(all.iter().filter(is_alert).count(), ALERTS.len());
+    }
 }

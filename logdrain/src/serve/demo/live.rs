@@ -2,9 +2,9 @@
 
 use super::fill::{Filled, delivery};
 use crate::demo::{APPS, Stamp, Story};
-use crate::serve::intake::Intake;
-use crate::serve::journal::{self, Answer, Message};
-use crate::serve::logs;
+use logdrain_drain::intake::Intake;
+use logdrain_drain::journal::{self, Answer, Message};
+use logdrain_drain::logs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

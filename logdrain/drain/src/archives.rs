@@ -1,0 +1,27 @@
+//! Archives: each hour of an account as one packed file of ten columns, written when the hour is over.
+//!
+//! One thread of low priority reads what is kept, block by block, and another packs the rows of it. An hour is written once,
+//! and only when everything below its end is in: the clock is believed and minutes past it, the journal gives no id below
+//! it any more, and the lines of all that the journal holds are kept. So a file that is there is whole, and each line of its
+//! hour stands in it once. A file is written beside, synced, and then renamed.
+
+mod board;
+mod books;
+pub mod bucket;
+mod folder;
+mod hour;
+mod packer;
+mod purging;
+mod room;
+mod sources;
+mod uploads;
+mod writer;
+
+pub use board::{Archive, Board, Shown};
+pub use books::Books;
+pub use sources::Others;
+pub use uploads::{MEMORY as UPLOADS, TRIALS, Upload, Uploads};
+pub use writer::{MEMORY, Writer};
+
+#[cfg(test)]
+mod tests;

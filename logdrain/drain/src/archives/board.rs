@@ -1,0 +1,230 @@
+//! What there is of archives, for those who list and download them, and for those who let lines go.
+
+pub use super::folder::Archive;
+use super::folder::Folder;
+use log_archive::Period;
+use log_store::EventId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Shared by all who ask. Lists are read from the folder when they are asked for: a year of a thousand accounts is millions
+/// of hours.
+#[derive(Clone, Debug)]
+pub struct Board {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: Folder,
+    state: Mutex<State>,
+    /// Whoever writes an hour, the first time or again.
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    accounts: BTreeMap<Box<str>, Held>,
+    bytes: u64,
+    /// Accounts whose lines wait for their archive, and from where on.
+    waiting: BTreeMap<Box<str>, EventId>,
+    /// Accounts of which an hour was written again.
+    rewritten: BTreeSet<Box<str>>,
+    shown: Shown,
+}
+
+/// What an account has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Held {
+    pub(super) bytes: u64,
+    /// The end of the newest hour, in microseconds since 1970: what was before it is archived, or had no lines.
+    pub(super) done: i64,
+    /// The oldest hour, where it is known.
+    pub(super) oldest: Option<Archive>,
+}
+
+/// Sums since the start, and how it goes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Shown {
+    pub written: u64,
+    pub lines: u64,
+    /// Let go for their age, and for room.
+    pub expired: u64,
+    pub removed: u64,
+    /// Why none can be written now.
+    pub trouble: Option<String>,
+}
+
+impl Board {
+    /// Of the archives below a store.
+    pub fn new(store: &Path) -> Self {
+        Self { inner: Arc::new(Inner { folder: Folder::new(store), state: Mutex::default(), turn: Mutex::default() }) }
+    }
+
+    /// Looks at which hours are done, and removes what a writer that was killed left behind. An hour that is done gets no
+    /// line any more, so this is to be known before any delivery is taken.
+    pub fn look(&self) -> io::Result<()> {
+        let folder = &self.inner.folder;
+        for account in folder.accounts()? {
+            folder.sweep(&account)?;
+            let done = folder.newest(&account)?.map_or(0, Period::end);
+            self.state().accounts.insert(account.into(), Held { done, ..Held::default() });
+        }
+        Ok(())
+    }
+
+    /// No line gets an id at or below this one any more.
+    pub fn taken_id(&self) -> u64 {
+        let done = self.state().accounts.values().map(|held| held.done).max();
+        done.and_then(|done| EventId::at(done).get().checked_sub(1)).unwrap_or(0)
+    }
+
+    /// The hours of an account that are there, oldest first. Reads a folder for each day.
+    pub fn list(&self, account: &str) -> io::Result<Vec<Archive>> {
+        let mut all = Vec::new();
+        if !log_store::is_account_name(account) {
+            return Ok(all);
+        }
+        for day in self.inner.folder.days(account)? {
+            all.extend(self.inner.folder.hours(account, day)?);
+        }
+        Ok(all)
+    }
+
+    /// Those that end behind a time, in microseconds since 1970.
+    pub(super) fn list_from(&self, account: &str, time: i64) -> io::Result<Vec<Archive>> {
+        let mut all = Vec::new();
+        for day in self.inner.folder.days(account)?.into_iter().filter(|day| day.end() > time) {
+            all.extend(self.inner.folder.hours(account, day)?.into_iter().filter(|archive| archive.hour.end() > time));
+        }
+        Ok(all)
+    }
+
+    /// An hour was written again.
+    pub(super) fn rewritten(&self, account: &str) {
+        self.state().rewritten.insert(account.into());
+    }
+
+    /// Whether one was since this was asked last.
+    pub(super) fn was_rewritten(&self, account: &str) -> bool {
+        self.state().rewritten.remove(account)
+    }
+
+    /// The hours of a period that are there, oldest first: of a day all of them, of an hour that one.
+    pub fn hours(&self, account: &str, period: Period) -> io::Result<Vec<Archive>> {
+        if !log_store::is_account_name(account) {
+            return Ok(Vec::new());
+        }
+        let mut hours = self.inner.folder.hours(account, period)?;
+        hours.retain(|archive| period.is_day() || archive.hour == period);
+        Ok(hours)
+    }
+
+    /// What tells these hours from what will stand in their place when one of them is written again or goes.
+    pub fn tag(&self, account: &str, hours: &[Archive]) -> io::Result<String> {
+        self.inner.folder.tag(account, hours)
+    }
+
+    /// Opens an hour that was found.
+    ///
+    /// # Errors
+    /// When it is gone, or another file stands in its place.
+    pub fn open_hour(&self, account: &str, archive: Archive) -> io::Result<File> {
+        let file = File::open(self.inner.folder.file(account, archive.hour))?;
+        if file.metadata()?.len() != archive.bytes {
+            return Err(io::Error::other(format!("the archive of {} was written again meanwhile", archive.hour)));
+        }
+        Ok(file)
+    }
+
+    /// Bytes of all archives, as far as they have been looked through since the start.
+    pub fn bytes(&self) -> u64 {
+        self.state().bytes
+    }
+
+    pub fn shown(&self) -> Shown {
+        self.state().shown.clone()
+    }
+
+    /// From which id on the lines of an account wait for their archive; `None` if they do not.
+    pub fn waits_from(&self, account: &str) -> Option<EventId> {
+        self.state().waiting.get(account).copied()
+    }
+
+    pub(super) fn wait_from(&self, waiting: BTreeMap<Box<str>, EventId>) {
+        self.state().waiting = waiting;
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.inner.folder
+    }
+
+    pub(super) fn held(&self, account: &str) -> Held {
+        self.state().accounts.get(account).copied().unwrap_or_default()
+    }
+
+    pub(super) fn accounts(&self) -> Vec<Box<str>> {
+        self.state().accounts.keys().cloned().collect()
+    }
+
+    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.state().shown);
+    }
+
+    /// What an account was found to have.
+    pub(super) fn found(&self, account: &str, archives: &[Archive]) {
+        let mut state = self.state();
+        let bytes = archives.iter().map(|archive| archive.bytes).sum();
+        let held = state.accounts.entry(account.into()).or_default();
+        let before = std::mem::replace(&mut held.bytes, bytes);
+        held.oldest = archives.first().copied();
+        state.bytes = state.bytes + bytes - before;
+    }
+
+    /// An hour was written.
+    pub(super) fn wrote(&self, account: &str, archive: Archive, lines: u64) {
+        let mut state = self.state();
+        let held = state.accounts.entry(account.into()).or_default();
+        held.bytes += archive.bytes;
+        held.done = held.done.max(archive.hour.end());
+        held.oldest = Some(held.oldest.filter(|oldest| oldest.hour < archive.hour).unwrap_or(archive));
+        // Whoever lets lines go asks at any moment: what is archived waits no more.
+        let done = EventId::at(held.done);
+        if let Some(from) = state.waiting.get_mut(account) {
+            *from = done.max(*from);
+        }
+        state.bytes += archive.bytes;
+        state.shown.written += 1;
+        state.shown.lines += lines;
+    }
+
+    /// Removes the oldest hour of an account.
+    pub(super) fn remove_oldest(&self, account: &str) -> io::Result<Option<Archive>> {
+        let folder = &self.inner.folder;
+        let known = self.held(account).oldest;
+        let Some(oldest) = known.map_or_else(|| folder.oldest(account), |oldest| Ok(Some(oldest)))? else {
+            return Ok(None);
+        };
+        folder.remove(account, oldest.hour)?;
+        let next = folder.oldest(account)?;
+        let mut state = self.state();
+        if let Some(held) = state.accounts.get_mut(account) {
+            held.oldest = next;
+            held.bytes = held.bytes.saturating_sub(oldest.bytes);
+        }
+        state.bytes = state.bytes.saturating_sub(oldest.bytes);
+        Ok(Some(oldest))
+    }
+
+    /// Held while an hour is written, from the look at the lines to the name of its file.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,203 @@
+//! Where archives lie: `ACCOUNT/dt=YYYY-MM-DD/YYYY-MM-DD-HH.tsv.gz` below one folder, with the hour's books beside each.
+
+use log_archive::Period;
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Behind a file that is being written. What is found with it at a start was never whole.
+const UNFINISHED: &str = "unfinished";
+const DAY: &str = "dt=";
+
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+/// An hour that is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Archive {
+    pub hour: Period,
+    pub bytes: u64,
+}
+
+impl Folder {
+    pub(super) fn new(store: &Path) -> Self {
+        Self { root: store.join("archives") }
+    }
+
+    pub(super) fn day(&self, account: &str, day: Period) -> PathBuf {
+        self.root.join(account).join(format!("{DAY}{}", day.day()))
+    }
+
+    pub(super) fn file(&self, account: &str, hour: Period) -> PathBuf {
+        self.day(account, hour).join(hour.file_name())
+    }
+
+    pub(super) fn books(&self, account: &str, hour: Period) -> PathBuf {
+        self.day(account, hour).join(format!("{hour}.books.json"))
+    }
+
+    /// What says that an hour was uploaded.
+    pub(super) fn uploaded(&self, account: &str, hour: Period) -> PathBuf {
+        self.day(account, hour).join(format!("{hour}.uploaded.json"))
+    }
+
+    /// The accounts that have archives, by name.
+    pub(super) fn accounts(&self) -> io::Result<Vec<String>> {
+        let names = names(&self.root)?.into_iter();
+        Ok(names.filter(|name| log_store::is_account_name(name)).collect())
+    }
+
+    /// The days of an account that have a folder, oldest first.
+    pub(super) fn days(&self, account: &str) -> io::Result<Vec<Period>> {
+        let all = names(&self.root.join(account))?;
+        let days = all.iter().filter_map(|name| name.strip_prefix(DAY)?.parse().ok());
+        let mut days: Vec<Period> = days.filter(|day: &Period| day.is_day()).collect();
+        days.sort_unstable();
+        Ok(days)
+    }
+
+    /// The hours of a day that are there, oldest first.
+    pub(super) fn hours(&self, account: &str, day: Period) -> io::Result<Vec<Archive>> {
+        let folder = self.day(account, day);
+        let mut hours = Vec::new();
+        for name in names(&folder)? {
+            let Some(hour) = Period::of_file_name(&name).filter(|hour| !hour.is_day() && hour.day() == day.day())
+            else {
+                continue;
+            };
+            if name != hour.file_name() {
+                continue;
+            }
+            match fs::metadata(folder.join(&name)) {
+                Ok(file) if file.is_file() => hours.push(Archive { hour, bytes: file.len() }),
+                Ok(_) => {}
+                // Let go meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        hours.sort_unstable_by_key(|archive| archive.hour);
+        Ok(hours)
+    }
+
+    /// What tells these files from what may stand in their place later: their names, lengths and times.
+    pub(super) fn tag(&self, account: &str, hours: &[Archive]) -> io::Result<String> {
+        let mut digest = Sha256::new_with_prefix(account);
+        for archive in hours {
+            let meta = match fs::metadata(self.file(account, archive.hour)) {
+                Ok(meta) => meta,
+                // Let go meanwhile: what is left is another file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let written = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            digest.update(format!("/{} {} {}", archive.hour, meta.len(), written.as_nanos()));
+        }
+        Ok(digest.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+    }
+
+    /// The newest hour of an account.
+    pub(super) fn newest(&self, account: &str) -> io::Result<Option<Period>> {
+        for day in self.days(account)?.into_iter().rev() {
+            if let Some(last) = self.hours(account, day)?.last() {
+                return Ok(Some(last.hour));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The oldest hour of an account.
+    pub(super) fn oldest(&self, account: &str) -> io::Result<Option<Archive>> {
+        for day in self.days(account)? {
+            if let Some(first) = self.hours(account, day)?.first() {
+                return Ok(Some(*first));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes an hour, its books behind it, and the folder of its day when nothing is left there.
+    pub(super) fn remove(&self, account: &str, hour: Period) -> io::Result<()> {
+        gone(fs::remove_file(self.file(account, hour)))?;
+        gone(fs::remove_file(self.books(account, hour)))?;
+        gone(fs::remove_file(self.uploaded(account, hour)))?;
+        // One that is not empty stays.
+        let _ = fs::remove_dir(self.day(account, hour));
+        Ok(())
+    }
+
+    /// Removes what a writer that was killed left behind.
+    pub(super) fn sweep(&self, account: &str) -> io::Result<()> {
+        for day in self.days(account)? {
+            let folder = self.day(account, day);
+            for name in names(&folder)? {
+                if name.ends_with(&format!(".{UNFINISHED}")) {
+                    gone(fs::remove_file(folder.join(name)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that is written beside its place. What is not put there is removed.
+#[derive(Debug)]
+pub(super) struct Beside {
+    path: PathBuf,
+    place: PathBuf,
+    is_put: bool,
+}
+
+impl Beside {
+    pub(super) fn create(place: PathBuf) -> io::Result<(Self, File)> {
+        let mut name = place.file_name().unwrap_or_default().to_owned();
+        name.push(".");
+        name.push(UNFINISHED);
+        let path = place.with_file_name(name);
+        let file = File::create(&path)?;
+        Ok((Self { path, place, is_put: false }, file))
+    }
+
+    /// The file is synced: it gets its name. Whoever reads the folder sees all of it or nothing; that the name lasts is the
+    /// folder's matter, see [`sync`].
+    pub(super) fn put(mut self) -> io::Result<()> {
+        fs::rename(&self.path, &self.place)?;
+        self.is_put = true;
+        Ok(())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.is_put {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The names in a folder last.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// What is in a folder; nothing in one that is not there.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    names.filter_map(io::Result::transpose).collect()
+}
+
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}

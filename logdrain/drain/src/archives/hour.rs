@@ -1,0 +1,203 @@
+//! One hour of an account, from what is kept to its file.
+
+use super::books::{Books, Counted};
+use super::folder::{Beside, Folder, sync};
+use super::packer::Packer;
+use log_archive::{Period, Row, facility_name, severity_name};
+use log_store::{DamageKind, Event, EventId, Order, Page, Query, Reached, Reader, Scope};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// Systems whose number is remembered.
+const SYSTEMS: usize = 4_096;
+
+/// What is asked for.
+pub(super) struct Hour<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) account: &'a str,
+    pub(super) hour: Period,
+    /// The number of a system.
+    pub(super) system: &'a dyn Fn(&str, &[u8]) -> u64,
+    /// What was counted in the hour.
+    pub(super) counted: Option<Counted>,
+    /// Files of kept lines that cannot be opened.
+    pub(super) damaged_files: u64,
+    /// What cannot be read now may be readable later: is that waited for?
+    pub(super) waits: bool,
+    /// Asked before each block of lines.
+    pub(super) go_on: &'a mut dyn FnMut() -> bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The file is there, with so many bytes.
+    Written {
+        lines: u64,
+        bytes: u64,
+        /// Lines that are known to be missing.
+        missing: Option<u64>,
+    },
+    /// No line is of that hour: there is no file.
+    Empty,
+    /// Asked to stop, nothing is left of it.
+    Stopped,
+    /// Something could not be read, and may be later.
+    Unread(String),
+}
+
+/// Writes the archive of an hour, and its books.
+pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
+    let Hour { reader, account, hour, system, counted, damaged_files, waits, go_on } = asked;
+    // One view for all of it: what is let go meanwhile is there still.
+    let view = reader.view(&Scope::account(account).with_hidden());
+    let mut page = Page::new().with_before(EventId::at(hour.end())).with_order(Order::Oldest);
+    if let Some(before) = EventId::at(hour.start()).get().checked_sub(1) {
+        page = page.with_after(EventId::new(before));
+    }
+    let (query, mut archive, mut damaged) = (Query::default(), None, 0);
+    let mut texts = Texts::new(system);
+    let (mut is_stopped, mut written) = (false, Ok(()));
+    loop {
+        let mut may_go_on = || {
+            is_stopped = !go_on();
+            !is_stopped
+        };
+        let examined = view.each(&query, &page, &mut may_go_on, &mut |event| {
+            written = match &mut archive {
+                Some(writing) => Writing::write(writing, &texts.row(event)),
+                None => Writing::begin(folder, account, hour)
+                    .and_then(|writing| archive.insert(writing).write(&texts.row(event))),
+            };
+            written.is_ok()
+        });
+        written?;
+        written = Ok(());
+        if is_stopped {
+            return Ok(Outcome::Stopped);
+        }
+        for damage in examined.damage() {
+            if waits && matches!(damage.kind(), DamageKind::Read(_)) {
+                return Ok(Outcome::Unread(damage.to_string()));
+            }
+            damaged += 1;
+        }
+        if examined.reached() == Reached::End {
+            break;
+        }
+        // Files were put in others' places meanwhile: on behind what was seen.
+        page = page.with_after(EventId::new(examined.before().get().saturating_sub(1)));
+    }
+    let Some(writing) = archive else { return Ok(Outcome::Empty) };
+    let (lines, bytes) = (writing.rows.rows(), writing.rows.bytes());
+    let written = writing.file()?;
+    let books =
+        Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, purged: 0, counted };
+    put_books(&folder.books(account, hour), &books)?;
+    let packed = written.put(&folder.day(account, hour))?;
+    Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
+}
+
+/// An archive on its way to the disk.
+pub(super) struct Writing {
+    rows: log_archive::Writer<Packer>,
+    beside: Beside,
+}
+
+/// One that is on the disk, under no name yet.
+pub(super) struct Finished {
+    bytes: u64,
+    beside: Beside,
+}
+
+impl Writing {
+    pub(super) fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
+        let path = folder.file(account, hour);
+        if let Some(day) = path.parent() {
+            fs::create_dir_all(day)?;
+        }
+        let (beside, file) = Beside::create(path)?;
+        Ok(Self { rows: log_archive::Writer::new(Packer::new(file)?), beside })
+    }
+
+    pub(super) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.rows.write(row)
+    }
+
+    /// Rows, and their bytes before they were packed.
+    pub(super) fn size(&self) -> (u64, u64) {
+        (self.rows.rows(), self.rows.bytes())
+    }
+
+    pub(super) fn file(self) -> io::Result<Finished> {
+        let file = self.rows.into_inner().finish()?;
+        Ok(Finished { bytes: file.metadata()?.len(), beside: self.beside })
+    }
+}
+
+impl Finished {
+    pub(super) fn put(self, day: &Path) -> io::Result<u64> {
+        self.beside.put()?;
+        sync(day)?;
+        // The folders of the day and the account may be as new.
+        for above in day.ancestors().skip(1).take(2) {
+            sync(above)?;
+        }
+        Ok(self.bytes)
+    }
+}
+
+pub(super) fn put_books(place: &Path, books: &Books) -> io::Result<()> {
+    let (beside, mut file) = Beside::create(place.to_owned())?;
+    let mut text = serde_json::to_vec(books)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.sync_all()?;
+    beside.put()
+}
+
+/// What a row has besides an event: the number of its system, its address as text.
+struct Texts<'a> {
+    number: &'a dyn Fn(&str, &[u8]) -> u64,
+    systems: BTreeMap<Box<[u8]>, u64>,
+    /// The address that was shown last, and its text.
+    shown: Option<IpAddr>,
+    address: String,
+}
+
+impl<'a> Texts<'a> {
+    fn new(number: &'a dyn Fn(&str, &[u8]) -> u64) -> Self {
+        Self { number, systems: BTreeMap::new(), shown: None, address: String::new() }
+    }
+
+    fn row<'r>(&'r mut self, event: &Event<'r>) -> Row<'r> {
+        if self.shown != event.source_ip() {
+            self.shown = event.source_ip();
+            self.address = self.shown.map(|address| address.to_string()).unwrap_or_default();
+        }
+        Row::new(event.id().get(), event.id().unix_micros(), event.message())
+            // What its sender's clock was ahead of UTC is not kept.
+            .with_generated_at(event.generated(), 0)
+            .with_source_id(self.system(event))
+            .with_source_name(event.system())
+            .with_source_ip(self.address.as_bytes())
+            .with_facility_name(event.facility().and_then(facility_name).unwrap_or_default().as_bytes())
+            .with_severity_name(event.severity().and_then(severity_name).unwrap_or_default().as_bytes())
+            .with_program(event.program())
+    }
+
+    fn system(&mut self, event: &Event<'_>) -> u64 {
+        if let Some(number) = self.systems.get(event.system()) {
+            return *number;
+        }
+        let number = (self.number)(event.account(), event.system());
+        if self.systems.len() >= SYSTEMS {
+            self.systems.clear();
+        }
+        self.systems.insert(event.system().into(), number);
+        number
+    }
+}

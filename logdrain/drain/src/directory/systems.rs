@@ -1,0 +1,359 @@
+//! Systems: who sends, by the name that it sends, and the number by which the API knows it. A number is never given twice.
+//!
+//! Names come from whoever sends, so that there are only so many: beyond them the one that was silent longest goes, unless
+//! somebody said something of it.
+
+use super::parts::{Part, count};
+use super::{Directory, DirectoryError, next};
+use rusqlite::{Connection, Row, Transaction};
+use std::collections::HashMap;
+
+/// Systems of one account.
+const OF_ACCOUNT: usize = 5_000;
+/// The most bytes that all of them take, with what a map takes for each.
+pub(super) const MOST: usize = 16 << 20;
+const EACH: usize = 320;
+/// The longest name, as lines have it.
+const NAME: usize = 255;
+const DESCRIPTION: usize = 1_024;
+/// The most bytes of those that somebody made or said something of, which do not go by themselves: of one account, of all,
+/// and what an account has in any case.
+const MADE: i64 = 2 << 20;
+const ALL_MADE: i64 = 8 << 20;
+const FEW: i64 = 16 << 10;
+
+/// A system, as it is shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct System {
+    pub id: u32,
+    /// As it sends.
+    pub name: String,
+    pub facts: SystemFacts,
+    /// The id of its last event that was heard of.
+    pub last_event: Option<u64>,
+    /// Somebody made it, or said something of it.
+    is_made: bool,
+    /// The last event is not in the file yet.
+    is_noted: bool,
+}
+
+impl System {
+    /// What people call it.
+    pub fn shown(&self) -> &str {
+        self.facts.shown.as_deref().unwrap_or(&self.name)
+    }
+
+    fn bytes(&self) -> usize {
+        let SystemFacts { shown, hostname, ip, description, .. } = &self.facts;
+        let texts = [shown, hostname, ip, description].into_iter().flatten().map(String::len).sum::<usize>();
+        EACH + 2 * self.name.len() + texts
+    }
+}
+
+/// What somebody says of a system.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SystemFacts {
+    /// What it is called instead of its own name.
+    pub shown: Option<String>,
+    pub hostname: Option<String>,
+    pub ip: Option<String>,
+    pub description: Option<String>,
+    pub auto_delete: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Systems {
+    accounts: HashMap<String, HashMap<String, System>>,
+    bytes: usize,
+}
+
+impl Systems {
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn forget_account(&mut self, account: &str) {
+        let gone = self.accounts.remove(account).unwrap_or_default();
+        self.bytes -= gone.values().map(System::bytes).sum::<usize>();
+    }
+
+    fn get(&self, account: &str, name: &str) -> Option<&System> {
+        self.accounts.get(account)?.get(name)
+    }
+
+    fn of(&self, account: &str, id: u32) -> Option<&System> {
+        self.accounts.get(account)?.values().find(|system| system.id == id)
+    }
+
+    fn put(&mut self, account: &str, system: System) {
+        self.bytes += system.bytes();
+        let systems = match self.accounts.get_mut(account) {
+            Some(systems) => systems,
+            None => self.accounts.entry(account.to_owned()).or_default(),
+        };
+        if let Some(old) = systems.insert(system.name.clone(), system) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    fn take(&mut self, account: &str, name: &str) {
+        if let Some(system) = self.accounts.get_mut(account).and_then(|systems| systems.remove(name)) {
+            self.bytes -= system.bytes();
+        }
+    }
+
+    /// Whether somebody may say so much more of the systems of an account, in bytes.
+    fn may_make(&self, account: &str, more: usize) -> Result<(), DirectoryError> {
+        let made = |systems: &HashMap<String, System>| -> usize {
+            systems.values().filter(|system| system.is_made).map(System::bytes).sum()
+        };
+        let own = self.accounts.get(account).map_or(0, made);
+        let taken = self.accounts.values().map(made).sum();
+        let part = Part { own: count(own + more), of_account: MADE, taken: count(taken), all: ALL_MADE };
+        part.more(FEW, "bytes of systems that were made")
+    }
+
+    /// Makes room for one more of an account: where there is none, those that were silent longest go, some at a time.
+    fn make_room(&mut self, db: &Transaction<'_>, account: &str) -> Result<(), DirectoryError> {
+        let of_account = self.accounts.get(account).map_or(0, HashMap::len);
+        if of_account < OF_ACCOUNT && self.bytes + EACH + 3 * NAME <= MOST {
+            return Ok(());
+        }
+        // Of those that were made none goes for another.
+        let silent = |systems: &HashMap<String, System>| systems.values().filter(|system| !system.is_made).count();
+        let largest = match of_account < OF_ACCOUNT {
+            true => self.accounts.iter().max_by_key(|(_, systems)| silent(systems)).map(|(account, _)| account.clone()),
+            false => Some(account.to_owned()),
+        };
+        let account = largest.unwrap_or_default();
+        let systems = self.accounts.get(&account).into_iter().flat_map(HashMap::values);
+        let mut silent: Vec<_> = systems
+            .filter(|system| !system.is_made)
+            .map(|system| (system.last_event, system.id, system.name.clone()))
+            .collect();
+        silent.sort_unstable();
+        if silent.is_empty() {
+            return Err(DirectoryError::TooMany(format!("an account has {OF_ACCOUNT} systems at most: remove some")));
+        }
+        silent.truncate(1 + silent.len() / 16);
+        for (_, id, name) in silent {
+            db.execute("DELETE FROM systems WHERE id = $1", [id])?;
+            self.take(&account, &name);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn read(db: &Connection) -> Result<Systems, DirectoryError> {
+    let mut select = db.prepare(
+        "SELECT account, id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems",
+    )?;
+    let system = |row: &Row<'_>| {
+        let facts = SystemFacts {
+            shown: row.get(3)?,
+            hostname: row.get(4)?,
+            ip: row.get(5)?,
+            description: row.get(6)?,
+            auto_delete: row.get(7)?,
+        };
+        let last_event = u64::try_from(row.get::<_, i64>(9)?).ok().filter(|id| *id > 0);
+        let (id, name, is_made) = (row.get(1)?, row.get(2)?, row.get(8)?);
+        Ok((row.get::<_, String>(0)?, System { id, name, facts, last_event, is_made, is_noted: false }))
+    };
+    let mut systems = Systems::default();
+    for row in select.query_map([], system)? {
+        let (account, system) = row?;
+        systems.put(&account, system);
+    }
+    Ok(systems)
+}
+
+fn add(
+    db: &Transaction<'_>,
+    systems: &mut Systems,
+    account: &str,
+    name: &str,
+    last_event: Option<u64>,
+    is_made: bool,
+) -> Result<u32, DirectoryError> {
+    systems.make_room(db, account)?;
+    let id = next(db, "system")?;
+    let last = last_event.and_then(|id| i64::try_from(id).ok()).unwrap_or(0);
+    db.execute(
+        "INSERT INTO systems (id, account, name, auto_delete, is_made, last_event) VALUES ($1, $2, $3, $4, $5, $6)",
+        (id, account, name, false, is_made, last),
+    )?;
+    let facts = SystemFacts::default();
+    systems.put(account, System { id, name: name.to_owned(), facts, last_event, is_made, is_noted: false });
+    Ok(id)
+}
+
+/// Texts that people give are bounded, and hold nothing that cannot be seen.
+fn checked(name: &str, facts: &SystemFacts) -> Result<(), DirectoryError> {
+    let SystemFacts { shown, hostname, ip, description, .. } = facts;
+    let texts = [
+        ("name", Some(name), NAME),
+        ("name", shown.as_deref(), NAME),
+        ("hostname", hostname.as_deref(), NAME),
+        ("ip_address", ip.as_deref(), 64),
+        ("description", description.as_deref(), DESCRIPTION),
+    ];
+    for (key, text, most) in texts {
+        if text.is_some_and(|text| text.len() > most || text.contains(char::is_control)) {
+            return Err(DirectoryError::Invalid(format!(
+                "{key} has {most} bytes at most, and nothing that is no text"
+            )));
+        }
+    }
+    match name.is_empty() || shown.as_deref() == Some("") {
+        true => Err(DirectoryError::Invalid("name is missing".to_owned())),
+        false => Ok(()),
+    }
+}
+
+fn unknown() -> DirectoryError {
+    DirectoryError::NotFound("there is no such system".to_owned())
+}
+
+impl Directory {
+    /// The number of a system, which it gets now if it has none.
+    pub fn system_id(&self, account: &str, name: &str) -> Result<u32, DirectoryError> {
+        if let Some(system) = self.systems().get(account, name) {
+            return Ok(system.id);
+        }
+        self.change_systems(|db, systems| match systems.get(account, name) {
+            Some(system) => Ok(system.id),
+            None => add(db, systems, account, name, None, false),
+        })
+    }
+
+    /// Systems of an account, by their numbers.
+    pub fn systems_of(&self, account: &str) -> Vec<System> {
+        let systems = self.systems();
+        let mut all: Vec<_> = systems.accounts.get(account).into_iter().flat_map(HashMap::values).cloned().collect();
+        all.sort_unstable_by_key(|system| system.id);
+        all
+    }
+
+    pub fn system(&self, account: &str, id: u32) -> Option<System> {
+        self.systems().of(account, id).cloned()
+    }
+
+    /// The system with this name, its own or the one it is shown by.
+    pub fn system_called(&self, account: &str, name: &str) -> Option<System> {
+        let systems = self.systems();
+        let shown = || systems.accounts.get(account)?.values().find(|system| system.shown() == name);
+        systems.get(account, name).or_else(shown).cloned()
+    }
+
+    /// Makes a system that has not sent anything yet.
+    pub fn add_system(&self, account: &str, name: &str, facts: SystemFacts) -> Result<System, DirectoryError> {
+        checked(name, &facts)?;
+        let id = self.change_systems(|db, systems| match systems.get(account, name) {
+            Some(system) if system.is_made => {
+                Err(DirectoryError::Taken(format!("a system sends under the name {name:?} already")))
+            }
+            Some(system) => Ok(system.id),
+            None => {
+                let new = System { name: name.to_owned(), facts: facts.clone(), ..System::default() };
+                systems.may_make(account, new.bytes())?;
+                add(db, systems, account, name, None, true)
+            }
+        })?;
+        self.set_system(account, id, facts)
+    }
+
+    /// Says something of a system.
+    pub fn set_system(&self, account: &str, id: u32, facts: SystemFacts) -> Result<System, DirectoryError> {
+        self.change_systems(|db, systems| {
+            let mut system = systems.of(account, id).cloned().ok_or_else(unknown)?;
+            checked(&system.name, &facts)?;
+            let was = if system.is_made { system.bytes() } else { 0 };
+            let new = System { facts: facts.clone(), ..system.clone() }.bytes();
+            if new > was {
+                systems.may_make(account, new - was)?;
+            }
+            let SystemFacts { shown, hostname, ip, description, auto_delete } = &facts;
+            db.execute(
+                "UPDATE systems SET shown = $1, hostname = $2, ip = $3, description = $4, auto_delete = $5, \
+                 is_made = $6 WHERE id = $7",
+                (shown, hostname, ip, description, auto_delete, true, id),
+            )?;
+            (system.facts, system.is_made) = (facts, true);
+            systems.put(account, system.clone());
+            Ok(system)
+        })
+    }
+
+    /// Removes a system. One that goes on sending is heard again, under another number.
+    pub fn remove_system(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
+        self.change_systems(|db, systems| {
+            let name = systems.of(account, id).map(|system| system.name.clone()).ok_or_else(unknown)?;
+            db.execute("DELETE FROM systems WHERE id = $1", [id])?;
+            systems.take(account, &name);
+            Ok(())
+        })
+    }
+
+    /// These systems of accounts were heard, and their last events are these. New ones get their numbers, all at once.
+    pub fn heard<A: AsRef<str>, S: AsRef<str>>(&self, all: &[(A, S, u64)]) -> Result<(), DirectoryError> {
+        let mut new = Vec::new();
+        let mut systems = self.systems();
+        for (account, name, last) in all {
+            let (account, name) = (account.as_ref(), name.as_ref());
+            match systems.accounts.get_mut(account).and_then(|systems| systems.get_mut(name)) {
+                Some(system) if system.last_event < Some(*last) => {
+                    (system.last_event, system.is_noted) = (Some(*last), true);
+                }
+                Some(_) => {}
+                None => new.push((account, name, *last)),
+            }
+        }
+        drop(systems);
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.change_systems(|db, systems| {
+            for (account, name, last) in new {
+                if systems.get(account, name).is_some() {
+                    continue;
+                }
+                match add(db, systems, account, name, Some(last), false) {
+                    // An account that has as many as it may goes on without a number for this one.
+                    Ok(_) | Err(DirectoryError::TooMany(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn save_systems(&self) -> Result<(), DirectoryError> {
+        self.change_systems(|db, systems| {
+            let mut update = db.prepare("UPDATE systems SET last_event = $1 WHERE id = $2")?;
+            for system in systems.accounts.values_mut().flat_map(HashMap::values_mut) {
+                if std::mem::take(&mut system.is_noted) {
+                    update
+                        .execute((system.last_event.and_then(|id| i64::try_from(id).ok()).unwrap_or(0), system.id))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Changes the file and what is in memory. When the file does not take it, memory is read from it again.
+    fn change_systems<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>, &mut Systems) -> Result<T, DirectoryError>,
+    ) -> Result<T, DirectoryError> {
+        let changed = self.change(|db| change(db, &mut self.systems()));
+        if matches!(changed, Err(DirectoryError::Closed(_) | DirectoryError::TooMany(_)))
+            && let super::State::Open(db) = &*self.state()
+            && let Ok(read) = read(db)
+        {
+            *self.systems() = read;
+        }
+        changed
+    }
+}

@@ -1,0 +1,72 @@
+//! The journal in PostgreSQL: what the thread that writes has, and those that read beside it, as [`seam`](super::seam) says it.
+//!
+//! ```text
+//! part      p -> head, low, emitted, last_id        where a partition stands,
+//!                epoch, owner, until                and who may write to it
+//! log       p, seq, kind, at, drain, count, crc     every event, deliveries with their bytes (zstd when that is shorter),
+//!           base_id, lines, peer, layout, raw, body who sent them, and the ids of their events
+//! ids       p, id -> drain, seq                     what was taken already, the last of each drain
+//! drains    p, drain -> key, since                  whose pipelines there are
+//! accounts  p, name -> value                        what accounts have said, beside the settings
+//! said      p, key -> value                         settings, drains that lost their place, what purges left to do
+//! meta      key -> value                            the layout, and which journal it is
+//! ```
+//!
+//! There is one partition, 0; the tables have room for more. One transaction holds a group of deliveries, their ids and where
+//! the partition stands. It locks the row of the partition first, so that numbers have no gap and stand in the order of the
+//! commits: who reads never finds one that is filled later.
+//!
+//! Ids of events go by the clock of the database, which is asked in the same step: by the node's they would jump each time
+//! that another one takes over.
+//!
+//! Who writes holds a lease by the clock of the database, and each time it is taken the epoch rises. Every step names its
+//! epoch and where the partition stood: a program that was stopped meanwhile, or a statement that was given up and runs on,
+//! writes nothing any more.
+
+mod address;
+mod batch;
+mod lease;
+mod link;
+mod partition;
+mod rare;
+mod reader;
+mod schema;
+mod tls;
+
+pub use address::Address;
+
+use super::failure::StoreError;
+use super::seam::{Events, Partition};
+use super::spool::Owner;
+use partition::Postgres;
+use reader::PostgresReader;
+use std::path::Path;
+
+/// The partition that there is.
+const PARTITION: i32 = 0;
+
+/// Opens the journal for the node whose folder this is, and a reader for each of the two who read beside it. Waits for the
+/// lease of a node that may have died.
+///
+/// # Errors
+/// When the database does not answer or is not fit, when another node writes there, or the folder is of another journal.
+pub fn open_database(address: &Address, dir: &Path, max_drains: usize) -> Result<Opened, StoreError> {
+    let postgres = Postgres::open(address, dir, max_drains)?;
+    Ok((Box::new(postgres), [reader(address)?, reader(address)?]))
+}
+
+/// Whose the spool of a folder is that was opened.
+///
+/// # Errors
+/// When the folder does not say it.
+pub fn owner(dir: &Path, address: &Address) -> Result<Owner, StoreError> {
+    Ok(Owner { journal: lease::journal_of(dir)?, place: address.to_string() })
+}
+
+/// Reads beside whoever writes.
+pub(super) fn reader(address: &Address) -> Result<Box<dyn Events>, StoreError> {
+    Ok(Box::new(PostgresReader::new(address)?))
+}
+
+/// What is opened.
+pub(crate) type Opened = (Box<dyn Partition>, [Box<dyn Events>; 2]);

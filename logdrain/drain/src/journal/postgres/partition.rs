@@ -1,0 +1,365 @@
+//! The partition as the thread that writes uses it.
+
+use super::PARTITION;
+use super::address::Address;
+use super::batch::{Batch, Ids, Rows};
+use super::lease::{self, lease};
+use super::link::{Link, Open};
+use super::rare::Rare;
+use super::reader::row_of;
+use super::schema;
+use crate::event::{Entry, Event};
+use crate::journal::Listed;
+use crate::journal::accounts::Accounts;
+use crate::journal::endings::{Ending, Endings};
+use crate::journal::failure::StoreError;
+use crate::journal::ledger::Ledger;
+use crate::journal::purges::{Erase, Purges};
+use crate::journal::purging::{self, Rewrites};
+use crate::journal::row::{encode, signed, unsigned};
+use crate::journal::seam::{Kept, Leisure, Offer, Old, Partition};
+use crate::parts::Part;
+use crate::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
+
+/// New ids of a drain before its old ones are looked for.
+const FRESH: u32 = 512;
+
+const APPEND: &str = "SELECT logdrain.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+    $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+const HOLD: &str = "SELECT logdrain.hold($1, $2, $3)";
+const SAY: &str =
+    "INSERT INTO logdrain.said (p, key, value) VALUES ($1, $2, $3) ON CONFLICT (p, key) DO UPDATE SET value = $3";
+
+/// The one node that writes.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    link: Link,
+    ledger: Ledger,
+    /// By what it is known.
+    node: String,
+    /// Rises each time the partition is taken.
+    epoch: i64,
+    emitted: u64,
+    next_drain: i64,
+    /// How many ids of each drain came since its old ones were looked for; of one that is not here nobody knows.
+    fresh: HashMap<i64, u32>,
+}
+
+impl Postgres {
+    pub(super) fn open(address: &Address, dir: &Path, max_drains: usize) -> Result<Self, StoreError> {
+        let mut link = Link::new(address)?;
+        let journal = schema::prepare(&mut link, address)?;
+        let node = lease::node(dir, address, &journal)?;
+        let epoch = lease::claim(&mut link, address, &node, &lease::name(dir))?;
+        link.is_of(&node);
+        let ledger = Ledger::new(Part::WHOLE, max_drains);
+        let mut postgres = Self { link, ledger, node, epoch, emitted: 0, next_drain: 1, fresh: HashMap::new() };
+        postgres.recall()?;
+        Ok(postgres)
+    }
+
+    /// Begins a step: asks which of the ids that are offered were taken before, and what time it is there.
+    fn begin(&mut self, offers: &[Offer]) -> Result<Batch, StoreError> {
+        if !offers.iter().any(|offer| matches!(offer.event, Event::Delivery(_))) {
+            return Ok(Batch::new(HashMap::new(), None, self.next_drain));
+        }
+        let keys: Vec<&[u8]> = offers.iter().filter_map(|offer| offer.key.as_ref().map(|key| &key.0[..])).collect();
+        let (known, now) = self.link.ask(async |open| {
+            let sql = "SELECT NULL::bytea, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+                UNION ALL SELECT id, drain FROM logdrain.ids WHERE p = $1 AND id = ANY($2)";
+            let find = open.statement(sql).await?;
+            let rows = open.client.query(&find, &[&PARTITION, &keys]).await?;
+            let (mut known, mut now) = (HashMap::with_capacity(rows.len()), None);
+            for row in rows {
+                match row.try_get::<_, Option<&[u8]>>(0)? {
+                    None => now = Some(row.try_get(1)?),
+                    Some(id) => {
+                        if let Ok(id) = id.try_into() {
+                            known.insert(id, row.try_get(1)?);
+                        }
+                    }
+                }
+            }
+            Ok((known, now))
+        })?;
+        Ok(Batch::new(known, now, self.next_drain))
+    }
+
+    /// The drains whose old ids are to be looked for, with what this step brings.
+    fn overfull(&mut self, ids: &Ids, wanted: bool) -> Vec<i64> {
+        for drain in &ids.drains {
+            *self.fresh.entry(*drain).or_insert(FRESH) += 1;
+        }
+        if !wanted {
+            return Vec::new();
+        }
+        let full: Vec<i64> = self.fresh.iter().filter(|(_, count)| **count >= FRESH).map(|(drain, _)| *drain).collect();
+        for drain in &full {
+            self.fresh.insert(*drain, 0);
+        }
+        full
+    }
+}
+
+impl Partition for Postgres {
+    fn position(&self) -> u64 {
+        self.ledger.position
+    }
+
+    fn settings(&self) -> Option<&Arc<Settings>> {
+        self.ledger.settings.as_ref()
+    }
+
+    fn emitted(&self) -> Result<u64, StoreError> {
+        Ok(self.emitted)
+    }
+
+    fn endings(&self) -> Vec<Ending> {
+        self.ledger.purges.endings().collect()
+    }
+
+    fn skip_to(&mut self, position: u64) -> Result<(), StoreError> {
+        let epoch = self.epoch;
+        self.link.ask(async |open| {
+            let step = open.client.transaction().await?;
+            step.execute(HOLD, &[&PARTITION, &epoch, &lease()]).await?;
+            let set = "UPDATE logdrain.part SET head = $2 WHERE p = $1";
+            step.execute(set, &[&PARTITION, &signed(position)]).await?;
+            step.commit().await
+        })?;
+        self.ledger.position = position;
+        Ok(())
+    }
+
+    fn listed(&self) -> Vec<Listed> {
+        self.ledger.listed()
+    }
+
+    fn pass_id(&mut self, id: u64) {
+        self.ledger.runs.pass(id);
+    }
+
+    fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
+        let mut batch = self.begin(&offers)?;
+        let (kept, next) = self.ledger.take(offers, &mut batch)?;
+        let overfull = self.overfull(&batch.ids, old.ids);
+        let stands = self.ledger.stands_after(&next, emitted);
+        let purges = next.purges.as_ref().map(Purges::text).transpose()?;
+        let (epoch, head, lease) = (self.epoch, signed(self.ledger.position), lease());
+        let (new_head, emitted, last_id) = (signed(stands.position), signed(stands.emitted), signed(stands.last_id));
+        let (behind, before, most) = (signed(old.behind), old.before.unix_micros(), signed(old.rows));
+        let patience = Link::patience(batch.bytes());
+        let given = self.link.ask_within(patience, async |open| {
+            let append = open.statement(APPEND).await?;
+            let Rows { seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies } =
+                &batch.rows;
+            let Ids { keys, drains: id_drains, seqs: id_seqs } = &batch.ids;
+            #[rustfmt::skip]
+            let values: [&(dyn ToSql + Sync); 26] = [
+                &PARTITION, &epoch, &lease, &head, &new_head, &emitted, &last_id,
+                seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies,
+                keys, id_drains, id_seqs, &behind, &before, &most, &overfull,
+            ];
+            // One way there and back, as long as there are but deliveries and ticks.
+            if batch.is_plain() && purges.is_none() && next.text.is_none() {
+                return open.client.query_one(&append, &values).await?.try_get::<_, i64>(0);
+            }
+            let rare = Rare::of(&batch, next.text.as_deref(), purges.as_deref());
+            let (hold, writes) = (open.statement(HOLD).await?, rare.statements(open).await?);
+            let held: [&(dyn ToSql + Sync); 3] = [&PARTITION, &epoch, &lease];
+            let step = open.client.transaction().await?;
+            // As long as it is on its way, the database takes us for idle.
+            let idle = format!("SET LOCAL idle_in_transaction_session_timeout = {}", patience.as_millis());
+            // One behind the other, and not one way there and back each. The partition is held before anything else, so that
+            // two nodes wait for each other and not crosswise.
+            let ((), _, (), given) = tokio::try_join!(
+                biased;
+                step.batch_execute(&idle),
+                step.execute(&hold, &held),
+                rare.write(&step, &writes),
+                step.query_one(&append, &values),
+            )?;
+            let given = given.try_get::<_, i64>(0)?;
+            step.commit().await?;
+            Ok(given)
+        })?;
+        old.given += usize::try_from(given).unwrap_or(0);
+        self.emitted = unsigned(emitted);
+        self.next_drain = batch.next_drain;
+        self.ledger.passed(next);
+        Ok(kept)
+    }
+
+    fn recall(&mut self) -> Result<(), StoreError> {
+        let (known, known_id) = (signed(self.ledger.position), signed(self.ledger.runs.last()));
+        let stands = lease::renew(&mut self.link, &self.node, self.epoch)?;
+        let lease::Stands { mut head, emitted, last_id, .. } = stands;
+        self.epoch = stands.epoch;
+        if head < known {
+            tracing::error!(
+                from = head + 1,
+                to = known,
+                "the database has lost the end of the journal: deliveries that were acknowledged may be missing"
+            );
+            self.skip_to(unsigned(known))?;
+            head = known;
+        }
+        let (said, accounts, drains) = self.link.ask(read_all).map(|(said, accounts, drains)| {
+            (said.into_iter().collect::<HashMap<String, String>>(), accounts, drains)
+        })?;
+        let ledger = &mut self.ledger;
+        ledger.position = unsigned(head);
+        ledger.runs.pass(unsigned(last_id.max(known_id)));
+        self.emitted = unsigned(emitted);
+        ledger.accounts = Accounts::default();
+        for (name, value, crc) in accounts {
+            if !ledger.accounts.take(name, &value, crc) {
+                return Err(StoreError::elsewhere("the settings of an account are not what they were".to_owned()));
+            }
+        }
+        ledger.know(said.get("settings").cloned());
+        ledger.purges = Purges::read_text(said.get("purges").map(String::as_str));
+        ledger.places.set_ended(said.get("ended").map(String::as_str));
+        self.next_drain = drains.iter().map(|(_, number)| number + 1).max().unwrap_or(1).max(self.next_drain);
+        ledger.drains = drains.into_iter().map(|(key, number)| (key.into(), number)).collect();
+        self.fresh.clear();
+        Ok(())
+    }
+
+    fn give_back(&mut self, old: &mut Old) -> Result<(), StoreError> {
+        let overfull = self.overfull(&Ids::default(), old.ids);
+        let (epoch, behind, before, most) =
+            (self.epoch, signed(old.behind), old.before.unix_micros(), signed(old.rows));
+        let given = self.link.ask(async |open| {
+            let sql = "SELECT CASE WHEN logdrain.hold($1, $2, $3) >= 0 THEN logdrain.give_back($1, $4, $5, $6, $7) END";
+            let give = open.statement(sql).await?;
+            let row = open
+                .client
+                .query_one(&give, &[&PARTITION, &epoch, &lease(), &behind, &before, &most, &overfull])
+                .await?;
+            row.try_get::<_, Option<i64>>(0)
+        })?;
+        old.given += given.and_then(|given| usize::try_from(given).ok()).unwrap_or(0);
+        Ok(())
+    }
+
+    fn check_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn purge_some(&mut self, behind: u64, erase: &Erase, endings: &Endings) -> Result<bool, StoreError> {
+        let purges = &self.ledger.purges;
+        let Some(due) = purging::due(purges, behind, endings) else { return Ok(false) };
+        let mut look = Look { link: &mut self.link, replaced: Replaced::default() };
+        let next = purging::some(purges, due, self.ledger.settings.as_deref(), &mut look, erase, endings)?;
+        let (text, epoch, replaced) = (next.text()?, self.epoch, look.replaced);
+        self.link.ask(async |open| {
+            let step = open.client.transaction().await?;
+            step.execute(HOLD, &[&PARTITION, &epoch, &lease()]).await?;
+            let set = "UPDATE logdrain.log AS old SET crc = new.crc, raw = new.raw, body = new.body
+                FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[]) AS new (seq, crc, raw, body)
+                WHERE p = $1 AND old.seq = new.seq";
+            let Replaced { seqs, crcs, raws, bodies } = &replaced;
+            step.execute(set, &[&PARTITION, seqs, crcs, raws, bodies]).await?;
+            step.execute(SAY, &[&PARTITION, &"purges", &text]).await?;
+            step.commit().await
+        })?;
+        self.ledger.purges = next;
+        Ok(true)
+    }
+
+    fn purge_aside(&mut self, dir: &Path, now: Timestamp) -> Result<(), StoreError> {
+        let Some(next) = purging::remove_aside(&self.ledger.purges, dir, now) else { return Ok(()) };
+        let (text, epoch) = (next.text()?, self.epoch);
+        self.link.ask(async |open| {
+            let step = open.client.transaction().await?;
+            step.execute(HOLD, &[&PARTITION, &epoch, &lease()]).await?;
+            step.execute(SAY, &[&PARTITION, &"purges", &text]).await?;
+            step.commit().await
+        })?;
+        self.ledger.purges = next;
+        Ok(())
+    }
+
+    /// The database gives room back by itself.
+    fn shrink(&self, _: Leisure) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// All of it is there already. Another node need not wait for the lease to end.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let epoch = self.epoch;
+        self.link.ask(async |open| {
+            let end = "UPDATE logdrain.part SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
+            open.client.execute(end, &[&PARTITION, &epoch]).await
+        })?;
+        Ok(())
+    }
+}
+
+type All = (Vec<(String, String)>, Vec<(String, String, i64)>, Vec<(String, i64)>);
+
+/// What stands beside the events.
+async fn read_all(open: &mut Open) -> Result<All, Error> {
+    let (client, of): (_, [&(dyn ToSql + Sync); 1]) = (&open.client, [&PARTITION]);
+    let (said, accounts, drains) = tokio::try_join!(
+        client.query("SELECT key, value FROM logdrain.said WHERE p = $1", &of),
+        client.query("SELECT name, value, crc FROM logdrain.accounts WHERE p = $1", &of),
+        client.query("SELECT key, drain FROM logdrain.drains WHERE p = $1", &of),
+    )?;
+    let said = said.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let accounts = accounts.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)));
+    let drains = drains.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    Ok((
+        said.collect::<Result<_, Error>>()?,
+        accounts.collect::<Result<_, Error>>()?,
+        drains.collect::<Result<_, Error>>()?,
+    ))
+}
+
+/// Events as they are to be from now on, column by column.
+#[derive(Default)]
+struct Replaced {
+    seqs: Vec<i64>,
+    crcs: Vec<i64>,
+    raws: Vec<Option<i64>>,
+    bodies: Vec<Option<Vec<u8>>>,
+}
+
+/// Events that a purge looks at; what it changes is written in one step behind that.
+struct Look<'a> {
+    link: &'a mut Link,
+    replaced: Replaced,
+}
+
+impl Rewrites for Look<'_> {
+    fn read(&mut self, seq: u64) -> Result<Option<Entry>, StoreError> {
+        let columns = self.link.ask(async |open| row_of(open, seq).await)?;
+        Ok(columns.and_then(|columns| columns.entry(seq).ok()))
+    }
+
+    fn next_to_look_at(&mut self, behind: u64, before: u64) -> Result<Option<u64>, StoreError> {
+        self.link.ask(async |open| {
+            let sql = "SELECT seq FROM logdrain.log WHERE p = $1 AND seq > $2 AND seq < $3 AND kind IN (0, 5) ORDER BY seq LIMIT 1";
+            let find = open.statement(sql).await?;
+            let row = open.client.query_opt(&find, &[&PARTITION, &signed(behind), &signed(before)]).await?;
+            row.map(|row| row.try_get::<_, i64>(0).map(unsigned)).transpose()
+        })
+    }
+
+    fn replace(&mut self, seq: u64, event: &Event) -> Result<(), StoreError> {
+        let row = encode(seq, event)?;
+        let Replaced { seqs, crcs, raws, bodies } = &mut self.replaced;
+        seqs.push(signed(seq));
+        crcs.push(row.crc);
+        raws.push(row.raw);
+        bodies.push(row.body.map(|body| body.into_owned()));
+        Ok(())
+    }
+}

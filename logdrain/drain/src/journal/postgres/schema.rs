@@ -1,0 +1,102 @@
+//! The tables, and how older ones become those.
+//!
+//! Each step is one transaction under a lock, so that of two programs that start at once one waits for the other. It is done
+//! here, as for the file: libraries for it take no lock, or need a newer compiler than the rest.
+
+use super::address::Address;
+use super::link::Link;
+use crate::journal::failure::{Elsewhere, StoreError};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The layout that this program knows. [`MIGRATIONS`] leads to it.
+const SCHEMA: usize = MIGRATIONS.len();
+/// "LDRN": whoever brings the tables up to date holds it.
+const LOCK: i64 = 0x4c44_524e;
+/// `server_version_num` of the oldest that was tried.
+const OLDEST: i32 = 150_000;
+
+/// How long older tables may take to become those.
+const RENEWAL: Duration = Duration::from_secs(3_600);
+
+/// What makes each layout from the one before it; the first makes it from nothing.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// Looks at the database, and makes or renews the tables. Answers which journal it is.
+pub(super) fn prepare(link: &mut Link, address: &Address) -> Result<String, StoreError> {
+    let unfit = |why: String| StoreError::Elsewhere(Elsewhere::for_good(why));
+    let (version, encoding, fsync, is_there) = link.ask(async |open| {
+        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+            current_setting('fsync'), to_regclass('logdrain.meta') IS NOT NULL";
+        let row = open.client.query_one(sql, &[]).await?;
+        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?, row.try_get::<_, String>(2)?, row.try_get(3)?))
+    })?;
+    if version < OLDEST {
+        return Err(unfit(format!("{address}: is PostgreSQL {}; 15 and later are fit", version / 10_000)));
+    }
+    if encoding != "UTF8" {
+        return Err(unfit(format!("{address}: the database keeps {encoding}; one of ENCODING 'UTF8' is needed")));
+    }
+    if fsync != "on" {
+        tracing::warn!(
+            "{address}: fsync is off: what is acknowledged does not outlive a crash of the database's machine"
+        );
+    }
+    let mut known = if is_there { version_of(link)? } else { 0 };
+    if known < SCHEMA {
+        let id = random()?;
+        link.ask_within(RENEWAL, async |open| {
+            let step = open.client.transaction().await?;
+            // Tables may be large.
+            step.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+            step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+            let is_there: bool =
+                step.query_one("SELECT to_regclass('logdrain.meta') IS NOT NULL", &[]).await?.try_get(0)?;
+            let mut done = 0;
+            if is_there {
+                let row = step.query_one("SELECT value FROM logdrain.meta WHERE key = 'schema'", &[]).await?;
+                done = row.try_get::<_, String>(0)?.parse().unwrap_or(usize::MAX);
+            }
+            for migration in MIGRATIONS.iter().skip(done) {
+                step.batch_execute(migration).await?;
+            }
+            if done < SCHEMA {
+                let set = "INSERT INTO logdrain.meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1";
+                step.execute(set, &[&SCHEMA.to_string()]).await?;
+                let set = "INSERT INTO logdrain.meta VALUES ('journal', $1) ON CONFLICT DO NOTHING";
+                step.execute(set, &[&id]).await?;
+            }
+            step.commit().await
+        })?;
+        known = version_of(link)?;
+    }
+    if known > SCHEMA {
+        return Err(unfit(format!(
+            "{address}: was written by a later version (layout {known}, this one knows {SCHEMA}); use that one"
+        )));
+    }
+    link.ask(async |open| {
+        let row = open.client.query_one("SELECT value FROM logdrain.meta WHERE key = 'journal'", &[]).await?;
+        row.try_get(0)
+    })
+}
+
+fn version_of(link: &mut Link) -> Result<usize, StoreError> {
+    link.ask(async |open| {
+        let row = open.client.query_one("SELECT value FROM logdrain.meta WHERE key = 'schema'", &[]).await?;
+        // What cannot be read is of nobody that is known here.
+        Ok(row.try_get::<_, String>(0)?.parse().unwrap_or(usize::MAX))
+    })
+}
+
+/// A name that nobody else has.
+pub(super) fn random() -> Result<String, StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::elsewhere(format!("no random number is to be had: {error}")))?;
+    let mut text = String::with_capacity(32);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}

@@ -1,0 +1,102 @@
+//! What was told and is not in the outbox yet.
+
+use crate::alerts::outbox::Outbox;
+use crate::alerts::standing::Standings;
+use crate::alerts::told::{Facts, Told};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two tries of a disk that fails.
+const AGAIN: Duration = Duration::from_secs(1);
+/// It is said again after so long.
+const SAID_EVERY: Duration = Duration::from_secs(30);
+/// About so many bytes are handed over at once,
+const AT_ONCE: usize = 8 << 20;
+/// and beyond so many that wait, messages are made without their lines.
+const FULL: usize = 32 << 20;
+/// With so many that wait, nothing more is read from the journal.
+const MOST: usize = 10_000;
+/// What a message takes without its lines.
+const AROUND: usize = 1_024;
+
+#[derive(Debug)]
+pub struct Owed {
+    outbox: Arc<Outbox>,
+    told: Vec<Told>,
+    bytes: usize,
+    tried: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl Owed {
+    pub const fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, told: Vec::new(), bytes: 0, tried: None, said: None }
+    }
+
+    /// Where it is said how rules stand.
+    pub(super) fn standings(&self) -> &Standings {
+        self.outbox.standings()
+    }
+
+    pub(super) fn add(&mut self, told: Told) {
+        self.bytes += bytes_of(&told);
+        self.told.push(told);
+        if self.bytes > AT_ONCE {
+            self.keep();
+        }
+    }
+
+    /// Hands over what waits; a disk that fails is tried again a second later. Says whether nothing waits any more.
+    pub(super) fn keep(&mut self) -> bool {
+        if self.told.is_empty() {
+            return true;
+        }
+        if self.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
+            return false;
+        }
+        match self.outbox.keep(&self.told) {
+            Ok(()) => {
+                (self.told, self.bytes, self.tried) = (Vec::new(), 0, None);
+                if self.said.take().is_some() {
+                    tracing::info!("alerts are kept again");
+                }
+                true
+            }
+            Err(error) => {
+                self.tried = Some(Instant::now());
+                if self.said.is_none_or(|said| said.elapsed() > SAID_EVERY) {
+                    self.said = Some(Instant::now());
+                    tracing::error!(%error, alerts = self.told.len(), "alerts cannot be kept, and wait; they are not lost");
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether there is room for the lines of one more.
+    pub(super) const fn has_room(&self) -> bool {
+        self.bytes < FULL
+    }
+
+    /// Whether whoever feeds the rules has to wait.
+    pub(super) fn must_wait(&mut self) -> bool {
+        self.told.len() >= MOST && !self.keep()
+    }
+
+    /// Nothing is told of an account any more.
+    pub(super) fn forget(&mut self, account: &str) {
+        self.told.retain(|told| told.account != account);
+        self.bytes = self.told.iter().map(bytes_of).sum();
+    }
+}
+
+fn bytes_of(told: &Told) -> usize {
+    let facts = match &told.facts {
+        Facts::Log(facts) => {
+            facts.lines.iter().map(|line| line.message.len() + line.program.len() + 128).sum::<usize>()
+        }
+        Facts::Metric(facts) => facts.readings.len() * 256,
+        Facts::Nothing => 0,
+    };
+    facts + AROUND
+}

@@ -1,0 +1,215 @@
+//! The add-on provider: Heroku's Add-on Partner API v3. Off unless `[addon]` is configured.
+//!
+//! ```text
+//! POST   /heroku/resources         provision: an account, a drain of its own, a token
+//! PUT    /heroku/resources/ID      another plan
+//! DELETE /heroku/resources/ID      no more of it
+//! POST   /sso/login                single sign-on from Heroku's pages
+//! GET    /apps/APP/addons/NAME     a link to a page of a resource, by way of Heroku
+//! ```
+//!
+//! What lines depend on (the plan, the drain with its credentials) goes through the journal. What was answered to Heroku, and
+//! what has become of a resource, is a file for each in the store's folder `addon`. One request after the other: Heroku
+//! sends few, and repeats them.
+
+mod grant;
+mod provision;
+mod resources;
+mod sso;
+
+#[cfg(test)]
+mod tests;
+
+use super::resource::account_of;
+use super::site::Site;
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use logdrain_drain::directory;
+use logdrain_drain::intake::connections::Peer;
+use logdrain_drain::intake::{Intake, basic};
+use logdrain_drain::seal::KeyFile;
+use logdrain_drain::settings::change::Change;
+use logdrain_drain::settings::digest::Digest;
+use logdrain_terms::plan::Plan;
+use resources::{Resource, Resources};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::spawn_blocking;
+
+/// The longest name that is shown.
+const NAME: usize = 200;
+const LOOK: Duration = Duration::from_secs(600);
+const LOOK_AT_LEAST: Duration = Duration::from_millis(500);
+
+/// What the configuration says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AddonSettings {
+    /// The add-on's slug, and the user of Heroku's requests.
+    pub id: String,
+    /// Of `id:password`.
+    pub credentials: Digest,
+    pub sso_salt: String,
+    /// For the app's name; without it, it is the resource's.
+    pub client_secret: Option<String>,
+    /// By the slug that Heroku knows them by.
+    pub plans: BTreeMap<String, Plan>,
+    /// What config vars begin with.
+    pub prefix: String,
+    /// Where Heroku is.
+    pub api: String,
+    pub identity: String,
+    pub sso: String,
+    /// How long after Heroku removed a resource its account is destroyed.
+    pub grace: Duration,
+    pub store: PathBuf,
+    /// What drains and browsers reach this server by.
+    pub base: String,
+}
+
+impl fmt::Debug for AddonSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddonSettings").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The provider, as long as the program runs.
+#[derive(Debug)]
+pub struct Addon {
+    settings: AddonSettings,
+    /// What secrets are sealed with.
+    key: Arc<KeyFile>,
+    /// What there is; read when it is asked for first. Whoever holds it has his turn.
+    resources: Mutex<Option<Resources>>,
+}
+
+/// What requests come with.
+#[derive(Clone)]
+struct House {
+    site: Arc<Site>,
+    addon: Arc<Addon>,
+}
+
+impl House {
+    /// What time it is, in seconds since 1970, as far as is believed: what went by a clock that was years ahead would stay for
+    /// years.
+    fn time(&self) -> i64 {
+        self.site.intake.progress.time.believed().map_or_else(directory::now, |micros| micros.div_euclid(1_000_000))
+    }
+}
+
+impl Addon {
+    pub fn new(settings: AddonSettings, key: Arc<KeyFile>) -> Arc<Self> {
+        Arc::new(Self { settings, key, resources: Mutex::new(None) })
+    }
+
+    /// Forgets answers that are not asked for any more, and destroys the accounts of resources that Heroku removed when their
+    /// grace is over; for ever.
+    pub async fn look_after(self: Arc<Self>, site: Arc<Site>) {
+        let house = House { site, addon: self };
+        let look = LOOK.min(house.addon.settings.grace / 4).max(LOOK_AT_LEAST);
+        loop {
+            tokio::time::sleep(look).await;
+            let Some(mut turn) = turn(&house).await else { continue };
+            let Some(resources) = &mut *turn else { continue };
+            // What is deleted is deleted by a clock that is believed.
+            let time = &house.site.intake.progress.time;
+            let Some(now) = time.believed().filter(|_| !time.is_in_doubt()) else { continue };
+            if let Err(error) = resources.tidy(now / 1_000_000) {
+                tracing::warn!(%error, "what was answered to Heroku could not be forgotten");
+            }
+            let grace = i64::try_from(house.addon.settings.grace.as_secs()).unwrap_or(i64::MAX);
+            for resource in resources.removed_before((now / 1_000_000).saturating_sub(grace)) {
+                let account = account_of(&resource.uuid);
+                match house.site.intake.change(Change::Destroy { account, at: 0, upto: 0 }).await {
+                    Ok(_) => {
+                        if let Err(error) = resources.put(Resource { is_destroyed: true, ..resource }) {
+                            tracing::warn!(%error, "that a resource is gone for good could not be kept");
+                        }
+                    }
+                    Err(error) => tracing::warn!(resource = %resource.uuid, ?error, "its account stays for now"),
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>) -> Router<Arc<Intake>> {
+    let Some(addon) = addon else { return Router::new() };
+    let house = House { site: site.clone(), addon };
+    Router::new()
+        .route("/heroku/resources", post(provision::provision))
+        .route("/heroku/resources/{id}", put(provision::upgrade).delete(provision::deprovision))
+        .route("/sso/login", post(sso::login))
+        .route("/apps/{app}/addons/{name}", get(sso::link))
+        .with_state(house)
+}
+
+/// Whoever holds what there is has his turn; `None` while the store is not open.
+async fn turn(house: &House) -> Option<MutexGuard<'_, Option<Resources>>> {
+    let Addon { settings, key, resources } = &*house.addon;
+    let mut guard = resources.lock().await;
+    if guard.is_none() {
+        house.site.intake.queue()?;
+        let (store, key) = (settings.store.clone(), key.clone());
+        let opened = spawn_blocking(move || Resources::open(&store, key)).await.ok()?;
+        match opened {
+            Ok(opened) => *guard = Some(opened),
+            Err(error) => {
+                tracing::error!(%error, "the add-on's resources or its key_file cannot be read");
+                return None;
+            }
+        }
+    }
+    Some(guard)
+}
+
+/// What of a name may be shown.
+fn shown(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(NAME).collect::<String>().trim().to_owned()
+}
+
+/// Whether it is Heroku who asks. Nothing is looked up before this is known.
+async fn is_heroku(house: &House, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
+    let intake = &house.site.intake;
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| basic(value.as_bytes())).unwrap_or_default();
+    if !intake.may_try(peer, &given) {
+        let again = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+        return Err((again, said(StatusCode::TOO_MANY_REQUESTS, "Too many wrong credentials.")).into_response());
+    }
+    let digest = Digest::of(&given);
+    if digest.0.ct_eq(&house.addon.settings.credentials.0).into() {
+        intake.was_good(peer, &given);
+        return Ok(());
+    }
+    intake.was_wrong(peer, Some(b"/heroku/resources")).await;
+    let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"add-on\""))];
+    Err((challenge, said(StatusCode::UNAUTHORIZED, "Wrong credentials.")).into_response())
+}
+
+/// An answer with a sentence, which whoever uses Heroku is shown. Only sentences that are written here are.
+fn said(status: StatusCode, message: &str) -> Response {
+    bytes(status, json!({ "message": message }).to_string())
+}
+
+fn bytes(status: StatusCode, body: String) -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, kind, body).into_response()
+}
+
+/// Something here does not work now: Heroku asks again.
+fn later() -> Response {
+    let again = [(header::RETRY_AFTER, HeaderValue::from_static("5"))];
+    (again, said(StatusCode::SERVICE_UNAVAILABLE, "The service cannot do this now. Please try again in a minute."))
+        .into_response()
+}
