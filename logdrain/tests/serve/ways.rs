@@ -1,7 +1,8 @@
 //! The other ways in: TLS, syslog over TCP; and a configuration that changes while the server runs.
 
 use crate::harness::{
-    self, Server, body, now_micros, request, scratch, time_of, truth, wait_for_rows, wait_until, written,
+    self, Server, body, now_micros, request, scratch, time_of, truth, wait_for_rows, wait_for_rows_after, wait_until,
+    written,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -252,18 +253,18 @@ fn rows_are_in_the_new_file_at_once_when_the_old_one_was_moved_though_the_config
         assert_eq!(sent.send(server.address).unwrap(), 204);
         body
     };
-    let first = deliver("1", 1);
-    wait_for_rows(&rows, &truth(&dir, [("d.1", first)]));
+    let first = truth(&dir, [("d.1", deliver("1", 1))]);
+    wait_for_rows(&rows, &first);
     let moved = dir.join("rows.1");
     fs::rename(&rows, &moved).unwrap();
     let len = fs::metadata(&moved).unwrap().len();
     config(&dir, "no such key = 1");
     server.signal("HUP");
-    let second = deliver("2", 2);
-    wait_for_rows(&rows, &truth(&dir, [("d.1", second)]));
+    let second = truth(&dir, [("d.1", deliver("2", 2))]);
+    wait_for_rows_after(&rows, &first, &second);
     assert_eq!(fs::metadata(&moved).unwrap().len(), len, "nothing was written to the file that was moved");
     fs::remove_file(&rows).unwrap();
-    let third = deliver("3", 3);
-    wait_for_rows(&rows, &truth(&dir, [("d.1", third)]));
+    let third = truth(&dir, [("d.1", deliver("3", 3))]);
+    wait_for_rows_after(&rows, &second, &third);
     assert_eq!(server.stop().0, Some(0));
 }
