@@ -36,6 +36,7 @@ mod private;
 mod purging;
 mod reload;
 mod server;
+mod special;
 
 pub(crate) use config::listens_on;
 pub(crate) use doctor::run as doctor;

@@ -1,6 +1,7 @@
 //! `logdrain doctor`: what a store looks like, and what is wrong with it.
 
 use crate::args::DoctorArgs;
+use crate::serve::special;
 use logdrain_drain::alerts::outbox;
 use logdrain_drain::counting::snapshot::{self, Unusable};
 use logdrain_drain::drain_name::DrainName;
@@ -26,6 +27,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
     };
     if !dir.is_dir() {
         return Err(missing("is no folder"));
+    }
+    if let Some(path) = special::found(dir) {
+        return Err(Failure::Config(special::words(&path)));
     }
     let is_elsewhere = journal::elsewhere(dir).exists();
     if !is_elsewhere && !journal::path(dir).exists() {

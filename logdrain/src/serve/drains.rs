@@ -3,6 +3,7 @@
 use crate::args::{DrainsAction, DrainsArgs};
 use crate::serve::opening::{self, Closed};
 use crate::serve::private;
+use crate::serve::special;
 use heroku_metrics::model::Timestamp;
 use logdrain_drain::directory::{Directory, DirectoryError};
 use logdrain_drain::event::{Entry, Event};
@@ -104,6 +105,9 @@ fn ask(_: &Path, _: &Request) -> Result<Option<Reply>, Failure> {
 /// Does it without a server: the next start finds the event in its journal.
 fn alone(dir: &Path, request: &Request) -> Result<Reply, Failure> {
     let in_store = |error: journal::StoreError| Failure::Config(format!("{}: {error}", dir.display()));
+    if let Some(path) = special::found(dir) {
+        return Err(Failure::Config(special::words(&path)));
+    }
     let _lock = opening::hold(dir).map_err(|closed| match closed {
         Closed::ForNow(why) | Closed::ForGood(why) => Failure::Config(why),
     })?;

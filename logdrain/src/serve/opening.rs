@@ -2,6 +2,7 @@
 
 use crate::serve::config::Config;
 use crate::serve::private::take_from_others;
+use crate::serve::special;
 use logdrain_drain::clock::Last;
 use logdrain_drain::counting::Pipelines;
 use logdrain_drain::counting::snapshot::{self, Unusable};
@@ -43,6 +44,9 @@ pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
     let folder = dir.join("snapshots");
     std::fs::create_dir_all(&folder).map_err(|error| unmade(&folder, &error))?;
     let snapshots = Named::in_folder(&folder);
+    if let Some(path) = special::found(dir) {
+        return Err(Closed::ForGood(special::words(&path)));
+    }
     take_from_others(dir);
     if let Some(path) = [journal::path(dir), dir.join("lock")].into_iter().find(|path| path.is_dir()) {
         return Err(Closed::ForGood(format!("{}: is a folder where the store has a file", path.display())));

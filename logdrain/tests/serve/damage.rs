@@ -290,3 +290,41 @@ fn doctor_says_what_a_server_would_refuse_or_has_lost() {
         }
     }
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_keeps_nobody_waiting() {
+    let dir = scratch("damage-pipe");
+    store(&dir, 1);
+    let server = Server::start(&dir, &OPEN);
+    assert_eq!(server.stop().0, Some(0));
+    let first = |folder: &str| {
+        let path = fs::read_dir(dir.join("store").join(folder)).unwrap().next().unwrap().unwrap().path();
+        path.strip_prefix(dir.join("store")).unwrap().to_str().unwrap().to_owned()
+    };
+    let mut names: Vec<String> = ["snapshots", "logs-state", "rules-state"].map(first).into();
+    names.extend(["journal.db", "lock", "minutes.db", "outbox.db", "settings.db"].map(str::to_owned));
+    for name in names {
+        let (path, away) = (dir.join("store").join(&name), dir.join("away"));
+        fs::rename(&path, &away).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (code, log) = Server::try_start(&dir, &[]).err().unwrap_or_else(|| panic!("{name} is refused"));
+        assert!(code == Some(2) && log.contains(&format!("{name}: is a pipe")), "{name}: {code:?}: {log}");
+        let (code, said) = doctor(&dir);
+        assert!(code == Some(2) && said.contains(&format!("{name}: is a pipe")), "{name}: {code:?}: {said}");
+        fs::remove_file(&path).unwrap();
+        fs::rename(&away, &path).unwrap();
+    }
+    assert_eq!(doctor(&dir).0, Some(0), "{}", doctor(&dir).1);
+}
+
+#[test]
+fn settings_of_no_byte_are_said_to_have_gone() {
+    let dir = scratch("damage-settings");
+    store(&dir, 1);
+    fs::write(dir.join("store/settings.db"), "").unwrap();
+    let server = Server::start(&dir, &[]);
+    let (code, log) = server.stop();
+    assert!(code == Some(0) && log.contains("settings.db is empty: the members"), "{code:?}: {log}");
+    let server = Server::start(&dir, &[]);
+    assert!(!server.stop().1.contains("settings.db is empty"));
+}
