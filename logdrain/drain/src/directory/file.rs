@@ -191,6 +191,14 @@ pub(super) fn open(dir: &Path) -> Result<Connection, DirectoryError> {
         ))
     };
     let unmade = |error: io::Error| closed(error.to_string());
+    // No file of ours is left like that, but by who was killed while he made it: so it is no reason to keep everybody out.
+    if fs::metadata(&file).is_ok_and(|file| file.len() == 0) {
+        tracing::error!(
+            path = %file.display(),
+            "settings.db is empty: the members, tokens, dashboards and channels that it held, if any, are gone; a copy that \
+             is put back holds from the next start on"
+        );
+    }
     private(&mut OpenOptions::new()).read(true).append(true).create(true).open(&file).map_err(unmade)?;
     #[cfg(unix)]
     {

@@ -34,7 +34,10 @@ pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
             "minutes    {name} was damaged, and a server set it aside: delete it, or read from it what can be read"
         ));
     }
-    let read = file::reader(dir).and_then(|db| db.as_ref().map(found).transpose());
+    let read = match file::is_empty(&file::path(dir)) {
+        true => Err(FileError::Empty),
+        false => file::reader(dir).and_then(|db| db.as_ref().map(found).transpose()),
+    };
     let found = match read {
         Ok(Some(found)) => found,
         Ok(None) => {

@@ -60,6 +60,8 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 #[derive(Debug)]
 pub enum FileError {
     Sqlite(rusqlite::Error),
+    /// No file of ours is left without a byte, but by who was killed while he made it.
+    Empty,
     /// It is of a later version, or somebody else's.
     Foreign(String),
 }
@@ -74,6 +76,7 @@ impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(error) => error.fmt(f),
+            Self::Empty => f.write_str("it is empty"),
             Self::Foreign(why) => f.write_str(why),
         }
     }
@@ -83,13 +86,21 @@ impl FileError {
     /// What was written is not what is read: waiting does not help.
     pub(super) fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        matches!(self, Self::Sqlite(error) if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+        match self {
+            Self::Sqlite(error) => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+            Self::Empty => true,
+            Self::Foreign(_) => false,
+        }
     }
 }
 
 /// Opens it to write, and makes it where there is none.
 pub(super) fn open(dir: &Path) -> Result<Connection, FileError> {
-    let db = Connection::open(path(dir))?;
+    let path = path(dir);
+    if is_empty(&path) {
+        return Err(FileError::Empty);
+    }
+    let db = Connection::open(path)?;
     db.busy_timeout(BUSY)?;
     let (application, version) = header(&db)?;
     if (application, version) == (0, 0) {
@@ -106,6 +117,11 @@ pub(super) fn open(dir: &Path) -> Result<Connection, FileError> {
          PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = memory"
     ))?;
     Ok(db)
+}
+
+/// There, without a byte.
+pub(super) fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
 }
 
 /// Opens it to read; `None` when there is none yet.

@@ -107,6 +107,12 @@ fn a_file_that_is_damaged_is_set_aside_and_what_comes_is_kept() {
     assert!(file::open(&kept.dir).as_ref().err().is_some_and(FileError::is_damage));
     kept.open = kept.keeper.opened().unwrap();
     assert_eq!(sum(&kept), 0.0, "whoever had asked before asks the new file");
+    // Cut to nothing.
+    std::fs::write(&path, "").unwrap();
+    assert!(said(&kept).0 == 1 && said(&kept).1.concat().contains("it is empty"), "{:?}", said(&kept));
+    let before = kept.keeper.aside.load(Ordering::Acquire);
+    kept.open = kept.keeper.opened().unwrap();
+    assert_eq!(kept.keeper.aside.load(Ordering::Acquire), before + 1);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use std::time::Duration;
 const APPLICATION: i32 = 0x6c64_6f62;
 /// An administrator's shell may look at it just now.
 const BUSY: Duration = Duration::from_secs(5);
+const EMPTY: &str = "it is empty";
 
 /// Each brings the file one version further. What stands here is never changed: a change is a further one.
 const MIGRATIONS: [&str; 1] = ["
@@ -99,6 +100,10 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Unusable> {
     // Lines of accounts stand in it.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // No file of ours is left like that, but by who was killed while he made it.
+    if fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
+        return Err(Unusable::Damaged(EMPTY.to_owned()));
+    }
     options.open(&path)?;
     #[cfg(unix)]
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -156,7 +161,7 @@ pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
         let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(BUSY)?;
         if version(&db)? == 0 {
-            return Ok((0, 0));
+            return Err(Unusable::Damaged(EMPTY.to_owned()));
         }
         let sound: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {

@@ -230,6 +230,26 @@ fn purged_lines_go_out_of_messages_and_how_many_there_were_stays() {
 }
 
 #[test]
+fn an_empty_file_is_damage_that_is_said_and_set_aside() {
+    let dir = scratch("empty");
+    let outbox = opened(&dir);
+    outbox.keep(&[told(1, 1, &[5])]).unwrap();
+    drop(outbox);
+    let said = || {
+        let mut said = Vec::new();
+        (file::check(&dir, &mut |line| said.push(line.to_owned())), said.concat())
+    };
+    assert_eq!(said().0, 0, "{}", said().1);
+    std::fs::write(file::path(&dir), "").unwrap();
+    let (wrong, words) = said();
+    assert!(wrong == 1 && words.contains("outbox.db is damaged: it is empty"), "{words}");
+    let outbox = opened(&dir);
+    outbox.keep(&[told(1, 2, &[5])]).unwrap();
+    let names = std::fs::read_dir(&dir).unwrap().flatten().map(|entry| entry.file_name());
+    assert!(names.map(|name| name.to_string_lossy().into_owned()).any(|name| name.starts_with("outbox.damaged-")));
+}
+
+#[test]
 fn a_damaged_file_is_set_aside_and_one_of_somebody_else_is_not() {
     let dir = scratch("damaged");
     std::fs::write(file::path(&dir), [0x17; 5_000]).unwrap();
