@@ -16,6 +16,10 @@ mod head;
 mod lease;
 mod ledger;
 mod meta;
+#[cfg(not(feature = "s3"))]
+mod no_bucket;
+#[cfg(feature = "s3")]
+mod objects;
 mod outage;
 mod places;
 #[cfg(feature = "postgres")]
@@ -30,6 +34,7 @@ mod schema;
 mod seam;
 mod seats;
 mod segments;
+mod snapshot_place;
 mod snapshots;
 mod spool;
 mod spooling;
@@ -53,6 +58,7 @@ pub use salvage::{marker, salvage, salvage_part};
 pub use schema::{APPLICATION, SCHEMA};
 pub use seam::{Events, Kept, Leisure, Offer, Old, Partition, Segments, Snapshots, Step, Writing};
 pub use segments::Folder;
+pub use snapshot_place::SnapshotPlace;
 pub use snapshots::Named;
 pub use spool::{Owner, Spool, Spooled};
 pub use store::{Store, elsewhere, path};

@@ -45,6 +45,8 @@ pub mod people;
 pub mod plain;
 pub mod plan_notices;
 pub mod run;
+#[cfg(feature = "s3")]
+mod s3;
 #[cfg(test)]
 mod scratch;
 pub mod seal;

@@ -42,7 +42,11 @@ impl Snapshots for Named {
         self.0.put(&name(position), write)?;
         let positions = self.positions()?;
         for old in positions.iter().skip(KEPT) {
-            self.0.remove(&name(*old))?;
+            match self.0.remove(&name(*old)) {
+                // Whoever had the partition before may have removed it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         // With one alone, the journal from its beginning is what stands in for it.
         Ok(positions.get(KEPT - 1).copied().unwrap_or(0))

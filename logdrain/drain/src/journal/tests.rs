@@ -1,8 +1,11 @@
 //! Writer, journal and pipelines with clocks that a test sets: what comes out of a clock that jumps, whatever keeps the journal.
 
 mod memory;
+#[cfg(feature = "s3")]
+mod objects;
 mod partitions;
 mod segments;
+mod snapshot_place;
 mod spooling;
 
 use self::memory::{Bytes, Memory};

@@ -1,22 +1,15 @@
-//! Speaks to a bucket as S3 wants it, by the outbound door: the crate signs, splits and reads answers, and never connects.
+//! Archives on their way to a bucket.
 
 use crate::directory::Bucket;
-use crate::door::{Most, Outbound, Why};
-use http_body_util::BodyExt as _;
-use hyper::Request;
+use crate::door::{Most, Outbound};
+use crate::s3::{self, Access, why};
 use hyper::body::Bytes;
 use log_archive::Keys;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
-};
+use object_store::aws::AmazonS3;
 use object_store::path::Path;
-use object_store::{ClientOptions, MultipartUpload as _, ObjectStoreExt as _, PutPayload, RetryConfig};
-use std::error::Error;
-use std::fmt::Write as _;
+use object_store::{MultipartUpload as _, ObjectStoreExt as _, PutPayload, RetryConfig};
 use std::fs::File;
 use std::io::Read;
-use std::pin::Pin;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
@@ -79,22 +72,16 @@ pub(in crate::archives) async fn test(
 }
 
 fn store(outbound: &Outbound, bucket: &Bucket, secret: &str) -> Result<AmazonS3, String> {
-    let builder = AmazonS3Builder::new()
-        .with_bucket_name(&bucket.name)
-        .with_region(&bucket.region)
-        .with_access_key_id(&bucket.key_id)
-        .with_secret_access_key(secret)
-        .with_virtual_hosted_style_request(false)
-        // The door says what may be asked without TLS.
-        .with_allow_http(true)
-        // Whoever asks tries again, and says so.
-        .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-        .with_http_connector(Way(outbound.clone()));
-    let builder = match &bucket.endpoint {
-        Some(endpoint) => builder.with_endpoint(endpoint.trim_end_matches('/')),
-        None => builder,
+    let access = Access {
+        endpoint: bucket.endpoint.as_deref(),
+        region: &bucket.region,
+        bucket: &bucket.name,
+        key_id: &bucket.key_id,
+        secret,
+        token: None,
     };
-    builder.build().map_err(|error| why(&error))
+    // Whoever asks tries again, and says so.
+    s3::store(outbound, &access, MOST, RetryConfig { max_retries: 0, ..RetryConfig::default() })
 }
 
 /// The next part of a file; nothing at its end.
@@ -106,65 +93,4 @@ async fn part(mut file: File) -> Result<(File, Bytes), String> {
     });
     let read = read.await.map_err(|error| error.to_string())?;
     read.map_err(|error| format!("the archive cannot be read: {error}"))
-}
-
-/// What is wrong, in words that may be shown: what S3 calls it, or else what the innermost error says.
-fn why(error: &(dyn Error + 'static)) -> String {
-    let mut chain = vec![error.to_string()];
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        chain.push(error.to_string());
-        inner = error.source();
-    }
-    let between = |text: &str, start: &str, end: &str| {
-        let rest = text.split_once(start)?.1;
-        Some(rest.split_once(end)?.0.to_owned())
-    };
-    let code = chain.iter().find_map(|text| between(text, "<Code>", "</Code>"));
-    let message = chain.iter().find_map(|text| between(text, "<Message>", "</Message>"));
-    let mut said = match code {
-        Some(code) => format!("the bucket answers {code}"),
-        None => chain.pop().unwrap_or_default(),
-    };
-    if let Some(message) = message {
-        let _ = write!(said, ": {message}");
-    }
-    said.chars().filter(|letter| !letter.is_control()).take(300).collect()
-}
-
-/// The door, as the crate asks.
-#[derive(Clone, Debug)]
-struct Way(Outbound);
-
-impl HttpConnector for Way {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
-}
-
-type Answered<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
-
-impl HttpService for Way {
-    fn call<'me, 'future>(&'me self, request: HttpRequest) -> Answered<'future>
-    where
-        'me: 'future,
-        Self: 'future,
-    {
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let request = Request::from_parts(parts, body.boxed());
-            match self.0.send(request, MOST).await {
-                Ok(answer) => Ok(answer.map(Into::into)),
-                Err(shut) => {
-                    let kind = match shut.why {
-                        Why::Refused => HttpErrorKind::Unknown,
-                        Why::Unreached => HttpErrorKind::Connect,
-                        Why::Broken => HttpErrorKind::Interrupted,
-                        Why::Late => HttpErrorKind::Timeout,
-                    };
-                    Err(HttpError::new(kind, shut))
-                }
-            }
-        })
-    }
 }

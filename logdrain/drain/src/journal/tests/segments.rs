@@ -5,6 +5,7 @@ use super::{Folder, Named, Segments, Snapshots};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn scratch(name: &str) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("logdrain-segments-{name}-{}", std::process::id()));
@@ -86,4 +87,116 @@ fn the_two_newest_snapshots_are_kept_and_a_damaged_one_does_not_count() {
         assert_eq!(snapshots.positions().unwrap(), [30, 20]);
     }
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn two_servers_that_put_at_once_into_one_folder_do_not_write_into_each_others_files() {
+    let dir = scratch("servers");
+    let [one, other] = [Folder::new(&dir), Folder::new(&dir)];
+    let all = vec![1; 3 << 20];
+    // Each waits in the midst until the other one is there, too.
+    let both = std::sync::Barrier::new(2);
+    std::thread::scope(|servers| {
+        for (server, own) in [(&one, "one.rows"), (&other, "other.rows")] {
+            let (all, both) = (&all, &both);
+            servers.spawn(move || {
+                for name in ["shared.rows", own] {
+                    let put = server.put(name, &mut |out| {
+                        out.write_all(&all[..1 << 20])?;
+                        both.wait();
+                        assert!(server.names()?.iter().all(|name| name.ends_with(".rows")), "nothing else is listed");
+                        both.wait();
+                        out.write_all(&all[1 << 20..])
+                    });
+                    put.unwrap();
+                    both.wait();
+                }
+            });
+        }
+    });
+    let mut names = one.names().unwrap();
+    names.sort();
+    assert_eq!(names, ["one.rows", "other.rows", "shared.rows"]);
+    for name in names {
+        assert!(read(one.get(&name).unwrap()) == all, "{name}");
+    }
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 3, "nothing is left");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn what_a_server_left_that_died_goes_and_what_another_one_is_writing_stays() {
+    let dir = scratch("left");
+    let folder = Folder::new(&dir);
+    let left = |name: &str, minutes: u64| {
+        let file = std::fs::File::create(dir.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60 * minutes)).unwrap();
+    };
+    for (name, minutes) in [
+        ("unfinished", 60),
+        ("unfinished-00c0ffee00c0ffee", 60),
+        ("unfinished-0123456789abcdef", 5),
+        ("unfinished.rows", 60),
+        ("b.rows", 60),
+    ] {
+        left(name, minutes);
+    }
+    assert_eq!(folder.names().unwrap().len(), 2, "what is unfinished is no segment");
+    put(&folder, "a.rows", b"all of it").unwrap();
+    let mut there: Vec<_> =
+        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    there.sort();
+    assert_eq!(there, ["a.rows", "b.rows", "unfinished-0123456789abcdef", "unfinished.rows"]);
+    // Whoever was taken for dead, and is not, has put nothing, and hears of it.
+    let taken_away = folder.put("c.rows", &mut |out| {
+        for entry in std::fs::read_dir(&dir)?.flatten() {
+            if entry.file_name() != "unfinished-0123456789abcdef" && entry.file_name() != "unfinished.rows" {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        out.write_all(b"all of it")
+    });
+    assert_eq!(taken_away.unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(folder.names().unwrap(), ["unfinished.rows"]);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A folder from which another server removes what is listed, just before.
+#[derive(Debug)]
+struct Raced(Bytes);
+
+impl Segments for Raced {
+    fn put(&self, name: &str, write: super::Writing<'_>) -> io::Result<()> {
+        self.0.put(name, write)
+    }
+
+    fn get(&self, name: &str) -> io::Result<(u64, Box<dyn io::Read + '_>)> {
+        self.0.get(name)
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.0.names()
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)?;
+        self.0.remove(name)
+    }
+
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        self.0.set_aside(name)
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.0.place(name)
+    }
+}
+
+#[test]
+fn an_old_snapshot_that_another_server_removed_is_no_reason_to_call_the_new_one_lost() {
+    let snapshots = Named::new(Arc::new(Raced(Bytes::default())));
+    for (position, needed) in [(1, 0), (2, 1), (3, 2)] {
+        assert_eq!(snapshots.put(position, &mut |out| write!(out, "as of {position}")).unwrap(), needed);
+    }
+    assert_eq!(snapshots.positions().unwrap(), [3, 2]);
 }
