@@ -158,8 +158,13 @@ impl Settings {
         if let Some(account) = measurements_of(drain) {
             return account;
         }
-        let own = self.drain(DrainName::of(drain).configured());
-        own.and_then(|own| own.account.as_deref()).unwrap_or(DEFAULT_ACCOUNT)
+        let name = DrainName::of(drain).configured();
+        let Some(own) = self.drain(name) else {
+            // What an account had of its own is called after it: its last windows close when it is taken away.
+            let of = if drain.contains('/') { name.split_once(change::OF).map(|(of, _)| of) } else { None };
+            return of.filter(|of| self.accounts.contains_key(*of)).unwrap_or(DEFAULT_ACCOUNT);
+        };
+        own.account.as_deref().unwrap_or(DEFAULT_ACCOUNT)
     }
 
     /// What a drain's pipeline may have: the plan that the configuration gives it, or else its account's.

@@ -379,9 +379,13 @@ fn an_account_is_destroyed_when_nobody_sends_to_it_any_more() {
     }
     settings.apply(&Change::RemoveDrain { account: shop(), name }).unwrap();
     assert!(!settings.apps.contains_key(&key), "what it called its app goes with it");
+    // Its last windows close behind that, and go with the account.
+    assert_eq!((settings.account_of(&key), settings.account_of("nobody.addon/d.1")), ("shop", "default"));
+    assert_eq!(settings.account_of("shop.token"), "default", "a token is no name");
     settings.apply(&Change::App { drain: key.clone(), app: "a".to_owned(), instead: None }).unwrap();
     settings.apply(&destroy("shop")).unwrap();
     assert!(!settings.accounts.contains_key("shop") && !settings.apps.contains_key(&key));
+    assert_eq!(settings.account_of(&key), "default");
     // Again is as once, and numbers go on.
     assert_eq!(settings.apply(&destroy("shop")), Ok(None));
     let made = settings.apply(&Change::AddFilter { account: shop(), filter: filter("x") });
