@@ -56,11 +56,12 @@ struct Target {
 #[derive(Debug)]
 enum Out {
     Stdout(io::Stdout),
-    /// What stands behind `since` was written since the last commit.
+    /// What stands behind `since` was written since the last commit, and `is_new` says whether anything was.
     File {
         file: File,
         path: PathBuf,
         since: u64,
+        is_new: bool,
     },
 }
 
@@ -71,7 +72,7 @@ impl JsonLines {
         let out = match path {
             Some(path) => {
                 let file = append_to(&path)?;
-                Out::File { since: file.metadata()?.len(), file, path }
+                Out::File { since: file.metadata()?.len(), file, path, is_new: false }
             }
             None => Out::Stdout(io::stdout()),
         };
@@ -176,13 +177,16 @@ impl Target {
                 self.follow()?;
                 match &mut self.out {
                     Out::Stdout(out) => out.flush()?,
-                    Out::File { file, since, .. } => {
+                    // Most ticks close no window: a disk that is slow would hold up a journal that is read again for nothing.
+                    Out::File { is_new: false, .. } => {}
+                    Out::File { file, since, is_new, .. } => {
                         let meta = file.metadata()?;
                         // A pipe or `/dev/null` has no disk, and refuses to be synced.
                         if meta.is_file() {
                             file.sync_data()?;
                         }
                         *since = meta.len();
+                        *is_new = false;
                     }
                 }
             }
@@ -200,7 +204,10 @@ impl Target {
         while let Some(rest) = self.rows.get(self.written..).filter(|rest| !rest.is_empty()) {
             let written = match &mut self.out {
                 Out::Stdout(out) => out.write(rest),
-                Out::File { file, .. } => file.write(rest),
+                Out::File { file, is_new, .. } => {
+                    *is_new = true;
+                    file.write(rest)
+                }
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -217,7 +224,7 @@ impl Target {
     /// one that is deleted.
     fn follow(&mut self) -> io::Result<()> {
         let is_asked = self.reopen.swap(false, Ordering::AcqRel);
-        let Out::File { file, path, since } = &mut self.out else { return Ok(()) };
+        let Out::File { file, path, since, is_new } = &mut self.out else { return Ok(()) };
         let is_there = fs::metadata(&*path).is_ok_and(|there| file.metadata().is_ok_and(|own| is_same(&there, &own)));
         if is_there && !is_asked {
             return Ok(());
@@ -234,7 +241,7 @@ impl Target {
         if !is_same(&there, &own) {
             if own.is_file() {
                 file.seek(SeekFrom::Start(*since))?;
-                io::copy(file, &mut new)?;
+                *is_new |= io::copy(file, &mut new)? > 0;
             }
             // Of what was copied, the part that another commit will not need is not known apart.
             *since = there.len();
@@ -399,6 +406,10 @@ mod tests {
         std::fs::rename(&path, &old).unwrap();
         assert!(out.commit().unwrap());
         assert_eq!((names(&old).len(), names(&path)), (3, second));
+        // Also when there is nothing to be written.
+        std::fs::rename(&path, &old).unwrap();
+        assert!(out.commit().unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
         std::fs::remove_dir_all(dir).unwrap();
     }
 
