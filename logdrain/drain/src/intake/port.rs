@@ -135,6 +135,8 @@ pub(super) async fn connection(
             read = timeout_at(due, tokio::io::AsyncReadExt::read(&mut sender.stream, &mut chunk)) => read,
             _ = stop.wait_for(|stop| *stop) => Ok(Ok(0)),
         };
+        let came = Instant::now();
+        let is_late = since.is_some_and(|since| came.duration_since(since) >= intake.limits.answer_within);
         match read {
             Ok(Ok(len)) if len > 0 => {
                 intake.connections.heard(peer);
@@ -148,7 +150,6 @@ pub(super) async fn connection(
             Err(_) if held.is_none() && since.is_none() => return,
             _ => {}
         }
-        let is_late = since.is_some_and(|since| since.elapsed() >= intake.limits.answer_within);
         let is_over = is_late || matches!(read, Ok(Ok(0) | Err(_)));
         while let Some(piece) = framing.next(is_over) {
             since = None;
@@ -168,7 +169,7 @@ pub(super) async fn connection(
         if framing.is_empty() {
             (framing, lease, since) = (Framing::new(), None, None);
         } else {
-            since.get_or_insert_with(Instant::now);
+            since.get_or_insert(came);
         }
         let is_due = |held: &Held| is_over || held.room.len() >= ENOUGH || held.since.elapsed() >= GATHERED;
         if let Some(full) = held.take_if(|held| is_due(held)) {
@@ -180,6 +181,8 @@ pub(super) async fn connection(
         if is_over {
             return;
         }
+        // So long nothing was read: the rest of a line may be there since.
+        since = since.map(|since| since + came.elapsed());
     }
 }
 

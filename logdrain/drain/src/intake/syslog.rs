@@ -6,8 +6,11 @@
 //! more, the connection is not read, and the sender waits.
 //!
 //! Memory: a frame that is still coming counts against a part of the budget that is for such frames, and frames that were
-//! gathered against the rest. Whoever must wait for memory hands on first what it has gathered, and waits for as long as
-//! an answer may take, while the sender is there; then it gives up with everything it holds.
+//! gathered against the rest. Whoever must wait for memory hands on first what it has gathered, and waits while the sender
+//! is there: for as long as an answer may take when it holds a part of the memory that it waits for, and else for as long as
+//! a connection may be idle. So a frame that is whole waits for a slow disk: what it waits for is given back by the journal,
+//! which waits for no frame. Then it gives up with everything it holds. What a sender waits for us does not count as its own
+//! delay.
 
 use super::body::Room;
 use super::connections::Peer;
@@ -62,6 +65,7 @@ pub(super) async fn connection(
             read = timeout_at(due, sender.stream.read(&mut chunk)) => read,
             _ = stop.wait_for(|stop| *stop) => Ok(Ok(0)),
         };
+        let came = Instant::now();
         match read {
             Ok(Ok(len)) if len > 0 => {
                 intake.connections.heard(peer);
@@ -93,9 +97,9 @@ pub(super) async fn connection(
                 Err(error) => intake.counters.syslog_skipped.add(error.skipped()),
             }
         }
-        coming.settle();
+        coming.settle(came);
         let is_due = |held: &Held| is_over || held.room.len() >= ENOUGH || held.since.elapsed() >= GATHERED;
-        let is_late = !is_over && coming.is_late(intake.limits.answer_within);
+        let is_late = !is_over && coming.is_late(came, intake.limits.answer_within);
         if let Some(full) = held.take_if(|held| is_late || is_due(held)) {
             full.keep(&mut sender).await;
         }
@@ -105,6 +109,7 @@ pub(super) async fn connection(
         if is_over || is_late {
             return;
         }
+        coming.pass_over(came.elapsed());
     }
 }
 
@@ -140,6 +145,11 @@ impl<'a, S: Stream> Sender<'a, S> {
     pub(super) fn patience(&self) -> Instant {
         Instant::now() + self.intake.limits.answer_within
     }
+
+    /// Of who holds nothing of what he waits for.
+    fn long_patience(&self) -> Instant {
+        Instant::now() + self.intake.limits.idle
+    }
 }
 
 /// What has come of frames that are not there as a whole.
@@ -155,8 +165,13 @@ impl Coming {
         Self { reader: FrameReader::new(Limits::new(), Recovery::Resync), lease: None, since: None }
     }
 
-    fn is_late(&self, within: Duration) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= within)
+    fn is_late(&self, now: Instant, within: Duration) -> bool {
+        self.since.is_some_and(|since| now.saturating_duration_since(since) >= within)
+    }
+
+    /// So long nothing was read: the rest may be there since.
+    fn pass_over(&mut self, time: Duration) {
+        self.since = self.since.map(|since| since + time);
     }
 
     /// Makes room for so many bytes behind those that are there; `false` when there is none.
@@ -171,9 +186,9 @@ impl Coming {
     }
 
     /// Gives back what is not needed any more.
-    fn settle(&mut self) {
+    fn settle(&mut self, came: Instant) {
         if self.reader.buffered() > 0 {
-            self.since.get_or_insert_with(Instant::now);
+            self.since.get_or_insert(came);
         } else if self.reader.pending_error().is_none() {
             *self = Self::new();
         } else {
@@ -199,7 +214,7 @@ pub(super) async fn make_room<S: Stream>(
     let memory = if needed <= UNIT { &sender.intake.beginnings } else { &sender.intake.frames }.clone();
     let more = if has <= UNIT { needed } else { needed - has };
     let units = u32::try_from(more.div_ceil(UNIT)).unwrap_or(u32::MAX);
-    let until = sender.patience();
+    let until = if own.is_none() { sender.long_patience() } else { sender.patience() };
     loop {
         if let Ok(lease) = memory.clone().try_acquire_many_owned(units) {
             match own {
@@ -252,7 +267,7 @@ pub(super) async fn gather<S: Stream>(
         other.keep(sender).await;
     }
     let length = format!("{} ", frame.len());
-    let until = sender.patience();
+    let until = sender.long_patience();
     loop {
         let own = held.get_or_insert_with(|| Held::new(drain.clone(), layout, intake));
         match own.room.reserve(length.len() + frame.len()) {
@@ -332,5 +347,100 @@ impl Held {
             Ok(Answer::TooManyDrains | Answer::Unknown) => intake.counters.refuse(Refused::TooManyDrains),
             Err(_) => intake.counters.refuse(Refused::Stopping),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::Access;
+    use crate::limits::IntakeLimits;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::sync::Semaphore;
+
+    impl Stream for DuplexStream {
+        fn is_hung_up(&self) -> bool {
+            false
+        }
+    }
+
+    const SHORT_TIME: Duration = Duration::from_millis(50);
+    const LONG_TIME: Duration = Duration::from_secs(3_600);
+
+    fn intake(answer_within: Duration, idle: Duration) -> Arc<Intake> {
+        let settings = r#"{"window_ms":60000,"lateness_ms":60000,"horizon_ms":3600000,"extended":false,"websockets":true,
+            "limits":{"streams":1000,"key_bytes":100000,"window_bytes":4000000},"drains":{}}"#;
+        let limits = IntakeLimits {
+            body: 1 << 20,
+            bodies: 4 << 20,
+            frames: 1 << 20,
+            answers: 1 << 20,
+            connections: 10,
+            drains: 10,
+            drain: 1 << 20,
+            answer_within,
+            idle,
+        };
+        let (access, settings) = (Access::new([], None), serde_json::from_str(settings).unwrap());
+        Arc::new(Intake::new(limits, access, None, settings, Arc::default(), Arc::default(), Arc::default()))
+    }
+
+    fn all(memory: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+        memory.clone().try_acquire_many_owned(u32::try_from(memory.available_permits()).unwrap()).unwrap()
+    }
+
+    /// Whether a frame is gathered, when memory for it is given back behind `wait`.
+    async fn is_gathered(intake: &Arc<Intake>, wait: Duration) -> bool {
+        let taken = all(&intake.budget);
+        let peer = intake.connections.enter(IpAddr::V4(Ipv4Addr::LOCALHOST), true, &intake.counters).unwrap();
+        let ((stream, _other), (_stop, stopped)) = (duplex(64), watch::channel(false));
+        let mut sender = Sender::new(stream, intake, &peer, stopped);
+        let (mut held, drain) = (None, "shop/d.1".into());
+        let given_back = async {
+            sleep(wait).await;
+            assert_eq!(intake.budget.available_permits(), 0, "who waits takes nothing");
+            drop(taken);
+        };
+        let gathered = gather(b"<13>1 - d.1 app web.1 - - whole", &drain, Layout::Counted, &mut held, &mut sender);
+        let (gathered, ()) = tokio::join!(gathered, given_back);
+        assert_eq!(held.is_some(), gathered.is_ok());
+        gathered.is_ok()
+    }
+
+    /// A journal on a slow disk gives memory back late.
+    #[tokio::test]
+    async fn a_frame_that_is_whole_waits_for_memory_as_long_as_a_connection_may_be_idle() {
+        assert!(is_gathered(&intake(SHORT_TIME, LONG_TIME), SHORT_TIME * 8).await);
+        assert!(!is_gathered(&intake(LONG_TIME, SHORT_TIME), SHORT_TIME * 8).await);
+    }
+
+    /// Two that hold half of it each, and wait for the other half, would wait for each other.
+    #[tokio::test]
+    async fn who_holds_memory_for_frames_does_not_wait_long_for_more() {
+        let intake = intake(SHORT_TIME, LONG_TIME);
+        let peer = intake.connections.enter(IpAddr::V4(Ipv4Addr::LOCALHOST), true, &intake.counters).unwrap();
+        let ((stream, _other), (_stop, stopped)) = (duplex(64), watch::channel(false));
+        let mut sender = Sender::new(stream, &intake, &peer, stopped);
+        let mut own = Some(intake.frames.clone().try_acquire_many_owned(8).unwrap());
+        let taken = all(&intake.frames);
+        assert!(!make_room(&mut own, LONG, &mut None, &mut sender).await);
+        // Who holds nothing waits until there is some.
+        let (mut own, mut held) = (None, None);
+        let given_back = async {
+            sleep(SHORT_TIME * 8).await;
+            drop(taken);
+        };
+        assert!(tokio::join!(make_room(&mut own, LONG, &mut held, &mut sender), given_back).0);
+    }
+
+    #[test]
+    fn what_a_sender_waits_for_us_is_not_its_own_delay() {
+        let (began, mut coming) = (Instant::now(), Coming::new());
+        coming.reader.push(b"40 <13>1 - d.1 app");
+        coming.settle(began);
+        assert!(coming.is_late(began + SHORT_TIME, SHORT_TIME));
+        coming.pass_over(SHORT_TIME);
+        assert!(!coming.is_late(began + SHORT_TIME, SHORT_TIME) && coming.is_late(began + SHORT_TIME * 2, SHORT_TIME));
     }
 }
