@@ -1,7 +1,7 @@
 //! Lines that are kept, when what they come from or where they go is not as it was: a journal of long ago, one that is full,
 //! a disk that is.
 
-use crate::harness::{Delivery, Server, body, scratch, truth, wait_for_rows, wait_until};
+use crate::harness::{Delivery, PATIENCE, Server, body, scratch, truth, wait_for_rows, wait_until, wait_within};
 use crate::lines::{assert_books, config, copy, kept, number, parsed, wait_for_lines};
 use std::collections::BTreeSet;
 use std::fs;
@@ -123,7 +123,8 @@ fn lines_give_way_to_a_full_journal_while_their_folder_cannot_be_used() {
         taken.len()
     };
     let mut since = None;
-    wait_until("deliveries that are taken after the journal was full", || {
+    // Some 300 deliveries one after the other, each of which waits for the disk, and a journal that waits for snapshots.
+    wait_within(PATIENCE * 4, "deliveries that are taken after the journal was full", || {
         let sent = send(&server);
         if no_room(&server) > 0.0 {
             since.get_or_insert(sent);
