@@ -8,5 +8,5 @@ mod pipelines;
 pub mod snapshot;
 
 pub use board::Board;
-pub use consumer::Consumer;
+pub use consumer::{Consumer, Settling};
 pub use pipelines::Pipelines;

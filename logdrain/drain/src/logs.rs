@@ -18,6 +18,7 @@ pub mod retention;
 mod senders;
 mod state;
 mod tally;
+mod trouble;
 
 pub use board::{Board, Shown, Usage};
 pub use checking::check;

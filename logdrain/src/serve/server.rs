@@ -19,7 +19,7 @@ use logdrain_drain::alerts::outbox::Outbox;
 use logdrain_drain::archives;
 use logdrain_drain::clock::Clocks;
 use logdrain_drain::counters::Counters;
-use logdrain_drain::counting::{Board, Consumer};
+use logdrain_drain::counting::{Board, Consumer, Settling};
 use logdrain_drain::directory::Directory;
 use logdrain_drain::door::Outbound;
 use logdrain_drain::ending;
@@ -465,7 +465,7 @@ impl Back {
             ready,
             stop,
             emitted,
-            is_owing: false,
+            settling: Settling::default(),
             doubts: Doubts::default(),
             asked: None,
         };

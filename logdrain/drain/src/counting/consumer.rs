@@ -33,6 +33,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A snapshot waits so long for the minutes, and comes later then.
 const KEPT_WITHIN: Duration = Duration::from_secs(1);
 
+/// What waits for the disk behind each event takes one part in so many of the thread's time while it reads what is long past.
+const SETTLED_SHARE: u32 = 5;
 /// So much time is left for counting when the program is to end.
 const COUNTED_AT_THE_END: Duration = Duration::from_secs(3);
 /// Damaged events that are told one by one.
@@ -64,11 +66,28 @@ pub struct Consumer<R> {
     pub stop: Arc<AtomicBool>,
     /// Rows up to here are out already. Minutes know for themselves how far they have come.
     pub emitted: u64,
-    /// Rows may not have reached the disk.
-    pub is_owing: bool,
+    pub settling: Settling,
     pub doubts: Doubts,
     /// When the end was first noticed.
     pub asked: Option<Instant>,
+}
+
+/// What was made of events, and is to be on the disk before the journal forgets them.
+#[derive(Default, Debug)]
+pub struct Settling {
+    /// Rows up to here were written, and are not known to be on the disk.
+    uncommitted: Option<u64>,
+    /// Rows may not have reached the disk.
+    is_owing: bool,
+    /// When that was asked for last, and how long it took.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Settling {
+    /// A slow disk is not asked for each of the events that are there already.
+    fn is_due(&self) -> bool {
+        self.last.is_none_or(|(at, took)| at.elapsed() >= took * (SETTLED_SHARE - 1))
+    }
 }
 
 impl<R: Outlet> Consumer<R> {
@@ -97,6 +116,7 @@ impl<R: Outlet> Consumer<R> {
                             break;
                         }
                     }
+                    self.settle()?;
                 }
                 Err(RecvTimeoutError::Timeout) => self.catch_up(&mut due)?,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -159,11 +179,12 @@ impl<R: Outlet> Consumer<R> {
                 Err(error) => self.wait(&error)?,
             }
             if due.is_now(self.pipelines.position()) {
+                self.settle()?;
                 self.snapshot(due);
             }
         }
         left_out.tell_rest();
-        Ok(())
+        self.settle()
     }
 
     /// Whether the program is to end, and has been for a while: what is left is counted after the next start.
@@ -231,16 +252,30 @@ impl<R: Outlet> Consumer<R> {
             return Ok(true);
         }
         self.moved(event);
-        let are_out = are_out || self.rows.commit()?;
-        if are_out {
-            self.emitted = self.emitted.max(entry.seq);
-        }
         self.minutes.commit(entry.seq)?;
-        self.is_owing = !are_out;
-        // The journal may forget what both have.
-        let emitted = self.emitted.min(self.minutes.position()).min(self.rules.kept());
-        self.progress.emitted.fetch_max(emitted, Ordering::AcqRel);
+        if !are_out {
+            self.settling.uncommitted = Some(entry.seq);
+        }
+        if self.settling.is_due() {
+            self.settle()?;
+        }
         Ok(true)
+    }
+
+    /// Waits until the disk has what was made of events so far.
+    fn settle(&mut self) -> Result<(), Stopped> {
+        let began = Instant::now();
+        if let Some(seq) = self.settling.uncommitted.take() {
+            self.settling.is_owing = !self.rows.commit()?;
+            if !self.settling.is_owing {
+                self.emitted = self.emitted.max(seq);
+            }
+        }
+        // The journal may forget what all have.
+        let emitted = self.emitted.min(self.minutes.position()).min(self.rules.keep());
+        self.progress.emitted.fetch_max(emitted, Ordering::AcqRel);
+        self.settling.last = Some((Instant::now(), began.elapsed()));
+        Ok(())
     }
 
     fn ask_rules(&mut self, seq: u64, event: &Event) {
@@ -284,7 +319,7 @@ impl<R: Outlet> Consumer<R> {
 
     fn snapshot(&mut self, due: &mut Due) {
         // A start from behind rows that are owed would never write them, nor mark the minutes of deliveries since.
-        if due.position == self.pipelines.position() || self.is_owing || !self.are_minutes_kept() {
+        if due.position == self.pipelines.position() || self.settling.is_owing || !self.are_minutes_kept() {
             return;
         }
         let began = Instant::now();
@@ -455,5 +490,21 @@ impl Due {
         let since = self.last.elapsed();
         position > self.position
             && (since >= self.wait || (self.octets > SNAPSHOT_OCTETS && since >= self.wait / SNAPSHOT_SHARE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_asked_for_each_event_when_it_is_fast_and_for_a_fifth_of_the_time_when_it_is_slow() {
+        let took = Duration::from_secs(1_000);
+        let since = |took: Duration| Settling { last: Some((Instant::now(), took)), ..Settling::default() };
+        assert!(Settling::default().is_due() && since(Duration::ZERO).is_due());
+        assert!(!since(took).is_due());
+        let asked_at = |before: Duration| Instant::now().checked_sub(before).map(|at| (at, Duration::from_millis(5)));
+        let later = Settling { last: asked_at(Duration::from_millis(20)), ..Settling::default() };
+        assert!(later.is_due());
     }
 }

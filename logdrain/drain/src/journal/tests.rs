@@ -12,10 +12,10 @@ use self::memory::{Bytes, Memory};
 use super::*;
 use crate::alerts::outbox::Outbox;
 use crate::clock::{Clocks, Last, Reading};
-use crate::counting::Consumer;
 use crate::counting::Pipelines;
 use crate::counting::board::Board;
 use crate::counting::snapshot;
+use crate::counting::{Consumer, Settling};
 use crate::event::Body;
 use crate::event::{Entry, Event};
 use crate::logs;
@@ -212,7 +212,7 @@ impl Trial {
             ready: Arc::default(),
             stop: Arc::default(),
             emitted,
-            is_owing: false,
+            settling: Settling::default(),
             doubts: Doubts::default(),
             asked: None,
         };

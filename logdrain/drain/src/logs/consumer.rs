@@ -10,6 +10,7 @@ use super::retention;
 use super::senders::{Sender, Senders};
 use super::state::{self, State};
 use super::tally::Tallies;
+use super::trouble::Troubles;
 use crate::drain_name::DEFAULT_ACCOUNT;
 use crate::event::{Entry, Event, Record};
 use crate::journal::{Events, Progress, Step, StoreError};
@@ -27,18 +28,16 @@ use std::time::{Duration, Instant};
 const LOOK_AROUND: Duration = Duration::from_millis(200);
 /// Between two looks after the store while much is read.
 const TURN: Duration = Duration::from_millis(100);
-/// Between two tries of a disk that fails.
-const AGAIN: Duration = Duration::from_secs(1);
 /// Between two looks for what is too old.
 const LET_GO_EVERY: Duration = Duration::from_secs(5);
 /// Between two states that are written though nothing was sealed.
 const STATE_EVERY: Duration = Duration::from_secs(30);
+/// Where it stands is written in one part of so many of the thread's time, however slow the disk is.
+const STATE_SHARE: u32 = 5;
 /// Between two looks that are put up.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
 /// What is read on when the program is to end.
 const READ_AT_THE_END: Duration = Duration::from_secs(3);
-/// It is told again after so long that nothing can be kept.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
 /// Systems that are told between two looks.
 const HEARD: usize = 10_000;
 /// Damaged deliveries that are told one by one.
@@ -101,68 +100,16 @@ pub(super) struct Times {
     looked: Instant,
     let_go: Option<Instant>,
     written: Instant,
+    /// How long the state is good enough from then on, and how long it took to be written.
+    wait: Duration,
+    took: Duration,
     shown: Option<Instant>,
 }
 
-/// Something fails, and is tried again.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    what: &'static str,
-    why: Option<String>,
-    tried: Option<Instant>,
-    told: Option<Instant>,
-}
-
-impl Trouble {
-    const fn none(what: &'static str) -> Self {
-        Self { what, why: None, tried: None, told: None }
-    }
-
-    fn note(&mut self, why: String) {
-        self.tried = Some(Instant::now());
-        if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
-            self.told = Some(Instant::now());
-            tracing::error!(%why, "{}: they wait in the journal, and everything is counted meanwhile", self.what);
-        }
-        self.why = Some(why);
-    }
-
-    fn over(&mut self) {
-        if self.why.take().is_some() {
-            *self = Self::none(self.what);
-            tracing::info!("over: {}", self.what);
-        }
-    }
-
-    fn may_try(&self) -> bool {
-        self.tried.is_none_or(|tried| tried.elapsed() >= AGAIN)
-    }
-}
-
-/// What may fail.
-#[derive(Debug)]
-pub(super) struct Troubles {
-    disk: Trouble,
-    state: Trouble,
-    reading: Trouble,
-    /// The memory for lines is full, too.
-    is_blocked: bool,
-}
-
-impl Troubles {
-    const fn none() -> Self {
-        Self {
-            disk: Trouble::none("lines cannot be written"),
-            state: Trouble::none("where the lines stand cannot be written"),
-            reading: Trouble::none("lines cannot be read from the journal"),
-            is_blocked: false,
-        }
-    }
-
-    fn why(&self) -> Option<String> {
-        [&self.disk, &self.state, &self.reading]
-            .into_iter()
-            .find_map(|trouble| Some(format!("{}: {}", trouble.what, trouble.why.as_ref()?)))
+impl Times {
+    fn new() -> Self {
+        let (now, took) = (Instant::now(), Duration::ZERO);
+        Self { looked: now, let_go: None, written: now, wait: STATE_EVERY, took, shown: None }
     }
 }
 
@@ -196,7 +143,7 @@ impl Consumer {
             part: 0,
             written: (start.position, start.gone),
             start,
-            times: Times { looked: Instant::now(), let_go: None, written: Instant::now(), shown: None },
+            times: Times::new(),
             troubles: Troubles::none(),
             rulebook: Rulebook::default(),
             alerts,
@@ -470,6 +417,7 @@ impl Consumer {
     /// Seals, lets go, writes where it stands, puts up what there is to see: each when it is due.
     fn look_after(&mut self) {
         self.times.looked = Instant::now();
+        self.alerts.keep();
         self.open();
         if let (Some(keeper), Some(now)) = (&mut self.keeper, self.progress.time.believed()) {
             keeper.hide(now, self.senders.settings());
@@ -490,7 +438,7 @@ impl Consumer {
                 self.troubles.disk.note(error.to_string());
             }
         }
-        if self.times.written.elapsed() > STATE_EVERY {
+        if self.times.written.elapsed() >= self.times.wait {
             self.write_state();
         }
         if self.times.shown.is_none_or(|at| at.elapsed() > SHOWN_EVERY) {
@@ -508,7 +456,7 @@ impl Consumer {
             Ok(false) => self.troubles.disk.over(),
             Ok(true) => {
                 self.times.let_go = None;
-                self.write_state();
+                self.times.wait = self.times.took * (STATE_SHARE - 1);
             }
             Err(error) => return self.troubles.disk.note(error.to_string()),
         }
@@ -525,7 +473,7 @@ impl Consumer {
         let settings = self.senders.settings().clone();
         // Rules are never behind the lines: what a start reads again, they have seen.
         let Some(keeper) = &mut self.keeper else { return };
-        self.times.written = Instant::now();
+        (self.times.written, self.times.wait) = (Instant::now(), STATE_EVERY);
         if let Err(why) = self.alerts.write() {
             return self.troubles.state.note(why);
         }
@@ -537,6 +485,7 @@ impl Consumer {
             Ok(()) => {
                 self.written = (state.position, state.gone);
                 self.troubles.state.over();
+                self.times.took = self.times.written.elapsed();
                 self.progress.kept_behind.fetch_max(state.position, Ordering::AcqRel);
             }
             Err(error) => self.troubles.state.note(error.to_string()),

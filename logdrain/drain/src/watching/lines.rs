@@ -288,6 +288,10 @@ impl LineRules {
             of.stand(time.unix_micros(), |engine, id, before| stands(engine, u64::from(id), before));
             self.owed.standings().say(Of::Lines, name, &of.stands);
         }
+    }
+
+    /// Keeps what they told, and waits for the disk; what it does not take waits.
+    pub fn keep(&mut self) {
         self.owed.keep();
     }
 

@@ -366,11 +366,10 @@ impl MinuteRules {
         }
         self.accounts.retain(|_, of| of.count() > 0);
         self.count();
-        self.owed.keep();
     }
 
-    /// Up to here all that they told is kept.
-    pub fn kept(&mut self) -> u64 {
+    /// Keeps what they told, and waits for the disk; answers up to where all of it is kept.
+    pub fn keep(&mut self) -> u64 {
         if self.owed.keep() {
             self.kept = self.position;
         }

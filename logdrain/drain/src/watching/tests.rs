@@ -110,6 +110,7 @@ fn feed<'a>(rules: &mut MinuteRules, known: &mut Settings, steps: impl Iterator<
         }
         rules.tick(seq + 1, window.end(), window.end());
     }
+    rules.keep();
 }
 
 const MANY: &str = "[[metric]]\nname = \"many\"\nper_signal = true\n[[metric.when]]\nmetric = \"load\"\nabove = 1\n";
