@@ -24,8 +24,9 @@ const NAME: usize = 255;
 const TAGS: usize = 50;
 const TAG: usize = 64;
 const TAG_VALUE: usize = 255;
-/// No value is larger. What is nearer to 0 than [`LEAST`] is 0.
-const GREATEST: f64 = 1e126;
+/// No value is larger: `u64::MAX` fits, and a window keeps the exact sum of a thousand of them (sums end at 1.7e23). What is
+/// nearer to 0 than [`LEAST`] is 0.
+const GREATEST: f64 = 1e20;
 const LEAST: f64 = 1e-130;
 /// So many complaints are told of.
 const TOLD: usize = 10;
@@ -152,7 +153,7 @@ impl Item {
             }
             Some(_) => {
                 is_fine = false;
-                complain(name, "is not a number, or is above 1e126".to_owned());
+                complain(name, "is not a number, or is above 1e20".to_owned());
                 None
             }
         };

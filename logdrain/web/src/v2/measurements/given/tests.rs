@@ -136,7 +136,8 @@ fn what_is_wrong_is_told_by_its_parameter() {
     for inside in [
         r#""name":"a","value":1,"time":1799996400"#,
         r#""name":"a","value":1,"time":1800000300"#,
-        r#""name":"a","value":1e126"#,
+        r#""name":"a","value":1e20"#,
+        r#""name":"a","value":18446744073709551615"#,
         r#""name":"a","count":2,"sum":1,"min":0,"max":0.5,"last":0.5"#,
         r#""name":"a","value":1,"tags":{"b":"d e/f?\\","c":7,"d":true}"#,
     ] {
