@@ -504,3 +504,19 @@ fn memory_is_the_same_however_long_a_walk_is() {
     let grown = server.memory().saturating_sub(before);
     assert!(grown < 16 << 20, "it grew by {grown} bytes");
 }
+
+#[test]
+fn a_body_that_is_packed_is_refused_as_such() {
+    let server = start("coded");
+    for (path, method) in [("/api/v1/groups.json", "POST"), ("/api/v2/shares", "POST")] {
+        let send = |coding: &str, body: &[u8]| {
+            let kinds = [("Content-Type", "application/json"), ("Content-Encoding", coding)];
+            request(server.address, method, path, &kinds, body).unwrap()
+        };
+        for coding in ["gzip", "br", "identity, gzip"] {
+            let answer = send(coding, b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
+            assert!(answer.status == 415 && answer.body.contains("without a Content-Encoding"), "{path}: {answer:?}");
+        }
+        assert_eq!(send("identity", b"{").status, 400, "{path}");
+    }
+}

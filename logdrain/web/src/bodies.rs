@@ -5,6 +5,7 @@
 
 use super::fair::{Seat, Seats};
 use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Body as _;
 use logdrain_drain::intake::{Intake, UNIT};
@@ -42,6 +43,15 @@ pub(crate) enum Unread {
     TooLong,
     Slow,
     Busy,
+}
+
+/// What is said of a body that is packed.
+pub(crate) const CODED: &str = "a body is read as it is, without a Content-Encoding";
+
+/// Whether a body is packed. None of these is unpacked: the longest are short.
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(header::CONTENT_ENCODING).iter();
+    all.into_iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 impl Bodies {

@@ -32,6 +32,7 @@ pub use memory::MOST;
 pub use parameters::{Ask, Method, Wrong};
 
 use super::access::{self, Denied};
+use super::bodies;
 use super::site::Site;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
@@ -183,6 +184,9 @@ impl Api {
     ) -> Result<(Ask, Option<memory::Share>), Answer> {
         if body.is_end_stream() {
             return Ok((ask, None));
+        }
+        if bodies::is_coded(headers) {
+            return Err(Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, bodies::CODED).closing());
         }
         let too_long = || Answer::from(Wrong(format!("the body is longer than {} bytes", parameters::BODY))).closing();
         let announced = body.size_hint().exact().unwrap_or(parameters::BODY as u64);

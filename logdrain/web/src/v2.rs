@@ -32,7 +32,7 @@ mod trials;
 mod usage;
 
 use super::access::{self, Denied, Viewer};
-use super::bodies::Sent;
+use super::bodies::{self, Sent};
 use super::fair::{Place, Places};
 use super::pieces::{Held, in_pieces};
 use super::site::Site;
@@ -196,6 +196,9 @@ async fn answer(State(api): State<Arc<Api>>, Extension(peer): Extension<Arc<Peer
     let has_token = matches!(viewer.who, access::Who::Token { .. });
     if is_change && !has_token && !access::is_same_origin(&api.site, request.headers()) {
         return Problem::forbidden("pages of other servers change nothing here without a token").into_response();
+    }
+    if is_change && bodies::is_coded(request.headers()) {
+        return Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, bodies::CODED).into_response();
     }
     let (head, body) = request.into_parts();
     let answered = async {
