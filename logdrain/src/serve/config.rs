@@ -126,7 +126,7 @@ impl Config {
             args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let mut limits = limits::of_file(&file, &mut warnings)?;
-        let keeping = limits::keeping(&file);
+        let keeping = limits::keeping(&file)?;
         let archives = limits::archives(&file)?;
         let minutes_limit = limits::minutes(file.minutes_limit)?;
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
@@ -169,6 +169,7 @@ impl Config {
         let url = file.url.as_deref().map(limits::base).transpose()?;
         let store = args.store.clone().or(file.store).unwrap_or_else(|| PathBuf::from("logdrain-data"));
         let outbound = limits::outbound(&file.outbound_allow)?;
+        let journal_limit = limits::journal(file.journal_limit.as_ref(), limits.body, &mut warnings)?;
         let (said, password) = (file.journal, file.journal_password_file);
         let journal = journal::of_file(said, password, file.journal_limit.as_ref(), beside, &mut warnings)?;
         let spool_limit = journal::spool(file.spool, file.spool_limit, journal.is_some())?;
@@ -191,7 +192,7 @@ impl Config {
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
             journal,
-            journal_limit: file.journal_limit.map(|size| size.0),
+            journal_limit,
             spool_limit,
             keeping,
             archives,
@@ -466,6 +467,8 @@ mod tests {
             ("drain_memory = \"1MB\"".to_owned(), "too little"),
             ("alert_memory = \"15MB\"".to_owned(), "alert_memory must be at least 16MB"),
             ("max_drains = 0".to_owned(), "at least 1"),
+            ("journal_limit = \"1\"".to_owned(), "journal_limit must be at least 1MB"),
+            ("logs_limit = \"1\"".to_owned(), "logs_limit must be at least 128kB, or 0"),
             ("max_drains = 4000000000".to_owned(), "max_drains at most"),
             ("max_connections = 4000000000".to_owned(), "max_connections must be at most"),
             ("body_limit = \"1\"".to_owned(), "body_limit is below 16kB"),
@@ -564,6 +567,8 @@ mod tests {
         assert!(load(&drain("twelve-chars")).unwrap().warnings.iter().all(|warning| !warning.contains("password")));
         let warned = load(&drain("p")).unwrap().warnings.join("\n");
         assert!(warned.contains("[[drain]] 1: the password has fewer than 12 characters"), "{warned}");
+        let warned = load("journal_limit = \"8MB\"").unwrap().warnings.join("\n");
+        assert!(warned.contains("journal_limit is below twice body_limit"), "{warned}");
         assert!(
             load("answer_within = \"6s\"").unwrap().warnings.join("\n").contains("Logplex does not wait that long")
         );

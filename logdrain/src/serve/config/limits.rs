@@ -103,16 +103,35 @@ pub(super) fn base(url: &str) -> Result<String, Wrong> {
 }
 
 /// How lines are kept: a week of them or 10 GB.
-pub(super) fn keeping(file: &File) -> Keeping {
+pub(super) fn keeping(file: &File) -> Result<Keeping, Wrong> {
     const WEEK: u64 = 7 * 86_400;
+    /// A file of lines has its ends, and every one would be let go as soon as it is written.
+    const LEAST: usize = 128 << 10;
+    if file.logs_limit.as_ref().is_some_and(|limit| (1..LEAST).contains(&limit.0)) {
+        return Err(Wrong::new("logs_limit must be at least 128kB, or 0 to keep no lines: 1GB is small"));
+    }
     // Of a journal with a limit, what waits for a file of lines takes a quarter at most.
     let most = file.journal_limit.map_or(usize::MAX, |limit| limit.0 / 4);
     let ahead = file.journal_ahead.map_or(256 << 20, |size| size.0).min(most);
-    Keeping {
+    Ok(Keeping {
         retention: span(None, file.logs_retention, WEEK),
         limit: file.logs_limit.map_or(10 << 30, |size| size.0 as u64),
         ahead: ahead as u64,
+    })
+}
+
+/// What the journal's file may take, if there is a limit.
+pub(super) fn journal(limit: Option<&Size>, body: usize, warnings: &mut Vec<String>) -> Result<Option<usize>, Wrong> {
+    /// The empty one and what is written ahead of it.
+    const LEAST: usize = 1 << 20;
+    let Some(Size(limit)) = limit else { return Ok(None) };
+    if *limit < LEAST {
+        return Err(Wrong::new("journal_limit must be at least 1MB, and holds next to nothing then: 1GB is small"));
     }
+    if *limit < body.saturating_mul(2) {
+        warnings.push("journal_limit is below twice body_limit: the longest bodies may never find room".to_owned());
+    }
+    Ok(Some(*limit))
 }
 
 /// What the file of minutes may take.
