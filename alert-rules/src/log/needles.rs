@@ -58,6 +58,20 @@ pub(super) struct Needles {
     line: Line,
     /// Rules of which something was found. Used again for each line.
     touched: Vec<u32>,
+    made: Made,
+}
+
+/// What it was made within, so that another room is known to change nothing.
+#[derive(Clone, Copy)]
+struct Made {
+    /// Letters that there was room for, and how many of them were taken.
+    room: usize,
+    taken: usize,
+    /// Some rule found no room.
+    is_short: bool,
+    /// Bytes of all needles, and whether the automaton is a table.
+    bytes: usize,
+    is_table: bool,
 }
 
 /// Whom a needle is for.
@@ -92,7 +106,8 @@ struct Rule {
 impl Needles {
     /// Looks for no more than so many letters at once.
     pub(super) fn new(watches: &[Watch], letters: usize) -> Self {
-        let mut making = Making { room: MOST_LETTERS.min(letters), ..Making::default() };
+        let room = MOST_LETTERS.min(letters);
+        let mut making = Making { room, ..Making::default() };
         for watch in watches {
             making.groups(watch);
         }
@@ -111,9 +126,10 @@ impl Needles {
                 *place = needle;
             }
         }
-        // A table has up to 256 steps for each letter.
-        let table = needles.iter().map(|needle| needle.len()).sum::<usize>() <= TABLE_BYTES.min(letters / 16);
-        let kind = if table { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let bytes = needles.iter().map(|needle| needle.len()).sum();
+        let is_table = is_table(bytes, letters);
+        let made = Made { room, taken: room - making.room, is_short: making.is_short, bytes, is_table };
+        let kind = if is_table { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(kind)).build(&needles).ok();
         if automaton.is_none() {
             making = Making { rules: watches.iter().map(|_| Rule::default()).collect(), ..Making::default() };
@@ -133,7 +149,14 @@ impl Needles {
         let line = Line { seen: vec![(0, 0); of.len()], asked: questions, ..Line::default() };
         let bits = fixed.clone();
         let has_cased = of.iter().any(|of| of.is_cased);
-        Self { automaton, of, has_cased, rules, always, usual, each, bits, fixed, line, touched: Vec::new() }
+        Self { automaton, of, has_cased, rules, always, usual, each, bits, fixed, line, touched: Vec::new(), made }
+    }
+
+    /// Whether it would be the same with room for so many letters.
+    pub(super) fn is_same_within(&self, letters: usize) -> bool {
+        let Made { room, taken, is_short, bytes, is_table: was_table } = self.made;
+        let new = MOST_LETTERS.min(letters);
+        (new == room || !is_short && taken <= new) && is_table(bytes, letters) == was_table
     }
 
     /// Hands over the index of each rule that a line may be for, and whether its query is known to fit.
@@ -212,6 +235,8 @@ impl Needles {
 struct Making {
     /// Letters that there is room for.
     room: usize,
+    /// Something found none.
+    is_short: bool,
     numbers: BTreeMap<(bool, Box<[u8]>), usize>,
     of: Vec<Marks>,
     rules: Vec<Rule>,
@@ -242,7 +267,9 @@ impl Making {
         groups.truncate(MOST_GROUPS);
         let letters = groups.iter().flat_map(|(_, anchors)| anchors).map(|anchor| anchor.len()).sum();
         let mut rule = Rule::default();
-        if let Some(room) = self.room.checked_sub(letters) {
+        let room = self.room.checked_sub(letters);
+        self.is_short |= room.is_none();
+        if let Some(room) = room {
             self.room = room;
             for (group, (_, anchors)) in groups.iter().enumerate() {
                 let groups = 1 << group;
@@ -264,7 +291,10 @@ impl Making {
     fn walk(&mut self, index: usize, watch: &Watch) {
         let walk = Walk::new(watch.is.query().root());
         let letters = walk.leaves().map(|leaf| letters(*leaf)).sum::<usize>();
-        let Some(room) = self.room.checked_sub(letters) else { return };
+        let Some(room) = self.room.checked_sub(letters) else {
+            self.is_short = true;
+            return;
+        };
         let rule = u32::try_from(index).unwrap_or(u32::MAX);
         let (first, count) = (self.fixed.len(), walk.leaves().count());
         let has_bits = count > FEW || !self.is_grouped(index);
@@ -327,6 +357,11 @@ impl Making {
         }
         Some(number)
     }
+}
+
+/// Whether an automaton of so many bytes is a table, which has up to 256 steps for each letter.
+fn is_table(bytes: usize, letters: usize) -> bool {
+    bytes <= TABLE_BYTES.min(letters / 16)
 }
 
 /// Makes one mark of those that say something to the same rule, where that can be.

@@ -73,8 +73,9 @@ impl LogRules {
 
     /// How many bytes may be spent on finding the rules of a line faster. Rules beyond are asked one by one.
     pub fn set_cache(&mut self, bytes: usize) {
-        let letters = bytes / BYTES_OF_LETTER;
-        if core::mem::replace(&mut self.letters, letters) != letters {
+        self.letters = bytes / BYTES_OF_LETTER;
+        // A host shares what it has, so that somebody else's first rule changes this: most have room enough before and after.
+        if self.needles.as_ref().is_some_and(|needles| !needles.is_same_within(self.letters)) {
             self.needles = None;
         }
     }
@@ -230,5 +231,35 @@ impl fmt::Debug for LogRules {
             .field("tick", &self.tick)
             .field("last", &self.last)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log_query::Query;
+
+    /// Whether what was made for a line is still there when there is room for so many letters.
+    fn is_kept(rules: &mut LogRules, id: u64, letters: usize) -> bool {
+        rules.event(id, Timestamp::from_unix_seconds(1), &Fields::new(b"shop", b"web.1", b"an ordinary line"));
+        rules.set_cache(letters * BYTES_OF_LETTER);
+        rules.needles.is_some()
+    }
+
+    #[test]
+    fn another_room_in_which_all_is_the_same_costs_nothing() {
+        let mut rules = LogRules::new(Tick::new(0, Timestamp::from_unix_seconds(0)));
+        // Some 300 letters, with what they ask besides.
+        for rule in 0..20 {
+            rules.set(rule, LogRule::new(Query::parse(&format!("\"needle-{rule:03}\"")).into_query(), Period::Minute));
+        }
+        rules.set_cache(100_000 * BYTES_OF_LETTER);
+        assert!(is_kept(&mut rules, 1, 50_000) && is_kept(&mut rules, 2, 100_000), "there is enough of it");
+        assert!(!is_kept(&mut rules, 3, 2_000), "no table any more");
+        assert!(is_kept(&mut rules, 4, 1_000));
+        assert!(!is_kept(&mut rules, 5, 100), "not all of it any more");
+        assert!(is_kept(&mut rules, 6, 100));
+        assert!(!is_kept(&mut rules, 7, 101), "more of it may find room");
+        assert!(!is_kept(&mut rules, 8, 100_000));
     }
 }
