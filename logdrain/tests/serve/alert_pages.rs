@@ -426,6 +426,12 @@ fn channels_are_made_by_api_and_form_and_their_secrets_are_shown_to_nobody() {
         page(&house, "/alerts/channels").contains("PagerDuty")
             && page(&house, &format!("/alerts/{alert}")).contains("Day")
     );
+    // What turns the direction of text turns nothing, but in the field in which it was typed.
+    api(&house, ("PATCH", &one), &json!({ "name": "Day\u{202e}" }), 200);
+    let turned = |path: &str| page(&house, path).matches('\u{202e}').count();
+    let (of_it, edit) = (format!("/alerts/{alert}"), format!("/alerts/{alert}/edit"));
+    assert_eq!([turned("/alerts"), turned(&of_it), turned(&edit), turned("/alerts/channels")], [0, 0, 0, 1]);
+    api(&house, ("PATCH", &one), &json!({ "name": "Day" }), 200);
     let all = house.get("/api/v2/channels").body;
     assert!(!all.contains(SECRET) && all.contains("\"Day\""), "{all}");
 

@@ -173,11 +173,11 @@ fn tools(frame: &Frame, channel: &Value) -> Markup {
     html! {
         form.tools method="post" action=(frame.link(PATH)) {
             (frame.form_token())
-            button.btn type="submit" name="do" value={ "test:" (id) } aria-label={ "Test " (text(channel, "name")) } { "Test" } " "
-            button.btn.danger type="submit" name="do" value={ "remove:" (id) } aria-label={ "Remove " (text(channel, "name")) } { "Remove" }
+            button.btn type="submit" name="do" value={ "test:" (id) } aria-label={ "Test " (words(text(channel, "name"))) } { "Test" } " "
+            button.btn.danger type="submit" name="do" value={ "remove:" (id) } aria-label={ "Remove " (words(text(channel, "name"))) } { "Remove" }
         }
         details {
-            summary aria-label={ "Change " (text(channel, "name")) } { "Change" }
+            summary aria-label={ "Change " (words(text(channel, "name"))) } { "Change" }
             form.fields method="post" action=(frame.link(PATH)) {
                 (frame.form_token())
                 input type="hidden" name="kind" value=(kind);

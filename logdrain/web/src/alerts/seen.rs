@@ -28,7 +28,7 @@ pub(super) fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
     of.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A channel to choose.
+/// A channel to choose, under its name as it is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Channel {
     pub(super) id: u32,
@@ -39,7 +39,7 @@ pub(super) struct Channel {
 pub(super) fn channels(told: &Value) -> Vec<Channel> {
     let all = list(told, "channels").iter().map(|channel| Channel {
         id: u32::try_from(count(channel, "id")).unwrap_or(0),
-        name: text(channel, "name").to_owned(),
+        name: words(text(channel, "name")),
         kind: text(channel, "kind").to_owned(),
     });
     all.collect()
