@@ -27,6 +27,8 @@ use std::io::{self, Write as _};
 const MOST: u64 = 256 << 20;
 /// So many steps are asked for at a time.
 const STEPS: i64 = 1_000;
+/// The most steps from the first to the last: two years of minutes. One time that is far off would ask for ever.
+const MOST_STEPS: i64 = 1_000_000;
 
 /// Values by tags, of a server.
 type Here = BTreeMap<Tags, BTreeMap<i64, f64>>;
@@ -82,6 +84,9 @@ fn compare(
     let start = if start < from { start + metric.step } else { start };
     let end = to.map_or(last + metric.step, |to| to.min(last + metric.step)).div_euclid(metric.step) * metric.step;
     let named = Named::of(name).full();
+    if (end - start) / metric.step > MOST_STEPS {
+        return Err(Failure::Config(too_long(&named, (start, end))));
+    }
     let here = here(server, args, &named, metric.step, (start, end))?;
     let nothing = BTreeMap::new();
     let within = |values: &BTreeMap<i64, f64>| -> BTreeMap<i64, f64> {
@@ -104,6 +109,16 @@ fn compare(
         counts += found;
     }
     Ok(counts)
+}
+
+fn too_long(name: &str, (start, end): (i64, i64)) -> String {
+    let at = |time| Timestamp::from_second(time).map(|at| at.to_string()).unwrap_or_default();
+    format!(
+        "{}: the export goes from {} to {}, which is more than {MOST_STEPS} steps: compare a part of it (--from, --to)",
+        Escaped(name),
+        at(start),
+        at(end)
+    )
 }
 
 /// What the server has of a metric: a line for each stream.

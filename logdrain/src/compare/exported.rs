@@ -6,6 +6,7 @@
 //! ```
 
 use crate::args::compare::Of;
+use logdrain_terms::escape::Escaped;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ const SERIES: usize = 100_000;
 const MINUTE: i64 = 60;
 /// No step is longer than a week.
 const LONGEST: i64 = 604_800;
+/// The end of the year 9999.
+const LATEST: i64 = 253_402_300_799;
 
 /// Tags in small letters, as AppOptics kept them.
 pub(super) type Tags = Vec<(String, String)>;
@@ -82,6 +85,9 @@ impl Exported {
             let time = one["time"].as_i64().or_else(|| one["measure_time"].as_i64());
             let value = one["value"].as_f64().or_else(|| one[of.word()].as_f64());
             let (Some(time), Some(value)) = (time, value) else { continue };
+            if !(0..=LATEST).contains(&time) {
+                return Err(format!("{}: {time} is no time in seconds since 1970", Escaped(name)));
+            }
             self.points += 1;
             steps.entry(time.div_euclid(step) * step).or_default().push(value);
         }
@@ -142,6 +148,14 @@ mod tests {
             ("7", "no series"),
             ("{", "not JSON"),
             (r#"{"name":"a","series":{"x":1}}"#, "no series"),
+            (
+                r#"{"name":"a","series":[{"measurements":[{"time":9223372036854775807,"value":1}]}]}"#,
+                "a: 9223372036854775807 is no time in seconds",
+            ),
+            (
+                r#"{"name":"a","series":[{"measurements":[{"time":-9223372036854775808,"value":1}]}]}"#,
+                "is no time in seconds",
+            ),
             (
                 r#"{"name":"a","resolution":60,"series":[{"measurements":[{"time":1,"value":1}]}]}
                    {"name":"a","resolution":900,"series":[{"measurements":[{"time":1,"value":1}]}]}"#,

@@ -74,6 +74,12 @@ pub(super) fn dashboards(found: &Found, notes: &mut Notes) -> Vec<Dashboard> {
     let attributes = attributes(&found.metrics, notes);
     let by_id: HashMap<String, usize> =
         found.charts.iter().enumerate().filter_map(|(at, (chart, _))| Some((chart.id("id")?, at))).collect();
+    let mut by_space: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, (chart, _)) in found.charts.iter().enumerate() {
+        if let Some(space) = chart.id("space_id") {
+            by_space.entry(space).or_default().push(at);
+        }
+    }
     let mut used = BTreeSet::new();
     let mut names = Names::default();
     let mut dashboards = Vec::new();
@@ -103,10 +109,10 @@ pub(super) fn dashboards(found: &Found, notes: &mut Notes) -> Vec<Dashboard> {
                 }
             }
         }
-        for (at, (chart, _)) in found.charts.iter().enumerate() {
-            if said.is_some() && chart.id("space_id") == said && used.insert(at) {
-                charts.push(chart.clone());
-            }
+        // Two spaces of one number have their charts once.
+        for at in said.and_then(|id| by_space.remove(&id)).unwrap_or_default() {
+            let chart = found.charts.get(at).filter(|_| used.insert(at));
+            charts.extend(chart.map(|(chart, _)| chart.clone()));
         }
         fill(&mut dashboards, &mut names, name, &charts, &attributes, notes);
     }

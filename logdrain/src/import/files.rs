@@ -4,7 +4,8 @@ use super::Plan;
 use super::told::{Fate, Told};
 use crate::args::import::ImportArgs;
 use logdrain_terms::failure::Failure;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(super) fn apply(plan: &Plan, folder: &Path, args: &ImportArgs, told: &mut To
     if !args.dry_run && !plan.dashboards.is_empty() {
         fs::create_dir_all(&boards).map_err(|error| Failure::create(&boards, &error))?;
     }
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     for dashboard in &plan.dashboards {
         let text = serde_json::to_string_pretty(dashboard).unwrap_or_default() + "\n";
         let path = boards.join(format!("{}.json", file_name(&dashboard.title, &mut names)));
@@ -57,7 +58,7 @@ fn put(path: &Path, text: &str, args: &ImportArgs) -> Result<Fate, Failure> {
 }
 
 /// `Web & workers` -> `web-workers`; one that is taken gets a number.
-fn file_name(title: &str, names: &mut BTreeSet<String>) -> String {
+fn file_name(title: &str, names: &mut BTreeMap<String, usize>) -> String {
     let mut slug = String::new();
     for one in title.chars().take(60) {
         match one.to_ascii_lowercase() {
@@ -68,9 +69,17 @@ fn file_name(title: &str, names: &mut BTreeSet<String>) -> String {
     }
     let slug = slug.trim_end_matches('-');
     let slug = if slug.is_empty() { "dashboard" } else { slug };
-    let numbered = (2..).map(|number| format!("{slug}-{number}"));
-    let name = std::iter::once(slug.to_owned()).chain(numbered).find(|name| !names.contains(name)).unwrap_or_default();
-    names.insert(name.clone());
+    // Of each name that is taken, the number that is tried next: looking from the first one on would take ever longer.
+    let Some(mut next) = names.insert(slug.to_owned(), 2) else { return slug.to_owned() };
+    let name = loop {
+        let name = format!("{slug}-{next}");
+        next += 1;
+        if let Entry::Vacant(free) = names.entry(name.clone()) {
+            free.insert(2);
+            break name;
+        }
+    };
+    names.insert(slug.to_owned(), next);
     name
 }
 
@@ -80,9 +89,11 @@ mod tests {
 
     #[test]
     fn files_have_names_that_are_names_of_files() {
-        let mut names = BTreeSet::new();
+        let mut names = BTreeMap::new();
         let titles = ["Web & Workers", "../../etc/passwd", "web workers", "\u{1f600}", ""];
         let found = titles.map(|title| file_name(title, &mut names));
         assert_eq!(found, ["web-workers", "etc-passwd", "web-workers-2", "dashboard", "dashboard-2"]);
+        let more = ["web workers", "Web workers 2", "web workers"].map(|title| file_name(title, &mut names));
+        assert_eq!(more, ["web-workers-3", "web-workers-2-2", "web-workers-4"]);
     }
 }

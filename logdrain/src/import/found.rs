@@ -232,20 +232,30 @@ impl Object {
 
 /// Names that nobody else has, as titles and names of rules have to be.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<String>);
+pub(super) struct Names {
+    taken: BTreeSet<String>,
+    /// Of a name that was asked for again, the number of the next: looking from the first one on would take ever longer.
+    next: BTreeMap<String, usize>,
+}
 
 impl Names {
     /// A name as it may be shown, of so many bytes at the most, and another one if it is taken.
     pub(super) fn give(&mut self, name: &str, longest: usize) -> String {
         let name = shown(name, longest);
         let name = if name.is_empty() { "unnamed".to_owned() } else { name };
-        let numbered = (2..).map(|number| {
-            let end = format!(" ({number})");
-            format!("{}{end}", shown(&name, longest.saturating_sub(end.len())))
-        });
-        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !self.0.contains(name));
-        let free = free.unwrap_or_default();
-        self.0.insert(free.clone());
+        if self.taken.insert(name.clone()) {
+            return name;
+        }
+        let mut next = self.next.get(&name).copied().unwrap_or(2);
+        let free = loop {
+            let end = format!(" ({next})");
+            let free = format!("{}{end}", shown(&name, longest.saturating_sub(end.len())));
+            next += 1;
+            if self.taken.insert(free.clone()) {
+                break free;
+            }
+        };
+        self.next.insert(name, next);
         free
     }
 }
@@ -331,5 +341,13 @@ mod tests {
             (names.give(&"x".repeat(300), 10), names.give(&"x".repeat(300), 10)),
             ("x".repeat(10), "xxxxxx (2)".into())
         );
+        assert_eq!(["a", "a (2)", "a", "a"].map(|name| names.give(name, 100)), ["a", "a (2)", "a (3)", "a (4)"]);
+    }
+
+    #[test]
+    fn as_many_of_one_name_as_an_export_may_hold_take_no_longer_than_others() {
+        let mut names = Names::default();
+        let last = (0..MOST).map(|_| names.give("errors", 100)).last();
+        assert_eq!(last, Some(format!("errors ({MOST})")));
     }
 }

@@ -3,7 +3,7 @@
 use super::found::{Names, Object, shown};
 use super::notes::Notes;
 use super::rules::reading;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As settings have it.
 const NAME: usize = 255;
@@ -79,6 +79,7 @@ pub(super) fn searches(found: &[Object], groups: &[Object], notes: &mut Notes) -
         groups.iter().filter_map(|group| Some((group.id("id")?, group.text("name")?))).collect();
     let mut seen = Names::default();
     let mut searches: Vec<Search> = Vec::new();
+    let mut carried: BTreeSet<(String, String)> = BTreeSet::new();
     for said in found {
         notes.unknown("searches", said, &SEARCH);
         let inner = said.object("saved_search");
@@ -93,13 +94,15 @@ pub(super) fn searches(found: &[Object], groups: &[Object], notes: &mut Notes) -
         let group = group.or_else(|| by_id.get(&search.id("group_id")?).map(|name| (*name).to_owned()));
         let group = group.filter(|group| group != ALL).map(|group| shown(&group, NAME));
         // An alert names its search again.
-        if searches.iter().any(|known| known.name == shown(name, NAME) && known.query == query) {
+        if carried.contains(&(shown(name, NAME), query.to_owned())) {
             continue;
         }
         if let Some(reading) = reading(query) {
             notes.changed("search", name, format!("its query is read so: {reading}"));
         }
-        searches.push(Search { name: seen.give(name, NAME), query: query.to_owned(), group });
+        let given = seen.give(name, NAME);
+        carried.insert((given.clone(), query.to_owned()));
+        searches.push(Search { name: given, query: query.to_owned(), group });
     }
     searches
 }

@@ -93,7 +93,24 @@ fn a_comparison_wants_a_server_and_an_export() {
         r#"{"name":"cpu","resolution":60,"series":[{"tags":{},"measurements":[{"time":60,"value":1}]}]}"#,
     )
     .unwrap();
+    // One time that is in milliseconds, and one that is none.
+    let [far, none] = [("far", "1795990000000"), ("none", "9223372036854775807")].map(|(name, time)| {
+        let path = out.join(format!("{name}.json"));
+        let measurements = format!(r#"[{{"time":60,"value":1}},{{"time":{},"value":1}}]"#, time);
+        std::fs::write(&path, format!(r#"{{"name":"cpu","series":[{{"measurements":{measurements}}}]}}"#)).unwrap();
+        path.to_str().unwrap().to_owned()
+    });
+    let long = out.join("long.json");
+    let measurements = r#"[{"time":60,"value":1},{"time":1795990000,"value":1}]"#;
+    std::fs::write(&long, format!(r#"{{"name":"cpu","series":[{{"measurements":{measurements}}}]}}"#)).unwrap();
+    let long = long.to_str().unwrap();
     for (arguments, why) in [
+        (vec!["compare", &far], "cpu: 1795990000000 is no time in seconds since 1970"),
+        (vec!["compare", &none], "cpu: 9223372036854775807 is no time in seconds since 1970"),
+        (
+            vec!["compare", long, "--server", "http://localhost:1"],
+            "cpu: the export goes from 1970-01-01T00:01:00Z to 2026-11-29T",
+        ),
         (vec!["compare", export.to_str().unwrap()], "no server is named"),
         (vec!["compare", export.to_str().unwrap(), "--from", "someday", "--server", "localhost:1"], "--from: "),
         (vec!["compare", export.to_str().unwrap(), "--tolerance", "2"], "write it as 1%"),
