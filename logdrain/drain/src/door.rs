@@ -33,22 +33,25 @@ use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use logdrain_terms::client;
 use rustls::pki_types::ServerName;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// Looking a name up; connecting, with TLS.
 const LOOK_UP: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(10);
-/// Names that are looked up at a time: the system's own look-up cannot be broken off.
-const LOOK_UPS: usize = 4;
+/// Names that are looked up at a time, and those of one account: the system's own look-up cannot be broken off, and whoever has
+/// a server of names can have it take half a minute.
+const LOOK_UPS: usize = 16;
+const LOOK_UPS_OF_ONE: usize = 2;
 /// Requests at a time.
 const AT_A_TIME: usize = 16;
 /// How long one waits for others.
@@ -62,14 +65,16 @@ const HEAD: usize = 32 << 10;
 /// The most bytes that requests take beside what they send and what they get.
 pub const MEMORY: usize = AT_A_TIME * (HEAD + (48 << 10));
 
-/// Shared by all who ask.
+/// Shared by all who ask; with the account that this one asks for.
 #[derive(Clone, Debug)]
-pub struct Outbound(Arc<Inner>);
+pub struct Outbound(Arc<Inner>, Arc<str>);
 
 struct Inner {
     allowed: Vec<Allowed>,
     tls: OnceLock<Result<TlsConnector, String>>,
     look_ups: Arc<Semaphore>,
+    /// Of each account that looks something up now.
+    look_ups_of: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
     requests: Semaphore,
 }
 
@@ -140,12 +145,20 @@ struct Place {
 impl Outbound {
     /// The operator allows these, besides what is outside.
     pub fn new(allowed: Vec<Allowed>) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             allowed,
             tls: OnceLock::new(),
             look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
+            look_ups_of: Mutex::default(),
             requests: Semaphore::new(AT_A_TIME),
-        }))
+        };
+        Self(Arc::new(inner), Arc::from(""))
+    }
+
+    /// The same for an account: it leaves others their part.
+    #[must_use]
+    pub fn of(&self, account: &str) -> Self {
+        Self(self.0.clone(), account.into())
     }
 
     /// Whether a URL may be asked at all, as far as that can be told without looking it up: for whoever keeps one.
@@ -278,10 +291,19 @@ impl Outbound {
         }
     }
 
+    /// Those of the account; who has none under way is forgotten.
+    fn own_look_ups(&self) -> Arc<Semaphore> {
+        let mut all = self.0.look_ups_of.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, own| Arc::strong_count(own) > 1);
+        all.entry(self.1.clone()).or_insert_with(|| Arc::new(Semaphore::new(LOOK_UPS_OF_ONE))).clone()
+    }
+
     async fn look_up(&self, place: &Place) -> Result<Vec<SocketAddr>, Shut> {
         let nowhere = || Shut::new(Why::Unreached, format!("{} has no address", place.host));
-        let turn = self.0.look_ups.clone().acquire_owned();
-        let turn = timeout(LOOK_UP, turn).await.ok().and_then(Result::ok).ok_or_else(nowhere)?;
+        let own = self.own_look_ups();
+        let turn = async { Ok((own.acquire_owned().await?, self.0.look_ups.clone().acquire_owned().await?)) };
+        let turn = timeout(LOOK_UP, turn).await.ok().and_then(|turn: Result<_, AcquireError>| turn.ok());
+        let turn = turn.ok_or_else(nowhere)?;
         let (host, port) = (place.host.clone(), place.port);
         let found = tokio::task::spawn_blocking(move || {
             let found: io::Result<Vec<_>> = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);

@@ -147,7 +147,8 @@ impl Uploads {
     /// Why that does not go, in words for whoever has the bucket.
     pub async fn test(&self, account: &str, bucket: &Bucket) -> Result<(), String> {
         let secret = self.unsealed(account, bucket).await?;
-        let tried = tokio::time::timeout(TRIAL, bucket::test(&self.0.outbound, account, bucket, &secret)).await;
+        let tried =
+            tokio::time::timeout(TRIAL, bucket::test(&self.0.outbound.of(account), account, bucket, &secret)).await;
         tried.unwrap_or_else(|_| Err(format!("no answer came within {} s", TRIAL.as_secs())))
     }
 
@@ -264,7 +265,7 @@ impl Uploads {
         };
         let bytes = file.metadata().map_err(|error| error.to_string())?.len();
         let key = bucket::key(account, bucket, hour)?;
-        bucket::put(&self.0.outbound, bucket, secret, &key, file, bytes).await?;
+        bucket::put(&self.0.outbound.of(account), bucket, secret, &key, file, bytes).await?;
         let text = serde_json::to_vec(&Mark { bucket: bucket::id(bucket), key, bytes, at: now() });
         let place = self.folder().uploaded(account, hour);
         let written = text.map_err(io::Error::from).and_then(|text| {

@@ -1,5 +1,5 @@
 use super::addresses::is_outside;
-use super::{Allowed, Most, Outbound, Place, Why};
+use super::{Allowed, LOOK_UP, LOOK_UPS_OF_ONE, Most, Outbound, Place, Why};
 use http_body_util::{Empty, Full};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -217,6 +217,29 @@ fn every_way_to_write_this_machine_is_looked_up_and_refused() {
         // A machine may not know one of them at all.
         assert!(shut.why == Why::Refused || shut.to_string().contains("has no address"), "{host}: {shut}");
     }
+}
+
+#[test]
+fn an_account_whose_names_are_never_found_leaves_others_theirs() {
+    let runtime = runtime();
+    let door = Outbound::new(Vec::new());
+    let (evil, good) = (door.of("evil"), door.of("good"));
+    // As if its server of names answered none of them.
+    let held: Vec<_> = std::iter::from_fn(|| evil.own_look_ups().try_acquire_owned().ok()).collect();
+    assert_eq!(held.len(), LOOK_UPS_OF_ONE);
+    let ask = |door: &Outbound| {
+        let request = Request::get("https://localhost:8443/").body(Empty::<Bytes>::new()).unwrap();
+        runtime.block_on(door.send(request, MOST)).unwrap_err().why
+    };
+    let began = Instant::now();
+    assert_eq!(ask(&good), Why::Refused, "it was looked up, and leads inside");
+    assert!(began.elapsed() < LOOK_UP);
+    assert_eq!(ask(&evil), Why::Unreached);
+    assert!(began.elapsed() >= LOOK_UP);
+    drop(held);
+    assert_eq!(ask(&evil), Why::Refused);
+    let _ = good.own_look_ups();
+    assert_eq!(door.0.look_ups_of.lock().unwrap().len(), 1, "who looks nothing up is forgotten");
 }
 
 /// Answers each connection with these bytes, and hands on what came; without bytes it says nothing.

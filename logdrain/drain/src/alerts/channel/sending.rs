@@ -293,7 +293,7 @@ impl Sender {
             }
             Err(error) => return Outcome::Later(error.to_string()),
         };
-        let (outbound, links) = (&self.0.outbound, &self.0.links);
+        let (outbound, links) = (&self.0.outbound.of(&told.account), &self.0.links);
         let post = |url, kind, secret| http::Post { url, kind, id: &told.id, secret };
         match &settings {
             Settings::Webhook { url, secret } => {
