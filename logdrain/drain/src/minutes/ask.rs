@@ -44,6 +44,14 @@ pub(super) struct Circumstances<'a> {
     pub(super) until: Instant,
 }
 
+impl Circumstances<'_> {
+    /// # Errors
+    /// When the time for an answer is over.
+    pub(super) fn goes_on(&self) -> Result<(), MinutesError> {
+        if Instant::now() > self.until { Err(MinutesError::TooLong) } else { Ok(()) }
+    }
+}
+
 /// The step that a span is drawn in: as asked, or else as long as it is usual for such a span; longer where there would be
 /// too many, or where shorter ones are not kept any more.
 pub(super) fn step(span: Span, asked: Option<u32>, about: &Circumstances<'_>) -> u32 {
@@ -134,9 +142,9 @@ pub(super) fn series(
         for stretch in std::iter::once(Stretch { level, from, to }).chain(hours) {
             if let (Some(db), Some(name)) = (db, name) {
                 let place = (name, stretch.level, stretch.from, stretch.to);
-                each_piece(db, place, &seen, &mut |piece| match Instant::now() > about.until {
-                    true => Err(MinutesError::TooLong),
-                    false => sums.piece(piece, stretch),
+                each_piece(db, place, &seen, &mut |piece| {
+                    about.goes_on()?;
+                    sums.piece(piece, stretch)
                 })?;
             }
             let is_whole = stretch.to - stretch.from == unit;

@@ -81,6 +81,7 @@ fn names(db: &Connection, wanted: Wanted<'_>, about: &Circumstances<'_>) -> Resu
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(1)?;
+        about.goes_on()?;
         if (wanted.metric)(&name) {
             found.push((row.get(0)?, name));
         }

@@ -10,7 +10,6 @@ use heroku_metrics::model::Kind;
 use logdrain_charts::series::Span;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 /// How far back tags are looked for, in hours.
 const BACK: i64 = 24;
@@ -42,8 +41,10 @@ pub(super) fn names(
         let lower = name.to_lowercase();
         words.iter().all(|word| if is_pattern { fits(word, &lower) } else { lower.contains(word.as_str()) })
     };
-    let mut found: BTreeSet<String> =
-        open.names(about.account, about.drains).into_iter().filter(|name| is_it(name)).map(str::to_owned).collect();
+    let open: BTreeSet<&str> = open.names(about.account, about.drains).into_iter().filter(|name| is_it(name)).collect();
+    // The first ones are told, and the others counted: an account may have had millions.
+    let mut found: BTreeSet<String> = open.iter().take(most).map(|name| (*name).to_owned()).collect();
+    let mut count = open.len();
     if let Some(db) = db {
         let ids = ids_of(db, about)?;
         let mut read = db.prepare_cached("SELECT id, name FROM names WHERE account = ?1 ORDER BY name")?;
@@ -51,7 +52,9 @@ pub(super) fn names(
         let mut rows = read.query([about.account])?;
         while let Some(row) = rows.next()? {
             let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
-            if !is_it(&name) || found.contains(&name) {
+            // Also while nothing fits.
+            about.goes_on()?;
+            if !is_it(&name) || open.contains(name.as_str()) {
                 continue;
             }
             let mut is_seen = about.drains.is_none();
@@ -59,15 +62,16 @@ pub(super) fn names(
                 is_seen = is_seen || is_of.exists([id, *drain])?;
             }
             if is_seen {
+                count += 1;
                 found.insert(name);
-            }
-            if Instant::now() > about.until {
-                return Err(MinutesError::TooLong);
+                if found.len() > most {
+                    found.pop_last();
+                }
             }
         }
     }
-    let more = found.len().saturating_sub(most);
-    Ok((found.into_iter().take(most).collect(), more))
+    let more = count - found.len();
+    Ok((found.into_iter().collect(), more))
 }
 
 pub(super) fn has(
@@ -130,9 +134,7 @@ pub(super) fn tags(
             while let Some(row) = rows.next()? {
                 let drain: i64 = row.get(0)?;
                 let content: Vec<u8> = row.get(1)?;
-                if Instant::now() > about.until {
-                    return Err(MinutesError::TooLong);
-                }
+                about.goes_on()?;
                 if ids.values().any(|known| *known == drain)
                     && let Some(block) = block::unpack(&content)
                 {

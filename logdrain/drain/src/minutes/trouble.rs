@@ -1,13 +1,18 @@
 //! Disks that are full or damaged under the file of minutes.
 
+use super::ask::Circumstances;
 use super::file::{self, FileError};
 use super::gather::Batch;
+use super::past::{self, Wanted};
 use super::tests::{Kept, START, asked, engine, owner};
+use super::{MinutesError, OpenRows, tags};
 use heroku_metrics::aggregator::{EachRow, Row};
 use heroku_metrics::model::{Observation, TagSet, Timestamp, Value};
 use logdrain_charts::series::{Function, Grouping, Span};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3_600;
 
@@ -44,6 +49,38 @@ fn said(kept: &Kept) -> (u64, Vec<String>) {
 fn set_aside(kept: &Kept) -> Vec<PathBuf> {
     let files = std::fs::read_dir(&kept.dir).unwrap().flatten().map(|entry| entry.path());
     files.filter(|path| path.to_string_lossy().contains("minutes.damaged-")).collect()
+}
+
+#[test]
+fn of_many_names_the_first_are_told_and_the_others_counted_and_the_search_ends_in_time() {
+    let mut kept = Kept::new("names");
+    let mut observe = |names: std::ops::Range<i64>, minute: i64| {
+        let mut engine = engine();
+        let time = Timestamp::from_unix_seconds(START + minute * 60);
+        for name in names {
+            let name = format!("name.{name:03}");
+            let _ = engine.observe(&Observation::count(&name, Value::plain(1.0), &TagSet::default(), time));
+        }
+        engine.finish(&mut EachRow(|row: &Row<'_>| kept.gather.keep(owner("d.1"), row))).unwrap();
+    };
+    observe(0..60, 1);
+    observe(40..100, 2);
+    kept.commit(START + HOUR);
+    let names = |most: usize| kept.minutes.names("default", None, "name", most).unwrap();
+    let (told, more) = names(3);
+    assert_eq!((told, more), (["name.000", "name.001", "name.002"].map(str::to_owned).to_vec(), 97));
+    assert_eq!((names(0), names(1_000).0.len(), names(1_000).1), ((vec![], 100), 100, 0));
+    // The time of an answer is over: also when nothing fits.
+    let db = file::reader(&kept.dir).unwrap().unwrap();
+    let about = kept.minutes.about("default", None);
+    let about = Circumstances { until: Instant::now().checked_sub(Duration::from_millis(1)).unwrap(), ..about };
+    for text in ["name", "other"] {
+        let found = tags::names(Some(&db), &OpenRows::default(), text, 3, &about);
+        assert!(matches!(found, Err(MinutesError::TooLong)), "{text}: {found:?}");
+    }
+    let wanted = Wanted { metric: &|_| false, with_percentiles: false, hours: (0, i64::MAX) };
+    let found = past::rows(&db, wanted, &about, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(found, Err(MinutesError::TooLong)), "{found:?}");
 }
 
 #[test]
