@@ -14,16 +14,18 @@ use logdrain_drain::counting::board::Board;
 use logdrain_drain::intake::Intake;
 use logdrain_drain::limits::MetricsLimits;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 /// Texts that are in memory at a time.
 const AT_A_TIME: usize = 4;
-/// How long a watcher waits for its turn.
+/// How long a watcher waits for its turn, besides the rest that is due before it.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Building takes one part in so many of the time.
 const SHARE: u32 = 5;
+/// The longest rest that is waited for.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 /// The most bytes of a text: one part in so many of what bodies have.
 const OF_MEMORY: usize = 8;
 /// And so much at least.
@@ -45,6 +47,9 @@ struct Builder {
     /// Those who wait for their turn.
     waiting: AtomicU32,
     alive: Arc<Semaphore>,
+    /// How long it may be from the beginning of the last one to the end of the next one, in milliseconds: where other programs
+    /// take the machine, building takes long by the clock.
+    rest: AtomicU64,
 }
 
 /// The last text, kept while somebody waits who may share it.
@@ -94,7 +99,12 @@ pub fn most(limits: MetricsLimits, bodies: usize) -> usize {
 
 impl Builder {
     fn new() -> Self {
-        Self { turn: Mutex::default(), waiting: AtomicU32::new(0), alive: Arc::new(Semaphore::new(AT_A_TIME)) }
+        Self {
+            turn: Mutex::default(),
+            waiting: AtomicU32::new(0),
+            alive: Arc::new(Semaphore::new(AT_A_TIME)),
+            rest: AtomicU64::new(0),
+        }
     }
 
     /// Waits for its turn and builds, or shares what was begun since it came.
@@ -106,7 +116,8 @@ impl Builder {
     ) -> Option<Bytes> {
         let came = Instant::now();
         let waiting = Waiting::enter(&self.waiting);
-        let built = tokio::time::timeout(PATIENCE, async {
+        let patience = PATIENCE + Duration::from_millis(self.rest.load(Ordering::Relaxed)).min(LONGEST_REST);
+        let built = tokio::time::timeout(patience, async {
             let mut last = self.turn.lock().await;
             let is_new = last.time.is_some_and(|(began, _)| began >= came);
             if let (true, Some(text)) = (is_new, &last.text) {
@@ -129,7 +140,10 @@ impl Builder {
                 Held::bytes(text, (memory, place))
             });
             let text = building.await.ok()?;
-            last.time = Some((began, began.elapsed()));
+            let took = began.elapsed();
+            let rest = took * (SHARE + 1);
+            self.rest.store(u64::try_from(rest.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            last.time = Some((began, took));
             last.text = Some(text.clone());
             Some(text)
         })
@@ -158,5 +172,44 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logdrain_drain::intake::Access;
+    use logdrain_drain::limits::IntakeLimits;
+
+    /// Where other programs take the machine, building takes long, and the rest behind it is longer than anybody waits
+    /// for his turn.
+    #[tokio::test]
+    async fn who_asks_again_at_once_is_answered_however_long_the_last_answer_took() {
+        let settings = r#"{"window_ms":60000,"lateness_ms":60000,"horizon_ms":3600000,"extended":false,"websockets":true,
+            "limits":{"streams":1000,"key_bytes":100000,"window_bytes":4000000},"drains":{}}"#;
+        let limits = IntakeLimits {
+            body: 1 << 20,
+            bodies: 4 << 20,
+            frames: 1 << 20,
+            answers: 1 << 20,
+            connections: 10,
+            drains: 10,
+            drain: 1 << 20,
+            answer_within: Duration::from_secs(5),
+            idle: Duration::from_secs(5),
+        };
+        let (access, settings) = (Access::new([], None), serde_json::from_str(settings).unwrap());
+        let intake =
+            Arc::new(Intake::new(limits, access, None, settings, Arc::default(), Arc::default(), Arc::default()));
+        let builder = Builder::new();
+        let slow = Duration::from_millis(450);
+        assert!(slow * SHARE > PATIENCE);
+        for _ in 0..2 {
+            let text = builder.build(&intake, 1 << 10, move |_: &Intake| {
+                std::thread::sleep(slow);
+                "text".to_owned()
+            });
+            assert_eq!(text.await.as_deref(), Some(&b"text"[..]));
+        }
     }
 }
