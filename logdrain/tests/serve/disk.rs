@@ -66,7 +66,9 @@ fn a_full_store_says_so_and_makes_room() {
         if after > 30 {
             break;
         }
-        assert!(began.elapsed() < PATIENCE, "{refused} refused, {after} taken after that: {}", server.log());
+        // Some hundreds of them, one after the other, each of which waits for the disk.
+        let is_in_time = began.elapsed() < PATIENCE * 4;
+        assert!(is_in_time, "{refused} refused, {after} taken after that: {}", server.log());
     }
     assert!(server.log().contains("deliveries are stored again"), "{}", server.log());
     wait_for_rows(&dir.join("rows.jsonl"), &truth(&dir, [("d.shop", kept)]));
