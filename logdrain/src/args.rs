@@ -253,6 +253,15 @@ drain is called as in rows and on the page. When one is dropped, its open window
 its deliveries are refused until those windows are past their horizon.
 Exit status: 0 done; 2 it could not be done.")]
     Drains(DrainsArgs),
+    /// Look at the nodes that share a journal: who lives, who counts which partition, and how far behind
+    #[command(after_help = "\
+Examples:
+  logdrain cluster status --config /etc/logdrain.toml
+  logdrain cluster status --config node.toml --format json
+
+It asks the database that the configuration names under `journal`, changes nothing there, and may be run on any machine.
+Exit status: 0 every partition is counted by a node that lives; 1 one is not; 2 it cannot be told.")]
+    Cluster(ClusterArgs),
     /// What an account has: its plan, filters, members and tokens; what it used; and lines taken out for good
     #[command(after_help = "\
 Examples:
@@ -494,6 +503,30 @@ pub(crate) enum DrainsAction {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClusterArgs {
+    #[command(subcommand)]
+    pub(crate) action: ClusterAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterAction {
+    /// Print every node and every partition
+    Status {
+        /// The configuration of a node
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        #[arg(long, value_enum, default_value_t = StatusFormat::Table)]
+        format: StatusFormat,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum StatusFormat {
+    Table,
+    Json,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

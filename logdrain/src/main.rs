@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Doctor(args) => serve::doctor(&args),
         Command::Drains(args) => serve::drains(&args),
+        Command::Cluster(args) => serve::cluster(&args),
         Command::Account(args) => account::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Import(args) => import::run(&args),

@@ -23,13 +23,17 @@
 //! Counting puts up on a board what there is to see, and the web reads that; nothing calls the web. [`server`] is above
 //! all of them.
 
+mod cluster_status;
 mod config;
 mod copies;
 mod demo;
 pub(crate) mod destroy;
 mod doctor;
 mod drains;
+mod front;
 mod listening;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod notify;
 mod opening;
 mod private;
@@ -38,6 +42,7 @@ mod reload;
 mod server;
 mod special;
 
+pub(crate) use cluster_status::run as cluster;
 pub(crate) use config::listens_on;
 pub(crate) use doctor::run as doctor;
 pub(crate) use drains::{people, run as drains};

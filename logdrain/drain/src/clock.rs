@@ -19,9 +19,9 @@ mod source;
 mod standing;
 mod witness;
 
-pub use source::Clocks;
 #[cfg(test)]
 pub(crate) use source::steady;
+pub use source::{Ahead, Clocks};
 pub use standing::Standing;
 pub use witness::frame_times;
 

@@ -27,6 +27,7 @@ pub use tls::Tls;
 use crate::counters::{Counters, Refused};
 use crate::journal::{Message, Progress};
 use crate::limits::IntakeLimits;
+use crate::parts::Parts;
 use crate::settings::Settings;
 use changes::Changes;
 use guesses::Guesses;
@@ -72,13 +73,20 @@ pub struct Intake {
     from_browser: Notice,
     not_accepted: Notice,
     /// There when the store is open.
-    queue: RwLock<Option<SyncSender<Message>>>,
+    queues: RwLock<Option<Queues>>,
     closed: AtomicBool,
     pub progress: Arc<Progress>,
     pub counters: Arc<Counters>,
     pub connections: Arc<Connections>,
     /// The journal has been read to its end.
     pub ready: Arc<AtomicBool>,
+}
+
+/// The ways to the partitions of the journal, by their number.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    pub parts: Parts,
+    pub all: Arc<[SyncSender<Message>]>,
 }
 
 /// A connection, encrypted or not.
@@ -137,7 +145,7 @@ impl Intake {
             ),
             from_browser: Notice::new("requests from pages in a browser, which are not let in without credentials"),
             not_accepted: Notice::new("connections could not be accepted, and one was closed to make room for each"),
-            queue: RwLock::new(None),
+            queues: RwLock::new(None),
             closed: AtomicBool::new(false),
             progress,
             counters,
@@ -148,7 +156,12 @@ impl Intake {
 
     /// Lets deliveries through to the journal.
     pub fn open(&self, queue: SyncSender<Message>) {
-        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        self.open_parts(Queues { parts: Parts::ONE, all: Arc::new([queue]) });
+    }
+
+    /// Lets deliveries through to the journal, each to its partition.
+    pub fn open_parts(&self, queues: Queues) {
+        *self.queues.write().unwrap_or_else(PoisonError::into_inner) = Some(queues);
     }
 
     pub fn access(&self) -> Arc<Access> {
@@ -204,9 +217,24 @@ impl Intake {
         }
     }
 
-    /// The way to the journal; `None` while it is closed.
+    /// The way to the journal for what is of no drain; `None` while it is closed, or has partitions: nothing is changed there.
     pub fn queue(&self) -> Option<SyncSender<Message>> {
-        self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.queues().filter(|queues| queues.parts == Parts::ONE)?.all.first().cloned()
+    }
+
+    /// The way to the journal for a drain; `None` while it is closed.
+    pub fn queue_of(&self, drain: &str) -> Option<SyncSender<Message>> {
+        let queues = self.queues()?;
+        queues.all.get(usize::from(queues.parts.of(drain).number())).cloned()
+    }
+
+    /// Whether deliveries are let through.
+    pub fn is_open(&self) -> bool {
+        self.queues().is_some()
+    }
+
+    fn queues(&self) -> Option<Queues> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes what the configuration says, for all deliveries that are taken from now on.
@@ -216,14 +244,17 @@ impl Intake {
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
         let mut configuration = self.settings().configuration();
         change(&mut configuration);
-        let queue = self.queue().ok_or(Refused::CannotStore)?;
-        queue.try_send(Message::Settings(Box::new(configuration))).map_err(|_| Refused::Queue)
+        let queues = self.queues().ok_or(Refused::CannotStore)?;
+        for queue in queues.all.iter() {
+            queue.try_send(Message::Settings(Box::new(configuration.clone()))).map_err(|_| Refused::Queue)?;
+        }
+        Ok(())
     }
 
     /// Nothing is taken any more.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.queue.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn is_closed(&self) -> bool {
@@ -265,9 +296,6 @@ impl Intake {
 
     /// Whether deliveries are being counted and kept.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
-            && self.is_storing()
-            && self.queue().is_some()
-            && self.progress.trouble().is_none()
+        self.ready.load(Ordering::Acquire) && self.is_storing() && self.is_open() && self.progress.trouble().is_none()
     }
 }

@@ -34,6 +34,8 @@ mod schema;
 mod seam;
 mod seats;
 mod segments;
+#[cfg(feature = "postgres")]
+mod sharing;
 mod snapshot_place;
 mod snapshots;
 mod spool;
@@ -51,13 +53,17 @@ pub use failure::StoreError;
 pub use lease::{Lease, NotHeld, hold, is_held};
 pub use meta::LAST_NUMBER;
 #[cfg(feature = "postgres")]
-pub use postgres::{Address, open_database, owner};
+pub use postgres::{
+    Address, Members, NodeView, PartView, SharedPartition, View, open_database, owner, reader_of, view_of,
+};
 pub use purges::Erase;
 pub use reader::JournalReader;
 pub use salvage::{marker, salvage, salvage_part};
 pub use schema::{APPLICATION, SCHEMA};
 pub use seam::{Events, Kept, Leisure, Offer, Old, Partition, Segments, Snapshots, Step, Writing};
 pub use segments::Folder;
+#[cfg(feature = "postgres")]
+pub use sharing::{Owned, Ownership, SharingWriter};
 pub use snapshot_place::SnapshotPlace;
 pub use snapshots::Named;
 pub use spool::{Owner, Spool, Spooled};
@@ -196,6 +202,29 @@ pub struct Progress {
     pub endings: Endings,
     /// What waits in the spool.
     pub spooled: Spooled,
+    /// Where nodes share the journal, what this one sees of it.
+    pub nodes: Nodes,
+}
+
+/// What a node sees of those that share its journal; all 0 where there are none.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    /// How many live.
+    pub live: AtomicU64,
+    /// How many partitions there are, and how many of them are this node's.
+    pub parts: AtomicU64,
+    pub owned: AtomicU64,
+    /// Partitions that this one took since it began.
+    pub taken: AtomicU64,
+    /// And those that it lost to another one.
+    pub lost: AtomicU64,
+}
+
+impl Nodes {
+    /// Whether the journal is one that nodes share.
+    pub fn are_there(&self) -> bool {
+        self.parts.load(Ordering::Relaxed) > 0
+    }
 }
 
 impl Progress {

@@ -1,34 +1,33 @@
 //! What the operator said: the command line over the TOML file over the defaults, checked once.
 
 mod addon;
+mod cluster;
 mod drains;
 mod file;
 mod journal;
 mod limits;
 mod machine;
+mod memory;
 mod ports;
 mod secrets;
 mod smtp;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use file::{is_cut, is_empty};
 pub(crate) use machine::open_files;
 
 use crate::args::ServeArgs;
 use file::{File, Span};
-use logdrain_drain::alerts::channel::{Smtp, sending};
-use logdrain_drain::archives;
-use logdrain_drain::counting::board::DRAIN_BYTES;
-use logdrain_drain::directory;
-use logdrain_drain::door::{self, Allowed};
+use logdrain_drain::alerts::channel::Smtp;
+use logdrain_drain::door::Allowed;
 use logdrain_drain::drain_name;
 use logdrain_drain::intake::port::Port;
 use logdrain_drain::intake::{Access, Tls};
-use logdrain_drain::journal::{Address, Spool};
+use logdrain_drain::journal::Address;
 use logdrain_drain::limits::Habits;
-use logdrain_drain::limits::{Archives, HEAD_LIMIT, IntakeLimits, MetricsLimits};
+use logdrain_drain::limits::{Archives, IntakeLimits, MetricsLimits};
 use logdrain_drain::logs::Keeping;
-use logdrain_drain::minutes;
-use logdrain_drain::outlets::otlp::{self, Endpoint};
+use logdrain_drain::outlets::otlp::Endpoint;
 use logdrain_drain::settings::{DrainLimits, Settings};
 use logdrain_terms::failure::Failure;
 use logdrain_terms::reading::Reading;
@@ -56,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) snapshot_every: Duration,
     /// Where the journal is, if it is not in the store's folder.
     pub(crate) journal: Option<Address>,
+    /// Where others share it.
+    pub(crate) cluster: Option<Cluster>,
     /// The most bytes of the journal's file.
     pub(crate) journal_limit: Option<usize>,
     /// The most bytes of the file in which deliveries wait while the database is away; 0 without it.
@@ -126,9 +127,25 @@ impl Config {
             args.listen.or(file.listen.map(|address| address.0)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8514)));
         let out = args.out.clone().or_else(|| file.out.clone()).filter(|path| path.as_os_str() != "-");
         let mut limits = limits::of_file(&file, &mut warnings)?;
-        let keeping = limits::keeping(&file)?;
+        let mut keeping = limits::keeping(&file)?;
         let archives = limits::archives(&file)?;
         let minutes_limit = limits::minutes(file.minutes_limit)?;
+        let others = cluster::Others {
+            has_journal: file.journal.is_some(),
+            has_spool: file.spool == Some(true) || file.spool_limit.is_some(),
+            has_addon: file.addon.is_some(),
+            keeps_lines: file.logs_limit.is_some_and(|limit| limit.0 > 0),
+            keeps_minutes: file.minutes_limit.is_some(),
+        };
+        let cluster = cluster::of_file(
+            file.cluster,
+            &others,
+            &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+            &mut warnings,
+        )?;
+        if cluster.is_some() {
+            keeping.limit = 0;
+        }
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
@@ -173,6 +190,7 @@ impl Config {
         let (said, password) = (file.journal, file.journal_password_file);
         let journal = journal::of_file(said, password, file.journal_limit.as_ref(), beside, &mut warnings)?;
         let spool_limit = journal::spool(file.spool, file.spool_limit, journal.is_some())?;
+        let spool_limit = if cluster.is_some() { 0 } else { spool_limit };
         // It was the add-on's alone once.
         let key_file = file.key_file.or_else(|| file.addon.as_ref().and_then(|addon| addon.key_file.clone()));
         let usual = || (args.config.is_some() || file.addon.is_some()).then(|| PathBuf::from(KEY_FILE));
@@ -192,6 +210,7 @@ impl Config {
             retention: span(None, file.retention, 0),
             snapshot_every: span(None, file.snapshot_every, 30),
             journal,
+            cluster,
             journal_limit,
             spool_limit,
             keeping,
@@ -248,62 +267,6 @@ impl Config {
         }
     }
 
-    /// Sees that the bound can be kept on a machine with so much memory.
-    fn fits(mut self, machine: Option<usize>) -> Result<Self, Wrong> {
-        let Some(machine) = machine else { return Ok(self) };
-        for (key, bytes) in [("memory", self.limits.bodies), ("drain_memory", self.limits.drain)] {
-            if bytes > machine {
-                return Err(Wrong(format!("{key} is more than this machine has, which is {} MB", machine >> 20)));
-            }
-        }
-        let most = self.max_memory();
-        if most > machine {
-            self.warnings.push(format!(
-                "the bound on memory is {} MB, and this machine has {} MB: lower max_drains, drain_memory, memory or \
-                 max_connections",
-                most >> 20,
-                machine >> 20
-            ));
-        }
-        Ok(self)
-    }
-
-    /// Bytes of bodies that one step of the journal has.
-    pub(crate) const fn group_bytes(&self) -> usize {
-        journal::group_bytes(&self.limits)
-    }
-
-    /// The most bytes that the process takes besides its program, SQLite's cache and the buffers of the system.
-    pub(crate) fn max_memory(&self) -> usize {
-        let connection = if self.tls.is_some() { ENCRYPTED } else { PLAIN };
-        let pipelines = self.limits.drain.saturating_add(DRAIN_BYTES).saturating_mul(self.limits.drains);
-        // A snapshot is written one drain at a time, and is no larger than the state it is of.
-        let snapshot = self.limits.drain;
-        // `/metrics` and the page are built from copies of what is shown.
-        let copies = DRAIN_BYTES.saturating_mul(2 * self.limits.drains);
-        pipelines
-            .saturating_add(snapshot)
-            .saturating_add(self.limits.bodies)
-            .saturating_add(if self.journal.is_some() { journal::memory(&self.limits) } else { 0 })
-            .saturating_add(self.limits.answers)
-            .saturating_add(copies)
-            .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
-            .saturating_add(connection.saturating_mul(self.limits.connections))
-            .saturating_add(machine::packing())
-            .saturating_add(self.keeping.max_memory())
-            .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
-            .saturating_add(self.settings.limits.alert_bytes)
-            .saturating_add(door::MEMORY + archives::UPLOADS + sending::MEMORY)
-            .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
-            .saturating_add(minutes::MEMORY)
-            .saturating_add(if self.spool_limit > 0 && self.journal.is_some() {
-                Spool::memory(self.limits.body)
-            } else {
-                0
-            })
-            .saturating_add(self.ports.len() << 17)
-    }
-
     /// The keys that say something else there, and hold from the next start on.
     pub(crate) fn differs_at_start(&self, other: &Self) -> Vec<&'static str> {
         let (own, others) = (&self.settings, &other.settings);
@@ -323,6 +286,7 @@ impl Config {
             ("retention", self.retention != other.retention),
             ("snapshot_every", self.snapshot_every != other.snapshot_every),
             ("journal", self.journal != other.journal),
+            ("cluster", self.cluster != other.cluster),
             ("journal_limit", self.journal_limit != other.journal_limit),
             ("spool or spool_limit", self.spool_limit != other.spool_limit),
             ("logs_retention", self.keeping.retention != other.keeping.retention),
@@ -361,11 +325,6 @@ pub(crate) fn listens_on(args: &ServeArgs) -> Result<(SocketAddr, bool), Failure
     Ok((config.listen, config.tls.is_some()))
 }
 
-/// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
-/// first bytes; the state of the task.
-const PLAIN: usize = 3 * HEAD_LIMIT;
-/// TLS buffers a record each way besides.
-const ENCRYPTED: usize = PLAIN + 48 * 1024;
 /// What pages and APIs take at the most, but for `/metrics`.
 const WEB: usize = bodies::MOST + events::MOST + places::MOST + v1::MOST + v2::MOST;
 
@@ -586,6 +545,42 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "postgres")]
+    fn a_node_says_how_the_work_is_parted_and_keeps_nothing_but_the_journal() {
+        let with = |text: &str| load(&format!("journal = \"postgres://a@localhost/b\"\n{text}"));
+        let least = "[cluster]\nsnapshots = \"/srv/shared\"\n";
+        let config = with(least).unwrap();
+        let cluster = config.cluster.as_ref().unwrap();
+        assert_eq!(
+            (cluster.parts.count(), cluster.lease, cluster.snapshots.to_string().as_str()),
+            (8, Duration::from_secs(2), "/srv/shared")
+        );
+        assert_eq!((config.keeping.is_on(), config.spool_limit), (false, 0));
+        // A place of each drain is in one partition, and they are not spread evenly.
+        assert_eq!((cluster.drains(10), cluster.drains(800)), (10, 158));
+        let one = with("").unwrap();
+        assert!(config.max_memory() > one.max_memory() && with("").unwrap().cluster.is_none());
+        assert_eq!(config.differs_at_start(&with(&format!("{least}lease = \"5s\"")).unwrap()), ["cluster"]);
+        for (text, said) in [
+            ("[cluster]\nsnapshots = \"shared\"", "[cluster], snapshots: is the absolute path"),
+            ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 0", "[cluster], partitions: is from 1 to 256"),
+            ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 257", "[cluster], partitions: is from 1 to 256"),
+            ("[cluster]\nsnapshots = \"/srv/shared\"\nlease = \"200ms\"", "[cluster], lease: is from 1s to 60s"),
+            ("spool = true\n[cluster]\nsnapshots = \"/srv/shared\"", "spool: nodes of a [cluster] count"),
+            ("logs_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"", "logs_limit: nodes of a [cluster] count"),
+            (
+                "minutes_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"",
+                "minutes_limit: nodes of a [cluster] count",
+            ),
+        ] {
+            let error = with(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        let error = load(least).unwrap_err().to_string();
+        assert!(error.contains("[cluster]: nodes share a journal"), "{error}");
+    }
+
+    #[test]
     fn a_spool_is_of_a_journal_in_a_database() {
         for (text, wanted) in [
             ("spool = true", "spool: is for a journal in a database"),
@@ -604,37 +599,5 @@ mod tests {
             let error = with("spool = false\nspool_limit = \"2GB\"").unwrap_err().to_string();
             assert!(error.contains("there is no spool"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_bound_covers_connections_with_their_buffers() {
-        let bound = |connections| load(&format!("max_connections = {connections}")).unwrap().max_memory();
-        assert_eq!(bound(2) - bound(1), PLAIN);
-        let text =
-            "memory = \"40MB\"\ndrain_memory = \"32MB\"\nmax_drains = 2\nmax_connections = 10\nbody_limit = \"8MB\"";
-        let config = load(text).unwrap();
-        if cfg!(feature = "postgres") {
-            let with = load(&format!("{text}\njournal = \"postgres://a@localhost/b\"\nspool = false")).unwrap();
-            assert_eq!(with.max_memory() - config.max_memory(), 4 * ((40 << 20) / 16 + (8 << 20)) + 4 * (9 << 20));
-        }
-        let answers = 4 * (4 << 20) + WEB;
-        assert_eq!(
-            config.max_memory(),
-            (40 << 20)
-                + 3 * (32 << 20)
-                + 6 * DRAIN_BYTES
-                + answers
-                + 10 * PLAIN
-                + machine::packing()
-                + config.keeping.max_memory()
-                + archives::MEMORY
-                + minutes::MEMORY
-                + door::MEMORY
-                + archives::UPLOADS
-                + sending::MEMORY
-                + (256 << 20)
-                + directory::MOST
-                + directory::CHECKS * directory::CHECK
-        );
     }
 }

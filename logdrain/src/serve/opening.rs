@@ -111,7 +111,11 @@ fn parts(config: &Config, snapshots: &dyn Snapshots) -> Result<Parts, StoreError
         None => journal(config)?,
     };
     let [reader, _] = &readers;
-    let pipelines = recover(snapshots, &mut *store, &**reader, config)?;
+    let (position, settings) = (store.position(), store.settings().cloned());
+    let pipelines = recover((snapshots, Kept::Here), (position, settings.as_deref()), &**reader, config)?;
+    if pipelines.position() > position {
+        store.skip_to(pipelines.position())?;
+    }
     let last = reader.last_time()?;
     Ok(Parts { store, readers, pipelines, last })
 }
@@ -126,7 +130,7 @@ fn journal(config: &Config) -> Result<Journal, StoreError> {
     Ok((Box::new(store), [reader()?, reader()?]))
 }
 
-fn closed(dir: &Path, error: &StoreError) -> Closed {
+pub(crate) fn closed(dir: &Path, error: &StoreError) -> Closed {
     let text = format!("{}: {error}", dir.display());
     if error.is_final() { Closed::ForGood(text) } else { Closed::ForNow(text) }
 }
@@ -146,16 +150,26 @@ fn salvage(config: &Config, snapshots: &dyn Snapshots) -> Result<(), Closed> {
     Ok(())
 }
 
-/// The pipelines as they were, as far as the snapshots and the journal tell.
-fn recover(
-    snapshots: &dyn Snapshots,
-    store: &mut dyn Partition,
+/// Where snapshots are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kept {
+    /// On this machine's disk: what it does not give now it may never give, and an older one stands in.
+    Here,
+    /// Where others find them, too, and where they are again when that place can be reached.
+    Elsewhere,
+}
+
+/// The pipelines as they were, as far as the snapshots and the journal tell, which ends there with these settings.
+pub(crate) fn recover(
+    (snapshots, kept): (&dyn Snapshots, Kept),
+    (end, settings): (u64, Option<&Settings>),
     reader: &dyn Events,
     config: &Config,
 ) -> Result<Pipelines, StoreError> {
     let first = reader.next_after(0)?;
     let mut usable = None;
-    for position in snapshots.positions().unwrap_or_default() {
+    let away = |error: &io::Error| StoreError::SnapshotsAway(error.to_string());
+    for position in snapshots.positions().map_err(|error| away(&error))? {
         // The newest is read, the others looked at: only sound ones count as kept.
         let read = if usable.is_none() {
             snapshot::read(snapshots, position).map(|pipelines| usable = Some(pipelines))
@@ -163,6 +177,15 @@ fn recover(
             snapshot::check(snapshots, position)
         };
         let Err(error) = read else { continue };
+        if let Unusable::Unread(error) = &error
+            && kept == Kept::Elsewhere
+        {
+            // Another node has taken newer ones meanwhile, and lets this one go.
+            if error.kind() == io::ErrorKind::NotFound && usable.is_some() {
+                continue;
+            }
+            return Err(away(error));
+        }
         if let Unusable::Newer(_) = error {
             return Err(StoreError::NewerSnapshot(snapshots.place(position), error.to_string()));
         }
@@ -176,18 +199,17 @@ fn recover(
     }
     let mut pipelines = match usable {
         Some(pipelines) => pipelines,
-        None => Pipelines::new(at_the_beginning(store, first, config)),
+        None => Pipelines::new(at_the_beginning(settings, first, config)),
     };
-    if pipelines.position() > store.position() {
+    if pipelines.position() > end {
         tracing::error!(
             snapshot = pipelines.position(),
-            journal = store.position(),
+            journal = end,
             "the journal has lost its end: deliveries behind the snapshot may be missing"
         );
-        store.skip_to(pipelines.position())?;
     }
     // What is not kept any more was in a snapshot.
-    let from = first.unwrap_or(store.position() + 1);
+    let from = first.unwrap_or(end.max(pipelines.position()) + 1);
     if from > pipelines.position() + 1 {
         tracing::error!(
             from = pipelines.position() + 1,
@@ -201,14 +223,14 @@ fn recover(
 
 /// The settings before the first event that is kept, as far as they are known: a journal that holds all events says the
 /// rest itself.
-pub(crate) fn at_the_beginning(store: &dyn Partition, first: Option<u64>, config: &Config) -> Settings {
-    let stored = store.settings().map_or(&config.settings, |stored| stored);
+pub(crate) fn at_the_beginning(settings: Option<&Settings>, first: Option<u64>, config: &Config) -> Settings {
+    let stored = settings.unwrap_or(&config.settings);
     if first.is_none_or(|first| first == 1) { stored.configuration() } else { stored.clone() }
 }
 
 /// Why the folder cannot be made. Where a file, a loop of links or a file system without folders of ours is in the way,
 /// trying again does not help.
-fn unmade(path: &Path, error: &io::Error) -> Closed {
+pub(crate) fn unmade(path: &Path, error: &io::Error) -> Closed {
     let text = format!("{}: {error}", path.display());
     // A link whose end is not there yet may be of a disk that is mounted later.
     let may_come = path.ancestors().any(|path| {

@@ -8,81 +8,33 @@ use crate::args::ServeArgs;
 use crate::serve::config::Config;
 use crate::serve::copies::AllCopies;
 use crate::serve::demo;
-use crate::serve::listening::{Listening, Socket, connections};
+use crate::serve::front::{AGAIN, COMMITS_AHEAD, Ending, Front, QUEUE, Shared, spawn};
+use crate::serve::listening::{Listening, connections};
+#[cfg(feature = "postgres")]
+use crate::serve::nodes::Node;
 use crate::serve::notify;
 use crate::serve::opening::{self, Closed, Opened};
 use crate::serve::private;
-use crate::serve::reload::Running;
-use logdrain_drain::alerts::channel::sending::Sender as Alerts;
-use logdrain_drain::alerts::channel::{Links, Mailer};
-use logdrain_drain::alerts::outbox::Outbox;
 use logdrain_drain::archives;
 use logdrain_drain::clock::Clocks;
-use logdrain_drain::counters::Counters;
-use logdrain_drain::counting::{Board, Consumer, Settling};
-use logdrain_drain::directory::Directory;
-use logdrain_drain::door::Outbound;
+use logdrain_drain::counting::{Consumer, Settling};
 use logdrain_drain::ending;
-use logdrain_drain::intake::{self, Intake, Way};
 use logdrain_drain::journal::{
-    self, Desk, Doubts, Erase, Halt, Lease, Message, Progress, Publish, StoreError, Timekeeper, Writer,
+    self, Desk, Doubts, Erase, Halt, Lease, Message, Publish, StoreError, Timekeeper, Writer,
 };
-use logdrain_drain::limits::IntakeLimits;
 use logdrain_drain::logs;
-use logdrain_drain::minutes::{Keeping, Minutes};
-use logdrain_drain::noting;
 #[cfg(unix)]
 use logdrain_drain::operator::Door;
 use logdrain_drain::outlets::{JsonLines, Stopped, otlp};
 use logdrain_drain::people::{self, People};
-use logdrain_drain::plan_notices;
-use logdrain_drain::seal::KeyFile;
 use logdrain_drain::watching::{MinuteRules, Owed};
 use logdrain_terms::failure::{Failure, Status};
-use logdrain_web::addon::Addon;
-use logdrain_web::{Answers, Events, House, Site};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task;
-
-/// Deliveries that wait for the next commit.
-const QUEUE: usize = 4_096;
-/// Commits that wait for the pipelines in memory; more of them wait on the disk.
-const COMMITS_AHEAD: usize = 2;
-/// Beyond the time of an answer, for connections that do not end.
-const LAST_CALL: Duration = Duration::from_secs(1);
-/// Between two tries to open the store.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Why it is time to end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Ending {
-    Asked,
-    ThreadEnded,
-}
-
-/// What front and back both hold.
-#[derive(Clone, Default)]
-struct Shared {
-    progress: Arc<Progress>,
-    counters: Arc<Counters>,
-    /// The journal has been read to its end.
-    ready: Arc<AtomicBool>,
-    board: Board,
-    /// What there is to see of the lines.
-    logs: logs::Board,
-    /// Rows that cannot go out are waited for no more.
-    stop: Arc<AtomicBool>,
-    /// The rows' file is to be opened again.
-    reopen: Arc<AtomicBool>,
-}
+use std::thread::JoinHandle;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     say_to_standard_error();
@@ -98,6 +50,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let config = Arc::new(checked(args, &text)?);
     let connections = connections(config.limits.connections)?;
     let shared = Shared::default();
+    if let Some(cluster) = &config.cluster {
+        shared.progress.nodes.parts.store(cluster.parts.count().into(), Ordering::Relaxed);
+    }
     let archives = archives::Board::new(&config.store);
     let (ending, endings) = mpsc::channel();
 
@@ -108,6 +63,17 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let front = Front::start(args, text, &config, connections, listening, (&shared, archives.clone()), &ending);
     // Before the store is open: a disk that does not work is waited for, and is no failure to start.
     notify::tell(notify::READY);
+    #[cfg(feature = "postgres")]
+    if let (Some(cluster), Some(address)) = (&config.cluster, &config.journal) {
+        let started = Node::start(&config, (cluster, address), rows, &front, &shared, (&ending, &endings))?;
+        let Some(node) = started else {
+            front.close();
+            return Ok(Status::Done);
+        };
+        tracing::info!("the journal is open: deliveries are taken");
+        wait_for_the_end(&endings, &shared);
+        return node.stop(front);
+    }
     let Some(opened) = open(&config, &archives, &endings)? else {
         front.close();
         return Ok(Status::Done);
@@ -127,13 +93,17 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         spawn("demo", &ending, move || made.run(&intake, &logs, &base, &stop))?;
     }
 
+    wait_for_the_end(&endings, &shared);
+    back.stop(front, &config.store)
+}
+
+fn wait_for_the_end(endings: &Receiver<Ending>, shared: &Shared) {
     match endings.recv() {
         Ok(Ending::Asked) | Err(_) => tracing::info!("asked to stop: requests at hand are answered"),
         Ok(Ending::ThreadEnded) => tracing::error!("a thread has ended: stopping"),
     }
     notify::tell(notify::STOPPING);
     shared.stop.store(true, Ordering::Release);
-    back.stop(front, &config.store)
 }
 
 fn say_to_standard_error() {
@@ -165,158 +135,6 @@ fn open_rows(config: &Config, shared: &Shared) -> Result<JsonLines, Failure> {
 /// The rows' file, as people name it.
 fn out(config: &Config) -> &Path {
     config.out.as_deref().unwrap_or(Path::new("-"))
-}
-
-/// What others speak to: tasks of the runtime.
-struct Front {
-    runtime: Runtime,
-    intake: Arc<Intake>,
-    directory: Arc<Directory>,
-    minutes: Minutes,
-    /// Alerts on their way.
-    outbox: Arc<Outbox>,
-    /// What links begin with: as configured, or this machine's own address.
-    base: Option<String>,
-    /// Tells the listeners to end.
-    close: watch::Sender<bool>,
-    listeners: Vec<task::JoinHandle<()>>,
-    answer_within: Duration,
-}
-
-impl Front {
-    fn start(
-        args: &ServeArgs,
-        text: String,
-        config: &Arc<Config>,
-        connections: usize,
-        listening: Listening,
-        (shared, archives): (&Shared, archives::Board),
-        ending: &Sender<Ending>,
-    ) -> Self {
-        let Listening { runtime, http, syslog, listen, syslog_listen, ports } = listening;
-        let intake = Arc::new(Intake::new(
-            IntakeLimits { connections, ..config.limits },
-            config.access.clone(),
-            config.tls.clone(),
-            config.settings.clone(),
-            shared.progress.clone(),
-            shared.counters.clone(),
-            shared.ready.clone(),
-        ));
-        let settings = intake.clone();
-        let minutes = Minutes::new(&config.store, Keeping::by(move || settings.settings()), config.minutes_limit);
-        let outbox = Outbox::new(&config.store);
-        let house = House {
-            minutes: minutes.clone(),
-            store: config.store.clone(),
-            journal_limit: config.journal_limit,
-            max_memory: config.max_memory(),
-            logs: shared.logs.clone(),
-            logs_limit: config.keeping.limit,
-            archives: archives.clone(),
-            outbox: outbox.clone(),
-            began: Instant::now(),
-        };
-        let (close, closing) = watch::channel(false);
-        let answers = Answers::new(shared.board.clone(), house, config.metrics);
-        // Lines are not kept yet.
-        let lines = shared.logs.clone();
-        let directory = Directory::new(&config.store);
-        let key = Arc::new(KeyFile::new(config.key_file.clone()));
-        let outbound = Outbound::new(config.outbound.clone());
-        let own = || {
-            let scheme = if config.tls.is_some() { "https" } else { "http" };
-            listen.ip().is_loopback().then(|| format!("{scheme}://{listen}"))
-        };
-        let base = config.url.clone().or_else(own);
-        let mailer = config.smtp.clone().and_then(|smtp| Mailer::new(smtp).ok());
-        let links = Links(base.clone().unwrap_or_default());
-        let alerts = Alerts::new(outbox.clone(), directory.clone(), key.clone(), outbound.clone(), mailer, links);
-        runtime.spawn(alerts.clone().run());
-        let uploads = archives::Uploads::new(archives.clone(), directory.clone(), key.clone(), outbound);
-        runtime.spawn(uploads.clone().run());
-        let looks = plan_notices::Looks {
-            sender: alerts.clone(),
-            directory: directory.clone(),
-            logs: shared.logs.clone(),
-            counting: shared.board.clone(),
-            progress: shared.progress.clone(),
-        };
-        let settings = intake.clone();
-        runtime.spawn(plan_notices::look(looks, move || settings.settings()));
-        let site = Site::new(
-            intake.clone(),
-            directory.clone(),
-            (shared.board.clone(), shared.logs.clone(), archives.clone(), minutes.clone()),
-            (uploads, alerts),
-            config.url.clone(),
-            config.open_reading,
-            config.v1,
-        );
-        if let Some(listen) = syslog_listen {
-            site.listens(listen.port(), "syslog drains");
-        }
-        let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
-        let addon = config.addon.clone().map(|addon| Addon::new(addon, key));
-        if let Some(addon) = addon.clone() {
-            runtime.spawn(addon.look_after(site.clone()));
-        }
-        let router = logdrain_web::router(&site, addon, answers, events);
-        let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
-        let mut listeners = vec![accept(http, Way::Http(router))];
-        listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));
-        for (port, socket) in ports {
-            let bound = match &socket {
-                Socket::Stream(listener) => listener.local_addr(),
-                Socket::Datagrams(socket) => socket.local_addr(),
-            };
-            if let Ok(bound) = bound {
-                site.listens(bound.port(), "plain syslog");
-            }
-            listeners.push(match socket {
-                Socket::Stream(listener) => accept(listener, Way::Port(port)),
-                Socket::Datagrams(socket) => {
-                    runtime.spawn(intake::port::receive(socket, port, intake.clone(), closing.clone()))
-                }
-            });
-        }
-        let running = Running {
-            args: args.clone(),
-            config: config.clone(),
-            bound: [Some(listen), syslog_listen].into_iter().flatten().collect(),
-            text: Mutex::new(text),
-            intake: intake.clone(),
-            reopen: shared.reopen.clone(),
-        };
-        runtime.spawn(signals(running, ending.clone()));
-        let telling = intake.clone();
-        runtime.spawn(async move { telling.tell().await });
-        runtime.spawn(notify::stay_alive());
-        runtime.spawn(noting::note(shared.logs.clone(), directory.clone(), shared.progress.clone()));
-        Self {
-            runtime,
-            intake,
-            directory,
-            minutes,
-            outbox,
-            base,
-            close,
-            listeners,
-            answer_within: config.limits.answer_within,
-        }
-    }
-
-    /// Takes no more connections, answers what is at hand, and ends.
-    fn close(self) {
-        let _ = self.close.send(true);
-        let all = async {
-            for listener in self.listeners {
-                let _ = listener.await;
-            }
-        };
-        let _ = self.runtime.block_on(async { tokio::time::timeout(self.answer_within + LAST_CALL, all).await });
-        self.runtime.shutdown_timeout(Duration::from_millis(100));
-    }
 }
 
 /// Opens the store, and tries again while the disk does not let it; deliveries are answered with 503 meanwhile. `None`
@@ -382,7 +200,7 @@ impl Back {
         let stored = store.settings().cloned();
         let first = reader.next_after(0).map_err(in_store)?;
         let (lines, keeper) = if config.keeping.is_on() {
-            let settings = opening::at_the_beginning(&*store, first, config);
+            let settings = opening::at_the_beginning(stored.as_deref(), first, config);
             let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
             let keeping = config.keeping.clone();
             let copies = Arc::new(AllCopies { archives: archives.clone(), outbox: front.outbox.clone() });
@@ -531,51 +349,4 @@ impl Back {
         drop(self.lock);
         outcome
     }
-}
-
-/// Tells when the program is asked to end, and reads the configuration again whenever it is asked to.
-#[cfg(unix)]
-async fn signals(running: Running, ending: Sender<Ending>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        tracing::error!("signals cannot be caught: kill -9 is what stops this, and it is safe");
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => running.reload(),
-        }
-    }
-    let _ = ending.send(Ending::Asked);
-}
-
-#[cfg(not(unix))]
-async fn signals(_: Running, ending: Sender<Ending>) {
-    let _ = tokio::signal::ctrl_c().await;
-    let _ = ending.send(Ending::Asked);
-}
-
-fn spawn<T: Send + 'static>(
-    name: &str,
-    ending: &Sender<Ending>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<thread::JoinHandle<T>, Failure> {
-    /// Tells of the end, also when it is a panic.
-    struct End(Sender<Ending>);
-    impl Drop for End {
-        fn drop(&mut self) {
-            let _ = self.0.send(Ending::ThreadEnded);
-        }
-    }
-    let end = End(ending.clone());
-    let work = move || {
-        let _end = end;
-        work()
-    };
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
-    spawned.map_err(|error| Failure::Config(format!("no thread could be started: {error}")))
 }

@@ -119,6 +119,7 @@ pub(crate) fn text(
         page.sample(name, &[], value as f64);
     }
     page.spool(&intake.progress);
+    page.nodes(&intake.progress);
     page.lines(logs);
     page.accounts(logs, intake.progress.time.believed());
     page.archives(archives);
@@ -263,6 +264,36 @@ impl Page {
             for (filter, count) in tally.filtered.iter() {
                 self.sample(name, &[("account", account), ("filter", &filter.to_string())], count as f64);
             }
+        }
+    }
+
+    /// Of nodes that share a journal; nothing where there are none.
+    fn nodes(&mut self, progress: &Progress) {
+        let nodes = &progress.nodes;
+        if !nodes.are_there() {
+            return;
+        }
+        type Number = (&'static str, &'static str, &'static str, u64);
+        let numbers: [Number; 5] = [
+            ("logdrain_nodes", "gauge", "Nodes of the journal that live.", nodes.live.load(Ordering::Relaxed)),
+            ("logdrain_partitions", "gauge", "Partitions of the journal.", nodes.parts.load(Ordering::Relaxed)),
+            ("logdrain_partitions_owned", "gauge", "Those that this node counts.", nodes.owned.load(Ordering::Relaxed)),
+            (
+                "logdrain_partitions_taken_total",
+                "counter",
+                "Times that this node took one, since it began.",
+                nodes.taken.load(Ordering::Relaxed),
+            ),
+            (
+                "logdrain_partitions_lost_total",
+                "counter",
+                "Times that another node took one of its own.",
+                nodes.lost.load(Ordering::Relaxed),
+            ),
+        ];
+        for (name, kind, help, value) in numbers {
+            self.family(name, kind, help);
+            self.sample(name, &[], value as f64);
         }
     }
 

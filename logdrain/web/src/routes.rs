@@ -18,6 +18,7 @@ use super::{v1, v2};
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -54,7 +55,21 @@ pub fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>
         .merge(account::router(site.clone(), (v1, v2), board))
         .fallback(other)
         .method_not_allowed_fallback(http::other)
+        .layer(middleware::from_fn_with_state(intake.clone(), of_node))
         .with_state(intake)
+}
+
+/// A node of several that share a journal counts; what else a server has it has not.
+async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
+    const OWN: [&str; 9] = ["/", "/logs", "/healthz", "/readyz", "/metrics", "/status", "/login", "/logout", "/theme"];
+    let path = request.uri().path();
+    let is_own = OWN.contains(&path.trim_end_matches('/')) || path == "/" || path.starts_with("/assets/");
+    if is_own || !intake.progress.nodes.are_there() {
+        return next.run(request).await;
+    }
+    let why = "This server is a node of several that share a journal: it takes deliveries and counts them. Lines, minutes, \
+               alerts and accounts are kept by a server alone.";
+    layout::refused(request.method(), request.headers(), StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
 }
 
 /// The first page that there is for whoever comes.
@@ -67,6 +82,7 @@ async fn home(
 ) -> Response {
     match access::viewer(&site, &peer, &headers, Way::Page).await {
         // A new account sees how its first line comes.
+        Ok(viewer) if viewer.may_read() && site.intake.progress.nodes.are_there() => return lead_to("/status"),
         Ok(viewer) if viewer.may_read() && account::is_new(&site, &viewer) => return lead_to(account::FIRST),
         Ok(viewer) if viewer.may_read() => {}
         Ok(_) => return layout::denied(Denied::Forbidden, &site, &method, &uri, &headers),

@@ -2,6 +2,8 @@
 
 use super::Reading;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Reads the wall clock and the steady one. Tests of the writer bring their own.
@@ -13,10 +15,29 @@ impl fmt::Debug for Clocks {
     }
 }
 
+/// How far a clock elsewhere is ahead of this machine's steady one, in microseconds.
+#[derive(Clone, Debug, Default)]
+pub struct Ahead(Arc<AtomicI64>);
+
+impl Ahead {
+    /// It says this now.
+    pub fn tell(&self, now: i64) {
+        self.0.store(now.saturating_sub(steady()), Ordering::Relaxed);
+    }
+}
+
 impl Clocks {
     /// Those of the machine.
     pub fn of_the_machine() -> Self {
         Self(Box::new(|| Reading { wall: wall(), steady: steady() }))
+    }
+
+    /// One that is told by others, as this machine's steady one carries it on. Whatever this machine's wall clock says.
+    pub fn told(ahead: Ahead) -> Self {
+        Self(Box::new(move || {
+            let steady = steady();
+            Reading { wall: steady.saturating_add(ahead.0.load(Ordering::Relaxed)), steady }
+        }))
     }
 
     #[cfg(test)]

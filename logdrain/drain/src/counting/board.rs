@@ -3,6 +3,7 @@
 
 use crate::counting::pipelines::Pipelines;
 use crate::outlets::{Outlet, Row, Stopped};
+use crate::parts::Part;
 use crate::settings::Settings;
 use heroku_metrics::Ledger;
 use heroku_metrics::aggregator::Standing;
@@ -30,7 +31,11 @@ const TOP: usize = 10;
 
 /// The board itself, shared.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Mutex<Shown>>);
+pub struct Board {
+    shown: Arc<Mutex<Shown>>,
+    /// Who puts it up for one partition alone takes nothing of others down.
+    part: Option<Part>,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
@@ -98,8 +103,19 @@ pub struct Window {
 pub struct Line(pub VecDeque<(i64, f64)>);
 
 impl Board {
+    /// The same board, for who puts up one partition of several.
+    pub fn of(&self, part: Part) -> Self {
+        Self { shown: self.shown.clone(), part: Some(part) }
+    }
+
+    /// Takes all of a partition down: another node counts it.
+    pub fn clear(&self) {
+        let is_other = |key: &str| self.part.is_some_and(|part| part.all().of(key) != part);
+        self.look().drains.retain(|key, _| is_other(key));
+    }
+
     fn look(&self) -> MutexGuard<'_, Shown> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is up now. Whoever makes a text of it does not hold the pipelines up meanwhile.
@@ -157,8 +173,17 @@ impl Board {
         }
         let mut shown = self.look();
         // Who lost its place is shown no more.
-        shown.drains.retain(|key, _| pipelines.has(key));
+        let is_other = |key: &str| self.part.is_some_and(|part| part.all().of(key) != part);
+        shown.drains.retain(|key, _| pipelines.has(key) || is_other(key));
         shown.forget_silent(pipelines.settings());
+        if self.part.is_some() {
+            lines = shown
+                .drains
+                .values()
+                .filter_map(|drain| drain.ledger.as_ref())
+                .map(|ledger| ledger.total().frames())
+                .sum();
+        }
         shown.samples.push_back((Instant::now(), deliveries, lines));
         if shown.samples.len() > SAMPLES {
             shown.samples.pop_front();

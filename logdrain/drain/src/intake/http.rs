@@ -193,7 +193,7 @@ async fn take(intake: &Arc<Intake>, peer: &Peer, request: Request, deadline: Ins
     if !access.is_open() {
         peer.is_of(DrainName::of(&drain).configured());
     }
-    let Some(queue) = intake.queue() else { return Err(Refused::CannotStore) };
+    let Some(queue) = intake.queue_of(&drain) else { return Err(Refused::CannotStore) };
     // Half of the time for the body: the disk needs some, too.
     let for_body = deadline - intake.limits.answer_within / 4;
     let body = body::read(body, intake, for_body).await?;

@@ -66,8 +66,8 @@ impl Intake {
         retry: Retry<'_>,
     ) -> Result<Answer, Refused> {
         let deadline = Instant::now() + self.limits.answer_within / 2;
-        let queue = self.queue().ok_or(Refused::CannotStore)?;
         let drain: Arc<str> = measurements_key(account).into();
+        let queue = self.queue_of(&drain).ok_or(Refused::CannotStore)?;
         let key = match retry {
             Retry::Id(id) => Some(key_by(&drain, b'i', id)),
             Retry::Body(bytes) => Some(key_by(&drain, b'b', bytes)),

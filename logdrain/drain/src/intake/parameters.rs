@@ -100,7 +100,10 @@ impl Intake {
             },
         };
         let change = Box::new(Change::App { drain: drain.to_owned(), app: app.to_owned(), instead });
-        let queue = self.queue().ok_or(Refused::CannotStore)?;
+        // Where there are partitions, what an app is called changes nothing yet.
+        let Some(queue) = self.queue() else {
+            return if self.is_open() { Ok(()) } else { Err(Refused::CannotStore) };
+        };
         // Deliveries that come before this one is on the disk say it again: the journal takes it once.
         queue.try_send(Message::Change { change, answer: None }).map_err(|_| Refused::Queue)?;
         heard.0.retain(|other, (_, changed)| settings.apps.contains_key(other) || changed.elapsed() < PAUSE);

@@ -306,6 +306,7 @@ impl Held {
     pub(super) async fn keep<S: Stream>(self, sender: &mut Sender<'_, S>) {
         let intake = sender.intake;
         let bytes = self.room.len() as u64;
+        let drain = self.drain.clone();
         let known = Known { drain: self.drain, msg_count: None, peer: sender.peer.address, layout: self.layout };
         let record = match recorded::record(intake, known, self.room.into_body(), sender.patience()).await {
             Ok(record) => record,
@@ -315,7 +316,7 @@ impl Held {
         let mut message = Message::Delivery { key: None, record, answer };
         let patience = sender.patience();
         loop {
-            let why = match intake.queue() {
+            let why = match intake.queue_of(&drain) {
                 None => Refused::CannotStore,
                 Some(queue) => match queue.try_send(message) {
                     Ok(()) => break,

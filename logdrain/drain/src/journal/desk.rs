@@ -96,6 +96,11 @@ impl Desk {
     /// The journal ends there now, and these settings hold. Whoever is answered finds what he asked for.
     pub(super) fn settled(&self, position: u64, before: Option<&Arc<Settings>>, now: Option<&Arc<Settings>>) {
         self.progress.head.store(position, Ordering::Release);
+        self.published(before, now);
+    }
+
+    /// These settings hold now.
+    pub(super) fn published(&self, before: Option<&Arc<Settings>>, now: Option<&Arc<Settings>>) {
         if let Some(now) = now.filter(|now| before.is_none_or(|before| !Arc::ptr_eq(before, now))) {
             (self.publish.0)(now);
         }

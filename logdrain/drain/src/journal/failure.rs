@@ -47,6 +47,8 @@ pub enum StoreError {
     },
     /// Where it is, and why.
     NewerSnapshot(String, String),
+    /// Snapshots cannot be looked at now, and why.
+    SnapshotsAway(String),
     NoWal(String),
     Settings(String),
     CutOff(PathBuf),
@@ -174,6 +176,9 @@ impl std::fmt::Display for StoreError {
             ),
             Self::NewerSnapshot(place, why) => {
                 write!(f, "{place}: was written by a later version ({why}); use that one")
+            }
+            Self::SnapshotsAway(why) => {
+                write!(f, "snapshots cannot be read ({why}), and without them minutes would be incomplete")
             }
             Self::NoWal(mode) => {
                 write!(f, "the store cannot keep a write-ahead log here (it offers {mode}): use a local disk")

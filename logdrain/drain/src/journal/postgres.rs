@@ -25,19 +25,26 @@
 
 mod address;
 mod batch;
+mod beside;
 mod lease;
 mod link;
+mod members;
 mod partition;
 mod rare;
 mod reader;
 mod schema;
+mod shared;
 mod tls;
 
 pub use address::Address;
+pub use members::{Members, NodeView, PartView, View, view_of};
+pub(super) use shared::Owning;
+pub use shared::SharedPartition;
 
 use super::failure::StoreError;
 use super::seam::{Events, Partition};
 use super::spool::Owner;
+use crate::parts::Part;
 use partition::Postgres;
 use reader::PostgresReader;
 use std::path::Path;
@@ -65,7 +72,16 @@ pub fn owner(dir: &Path, address: &Address) -> Result<Owner, StoreError> {
 
 /// Reads beside whoever writes.
 pub(super) fn reader(address: &Address) -> Result<Box<dyn Events>, StoreError> {
-    Ok(Box::new(PostgresReader::new(address)?))
+    Ok(Box::new(PostgresReader::new(address, PARTITION)?))
+}
+
+/// Reads a partition that nodes share. It ends with [`StoreError::TakenOver`] where events are gone that it has not read: whoever
+/// owns the partition has them in a snapshot.
+///
+/// # Errors
+/// When no connection can be made at all.
+pub fn reader_of(address: &Address, part: Part) -> Result<Box<dyn Events>, StoreError> {
+    Ok(Box::new(PostgresReader::new(address, i32::from(part.number()))?.shared()))
 }
 
 /// What is opened.

@@ -5,6 +5,8 @@ mod memory;
 mod objects;
 mod partitions;
 mod segments;
+#[cfg(all(unix, feature = "postgres"))]
+mod sharing;
 mod snapshot_place;
 mod spooling;
 

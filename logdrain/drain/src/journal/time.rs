@@ -80,6 +80,13 @@ impl Timekeeper {
         self.windows.until_due(self.judge.believed())
     }
 
+    /// What time it is, as far as is believed.
+    #[cfg(feature = "postgres")]
+    pub(super) fn now(&mut self) -> Timestamp {
+        self.look();
+        self.judge.believed()
+    }
+
     pub(super) fn believed(&self) -> Timestamp {
         self.judge.believed()
     }

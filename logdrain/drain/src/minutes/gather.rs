@@ -161,7 +161,6 @@ impl Gather {
     }
 
     /// Keeps nothing.
-    #[cfg(test)]
     pub fn nothing() -> Self {
         let kept = Arc::new(AtomicU64::new(u64::MAX));
         Self {

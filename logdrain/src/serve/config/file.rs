@@ -35,6 +35,8 @@ pub(super) struct File {
     /// Where the journal is, if not in the folder.
     pub(super) journal: Option<Secret>,
     pub(super) journal_password_file: Option<PathBuf>,
+    /// With others on it.
+    pub(super) cluster: Option<Cluster>,
     pub(super) spool: Option<bool>,
     pub(super) spool_limit: Option<Size>,
     pub(super) journal_ahead: Option<Size>,
@@ -76,6 +78,15 @@ pub(super) struct File {
     pub(super) smtp: Option<Smtp>,
     /// Who may look at the page and at `/metrics`.
     pub(super) watcher: Option<Watcher>,
+}
+
+/// Nodes that share the journal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cluster {
+    pub(super) partitions: Option<u16>,
+    pub(super) snapshots: String,
+    pub(super) lease: Option<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -305,6 +316,10 @@ const KEYS: &[&str] = &[
     "smtp",
     "host",
     "from",
+    "cluster",
+    "partitions",
+    "snapshots",
+    "lease",
 ];
 
 impl File {

@@ -139,9 +139,10 @@ fn hand_on(gathered: Gathered, port: &Port, intake: &Arc<Intake>, places: &Arc<S
 
 async fn keep(intake: &Intake, known: Known, body: Body) -> Result<(), Refused> {
     let bytes = body.bytes().len() as u64;
+    let drain = known.drain.clone();
     let record = recorded::record(intake, known, body, Instant::now() + intake.limits.answer_within).await?;
     let (answer, answered) = oneshot::channel();
-    let queue = intake.queue().ok_or(Refused::CannotStore)?;
+    let queue = intake.queue_of(&drain).ok_or(Refused::CannotStore)?;
     queue.try_send(Message::Delivery { key: None, record, answer }).map_err(|_| Refused::Queue)?;
     drop(queue);
     match answered.await {

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// A day. Two clocks that are further apart are not of one time, and one of them is wrong.
 const APART: u64 = 86_400_000_000;
 
+/// New ids of a drain before its old ones are looked for.
+const FRESH: u32 = 512;
+
 /// What one step writes.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -139,6 +142,21 @@ impl Writes for Batch {
             None => received,
         }
     }
+}
+
+/// The drains whose old ids are to be looked for, with what this step brings.
+pub(super) fn overfull(fresh: &mut HashMap<i64, u32>, ids: &Ids, wanted: bool) -> Vec<i64> {
+    for drain in &ids.drains {
+        *fresh.entry(*drain).or_insert(FRESH) += 1;
+    }
+    if !wanted {
+        return Vec::new();
+    }
+    let full: Vec<i64> = fresh.iter().filter(|(_, count)| **count >= FRESH).map(|(drain, _)| *drain).collect();
+    for drain in &full {
+        fresh.insert(*drain, 0);
+    }
+    full
 }
 
 #[cfg(test)]

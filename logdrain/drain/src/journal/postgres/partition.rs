@@ -2,9 +2,10 @@
 
 use super::PARTITION;
 use super::address::Address;
-use super::batch::{Batch, Ids, Rows};
+use super::batch::{Batch, Ids, Rows, overfull};
+use super::beside::read_all;
 use super::lease::{self, lease};
-use super::link::{Link, Open};
+use super::link::Link;
 use super::rare::Rare;
 use super::reader::row_of;
 use super::schema;
@@ -12,7 +13,7 @@ use crate::event::{Entry, Event};
 use crate::journal::Listed;
 use crate::journal::accounts::Accounts;
 use crate::journal::endings::{Ending, Endings};
-use crate::journal::failure::StoreError;
+use crate::journal::failure::{Elsewhere, StoreError};
 use crate::journal::ledger::Ledger;
 use crate::journal::purges::{Erase, Purges};
 use crate::journal::purging::{self, Rewrites};
@@ -24,11 +25,7 @@ use heroku_metrics::model::Timestamp;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
-
-/// New ids of a drain before its old ones are looked for.
-const FRESH: u32 = 512;
 
 const APPEND: &str = "SELECT logdrain.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
     $18, $19, $20, $21, $22, $23, $24, $25, $26)";
@@ -55,6 +52,12 @@ impl Postgres {
     pub(super) fn open(address: &Address, dir: &Path, max_drains: usize) -> Result<Self, StoreError> {
         let mut link = Link::new(address)?;
         let journal = schema::prepare(&mut link, address)?;
+        if let Some(parts) = schema::parts(&mut link)? {
+            return Err(StoreError::Elsewhere(Elsewhere::for_good(format!(
+                "{address}: holds a journal of {} partitions that nodes share: say so with [cluster], or name another database",
+                parts.count()
+            ))));
+        }
         let node = lease::node(dir, address, &journal)?;
         let epoch = lease::claim(&mut link, address, &node, &lease::name(dir))?;
         link.is_of(&node);
@@ -89,21 +92,6 @@ impl Postgres {
             Ok((known, now))
         })?;
         Ok(Batch::new(known, now, self.next_drain))
-    }
-
-    /// The drains whose old ids are to be looked for, with what this step brings.
-    fn overfull(&mut self, ids: &Ids, wanted: bool) -> Vec<i64> {
-        for drain in &ids.drains {
-            *self.fresh.entry(*drain).or_insert(FRESH) += 1;
-        }
-        if !wanted {
-            return Vec::new();
-        }
-        let full: Vec<i64> = self.fresh.iter().filter(|(_, count)| **count >= FRESH).map(|(drain, _)| *drain).collect();
-        for drain in &full {
-            self.fresh.insert(*drain, 0);
-        }
-        full
     }
 }
 
@@ -148,7 +136,7 @@ impl Partition for Postgres {
     fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
         let mut batch = self.begin(&offers)?;
         let (kept, next) = self.ledger.take(offers, &mut batch)?;
-        let overfull = self.overfull(&batch.ids, old.ids);
+        let overfull = overfull(&mut self.fresh, &batch.ids, old.ids);
         let stands = self.ledger.stands_after(&next, emitted);
         let purges = next.purges.as_ref().map(Purges::text).transpose()?;
         let (epoch, head, lease) = (self.epoch, signed(self.ledger.position), lease());
@@ -170,7 +158,7 @@ impl Partition for Postgres {
             if batch.is_plain() && purges.is_none() && next.text.is_none() {
                 return open.client.query_one(&append, &values).await?.try_get::<_, i64>(0);
             }
-            let rare = Rare::of(&batch, next.text.as_deref(), purges.as_deref());
+            let rare = Rare::of(PARTITION, &batch, next.text.as_deref(), purges.as_deref());
             let (hold, writes) = (open.statement(HOLD).await?, rare.statements(open).await?);
             let held: [&(dyn ToSql + Sync); 3] = [&PARTITION, &epoch, &lease];
             let step = open.client.transaction().await?;
@@ -210,9 +198,10 @@ impl Partition for Postgres {
             self.skip_to(unsigned(known))?;
             head = known;
         }
-        let (said, accounts, drains) = self.link.ask(read_all).map(|(said, accounts, drains)| {
-            (said.into_iter().collect::<HashMap<String, String>>(), accounts, drains)
-        })?;
+        let (said, accounts, drains) =
+            self.link.ask(async |open| read_all(open, PARTITION).await).map(|(said, accounts, drains)| {
+                (said.into_iter().collect::<HashMap<String, String>>(), accounts, drains)
+            })?;
         let ledger = &mut self.ledger;
         ledger.position = unsigned(head);
         ledger.runs.pass(unsigned(last_id.max(known_id)));
@@ -233,7 +222,7 @@ impl Partition for Postgres {
     }
 
     fn give_back(&mut self, old: &mut Old) -> Result<(), StoreError> {
-        let overfull = self.overfull(&Ids::default(), old.ids);
+        let overfull = overfull(&mut self.fresh, &Ids::default(), old.ids);
         let (epoch, behind, before, most) =
             (self.epoch, signed(old.behind), old.before.unix_micros(), signed(old.rows));
         let given = self.link.ask(async |open| {
@@ -303,26 +292,6 @@ impl Partition for Postgres {
     }
 }
 
-type All = (Vec<(String, String)>, Vec<(String, String, i64)>, Vec<(String, i64)>);
-
-/// What stands beside the events.
-async fn read_all(open: &mut Open) -> Result<All, Error> {
-    let (client, of): (_, [&(dyn ToSql + Sync); 1]) = (&open.client, [&PARTITION]);
-    let (said, accounts, drains) = tokio::try_join!(
-        client.query("SELECT key, value FROM logdrain.said WHERE p = $1", &of),
-        client.query("SELECT name, value, crc FROM logdrain.accounts WHERE p = $1", &of),
-        client.query("SELECT key, drain FROM logdrain.drains WHERE p = $1", &of),
-    )?;
-    let said = said.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    let accounts = accounts.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)));
-    let drains = drains.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    Ok((
-        said.collect::<Result<_, Error>>()?,
-        accounts.collect::<Result<_, Error>>()?,
-        drains.collect::<Result<_, Error>>()?,
-    ))
-}
-
 /// Events as they are to be from now on, column by column.
 #[derive(Default)]
 struct Replaced {
@@ -340,7 +309,7 @@ struct Look<'a> {
 
 impl Rewrites for Look<'_> {
     fn read(&mut self, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let columns = self.link.ask(async |open| row_of(open, seq).await)?;
+        let columns = self.link.ask(async |open| row_of(open, PARTITION, seq).await)?;
         Ok(columns.and_then(|columns| columns.entry(seq).ok()))
     }
 

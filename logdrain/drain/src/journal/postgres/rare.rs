@@ -1,10 +1,9 @@
 //! What a step writes now and then, beside events and ids: each table at once, however much of it there is.
 
-use super::PARTITION;
 use super::batch::Batch;
 use super::link::Open;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Statement, Transaction};
+use tokio_postgres::{Error, GenericClient, Statement};
 
 /// What goes comes first: a drain may come again in the same step.
 const STATEMENTS: [&str; 5] = [
@@ -21,6 +20,7 @@ const STATEMENTS: [&str; 5] = [
 /// Column by column.
 #[derive(Default)]
 pub(super) struct Rare<'a> {
+    p: i32,
     dropped: &'a [i64],
     numbers: Vec<i64>,
     keys: Vec<&'a str>,
@@ -34,8 +34,8 @@ pub(super) struct Rare<'a> {
 }
 
 impl<'a> Rare<'a> {
-    pub(super) fn of(batch: &'a Batch, settings: Option<&'a str>, purges: Option<&'a str>) -> Self {
-        let mut rare = Self { dropped: &batch.dropped, ..Self::default() };
+    pub(super) fn of(p: i32, batch: &'a Batch, settings: Option<&'a str>, purges: Option<&'a str>) -> Self {
+        let mut rare = Self { p, dropped: &batch.dropped, ..Self::default() };
         for (number, key, since) in &batch.added {
             rare.numbers.push(*number);
             rare.keys.push(key);
@@ -87,13 +87,17 @@ impl<'a> Rare<'a> {
     }
 
     /// Sends all of it, and then waits for what becomes of it.
-    pub(super) async fn write(&self, step: &Transaction<'_>, statements: &[Option<Statement>; 5]) -> Result<(), Error> {
+    pub(super) async fn write(
+        &self,
+        step: &impl GenericClient,
+        statements: &[Option<Statement>; 5],
+    ) -> Result<(), Error> {
         let [drop, add, remove, set, say] = statements.each_ref().map(Option::as_ref);
-        let dropped: Values<'_, 2> = [&PARTITION, &self.dropped];
-        let added: Values<'_, 4> = [&PARTITION, &self.numbers, &self.keys, &self.sinces];
-        let removed: Values<'_, 2> = [&PARTITION, &self.removed];
-        let told: Values<'_, 4> = [&PARTITION, &self.names, &self.values, &self.sums];
-        let said: Values<'_, 3> = [&PARTITION, &self.subjects, &self.said];
+        let dropped: Values<'_, 2> = [&self.p, &self.dropped];
+        let added: Values<'_, 4> = [&self.p, &self.numbers, &self.keys, &self.sinces];
+        let removed: Values<'_, 2> = [&self.p, &self.removed];
+        let told: Values<'_, 4> = [&self.p, &self.names, &self.values, &self.sums];
+        let said: Values<'_, 3> = [&self.p, &self.subjects, &self.said];
         tokio::try_join!(
             biased;
             run(step, drop, &dropped),
@@ -109,7 +113,7 @@ impl<'a> Rare<'a> {
 type Values<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 
 async fn run(
-    step: &Transaction<'_>,
+    step: &impl GenericClient,
     statement: Option<&Statement>,
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<u64, Error> {
@@ -129,7 +133,7 @@ mod tests {
         let mut batch = Batch::new(std::collections::HashMap::new(), None, 1);
         let told = [("shop", value("1")), ("blog", None), ("shop", None), ("blog", value("2")), ("blog", value("3"))];
         batch.accounts = told.map(|(name, value)| (name.to_owned(), value)).into();
-        let rare = Rare::of(&batch, Some("{}"), None);
+        let rare = Rare::of(0, &batch, Some("{}"), None);
         assert_eq!(
             (rare.removed.as_slice(), rare.names.as_slice(), rare.values.as_slice()),
             (&["shop"][..], &["blog"][..], &["3"][..])

@@ -1,6 +1,5 @@
 //! Reads beside who writes. Who reads one event after the other gets some ahead, so that not each one is a way there and back.
 
-use super::PARTITION;
 use super::address::Address;
 use super::link::{Link, Open};
 use crate::journal::failure::StoreError;
@@ -29,6 +28,9 @@ pub(super) struct PostgresReader(RefCell<Reading>);
 #[derive(Debug)]
 struct Reading {
     link: Link,
+    p: i32,
+    /// Others count it, too, and let events go that they have in snapshots.
+    is_shared: bool,
     /// What was read ahead, in the order of the numbers.
     ahead: Ahead,
     /// The number that was read last.
@@ -36,15 +38,39 @@ struct Reading {
 }
 
 impl PostgresReader {
-    pub(super) fn new(address: &Address) -> Result<Self, StoreError> {
-        Ok(Self(RefCell::new(Reading { link: Link::new(address)?, ahead: VecDeque::new(), last: 0 })))
+    pub(super) fn new(address: &Address, p: i32) -> Result<Self, StoreError> {
+        Ok(Self(RefCell::new(Reading {
+            link: Link::new(address)?,
+            p,
+            is_shared: false,
+            ahead: VecDeque::new(),
+            last: 0,
+        })))
+    }
+
+    /// Of a partition that others count, too.
+    pub(super) fn shared(mut self) -> Self {
+        self.0.get_mut().is_shared = true;
+        self
     }
 
     fn number(&self, sql: &'static str, seq: u64) -> Result<Option<u64>, StoreError> {
-        self.0.borrow_mut().link.ask(async |open| {
+        let Reading { link, p, .. } = &mut *self.0.borrow_mut();
+        link.ask(async |open| {
             let find = open.statement(sql).await?;
-            let row = open.client.query_opt(&find, &[&PARTITION, &signed(seq)]).await?;
+            let row = open.client.query_opt(&find, &[&*p, &signed(seq)]).await?;
             row.map(|row| row.try_get::<_, i64>(0).map(unsigned)).transpose()
+        })
+    }
+}
+
+impl PostgresReader {
+    /// The last event that went.
+    fn low(&self) -> Result<u64, StoreError> {
+        let Reading { link, p, .. } = &mut *self.0.borrow_mut();
+        link.ask(async |open| {
+            let find = open.statement("SELECT low FROM logdrain.part WHERE p = $1").await?;
+            open.client.query_one(&find, &[&*p]).await?.try_get::<_, i64>(0).map(unsigned)
         })
     }
 }
@@ -58,7 +84,9 @@ impl Events for PostgresReader {
         }
         if reading.ahead.front().is_none_or(|(number, _)| *number != seq) {
             // What comes in between is not there any more, or not there yet.
-            reading.ahead = read_from(&mut reading.link, seq, if is_next { AHEAD } else { 1 })?;
+            let Reading { link, p, .. } = &mut *reading;
+            let ahead = read_from(link, *p, seq, if is_next { AHEAD } else { 1 })?;
+            reading.ahead = ahead;
         }
         reading.last = seq;
         let is_there = reading.ahead.front().is_some_and(|(number, _)| *number == seq);
@@ -73,6 +101,11 @@ impl Events for PostgresReader {
     }
 
     fn next_after(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        let is_shared = self.0.borrow().is_shared;
+        // What is below it went when a snapshot had it; 0 asks where a start may begin.
+        if is_shared && seq > 0 && self.low()? >= seq {
+            return Err(StoreError::TakenOver("a node that has gone further".to_owned()));
+        }
         self.number("SELECT seq FROM logdrain.log WHERE p = $1 AND seq > $2 ORDER BY seq LIMIT 1", seq)
     }
 
@@ -95,7 +128,7 @@ impl Events for PostgresReader {
 type Ahead = VecDeque<(u64, Result<Columns, String>)>;
 
 /// Rows from a number on, as many as fit.
-fn read_from(link: &mut Link, seq: u64, most: i64) -> Result<Ahead, StoreError> {
+fn read_from(link: &mut Link, p: i32, seq: u64, most: i64) -> Result<Ahead, StoreError> {
     link.ask(async |open| {
         let sql = concat!(
             "SELECT ",
@@ -105,16 +138,16 @@ fn read_from(link: &mut Link, seq: u64, most: i64) -> Result<Ahead, StoreError> 
             WHERE bytes <= $4 OR seq = $2 ORDER BY seq"
         );
         let find = open.statement(sql).await?;
-        let rows = open.client.query(&find, &[&PARTITION, &signed(seq), &most, &AHEAD_BYTES]).await?;
+        let rows = open.client.query(&find, &[&p, &signed(seq), &most, &AHEAD_BYTES]).await?;
         rows.iter().map(|row| Ok((unsigned(row.try_get(0)?), columns_of(row)))).collect()
     })
 }
 
 /// One row, also for who writes.
-pub(super) async fn row_of(open: &mut Open, seq: u64) -> Result<Option<Columns>, tokio_postgres::Error> {
+pub(super) async fn row_of(open: &mut Open, p: i32, seq: u64) -> Result<Option<Columns>, tokio_postgres::Error> {
     let sql = concat!("SELECT ", columns!(), " FROM logdrain.log WHERE p = $1 AND seq = $2");
     let find = open.statement(sql).await?;
-    let row = open.client.query_opt(&find, &[&PARTITION, &signed(seq)]).await?;
+    let row = open.client.query_opt(&find, &[&p, &signed(seq)]).await?;
     Ok(row.and_then(|row| columns_of(&row).ok()))
 }
 

@@ -6,6 +6,7 @@
 use super::address::Address;
 use super::link::Link;
 use crate::journal::failure::{Elsewhere, StoreError};
+use crate::parts::Parts;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const OLDEST: i32 = 150_000;
 const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// What makes each layout from the one before it; the first makes it from nothing.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Looks at the database, and makes or renews the tables. Answers which journal it is.
 pub(super) fn prepare(link: &mut Link, address: &Address) -> Result<String, StoreError> {
@@ -50,8 +51,9 @@ pub(super) fn prepare(link: &mut Link, address: &Address) -> Result<String, Stor
             // Tables may be large.
             step.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
             step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
-            let is_there: bool =
-                step.query_one("SELECT to_regclass('logdrain.meta') IS NOT NULL", &[]).await?.try_get(0)?;
+            // Not by its name: who waited for the lock may remember that there was none.
+            let sql = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'logdrain' AND tablename = 'meta')";
+            let is_there: bool = step.query_one(sql, &[]).await?.try_get(0)?;
             let mut done = 0;
             if is_there {
                 let row = step.query_one("SELECT value FROM logdrain.meta WHERE key = 'schema'", &[]).await?;
@@ -79,6 +81,54 @@ pub(super) fn prepare(link: &mut Link, address: &Address) -> Result<String, Stor
         let row = open.client.query_one("SELECT value FROM logdrain.meta WHERE key = 'journal'", &[]).await?;
         row.try_get(0)
     })
+}
+
+/// Of how many partitions the journal is that nodes share; `None` where there is none.
+pub(super) fn parts(link: &mut Link) -> Result<Option<Parts>, StoreError> {
+    link.ask(async |open| {
+        let sql = "SELECT to_regclass('logdrain.meta') IS NOT NULL";
+        if !open.client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
+            return Ok(None);
+        }
+        let row = open.client.query_opt("SELECT value FROM logdrain.meta WHERE key = 'partitions'", &[]).await?;
+        let count = row.map(|row| row.try_get::<_, String>(0)).transpose()?;
+        Ok(count.and_then(|count| count.parse().ok()).and_then(Parts::new))
+    })
+}
+
+/// Makes the partitions of a journal that nodes share, unless they are there.
+pub(super) fn part(link: &mut Link, address: &Address, wanted: Parts) -> Result<(), StoreError> {
+    let unfit = |why: String| Err(StoreError::Elsewhere(Elsewhere::for_good(why)));
+    if parts(link)?.is_none() {
+        let is_used = link.ask_within(RENEWAL, async |open| {
+            let step = open.client.transaction().await?;
+            step.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+            step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+            let sql = "SELECT EXISTS (SELECT FROM logdrain.meta WHERE key = 'partitions'),
+                (SELECT head > 0 OR epoch > 0 FROM logdrain.part WHERE p = 0)";
+            let row = step.query_one(sql, &[]).await?;
+            let (is_made, is_used): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+            if !is_made && !is_used {
+                step.execute("SELECT logdrain.make_partitions($1)", &[&i32::from(wanted.count())]).await?;
+            }
+            step.commit().await?;
+            Ok(!is_made && is_used)
+        })?;
+        if is_used {
+            return unfit(format!(
+                "{address}: holds the journal of a single server; nodes begin in a database of their own"
+            ));
+        }
+    }
+    match parts(link)? {
+        Some(made) if made == wanted => Ok(()),
+        Some(made) => unfit(format!(
+            "{address}: the journal was made with partitions = {}, and keeps them; {} are asked for",
+            made.count(),
+            wanted.count()
+        )),
+        None => unfit(format!("{address}: of how many partitions the journal is cannot be read")),
+    }
 }
 
 fn version_of(link: &mut Link) -> Result<usize, StoreError> {

@@ -1,0 +1,207 @@
+//! The nodes of a journal, and who of them owns which partition.
+//!
+//! A node says twice a second that it lives, and so keeps what it owns. All times are those of the database: a node whose clock
+//! is wrong keeps and takes no more than others.
+
+use super::address::Address;
+use super::lease;
+use super::link::Link;
+use super::schema;
+use crate::journal::failure::{Elsewhere, StoreError};
+use crate::journal::row::unsigned;
+use crate::parts::{Part, Parts};
+use std::path::Path;
+use std::time::Duration;
+
+const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6)";
+const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, coalesce(nodes.name, ''),
+        (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+    FROM logdrain.part JOIN logdrain.leases USING (p) LEFT JOIN logdrain.nodes ON nodes.node = leases.owner ORDER BY part.p";
+const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_timestamp() - began) * 1000)::bigint,
+        (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint FROM logdrain.nodes ORDER BY name";
+const CLAIM: &str = "UPDATE logdrain.leases SET epoch = epoch + 1, owner = $2,
+        until = clock_timestamp() + $3::bigint * interval '1 millisecond'
+    WHERE p = $1 AND epoch = $4 AND (owner = $2 OR until < clock_timestamp()) RETURNING epoch";
+const RELEASE: &str = "UPDATE logdrain.leases SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
+const LEAVE: &str = "UPDATE logdrain.nodes SET until = clock_timestamp() WHERE node = $1";
+
+/// A node, as it is among the others.
+#[derive(Debug)]
+pub struct Members {
+    link: Link,
+    node: String,
+    name: String,
+    version: &'static str,
+    lease: Duration,
+    parts: Parts,
+}
+
+/// A partition, and who owns it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PartView {
+    pub part: Part,
+    /// The last event, and the last one whose rows are out.
+    pub head: u64,
+    pub emitted: u64,
+    /// How often it was taken.
+    pub epoch: i64,
+    /// The node that owns it, or did, and what people call that.
+    pub owner: String,
+    pub name: String,
+    /// How long it has been free; `None` while its owner may keep it.
+    pub free: Option<Duration>,
+}
+
+/// What people see of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeView {
+    pub node: String,
+    pub name: String,
+    pub version: String,
+    /// Since it began.
+    pub age: Duration,
+    /// Since it should have said that it lives; `None` while it does.
+    pub silent: Option<Duration>,
+}
+
+/// All of them at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct View {
+    pub nodes: Vec<NodeView>,
+    pub parts: Vec<PartView>,
+    /// The clock of the database, in microseconds since 1970.
+    pub now: i64,
+}
+
+impl View {
+    /// How many nodes live.
+    pub fn live(&self) -> usize {
+        self.nodes.iter().filter(|node| node.silent.is_none()).count()
+    }
+}
+
+impl Members {
+    /// Joins the nodes of a journal; the first one makes its partitions. Nobody sees it before it
+    /// [renews](Self::renew).
+    ///
+    /// # Errors
+    /// When the database does not answer or is not fit, the journal is a single server's or has another number of partitions,
+    /// or the folder is of another journal.
+    pub fn join(address: &Address, dir: &Path, parts: Parts, lease: Duration) -> Result<Self, StoreError> {
+        let mut link = Link::new(address)?;
+        let journal = schema::prepare(&mut link, address)?;
+        schema::part(&mut link, address, parts)?;
+        let node = lease::node(dir, address, &journal)?;
+        let name = lease::name(dir);
+        Ok(Self { link, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts })
+    }
+
+    /// What is known of it by others.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Says that this node lives and keeps these partitions, each since an epoch; and looks at all of them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn renew(&mut self, held: &[(Part, i64)]) -> Result<View, StoreError> {
+        let (node, name, version, lease) = (&self.node, &self.name, self.version, millis(self.lease));
+        let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
+        let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
+        let all = self.parts;
+        self.link.ask(async |open| {
+            let (renew, look, nodes) =
+                (open.statement(RENEW).await?, open.statement(LOOK).await?, open.statement(NODES).await?);
+            open.client.query_one(&renew, &[node, name, &version, &lease, &parts, &epochs]).await?;
+            let rows = open.client.query(&look, &[]).await?;
+            let nodes = open.client.query(&nodes, &[]).await?;
+            view(all, &rows, &nodes)
+        })
+    }
+
+    /// Takes a partition that is free, or that this node had before it was started again. Answers the epoch, and `None`
+    /// when another one was faster.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn claim(&mut self, of: &PartView) -> Result<Option<i64>, StoreError> {
+        let (node, lease, p) = (&self.node, millis(self.lease), i32::from(of.part.number()));
+        self.link.ask(async |open| {
+            let claim = open.statement(CLAIM).await?;
+            let row = open.client.query_opt(&claim, &[&p, node, &lease, &of.epoch]).await?;
+            row.map(|row| row.try_get(0)).transpose()
+        })
+    }
+
+    /// Lets a partition go that this node has at an epoch: another one need not wait for the lease to end.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn release(&mut self, part: Part, epoch: i64) -> Result<(), StoreError> {
+        let p = i32::from(part.number());
+        self.link.ask(async |open| open.client.execute(RELEASE, &[&p, &epoch]).await).map(drop)
+    }
+
+    /// Says that this node lives no more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn leave(&mut self) -> Result<(), StoreError> {
+        let node = &self.node;
+        self.link.ask(async |open| open.client.execute(LEAVE, &[node]).await).map(drop)
+    }
+}
+
+/// The nodes of a journal and its partitions, for who is none of them.
+///
+/// # Errors
+/// When the database does not answer, or the journal is not one that nodes share.
+pub fn view_of(address: &Address) -> Result<View, StoreError> {
+    let mut link = Link::new(address)?;
+    let Some(parts) = schema::parts(&mut link)? else {
+        let why = format!("{address}: no journal that nodes share is there");
+        return Err(StoreError::Elsewhere(Elsewhere::for_good(why)));
+    };
+    link.ask(async |open| {
+        let rows = open.client.query(LOOK, &[]).await?;
+        let nodes = open.client.query(NODES, &[]).await?;
+        view(parts, &rows, &nodes)
+    })
+}
+
+fn view(
+    all: Parts,
+    rows: &[tokio_postgres::Row],
+    nodes: &[tokio_postgres::Row],
+) -> Result<View, tokio_postgres::Error> {
+    let span = |millis: i64| u64::try_from(millis).ok().map(Duration::from_millis);
+    let mut view = View { nodes: Vec::new(), parts: Vec::new(), now: 0 };
+    for (part, row) in all.each().zip(rows) {
+        view.now = row.try_get(7)?;
+        view.parts.push(PartView {
+            part,
+            head: unsigned(row.try_get(1)?),
+            emitted: unsigned(row.try_get(2)?),
+            epoch: row.try_get(3)?,
+            owner: row.try_get(4)?,
+            name: row.try_get(5)?,
+            free: span(row.try_get(6)?),
+        });
+    }
+    for row in nodes {
+        view.nodes.push(NodeView {
+            node: row.try_get(0)?,
+            name: row.try_get(1)?,
+            version: row.try_get(2)?,
+            age: span(row.try_get(3)?).unwrap_or_default(),
+            silent: span(row.try_get(4)?),
+        });
+    }
+    Ok(view)
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

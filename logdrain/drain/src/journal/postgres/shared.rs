@@ -1,0 +1,390 @@
+//! A partition that several nodes write to.
+//!
+//! Any node appends to it, whoever counts it. A step locks the partition's row, reads where it stands, and writes behind that:
+//! numbers have no gap and stand in the order of the commits, and who was stopped in the middle holds the others up for a
+//! second and no longer. What a node knows of a partition beside its end (who has a place, what the settings are) it reads
+//! again when another one has changed it.
+//!
+//! Only the node that owns the partition moves its watermark, and only as long as it is the owner, by the clock of the
+//! database and never beyond it.
+
+use super::address::Address;
+use super::batch::{Batch, Ids, Rows, overfull};
+use super::beside::read_all;
+use super::link::{Link, Open};
+use super::rare::Rare;
+use crate::event::{Entry, Event};
+use crate::journal::accounts::Accounts;
+use crate::journal::failure::StoreError;
+use crate::journal::ledger::{Ledger, Next};
+use crate::journal::places::Verdict;
+use crate::journal::purges::Purges;
+use crate::journal::row::{signed, unsigned};
+use crate::journal::seam::{Kept, Offer, Old};
+use crate::parts::Part;
+use crate::settings::Settings;
+use heroku_metrics::model::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
+
+/// How long the database lets a node be that has locked a partition and says nothing.
+const SILENCE: Duration = Duration::from_secs(1);
+/// When drains were heard is read so often at most.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// No version of a partition: all of it is read before the next step.
+const UNKNOWN: i64 = -1;
+
+const LOCK: &str = "SELECT head, last_id, version, ticked, emitted,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+        (SELECT epoch FROM logdrain.leases WHERE leases.p = part.p)
+    FROM logdrain.part WHERE p = $1 FOR UPDATE";
+const KNOWN: &str = "SELECT id, drain FROM logdrain.ids WHERE p = $1 AND id = ANY($2)";
+/// Measured deliveries and those of ports have no place, and are not asked for.
+const HEARD: &str = "SELECT drain, max(at) FROM logdrain.log WHERE p = $1 AND kind = 0 GROUP BY drain";
+const APPEND: &str = "SELECT logdrain.append_shared($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+    $17, $18, $19, $20, $21, $22, $23, $24, $25)";
+
+/// What the owner of a partition may do besides.
+#[derive(Debug)]
+pub struct Owning<'a> {
+    /// At which epoch it is the owner.
+    pub epoch: i64,
+    /// The last event whose rows are out.
+    pub emitted: u64,
+    /// What is old, and may go.
+    pub old: &'a mut Old,
+}
+
+/// A partition as one of the nodes has it that write to it.
+#[derive(Debug)]
+pub struct SharedPartition {
+    link: Link,
+    p: i32,
+    ledger: Ledger,
+    /// Of what is known beside the end.
+    version: i64,
+    emitted: u64,
+    next_drain: i64,
+    /// How many ids of each drain came since its old ones were looked for; of one that is not here nobody knows.
+    fresh: HashMap<i64, u32>,
+    /// When it was read when drains were heard.
+    heard: Option<Instant>,
+}
+
+impl SharedPartition {
+    /// # Errors
+    /// When no connection can be made at all. Where the database is away the first step says so.
+    pub fn new(address: &Address, part: Part, max_drains: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            link: Link::new(address)?,
+            p: i32::from(part.number()),
+            ledger: Ledger::new(part, max_drains),
+            version: UNKNOWN,
+            emitted: 0,
+            next_drain: 1,
+            fresh: HashMap::new(),
+            heard: None,
+        })
+    }
+
+    /// The number of the last event that this node knows of.
+    pub const fn position(&self) -> u64 {
+        self.ledger.position
+    }
+
+    /// The last event whose rows are known to be out.
+    pub const fn emitted(&self) -> u64 {
+        self.emitted
+    }
+
+    pub const fn settings(&self) -> Option<&Arc<Settings>> {
+        self.ledger.settings.as_ref()
+    }
+
+    /// Reads what there is, as far as it is not known.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn look(&mut self) -> Result<(), StoreError> {
+        self.append(Vec::new()).map(drop)
+    }
+
+    /// Keeps all offers in one step, durable when this returns; or none of them. Who owns the partition does not matter.
+    ///
+    /// # Errors
+    /// When nothing was kept, or nobody can say whether it was.
+    pub fn append(&mut self, offers: Vec<Offer>) -> Result<Vec<Kept>, StoreError> {
+        self.step(offers, None)
+    }
+
+    /// Keeps events of the owner. Ticks that are not of this time, or not ahead of the last one, are left out.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append), and [`StoreError::TakenOver`] when it is not the owner any more.
+    pub fn own(&mut self, events: Vec<Event>, owning: Owning<'_>) -> Result<Vec<Entry>, StoreError> {
+        let offers = events.into_iter().map(|event| Offer { key: None, event }).collect();
+        let kept = self.step(offers, Some(owning))?;
+        Ok(kept.into_iter().filter_map(|kept| if let Kept::New(entry) = kept { Some(entry) } else { None }).collect())
+    }
+
+    fn step(&mut self, offers: Vec<Offer>, owning: Option<Owning<'_>>) -> Result<Vec<Kept>, StoreError> {
+        let bytes = offers
+            .iter()
+            .map(|offer| if let Event::Delivery(record) = &offer.event { record.body.memory() } else { 0 });
+        let patience = Link::patience(bytes.sum());
+        let Self { link, p, ledger, version, next_drain, fresh, heard, .. } = self;
+        let known = std::mem::replace(version, UNKNOWN);
+        let mut partition = Locked { p: *p, ledger, version: known, next_drain: *next_drain, fresh, heard };
+        let done = link.ask_within(patience, async |open| {
+            let done = partition.step(open, offers, owning, patience).await;
+            if !matches!(done, Ok(Ok(_))) {
+                // Whoever is not answered to this gives the connection up.
+                let _ = open.client.batch_execute("ROLLBACK").await;
+            }
+            done
+        })??;
+        let Done { kept, next, version, emitted, next_drain } = done;
+        self.ledger.passed(next);
+        self.emitted = emitted;
+        (self.version, self.next_drain) = (version, next_drain);
+        Ok(kept)
+    }
+}
+
+/// A step that is durable.
+struct Done {
+    kept: Vec<Kept>,
+    next: Next,
+    version: i64,
+    emitted: u64,
+    next_drain: i64,
+}
+
+/// Where a partition stands that is locked.
+#[derive(Clone, Copy)]
+struct Stands {
+    head: i64,
+    last_id: i64,
+    version: i64,
+    ticked: i64,
+    emitted: i64,
+    /// By the clock of the database, in microseconds.
+    now: i64,
+    epoch: i64,
+}
+
+/// A partition while a step is made.
+struct Locked<'a> {
+    p: i32,
+    ledger: &'a mut Ledger,
+    version: i64,
+    next_drain: i64,
+    fresh: &'a mut HashMap<i64, u32>,
+    heard: &'a mut Option<Instant>,
+}
+
+impl Locked<'_> {
+    /// One step. The transaction is open still when it does not come to its end.
+    async fn step(
+        &mut self,
+        open: &mut Open,
+        mut offers: Vec<Offer>,
+        owning: Option<Owning<'_>>,
+        patience: Duration,
+    ) -> Result<Result<Done, StoreError>, Error> {
+        let (stands, known) = self.lock(open, &offers, patience).await?;
+        if let Some(Owning { epoch, .. }) = &owning
+            && stands.epoch != *epoch
+        {
+            return Ok(Err(StoreError::TakenOver("another node".to_owned())));
+        }
+        if stands.version != self.version
+            && let Err(error) = self.read(open).await?
+        {
+            return Ok(Err(error));
+        }
+        self.version = stands.version;
+        let known_end = self.ledger.position;
+        self.ledger.position = unsigned(stands.head);
+        if unsigned(stands.head) < known_end {
+            tracing::error!(
+                from = stands.head + 1,
+                to = known_end,
+                partition = self.p,
+                "the database has lost the end of the journal: deliveries that were acknowledged may be missing"
+            );
+            self.ledger.position = known_end;
+        }
+        self.ledger.runs.pass(unsigned(stands.last_id));
+        if stands.ticked > 0 {
+            self.ledger.places.tick(Timestamp::from_unix_micros(stands.ticked));
+        }
+        offers.retain(|offer| match &offer.event {
+            Event::Tick(time) => (stands.ticked + 1..=stands.now).contains(&time.unix_micros()),
+            _ => true,
+        });
+        if self.takes_a_place(&offers) {
+            self.hear(open).await?;
+        }
+        let mut batch = Batch::new(known, Some(stands.now), self.next_drain);
+        let ticked = offers.iter().filter_map(|offer| match &offer.event {
+            Event::Tick(time) => Some(time.unix_micros()),
+            _ => None,
+        });
+        let ticked = ticked.max().unwrap_or(0);
+        let (kept, next) = match self.ledger.take(offers, &mut batch) {
+            Ok(taken) => taken,
+            Err(error) => return Ok(Err(error)),
+        };
+        let version = self.version + i64::from(!batch.is_plain() || next.text.is_some());
+        match self.write(open, &batch, &next, (version, ticked), stands, owning).await? {
+            Ok(()) => {
+                let emitted = unsigned(stands.emitted);
+                Ok(Ok(Done { kept, next, version, emitted, next_drain: batch.next_drain }))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Begins a transaction that has the partition, and asks which ids of these offers were taken before.
+    async fn lock(
+        &self,
+        open: &mut Open,
+        offers: &[Offer],
+        patience: Duration,
+    ) -> Result<(Stands, HashMap<[u8; 16], i64>), Error> {
+        let keys: Vec<&[u8]> = offers.iter().filter_map(|offer| offer.key.as_ref().map(|key| &key.0[..])).collect();
+        let (lock, find) = (open.statement(LOCK).await?, open.statement(KNOWN).await?);
+        // As long as it is on its way, the database takes us for idle.
+        let begin = format!(
+            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}",
+            SILENCE.saturating_add(patience.saturating_sub(Link::patience(0))).as_millis()
+        );
+        let (at, ids): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) = ([&self.p], [&self.p, &keys]);
+        let ((), row, rows) = tokio::try_join!(
+            biased;
+            open.client.batch_execute(&begin),
+            open.client.query_one(&lock, &at),
+            async { if keys.is_empty() { Ok(Vec::new()) } else { open.client.query(&find, &ids).await } },
+        )?;
+        let mut known = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            if let Ok(id) = row.try_get::<_, &[u8]>(0)?.try_into() {
+                known.insert(id, row.try_get(1)?);
+            }
+        }
+        let stands = Stands {
+            head: row.try_get(0)?,
+            last_id: row.try_get(1)?,
+            version: row.try_get(2)?,
+            ticked: row.try_get(3)?,
+            emitted: row.try_get(4)?,
+            now: row.try_get(5)?,
+            epoch: row.try_get::<_, Option<i64>>(6)?.unwrap_or(0),
+        };
+        Ok((stands, known))
+    }
+
+    /// Reads what stands beside the events.
+    async fn read(&mut self, open: &mut Open) -> Result<Result<(), StoreError>, Error> {
+        let (said, accounts, drains) = read_all(open, self.p).await?;
+        let said: HashMap<String, String> = said.into_iter().collect();
+        let ledger = &mut *self.ledger;
+        ledger.accounts = Accounts::default();
+        for (name, value, crc) in accounts {
+            if !ledger.accounts.take(name, &value, crc) {
+                let why = "the settings of an account are not what they were".to_owned();
+                return Ok(Err(StoreError::elsewhere(why)));
+            }
+        }
+        ledger.know(said.get("settings").cloned());
+        ledger.purges = Purges::read_text(said.get("purges").map(String::as_str));
+        ledger.places.set_ended(said.get("ended").map(String::as_str));
+        self.next_drain = drains.iter().map(|(_, number)| number + 1).max().unwrap_or(1).max(self.next_drain);
+        ledger.drains = drains.into_iter().map(|(key, number)| (key.into(), number)).collect();
+        let numbers: HashSet<i64> = ledger.drains.values().copied().collect();
+        self.fresh.retain(|number, _| numbers.contains(number));
+        Ok(Ok(()))
+    }
+
+    /// Whether one of them would take the place of a drain that this node did not hear, and others may have heard.
+    fn takes_a_place(&self, offers: &[Offer]) -> bool {
+        if self.heard.is_some_and(|at| at.elapsed() < HEARD_EVERY) {
+            return false;
+        }
+        let Ledger { drains, places, .. } = &*self.ledger;
+        offers.iter().any(|offer| match &offer.event {
+            Event::Delivery(record) if record.layout.has_place() && !drains.contains_key(&record.drain) => {
+                matches!(places.for_new(&record.drain, record.received, drains.keys()), Verdict::InsteadOf(_))
+            }
+            _ => false,
+        })
+    }
+
+    /// Reads when each drain was heard last, whichever node it was that heard it.
+    async fn hear(&mut self, open: &mut Open) -> Result<(), Error> {
+        let find = open.statement(HEARD).await?;
+        for row in open.client.query(&find, &[&self.p]).await? {
+            if let Some(key) = row.try_get::<_, Option<&str>>(0)?
+                && let Some((drain, _)) = self.ledger.drains.get_key_value(key)
+            {
+                let at = Timestamp::from_unix_micros(row.try_get(1)?);
+                if self.ledger.places.heard(drain).is_none_or(|known| known < at) {
+                    let drain = drain.clone();
+                    self.ledger.places.hear(&drain, at);
+                }
+            }
+        }
+        *self.heard = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Writes the step and ends the transaction.
+    async fn write(
+        &mut self,
+        open: &mut Open,
+        batch: &Batch,
+        next: &Next,
+        (version, ticked): (i64, i64),
+        stands: Stands,
+        owning: Option<Owning<'_>>,
+    ) -> Result<Result<(), StoreError>, Error> {
+        let purges = match next.purges.as_ref().map(Purges::text).transpose() {
+            Ok(purges) => purges,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut nothing =
+            Old { behind: 0, before: Timestamp::from_unix_micros(i64::MIN), ids: true, rows: 0, given: 0 };
+        let (emitted, old) = match owning {
+            Some(Owning { emitted, old, .. }) => (signed(emitted), old),
+            None => (stands.emitted, &mut nothing),
+        };
+        let after = self.ledger.stands_after(next, unsigned(emitted.max(stands.emitted)));
+        let (head, emitted, last_id) = (signed(after.position), signed(after.emitted), signed(after.last_id));
+        let overfull = overfull(self.fresh, &batch.ids, old.ids);
+        let (behind, before, most) = (signed(old.behind), old.before.unix_micros(), signed(old.rows));
+        let append = open.statement(APPEND).await?;
+        let Rows { seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies } = &batch.rows;
+        let Ids { keys, drains: id_drains, seqs: id_seqs } = &batch.ids;
+        #[rustfmt::skip]
+        let values: [&(dyn ToSql + Sync); 25] = [
+            &self.p, &head, &emitted, &last_id, &version, &ticked,
+            seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies,
+            keys, id_drains, id_seqs, &behind, &before, &most, &overfull,
+        ];
+        let rare = Rare::of(self.p, batch, next.text.as_deref(), purges.as_deref());
+        let writes = rare.statements(open).await?;
+        let client = &open.client;
+        let ((), row, ()) = tokio::try_join!(
+            biased;
+            rare.write(client, &writes),
+            client.query_one(&append, &values),
+            client.batch_execute("COMMIT"),
+        )?;
+        old.given += usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,203 @@
+//! A partition that several nodes write to, in a PostgreSQL.
+
+use super::*;
+use crate::journal::postgres::{Owning, SharedPartition};
+use crate::parts::Parts;
+use std::path::Path;
+use testkit::postgres::Postgres;
+
+const LEASE: Duration = Duration::from_secs(2);
+
+/// Two nodes on one partition, if there is a PostgreSQL.
+struct Two {
+    postgres: Postgres,
+    address: Address,
+    one: SharedPartition,
+    other: SharedPartition,
+}
+
+fn parts() -> Parts {
+    Parts::new(3).unwrap()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("logdrain-sharing-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn join(address: &Address, dir: &Path) -> Result<Members, StoreError> {
+    Members::join(address, dir, parts(), LEASE)
+}
+
+impl Two {
+    fn start(name: &str, most: usize) -> Option<Self> {
+        let postgres = Postgres::start()?;
+        let address = Address::parse(&postgres.url(), None).unwrap();
+        drop(join(&address, &scratch(name)).unwrap());
+        let part = parts().each().nth(1).unwrap();
+        let node = || SharedPartition::new(&address, part, most).unwrap();
+        let (mut one, other) = (node(), node());
+        one.append(vec![Offer { key: None, event: Event::Settings(Box::new(settings())) }]).unwrap();
+        Some(Self { one, other, address, postgres })
+    }
+
+    fn sql(&self, text: &str) -> String {
+        self.postgres.sql(text).trim().to_owned()
+    }
+}
+
+fn delivery(drain: &str, key: u8, time: i64) -> Offer {
+    let body = Body::new(b"12 <190>1 - a b".to_vec(), None);
+    let mut record = Record::new(drain.into(), Timestamp::from_unix_micros(time), body);
+    record.run.events = 2;
+    Offer { key: Some(DeliveryKey([key; 16])), event: Event::Delivery(record) }
+}
+
+fn now() -> i64 {
+    super::super::now().unix_micros()
+}
+
+fn nothing() -> Old {
+    Old { behind: 0, before: Timestamp::from_unix_micros(i64::MIN), ids: false, rows: 0, given: 0 }
+}
+
+/// The number and the first id of what is new.
+fn given(kept: &[Kept]) -> Vec<Option<(u64, u64)>> {
+    let given = kept.iter().map(|kept| match kept {
+        Kept::New(Entry { seq, event: Event::Delivery(record) }) => Some((*seq, record.run.base)),
+        _ => None,
+    });
+    given.collect()
+}
+
+#[test]
+fn two_nodes_write_one_run_of_numbers_and_ids_and_take_each_delivery_once() {
+    let Some(mut two) = Two::start("turns", 16) else { return };
+    let mut all = Vec::new();
+    for turn in 0..6_u8 {
+        // A drain that one of them has brought has a place with the other one, too.
+        let offers = || vec![delivery(&format!("d.{}", turn / 2), turn, now()), delivery("d.x", 100 + turn, now())];
+        let (first, then) = if turn % 2 == 0 { (&mut two.one, &mut two.other) } else { (&mut two.other, &mut two.one) };
+        all.extend(given(&first.append(offers()).unwrap()));
+        let again = then.append(offers()).unwrap();
+        assert!(matches!(again[..], [Kept::Duplicate, Kept::Duplicate]), "{again:?}");
+    }
+    let all: Vec<(u64, u64)> = all.into_iter().flatten().collect();
+    assert_eq!(all.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (2..=13).collect::<Vec<_>>());
+    assert!(all.windows(2).all(|two| two[0].1 + 256 < two[1].1 && two[1].1 % 256 == 1), "{all:?}");
+    assert_eq!(two.sql("SELECT count(*), max(seq) FROM logdrain.log WHERE p = 1"), "13|13");
+    assert_eq!(two.sql("SELECT count(*), count(DISTINCT drain) FROM logdrain.drains WHERE p = 1"), "4|4");
+    two.one.look().unwrap();
+    assert_eq!((two.one.position(), two.one.settings()), (13, two.other.settings()));
+}
+
+#[test]
+fn who_owns_a_partition_moves_its_watermark_and_nobody_else_nor_beyond_the_clock() {
+    let Some(mut two) = Two::start("owner", 16) else { return };
+    let dir = scratch("owner-2");
+    let mut members = join(&two.address, &dir).unwrap();
+    let view = members.renew(&[]).unwrap();
+    assert_eq!((view.live(), view.parts.len()), (1, 3));
+    let epoch = members.claim(&view.parts[1]).unwrap().unwrap();
+    assert_eq!(members.claim(&view.parts[1]).unwrap(), None, "an epoch is given once");
+    let tick = |shared: &mut SharedPartition, epoch: i64, time: i64| {
+        let mut old = nothing();
+        let events = vec![Event::Tick(Timestamp::from_unix_micros(time))];
+        shared.own(events, Owning { epoch, emitted: 0, old: &mut old }).map(|entries| entries.len())
+    };
+    let time = view.now;
+    assert_eq!(tick(&mut two.one, epoch, time).unwrap(), 1);
+    assert_eq!(tick(&mut two.one, epoch, time).unwrap(), 0, "it is there");
+    assert_eq!(tick(&mut two.one, epoch, time - 1).unwrap(), 0, "nor does it go back");
+    assert_eq!(tick(&mut two.one, epoch, time + 3_600_000_000).unwrap(), 0, "and it is of a time that has come");
+    let error = tick(&mut two.other, epoch - 1, time + 1).unwrap_err();
+    assert!(error.is_taken_over(), "{error}");
+    // Whoever is refused has changed nothing, and may deliver on.
+    assert_eq!(given(&two.other.append(vec![delivery("d.1", 1, now())]).unwrap())[0].unwrap().0, 3);
+    assert_eq!(tick(&mut two.one, epoch, time + 1).unwrap(), 1);
+    assert_eq!(two.sql("SELECT ticked, head FROM logdrain.part WHERE p = 1"), format!("{}|4", time + 1));
+
+    // Another node gets it when the lease is over, or when it is let go.
+    let mut next = join(&two.address, &scratch("owner-3")).unwrap();
+    let view = next.renew(&[]).unwrap();
+    assert_eq!((view.live(), view.parts[1].free, view.parts[1].owner.as_str()), (2, None, members.node()));
+    assert_eq!(next.claim(&view.parts[1]).unwrap(), None);
+    members.release(view.parts[1].part, epoch).unwrap();
+    let view = next.renew(&[]).unwrap();
+    assert!(view.parts[1].free.is_some());
+    assert_eq!(next.claim(&view.parts[1]).unwrap(), Some(epoch + 1));
+    assert!(tick(&mut two.one, epoch, time + 2).unwrap_err().is_taken_over());
+    // What the first one renews then is not its own any more.
+    let held = [(view.parts[1].part, epoch)];
+    std::thread::sleep(LEASE);
+    assert!(members.renew(&held).unwrap().parts[1].free.is_some());
+    // Started again on its folder, it is the node that it was.
+    let node = members.node().to_owned();
+    drop(members);
+    assert_eq!(join(&two.address, &dir).unwrap().node(), node);
+}
+
+#[test]
+fn who_is_stopped_in_the_middle_of_a_step_holds_up_the_others_for_a_second() {
+    let Some(mut two) = Two::start("silent", 16) else { return };
+    two.other.append(vec![delivery("d.1", 1, now())]).unwrap();
+    // What a node has done that was stopped then.
+    let held = std::thread::scope(|scope| {
+        let url = two.postgres.url();
+        let silent = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                let lock = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 1000;
+                    SELECT * FROM logdrain.part WHERE p = 1 FOR UPDATE";
+                client.batch_execute(lock).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                client.batch_execute("COMMIT").await.is_err()
+            })
+        });
+        while two.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == "0" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let began = Instant::now();
+        assert_eq!(given(&two.one.append(vec![delivery("d.1", 2, now())]).unwrap()).len(), 1);
+        assert!(silent.join().unwrap(), "who was silent has lost his step");
+        began.elapsed()
+    });
+    assert!(held < Duration::from_secs(4), "{held:?}");
+}
+
+#[test]
+fn a_drain_gives_way_that_no_node_has_heard() {
+    let Some(mut two) = Two::start("places", 2) else { return };
+    let hour = 3_600_000_000;
+    let start = now() - 2 * hour;
+    // The first node hears one of them long ago, and the other node hears that one since.
+    two.one.append(vec![delivery("d.1", 1, start), delivery("d.2", 2, start + 1)]).unwrap();
+    two.other.append(vec![delivery("d.1", 3, now())]).unwrap();
+    let kept = two.one.append(vec![delivery("d.3", 4, now())]).unwrap();
+    let [Kept::NewInstead { dropped, .. }] = &kept[..] else { panic!("{kept:?}") };
+    assert!(matches!(&dropped.event, Event::Dropped { drain, .. } if &**drain == "d.2"), "{dropped:?}");
+    // Both know of it.
+    let kept = two.other.append(vec![delivery("d.2", 5, now()), delivery("d.3", 6, now())]).unwrap();
+    assert!(matches!(kept[..], [Kept::TooManyDrains, Kept::New(_)]), "{kept:?}");
+}
+
+#[test]
+fn a_journal_keeps_its_number_of_partitions_and_is_not_a_single_servers() {
+    let Some(two) = Two::start("made", 2) else { return };
+    let wrong = Members::join(&two.address, &scratch("made-2"), Parts::new(4).unwrap(), LEASE).unwrap_err();
+    assert!(wrong.is_final() && wrong.to_string().contains("partitions = 3"), "{wrong}");
+    let alone = open_database(&two.address, &scratch("made-3"), 16).unwrap_err();
+    assert!(alone.is_final() && alone.to_string().contains("[cluster]"), "{alone}");
+    assert_eq!(view_of(&two.address).unwrap().parts.len(), 3);
+
+    let Some(single) = Postgres::start() else { return };
+    let address = Address::parse(&single.url(), None).unwrap();
+    assert!(view_of(&address).unwrap_err().to_string().contains("no journal that nodes share"));
+    drop(open_database(&address, &scratch("made-4"), 16).unwrap());
+    let node = join(&address, &scratch("made-5")).unwrap_err();
+    assert!(node.is_final() && node.to_string().contains("single server"), "{node}");
+}

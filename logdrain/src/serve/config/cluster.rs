@@ -1,0 +1,80 @@
+//! What the file says of nodes that share a journal.
+
+use super::Wrong;
+use super::file::{Cluster as Section, Span};
+use logdrain_drain::journal::SnapshotPlace;
+use logdrain_drain::parts::{self, Parts};
+use std::time::Duration;
+
+/// How many partitions there are, when the file does not say it.
+const PARTITIONS: u16 = 8;
+/// How long a node that says nothing keeps what it owns: when the file does not say it, at least, and at most.
+const LEASE: Duration = Duration::from_secs(2);
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Which part a server has in others' work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) parts: Parts,
+    /// Where every node finds what another one counted.
+    pub(crate) snapshots: SnapshotPlace,
+    pub(crate) lease: Duration,
+}
+
+impl Cluster {
+    /// The most drains of one partition, where there are so many in all: its share and a half, and some, since they are not
+    /// spread evenly.
+    pub(crate) fn drains(&self, all: usize) -> usize {
+        let share = all.div_ceil(usize::from(self.parts.count()));
+        all.min(share + share / 2 + 8)
+    }
+}
+
+/// What of the file nodes have no use for yet, if it says it.
+pub(super) struct Others {
+    pub(super) has_journal: bool,
+    pub(super) has_spool: bool,
+    pub(super) has_addon: bool,
+    pub(super) keeps_lines: bool,
+    pub(super) keeps_minutes: bool,
+}
+
+/// Checks the section.
+pub(super) fn of_file(
+    section: Option<Section>,
+    others: &Others,
+    variable: &dyn Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Cluster>, Wrong> {
+    let Some(Section { partitions, snapshots, lease }) = section else { return Ok(None) };
+    if !others.has_journal {
+        return Err(Wrong::new(
+            "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
+        ));
+    }
+    for (key, is_there) in [
+        ("spool", others.has_spool),
+        ("[addon]", others.has_addon),
+        ("logs_limit", others.keeps_lines),
+        ("minutes_limit", others.keeps_minutes),
+    ] {
+        if is_there {
+            return Err(Wrong(format!(
+                "{key}: nodes of a [cluster] count, and do no more yet: no spool, lines, minutes, alerts or add-on; strike it"
+            )));
+        }
+    }
+    let parts = Parts::new(partitions.unwrap_or(PARTITIONS));
+    let parts = parts.ok_or_else(|| Wrong(format!("[cluster], partitions: is from 1 to {}", parts::MOST)))?;
+    let snapshots =
+        SnapshotPlace::parse(&snapshots, variable).map_err(|why| Wrong(format!("[cluster], snapshots: {why}")))?;
+    if snapshots.is_plain() {
+        warnings.push("[cluster], snapshots: names and numbers of metrics can be read on the way: http".to_owned());
+    }
+    let lease = lease.map_or(LEASE, |Span(lease)| lease);
+    if !(SHORTEST..=LONGEST).contains(&lease) {
+        return Err(Wrong::new("[cluster], lease: is from 1s to 60s"));
+    }
+    Ok(Some(Cluster { parts, snapshots, lease }))
+}

@@ -1,0 +1,182 @@
+//! A node: one of several servers that share a journal in a database.
+//!
+//! ```text
+//! intake --> one thread a partition --> the database
+//!            writes, whoever owns it         |
+//! looking: renews, claims, lets go           |
+//!            |                               v
+//!            +--> one thread an owned partition: reads it, counts, writes rows, keeps snapshots where all find them
+//! ```
+//!
+//! Nodes agree on nothing but the order of the events in each partition, and the database keeps that. Rows are a function of the
+//! events: two owners at once, as when one was stopped and wakes up, make the same rows under the same ids.
+
+mod claiming;
+mod looking;
+mod owner;
+
+use self::looking::Looking;
+use self::owner::Tools;
+use super::config::{Cluster, Config};
+use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
+use super::opening::{self, Closed};
+use logdrain_drain::clock::{Ahead, Clocks};
+use logdrain_drain::intake::Queues;
+use logdrain_drain::journal::{
+    Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, StoreError,
+    Timekeeper, View,
+};
+use logdrain_drain::logs;
+use logdrain_drain::outlets::{JsonLines, Shared, otlp};
+use logdrain_terms::failure::{Failure, Status};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+/// The threads of a node.
+pub(super) struct Node {
+    writers: Vec<JoinHandle<()>>,
+    looking: JoinHandle<()>,
+    /// Everything is written: what is owned is let go.
+    end: Arc<AtomicBool>,
+    /// Held until then.
+    lock: Lease,
+}
+
+/// What a node has when the others know of it.
+struct Joined {
+    members: Members,
+    view: View,
+    stores: Vec<SharedPartition>,
+    lock: Lease,
+}
+
+impl Node {
+    /// Joins the others, and waits for the database while it is away: deliveries are answered with 503 meanwhile. `None` when
+    /// the program was asked to stop.
+    pub(super) fn start(
+        config: &Arc<Config>,
+        (cluster, address): (&Cluster, &Address),
+        rows: JsonLines,
+        front: &Front,
+        held: &Held,
+        (ending, endings): (&Sender<Ending>, &Receiver<Ending>),
+    ) -> Result<Option<Self>, Failure> {
+        let mut said = String::new();
+        let Joined { members, view, stores, lock } = loop {
+            match join(config, cluster, address) {
+                Ok(joined) => break joined,
+                Err(Closed::ForGood(why)) => return Err(Failure::Config(why)),
+                Err(Closed::ForNow(why)) if why != said => {
+                    tracing::error!("{why}; deliveries are answered with 503 until the journal can be opened");
+                    said = why;
+                }
+                Err(Closed::ForNow(_)) => {}
+            }
+            if endings.recv_timeout(AGAIN).is_ok() {
+                return Ok(None);
+            }
+        };
+        let ahead = Ahead::default();
+        ahead.tell(view.now);
+        let collector = config.otlp.clone().map(|endpoint| {
+            let (outlet, waiting) = otlp::Otlp::new(held.counters.clone());
+            front.runtime.spawn(otlp::send(endpoint, waiting, held.counters.clone()));
+            outlet
+        });
+        let tools = Tools {
+            config: config.clone(),
+            cluster: cluster.clone(),
+            address: address.clone(),
+            ahead: ahead.clone(),
+            rows: Shared::new((rows, collector)),
+            board: held.board.clone(),
+            counters: held.counters.clone(),
+            outbox: front.outbox.clone(),
+            minutes: front.minutes.clone(),
+        };
+        let (mut queues, mut writers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        for (part, store) in cluster.parts.each().zip(stores) {
+            let (queue, messages) = mpsc::sync_channel(QUEUE);
+            let mut now = store.settings().map_or_else(|| config.settings.clone(), |stored| (**stored).clone());
+            now.configure(&config.settings);
+            if store.settings().is_none_or(|stored| **stored != now) {
+                let _ = queue.try_send(Message::Settings(Box::new(config.settings.clone())));
+            }
+            let publish = if part.number() == 0 {
+                front.intake.follow(&Arc::new(now));
+                let intake = front.intake.clone();
+                Publish::to(move |settings| intake.follow(settings))
+            } else {
+                Publish::to(|_| {})
+            };
+            let (owned, storing) = (Owned::default(), Arc::new(AtomicBool::new(true)));
+            let desk = Desk {
+                time: Timekeeper::new(Clocks::told(ahead.clone()), &config.settings, None, None, true),
+                dir: config.store.clone(),
+                queue: messages,
+                pipelines: mpsc::sync_channel(0).0,
+                logs: None,
+                progress: Arc::default(),
+                counters: held.counters.clone(),
+                retention: config.retention,
+                group_bytes: config.group_bytes(),
+                erase: Erase::by(logs::erase),
+                publish,
+                owed: None,
+            };
+            let writer = SharingWriter { store, desk, owned: owned.clone(), storing: storing.clone() };
+            writers.push(spawn(&format!("journal {}", part.number()), ending, move || writer.run())?);
+            queues.push(queue);
+            parts.push((part, owned, storing));
+        }
+        let end = Arc::new(AtomicBool::new(false));
+        let looking = Looking::new(members, tools, parts, held, (end.clone(), held.stop.clone()));
+        let looking = spawn("nodes", ending, move || looking.run())?;
+        held.progress.storing.store(true, Ordering::Release);
+        front.intake.open_parts(Queues { parts: cluster.parts, all: queues.into() });
+        Ok(Some(Self { writers, looking, end, lock }))
+    }
+
+    /// Closes the front, lets the threads write what they have, lets go what is owned, and says how it went.
+    pub(super) fn stop(self, front: Front) -> Result<Status, Failure> {
+        let intake = front.intake.clone();
+        front.close();
+        intake.close();
+        let written = self.writers.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
+        self.end.store(true, Ordering::Release);
+        let looked = self.looking.join();
+        drop(self.lock);
+        if looked.is_err() || written.iter().any(Result::is_err) {
+            return Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned()));
+        }
+        tracing::info!("everything is stored; other nodes count on");
+        Ok(Status::Done)
+    }
+}
+
+/// Comes to the others, and reads where each partition stands.
+fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined, Closed> {
+    let dir = &config.store;
+    std::fs::create_dir_all(dir).map_err(|error| opening::unmade(dir, &error))?;
+    let lock = opening::hold(dir)?;
+    let away = |error: StoreError| opening::closed(dir, &error);
+    let mut members = Members::join(address, dir, cluster.parts, cluster.lease).map_err(away)?;
+    cluster.snapshots.partition(0).map_err(|error| Closed::ForNow(format!("[cluster], snapshots: {error}")))?;
+    let most = cluster.drains(config.limits.drains);
+    let mut stores = Vec::new();
+    for part in cluster.parts.each() {
+        let mut store = SharedPartition::new(address, part, most).map_err(away)?;
+        store.look().map_err(away)?;
+        stores.push(store);
+    }
+    let view = members.renew(&[]).map_err(away)?;
+    tracing::info!(
+        node = members.node(),
+        nodes = view.live(),
+        partitions = stores.len(),
+        "one of the nodes of a journal"
+    );
+    Ok(Joined { members, view, stores, lock })
+}

@@ -1,0 +1,190 @@
+//! The thread that looks at the other nodes: says that this one lives, takes what is free and lets go what is too much.
+
+use super::claiming::decide;
+use super::owner::{Owner, Tools};
+use crate::serve::front::Shared as Held;
+use logdrain_drain::clock::Clocks;
+use logdrain_drain::journal::{Members, Owned, Progress, View};
+use logdrain_drain::parts::Part;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two looks: what others append is read by then.
+const EVERY: Duration = Duration::from_millis(200);
+/// How long a node that ends waits for those that count to leave their snapshots.
+const LAST_CALL: Duration = Duration::from_secs(10);
+
+pub(super) struct Looking {
+    members: Members,
+    tools: Tools,
+    clocks: Clocks,
+    parts: BTreeMap<u8, Of>,
+    /// What the server says of itself.
+    progress: Arc<Progress>,
+    ready: Arc<AtomicBool>,
+    end: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    /// The database was away, since when.
+    away: Option<Instant>,
+}
+
+/// A partition, whoever owns it.
+struct Of {
+    part: Part,
+    owned: Owned,
+    storing: Arc<AtomicBool>,
+    owner: Option<Owner>,
+}
+
+impl Looking {
+    pub(super) fn new(
+        members: Members,
+        tools: Tools,
+        parts: Vec<(Part, Owned, Arc<AtomicBool>)>,
+        held: &Held,
+        (end, stop): (Arc<AtomicBool>, Arc<AtomicBool>),
+    ) -> Self {
+        let parts = parts.into_iter();
+        let parts = parts.map(|(part, owned, storing)| (part.number(), Of { part, owned, storing, owner: None }));
+        let (progress, ready) = (held.progress.clone(), held.ready.clone());
+        let clocks = Clocks::told(tools.ahead.clone());
+        Self { members, tools, clocks, parts: parts.collect(), progress, ready, end, stop, away: None }
+    }
+
+    pub(super) fn run(mut self) {
+        while !self.end.load(Ordering::Acquire) {
+            match self.members.renew(&self.held()) {
+                Ok(view) => {
+                    self.tools.ahead.tell(view.now);
+                    if let Some(away) = self.away.take() {
+                        tracing::info!(after_seconds = away.elapsed().as_secs(), "the database answers again");
+                    }
+                    self.look(&view);
+                }
+                Err(error) => {
+                    if self.away.is_none() {
+                        tracing::error!(%error, "the database does not say who owns what; nothing is counted until it does");
+                    }
+                    self.away.get_or_insert_with(Instant::now);
+                }
+            }
+            self.tell();
+            thread::sleep(EVERY);
+        }
+        self.leave();
+    }
+
+    /// What this node has: each partition, and since which epoch.
+    fn held(&self) -> Vec<(Part, i64)> {
+        self.parts.values().filter_map(|of| Some((of.part, of.owner.as_ref()?.epoch))).collect()
+    }
+
+    fn look(&mut self, view: &View) {
+        for of in &view.parts {
+            if let Some(Of { owner: Some(owner), .. }) = self.parts.get(&of.part.number()) {
+                owner.progress.head.fetch_max(of.head, Ordering::AcqRel);
+            }
+        }
+        self.settle();
+        let nodes = &self.progress.nodes;
+        nodes.live.store(view.live() as u64, Ordering::Relaxed);
+        self.progress.head.store(view.parts.iter().map(|of| of.head).sum(), Ordering::Release);
+        self.progress.emitted.store(view.parts.iter().map(|of| of.emitted).sum(), Ordering::Release);
+        if self.stop.load(Ordering::Acquire) {
+            return;
+        }
+        let held: BTreeMap<u8, i64> = self.held().iter().map(|(part, epoch)| (part.number(), *epoch)).collect();
+        let decision = decide(view, self.members.node(), &held);
+        for number in decision.lost {
+            self.lose(number);
+        }
+        for of in view.parts.iter().filter(|of| decision.claim.contains(&of.part.number())) {
+            let Some(Of { owned, owner: owner @ None, .. }) = self.parts.get_mut(&of.part.number()) else { continue };
+            match self.members.claim(of) {
+                Ok(Some(epoch)) => match Owner::start(of.part, epoch, &self.tools, owned) {
+                    Ok(started) => {
+                        *owner = Some(started);
+                        self.progress.nodes.taken.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(error) => tracing::error!(%error, "no thread could be started to count a partition"),
+                },
+                // Another one was faster, or is asked again with the next look.
+                Ok(None) | Err(_) => {}
+            }
+        }
+        let is_leaving = self.parts.values().any(|of| of.owner.as_ref().is_some_and(|owner| owner.is_leaving));
+        if let Some(Of { part, owned, owner: Some(owner), .. }) =
+            decision.let_go.filter(|_| !is_leaving).and_then(|number| self.parts.get_mut(&number))
+        {
+            tracing::info!(partition = part.number(), "this node lets the partition go: another one has less");
+            owner.leave(owned);
+        }
+    }
+
+    /// Another node has it.
+    fn lose(&mut self, number: u8) {
+        let Some(Of { part, owned, owner: Some(owner), .. }) = self.parts.get_mut(&number) else { return };
+        if !owner.is_leaving {
+            tracing::warn!(partition = part.number(), "another node counts the partition now");
+            self.progress.nodes.lost.fetch_add(1, Ordering::Relaxed);
+            owner.stop(owned);
+        }
+    }
+
+    /// Lets go what is not counted here any more.
+    fn settle(&mut self) {
+        for of in self.parts.values_mut() {
+            if of.owner.as_ref().is_some_and(|owner| of.owned.is_lost(owner.epoch) && !owner.is_leaving) {
+                self.progress.nodes.lost.fetch_add(1, Ordering::Relaxed);
+                if let Some(owner) = &mut of.owner {
+                    owner.stop(&of.owned);
+                }
+            }
+            let Some(owner) = of.owner.take_if(|owner| owner.has_ended()) else { continue };
+            of.owned.end(owner.epoch);
+            let epoch = owner.epoch;
+            if let Err(why) = owner.join() {
+                tracing::error!(partition = of.part.number(), %why, "the partition is not counted here any more");
+            }
+            self.tools.board.of(of.part).clear();
+            // When that fails, the lease ends by itself.
+            let _ = self.members.release(of.part, epoch);
+        }
+    }
+
+    /// Says how this node does.
+    fn tell(&self) {
+        let now = self.clocks.read();
+        let believed = heroku_metrics::model::Timestamp::from_unix_micros(now.wall);
+        self.progress.time.tell(believed, now.steady, now.wall, false);
+        let owners = || self.parts.values().filter_map(|of| of.owner.as_ref());
+        self.progress.nodes.owned.store(owners().filter(|owner| !owner.is_leaving).count() as u64, Ordering::Relaxed);
+        let is_storing = self.parts.values().all(|of| of.storing.load(Ordering::Acquire));
+        self.progress.storing.store(is_storing && self.away.is_none(), Ordering::Release);
+        if owners().all(|owner| owner.progress.trouble().is_none()) {
+            self.progress.time.moved(believed);
+        }
+        if owners().all(|owner| owner.ready.load(Ordering::Acquire)) && self.away.is_none() {
+            self.ready.store(true, Ordering::Release);
+        }
+    }
+
+    /// Waits until all that count have left their snapshots, and lets everything go.
+    fn leave(mut self) {
+        let began = Instant::now();
+        for of in self.parts.values_mut() {
+            if let Some(owner) = &mut of.owner {
+                owner.leave(&of.owned);
+            }
+        }
+        while self.parts.values().any(|of| of.owner.is_some()) && began.elapsed() < LAST_CALL {
+            self.settle();
+            let _ = self.members.renew(&self.held());
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.members.leave();
+    }
+}

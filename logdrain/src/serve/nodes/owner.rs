@@ -1,0 +1,182 @@
+//! The owner of a partition: counts it on a thread of its own, from the newest snapshot that any node left.
+
+use crate::serve::config::{Cluster, Config};
+use crate::serve::front::COMMITS_AHEAD;
+use crate::serve::opening::{self, Kept};
+use logdrain_drain::alerts::outbox::Outbox;
+use logdrain_drain::clock::{Ahead, Clocks};
+use logdrain_drain::counters::Counters;
+use logdrain_drain::counting::{Board, Consumer, Settling};
+use logdrain_drain::journal::{Address, Doubts, Owned, Ownership, Progress, SharedPartition, Timekeeper, reader_of};
+use logdrain_drain::logs;
+use logdrain_drain::minutes::{Gather, Minutes};
+use logdrain_drain::outlets::otlp::Otlp;
+use logdrain_drain::outlets::{JsonLines, Shared};
+use logdrain_drain::parts::Part;
+use logdrain_drain::watching::{MinuteRules, Owed};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Between two tries to begin.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What owners of all partitions have in common.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) config: Arc<Config>,
+    pub(super) cluster: Cluster,
+    pub(super) address: Address,
+    /// The clock of the database.
+    pub(super) ahead: Ahead,
+    pub(super) rows: Shared<(JsonLines, Option<Otlp>)>,
+    pub(super) board: Board,
+    pub(super) counters: Arc<Counters>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) minutes: Minutes,
+}
+
+/// One that counts.
+pub(super) struct Owner {
+    pub(super) epoch: i64,
+    pub(super) progress: Arc<Progress>,
+    /// It has read the journal to its end.
+    pub(super) ready: Arc<AtomicBool>,
+    /// It ends with what it has.
+    pub(super) is_leaving: bool,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+impl Owner {
+    /// Begins to count a partition that this node owns since an epoch.
+    pub(super) fn start(part: Part, epoch: i64, tools: &Tools, owned: &Owned) -> std::io::Result<Self> {
+        let (progress, ready, stop) = (Arc::<Progress>::default(), Arc::<AtomicBool>::default(), Arc::default());
+        let counting = Counting {
+            part,
+            epoch,
+            tools: tools.clone(),
+            owned: owned.clone(),
+            progress: progress.clone(),
+            ready: ready.clone(),
+            stop: Arc::clone(&stop),
+        };
+        let thread = thread::Builder::new().name(format!("owner {}", part.number())).spawn(move || counting.run())?;
+        Ok(Self { epoch, progress, ready, is_leaving: false, stop, thread })
+    }
+
+    /// Another node owns it now: what is left to count that one counts.
+    pub(super) fn stop(&mut self, owned: &Owned) {
+        self.stop.store(true, Ordering::Release);
+        self.leave(owned);
+    }
+
+    /// Another node is to have it: this one counts what there is, and leaves a snapshot.
+    pub(super) fn leave(&mut self, owned: &Owned) {
+        self.is_leaving = true;
+        owned.end(self.epoch);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// How it went.
+    pub(super) fn join(self) -> Result<(), String> {
+        self.thread.join().unwrap_or_else(|_| Err("it ended in a panic".to_owned()))
+    }
+}
+
+/// What one thread has.
+struct Counting {
+    part: Part,
+    epoch: i64,
+    tools: Tools,
+    owned: Owned,
+    progress: Arc<Progress>,
+    ready: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Counting {
+    fn run(self) -> Result<(), String> {
+        let mut said = String::new();
+        loop {
+            match self.begin() {
+                Ok(consumer) => return consumer.run().map_err(|_| "its rows cannot go out".to_owned()),
+                Err(why) if why != said => {
+                    tracing::error!(partition = self.part.number(), %why, "cannot be counted now");
+                    said = why;
+                }
+                Err(_) => {}
+            }
+            if self.stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            thread::sleep(AGAIN);
+        }
+    }
+
+    /// Puts together where it stands: the newest snapshot, and the journal behind that.
+    fn begin(&self) -> Result<Consumer<(Shared<(JsonLines, Option<Otlp>)>, Board)>, String> {
+        let Self { part, tools, progress, stop, .. } = self;
+        let Tools { config, cluster, address, .. } = tools;
+        let text = |error: &dyn Display| error.to_string();
+        let dir = config.store.join(format!("p{}", part.number()));
+        std::fs::create_dir_all(&dir).map_err(|error| text(&error))?;
+        let snapshots = cluster.snapshots.partition(part.number()).map_err(|error| text(&error))?;
+        let reader = reader_of(address, *part).map_err(|error| text(&error))?;
+        let most = cluster.drains(config.limits.drains);
+        let mut store = SharedPartition::new(address, *part, most).map_err(|error| text(&error))?;
+        store.look().map_err(|error| text(&error))?;
+        let (end, emitted, settings) = (store.position(), store.emitted(), store.settings().cloned());
+        let pipelines = opening::recover((&snapshots, Kept::Elsewhere), (end, settings.as_deref()), &*reader, config);
+        let pipelines = pipelines.map_err(|error| text(&error))?;
+        if pipelines.position() > end {
+            return Err(format!("its snapshot is of event {}, and the journal ends at {end}", pipelines.position()));
+        }
+        let last = reader.last_time().map_err(|error| text(&error))?;
+        let clocks = Clocks::told(tools.ahead.clone());
+        let time =
+            Timekeeper::new(clocks, settings.as_deref().unwrap_or(&config.settings), last, pipelines.time(), true);
+        progress.head.fetch_max(end, Ordering::AcqRel);
+        progress.emitted.store(emitted, Ordering::Release);
+        let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
+        let stands = (pipelines.position(), pipelines.settings());
+        let rules = MinuteRules::open(&dir, Owed::new(tools.outbox.clone()), stands, end, logs::system);
+        let board = tools.board.of(*part);
+        tracing::info!(
+            partition = part.number(),
+            epoch = self.epoch,
+            from = pipelines.position(),
+            to = end,
+            "this node counts the partition"
+        );
+        let ownership = Ownership { epoch: self.epoch, time, progress: progress.clone(), pipelines: commits };
+        self.owned.begin(ownership);
+        Ok(Consumer {
+            rules,
+            pipelines,
+            minutes: Gather::nothing(),
+            kept: tools.minutes.clone(),
+            rows: (tools.rows.clone(), board.clone()),
+            board,
+            entries,
+            reader,
+            snapshots: Box::new(snapshots),
+            dir,
+            snapshot_every: config.snapshot_every,
+            progress: progress.clone(),
+            counters: tools.counters.clone(),
+            ready: self.ready.clone(),
+            stop: stop.clone(),
+            emitted,
+            settling: Settling::default(),
+            doubts: Doubts::default(),
+            asked: None,
+        })
+    }
+}
