@@ -101,7 +101,7 @@ impl Config {
     /// The text of the file; none without one.
     pub(crate) fn text(args: &ServeArgs) -> Result<String, Failure> {
         match &args.config {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::configuration(path, &error)),
+            Some(path) => secrets::text(path).map_err(|error| Failure::configuration(path, &error)),
             None => Ok(String::new()),
         }
     }

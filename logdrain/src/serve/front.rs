@@ -24,7 +24,7 @@ use logdrain_drain::seal::KeyFile;
 use logdrain_terms::failure::Failure;
 use logdrain_web::addon::Addon;
 use logdrain_web::{Answers, Events, House, Site};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -185,8 +185,9 @@ impl Front {
             text: Mutex::new(text),
             intake: intake.clone(),
             reopen: shared.reopen.clone(),
+            asked: AtomicUsize::new(0),
         };
-        runtime.spawn(signals(running, ending.clone()));
+        runtime.spawn(signals(Arc::new(running), ending.clone()));
         let telling = intake.clone();
         runtime.spawn(async move { telling.tell().await });
         runtime.spawn(notify::stay_alive());
@@ -219,7 +220,7 @@ impl Front {
 
 /// Tells when the program is asked to end, and reads the configuration again whenever it is asked to.
 #[cfg(unix)]
-async fn signals(running: Running, ending: Sender<Ending>) {
+async fn signals(running: Arc<Running>, ending: Sender<Ending>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
@@ -238,7 +239,7 @@ async fn signals(running: Running, ending: Sender<Ending>) {
 }
 
 #[cfg(not(unix))]
-async fn signals(_: Running, ending: Sender<Ending>) {
+async fn signals(_: Arc<Running>, ending: Sender<Ending>) {
     let _ = tokio::signal::ctrl_c().await;
     let _ = ending.send(Ending::Asked);
 }

@@ -8,8 +8,10 @@ use crate::args::ServeArgs;
 use crate::serve::config::{self, Config};
 use logdrain_drain::intake::{Access, Intake};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 /// What a running server was started with.
 #[derive(Debug)]
@@ -23,12 +25,35 @@ pub(crate) struct Running {
     pub(crate) intake: Arc<Intake>,
     /// Tells the rows' file that it is to be opened anew.
     pub(crate) reopen: Arc<AtomicBool>,
+    /// Reloads that were asked for and are not done.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Running {
-    /// Reads the configuration again, and says what became of it.
-    pub(crate) fn reload(&self) {
+    /// Has the configuration read again, on a thread of its own: its files may lie on a disk that does not answer, and deliveries,
+    /// the next SIGHUP and SIGTERM must not wait for that.
+    pub(crate) fn reload(self: &Arc<Self>) {
         self.reopen.store(true, Ordering::Release);
+        if self.asked.fetch_add(1, Ordering::AcqRel) > 0 {
+            tracing::warn!("the configuration is still being read: it is read once more behind that");
+            return;
+        }
+        let running = self.clone();
+        let spawned = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let mut asked = 1;
+            while asked > 0 {
+                running.read();
+                asked = running.asked.fetch_sub(asked, Ordering::AcqRel).saturating_sub(asked);
+            }
+        });
+        if let Err(error) = spawned {
+            self.asked.store(0, Ordering::Release);
+            tracing::error!(%error, "the configuration was not read again, and nothing has changed: no thread can be started");
+        }
+    }
+
+    /// Reads the configuration again, and says what became of it.
+    fn read(&self) {
         match self.take() {
             Ok(not_taken) if not_taken.is_empty() => {
                 tracing::info!(
@@ -46,6 +71,13 @@ impl Running {
 
     /// The keys that differ and were not taken.
     fn take(&self) -> Result<Vec<&'static str>, String> {
+        if self.args.config.as_deref().is_some_and(is_no_file) {
+            return Err(
+                "a pipe or a device stands where the file was, or it was one from the start: it cannot be read \
+                        again. If that is meant, restart for it"
+                    .to_owned(),
+            );
+        }
         let text = Config::text(&self.args).map_err(|error| error.to_string())?;
         let mut last = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if self.args.config.is_some() && config::is_empty(&text) {
@@ -75,6 +107,11 @@ impl Running {
         *last = text;
         Ok(not_taken)
     }
+}
+
+/// What is not there is told by whoever opens it.
+fn is_no_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
 /// Whether a configuration may take the place of another while these addresses are listened on.

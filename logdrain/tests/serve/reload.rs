@@ -183,3 +183,49 @@ fn what_holds_from_the_next_start_on_is_named_and_not_taken() {
     assert!(!text.contains("s3cret"));
     assert_eq!(served.server.stop().0, Some(0));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_never_comes_keeps_nobody_waiting_but_the_reload() {
+    let fifo = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let served = Served::start("reload-pipe", &format!("{WATCHER}{DRAIN}"), &[]);
+    let sent = |id: &str| served.send("shop:shop-s3cret-1", id).status;
+    fs::remove_file(&served.path).unwrap();
+    fifo(&served.path);
+    let said = served.reload();
+    assert!(said.contains("nothing has changed: a pipe or a device stands where the file was"), "{said}");
+    assert_eq!(sent("1"), 204);
+    // A password's file on a disk that does not answer.
+    let secret = served.dir().join("never");
+    fifo(&secret);
+    let drain = DRAIN.replace("password = \"shop-s3cret-1\"", "password_file = \"never\"");
+    fs::remove_file(&served.path).unwrap();
+    fs::write(&served.path, format!("{WATCHER}{drain}")).unwrap();
+    served.server.signal("HUP");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!((sent("2"), sent("3")), (204, 204));
+    served.server.signal("HUP");
+    wait_until("word of the wait", || served.server.log().contains("is still being read").then_some(()));
+    // It comes at last, once for each.
+    for _ in 0..2 {
+        fs::OpenOptions::new().write(true).open(&secret).unwrap().write_all(b"shop-s3cret-2\n").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    wait_until("the new password", || (served.send("shop:shop-s3cret-2", "4").status == 204).then_some(()));
+    // Nor does the end wait for it.
+    served.server.signal("HUP");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(served.server.stop().0, Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_without_an_end_is_not_read_to_it() {
+    let dir = scratch("reload-endless");
+    let path = dir.join("config.toml");
+    fs::write(&path, DRAIN.replace("password = \"shop-s3cret-1\"", "password_file = \"/dev/zero\"")).unwrap();
+    for config in [path.to_str().unwrap(), "/dev/zero"] {
+        let (code, said) = Server::try_start(&dir, &["--config", config]).err().expect("it is refused");
+        assert!(code == Some(2) && said.contains("cannot be read: "), "{config}: {code:?}: {said}");
+    }
+}
