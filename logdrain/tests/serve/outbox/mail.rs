@@ -239,3 +239,29 @@ fn a_mail_server_that_is_not_the_one_named_gets_no_mail_and_no_password() {
     let (code, log) = server.stop();
     assert_eq!(code, Some(0), "{log}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_mail_server_whose_line_has_no_end_is_left_before_it_takes_much_memory() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // No more than this machine can bear.
+            std::thread::spawn(move || (0..16_384).all(|_| stream.write_all(&[b'2'; 1 << 16]).is_ok()));
+        }
+    });
+    let section =
+        format!("[smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"alerts@example.com\"\n");
+    let house = House::new("outbox-mail-endless", &format!("{CONFIG}{section}"));
+    let new = NewMember { account: "shop".to_owned(), email: "ann@example.com".to_owned(), rights: Rights::all() };
+    house.directory.add_member(new).unwrap();
+    let channel = mail(&house, "shop", &["ann@example.com"]);
+    house.outbox.keep(&[told("shop", 1, 1, &[channel])]).unwrap();
+    let server = house.start();
+    let waits = wait_until("a try", || Some(house.state("shop", 1)).filter(|(_, tries, _)| *tries > 0));
+    assert!(waits.0 == State::Waiting && waits.2.contains("does not take it now"), "{waits:?}");
+    assert!(server.memory() < 200 << 20, "{} bytes", server.memory());
+    let (code, log) = server.stop();
+    assert!(code == Some(0) && log.contains("says more than"), "{code:?}: {log}");
+}

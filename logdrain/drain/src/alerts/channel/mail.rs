@@ -4,6 +4,8 @@
 //! member.
 
 #[cfg(feature = "mail")]
+mod bounded;
+#[cfg(feature = "mail")]
 mod smtp;
 
 #[cfg(feature = "mail")]
