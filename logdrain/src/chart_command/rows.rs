@@ -8,10 +8,13 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// A row is a line of some hundred bytes.
 const LONGEST: u64 = 1 << 20;
+/// Seconds from 1970 to the end of the year 9999: no row is of another time.
+const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
 /// The most rows of the metric.
 const MOST: usize = 4_000_000;
 
@@ -103,6 +106,10 @@ pub(super) fn read(path: &Path, gathered: &mut Gathered, kept: &mut Kept) -> Res
                 return Err(Failure::Config(format!("{}, line {number}: {what}: {error}", path.display())));
             }
         };
+        if !TIMES.contains(&row.window_unix) {
+            let why = format!("window_unix is no time in seconds since 1970: {}", row.window_unix);
+            return Err(Failure::Config(format!("{}, line {number}: {why}", path.display())));
+        }
         let Some(count) = row.count else {
             return Err(Failure::Config(format!(
                 "{}, line {number}: is a row of `replay --flat`, which has one number and not its metric's count and sum; write \

@@ -203,6 +203,11 @@ fn what_cannot_be_drawn_says_why() {
     assert!(refused(&["-m", "query", "-f", "sum"], &(rows.clone() + &other)).contains("is in `ms` and in `bytes`"));
     let far = rows.clone() + &row(9_000_000_000, "\"a\":\"1\"", "\"count\":1,\"sum\":2");
     assert!(refused(&["-m", "query", "-f", "sum"], &far).contains("are more than the 20000 of a chart"));
+    for time in [i64::MAX, i64::MIN, -1, 253_402_300_800] {
+        let none = rows.clone() + &row(time, "\"a\":\"1\"", "\"count\":1,\"sum\":2");
+        let why = refused(&["-m", "query", "-f", "sum"], &none);
+        assert!(why.contains(&format!("line 2: window_unix is no time in seconds since 1970: {time}")), "{why}");
+    }
     let count = rows.replace("measure", "count");
     let none = count.replace(",\"p50\":2,\"p95\":2,\"p99\":2,\"p999\":2", "");
     assert!(
