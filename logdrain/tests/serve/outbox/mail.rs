@@ -29,6 +29,8 @@ struct Smtp {
     mails: Arc<Mutex<Vec<Mail>>>,
     /// How often it has no room.
     busy: Arc<Mutex<u32>>,
+    /// It speaks TLS from the first byte on.
+    is_implicit: bool,
 }
 
 const USER: &str = "\0logdrain\0mail-s3cret-12";
@@ -36,6 +38,10 @@ const USER: &str = "\0logdrain\0mail-s3cret-12";
 impl Smtp {
     /// Answers the certificate that it shows, too.
     fn start(busy: u32) -> (Self, String) {
+        Self::speaking(busy, false)
+    }
+
+    fn speaking(busy: u32, is_implicit: bool) -> (Self, String) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let chain = vec![CertificateDer::from(made.cert.der().to_vec())];
@@ -47,7 +53,8 @@ impl Smtp {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
-        let smtp = Self { at, tls: Arc::new(tls), mails: Arc::default(), busy: Arc::new(Mutex::new(busy)) };
+        let smtp =
+            Self { at, tls: Arc::new(tls), mails: Arc::default(), busy: Arc::new(Mutex::new(busy)), is_implicit };
         let own = smtp.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -60,6 +67,13 @@ impl Smtp {
 
     /// Until TLS begins; nothing else is taken before.
     fn greet(&self, mut stream: TcpStream) -> io::Result<()> {
+        if self.is_implicit {
+            let connection = ServerConnection::new(self.tls.clone()).unwrap();
+            let mut stream = StreamOwned::new(connection, stream);
+            stream.write_all(b"220 mail ready\r\n")?;
+            stream.flush()?;
+            return self.talk(stream);
+        }
         stream.write_all(b"220 mail ready\r\n")?;
         let mut byte = [0; 1];
         let mut line = Vec::new();
@@ -220,6 +234,20 @@ fn mail_goes_over_tls_to_members_and_to_who_wants_it_and_each_has_one() {
     let (code, log) = server.stop();
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("mail-s3cret"), "{log}");
+}
+
+#[test]
+fn mail_goes_over_tls_from_the_first_byte_where_the_operator_says_so() {
+    let (smtp, pem) = Smtp::speaking(0, true);
+    let house = House::new("outbox-mail-implicit", &format!("{CONFIG}{}tls = \"implicit\"\n", smtp.section()));
+    let new = NewMember { account: "shop".to_owned(), email: "ann@example.com".to_owned(), rights: Rights::all() };
+    house.directory.add_member(new).unwrap();
+    let channel = mail(&house, "shop", &["ann@example.com"]);
+    house.outbox.keep(&[told("shop", 1, 1, &[channel])]).unwrap();
+    let server = start(&house, &pem);
+    let ends = wait_until("the mail", || Some(house.state("shop", 1)).filter(|(state, ..)| *state != State::Waiting));
+    assert_eq!((ends.0, smtp.mails().len()), (State::Sent, 1), "{ends:?}: {}", server.log());
+    assert_eq!(server.stop().0, Some(0));
 }
 
 #[test]
