@@ -4,6 +4,8 @@ use crate::browser::Browser;
 use crate::harness::{Server, now_micros, request, scratch, time_of, wait_until};
 use crate::page_looks::is_harmless;
 use crate::viewer::form;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 /// What would show that something ran: as one word, for names; in all of its forms, for texts.
@@ -90,7 +92,9 @@ fn hostile_text_on_the_viewer_dashboards_and_the_explorer_runs_nothing() {
             })
         })
         .collect();
-    let board = json!({"title": format!("x {WORD}"), "charts": charts}).to_string().replace("\\u202e", "");
+    let board = json!({"title": format!("x {WORD}"), "charts": charts}).to_string();
+    // That alone is refused.
+    let board = board.replace('\u{202e}', "");
     let imported = form(&server, "/dashboards", &[], &format!("do=import&whose=account&json={}", escaped(&board)));
     assert_eq!(imported.status, 303, "{imported:?}");
     let text = escaped(TEXT);
@@ -197,4 +201,37 @@ fn hostile_text_on_the_viewer_dashboards_and_the_explorer_runs_nothing() {
     let said: Vec<&String> = browser.listen().iter().filter(|said| !answered(said)).collect();
     assert!(said.is_empty(), "{said:?}");
     assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn names_turn_no_text_around_but_in_the_fields_in_which_they_are_changed() {
+    let dir = scratch("pages-turned");
+    let server = Server::start(&dir, &[]);
+    let made = |path: &str, body: serde_json::Value| {
+        let kind = [("Content-Type", "application/json")];
+        let answer = request(server.address, "POST", path, &kind, body.to_string().as_bytes()).unwrap();
+        assert!(matches!(answer.status, 200 | 201), "{path}: {answer:?}");
+    };
+    wait_until("the store", || (server.get("/readyz").status == 200).then_some(()));
+    made("/api/v1/groups.json", json!({ "group": { "name": "group\u{202e}", "system_wildcard": "a\u{202e}*" } }));
+    made("/api/v1/searches.json", json!({ "search": { "name": "search\u{202e}", "query": "x" } }));
+    made("/api/v2/filters", json!({ "name": "filter\u{202e}", "text": "x" }));
+    made("/api/v2/shares", json!({ "dashboard": "overview", "name": "share\u{202e}" }));
+    assert_eq!(server.stop().0, Some(0));
+    // Members are shown to who may manage them, as the operator may.
+    let config = dir.join("logdrain.toml");
+    std::fs::write(&config, "[watcher]\nuser = \"ops\"\npassword = \"ops-s3cret-12\"\n").unwrap();
+    let server = Server::start(&dir, &["--config", config.to_str().unwrap()]);
+    let authorization = format!("Basic {}", STANDARD.encode("ops:ops-s3cret-12"));
+    // Outside of what is typed.
+    let turned = |path: &str| {
+        let path = format!("{path}?account=default");
+        let page = request(server.address, "GET", &path, &[("Authorization", &authorization)], b"").unwrap();
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+        assert!(page.body.contains("\\u{202e}"), "{path}: nothing of it is shown: {}", page.body);
+        page.body.replace("\u{202e}\" required", "").replace("\u{202e}*\"", "").matches('\u{202e}').count()
+    };
+    for path in ["/account/members", "/account/searches", "/account/filters", "/dashboards/overview/share", "/events"] {
+        assert_eq!(turned(path), 0, "{path}");
+    }
 }

@@ -38,6 +38,7 @@ use form::Form;
 use logdrain_drain::counting::board::Board;
 use logdrain_drain::intake::Intake;
 use logdrain_drain::intake::connections::Peer;
+use logdrain_terms::escape::Escaped;
 use maud::Markup;
 use part::Part;
 use sent::Outcome;
@@ -200,4 +201,9 @@ fn lead_to(path: &str) -> Response {
     let to = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
         .into_response()
+}
+
+/// A name that somebody gave, with nothing in it that a screen hides or obeys.
+fn shown(name: &str) -> String {
+    Escaped(name).to_string()
 }

@@ -1,6 +1,7 @@
 //! Filters: lines that are counted and not kept, with a look at what one would drop before it is there.
 
 use super::sent::{Outcome, Refused, Sent};
+use super::shown;
 use crate::events::LogText;
 use crate::layout::Frame;
 use axum::http::Method;
@@ -93,7 +94,7 @@ pub(super) fn content(frame: &Frame) -> Markup {
                     tr { th { "name" } th { "text" } th { "kind" } th.n { "dropped today" } th { "state" } @if may { th { span.vh { "change" } } } }
                     @for (id, filter) in filters.iter().take(LISTED) {
                         tr {
-                            td.t { (filter.name) }
+                            td.t { (shown(&filter.name)) }
                             td.t { code { (LogText::plain(filter.text.as_bytes(), TEXT)) } }
                             td { (if filter.is_regex { "regex" } else { "string" }) }
                             td.n { (lines(dropped.of(*id))) }
@@ -103,9 +104,9 @@ pub(super) fn content(frame: &Frame) -> Markup {
                                     (frame.form_token())
                                     input type="hidden" name="id" value=(id);
                                     input type="hidden" name="on" value=(if filter.is_on { "0" } else { "1" });
-                                    button.btn type="submit" name="do" value="turn" aria-label={ "Turn " (filter.name) (if filter.is_on { " off" } else { " on" }) } {
+                                    button.btn type="submit" name="do" value="turn" aria-label={ "Turn " (shown(&filter.name)) (if filter.is_on { " off" } else { " on" }) } {
                                         (if filter.is_on { "Off" } else { "On" }) } " "
-                                    button.btn.danger type="submit" name="do" value="remove" aria-label={ "Remove " (filter.name) } { "Remove" }
+                                    button.btn.danger type="submit" name="do" value="remove" aria-label={ "Remove " (shown(&filter.name)) } { "Remove" }
                                 } }
                             }
                         }

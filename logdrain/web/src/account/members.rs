@@ -3,6 +3,7 @@
 use super::fitting::fitting;
 use super::form::Form;
 use super::sent::{Outcome, Refused, Sent};
+use super::shown;
 use crate::layout::Frame;
 use axum::http::Method;
 use logdrain_drain::directory::{Access, Member, Rights};
@@ -128,7 +129,7 @@ fn rights(rights: &Rights, groups: &[(u32, &str)]) -> Markup {
                 label.tick { input type="radio" name="sees" value="all" checked[!sees_some]; "all systems" }
                 label.tick { input type="radio" name="sees" value="some" checked[sees_some]; "these groups:" }
                 @for (id, name) in groups {
-                    label.tick { input type="checkbox" name="group" value=(id) checked[chosen.contains(id)]; (name) }
+                    label.tick { input type="checkbox" name="group" value=(id) checked[chosen.contains(id)]; (shown(name)) }
                 }
             }
         }

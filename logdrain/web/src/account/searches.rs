@@ -2,6 +2,7 @@
 
 use super::fitting::fitting;
 use super::sent::{Outcome, Refused, Sent};
+use super::shown;
 use crate::access::ALL_SYSTEMS;
 use crate::events::LogText;
 use crate::layout::Frame;
@@ -67,7 +68,7 @@ pub(super) fn content(frame: &Frame) -> Markup {
 fn search_form(frame: &Frame, id: u32, search: &Search, groups: &[(u32, &Group)]) -> Markup {
     html! {
         section.card {
-            h3 { a href=(frame.link_with("/events", &[("search", &id.to_string())])) { (search.name) } }
+            h3 { a href=(frame.link_with("/events", &[("search", &id.to_string())])) { (shown(&search.name)) } }
             p { code { (LogText::plain(search.query.as_bytes(), QUERY)) } }
             @if !frame.viewer.may_save_search(search.group) {
             } @else if groups.len() > BESIDE {
@@ -93,7 +94,7 @@ fn search_fields(search: &Search, groups: &[(u32, &Group)]) -> Markup {
         label { "Query" input type="text" name="search[query]" value=(search.query) autocomplete="off" spellcheck="false"; }
         label { "In" select name="search[group_id]" {
             option value=(ALL_SYSTEMS) selected[search.group.is_none()] { "all systems" }
-            @for (id, group) in groups { option value=(id) selected[search.group == Some(*id)] { (group.name) } }
+            @for (id, group) in groups { option value=(id) selected[search.group == Some(*id)] { (shown(&group.name)) } }
         } }
     }
 }
@@ -101,8 +102,8 @@ fn search_fields(search: &Search, groups: &[(u32, &Group)]) -> Markup {
 fn group_form(frame: &Frame, id: u32, group: &Group) -> Markup {
     html! {
         section.card id={ "g" (id) } {
-            h3 { a href=(frame.link_with("/events", &[("group", &id.to_string())])) { (group.name) } }
-            p { @if let Some(wildcard) = &group.wildcard { code { (wildcard) } " " }
+            h3 { a href=(frame.link_with("/events", &[("group", &id.to_string())])) { (shown(&group.name)) } }
+            p { @if let Some(wildcard) = &group.wildcard { code { (shown(wildcard)) } " " }
                 @for system in group.systems.iter().take(LISTED) { span.chip { (LogText::plain(system.as_bytes(), 200)) } " " }
                 @if group.wildcard.is_none() && group.systems.is_empty() { span.dim { "no system" } } }
             @if frame.viewer.may_change() {

@@ -1,6 +1,7 @@
 //! Tokens: what programs come in with. One is shown once, when it is made.
 
 use super::sent::{Outcome, Refused, Sent};
+use super::shown;
 use crate::layout::Frame;
 use axum::http::Method;
 use logdrain_drain::directory::Token;
@@ -56,7 +57,7 @@ pub(super) fn list(frame: &Frame) -> Markup {
                     @for token in tokens.iter().take(LISTED) {
                         tr {
                             td { code { (token.shown) "…" } }
-                            td.t { (token.name) }
+                            td.t { (shown(&token.name)) }
                             td { (token.kind.name()) }
                             td.t { (owner(token)) }
                             td.n { @if frame.viewer.may_change() {

@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use logdrain_drain::directory::{Secret, Share};
 use logdrain_drain::intake::connections::Peer;
+use logdrain_terms::escape::Escaped;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -188,11 +189,11 @@ fn known(frame: &Frame, here: &str) -> Markup {
                         tbody {
                             @for share in &shares {
                                 tr {
-                                    td { @if share.name.is_empty() { "–" } @else { (share.name) } }
-                                    td { (share.board) @if let Some(chart) = &share.chart { ": " (chart) } " " span.dim { (share.wanted) } }
+                                    td { @if share.name.is_empty() { "–" } @else { (Escaped(&share.name).to_string()) } }
+                                    td { (share.board) @if let Some(chart) = &share.chart { ": " (chart) } " " span.dim { (Escaped(&share.wanted).to_string()) } }
                                     td { (day(share.created)) }
                                     td { (day(share.ends)) }
-                                    td { button.btn type="submit" name="do" value={ "remove:" (share.id) } aria-label={ "Take back " (share.name) } { "Take back" } }
+                                    td { button.btn type="submit" name="do" value={ "remove:" (share.id) } aria-label={ "Take back " (Escaped(&share.name).to_string()) } { "Take back" } }
                                 }
                             }
                         }
