@@ -43,7 +43,7 @@ pub fn bounded(mut dashboard: Dashboard) -> Result<Dashboard, String> {
     if dashboard.title.is_empty() {
         return Err("a dashboard has a title".to_owned());
     }
-    text("the title", &dashboard.title, TITLE)?;
+    words("the title", &dashboard.title, TITLE)?;
     dashboard.app = dashboard.app.filter(|app| !app.is_empty());
     text("app", dashboard.app.as_deref().unwrap_or_default(), NAME)?;
     if dashboard.charts.len() > CHARTS {
@@ -96,11 +96,11 @@ fn ids(charts: &mut [Chart]) {
 }
 
 fn chart(chart: &Chart) -> Result<(), String> {
-    text("title", &chart.title, TITLE)?;
-    text("note", &chart.note, SENTENCE)?;
-    text("empty", &chart.empty, SENTENCE)?;
+    words("title", &chart.title, TITLE)?;
+    words("note", &chart.note, SENTENCE)?;
+    words("empty", &chart.empty, SENTENCE)?;
     text("lines", &chart.lines, SENTENCE)?;
-    text("unit", chart.unit.as_deref().unwrap_or_default(), 24)?;
+    words("unit", chart.unit.as_deref().unwrap_or_default(), 24)?;
     if !(1..=12).contains(&chart.width) {
         return Err("width is 1 to 12 columns".to_owned());
     }
@@ -115,7 +115,7 @@ fn chart(chart: &Chart) -> Result<(), String> {
     }
     for threshold in &chart.thresholds {
         finite("a threshold", threshold.value)?;
-        text("the label of a threshold", &threshold.label, TITLE)?;
+        words("the label of a threshold", &threshold.label, TITLE)?;
     }
     tags("per", &chart.per)?;
     if chart.columns.len() > 4 {
@@ -138,7 +138,7 @@ fn source(source: &Source) -> Result<(), String> {
     function(source.function)?;
     selectors(&source.tags)?;
     tags("group_by", &source.group_by)?;
-    text("label", &source.label, TITLE)?;
+    words("label", &source.label, TITLE)?;
     finite("scale", source.scale)?;
     let is_class = |class: &str| {
         class.is_empty() || (class.len() == 2 && matches!(class.as_bytes(), [b's', b'1'..=b'6'] | [b'c', b'2'..=b'5']))
@@ -198,6 +198,14 @@ fn tags(name: &str, tags: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// What is written to be read, also by whoever has a link: nothing in it turns what stands behind it around.
+fn words(name: &str, words: &str, longest: usize) -> Result<(), String> {
+    if words.contains(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Err(format!("{name} changes the direction of text"));
+    }
+    text(name, words, longest)
+}
+
 fn text(name: &str, text: &str, longest: usize) -> Result<(), String> {
     if text.len() > longest || text.contains(char::is_control) {
         return Err(format!("{name} has {longest} bytes at most, all of them text"));
@@ -247,6 +255,9 @@ mod tests {
             (changed(&|one| one.title = "é".repeat(60)), "100 bytes"),
             (changed(&|one| one.charts = vec![one.charts[0].clone(); 41]), "40 charts"),
             (chart(&|one| one.title = "\u{1b}[2J".to_owned()), "chart 1 ([2J): title"),
+            (chart(&|one| one.title = "a\u{202e}b".to_owned()), "title changes the direction of text"),
+            (chart(&|one| one.empty = "a\u{2067}b".to_owned()), "empty changes the direction"),
+            (changed(&|one| one.title = "a\u{202d}b".to_owned()), "the title changes the direction"),
             (chart(&|one| one.width = 0), "width"),
             (chart(&|one| one.min = Some(f64::NAN)), "min"),
             (chart(&|one| (one.min, one.max) = (Some(2.0), Some(1.0))), "below max"),
