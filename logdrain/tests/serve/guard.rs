@@ -1,6 +1,6 @@
 //! Who is let in, and what is said of those who are not.
 
-use crate::harness::{Delivery, Server, body, raw, request, scratch, wait_until, written};
+use crate::harness::{Delivery, PATIENCE, Server, body, raw, request, scratch, wait_until, written};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
@@ -52,9 +52,10 @@ fn every_wrong_password_is_counted_and_told_of_with_its_address_once_a_minute() 
 
 #[test]
 fn wrong_credentials_are_answered_before_their_body_has_come() {
-    let (_dir, server) = start("unread", LOCKED);
+    // Whoever waited for the body would wait longer than this test does.
+    let (_dir, server) = start("unread", &format!("answer_within = \"10m\"\n{LOCKED}"));
     let mut stream = TcpStream::connect(server.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(250))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"POST /logs HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\nbeginning").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
