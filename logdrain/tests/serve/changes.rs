@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Asks for a change at the operator's door.
 pub(crate) fn ask(dir: &Path, change: &Value) -> io::Result<Value> {
@@ -107,8 +107,15 @@ fn killed_while_settings_change_an_answered_change_is_there_and_a_fresh_run_make
     wait_until("changes", || (answered.lock().unwrap().len() > 20).then_some(()));
     shared.enough.store(true, Ordering::SeqCst);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    // Every window is closed.
-    std::thread::sleep(Duration::from_secs(4));
+    // Every window is closed when no row has come for longer than one takes.
+    let mut last = (0, Instant::now());
+    wait_until("every row", || {
+        let len = fs::metadata(dir.join("rows.jsonl")).map_or(0, |file| file.len());
+        if len != last.0 {
+            last = (len, Instant::now());
+        }
+        (last.1.elapsed() > Duration::from_secs(4)).then_some(())
+    });
     wait_for_lines(&server);
     let (code, log) = server.stop();
     assert_eq!(code, Some(0), "{log}");
