@@ -133,14 +133,17 @@ fn ten_thousand_guesses_let_nobody_in_and_the_owner_still_gets_in() {
             *sum += count;
         }
     }
-    println!("{all:?} in {:?}; the owner asked {tried} times, at most {slowest:?} each", began.elapsed());
+    let took = began.elapsed();
+    println!("{all:?} in {took:?}; the owner asked {tried} times, at most {slowest:?} each");
     assert_eq!(all.iter().sum::<u32>(), 10_000);
     assert!(slowest < Duration::from_secs(5), "{slowest:?}");
     #[cfg(target_os = "linux")]
     assert!(house.server.memory() < before + (160 << 20), "{before}, then {}", house.server.memory());
     let (code, log) = house.server.stop();
     assert_eq!(code, Some(0));
-    assert!(log.contains("wrong credentials") && log.matches("wrong credentials").count() <= 5, "{log}");
+    // Once a minute, however long all of it took.
+    let told = log.matches("wrong credentials").count() as u64;
+    assert!((1..=2 + took.as_secs() / 60).contains(&told), "{told} in {took:?}: {log}");
 }
 
 #[test]
