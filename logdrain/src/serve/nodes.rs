@@ -37,7 +37,7 @@ use std::thread::JoinHandle;
 /// The threads of a node.
 pub(super) struct Node {
     writers: Vec<JoinHandle<()>>,
-    looking: JoinHandle<()>,
+    looking: JoinHandle<Result<(), String>>,
     /// Everything is written: what is owned is let go.
     end: Arc<AtomicBool>,
     /// Held until then.
@@ -102,6 +102,9 @@ impl Node {
             let mut now = store.settings().map_or_else(|| config.settings.clone(), |stored| (**stored).clone());
             now.configure(&config.settings);
             if store.settings().is_none_or(|stored| **stored != now) {
+                if store.settings().is_some() && part.number() == 0 {
+                    tracing::warn!("the other nodes went by other settings, and go by those of this node from now on");
+                }
                 let _ = queue.try_send(Message::Settings(Box::new(config.settings.clone())));
             }
             let publish = if part.number() == 0 {
@@ -150,6 +153,9 @@ impl Node {
         drop(self.lock);
         if looked.is_err() || written.iter().any(Result::is_err) {
             return Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned()));
+        }
+        if let Ok(Err(why)) = looked {
+            return Err(Failure::Config(why));
         }
         tracing::info!("everything is stored; other nodes count on");
         Ok(Status::Done)

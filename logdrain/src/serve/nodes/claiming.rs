@@ -37,7 +37,7 @@ pub(super) fn decide(view: &View, node: &str, held: &BTreeMap<u8, i64>) -> Decis
         }
     }
     if own > share && decision.claim.is_empty() {
-        decision.let_go = held.keys().filter(|number| !decision.lost.contains(number)).next_back().copied();
+        decision.let_go = held.keys().rfind(|number| !decision.lost.contains(number)).copied();
     }
     decision
 }

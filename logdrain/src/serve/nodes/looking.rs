@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
 /// Between two looks: what others append is read by then.
 const EVERY: Duration = Duration::from_millis(200);
+/// What this node cannot write for so long another one may try to.
+const FAILING: Duration = Duration::from_secs(10);
 /// How long a node that ends waits for those that count to leave their snapshots.
 const LAST_CALL: Duration = Duration::from_secs(10);
 
@@ -29,6 +30,8 @@ pub(super) struct Looking {
     stop: Arc<AtomicBool>,
     /// The database was away, since when.
     away: Option<Instant>,
+    /// Another server takes itself for this node.
+    is_twin: bool,
 }
 
 /// A partition, whoever owns it.
@@ -37,6 +40,8 @@ struct Of {
     owned: Owned,
     storing: Arc<AtomicBool>,
     owner: Option<Owner>,
+    /// Since when the database takes nothing of it.
+    failing: Option<Instant>,
 }
 
 impl Looking {
@@ -48,13 +53,18 @@ impl Looking {
         (end, stop): (Arc<AtomicBool>, Arc<AtomicBool>),
     ) -> Self {
         let parts = parts.into_iter();
-        let parts = parts.map(|(part, owned, storing)| (part.number(), Of { part, owned, storing, owner: None }));
+        let parts = parts
+            .map(|(part, owned, storing)| (part.number(), Of { part, owned, storing, owner: None, failing: None }));
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
-        Self { members, tools, clocks, parts: parts.collect(), progress, ready, end, stop, away: None }
+        Self { members, tools, clocks, parts: parts.collect(), progress, ready, end, stop, away: None, is_twin: false }
     }
 
-    pub(super) fn run(mut self) {
+    /// Until the end.
+    ///
+    /// # Errors
+    /// What another server does with a copy of this one's folder.
+    pub(super) fn run(mut self) -> Result<(), String> {
         while !self.end.load(Ordering::Acquire) {
             match self.members.renew(&self.held()) {
                 Ok(view) => {
@@ -63,6 +73,13 @@ impl Looking {
                         tracing::info!(after_seconds = away.elapsed().as_secs(), "the database answers again");
                     }
                     self.look(&view);
+                }
+                Err(error) if error.is_taken_over() => {
+                    self.is_twin = true;
+                    self.leave();
+                    return Err(format!(
+                        "another server runs with a copy of this one's folder: each needs its own ({error})"
+                    ));
                 }
                 Err(error) => {
                     if self.away.is_none() {
@@ -75,6 +92,7 @@ impl Looking {
             thread::sleep(EVERY);
         }
         self.leave();
+        Ok(())
     }
 
     /// What this node has: each partition, and since which epoch.
@@ -103,16 +121,26 @@ impl Looking {
         }
         for of in view.parts.iter().filter(|of| decision.claim.contains(&of.part.number())) {
             let Some(Of { owned, owner: owner @ None, .. }) = self.parts.get_mut(&of.part.number()) else { continue };
-            match self.members.claim(of) {
-                Ok(Some(epoch)) => match Owner::start(of.part, epoch, &self.tools, owned) {
-                    Ok(started) => {
-                        *owner = Some(started);
-                        self.progress.nodes.taken.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Err(error) => tracing::error!(%error, "no thread could be started to count a partition"),
-                },
-                // Another one was faster, or is asked again with the next look.
-                Ok(None) | Err(_) => {}
+            // Where another one was faster, or the database does not say it, it is asked again with the next look.
+            let Ok(Some(epoch)) = self.members.claim(of) else { continue };
+            match Owner::start(of.part, epoch, &self.tools, owned) {
+                Ok(started) => {
+                    *owner = Some(started);
+                    self.progress.nodes.taken.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => tracing::error!(%error, "no thread could be started to count a partition"),
+            }
+        }
+        for of in self.parts.values_mut() {
+            let is_failing = !of.storing.load(Ordering::Acquire);
+            of.failing = if is_failing { of.failing.or_else(|| Some(Instant::now())) } else { None };
+            if let Some(owner) = &mut of.owner
+                && !owner.is_leaving
+                && of.failing.is_some_and(|since| since.elapsed() >= FAILING)
+            {
+                tracing::warn!(partition = of.part.number(), "cannot be written here: another node may try");
+                owner.leave(&of.owned);
+                of.failing = None;
             }
         }
         let is_leaving = self.parts.values().any(|of| of.owner.as_ref().is_some_and(|owner| owner.is_leaving));
@@ -173,7 +201,7 @@ impl Looking {
     }
 
     /// Waits until all that count have left their snapshots, and lets everything go.
-    fn leave(mut self) {
+    fn leave(&mut self) {
         let began = Instant::now();
         for of in self.parts.values_mut() {
             if let Some(owner) = &mut of.owner {
@@ -185,6 +213,8 @@ impl Looking {
             let _ = self.members.renew(&self.held());
             thread::sleep(Duration::from_millis(20));
         }
-        let _ = self.members.leave();
+        if !self.is_twin {
+            let _ = self.members.leave();
+        }
     }
 }

@@ -21,8 +21,13 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Between two tries to begin.
+/// Between two tries to begin,
 const AGAIN: Duration = Duration::from_secs(1);
+/// and after so many another node may try.
+const TRIES: u32 = 10;
+
+/// Where rows of all partitions go.
+type Rows = Shared<(JsonLines, Option<Otlp>)>;
 
 /// What owners of all partitions have in common.
 #[derive(Clone)]
@@ -32,7 +37,7 @@ pub(super) struct Tools {
     pub(super) address: Address,
     /// The clock of the database.
     pub(super) ahead: Ahead,
-    pub(super) rows: Shared<(JsonLines, Option<Otlp>)>,
+    pub(super) rows: Rows,
     pub(super) board: Board,
     pub(super) counters: Arc<Counters>,
     pub(super) outbox: Arc<Outbox>,
@@ -104,7 +109,7 @@ struct Counting {
 impl Counting {
     fn run(self) -> Result<(), String> {
         let mut said = String::new();
-        loop {
+        for _ in 0..TRIES {
             match self.begin() {
                 Ok(consumer) => return consumer.run().map_err(|_| "its rows cannot go out".to_owned()),
                 Err(why) if why != said => {
@@ -118,10 +123,11 @@ impl Counting {
             }
             thread::sleep(AGAIN);
         }
+        Err(said)
     }
 
     /// Puts together where it stands: the newest snapshot, and the journal behind that.
-    fn begin(&self) -> Result<Consumer<(Shared<(JsonLines, Option<Otlp>)>, Board)>, String> {
+    fn begin(&self) -> Result<Consumer<(Rows, Board)>, String> {
         let Self { part, tools, progress, stop, .. } = self;
         let Tools { config, cluster, address, .. } = tools;
         let text = |error: &dyn Display| error.to_string();

@@ -26,6 +26,9 @@ const CLAIM: &str = "UPDATE logdrain.leases SET epoch = epoch + 1, owner = $2,
 const RELEASE: &str = "UPDATE logdrain.leases SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
 const LEAVE: &str = "UPDATE logdrain.nodes SET until = clock_timestamp() WHERE node = $1";
 
+/// A node that lives has told so again by then.
+const TOLD_WITHIN: Duration = Duration::from_millis(700);
+
 /// A node, as it is among the others.
 #[derive(Debug)]
 pub struct Members {
@@ -35,6 +38,8 @@ pub struct Members {
     version: &'static str,
     lease: Duration,
     parts: Parts,
+    /// The others know of it.
+    is_known: bool,
 }
 
 /// A partition, and who owns it.
@@ -87,14 +92,15 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer or is not fit, the journal is a single server's or has another number of partitions,
-    /// or the folder is of another journal.
+    /// the folder is of another journal, or another server runs with a copy of it.
     pub fn join(address: &Address, dir: &Path, parts: Parts, lease: Duration) -> Result<Self, StoreError> {
         let mut link = Link::new(address)?;
         let journal = schema::prepare(&mut link, address)?;
         schema::part(&mut link, address, parts)?;
         let node = lease::node(dir, address, &journal)?;
         let name = lease::name(dir);
-        Ok(Self { link, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts })
+        alone(&mut link, address, &node, &name)?;
+        Ok(Self { link, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts, is_known: false })
     }
 
     /// What is known of it by others.
@@ -105,20 +111,27 @@ impl Members {
     /// Says that this node lives and keeps these partitions, each since an epoch; and looks at all of them.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, and [`StoreError::TakenOver`] when another server runs with a copy of the folder: both
+    /// would be the same node.
     pub fn renew(&mut self, held: &[(Part, i64)]) -> Result<View, StoreError> {
         let (node, name, version, lease) = (&self.node, &self.name, self.version, millis(self.lease));
         let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
         let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
         let all = self.parts;
-        self.link.ask(async |open| {
+        let (before, view) = self.link.ask(async |open| {
             let (renew, look, nodes) =
                 (open.statement(RENEW).await?, open.statement(LOOK).await?, open.statement(NODES).await?);
-            open.client.query_one(&renew, &[node, name, &version, &lease, &parts, &epochs]).await?;
+            let row = open.client.query_one(&renew, &[node, name, &version, &lease, &parts, &epochs]).await?;
+            let before: Option<String> = row.try_get(0)?;
             let rows = open.client.query(&look, &[]).await?;
             let nodes = open.client.query(&nodes, &[]).await?;
-            view(all, &rows, &nodes)
-        })
+            Ok((before, view(all, &rows, &nodes)?))
+        })?;
+        if let Some(other) = before.filter(|before| self.is_known && before != name) {
+            return Err(StoreError::TakenOver(other));
+        }
+        self.is_known = true;
+        Ok(view)
     }
 
     /// Takes a partition that is free, or that this node had before it was started again. Answers the epoch, and `None`
@@ -169,6 +182,26 @@ pub fn view_of(address: &Address) -> Result<View, StoreError> {
         let nodes = open.client.query(NODES, &[]).await?;
         view(parts, &rows, &nodes)
     })
+}
+
+/// Sees that nobody else is this node: whoever was is not told any more.
+fn alone(link: &mut Link, address: &Address, node: &str, name: &str) -> Result<(), StoreError> {
+    let mut told = || {
+        link.ask(async |open| {
+            let sql = "SELECT name, until::text FROM logdrain.nodes
+                WHERE node = $1 AND name <> $2 AND until > clock_timestamp()";
+            let row = open.client.query_opt(sql, &[&node, &name]).await?;
+            row.map(|row| Ok((row.try_get::<_, String>(0)?, row.try_get::<_, String>(1)?))).transpose()
+        })
+    };
+    let Some((other, until)) = told()? else { return Ok(()) };
+    std::thread::sleep(TOLD_WITHIN);
+    match told()? {
+        Some((_, now)) if now != until => Err(StoreError::Elsewhere(Elsewhere::for_good(format!(
+            "{address}: another server runs with a copy of this one's folder ({other}): each needs its own"
+        )))),
+        _ => Ok(()),
+    }
 }
 
 fn view(

@@ -201,3 +201,31 @@ fn a_journal_keeps_its_number_of_partitions_and_is_not_a_single_servers() {
     let node = join(&address, &scratch("made-5")).unwrap_err();
     assert!(node.is_final() && node.to_string().contains("single server"), "{node}");
 }
+
+#[test]
+fn a_copy_of_a_nodes_folder_is_no_second_node() {
+    let Some(two) = Two::start("twin", 2) else { return };
+    let dir = scratch("twin-2");
+    let mut node = join(&two.address, &dir).unwrap();
+    node.renew(&[]).unwrap();
+    // Started again behind a kill, it is told no more from there, and begins.
+    let mut again = join(&two.address, &dir).unwrap();
+    again.renew(&[]).unwrap();
+    let copy = scratch("twin-3");
+    std::fs::copy(dir.join("journal.postgres"), copy.join("journal.postgres")).unwrap();
+    let (end, ended) = mpsc::channel::<()>();
+    let living = std::thread::spawn(move || {
+        while ended.recv_timeout(Duration::from_millis(200)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            again.renew(&[]).unwrap();
+        }
+        again
+    });
+    let error = join(&two.address, &copy).unwrap_err();
+    assert!(error.is_final() && error.to_string().contains("copy of this one's folder"), "{error}");
+    drop(end);
+    let mut again = living.join().unwrap();
+    // Where both run all the same, each finds it out.
+    let mut other = join(&two.address, &copy).unwrap();
+    other.renew(&[]).unwrap();
+    assert!(again.renew(&[]).unwrap_err().is_taken_over());
+}

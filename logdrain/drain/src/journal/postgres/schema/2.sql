@@ -58,15 +58,17 @@ BEGIN
     RETURN logdrain.give_back(the_p, the_behind, the_before, the_most, the_old);
 END $$;
 
--- One look of a node at all others and at all partitions. It says that it lives, and keeps what it owns for so many more
--- milliseconds: of those that are named, the ones that nobody took meanwhile.
+-- A node says that it lives, and keeps what it owns for so many more milliseconds: of the partitions that are named, the ones
+-- that nobody took meanwhile. Answers what it was called before.
 CREATE FUNCTION logdrain.renew(
     the_node text, the_name text, the_version text, the_lease bigint, the_parts int[], the_epochs bigint[]
-) RETURNS void
+) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     the_end timestamptz := clock_timestamp() + the_lease * interval '1 millisecond';
+    its_name text;
 BEGIN
+    SELECT name INTO its_name FROM logdrain.nodes WHERE node = the_node;
     INSERT INTO logdrain.nodes VALUES (the_node, the_name, the_version, clock_timestamp(), the_end)
         ON CONFLICT (node) DO UPDATE SET name = the_name, version = the_version, until = the_end,
             began = CASE WHEN nodes.name = the_name THEN nodes.began ELSE clock_timestamp() END;
@@ -74,4 +76,5 @@ BEGIN
         FROM unnest(the_parts, the_epochs) AS held (p, epoch) WHERE own.p = held.p AND own.epoch = held.epoch;
     -- Of nodes that are gone for a day nobody asks.
     DELETE FROM logdrain.nodes WHERE until < clock_timestamp() - interval '1 day';
+    RETURN its_name;
 END $$;
