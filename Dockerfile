@@ -16,6 +16,8 @@ RUN cargo build --profile dist --locked -p logdrain --features s3,mail,postgres
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10514 --create-home --home-dir /data logdrain
+# What nodes share (deploy/compose.yaml): a volume there is writable, as it is in the image.
+RUN install -d -o logdrain -g logdrain -m 0700 /shared
 COPY --from=build /src/target/dist/logdrain /usr/local/bin/logdrain
 USER logdrain
 WORKDIR /data
