@@ -117,7 +117,11 @@ impl Postgres {
 
     /// For `journal` in a configuration.
     pub fn url(&self) -> String {
-        format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres")
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Where it listens.
@@ -130,9 +134,29 @@ impl Postgres {
     /// # Panics
     /// When it fails.
     pub fn sql(&self, text: &str) -> String {
-        let output = self.psql(text);
+        self.sql_in("postgres", text)
+    }
+
+    /// The same, in another of its databases.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn sql_in(&self, database: &str, text: &str) -> String {
+        let output = self.psql(database, text);
         assert!(output.status.success(), "{}", program::errors(&output));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Copies the database of [`url`](Self::url), whose connections end with that, and answers the address of the copy.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn copy_to(&self, database: &str) -> String {
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'postgres'";
+        self.sql_in("template1", end);
+        // It waits for them to go.
+        self.sql_in("template1", &format!("CREATE DATABASE {database} TEMPLATE postgres"));
+        self.url_of(database)
     }
 
     /// Ends it, as a crash of it alone does.
@@ -178,7 +202,7 @@ impl Postgres {
             .unwrap();
         self.child = Some(child);
         let began = Instant::now();
-        while !self.psql("SELECT 1").status.success() {
+        while !self.psql("postgres", "SELECT 1").status.success() {
             let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(began.elapsed() < PATIENCE, "{}", log());
             std::thread::sleep(Duration::from_millis(50));
@@ -221,7 +245,7 @@ impl Postgres {
         }
     }
 
-    fn psql(&self, text: &str) -> std::process::Output {
+    fn psql(&self, database: &str, text: &str) -> std::process::Output {
         let (program, port) = (self.programs.join("psql"), self.port.to_string());
         let arguments = [
             "-h",
@@ -231,7 +255,7 @@ impl Postgres {
             "-U",
             "postgres",
             "-d",
-            "postgres",
+            database,
             "-X",
             "-q",
             "-A",

@@ -118,6 +118,11 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// The code with which it has ended by itself, if it has.
+    pub(crate) fn has_ended(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().unwrap().map(|status| status.code())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -255,11 +260,15 @@ fn own_micros() -> u64 {
 
 /// Frames of now.
 pub(crate) fn body(number: u64, lines: u64) -> Vec<u8> {
+    body_at(number, lines, |_| own_micros())
+}
+
+/// The same, each line of a time of its own.
+pub(crate) fn body_at(number: u64, lines: u64, mut time: impl FnMut(u64) -> u64) -> Vec<u8> {
     let mut body = Vec::new();
     for line in 0..lines {
         let seed = number * 1_000 + line;
-        let micros = own_micros();
-        let time = time_of(micros);
+        let time = time_of(time(line));
         let text = match seed % 4 {
             0 => format!(
                 "<158>1 {time} host heroku router - at=info method=GET path=\"/{seed}\" host=shop.example.com \
@@ -359,7 +368,7 @@ pub(crate) fn written(path: &Path) -> Rows {
 }
 
 /// The identity of a row, and the row without its revision.
-fn taken_apart(line: &str) -> (String, String) {
+pub(crate) fn taken_apart(line: &str) -> (String, String) {
     let (identity, _) = line.split_once(",\"count\":").unwrap();
     let (row, _) = line.rsplit_once(",\"revision\":").unwrap();
     (identity.to_owned(), row.to_owned())

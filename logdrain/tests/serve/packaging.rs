@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 const UNIT: &str = include_str!("../../../deploy/logdrain.service");
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
+const COMPOSE: &str = include_str!("../../../deploy/compose.yaml");
+const NODE: &str = include_str!("../../../deploy/node.toml");
 
 /// The values of a setting in a section of the unit.
 fn setting<'a>(section: &str, key: &str) -> Vec<&'a str> {
@@ -48,6 +50,22 @@ fn the_image_opens_no_server_that_nobody_asked_for() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "without a configuration it does not start");
+}
+
+#[test]
+fn what_nodes_of_one_machine_share_is_there_and_open_to_that_machine_alone() {
+    let snapshots = NODE.lines().find_map(|line| line.strip_prefix("snapshots = ")).unwrap().trim_matches('"');
+    assert!(DOCKERFILE.contains(&format!("install -d -o logdrain -g logdrain -m 0700 {snapshots}\n")));
+    let nodes: Vec<_> = COMPOSE.lines().filter(|line| line.contains("./node.toml:")).collect();
+    assert!(
+        nodes.len() == 3 && nodes.iter().all(|node| node.contains(&format!("\"shared:{snapshots}\""))),
+        "{nodes:?}"
+    );
+    let ports: Vec<_> = COMPOSE.lines().filter(|line| line.trim().starts_with("ports:")).collect();
+    assert!(ports.len() == 3 && ports.iter().all(|port| port.contains("[\"127.0.0.1:")), "{ports:?}");
+    // Who makes the database and who asks for it say the same.
+    let password = COMPOSE.lines().find_map(|line| line.trim().strip_prefix("POSTGRES_PASSWORD: ")).unwrap();
+    assert!(NODE.contains(&format!("postgres://logdrain:{password}@postgres/logdrain")), "{password}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod clocks;
 mod cuts;
 mod encrypted;
+#[cfg(target_os = "linux")]
+mod nodes;
 mod purged;
 mod relay;
 mod standby;

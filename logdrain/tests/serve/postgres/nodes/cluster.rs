@@ -1,0 +1,215 @@
+//! Nodes on one journal, each in a folder of its own, and what can be done to them.
+
+use crate::clock::shifted_with;
+use crate::harness::{PATIENCE, Server};
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a silent node keeps its partitions.
+pub(super) const LEASE: Duration = Duration::from_secs(2);
+pub(super) const PARTITIONS: usize = 8;
+
+/// One of them.
+pub(super) struct Node {
+    dir: PathBuf,
+    config: String,
+    /// What its clock is off by, if it is.
+    clock: Option<PathBuf>,
+    server: Mutex<Option<Server>>,
+    /// Where it listens; 0 while it does not.
+    port: AtomicU16,
+}
+
+/// All of them, and what they share.
+pub(super) struct Cluster {
+    pub(super) nodes: Vec<Node>,
+}
+
+impl Node {
+    /// A node in a folder of its own below `dir`; `journal` is its own way to what all share.
+    pub(super) fn new(dir: &Path, name: &str, journal: &str) -> Self {
+        let (shared, dir) = (dir.join("shared"), dir.join(name));
+        fs::create_dir_all(&shared).unwrap();
+        fs::create_dir_all(&dir).unwrap();
+        let config = dir.join("config.toml");
+        // Snapshots all the time, so that some are cut short; and every event is kept until all have been compared.
+        let text = format!(
+            "journal = \"{journal}\"\nsnapshot_every = \"300ms\"\nanswer_within = \"2s\"\nretention = \"1d\"\nmax_drains = 64\n\n[cluster]\n\
+             partitions = {PARTITIONS}\nsnapshots = \"{}\"\nlease = \"{}s\"\n",
+            shared.display(),
+            LEASE.as_secs()
+        );
+        fs::write(&config, text).unwrap();
+        let config = config.to_str().unwrap().to_owned();
+        Self { dir, config, clock: None, server: Mutex::default(), port: AtomicU16::new(0) }
+    }
+
+    /// The same, which lets events go as soon as two snapshots have them.
+    pub(super) fn forgetful(self) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, text.replace("retention = \"1d\"", "retention = \"0s\"")).unwrap();
+        self
+    }
+
+    /// The same, with a clock that is so far off, as `faketime` says it.
+    pub(super) fn with_clock(mut self, shift: &str) -> Self {
+        let clock = self.dir.join("clock");
+        fs::write(&clock, shift).unwrap();
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Waits until it takes deliveries. False if this machine cannot shift its clock.
+    pub(super) fn start(&self, more: &[&str]) -> bool {
+        let arguments = [&["--config", self.config.as_str()], more].concat();
+        let server = match &self.clock {
+            None => Server::start(&self.dir, &arguments),
+            Some(clock) => match shifted_with(&self.dir, clock, &arguments) {
+                Some(server) => server,
+                None => return false,
+            },
+        };
+        self.port.store(server.address.port(), Ordering::SeqCst);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        true
+    }
+
+    /// Where it listens, if it does.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        let port = self.port.load(Ordering::SeqCst);
+        (port > 0).then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    pub(super) fn rows(&self) -> PathBuf {
+        self.dir.join("rows.jsonl")
+    }
+
+    fn taken(&self) -> Server {
+        self.port.store(0, Ordering::SeqCst);
+        let server = self.server.lock().unwrap().take().unwrap();
+        self.keep_log(&server.log());
+        server
+    }
+
+    /// What it says is beside its rows, for whoever looks why a test has failed.
+    fn keep_log(&self, log: &str) {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("said.log")).unwrap();
+        file.write_all(log.as_bytes()).unwrap();
+    }
+
+    /// `kill -9`.
+    pub(super) fn kill(&self) {
+        self.taken().kill();
+    }
+
+    /// It does nothing any more; or goes on.
+    pub(super) fn pause(&self, is_paused: bool) {
+        let signal = if is_paused { "STOP" } else { "CONT" };
+        self.server.lock().unwrap().as_ref().unwrap().signal(signal);
+    }
+
+    /// SIGTERM; it ends in good order, and answers its log.
+    pub(super) fn stop(&self) -> String {
+        self.port.store(0, Ordering::SeqCst);
+        let server = self.server.lock().unwrap().take().unwrap();
+        let (code, log) = server.stop();
+        self.keep_log(&log);
+        assert_eq!(code, Some(0), "{}: {log}", self.dir.display());
+        log
+    }
+
+    /// Looks whether it has ended by itself, which no node does.
+    pub(super) fn assert_is_there(&self) {
+        let mut server = self.server.lock().unwrap();
+        if let Some(server) = server.as_mut()
+            && let Some(code) = server.has_ended()
+        {
+            panic!("{} ended by itself with {code:?}: {}", self.dir.display(), server.log());
+        }
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let answer = crate::harness::request(self.address()?, "GET", path, &[], b"").ok()?;
+        (answer.status == 200).then_some(answer.body)
+    }
+
+    /// How many partitions it says to own.
+    pub(super) fn owned(&self) -> Option<usize> {
+        let text = self.get("/metrics")?;
+        text.lines().find_map(|line| line.strip_prefix("logdrain_partitions_owned ")?.parse().ok())
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.get("/readyz").is_some()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let server = self.server.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            self.keep_log(&server.log());
+        }
+    }
+}
+
+impl Cluster {
+    /// Three of them, on ways of their own to the journal.
+    pub(super) fn new(dir: &Path, journals: [&str; 3]) -> Self {
+        let names = ["a", "b", "c"];
+        Self { nodes: names.iter().zip(journals).map(|(name, journal)| Node::new(dir, name, journal)).collect() }
+    }
+
+    /// The same, which let events go as soon as two snapshots have them.
+    pub(super) fn forgetful(self) -> Self {
+        Self { nodes: self.nodes.into_iter().map(Node::forgetful).collect() }
+    }
+
+    /// The same, each with a clock that is as far off as it says.
+    pub(super) fn with_clocks(self, shifts: [&str; 3]) -> Self {
+        Self { nodes: self.nodes.into_iter().zip(shifts).map(|(node, shift)| node.with_clock(shift)).collect() }
+    }
+
+    /// Starts all, and waits until each partition has an owner. False if this machine cannot shift clocks.
+    pub(super) fn start(&self, more: &[&str]) -> bool {
+        let is_up = self.nodes.iter().all(|node| node.start(more));
+        if is_up {
+            self.wait_for_owners();
+        }
+        is_up
+    }
+
+    /// Until each partition has one owner, and all nodes are ready.
+    pub(super) fn wait_for_owners(&self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let owned: Vec<_> = self.nodes.iter().map(Node::owned).collect();
+            let ready: Vec<_> = self.nodes.iter().map(Node::is_ready).collect();
+            let is_all = owned.iter().flatten().sum::<usize>() == PARTITIONS && owned.iter().all(Option::is_some);
+            if is_all && ready.iter().all(|is_ready| *is_ready) {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "partitions that the nodes own: {owned:?}; whether they are ready: {ready:?}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        for node in &self.nodes {
+            let log = node.stop();
+            assert!(!log.contains(testkit::postgres::PASSWORD), "{log}");
+        }
+    }
+
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.nodes.iter().map(Node::rows).collect()
+    }
+}
