@@ -9,7 +9,7 @@ mod check;
 mod shipped;
 mod words;
 
-pub use check::{CHARTS, SOURCES, THRESHOLDS, bounded, is_id, read_json};
+pub use check::{CHARTS, SOURCES, THRESHOLDS, bounded, is_id, read_json, turns_text};
 pub use shipped::shipped;
 pub use words::{FUNCTIONS, selector, selector_word};
 

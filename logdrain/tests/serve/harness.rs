@@ -119,6 +119,7 @@ impl Server {
     }
 
     /// The code with which it has ended by itself, if it has.
+    #[cfg(feature = "postgres")]
     pub(crate) fn has_ended(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().unwrap().map(|status| status.code())
     }

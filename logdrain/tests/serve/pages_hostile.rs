@@ -93,7 +93,7 @@ fn hostile_text_on_the_viewer_dashboards_and_the_explorer_runs_nothing() {
         })
         .collect();
     let board = json!({"title": format!("x {WORD}"), "charts": charts}).to_string();
-    // That alone is refused.
+    // What turns text around is refused there.
     let board = board.replace('\u{202e}', "");
     let imported = form(&server, "/dashboards", &[], &format!("do=import&whose=account&json={}", escaped(&board)));
     assert_eq!(imported.status, 303, "{imported:?}");
@@ -101,7 +101,8 @@ fn hostile_text_on_the_viewer_dashboards_and_the_explorer_runs_nothing() {
     let told = format!("do=facts&period=0&unit={}&summary=&colour=&description={text}", escaped("<i>owned</i>"));
     assert_eq!(form(&server, "/explore/hostile.orders", &[], &told).status, 303);
     let kept = format!("do=keep&board=1&title={}", escaped(WORD));
-    assert_eq!(form(&server, "/explore/hostile.orders?group_by=who", &[], &kept).status, 303);
+    let kept = form(&server, "/explore/hostile.orders?group_by=who", &[], &kept);
+    assert_eq!(kept.status, 303, "{kept:?}");
     assert_eq!(form(&server, "/searches", &[], &format!("name={}&q={}", escaped(WORD), escaped(WORD))).status, 303);
     let shared = request(
         server.address,

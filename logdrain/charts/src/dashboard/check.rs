@@ -198,9 +198,14 @@ fn tags(name: &str, tags: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether what stands behind it would be read in another direction.
+pub const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What is written to be read, also by whoever has a link: nothing in it turns what stands behind it around.
 fn words(name: &str, words: &str, longest: usize) -> Result<(), String> {
-    if words.contains(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+    if words.contains(turns_text) {
         return Err(format!("{name} changes the direction of text"));
     }
     text(name, words, longest)

@@ -6,7 +6,7 @@ use super::look::{APART, Look};
 use super::tags::{of, words};
 use crate::dashboards::{Form, Refused, add, find, may_change, set};
 use crate::layout::Frame;
-use logdrain_charts::dashboard::{Chart, Dashboard, Source};
+use logdrain_charts::dashboard::{Chart, Dashboard, Source, turns_text};
 use logdrain_drain::directory::MetricFacts;
 use maud::{Markup, html};
 
@@ -107,7 +107,15 @@ fn chart(frame: &Frame, look: &Look, form: &Form, facts: &MetricFacts) -> Result
         title: form.text("title").unwrap_or_else(|| title(look)),
         kind: look.kind,
         unit: Some(facts.unit.clone()).filter(|unit| !unit.is_empty()),
-        note: facts.description.lines().next().unwrap_or_default().chars().take(200).collect(),
+        note: facts
+            .description
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| !turns_text(*c))
+            .take(200)
+            .collect(),
         series: vec![source],
         lines: lines::query(&look.name, &look.selectors),
         ..Chart::default()
