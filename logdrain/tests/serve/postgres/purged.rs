@@ -2,7 +2,7 @@
 
 use crate::changes::{ask, change};
 use crate::crash::Dice;
-use crate::harness::{Server, scratch, wait_until};
+use crate::harness::{Server, scratch, wait_until, wait_within};
 use crate::lines::{assert_books, kept, kept_of, number, wait_for_lines};
 use crate::purge::{delivery, has, holders};
 use crate::{destroy, purge};
@@ -77,7 +77,7 @@ fn what_is_purged_is_in_no_table_any_more_over_kills_and_another_node_has_the_sa
     // One that comes later stays, whatever it says.
     assert_eq!(delivery(sent, "later").send(server.address).unwrap(), 204);
     for secret in &secrets {
-        wait_until("all of it to go", || found(&dir, &postgres, secret).is_empty().then_some(()));
+        wait_within(purge::MINUTES, "all of it to go", || found(&dir, &postgres, secret).is_empty().then_some(()));
     }
     wait_for_lines(&server);
     assert_books(&server);
@@ -132,7 +132,7 @@ fn settings_outlast_a_kill_and_an_account_that_is_destroyed_is_in_no_table_any_m
     server = Server::start(&dir, &arguments);
     let secrets = ["secret-of-shop", "group-of-shop", "shop-eu"];
     let mut later = 5_000;
-    wait_until("all of it to go", || {
+    wait_within(purge::MINUTES, "all of it to go", || {
         // The last two states are kept, whatever is in them: others follow with what comes.
         later += 1;
         assert_eq!(destroy::deliver(&server, "blog:blog-s3cret-1", later, "later"), 204);
