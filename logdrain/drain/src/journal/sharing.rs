@@ -57,6 +57,11 @@ impl Owned {
         said.next = Some(None);
     }
 
+    /// Whether it was [ended](Self::end) at this epoch.
+    pub fn has_ended(&self, epoch: i64) -> bool {
+        self.said().ended == Some(epoch)
+    }
+
     /// Whether it turned out to be another one's, at this epoch of ours.
     pub fn is_lost(&self, epoch: i64) -> bool {
         self.said().lost == Some(epoch)

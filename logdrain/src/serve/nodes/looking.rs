@@ -1,6 +1,6 @@
 //! The thread that looks at the other nodes: says that this one lives, takes what is free and lets go what is too much.
 
-use super::claiming::decide;
+use super::claiming::{Keeping, decide};
 use super::owner::{Owner, Tools};
 use crate::serve::front::Shared as Held;
 use logdrain_drain::clock::Clocks;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(200);
 /// What this node cannot write for so long another one may try to.
 const FAILING: Duration = Duration::from_secs(10);
+/// For so long others may take first what this node could not count or write.
+const SHUNNED: Duration = Duration::from_secs(60);
 /// How long a node that ends waits for those that count to leave their snapshots.
 const LAST_CALL: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,8 @@ pub(super) struct Looking {
     away: Option<Instant>,
     /// Another server takes itself for this node.
     is_twin: bool,
+    /// What is more than its share.
+    keeping: Keeping,
 }
 
 /// A partition, whoever owns it.
@@ -42,6 +46,8 @@ struct Of {
     owner: Option<Owner>,
     /// Since when the database takes nothing of it.
     failing: Option<Instant>,
+    /// When it could not be counted or written here last, unless it was since.
+    shunned: Option<Instant>,
 }
 
 impl Looking {
@@ -53,11 +59,13 @@ impl Looking {
         (end, stop): (Arc<AtomicBool>, Arc<AtomicBool>),
     ) -> Self {
         let parts = parts.into_iter();
-        let parts = parts
-            .map(|(part, owned, storing)| (part.number(), Of { part, owned, storing, owner: None, failing: None }));
+        let parts = parts.map(|(part, owned, storing)| {
+            (part.number(), Of { part, owned, storing, owner: None, failing: None, shunned: None })
+        });
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
-        Self { members, tools, clocks, parts: parts.collect(), progress, ready, end, stop, away: None, is_twin: false }
+        let (parts, keeping) = (parts.collect(), Keeping::default());
+        Self { members, tools, clocks, parts, progress, ready, end, stop, away: None, is_twin: false, keeping }
     }
 
     /// Until the end.
@@ -115,16 +123,23 @@ impl Looking {
             return;
         }
         let held: BTreeMap<u8, i64> = self.held().iter().map(|(part, epoch)| (part.number(), *epoch)).collect();
-        let decision = decide(view, self.members.node(), &held);
+        let is_shunned = |of: &&Of| of.shunned.is_some_and(|at| at.elapsed() < SHUNNED);
+        let shunned = self.parts.values().filter(is_shunned).map(|of| of.part.number()).collect();
+        let decision = decide(view, self.members.node(), &held, &shunned);
         for number in decision.lost {
             self.lose(number);
         }
         for of in view.parts.iter().filter(|of| decision.claim.contains(&of.part.number())) {
-            let Some(Of { owned, owner: owner @ None, .. }) = self.parts.get_mut(&of.part.number()) else { continue };
+            let Some(Of { owned, owner: owner @ None, shunned, .. }) = self.parts.get_mut(&of.part.number()) else {
+                continue;
+            };
             // Where another one was faster, or the database does not say it, it is asked again with the next look.
             let Ok(Some(epoch)) = self.members.claim(of) else { continue };
-            match Owner::start(of.part, epoch, &self.tools, owned) {
+            match Owner::start(of.part, epoch, &self.tools, owned, shunned.is_some()) {
                 Ok(started) => {
+                    if decision.is_beyond {
+                        self.keeping.note(Instant::now());
+                    }
                     *owner = Some(started);
                     self.progress.nodes.taken.fetch_add(1, Ordering::Relaxed);
                 }
@@ -140,12 +155,14 @@ impl Looking {
             {
                 tracing::warn!(partition = of.part.number(), "cannot be written here: another node may try");
                 owner.leave(&of.owned);
-                of.failing = None;
+                (of.failing, of.shunned) = (None, Some(Instant::now()));
             }
         }
         let is_leaving = self.parts.values().any(|of| of.owner.as_ref().is_some_and(|owner| owner.is_leaving));
-        if let Some(Of { part, owned, owner: Some(owner), .. }) =
-            decision.let_go.filter(|_| !is_leaving).and_then(|number| self.parts.get_mut(&number))
+        if let Some(Of { part, owned, owner: Some(owner), .. }) = decision
+            .let_go
+            .filter(|_| !is_leaving && self.keeping.is_over(Instant::now()))
+            .and_then(|number| self.parts.get_mut(&number))
         {
             tracing::info!(partition = part.number(), "this node lets the partition go: another one has less");
             owner.leave(owned);
@@ -171,11 +188,15 @@ impl Looking {
                     owner.stop(&of.owned);
                 }
             }
+            if of.owner.as_ref().is_some_and(|owner| !owner.is_leaving && owner.ready.load(Ordering::Acquire)) {
+                of.shunned = None;
+            }
             let Some(owner) = of.owner.take_if(|owner| owner.has_ended()) else { continue };
             of.owned.end(owner.epoch);
             let epoch = owner.epoch;
             if let Err(why) = owner.join() {
                 tracing::error!(partition = of.part.number(), %why, "the partition is not counted here any more");
+                of.shunned = Some(Instant::now());
             }
             self.tools.board.of(of.part).clear();
             // When that fails, the lease ends by itself.

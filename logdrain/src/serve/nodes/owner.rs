@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Between two tries to begin,
 const AGAIN: Duration = Duration::from_secs(1);
-/// and after so many another node may try.
+/// and after so many another node may try; after one where that was so before.
 const TRIES: u32 = 10;
 
 /// Where rows of all partitions go.
@@ -57,12 +57,14 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Begins to count a partition that this node owns since an epoch.
-    pub(super) fn start(part: Part, epoch: i64, tools: &Tools, owned: &Owned) -> std::io::Result<Self> {
+    /// Begins to count a partition that this node owns since an epoch. What could not be counted before is `doubtful`: it is
+    /// tried once.
+    pub(super) fn start(part: Part, epoch: i64, tools: &Tools, owned: &Owned, doubtful: bool) -> std::io::Result<Self> {
         let (progress, ready, stop) = (Arc::<Progress>::default(), Arc::<AtomicBool>::default(), Arc::default());
         let counting = Counting {
             part,
             epoch,
+            tries: if doubtful { 1 } else { TRIES },
             tools: tools.clone(),
             owned: owned.clone(),
             progress: progress.clone(),
@@ -99,6 +101,7 @@ impl Owner {
 struct Counting {
     part: Part,
     epoch: i64,
+    tries: u32,
     tools: Tools,
     owned: Owned,
     progress: Arc<Progress>,
@@ -109,7 +112,7 @@ struct Counting {
 impl Counting {
     fn run(self) -> Result<(), String> {
         let mut said = String::new();
-        for _ in 0..TRIES {
+        for _ in 0..self.tries {
             match self.begin() {
                 Ok(consumer) => return consumer.run().map_err(|_| "its rows cannot go out".to_owned()),
                 Err(why) if why != said => {
@@ -120,6 +123,10 @@ impl Counting {
             }
             if self.stop.load(Ordering::Acquire) {
                 return Ok(());
+            }
+            // Somebody else is to have it: nobody waits until it can be counted here.
+            if self.owned.has_ended(self.epoch) {
+                break;
             }
             thread::sleep(AGAIN);
         }

@@ -6,6 +6,7 @@
 
 mod agent;
 mod cluster;
+mod faults;
 mod figures;
 mod rows;
 mod senders;

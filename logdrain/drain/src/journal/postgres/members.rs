@@ -1,7 +1,8 @@
 //! The nodes of a journal, and who of them owns which partition.
 //!
 //! A node says twice a second that it lives, and so keeps what it owns. All times are those of the database: a node whose clock
-//! is wrong keeps and takes no more than others.
+//! is wrong keeps and takes no more than others. When that clock is set back, or a standby with another one is promoted, a
+//! lease may seem to last for long still: one that ends later than any lease that is given now is none.
 
 use super::address::Address;
 use super::lease;
@@ -15,14 +16,19 @@ use std::time::Duration;
 
 const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6)";
 const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, coalesce(nodes.name, ''),
-        (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint,
+        CASE WHEN leases.until > clock_timestamp() + interval '61 seconds' THEN 0
+            ELSE (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint END,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
     FROM logdrain.part JOIN logdrain.leases USING (p) LEFT JOIN logdrain.nodes ON nodes.node = leases.owner ORDER BY part.p";
 const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_timestamp() - began) * 1000)::bigint,
-        (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint FROM logdrain.nodes ORDER BY name";
+        CASE WHEN until > clock_timestamp() + interval '61 seconds' THEN 0
+            ELSE (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint END
+    FROM logdrain.nodes ORDER BY name";
 const CLAIM: &str = "UPDATE logdrain.leases SET epoch = epoch + 1, owner = $2,
         until = clock_timestamp() + $3::bigint * interval '1 millisecond'
-    WHERE p = $1 AND epoch = $4 AND (owner = $2 OR until < clock_timestamp()) RETURNING epoch";
+    WHERE p = $1 AND epoch = $4
+        AND (owner = $2 OR until < clock_timestamp() OR until > clock_timestamp() + interval '61 seconds')
+    RETURNING epoch";
 const RELEASE: &str = "UPDATE logdrain.leases SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
 const LEAVE: &str = "UPDATE logdrain.nodes SET until = clock_timestamp() WHERE node = $1";
 
