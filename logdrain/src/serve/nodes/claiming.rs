@@ -20,7 +20,7 @@ const KEPT: Duration = Duration::from_secs(2);
 /// twice as long with each time it happens again within a while,
 const AGAIN_WITHIN: Duration = Duration::from_secs(300);
 /// and no longer than that.
-const KEPT_MOST: Duration = Duration::from_secs(64);
+const KEPT_MOST: Duration = Duration::from_secs(32);
 
 /// What a node does about its partitions, by their numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -136,7 +136,7 @@ mod tests {
     fn what_nobody_else_took_is_kept_longer_each_time() {
         let (mut keeping, mut now) = (Keeping::default(), Instant::now());
         assert!(keeping.is_over(now));
-        for span in [2, 4, 8, 16, 32, 64, 64].map(Duration::from_secs) {
+        for span in [2, 4, 8, 16, 32, 32].map(Duration::from_secs) {
             keeping.note(now);
             assert!(!keeping.is_over(now + span - Duration::from_millis(1)), "{span:?}");
             assert!(keeping.is_over(now + span), "{span:?}");

@@ -16,7 +16,14 @@ const EVERY: Duration = Duration::from_millis(200);
 /// What this node cannot write for so long another one may try to.
 const FAILING: Duration = Duration::from_secs(10);
 /// For so long others may take first what this node could not count or write.
-const SHUNNED: Duration = Duration::from_secs(60);
+const SHUNNED: Duration = Duration::from_secs(30);
+/// The clock of the database is another one when it is off by so many microseconds from one look to the next; its answers may be
+/// late by some seconds.
+const JUMP: i64 = 10_000_000;
+/// What owners need besides a lease to say again that they live,
+const SETTLED: Duration = Duration::from_millis(500);
+/// and until they have judged the jump they keep what they have.
+const JUDGED: Duration = Duration::from_secs(120);
 /// How long a node that ends waits for those that count to leave their snapshots.
 const LAST_CALL: Duration = Duration::from_secs(10);
 
@@ -36,6 +43,9 @@ pub(super) struct Looking {
     is_twin: bool,
     /// What is more than its share.
     keeping: Keeping,
+    /// When the clock of the database jumped: all leases are over then, or seem to last, and owners live nevertheless. They know
+    /// the time of before, and judge the jump; who takes over has only the new one.
+    jumped: Option<Instant>,
 }
 
 /// A partition, whoever owns it.
@@ -65,7 +75,20 @@ impl Looking {
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
         let (parts, keeping) = (parts.collect(), Keeping::default());
-        Self { members, tools, clocks, parts, progress, ready, end, stop, away: None, is_twin: false, keeping }
+        Self {
+            members,
+            tools,
+            clocks,
+            parts,
+            progress,
+            ready,
+            end,
+            stop,
+            away: None,
+            is_twin: false,
+            keeping,
+            jumped: None,
+        }
     }
 
     /// Until the end.
@@ -76,6 +99,9 @@ impl Looking {
         while !self.end.load(Ordering::Acquire) {
             match self.members.renew(&self.held()) {
                 Ok(view) => {
+                    if has_jumped(self.clocks.read().wall, view.now) {
+                        self.jumped = Some(Instant::now());
+                    }
                     self.tools.ahead.tell(view.now);
                     if let Some(away) = self.away.take() {
                         tracing::info!(after_seconds = away.elapsed().as_secs(), "the database answers again");
@@ -125,7 +151,14 @@ impl Looking {
         let held: BTreeMap<u8, i64> = self.held().iter().map(|(part, epoch)| (part.number(), *epoch)).collect();
         let is_shunned = |of: &&Of| of.shunned.is_some_and(|at| at.elapsed() < SHUNNED);
         let shunned = self.parts.values().filter(is_shunned).map(|of| of.part.number()).collect();
-        let decision = decide(view, self.members.node(), &held, &shunned);
+        let mut decision = decide(view, self.members.node(), &held, &shunned);
+        let settled = self.tools.cluster.lease.saturating_add(SETTLED);
+        if self.jumped.is_some_and(|at| at.elapsed() < settled) {
+            decision.claim.clear();
+        }
+        if self.jumped.is_some_and(|at| at.elapsed() < JUDGED) {
+            decision.let_go = None;
+        }
         for number in decision.lost {
             self.lose(number);
         }
@@ -194,9 +227,13 @@ impl Looking {
             let Some(owner) = of.owner.take_if(|owner| owner.has_ended()) else { continue };
             of.owned.end(owner.epoch);
             let epoch = owner.epoch;
+            // One that has counted was stopped by what passes, such as a database that went.
+            let is_unfit = !owner.is_leaving && !owner.ready.load(Ordering::Acquire);
             if let Err(why) = owner.join() {
                 tracing::error!(partition = of.part.number(), %why, "the partition is not counted here any more");
-                of.shunned = Some(Instant::now());
+                if is_unfit {
+                    of.shunned = Some(Instant::now());
+                }
             }
             self.tools.board.of(of.part).clear();
             // When that fails, the lease ends by itself.
@@ -237,5 +274,21 @@ impl Looking {
         if !self.is_twin {
             let _ = self.members.leave();
         }
+    }
+}
+
+/// Whether a clock is not the one any more that it was, by what it should say and what it says.
+const fn has_jumped(expected: i64, said: i64) -> bool {
+    said.saturating_sub(expected).saturating_abs() > JUMP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_late_is_no_jump() {
+        assert!(!has_jumped(100_000_000, 100_000_000) && !has_jumped(100_000_000, 95_000_000));
+        assert!(has_jumped(100_000_000, 3_700_000_000) && has_jumped(3_700_000_000, 100_000_000));
     }
 }
