@@ -133,9 +133,11 @@ async fn connect(address: &Address, tls: &Tls) -> Result<Open, Elsewhere> {
         let (client, connection) = address.config().connect(tls.clone()).await?;
         // It is driven whenever something is asked.
         tokio::spawn(async move { drop(connection.await) });
-        // Whoever is gone without a word is not waited for there for hours.
+        // Whoever is gone without a word is not waited for there for hours. What the database remarks, such as that a step which
+        // failed is over, would be a line of the log with each try.
         let settings = format!(
             "SET statement_timeout = {0}; SET idle_in_transaction_session_timeout = {0}; SET lock_timeout = {0};
+             SET client_min_messages = error;
              SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             STATEMENT.as_millis()
