@@ -213,7 +213,13 @@ impl Frame {
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
             (viewer.may_read(), Tab::Account, "Account", "/account"),
         ];
-        all.into_iter().filter(|(may, ..)| *may).map(|(_, tab, name, path)| (tab, name, path)).collect()
+        // A node of several has no other page.
+        let is_node = self.site.intake.progress.nodes.are_there();
+        let is_there = |tab: Tab| !is_node || tab == Tab::Status;
+        all.into_iter()
+            .filter(|(may, tab, ..)| *may && is_there(*tab))
+            .map(|(_, tab, name, path)| (tab, name, path))
+            .collect()
     }
 
     /// Whose lines these are, and others to look at.

@@ -162,6 +162,12 @@ fn a_node_takes_the_configuration_that_is_deployed() {
     let status = logdrain(&["cluster", "status", "--config", config], b"");
     let said = String::from_utf8(status.stdout).unwrap();
     assert!(status.status.success() && said.starts_with("1 of 1 nodes live\n"), "{said}");
+    // Its page leads to none that it has not.
+    let page = wait_until("a page that tells of all partitions", || {
+        let page = node.get("/status").body;
+        (page.contains(">8 of 8<") && page.contains("nodes live: 1")).then_some(page)
+    });
+    assert!(!page.contains("/dashboards") && !page.contains("/events") && !page.contains(">journal<"), "{page}");
     let connections =
         postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()");
     assert!(connections.parse::<usize>().unwrap() <= 2 * PARTITIONS + 2, "{connections}");

@@ -13,7 +13,7 @@ use logdrain_terms::number;
 use maud::{Markup, html};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A watermark that is older than this is told in another colour.
@@ -130,14 +130,27 @@ fn kept(intake: &Intake, house: &House) -> Markup {
     let limit = house.journal_limit.map_or("no limit".to_owned(), |limit| format!("limit {}", bytes(limit as u64)));
     let is_full = house.journal_limit.is_some_and(|limit| of_file("") > limit as u64 / 10 * 9);
     let disk_errors = intake.counters.commits_failed.get() + intake.counters.damaged.get();
+    let is_node = intake.progress.nodes.are_there();
     html! {
-        (tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit))
+        @if is_node { (nodes(intake)) } @else {
+            (tile(if is_full { Is::Odd } else { Is::Fine }, "journal", &bytes(size), &limit))
+        }
         @if intake.progress.spooled.is_there.load(Ordering::Relaxed) { (spool(intake)) }
         @if house.logs_limit > 0 { (lines(house)) }
-        (minutes(house))
+        @if !is_node { (minutes(house)) }
         @if let Some(why) = house.archives.shown().trouble { (tile(Is::Bad, "archives", "not written", &why)) }
         (tile(Is::if_bad(disk_errors > 0), "disk errors", &count(disk_errors),
             &format!("{} damaged events", count(intake.counters.damaged.get()))))
+    }
+}
+
+/// What this node counts of a journal that several share.
+fn nodes(intake: &Intake) -> Markup {
+    let nodes = &intake.progress.nodes;
+    let of = |number: &AtomicU64| count(number.load(Ordering::Relaxed));
+    html! {
+        (tile(Is::Fine, "partitions", &format!("{} of {}", of(&nodes.owned), of(&nodes.parts)),
+            &format!("nodes live: {}", of(&nodes.live))))
     }
 }
 
