@@ -2,24 +2,27 @@
 //!
 //! ```text
 //! part      p -> head, low, emitted, last_id        where a partition stands,
-//!                epoch, owner, until                and who may write to it
+//!                epoch, owner, until                who may write to that of a single server,
+//!                version, ticked                    and what nodes tell each other by it
 //! log       p, seq, kind, at, drain, count, crc     every event, deliveries with their bytes (zstd when that is shorter),
 //!           base_id, lines, peer, layout, raw, body who sent them, and the ids of their events
 //! ids       p, id -> drain, seq                     what was taken already, the last of each drain
 //! drains    p, drain -> key, since                  whose pipelines there are
 //! accounts  p, name -> value                        what accounts have said, beside the settings
 //! said      p, key -> value                         settings, drains that lost their place, what purges left to do
-//! meta      key -> value                            the layout, and which journal it is
+//! meta      key -> value                            the layout, which journal it is, and how many partitions nodes made
+//! leases    p -> epoch, owner, until                which node counts a partition
+//! nodes     node -> name, version, began, until     who lives
 //! ```
 //!
-//! There is one partition, 0; the tables have room for more. One transaction holds a group of deliveries, their ids and where
+//! A single server has one partition, 0; nodes share several (`shared`, `members`). One transaction holds a group of deliveries, their ids and where
 //! the partition stands. It locks the row of the partition first, so that numbers have no gap and stand in the order of the
 //! commits: who reads never finds one that is filled later.
 //!
 //! Ids of events go by the clock of the database, which is asked in the same step: by the node's they would jump each time
 //! that another one takes over.
 //!
-//! Who writes holds a lease by the clock of the database, and each time it is taken the epoch rises. Every step names its
+//! A single server that writes holds a lease by the clock of the database, and each time it is taken the epoch rises. Every step names its
 //! epoch and where the partition stood: a program that was stopped meanwhile, or a statement that was given up and runs on,
 //! writes nothing any more.
 

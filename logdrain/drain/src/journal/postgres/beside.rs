@@ -1,6 +1,11 @@
 //! What stands beside the events of a partition: what is said of it, what accounts have said, and who has a place.
 
 use super::link::Open;
+use crate::journal::accounts::Accounts;
+use crate::journal::failure::StoreError;
+use crate::journal::ledger::Ledger;
+use crate::journal::purges::Purges;
+use std::collections::HashMap;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
@@ -22,4 +27,24 @@ pub(super) async fn read_all(open: &mut Open, p: i32) -> Result<All, Error> {
         accounts.collect::<Result<_, Error>>()?,
         drains.collect::<Result<_, Error>>()?,
     ))
+}
+
+/// Has a ledger know all of it, and nothing of before. Answers the number that the next new drain gets, as far as it tells.
+///
+/// # Errors
+/// When it is not what was written.
+pub(super) fn know(ledger: &mut Ledger, (said, accounts, drains): All) -> Result<i64, StoreError> {
+    let said: HashMap<String, String> = said.into_iter().collect();
+    ledger.accounts = Accounts::default();
+    for (name, value, crc) in accounts {
+        if !ledger.accounts.take(name, &value, crc) {
+            return Err(StoreError::elsewhere("the settings of an account are not what they were".to_owned()));
+        }
+    }
+    ledger.know(said.get("settings").cloned());
+    ledger.purges = Purges::read_text(said.get("purges").map(String::as_str));
+    ledger.places.set_ended(said.get("ended").map(String::as_str));
+    let next = drains.iter().map(|(_, number)| number + 1).max().unwrap_or(1);
+    ledger.drains = drains.into_iter().map(|(key, number)| (key.into(), number)).collect();
+    Ok(next)
 }

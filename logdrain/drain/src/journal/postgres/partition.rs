@@ -3,7 +3,7 @@
 use super::PARTITION;
 use super::address::Address;
 use super::batch::{Batch, Ids, Rows, overfull};
-use super::beside::read_all;
+use super::beside::{know, read_all};
 use super::lease::{self, lease};
 use super::link::Link;
 use super::rare::Rare;
@@ -11,7 +11,6 @@ use super::reader::row_of;
 use super::schema;
 use crate::event::{Entry, Event};
 use crate::journal::Listed;
-use crate::journal::accounts::Accounts;
 use crate::journal::endings::{Ending, Endings};
 use crate::journal::failure::{Elsewhere, StoreError};
 use crate::journal::ledger::Ledger;
@@ -198,25 +197,12 @@ impl Partition for Postgres {
             self.skip_to(unsigned(known))?;
             head = known;
         }
-        let (said, accounts, drains) =
-            self.link.ask(async |open| read_all(open, PARTITION).await).map(|(said, accounts, drains)| {
-                (said.into_iter().collect::<HashMap<String, String>>(), accounts, drains)
-            })?;
+        let all = self.link.ask(async |open| read_all(open, PARTITION).await)?;
         let ledger = &mut self.ledger;
         ledger.position = unsigned(head);
         ledger.runs.pass(unsigned(last_id.max(known_id)));
         self.emitted = unsigned(emitted);
-        ledger.accounts = Accounts::default();
-        for (name, value, crc) in accounts {
-            if !ledger.accounts.take(name, &value, crc) {
-                return Err(StoreError::elsewhere("the settings of an account are not what they were".to_owned()));
-            }
-        }
-        ledger.know(said.get("settings").cloned());
-        ledger.purges = Purges::read_text(said.get("purges").map(String::as_str));
-        ledger.places.set_ended(said.get("ended").map(String::as_str));
-        self.next_drain = drains.iter().map(|(_, number)| number + 1).max().unwrap_or(1).max(self.next_drain);
-        ledger.drains = drains.into_iter().map(|(key, number)| (key.into(), number)).collect();
+        self.next_drain = self.next_drain.max(know(ledger, all)?);
         self.fresh.clear();
         Ok(())
     }

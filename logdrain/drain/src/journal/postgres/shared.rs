@@ -10,11 +10,10 @@
 
 use super::address::Address;
 use super::batch::{Batch, Ids, Rows, overfull};
-use super::beside::read_all;
+use super::beside::{know, read_all};
 use super::link::{Link, Open};
 use super::rare::Rare;
 use crate::event::{Entry, Event};
-use crate::journal::accounts::Accounts;
 use crate::journal::failure::StoreError;
 use crate::journal::ledger::{Ledger, Next};
 use crate::journal::places::Verdict;
@@ -290,22 +289,12 @@ impl Locked<'_> {
 
     /// Reads what stands beside the events.
     async fn read(&mut self, open: &mut Open) -> Result<Result<(), StoreError>, Error> {
-        let (said, accounts, drains) = read_all(open, self.p).await?;
-        let said: HashMap<String, String> = said.into_iter().collect();
-        let ledger = &mut *self.ledger;
-        ledger.accounts = Accounts::default();
-        for (name, value, crc) in accounts {
-            if !ledger.accounts.take(name, &value, crc) {
-                let why = "the settings of an account are not what they were".to_owned();
-                return Ok(Err(StoreError::elsewhere(why)));
-            }
-        }
-        ledger.know(said.get("settings").cloned());
-        ledger.purges = Purges::read_text(said.get("purges").map(String::as_str));
-        ledger.places.set_ended(said.get("ended").map(String::as_str));
-        self.next_drain = drains.iter().map(|(_, number)| number + 1).max().unwrap_or(1).max(self.next_drain);
-        ledger.drains = drains.into_iter().map(|(key, number)| (key.into(), number)).collect();
-        let numbers: HashSet<i64> = ledger.drains.values().copied().collect();
+        let next = match know(self.ledger, read_all(open, self.p).await?) {
+            Ok(next) => next,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.next_drain = self.next_drain.max(next);
+        let numbers: HashSet<i64> = self.ledger.drains.values().copied().collect();
         self.fresh.retain(|number, _| numbers.contains(number));
         Ok(Ok(()))
     }
