@@ -44,6 +44,7 @@ pub use systems::{System, SystemFacts};
 pub use tokens::{Kind, Token};
 pub use usage::Used;
 
+use crate::sql::{Db, SqlError, Step, Value};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::HashMap;
 use std::fmt;
@@ -80,6 +81,12 @@ impl fmt::Display for DirectoryError {
 
 impl std::error::Error for DirectoryError {}
 
+impl From<SqlError> for DirectoryError {
+    fn from(error: SqlError) -> Self {
+        Self::Closed(error.to_string())
+    }
+}
+
 impl From<rusqlite::Error> for DirectoryError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Closed(format!("settings.db: {error}"))
@@ -104,7 +111,7 @@ pub struct Directory {
 enum State {
     /// Not opened yet, or not to be used, and why.
     Closed(String),
-    Open(Box<Connection>),
+    Open(Box<Db>),
 }
 
 /// What each request asks for.
@@ -164,7 +171,7 @@ impl Directory {
                 }
                 *self.write() = known;
                 *self.systems() = systems;
-                *state = State::Open(Box::new(db));
+                *state = State::Open(Box::new(Db::of_file(db)));
                 self.is_open.store(true, Ordering::Release);
                 Ok(())
             }
@@ -290,11 +297,19 @@ impl Directory {
         self.systems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One step: all of it or nothing.
+    fn step<T>(&self, work: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>) -> Result<T, DirectoryError> {
+        match &mut *self.state() {
+            State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
+            State::Open(db) => db.step(work),
+        }
+    }
+
     /// Reads what is only in the file.
     fn read_file<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DirectoryError> {
-        match &*self.state() {
+        match &mut *self.state() {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(db) => Ok(read(db)?),
+            State::Open(db) => Ok(read(file_of(db)?)?),
         }
     }
 
@@ -306,7 +321,7 @@ impl Directory {
         match &mut *self.state() {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
             State::Open(db) => {
-                let transaction = db.transaction()?;
+                let transaction = file_of(db)?.transaction()?;
                 let changed = change(&transaction)?;
                 transaction.commit()?;
                 Ok(changed)
@@ -336,10 +351,19 @@ impl Directory {
     }
 }
 
+fn file_of(db: &mut Db) -> Result<&mut Connection, DirectoryError> {
+    db.file().ok_or_else(|| DirectoryError::Closed("it is in no file".to_owned()))
+}
+
 /// Seconds since 1970.
 pub fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// How many there are.
+fn counted(step: &mut Step<'_>, sql: &'static str, values: &[Value<'_>]) -> Result<i64, DirectoryError> {
+    Ok(step.one(sql, values, |row| row.get(0))?.unwrap_or(0))
 }
 
 /// The next number of a kind, which is never given twice.

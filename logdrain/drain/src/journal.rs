@@ -56,6 +56,8 @@ pub use meta::LAST_NUMBER;
 pub use postgres::{
     Address, Members, NodeView, PartView, SharedPartition, View, open_database, owner, reader_of, view_of,
 };
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::{Link, Open};
 pub use purges::Erase;
 pub use reader::JournalReader;
 pub use salvage::{marker, salvage, salvage_part};

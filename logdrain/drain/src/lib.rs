@@ -51,4 +51,5 @@ mod s3;
 mod scratch;
 pub mod seal;
 pub mod settings;
+pub mod sql;
 pub mod watching;

@@ -3,8 +3,8 @@
 //! It is read from the file each time: few ask for one at a time, and all of it would be much to hold.
 
 use super::parts::Part;
-use super::{Directory, DirectoryError, State, now};
-use rusqlite::{OptionalExtension as _, Row};
+use super::{Directory, DirectoryError, counted, now};
+use crate::sql::{Row, SqlError, values};
 
 /// Metrics that something is said of, of all accounts, and of one.
 const ALL: i64 = 200_000;
@@ -30,7 +30,7 @@ pub struct MetricFacts {
 }
 
 impl MetricFacts {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn of(row: &Row<'_>) -> Result<Self, SqlError> {
         Ok(Self {
             period: row.get(0)?,
             unit: row.get(1)?,
@@ -65,34 +65,28 @@ impl MetricFacts {
 impl Directory {
     /// What an account says of a metric; nothing where it says nothing.
     pub fn metric_facts(&self, account: &str, name: &str) -> Result<MetricFacts, DirectoryError> {
-        match &*self.state() {
-            State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(db) => {
-                let mut select = db.prepare_cached(
-                    "SELECT period, unit, description, colour, summary FROM metrics WHERE account = $1 AND name = $2",
-                )?;
-                Ok(select.query_row((account, name), MetricFacts::of).optional()?.unwrap_or_default())
-            }
-        }
+        self.step(|step| {
+            let sql = "SELECT period, unit, description, colour, summary FROM metrics WHERE account = $1 AND name = $2";
+            Ok(step.one(sql, values![account, name], MetricFacts::of)?.unwrap_or_default())
+        })
     }
 
     /// Says something else of a metric, or nothing any more.
     pub fn set_metric_facts(&self, account: &str, name: &str, facts: &MetricFacts) -> Result<(), DirectoryError> {
         facts.check(name)?;
-        self.change(|db| {
-            db.execute("DELETE FROM metrics WHERE account = $1 AND name = $2", (account, name))?;
+        self.step(|step| {
+            step.execute("DELETE FROM metrics WHERE account = $1 AND name = $2", values![account, name])?;
             if *facts == MetricFacts::default() {
                 return Ok(());
             }
-            let all: i64 = db.query_row("SELECT count(*) FROM metrics", [], |row| row.get(0))?;
-            let own: i64 =
-                db.query_row("SELECT count(*) FROM metrics WHERE account = $1", [account], |row| row.get(0))?;
+            let all = counted(step, "SELECT count(*) FROM metrics", &[])?;
+            let own = counted(step, "SELECT count(*) FROM metrics WHERE account = $1", values![account])?;
             Part { own, of_account: OF_ACCOUNT, taken: all, all: ALL }.one_more("metrics that something is said of")?;
             let MetricFacts { period, unit, description, colour, summary } = facts;
-            db.execute(
+            step.execute(
                 "INSERT INTO metrics (account, name, period, unit, description, colour, summary, changed) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                (account, name, period, unit, description, colour, summary, now()),
+                values![account, name, *period, unit, description, colour, summary, now()],
             )?;
             Ok(())
         })

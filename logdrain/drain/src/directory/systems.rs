@@ -349,8 +349,8 @@ impl Directory {
     ) -> Result<T, DirectoryError> {
         let changed = self.change(|db| change(db, &mut self.systems()));
         if matches!(changed, Err(DirectoryError::Closed(_) | DirectoryError::TooMany(_)))
-            && let super::State::Open(db) = &*self.state()
-            && let Ok(read) = read(db)
+            && let super::State::Open(db) = &mut *self.state()
+            && let Ok(read) = super::file_of(db).and_then(|db| read(db))
         {
             *self.systems() = read;
         }

@@ -40,6 +40,7 @@ mod shared;
 mod tls;
 
 pub use address::Address;
+pub(crate) use link::{Link, Open};
 pub use members::{Members, NodeView, PartView, View, view_of};
 pub(super) use shared::Owning;
 pub use shared::SharedPartition;

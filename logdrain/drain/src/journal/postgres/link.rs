@@ -30,7 +30,7 @@ const TAKEN_OVER: &str = "LD001";
 const NO_TLS: &str = "server does not support TLS";
 
 /// A connection of one thread.
-pub(super) struct Link {
+pub(crate) struct Link {
     runtime: Runtime,
     address: Address,
     tls: Tls,
@@ -39,17 +39,21 @@ pub(super) struct Link {
     failed: Option<(Instant, Elsewhere)>,
     /// The node that writes by it.
     node: Option<String>,
+    /// Where tables are looked for that are named without a schema.
+    schema: Option<&'static str>,
 }
 
 /// A connection that is there.
-pub(super) struct Open {
-    pub(super) client: Client,
+pub(crate) struct Open {
+    pub(crate) client: Client,
+    /// A transaction was begun by it that has not ended.
+    pub(crate) is_in_step: bool,
     statements: HashMap<&'static str, Statement>,
 }
 
 impl Open {
     /// A statement, prepared once.
-    pub(super) async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
+    pub(crate) async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
         match self.statements.entry(sql) {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(free) => Ok(free.insert(self.client.prepare(sql).await?).clone()),
@@ -58,10 +62,18 @@ impl Open {
 }
 
 impl Link {
-    pub(super) fn new(address: &Address) -> Result<Self, StoreError> {
+    pub(crate) fn new(address: &Address) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| StoreError::elsewhere(format!("no connection can be made: {error}")))?;
-        Ok(Self { runtime, tls: address.tls()?, address: address.clone(), open: None, failed: None, node: None })
+        Ok(Self {
+            runtime,
+            tls: address.tls()?,
+            address: address.clone(),
+            open: None,
+            failed: None,
+            node: None,
+            schema: None,
+        })
     }
 
     /// Whose it is: nobody else is that node, whatever epoch the database tells of it.
@@ -69,19 +81,24 @@ impl Link {
         self.node = Some(node.to_owned());
     }
 
+    /// Tables that are named without a schema are those of this one.
+    pub(crate) const fn looks_in(&mut self, schema: &'static str) {
+        self.schema = Some(schema);
+    }
+
     /// How long so many bytes may take to be answered.
-    pub(super) fn patience(bytes: usize) -> Duration {
+    pub(crate) fn patience(bytes: usize) -> Duration {
         let millis = bytes.saturating_mul(1_000) / BYTES_A_SECOND;
         ANSWER.saturating_add(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
     }
 
     /// Asks something of the database. When it fails nobody knows whether what it was to write is there.
-    pub(super) fn ask<T>(&mut self, what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>) -> Result<T, StoreError> {
+    pub(crate) fn ask<T>(&mut self, what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>) -> Result<T, StoreError> {
         self.ask_within(ANSWER, what)
     }
 
     /// The same, of what may take its time. A database that is gone is told from one that works by the system.
-    pub(super) fn ask_within<T>(
+    pub(crate) fn ask_within<T>(
         &mut self,
         patience: Duration,
         what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>,
@@ -91,11 +108,11 @@ impl Link {
         {
             return Err(StoreError::Elsewhere(error.clone()));
         }
-        let Self { runtime, address, tls, open, failed, node } = self;
+        let Self { runtime, address, tls, open, failed, node, schema } = self;
         runtime.block_on(async {
             let mut now = match open.take().filter(|open| !open.client.is_closed()) {
                 Some(open) => open,
-                None => match connect(address, tls).await {
+                None => match connect(address, tls, *schema).await {
                     Ok(open) => open,
                     Err(error) => {
                         *failed = Some((Instant::now(), error.clone()));
@@ -128,7 +145,7 @@ impl fmt::Debug for Link {
     }
 }
 
-async fn connect(address: &Address, tls: &Tls) -> Result<Open, Elsewhere> {
+async fn connect(address: &Address, tls: &Tls, schema: Option<&str>) -> Result<Open, Elsewhere> {
     let made = async {
         let (client, connection) = address.config().connect(tls.clone()).await?;
         // It is driven whenever something is asked.
@@ -143,7 +160,10 @@ async fn connect(address: &Address, tls: &Tls) -> Result<Open, Elsewhere> {
             STATEMENT.as_millis()
         );
         client.batch_execute(&settings).await?;
-        Ok(Open { client, statements: HashMap::new() })
+        if let Some(schema) = schema {
+            client.batch_execute(&format!("SET search_path = {schema}")).await?;
+        }
+        Ok(Open { client, is_in_step: false, statements: HashMap::new() })
     };
     match timeout(ANSWER, made).await {
         Ok(Ok(open)) => Ok(open),

@@ -24,11 +24,12 @@ const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_times
         CASE WHEN until > clock_timestamp() + interval '61 seconds' THEN 0
             ELSE (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint END
     FROM logdrain.nodes ORDER BY name";
-const CLAIM: &str = "UPDATE logdrain.leases SET epoch = epoch + 1, owner = $2,
+/// Whoever writes by this epoch just now (`sql`) comes to his end first. Who says that he lives is not waited for.
+const CLAIM: &str = "WITH free AS (SELECT p FROM logdrain.leases WHERE p = $1 AND epoch = $4
+        AND (owner = $2 OR until < clock_timestamp() OR until > clock_timestamp() + interval '61 seconds') FOR UPDATE)
+    UPDATE logdrain.leases AS its SET epoch = epoch + 1, owner = $2,
         until = clock_timestamp() + $3::bigint * interval '1 millisecond'
-    WHERE p = $1 AND epoch = $4
-        AND (owner = $2 OR until < clock_timestamp() OR until > clock_timestamp() + interval '61 seconds')
-    RETURNING epoch";
+    FROM free WHERE its.p = free.p RETURNING epoch";
 const RELEASE: &str = "UPDATE logdrain.leases SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
 const LEAVE: &str = "UPDATE logdrain.nodes SET until = clock_timestamp() WHERE node = $1";
 
