@@ -25,9 +25,10 @@ pub use measurements::{MEASURED_BODY, Retry};
 pub use tls::Tls;
 
 use crate::counters::{Counters, Refused};
+use crate::drain_name::port_of;
 use crate::journal::{Message, Progress};
 use crate::limits::IntakeLimits;
-use crate::parts::Parts;
+use crate::parts::{Parts, Split};
 use crate::settings::Settings;
 use changes::Changes;
 use guesses::Guesses;
@@ -86,6 +87,7 @@ pub struct Intake {
 #[derive(Clone, Debug)]
 pub struct Queues {
     pub parts: Parts,
+    pub split: Split,
     pub all: Arc<[SyncSender<Message>]>,
 }
 
@@ -156,7 +158,7 @@ impl Intake {
 
     /// Lets deliveries through to the journal.
     pub fn open(&self, queue: SyncSender<Message>) {
-        self.open_parts(Queues { parts: Parts::ONE, all: Arc::new([queue]) });
+        self.open_parts(Queues { parts: Parts::ONE, split: Split::ByDrain, all: Arc::new([queue]) });
     }
 
     /// Lets deliveries through to the journal, each to its partition.
@@ -217,15 +219,36 @@ impl Intake {
         }
     }
 
-    /// The way to the journal for what is of no drain; `None` while it is closed, or has partitions: nothing is changed there.
+    /// The way to the journal for what is of no drain; `None` while it is closed, or has partitions.
     pub fn queue(&self) -> Option<SyncSender<Message>> {
         self.queues().filter(|queues| queues.parts == Parts::ONE)?.all.first().cloned()
+    }
+
+    /// The way to the journal for what an account says; `None` while it is closed, or has partitions that hold no whole accounts:
+    /// nothing is changed there.
+    pub fn queue_of_account(&self, account: &str) -> Option<SyncSender<Message>> {
+        let queues = self.queues()?;
+        let is_one = queues.parts == Parts::ONE || queues.split == Split::ByAccount;
+        queues.all.get(usize::from(queues.parts.of(account).number())).filter(|_| is_one).cloned()
+    }
+
+    /// The same, for what an account says of one of its drains.
+    fn queue_of_settings(&self, drain: &str) -> Option<SyncSender<Message>> {
+        let queues = self.queues()?;
+        if queues.parts != Parts::ONE && queues.split == Split::ByDrain { None } else { self.queue_of(drain) }
     }
 
     /// The way to the journal for a drain; `None` while it is closed.
     pub fn queue_of(&self, drain: &str) -> Option<SyncSender<Message>> {
         let queues = self.queues()?;
-        queues.all.get(usize::from(queues.parts.of(drain).number())).cloned()
+        let part = match queues.split {
+            Split::ByDrain => queues.parts.of(drain),
+            Split::ByAccount => {
+                let settings = self.settings();
+                queues.parts.of(port_of(drain).map_or_else(|| settings.account_of(drain), |(account, _)| account))
+            }
+        };
+        queues.all.get(usize::from(part.number())).cloned()
     }
 
     /// Whether deliveries are let through.

@@ -220,6 +220,8 @@ pub struct Nodes {
     pub taken: AtomicU64,
     /// And those that it lost to another one.
     pub lost: AtomicU64,
+    /// Lines are kept, each account's by the node that counts it.
+    pub keeps_lines: AtomicBool,
 }
 
 impl Nodes {

@@ -10,6 +10,7 @@ mod alerting;
 mod board;
 mod checking;
 mod consumer;
+pub mod epochs;
 pub mod filters;
 mod keeper;
 mod lines;
@@ -20,7 +21,7 @@ mod state;
 mod tally;
 mod trouble;
 
-pub use board::{Board, Shown, Usage};
+pub use board::{Board, Boards, Shown, Usage};
 pub use checking::check;
 pub use consumer::{Consumer, Start};
 pub use keeper::{Copies, Keeping};

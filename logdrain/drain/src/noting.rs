@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const APART: u32 = 120;
 
 /// Goes on for as long as the program does.
-pub async fn note(logs: logs::Board, directory: Arc<Directory>, progress: Arc<Progress>) {
+pub async fn note(logs: logs::Boards, directory: Arc<Directory>, progress: Arc<Progress>) {
     // By account: the day that was noted last, and how many events it had then.
     let mut noted: HashMap<String, (u64, u64)> = HashMap::new();
     let mut until_deleted = 0;

@@ -1,8 +1,9 @@
 //! Partitions: which of them a drain's deliveries are in.
 //!
 //! All of a drain is in one partition, in the order in which it came; so each drain is counted by one pipeline, and whoever
-//! counts a partition needs no other. Which one it is follows from the drain's key and the number of partitions alone, on any
-//! machine and for ever: a store is made with a number of partitions, and keeps it.
+//! counts a partition needs no other. Where lines are kept, all drains of an account are in one partition: whoever has it has all
+//! lines of the account, in one order. Which partition it is follows from the key (the drain's, or the account's name) and the
+//! number of partitions alone, on any machine and for ever: a store is made with a number of partitions, and keeps it.
 //!
 //! ```text
 //! partition = the first 8 bytes of SHA-256(key), the highest first, modulo the number of partitions
@@ -17,6 +18,15 @@ pub const MOST: u16 = 256;
 /// How many partitions there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parts(u16);
+
+/// What is in one partition as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Split {
+    /// Each drain.
+    ByDrain,
+    /// Each account, with all its drains.
+    ByAccount,
+}
 
 /// One of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,12 +52,12 @@ impl Parts {
         (0..=u8::MAX).take(usize::from(self.0)).map(move |number| Part { number, all: self })
     }
 
-    /// Where a drain's deliveries are, by its key.
-    pub fn of(self, drain: &str) -> Part {
+    /// Where the deliveries of a drain are, by its key, or those of an account, by its name.
+    pub fn of(self, key: &str) -> Part {
         if self == Self::ONE {
             return Part::WHOLE;
         }
-        let digest = Sha256::digest(drain);
+        let digest = Sha256::digest(key);
         let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         Part { number: u8::try_from(first % u64::from(self.0)).unwrap_or(0), all: self }
     }

@@ -2,7 +2,7 @@
 //! itself.
 
 use crate::directory::{Access, Directory, DirectoryError, Kind, Member, NewMember, Rights};
-use crate::logs::Board;
+use crate::logs::Boards;
 use crate::settings::Settings;
 use log_store::is_account_name;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 60;
 
 /// Gives numbers to systems that were heard, for ever.
-pub async fn hear(directory: Arc<Directory>, logs: Board) {
+pub async fn hear(directory: Arc<Directory>, logs: Boards) {
     let mut said = String::new();
     for look in (0..LOOKS).cycle() {
         tokio::time::sleep(LOOK).await;

@@ -31,7 +31,7 @@ const REMEMBERED: usize = 10_000;
 pub struct Looks {
     pub sender: Sender,
     pub directory: Arc<Directory>,
-    pub logs: logs::Board,
+    pub logs: logs::Boards,
     pub counting: Board,
     pub progress: Arc<Progress>,
 }

@@ -8,6 +8,7 @@ pub mod purge;
 
 use crate::drain_name::{DEFAULT_ACCOUNT, DrainName, measurements_of};
 use crate::frames;
+use crate::parts::Parts;
 use account::Account;
 use heroku_metrics::aggregator::{AggregatorConfig, LatePolicy};
 use heroku_metrics::syslog::Dialect;
@@ -181,6 +182,20 @@ impl Settings {
             self.apps = before.apps;
         }
         (self.accounts, self.next_id) = (before.accounts, before.next_id);
+    }
+
+    /// Those of all partitions of a journal, each of which knows what the accounts that it holds have said; what the
+    /// configuration says is that of the first.
+    pub fn joined(parts: Parts, all: &[Arc<Self>]) -> Option<Self> {
+        let mut joined = Self::clone(all.first()?);
+        for (part, own) in parts.each().zip(all).skip(1) {
+            joined.accounts.retain(|account, _| parts.of(account) != part);
+            let of_part = own.accounts.iter().filter(|(account, _)| parts.of(account) == part);
+            joined.accounts.extend(of_part.map(|(name, account)| (name.clone(), account.clone())));
+            joined.apps.extend(own.apps.iter().map(|(drain, app)| (drain.clone(), app.clone())));
+            joined.next_id = joined.next_id.max(own.next_id);
+        }
+        Some(joined)
     }
 
     /// What the configuration says of them.

@@ -59,7 +59,7 @@ mod with_database {
         }
         let _ =
             writeln!(text, "\n{:>9}  {:>12}  {:>12}  {:>6}  counted by", "partition", "events", "not out yet", "epoch");
-        for PartView { part, head, emitted, epoch, owner, name, free } in &view.parts {
+        for PartView { part, head, emitted, epoch, owner, name, free, .. } in &view.parts {
             let by = match free {
                 None => format!("{}  {}", short(owner), Escaped(name)),
                 Some(_) if *epoch == 0 => "nobody yet".to_owned(),

@@ -143,7 +143,7 @@ impl Config {
             &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
             &mut warnings,
         )?;
-        if cluster.is_some() {
+        if cluster.is_some() && !others.keeps_lines {
             keeping.limit = 0;
         }
         let (drains, access) = drains::of_file(file.drain, beside, &mut warnings)?;
@@ -567,7 +567,6 @@ mod tests {
             ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 257", "[cluster], partitions: is from 1 to 256"),
             ("[cluster]\nsnapshots = \"/srv/shared\"\nlease = \"200ms\"", "[cluster], lease: is from 1s to 60s"),
             ("spool = true\n[cluster]\nsnapshots = \"/srv/shared\"", "spool: nodes of a [cluster] count"),
-            ("logs_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"", "logs_limit: nodes of a [cluster] count"),
             (
                 "minutes_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"",
                 "minutes_limit: nodes of a [cluster] count",
@@ -578,6 +577,13 @@ mod tests {
         }
         let error = load(least).unwrap_err().to_string();
         assert!(error.contains("[cluster]: nodes share a journal"), "{error}");
+        // An account's lines have one order.
+        let kept = with(&format!("logs_limit = \"1GB\"\n{least}")).unwrap();
+        assert!(
+            kept.keeping.is_on()
+                && kept.cluster.is_some_and(|cluster| cluster.split == logdrain_drain::parts::Split::ByAccount)
+        );
+        assert!(config.cluster.is_some_and(|cluster| cluster.split == logdrain_drain::parts::Split::ByDrain));
     }
 
     #[test]

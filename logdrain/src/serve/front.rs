@@ -58,7 +58,7 @@ pub(super) struct Shared {
     pub(super) ready: Arc<AtomicBool>,
     pub(super) board: Board,
     /// What there is to see of the lines.
-    pub(super) logs: logs::Board,
+    pub(super) logs: logs::Boards,
     /// Rows that cannot go out are waited for no more.
     pub(super) stop: Arc<AtomicBool>,
     /// The rows' file is to be opened again.
@@ -117,8 +117,6 @@ impl Front {
         };
         let (close, closing) = watch::channel(false);
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
-        // Lines are not kept yet.
-        let lines = shared.logs.clone();
         let directory = Directory::new(&config.store);
         let key = Arc::new(KeyFile::new(config.key_file.clone()));
         let outbound = Outbound::new(config.outbound.clone());
@@ -154,7 +152,7 @@ impl Front {
         if let Some(listen) = syslog_listen {
             site.listens(listen.port(), "syslog drains");
         }
-        let events = Events::new(closing.clone(), site.searches.clone(), move || lines.reader());
+        let events = Events::new(closing.clone(), site.searches.clone(), shared.logs.clone());
         let addon = config.addon.clone().map(|addon| Addon::new(addon, key));
         if let Some(addon) = addon.clone() {
             runtime.spawn(addon.look_after(site.clone()));

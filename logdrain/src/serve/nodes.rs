@@ -12,6 +12,7 @@
 //! events: two owners at once, as when one was stopped and wakes up, make the same rows under the same ids.
 
 mod claiming;
+mod lines;
 mod looking;
 mod owner;
 
@@ -21,17 +22,19 @@ use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
 use super::opening::{self, Closed};
 use logdrain_drain::clock::{Ahead, Clocks};
-use logdrain_drain::intake::Queues;
+use logdrain_drain::intake::{Intake, Queues};
 use logdrain_drain::journal::{
     Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, StoreError,
     Timekeeper, View,
 };
 use logdrain_drain::logs;
 use logdrain_drain::outlets::{JsonLines, Shared, otlp};
+use logdrain_drain::parts::{Part, Parts};
+use logdrain_drain::settings::Settings;
 use logdrain_terms::failure::{Failure, Status};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// The threads of a node.
@@ -92,10 +95,12 @@ impl Node {
             ahead: ahead.clone(),
             rows: Shared::new((rows, collector)),
             board: held.board.clone(),
+            logs: held.logs.clone(),
             counters: held.counters.clone(),
             outbox: front.outbox.clone(),
             minutes: front.minutes.clone(),
         };
+        let known = Known::new(cluster, config, front);
         let (mut queues, mut writers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for (part, store) in cluster.parts.each().zip(stores) {
             let (queue, messages) = mpsc::sync_channel(QUEUE);
@@ -107,14 +112,11 @@ impl Node {
                 }
                 let _ = queue.try_send(Message::Settings(Box::new(config.settings.clone())));
             }
-            let publish = if part.number() == 0 {
-                front.intake.follow(&Arc::new(now));
-                let intake = front.intake.clone();
-                Publish::to(move |settings| intake.follow(settings))
-            } else {
-                Publish::to(|_| {})
-            };
+            known.tell(part, &Arc::new(now));
+            let all = known.clone();
+            let publish = Publish::to(move |settings| all.tell(part, settings));
             let (owned, storing) = (Owned::default(), Arc::new(AtomicBool::new(true)));
+            let version = Arc::new(AtomicI64::new(0));
             let desk = Desk {
                 time: Timekeeper::new(Clocks::told(ahead.clone()), &config.settings, None, None, true),
                 dir: config.store.clone(),
@@ -129,16 +131,17 @@ impl Node {
                 publish,
                 owed: None,
             };
-            let writer = SharingWriter { store, desk, owned: owned.clone(), storing: storing.clone() };
+            let (told, seen) = (owned.clone(), version.clone());
+            let writer = SharingWriter { store, desk, owned: told, storing: storing.clone(), version: seen };
             writers.push(spawn(&format!("journal {}", part.number()), ending, move || writer.run())?);
             queues.push(queue);
-            parts.push((part, owned, storing));
+            parts.push((part, owned, storing, version));
         }
         let end = Arc::new(AtomicBool::new(false));
         let looking = Looking::new(members, tools, parts, held, (end.clone(), held.stop.clone()));
         let looking = spawn("nodes", ending, move || looking.run())?;
         held.progress.storing.store(true, Ordering::Release);
-        front.intake.open_parts(Queues { parts: cluster.parts, all: queues.into() });
+        front.intake.open_parts(Queues { parts: cluster.parts, split: cluster.split, all: queues.into() });
         Ok(Some(Self { writers, looking, end, lock }))
     }
 
@@ -162,13 +165,41 @@ impl Node {
     }
 }
 
+/// The settings of all partitions, which are published as one.
+#[derive(Clone)]
+struct Known {
+    parts: Parts,
+    all: Arc<Mutex<Vec<Arc<Settings>>>>,
+    intake: Arc<Intake>,
+}
+
+impl Known {
+    fn new(cluster: &Cluster, config: &Config, front: &Front) -> Self {
+        let nothing = Arc::new(config.settings.clone());
+        let all = vec![nothing; usize::from(cluster.parts.count())];
+        Self { parts: cluster.parts, all: Arc::new(Mutex::new(all)), intake: front.intake.clone() }
+    }
+
+    /// These hold in a partition from now on.
+    fn tell(&self, part: Part, settings: &Arc<Settings>) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(usize::from(part.number())) {
+            *own = settings.clone();
+        }
+        // As long as it is held, nobody publishes what is older.
+        if let Some(joined) = Settings::joined(self.parts, &all) {
+            self.intake.follow(&Arc::new(joined));
+        }
+    }
+}
+
 /// Comes to the others, and reads where each partition stands.
 fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined, Closed> {
     let dir = &config.store;
     std::fs::create_dir_all(dir).map_err(|error| opening::unmade(dir, &error))?;
     let lock = opening::hold(dir)?;
     let away = |error: StoreError| opening::closed(dir, &error);
-    let mut members = Members::join(address, dir, cluster.parts, cluster.lease).map_err(away)?;
+    let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease).map_err(away)?;
     cluster.snapshots.partition(0).map_err(|error| Closed::ForNow(format!("[cluster], snapshots: {error}")))?;
     let most = cluster.drains(config.limits.drains);
     let mut stores = Vec::new();

@@ -26,6 +26,7 @@ use logdrain_drain::logs;
 #[cfg(unix)]
 use logdrain_drain::operator::Door;
 use logdrain_drain::outlets::{JsonLines, Stopped, otlp};
+use logdrain_drain::parts::Part;
 use logdrain_drain::people::{self, People};
 use logdrain_drain::watching::{MinuteRules, Owed};
 use logdrain_terms::failure::{Failure, Status};
@@ -49,9 +50,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let text = Config::text(args)?;
     let config = Arc::new(checked(args, &text)?);
     let connections = connections(config.limits.connections)?;
-    let shared = Shared::default();
+    let mut shared = Shared::default();
     if let Some(cluster) = &config.cluster {
+        shared.logs = logs::Boards::new(cluster.parts);
         shared.progress.nodes.parts.store(cluster.parts.count().into(), Ordering::Relaxed);
+        shared.progress.nodes.keeps_lines.store(config.keeping.is_on(), Ordering::Relaxed);
     }
     let archives = archives::Board::new(&config.store);
     let (ending, endings) = mpsc::channel();
@@ -88,7 +91,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
     if let Some(made) = made {
-        let (intake, logs, stop) = (front.intake.clone(), shared.logs.clone(), shared.stop.clone());
+        let logs = shared.logs.of(Part::WHOLE).clone();
+        let (intake, stop) = (front.intake.clone(), shared.stop.clone());
         let base = front.base.clone().unwrap_or_default();
         spawn("demo", &ending, move || made.run(&intake, &logs, &base, &stop))?;
     }
@@ -185,7 +189,8 @@ impl Back {
         ending: &Sender<Ending>,
     ) -> Result<Self, Failure> {
         let Opened { store, spool, readers: [reader, reader_of_lines], pipelines, last, snapshots, lock } = opened;
-        let Shared { progress, counters, ready, board, stop, logs: shown, .. } = shared.clone();
+        let Shared { progress, counters, ready, board, stop, logs, .. } = shared.clone();
+        let shown = logs.of(Part::WHOLE).clone();
         progress.head.store(store.position(), Ordering::Release);
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
         let emitted = store.emitted().map_err(in_store)?;

@@ -236,13 +236,21 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// Sends it once; answers the status.
+    /// Sends it once; answers the status. A token `NAME/TOKEN` goes with the credentials of that drain, which are its name and
+    /// `secret`.
     pub(crate) fn send(&self, address: SocketAddr) -> io::Result<u16> {
-        let headers = [
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let (name, token) = self.token.split_once('/').unwrap_or(("", &self.token));
+        let credentials = format!("Basic {}", STANDARD.encode(format!("{name}:secret")));
+        let mut headers = vec![
             ("Content-Type", "application/logplex-1"),
             ("Logplex-Frame-Id", self.id.as_str()),
-            ("Logplex-Drain-Token", self.token.as_str()),
+            ("Logplex-Drain-Token", token),
         ];
+        if !name.is_empty() {
+            headers.push(("Authorization", &credentials));
+        }
         request(address, "POST", "/logs", &headers, &self.body).map(|answer| answer.status)
     }
 }

@@ -55,8 +55,8 @@ use log_store::{Reader, Scope};
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::intake::http::unavailable;
 use logdrain_drain::intake::{Intake, UNIT};
+use logdrain_drain::logs::Boards;
 use narrow::Nothing;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tail::Tails;
@@ -82,19 +82,10 @@ const TIME: Duration = Duration::from_secs(5);
 /// How long lines are counted for who has them already.
 const COUNTING: Duration = Duration::from_secs(1);
 
-/// Gives the way to the kept lines; `None` while there is none.
-struct Kept(Box<dyn Fn() -> Option<Reader> + Send + Sync>);
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0().fmt(f)
-    }
-}
-
 /// What the kept lines are asked through. It is there before they are.
 #[derive(Debug)]
 pub struct Events {
-    kept: Kept,
+    logs: Boards,
     turns: Arc<Turns>,
     pages: Room,
     counts: Room,
@@ -138,15 +129,10 @@ pub const MOST: usize =
 type Shared = (Arc<Site>, Arc<Events>);
 
 impl Events {
-    /// `kept` is asked for the way to the lines, each time that somebody wants some; searches take their turns with all
-    /// others. Tails end when `stop` says so.
-    pub fn new(
-        stop: watch::Receiver<bool>,
-        turns: Arc<Turns>,
-        kept: impl Fn() -> Option<Reader> + Send + Sync + 'static,
-    ) -> Arc<Self> {
+    /// Searches take their turns with all others. Tails end when `stop` says so.
+    pub fn new(stop: watch::Receiver<bool>, turns: Arc<Turns>, logs: Boards) -> Arc<Self> {
         Arc::new(Self {
-            kept: Kept(Box::new(kept)),
+            logs,
             turns,
             pages: Room::new(PAGES, PAGE + SEARCH),
             counts: Room::new(COUNTS, COUNT),
@@ -159,10 +145,11 @@ impl Events {
         &self,
         intake: &Intake,
         account: &str,
+        whose: &str,
         room: &Room,
         work: impl FnOnce(&Reader, &Budget, Taken) -> T + Send + 'static,
     ) -> Result<T, Response> {
-        let reader = self.kept.0().ok_or_else(not_kept)?;
+        let reader = self.logs.reader(whose).ok_or_else(not_kept)?;
         let busy = || unavailable("others are being answered: come again\n");
         let place = room.places.take(account, 1, PATIENCE).await.ok_or_else(busy)?;
         let memory = intake.lease(room.bytes).ok_or_else(busy)?;
@@ -228,9 +215,12 @@ async fn follow(
         Ok(ask) => ask,
         Err(why) => return why.into_response(),
     };
-    let Some(reader) = events.kept.0() else { return not_kept() };
+    let whose = follow.ask.account.clone();
+    let (number, Some(reader)) = events.logs.numbered_reader(&whose) else { return not_kept() };
     let account = viewer.counts_as().to_owned();
     let still = still(site.clone(), viewer, asked, follow.ask.scope.clone());
+    let logs = events.logs.clone();
+    let still = Box::new(move || logs.numbered_reader(&whose).0 == number && still());
     match tail::begin(&site.intake, (&events, &account), reader, follow, still).await {
         Some(body) => {
             let kind = [

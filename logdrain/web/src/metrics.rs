@@ -30,7 +30,7 @@ const FREE: usize = 64 << 10;
 pub(crate) fn text(
     intake: &Intake,
     shown: &Shown,
-    (logs, archives, minutes, outbox): (&logs::Board, &archives::Board, &minutes::Counts, &Outbox),
+    (logs, archives, minutes, outbox): (&logs::Boards, &archives::Board, &minutes::Counts, &Outbox),
     limit: usize,
     with_rows: bool,
 ) -> String {
@@ -242,10 +242,11 @@ impl Page {
     }
 
     /// What accounts used today of what they may, and what their filters dropped.
-    fn accounts(&mut self, logs: &logs::Board, now: Option<i64>) {
+    fn accounts(&mut self, logs: &logs::Boards, now: Option<i64>) {
         let tallies = logs.tallies();
-        let Some(now) = now.filter(|_| !tallies.is_empty()) else { return };
-        let usages: Vec<_> = tallies.iter().map(|(account, _)| (account, logs.usage(account, now))).collect();
+        let Some(now) = now.filter(|_| tallies.iter().any(|tallies| !tallies.is_empty())) else { return };
+        let all = || tallies.iter().flat_map(|tallies| tallies.iter());
+        let usages: Vec<_> = all().map(|(account, _)| (account, logs.usage(account, now))).collect();
         let name = "logdrain_account_volume_bytes";
         self.family(name, "gauge", "What was kept of today's lines, as plans count it.");
         for (account, usage) in &usages {
@@ -260,7 +261,7 @@ impl Page {
         }
         let name = "logdrain_account_filtered_total";
         self.family(name, "counter", "Lines that a filter dropped, by its number; 0 is those of filters of long ago.");
-        for (account, tally) in tallies.iter() {
+        for (account, tally) in all() {
             for (filter, count) in tally.filtered.iter() {
                 self.sample(name, &[("account", account), ("filter", &filter.to_string())], count as f64);
             }
@@ -343,7 +344,7 @@ impl Page {
     }
 
     /// The lines that are kept.
-    fn lines(&mut self, logs: &logs::Board) {
+    fn lines(&mut self, logs: &logs::Boards) {
         let logs::Shown { books, gone, there, bytes, files, damaged_files, position, safe, trouble } = logs.shown();
         let name = "logdrain_logs_events_total";
         self.family(name, "counter", "Lines of the journal, by what became of them.");

@@ -26,6 +26,7 @@ use logdrain_drain::intake::Intake;
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::intake::http::{self, unavailable};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 type Shared = (Arc<Site>, Arc<Answers>);
 
@@ -62,12 +63,17 @@ pub fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>
 /// A node of several that share a journal counts; what else a server has it has not.
 async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
     const OWN: [&str; 9] = ["/", "/logs", "/healthz", "/readyz", "/metrics", "/status", "/login", "/logout", "/theme"];
+    const LINES: [&str; 2] = ["/events", "/api/v1/events/search"];
     let path = request.uri().path();
-    let is_own = OWN.contains(&path.trim_end_matches('/')) || path == "/" || path.starts_with("/assets/");
+    let keeps_lines = intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
+    let is_own = OWN.contains(&path.trim_end_matches('/'))
+        || path == "/"
+        || path.starts_with("/assets/")
+        || (keeps_lines && LINES.iter().any(|lines| path.starts_with(lines)));
     if is_own || !intake.progress.nodes.are_there() {
         return next.run(request).await;
     }
-    let why = "This server is a node of several that share a journal: it takes deliveries and counts them. Lines, minutes, \
+    let why = "This server is a node of several that share a journal: it takes deliveries and counts them. Minutes, \
                alerts and accounts are kept by a server alone.";
     layout::refused(request.method(), request.headers(), StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
 }

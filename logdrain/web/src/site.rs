@@ -34,7 +34,7 @@ pub struct Site {
     /// How `/api/v1` answers where its clients differ.
     pub v1: Habits,
     /// The kept lines.
-    pub logs: logs::Board,
+    pub logs: logs::Boards,
     /// How the pipelines stand.
     pub counting: counting::Board,
     /// What of them is archived.
@@ -60,7 +60,7 @@ impl Site {
     pub fn new(
         intake: Arc<Intake>,
         directory: Arc<Directory>,
-        (counting, logs, archives, minutes): (counting::Board, logs::Board, archives::Board, Minutes),
+        (counting, logs, archives, minutes): (counting::Board, logs::Boards, archives::Board, Minutes),
         (uploads, alerts): (archives::Uploads, Sender),
         base: Option<String>,
         open_reading: bool,

@@ -5,6 +5,7 @@
 //! moment, and is refused when that is not enough.
 
 use super::Intake;
+use crate::drain_name::DEFAULT_ACCOUNT;
 use crate::journal::{ChangeError, Changed, Message};
 use crate::settings::change::{Change, Misfit, Unfit};
 use std::collections::HashMap;
@@ -90,7 +91,13 @@ impl Intake {
             }
         }
         self.check_filter(&change).await?;
-        let queue = self.queue().ok_or(ChangeError::CannotStore)?;
+        let is_alone = self.queue().is_some();
+        if !is_alone && matches!(change, Change::Purge { .. } | Change::Destroy { .. }) {
+            let why = "nodes that share a journal purge no lines and destroy no account yet";
+            return Err(ChangeError::Unfit(Unfit::new(Misfit::Invalid, why)));
+        }
+        let account = change.account().unwrap_or(DEFAULT_ACCOUNT);
+        let queue = self.queue_of_account(account).ok_or(ChangeError::CannotStore)?;
         let (answer, answered) = oneshot::channel();
         let message = Message::Change { change: Box::new(change), answer: Some(answer) };
         queue.try_send(message).map_err(|_| ChangeError::CannotStore)?;

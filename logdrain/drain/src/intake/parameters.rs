@@ -100,8 +100,8 @@ impl Intake {
             },
         };
         let change = Box::new(Change::App { drain: drain.to_owned(), app: app.to_owned(), instead });
-        // Where there are partitions, what an app is called changes nothing yet.
-        let Some(queue) = self.queue() else {
+        // Where drains of an account are in several partitions, what an app is called changes nothing.
+        let Some(queue) = self.queue_of_settings(drain) else {
             return if self.is_open() { Ok(()) } else { Err(Refused::CannotStore) };
         };
         // Deliveries that come before this one is on the disk say it again: the journal takes it once.

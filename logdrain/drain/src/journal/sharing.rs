@@ -11,7 +11,7 @@ use super::seam::Kept;
 use super::time::Timekeeper;
 use super::{AGAIN, Answer, Failing, IDS_EVERY, LOOK_AROUND, Progress};
 use crate::event::{Entry, Event};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ pub struct Ownership {
     pub progress: Arc<Progress>,
     /// Who counts.
     pub pipelines: SyncSender<Arc<Vec<Entry>>>,
+    /// Who keeps lines: what he needs still stays in the journal.
+    pub logs: Option<SyncSender<Arc<Vec<Entry>>>>,
 }
 
 /// Whether this node owns a partition: said by who claims it, and asked by who writes it.
@@ -85,6 +87,9 @@ pub struct SharingWriter {
     pub owned: Owned,
     /// Whether the database took what came last.
     pub storing: Arc<AtomicBool>,
+    /// How often what stands beside the events was written, as far as somebody has looked: what other nodes have changed is
+    /// read again then.
+    pub version: Arc<AtomicI64>,
 }
 
 /// As what this node owns the partition.
@@ -106,6 +111,11 @@ impl SharingWriter {
             let mut group = Group::default();
             let over =
                 self.desk.gather(&mut group, wait.clamp(least, LOOK_AROUND), |answer| drop(answer.send(Vec::new())));
+            let before = self.store.settings().cloned();
+            if failing.since.is_none() && self.store.version() < self.version.load(Ordering::Acquire) {
+                // When it fails, the next step says so.
+                let _ = self.store.look();
+            }
             if let Some(Epoch(own)) = epoch
                 && let Err(error) = self.own(own, &group, &mut ids_given)
             {
@@ -120,6 +130,7 @@ impl SharingWriter {
                 failing.over();
                 self.storing.store(true, Ordering::Release);
             }
+            self.desk.published(before.as_ref(), self.store.settings());
             if group.len() > 0 {
                 group.put_first(Vec::new(), self.desk.time.now());
                 self.commit(group, &mut failing, epoch.is_some());
@@ -132,13 +143,15 @@ impl SharingWriter {
 
     /// Hears that this node owns the partition from now on, or does not any more.
     fn follow(&mut self, next: Option<Ownership>) -> Option<Epoch> {
-        let Some(Ownership { epoch, time, progress, pipelines }) = next else {
-            // Whoever counts reads to the end and goes.
+        let Some(Ownership { epoch, time, progress, pipelines, logs }) = next else {
+            // Whoever counts or keeps lines reads to the end and goes.
+            self.desk.logs = None;
             self.desk.pipelines = std::sync::mpsc::sync_channel(0).0;
             self.desk.progress = Arc::default();
             return None;
         };
-        (self.desk.time, self.desk.progress, self.desk.pipelines) = (time, progress, pipelines);
+        (self.desk.time, self.desk.progress) = (time, progress);
+        (self.desk.pipelines, self.desk.logs) = (pipelines, logs);
         Some(Epoch(epoch))
     }
 

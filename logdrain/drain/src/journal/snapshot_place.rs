@@ -60,6 +60,14 @@ impl SnapshotPlace {
         }
     }
 
+    /// The folder of a partition; `None` in a bucket. [`partition`](Self::partition) makes it.
+    pub fn folder(&self, number: u8) -> Option<PathBuf> {
+        match &self.0 {
+            Place::Folder(dir) => Some(dir.join(format!("p{number}"))),
+            Place::Bucket(_) => None,
+        }
+    }
+
     /// Whether others can read along on the way.
     pub fn is_plain(&self) -> bool {
         match &self.0 {

@@ -2,6 +2,7 @@
 
 use super::filters;
 use super::tally::{Day, HourBooks, Limits, Notice, Tallies, day_of};
+use crate::parts::{Part, Parts};
 use crate::settings::Settings;
 use log_store::{EventId, Reader};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,8 @@ struct OnIt {
     shown: Shown,
     /// There when the store is open.
     reader: Option<Reader>,
+    /// How often it was opened, or ended to be here.
+    generation: u64,
     /// Accounts that the configuration names, and the one that is always there.
     named: Vec<String>,
     tallies: Tallies,
@@ -128,13 +131,141 @@ impl Usage {
     }
 }
 
+/// What there is to see of the lines of all partitions: one board each. An account's lines are of one partition.
+#[derive(Clone, Debug)]
+pub struct Boards {
+    parts: Parts,
+    all: Arc<[Board]>,
+}
+
+impl Default for Boards {
+    fn default() -> Self {
+        Self::new(Parts::ONE)
+    }
+}
+
+impl Boards {
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, all: parts.each().map(|_| Board::default()).collect() }
+    }
+
+    /// That of a partition.
+    pub fn of(&self, part: Part) -> &Board {
+        // There is one for each.
+        &self.all[usize::from(part.number())]
+    }
+
+    fn of_account(&self, account: &str) -> &Board {
+        self.of(self.parts.of(account))
+    }
+
+    /// What searches and tails of an account read from; `None` while its lines are not kept here, or their store cannot be
+    /// opened.
+    pub fn reader(&self, account: &str) -> Option<Reader> {
+        self.of_account(account).reader()
+    }
+
+    /// The same, and which reader it is: another number is another one, and what the one before sees is nothing new any more.
+    pub fn numbered_reader(&self, account: &str) -> (u64, Option<Reader>) {
+        let on_it = self.of_account(account).on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        (on_it.generation, on_it.reader.clone())
+    }
+
+    /// The partition of an account.
+    pub fn part(&self, account: &str) -> Part {
+        self.parts.of(account)
+    }
+
+    /// What an account used on the day of this time, in microseconds since 1970.
+    pub fn usage(&self, account: &str, now: i64) -> Usage {
+        self.of_account(account).usage(account, now)
+    }
+
+    /// The books of an hour, counted since 1970, as far as they are remembered: about two days.
+    pub fn hour_books(&self, account: &str, hour: u64) -> Option<HourBooks> {
+        self.of_account(account).hour_books(account, hour)
+    }
+
+    /// The days of accounts that are over, of all partitions.
+    pub fn days_over(&self, now: i64) -> Vec<(String, Arc<Day>)> {
+        self.all.iter().flat_map(|board| board.days_over(now)).collect()
+    }
+
+    /// The systems that something came from since this was asked last.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.all.iter().flat_map(Board::heard).collect()
+    }
+
+    /// All of them together; a trouble is that of one of them.
+    pub fn shown(&self) -> Shown {
+        self.all.iter().map(Board::shown).reduce(|all, one| all.and(&one)).unwrap_or_default()
+    }
+
+    /// The accounts that there are, sorted.
+    pub fn accounts(&self) -> Vec<String> {
+        let mut accounts: Vec<_> = self.all.iter().flat_map(Board::accounts).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        accounts
+    }
+
+    /// What was counted of all accounts, by partition.
+    pub fn tallies(&self) -> Vec<Tallies> {
+        self.all.iter().map(Board::tallies).collect()
+    }
+}
+
+impl Shown {
+    /// Both together.
+    fn and(&self, other: &Self) -> Self {
+        let (books, gone) = (&self.books, &self.gone);
+        Self {
+            books: Books {
+                events: books.events + other.books.events,
+                kept: books.kept + other.books.kept,
+                filtered: books.filtered + other.books.filtered,
+                over_volume: books.over_volume + other.books.over_volume,
+                unknown: books.unknown + other.books.unknown,
+                no_room: books.no_room + other.books.no_room,
+                purged: books.purged + other.books.purged,
+                unread: books.unread + other.books.unread,
+                unexpected: books.unexpected + other.books.unexpected,
+                damaged_deliveries: books.damaged_deliveries + other.books.damaged_deliveries,
+            },
+            gone: Gone {
+                expired: gone.expired + other.gone.expired,
+                removed: gone.removed + other.gone.removed,
+                purged: gone.purged + other.gone.purged,
+                // Of one partition alone.
+                purging: 0,
+                purging_events: 0,
+            },
+            there: self.there + other.there,
+            bytes: self.bytes + other.bytes,
+            files: self.files + other.files,
+            damaged_files: self.damaged_files + other.damaged_files,
+            position: self.position + other.position,
+            safe: self.safe + other.safe,
+            trouble: self.trouble.clone().or_else(|| other.trouble.clone()),
+        }
+    }
+}
+
 impl Board {
+    /// Nothing is kept here any more.
+    pub fn clear(&self) {
+        let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        *on_it = OnIt { generation: on_it.generation + 1, ..OnIt::default() };
+    }
+
     pub fn show(&self, shown: Shown) {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner).shown = shown;
     }
 
     pub fn open(&self, reader: Reader) {
-        self.on_it.lock().unwrap_or_else(PoisonError::into_inner).reader = Some(reader);
+        let mut on_it = self.on_it.lock().unwrap_or_else(PoisonError::into_inner);
+        on_it.reader = Some(reader);
+        on_it.generation += 1;
     }
 
     pub(super) fn name(&self, accounts: Vec<String>) {

@@ -3,7 +3,7 @@
 use super::Wrong;
 use super::file::{Cluster as Section, Span};
 use logdrain_drain::journal::SnapshotPlace;
-use logdrain_drain::parts::{self, Parts};
+use logdrain_drain::parts::{self, Parts, Split};
 use std::time::Duration;
 
 /// How many partitions there are, when the file does not say it.
@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Cluster {
     pub(crate) parts: Parts,
+    /// Where lines are kept, all of an account's are in one partition.
+    pub(crate) split: Split,
     /// Where every node finds what another one counted.
     pub(crate) snapshots: SnapshotPlace,
     pub(crate) lease: Duration,
@@ -53,15 +55,12 @@ pub(super) fn of_file(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
         ));
     }
-    for (key, is_there) in [
-        ("spool", others.has_spool),
-        ("[addon]", others.has_addon),
-        ("logs_limit", others.keeps_lines),
-        ("minutes_limit", others.keeps_minutes),
-    ] {
+    for (key, is_there) in
+        [("spool", others.has_spool), ("[addon]", others.has_addon), ("minutes_limit", others.keeps_minutes)]
+    {
         if is_there {
             return Err(Wrong(format!(
-                "{key}: nodes of a [cluster] count, and do no more yet: no spool, lines, minutes, alerts or add-on; strike it"
+                "{key}: nodes of a [cluster] count, and do no more yet: no spool, minutes, alerts or add-on; strike it"
             )));
         }
     }
@@ -69,6 +68,12 @@ pub(super) fn of_file(
     let parts = parts.ok_or_else(|| Wrong(format!("[cluster], partitions: is from 1 to {}", parts::MOST)))?;
     let snapshots =
         SnapshotPlace::parse(&snapshots, variable).map_err(|why| Wrong(format!("[cluster], snapshots: {why}")))?;
+    if others.keeps_lines && snapshots.folder(0).is_none() {
+        return Err(Wrong::new(
+            "logs_limit: nodes keep lines in a folder that all of them see: [cluster], snapshots is a bucket",
+        ));
+    }
+    let split = if others.keeps_lines { Split::ByAccount } else { Split::ByDrain };
     if snapshots.is_plain() {
         warnings.push("[cluster], snapshots: names and numbers of metrics can be read on the way: http".to_owned());
     }
@@ -76,5 +81,5 @@ pub(super) fn of_file(
     if !(SHORTEST..=LONGEST).contains(&lease) {
         return Err(Wrong::new("[cluster], lease: is from 1s to 60s"));
     }
-    Ok(Some(Cluster { parts, snapshots, lease }))
+    Ok(Some(Cluster { parts, split, snapshots, lease }))
 }

@@ -102,6 +102,7 @@ mod tests {
             epoch: *epoch,
             owner: (*owner).to_owned(),
             name: String::new(),
+            version: 0,
             free: free.map(Duration::from_millis),
         });
         View { nodes: nodes.iter().map(node).collect(), parts: parts.collect(), now: 0 }

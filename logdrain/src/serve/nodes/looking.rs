@@ -8,7 +8,7 @@ use logdrain_drain::journal::{Members, Owned, Progress, View};
 use logdrain_drain::parts::Part;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 /// Between two looks: what others append is read by then.
@@ -53,6 +53,8 @@ struct Of {
     part: Part,
     owned: Owned,
     storing: Arc<AtomicBool>,
+    /// How often what stands beside the events was written.
+    version: Arc<AtomicI64>,
     owner: Option<Owner>,
     /// Since when the database takes nothing of it.
     failing: Option<Instant>,
@@ -64,13 +66,13 @@ impl Looking {
     pub(super) fn new(
         members: Members,
         tools: Tools,
-        parts: Vec<(Part, Owned, Arc<AtomicBool>)>,
+        parts: Vec<(Part, Owned, Arc<AtomicBool>, Arc<AtomicI64>)>,
         held: &Held,
         (end, stop): (Arc<AtomicBool>, Arc<AtomicBool>),
     ) -> Self {
         let parts = parts.into_iter();
-        let parts = parts.map(|(part, owned, storing)| {
-            (part.number(), Of { part, owned, storing, owner: None, failing: None, shunned: None })
+        let parts = parts.map(|(part, owned, storing, version)| {
+            (part.number(), Of { part, owned, storing, version, owner: None, failing: None, shunned: None })
         });
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
@@ -136,7 +138,9 @@ impl Looking {
 
     fn look(&mut self, view: &View) {
         for of in &view.parts {
-            if let Some(Of { owner: Some(owner), .. }) = self.parts.get(&of.part.number()) {
+            let Some(own) = self.parts.get(&of.part.number()) else { continue };
+            own.version.store(of.version, Ordering::Release);
+            if let Some(owner) = &own.owner {
                 owner.progress.head.fetch_max(of.head, Ordering::AcqRel);
             }
         }

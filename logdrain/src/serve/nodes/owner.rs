@@ -1,5 +1,6 @@
 //! The owner of a partition: counts it on a thread of its own, from the newest snapshot that any node left.
 
+use super::lines::Lines;
 use crate::serve::config::{Cluster, Config};
 use crate::serve::front::COMMITS_AHEAD;
 use crate::serve::opening::{self, Kept};
@@ -39,6 +40,7 @@ pub(super) struct Tools {
     pub(super) ahead: Ahead,
     pub(super) rows: Rows,
     pub(super) board: Board,
+    pub(super) logs: logs::Boards,
     pub(super) counters: Arc<Counters>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) minutes: Minutes,
@@ -114,7 +116,12 @@ impl Counting {
         let mut said = String::new();
         for _ in 0..self.tries {
             match self.begin() {
-                Ok(consumer) => return consumer.run().map_err(|_| "its rows cannot go out".to_owned()),
+                Ok((consumer, lines)) => {
+                    let counted = consumer.run().map_err(|_| "its rows cannot go out".to_owned());
+                    self.owned.end(self.epoch);
+                    let kept = lines.map_or(Ok(()), JoinHandle::join);
+                    return counted.and(kept.map_err(|_| "its lines ended in a panic".to_owned()));
+                }
                 Err(why) if why != said => {
                     tracing::error!(partition = self.part.number(), %why, "cannot be counted now");
                     said = why;
@@ -134,7 +141,7 @@ impl Counting {
     }
 
     /// Puts together where it stands: the newest snapshot, and the journal behind that.
-    fn begin(&self) -> Result<Consumer<(Rows, Board)>, String> {
+    fn begin(&self) -> Result<(Consumer<(Rows, Board)>, Option<JoinHandle<()>>), String> {
         let Self { part, tools, progress, stop, .. } = self;
         let Tools { config, cluster, address, .. } = tools;
         let text = |error: &dyn Display| error.to_string();
@@ -168,9 +175,19 @@ impl Counting {
             to = end,
             "this node counts the partition"
         );
-        let ownership = Ownership { epoch: self.epoch, time, progress: progress.clone(), pipelines: commits };
+        // The way there is held by who writes alone: when he lets go of it, it ends.
+        let (lines, logs) = if config.keeping.is_on() {
+            let first = reader.next_after(0).map_err(|error| text(&error))?;
+            let settings = opening::at_the_beginning(settings.as_deref(), first, config);
+            let lines = Lines::new((*part, self.epoch), tools, &self.owned, (progress, stop));
+            let (thread, logs) = lines.start(settings).map_err(|error| text(&error))?;
+            (Some(thread), Some(logs))
+        } else {
+            (None, None)
+        };
+        let ownership = Ownership { epoch: self.epoch, time, progress: progress.clone(), pipelines: commits, logs };
         self.owned.begin(ownership);
-        Ok(Consumer {
+        let consumer = Consumer {
             rules,
             pipelines,
             minutes: Gather::nothing(),
@@ -190,6 +207,7 @@ impl Counting {
             settling: Settling::default(),
             doubts: Doubts::default(),
             asked: None,
-        })
+        };
+        Ok((consumer, lines))
     }
 }

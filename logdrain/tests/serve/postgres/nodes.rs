@@ -8,6 +8,7 @@ mod agent;
 mod cluster;
 mod faults;
 mod figures;
+mod lines;
 mod rows;
 mod senders;
 mod ways;
@@ -78,6 +79,7 @@ fn check(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &Postgr
     // Nobody knows any more what is out.
     postgres.sql_in("copy", "UPDATE logdrain.part SET emitted = 0");
     let one = Node::new(&dir.join("alone"), "one", &journal);
+    let one = if cluster.keeps_lines { one.with_lines() } else { one };
     assert!(one.start(&[]));
     wait_until("all partitions", || (one.owned() == Some(PARTITIONS)).then_some(()));
     let mut alone = Union::of(vec![one.rows()]);

@@ -111,7 +111,7 @@ fn oldest(frame: &Frame, budget: &Budget) -> Option<i64> {
     let settings = frame.site.settings();
     let floor = floor(settings.account(&frame.viewer.account), journal::now().unix_micros());
     let page = Page::new().with_order(Order::Oldest).with_limit(1).with_after(floor);
-    let reader = frame.site.logs.reader()?;
+    let reader = frame.site.logs.reader(&frame.viewer.account)?;
     let found = reader
         .view(&frame.viewer.scope(&settings))
         .search(&Query::parse("").into_query(), &page, &mut || budget.goes_on());

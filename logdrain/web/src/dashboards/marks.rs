@@ -21,7 +21,9 @@ const ROOM: i64 = 9;
 
 /// The marks of a range, in lines that whoever looks may see.
 pub(super) fn of(site: &Site, viewer: &Viewer, span: Span, app: Option<&str>, budget: &Budget) -> Vec<Mark> {
-    let (true, Some(reader)) = (span.end - span.start <= LONGEST, site.logs.reader()) else { return Vec::new() };
+    let (true, Some(reader)) = (span.end - span.start <= LONGEST, site.logs.reader(&viewer.account)) else {
+        return Vec::new();
+    };
     let settings = site.settings();
     let view = reader.view(&viewer.scope(&settings));
     let floor = floor(settings.account(&viewer.account), super::ask::now().saturating_mul(SECOND));

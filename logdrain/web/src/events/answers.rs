@@ -71,9 +71,9 @@ impl Asked {
         work: impl FnOnce(&Reader, Ask, &Budget) -> Vec<u8> + Send + 'static,
     ) -> Result<Bytes, Response> {
         let Self { shared: (site, events), viewer, ask } = self;
-        let account = viewer.counts_as().to_owned();
+        let (account, whose) = (viewer.counts_as().to_owned(), ask.account.clone());
         let work = move |reader: &Reader, budget: &Budget, taken: Taken| taken.hold(work(reader, ask, budget));
-        events.look(&site.intake, &account, room(&events), work).await
+        events.look(&site.intake, &account, &whose, room(&events), work).await
     }
 }
 
@@ -117,8 +117,8 @@ pub(super) async fn page(
     };
     let frame = Frame::new(&site, &viewer, &headers, &uri, Tab::Events, "Events");
     let frame = frame.with_class("viewer").with_script(Asset::Events).with_zone(ask.zone.zone().clone());
-    let (intake, account) = (site.intake.clone(), viewer.counts_as().to_owned());
-    let built = events.look(&intake, &account, &events.pages, move |reader, budget, taken| {
+    let (intake, account, whose) = (site.intake.clone(), viewer.counts_as().to_owned(), ask.account.clone());
+    let built = events.look(&intake, &account, &whose, &events.pages, move |reader, budget, taken| {
         let mut side = Side::of(&ask, &viewer, &site.settings(), &site.directory, counting::now() * 1_000_000);
         // Who sees some groups alone saves in one of them.
         let own = viewer.groups().and_then(|groups| groups.first().copied()).filter(|_| side.group.is_none());

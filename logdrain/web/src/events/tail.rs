@@ -17,6 +17,8 @@ use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 use log_store::{EventId, Reader};
 use logdrain_drain::intake::{Intake, UNIT};
+use logdrain_drain::logs::Boards;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -51,6 +53,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Which reader there is, and how far it may see.
+type Seen = (u64, EventId);
+
 /// All who follow.
 #[derive(Debug)]
 pub(super) struct Tails {
@@ -60,8 +65,8 @@ pub(super) struct Tails {
     behind: Semaphore,
     /// The way to the thread that looks for those who have caught up.
     jobs: Mutex<Option<threads::Sender<Job>>>,
-    /// How far readers may see.
-    seen: watch::Sender<EventId>,
+    /// How far readers of each partition may see, where somebody follows.
+    seen: Mutex<HashMap<u8, watch::Sender<Seen>>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -71,36 +76,47 @@ impl Tails {
             seats: Seats::new(TAILS, TAILS, None),
             behind: Semaphore::new(1),
             jobs: Mutex::default(),
-            seen: watch::Sender::new(EventId::MIN),
+            seen: Mutex::default(),
             stop,
         }
     }
 
-    /// Starts the threads when the first one follows: one that looks for lines, one that waits for them.
-    fn start(&self, reader: &Reader) -> io::Result<()> {
+    /// Starts the threads when the first one follows: one that looks for lines, and one for each partition that waits for
+    /// them. Answers what is told of the account's.
+    fn start(&self, logs: &Boards, account: &str) -> io::Result<watch::Receiver<Seen>> {
         let running = &mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.is_some() {
-            return Ok(());
+        if running.is_none() {
+            let (jobs, to_do) = threads::channel::<Job>();
+            thread::Builder::new().name("tails".to_owned()).spawn(move || to_do.into_iter().for_each(|job| job()))?;
+            *running = Some(jobs);
         }
-        let (jobs, to_do) = threads::channel::<Job>();
-        thread::Builder::new().name("tails".to_owned()).spawn(move || to_do.into_iter().for_each(|job| job()))?;
-        let (seen, stop, reader) = (self.seen.clone(), self.stop.clone(), reader.clone());
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = logs.part(account).number();
+        if let Some(seen) = all.get(&part) {
+            return Ok(seen.subscribe());
+        }
+        let seen = watch::Sender::new((0, EventId::MIN));
+        let (told, stop, logs, account) = (seen.clone(), self.stop.clone(), logs.clone(), account.to_owned());
         let wait = move || {
             let mut last = EventId::MIN;
             while !*stop.borrow() {
-                last = reader.wait(last, LOOK);
+                let (number, reader) = logs.numbered_reader(&account);
+                match reader {
+                    Some(reader) => last = reader.wait(last, LOOK),
+                    None => thread::sleep(LOOK),
+                }
                 // Who commits a thousand times a second wakes nobody so often.
                 thread::sleep(APART);
-                seen.send_if_modified(|seen| {
-                    let is_new = last > *seen;
-                    *seen = last.max(*seen);
-                    is_new
+                told.send_if_modified(|seen| {
+                    let now = (number, last.max(seen.1));
+                    std::mem::replace(seen, now) != now
                 });
             }
         };
         thread::Builder::new().name("new lines".to_owned()).spawn(wait)?;
-        *running = Some(jobs);
-        Ok(())
+        let heard = seen.subscribe();
+        all.insert(part, seen);
+        Ok(heard)
     }
 
     /// Lets a step be taken on the thread for all.
@@ -140,18 +156,24 @@ pub(super) async fn begin(
 ) -> Option<Body> {
     let seat = events.tails.seats.take(account).await?;
     let memory = intake.lease(TAIL)?;
-    events.tails.start(&reader).ok()?;
+    let seen = events.tails.start(&events.logs, &follow.ask.account).ok()?;
     let held = Arc::new((memory, seat));
     // One piece: the next is made when this one is on its way.
     let (pieces, sent) = mpsc::channel(1);
-    tokio::spawn(feed(still, events.clone(), Following::new(&reader, follow), pieces, held.clone()));
+    tokio::spawn(feed((still, seen), events.clone(), Following::new(&reader, follow), pieces, held.clone()));
     Some(Body::new(Pieces { sent, _held: held }))
 }
 
 /// Makes one piece after another, for as long as somebody takes them.
-async fn feed(still: Still, events: Arc<Events>, following: Following, pieces: mpsc::Sender<Bytes>, held: Arc<Held>) {
+async fn feed(
+    (still, mut seen): (Still, watch::Receiver<Seen>),
+    events: Arc<Events>,
+    following: Following,
+    pieces: mpsc::Sender<Bytes>,
+    held: Arc<Held>,
+) {
     let tails = &events.tails;
-    let (mut seen, mut stop) = (tails.seen.subscribe(), tails.stop.clone());
+    let mut stop = tails.stop.clone();
     let ends = async {
         tokio::select! {
             () = pieces.closed() => (),
@@ -179,7 +201,7 @@ async fn feed(still: Still, events: Arc<Events>, following: Following, pieces: m
             if !step.bytes.is_empty() {
                 room.send(step.bytes.into());
             } else if !step.is_more {
-                let is_more = async { seen.wait_for(|seen| *seen > last).await.map(drop) };
+                let is_more = async { seen.wait_for(|seen| *seen != last).await.map(drop) };
                 match tokio::time::timeout(HEARTBEAT, is_more).await {
                     Ok(Ok(())) => tokio::time::sleep(TOGETHER).await,
                     Ok(Err(_)) => return None,

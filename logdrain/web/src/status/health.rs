@@ -28,7 +28,7 @@ pub struct House {
     pub journal_limit: Option<usize>,
     pub max_memory: usize,
     /// The lines: what there is to see of them, the reader of their store, and whose they are.
-    pub logs: logs::Board,
+    pub logs: logs::Boards,
     /// The most bytes of their files; 0 when none are kept.
     pub logs_limit: u64,
     /// The kept minutes.

@@ -55,7 +55,7 @@ pub(super) async fn search(api: &Arc<Api>, ask: &Ask, viewer: &Viewer) -> Result
     let query = parsed.into_query();
     let not_kept =
         || Answer::later(StatusCode::SERVICE_UNAVAILABLE, 1, "log lines are not kept here, or not to be had yet");
-    let reader = api.site.logs.reader().ok_or_else(not_kept)?;
+    let reader = api.site.logs.reader(&viewer.account).ok_or_else(not_kept)?;
     let search = Arc::new(Search::new(&api.site, reader, query, wanted, ask, viewer)?);
     let until = Instant::now() + PATIENCE;
     loop {

@@ -32,7 +32,7 @@ pub(super) async fn look_at<T: Send + 'static>(
     // As long as another's takes, and a little more.
     let one = asked.api.scans.take(account, 1, TIME + PATIENCE).await.ok_or_else(Problem::busy)?;
     let memory = asked.site().intake.lease(SCAN).ok_or_else(Problem::busy)?;
-    let reader = asked.site().logs.reader();
+    let reader = asked.site().logs.reader(scope.account_name());
     let reader = reader.ok_or_else(|| Problem::later("log lines are not kept here, or not to be had yet"))?;
     let found = asked.site().searches.search_for(account, PATIENCE, TIME, move |budget| {
         let found = work(&reader.view(&scope), &mut || budget.goes_on());

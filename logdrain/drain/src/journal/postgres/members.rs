@@ -10,7 +10,7 @@ use super::link::Link;
 use super::schema;
 use crate::journal::failure::{Elsewhere, StoreError};
 use crate::journal::row::unsigned;
-use crate::parts::{Part, Parts};
+use crate::parts::{Part, Parts, Split};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6)";
 const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, coalesce(nodes.name, ''),
         CASE WHEN leases.until > clock_timestamp() + interval '61 seconds' THEN 0
             ELSE (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint END,
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, part.version
     FROM logdrain.part JOIN logdrain.leases USING (p) LEFT JOIN logdrain.nodes ON nodes.node = leases.owner ORDER BY part.p";
 const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_timestamp() - began) * 1000)::bigint,
         CASE WHEN until > clock_timestamp() + interval '61 seconds' THEN 0
@@ -63,6 +63,8 @@ pub struct PartView {
     /// The node that owns it, or did, and what people call that.
     pub owner: String,
     pub name: String,
+    /// How often what stands beside its events was written: settings, and who has a place.
+    pub version: i64,
     /// How long it has been free; `None` while its owner may keep it.
     pub free: Option<Duration>,
 }
@@ -100,12 +102,17 @@ impl Members {
     /// [renews](Self::renew).
     ///
     /// # Errors
-    /// When the database does not answer or is not fit, the journal is a single server's or has another number of partitions,
-    /// the folder is of another journal, or another server runs with a copy of it.
-    pub fn join(address: &Address, dir: &Path, parts: Parts, lease: Duration) -> Result<Self, StoreError> {
+    /// When the database does not answer or is not fit, the journal is a single server's, has another number of partitions or
+    /// is split otherwise, the folder is of another journal, or another server runs with a copy of it.
+    pub fn join(
+        address: &Address,
+        dir: &Path,
+        (parts, split): (Parts, Split),
+        lease: Duration,
+    ) -> Result<Self, StoreError> {
         let mut link = Link::new(address)?;
         let journal = schema::prepare(&mut link, address)?;
-        schema::part(&mut link, address, parts)?;
+        schema::part(&mut link, address, (parts, split))?;
         let node = lease::node(dir, address, &journal)?;
         let name = lease::name(dir);
         alone(&mut link, address, &node, &name)?;
@@ -232,6 +239,7 @@ fn view(
             epoch: row.try_get(3)?,
             owner: row.try_get(4)?,
             name: row.try_get(5)?,
+            version: row.try_get(8)?,
             free: span(row.try_get(6)?),
         });
     }

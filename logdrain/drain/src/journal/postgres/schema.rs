@@ -6,7 +6,7 @@
 use super::address::Address;
 use super::link::Link;
 use crate::journal::failure::{Elsewhere, StoreError};
-use crate::parts::Parts;
+use crate::parts::{Parts, Split};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub(super) fn parts(link: &mut Link) -> Result<Option<Parts>, StoreError> {
 }
 
 /// Makes the partitions of a journal that nodes share, unless they are there.
-pub(super) fn part(link: &mut Link, address: &Address, wanted: Parts) -> Result<(), StoreError> {
+pub(super) fn part(link: &mut Link, address: &Address, (wanted, split): (Parts, Split)) -> Result<(), StoreError> {
     let unfit = |why: String| Err(StoreError::Elsewhere(Elsewhere::for_good(why)));
     if parts(link)?.is_none() {
         let is_used = link.ask_within(RENEWAL, async |open| {
@@ -110,6 +110,9 @@ pub(super) fn part(link: &mut Link, address: &Address, wanted: Parts) -> Result<
             let (is_made, is_used): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
             if !is_made && !is_used {
                 step.execute("SELECT logdrain.make_partitions($1)", &[&i32::from(wanted.count())]).await?;
+                if split == Split::ByAccount {
+                    step.execute("INSERT INTO logdrain.meta VALUES ('split', 'accounts')", &[]).await?;
+                }
             }
             step.commit().await?;
             Ok(!is_made && is_used)
@@ -119,6 +122,22 @@ pub(super) fn part(link: &mut Link, address: &Address, wanted: Parts) -> Result<
                 "{address}: holds the journal of a single server; nodes begin in a database of their own"
             ));
         }
+    }
+    let is_by_account = link.ask(async |open| {
+        let row = open.client.query_opt("SELECT value FROM logdrain.meta WHERE key = 'split'", &[]).await?;
+        Ok(row.is_some())
+    })?;
+    match (is_by_account, split) {
+        (true, Split::ByDrain) => {
+            return unfit(format!("{address}: lines of the journal are kept, by all nodes: logs_limit is missing"));
+        }
+        (false, Split::ByAccount) => {
+            return unfit(format!(
+                "{address}: the journal was made by nodes that keep no lines, and splits accounts; nodes with logs_limit \
+                 begin in a database of their own"
+            ));
+        }
+        _ => {}
     }
     match parts(link)? {
         Some(made) if made == wanted => Ok(()),

@@ -94,6 +94,11 @@ impl SharedPartition {
         self.ledger.position
     }
 
+    /// How often what stands beside the events was written when it was read last.
+    pub const fn version(&self) -> i64 {
+        self.version
+    }
+
     /// The last event whose rows are known to be out.
     pub const fn emitted(&self) -> u64 {
         self.emitted

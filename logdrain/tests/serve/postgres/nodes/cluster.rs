@@ -13,6 +13,16 @@ use std::time::{Duration, Instant};
 /// How long a silent node keeps its partitions.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
 pub(super) const PARTITIONS: usize = 8;
+/// Accounts, where lines are kept.
+pub(super) const ACCOUNTS: u64 = 5;
+
+/// What the operator comes with, where he has to: `ops:secret`.
+pub(super) const OPERATOR: (&str, &str) = ("Authorization", "Basic b3BzOnNlY3JldA==");
+
+/// How an account is called.
+pub(super) fn account(number: u64) -> String {
+    format!("acme-{}", number % ACCOUNTS)
+}
 
 /// One of them.
 pub(super) struct Node {
@@ -28,6 +38,7 @@ pub(super) struct Node {
 /// All of them, and what they share.
 pub(super) struct Cluster {
     pub(super) nodes: Vec<Node>,
+    pub(super) keeps_lines: bool,
 }
 
 impl Node {
@@ -53,6 +64,21 @@ impl Node {
     pub(super) fn forgetful(self) -> Self {
         let text = fs::read_to_string(&self.config).unwrap();
         fs::write(&self.config, text.replace("retention = \"1d\"", "retention = \"0s\"")).unwrap();
+        self
+    }
+
+    /// The same, which keeps lines, of several accounts.
+    pub(super) fn with_lines(self) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        let mut text = format!("logs_limit = \"1GB\"\n{text}").replace("max_drains = 64", "max_drains = 128");
+        text += "\n[watcher]\nuser = \"ops\"\npassword = \"secret\"\n";
+        for number in 0..ACCOUNTS {
+            let account = account(number);
+            text += &format!(
+                "\n[[drain]]\nname = \"{account}\"\nuser = \"{account}\"\npassword = \"secret\"\nmax_tokens = 16\naccount = \"{account}\"\n"
+            );
+        }
+        fs::write(&self.config, text).unwrap();
         self
     }
 
@@ -134,7 +160,7 @@ impl Node {
     }
 
     fn get(&self, path: &str) -> Option<String> {
-        let answer = crate::harness::request(self.address()?, "GET", path, &[], b"").ok()?;
+        let answer = crate::harness::request(self.address()?, "GET", path, &[OPERATOR], b"").ok()?;
         (answer.status == 200).then_some(answer.body)
     }
 
@@ -162,17 +188,24 @@ impl Cluster {
     /// Three of them, on ways of their own to the journal.
     pub(super) fn new(dir: &Path, journals: [&str; 3]) -> Self {
         let names = ["a", "b", "c"];
-        Self { nodes: names.iter().zip(journals).map(|(name, journal)| Node::new(dir, name, journal)).collect() }
+        let nodes = names.iter().zip(journals).map(|(name, journal)| Node::new(dir, name, journal)).collect();
+        Self { nodes, keeps_lines: false }
     }
 
     /// The same, which let events go as soon as two snapshots have them.
     pub(super) fn forgetful(self) -> Self {
-        Self { nodes: self.nodes.into_iter().map(Node::forgetful).collect() }
+        Self { nodes: self.nodes.into_iter().map(Node::forgetful).collect(), ..self }
+    }
+
+    /// The same, which keep lines: each drain is of an account.
+    pub(super) fn with_lines(self) -> Self {
+        Self { nodes: self.nodes.into_iter().map(Node::with_lines).collect(), keeps_lines: true }
     }
 
     /// The same, each with a clock that is as far off as it says.
     pub(super) fn with_clocks(self, shifts: [&str; 3]) -> Self {
-        Self { nodes: self.nodes.into_iter().zip(shifts).map(|(node, shift)| node.with_clock(shift)).collect() }
+        let nodes = self.nodes.into_iter().zip(shifts).map(|(node, shift)| node.with_clock(shift)).collect();
+        Self { nodes, ..self }
     }
 
     /// Starts all, and waits until each partition has an owner. False if this machine cannot shift clocks.

@@ -1,6 +1,6 @@
 //! Who sends: each delivery is offered to two nodes, until both have said that it is kept.
 
-use super::cluster::{Cluster, Node};
+use super::cluster::{Cluster, Node, account};
 use crate::harness::{self, Delivery, PATIENCE, body_at, now_micros};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +97,12 @@ impl<'a> Senders<'a> {
                 let body = body_at(number, 1 + number % 24, |_| {
                     self.time(if is_late && random.chance(300) { random.between(1, LATE_SECONDS) } else { 0 })
                 });
-                let sent = Delivery { id: format!("{number:032X}"), token: token(number), body };
+                let token = if self.cluster.keeps_lines {
+                    format!("{}/{}", account(number), token(number))
+                } else {
+                    token(number)
+                };
+                let sent = Delivery { id: format!("{number:032X}"), token, body };
                 let first = random.below(NODES) as usize;
                 let second = (first + 1 + random.below(NODES - 1) as usize) % NODES as usize;
                 // Both at the same moment, as a rule.
@@ -174,6 +179,18 @@ impl<'a> Senders<'a> {
         let keys: BTreeSet<_> = acknowledged.iter().map(key).collect();
         assert_eq!(keys.len(), acknowledged.len());
         keys
+    }
+
+    /// The messages of all lines of an account.
+    pub(super) fn messages(&self, account: &str) -> Vec<String> {
+        let mut messages = Vec::new();
+        for sent in self.acknowledged.lock().unwrap().iter() {
+            if sent.token.split_once('/').is_some_and(|(of, _)| of == account) {
+                let text = std::str::from_utf8(&sent.body).unwrap();
+                messages.extend(text.lines().filter_map(|line| Some(line.split_once(" - ")?.1.to_owned())));
+            }
+        }
+        messages
     }
 
     /// The rows that must come out.

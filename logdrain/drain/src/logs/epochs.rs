@@ -1,0 +1,210 @@
+//! The files of a partition that nodes share: a folder for each epoch, in a place that all nodes see.
+//!
+//! ```text
+//! p3/e17/logs/...           lines of the owner at epoch 17, and where they stand
+//! p3/e18.unfinished/        being taken over by the owner at epoch 18
+//! p3/e18/                   taken over: the files are those of e17, under names of its own
+//! ```
+//!
+//! Whoever owns a partition writes in the folder of its epoch and in no other. Who takes over has claimed the partition by then:
+//! whatever the one before lets the journal forget, it had written there before. So its newest folder as it stands is what a
+//! start after a crash would find, and what it writes after that nobody misses: the journal has it still. Files never change
+//! once they have their name, so that they are linked and not copied, where the file system can.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Behind the name of a folder that is being made, and of a file.
+const UNFINISHED: &str = "unfinished";
+/// What is locked is of one folder.
+const LOCK: &str = "lock";
+/// Folders within folders: `logs/ACCOUNT/PARTITION`.
+const DEEP: usize = 4;
+/// How often a folder is looked at again that changes meanwhile.
+const TRIES: usize = 100;
+
+/// The folder of the owner at an epoch, with what the owners before it have left in theirs; their folders go. `place` is the
+/// partition's, and is there. Asked once more it answers the same folder.
+///
+/// # Errors
+/// When the place cannot be read or written. Nothing is lost then, and it may be tried again.
+pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
+    let own = folder(place, epoch);
+    if !own.is_dir() {
+        let unfinished = own.with_extension(UNFINISHED);
+        let mut tries = 0;
+        loop {
+            remove(&unfinished)?;
+            fs::create_dir(&unfinished)?;
+            // Somebody who was owner before this one may finish his folder only now: it is one more that was left.
+            let before = epochs(place)?.into_iter().filter(|other| *other < epoch).max();
+            let Some(before) = before else { break };
+            let (from, to) = (folder(place, before), &unfinished);
+            // Its owner may live still, and a file that was there is another one's part by now.
+            match files(&from, DEEP).and_then(|names| link_all(&from, to, &names).map(|()| names)) {
+                Ok(names) if files(&from, DEEP)? == names => break,
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ if tries >= TRIES => {
+                    return Err(io::Error::other(format!("{}: does not stand still", from.display())));
+                }
+                _ => tries += 1,
+            }
+        }
+        fs::rename(&unfinished, &own)?;
+        sync(place)?;
+    }
+    for other in epochs(place)?.into_iter().filter(|other| *other < epoch) {
+        remove(&folder(place, other))?;
+        remove(&folder(place, other).with_extension(UNFINISHED))?;
+    }
+    Ok(own)
+}
+
+fn folder(place: &Path, epoch: i64) -> PathBuf {
+    place.join(format!("e{epoch}"))
+}
+
+/// The epochs that have a whole folder.
+fn epochs(place: &Path) -> io::Result<Vec<i64>> {
+    let mut epochs = Vec::new();
+    for entry in fs::read_dir(place)? {
+        let name = entry?.file_name();
+        epochs.extend(name.to_str().and_then(|name| name.strip_prefix('e')).and_then(|rest| rest.parse::<i64>().ok()));
+    }
+    Ok(epochs)
+}
+
+/// All files that are whole, below a folder, sorted.
+fn files(dir: &Path, deep: usize) -> io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, kind) = (PathBuf::from(entry.file_name()), entry.file_type()?);
+        if kind.is_dir() && deep > 1 {
+            all.extend(files(&entry.path(), deep - 1)?.into_iter().map(|below| name.join(below)));
+        } else if kind.is_file() && !is_passing(&name) {
+            all.push(name);
+        }
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+fn is_passing(name: &Path) -> bool {
+    let ends = |with: &str| name.extension() == Some(OsStr::new(with));
+    ends(UNFINISHED) || ends(LOCK) || name.file_name() == Some(OsStr::new(UNFINISHED))
+}
+
+fn link_all(from: &Path, to: &Path, names: &[PathBuf]) -> io::Result<()> {
+    let mut made: Vec<&Path> = Vec::new();
+    for name in names {
+        let within = name.parent().unwrap_or(Path::new(""));
+        if !made.contains(&within) {
+            fs::create_dir_all(to.join(within))?;
+            made.push(within);
+        }
+        let (source, target) = (from.join(name), to.join(name));
+        match fs::hard_link(&source, &target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+            // File systems without links, and those that allow few of them.
+            Err(_) => {
+                fs::copy(&source, &target)?;
+                File::open(&target)?.sync_all()?;
+            }
+        }
+    }
+    for within in made {
+        for dir in within.ancestors() {
+            sync(&to.join(dir))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder with all that is in it; also when another one does so at the same time.
+fn remove(dir: &Path) -> io::Result<()> {
+    for _ in 0..TRIES {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => return Ok(()),
+            // Its owner, who does not know yet, made a file meanwhile; or took one away.
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {}
+            removed => return removed,
+        }
+    }
+    Err(io::Error::other(format!("{}: cannot be removed, since something writes in it", dir.display())))
+}
+
+fn sync(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("logdrain-epochs-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn write(dir: &Path, name: &str, text: &str) {
+        fs::create_dir_all(dir.join(name).parent().unwrap()).unwrap();
+        fs::write(dir.join(name), text).unwrap();
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn who_takes_over_has_what_was_left_and_what_the_one_before_does_then_changes_nothing() {
+        let place = scratch("taken");
+        let first = take_over(&place, 1).unwrap();
+        write(&first, "logs/shop/0/1-2.seg", "lines");
+        write(&first, "logs/shop/0/3-4.unfinished", "half");
+        write(&first, "logs/0.lock", "");
+        write(&first, "logs-state/7.state", "stands");
+        write(&first, "logs-state/unfinished", "half");
+        let taken = take_over(&place, 4).unwrap();
+        assert_eq!(names(&place), ["e4"]);
+        assert_eq!(names(&taken.join("logs/shop/0")), ["1-2.seg"]);
+        assert_eq!(
+            (names(&taken.join("logs")), names(&taken.join("logs-state"))),
+            (vec!["shop".to_owned()], vec!["7.state".to_owned()])
+        );
+        assert_eq!(fs::read_to_string(taken.join("logs/shop/0/1-2.seg")).unwrap(), "lines");
+        // It writes on where it was, and takes away what it merged.
+        write(&first, "logs/shop/0/1-4.seg", "of nobody");
+        assert_eq!(take_over(&place, 4).unwrap(), taken);
+        assert_eq!(
+            (names(&place), names(&taken.join("logs/shop/0"))),
+            (vec!["e4".to_owned()], vec!["1-2.seg".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_was_not_finished_is_begun_again_and_only_a_whole_folder_counts() {
+        let place = scratch("unfinished");
+        write(&take_over(&place, 3).unwrap(), "logs/shop/0/1-2.seg", "lines");
+        // One that was killed in the middle, and this one before.
+        write(&place, "e5.unfinished/logs/shop/0/8-9.seg", "half");
+        write(&place, "e6.unfinished/logs/shop/0/8-9.seg", "half");
+        let taken = take_over(&place, 6).unwrap();
+        assert_eq!(names(&taken.join("logs/shop/0")), ["1-2.seg"]);
+        // One that had claimed before, and slept: what it makes is passed over and goes.
+        let late = take_over(&place, 5).unwrap();
+        assert!(late.is_dir());
+        assert_eq!(take_over(&place, 6).unwrap(), taken);
+        assert_eq!(names(&place), ["e6"]);
+        assert_eq!(names(&take_over(&place, 7).unwrap().join("logs/shop/0")), ["1-2.seg"]);
+        assert!(take_over(&place.join("away"), 8).is_err());
+    }
+}

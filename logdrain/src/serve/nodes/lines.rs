@@ -1,0 +1,190 @@
+//! The lines of a partition that this node owns: kept on a thread of its own, beside the one that counts, in the folder of this
+//! epoch in the place that all nodes share.
+//!
+//! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on.
+
+use super::owner::Tools;
+use crate::serve::front::{AGAIN, COMMITS_AHEAD};
+use log_store::{AccountReport, EventId};
+use logdrain_drain::event::Entry;
+use logdrain_drain::journal::{Events, Owned, Progress, reader_of};
+use logdrain_drain::logs::{self, Copies, epochs};
+use logdrain_drain::parts::Part;
+use logdrain_drain::settings::Settings;
+use logdrain_drain::settings::purge::Purge;
+use logdrain_drain::watching::Owed;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Between two looks at what the lines of other partitions take.
+const LOOK: Duration = Duration::from_secs(5);
+/// Where an owner says what his lines take, beside the folders of the epochs.
+const BYTES: &str = "bytes";
+
+/// What keeps the lines of one partition.
+pub(super) struct Lines {
+    part: Part,
+    epoch: i64,
+    tools: Tools,
+    owned: Owned,
+    progress: Arc<Progress>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Lines {
+    pub(super) fn new(
+        (part, epoch): (Part, i64),
+        tools: &Tools,
+        owned: &Owned,
+        (progress, stop): (&Arc<Progress>, &Arc<AtomicBool>),
+    ) -> Self {
+        let (tools, owned) = (tools.clone(), owned.clone());
+        Self { part, epoch, tools, owned, progress: progress.clone(), stop: stop.clone() }
+    }
+
+    /// Starts to keep them; `settings` are those of the first event that the journal has. Answers its thread, and the way to it:
+    /// it ends when nobody holds that. When it ends by itself, this node lets the partition go.
+    pub(super) fn start(self, settings: Settings) -> io::Result<(JoinHandle<()>, SyncSender<Arc<Vec<Entry>>>)> {
+        let (entries, to_keep) = mpsc::sync_channel(COMMITS_AHEAD);
+        let name = format!("lines {}", self.part.number());
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            let _end = End(self.owned.clone(), self.epoch);
+            self.run(settings, to_keep);
+        })?;
+        Ok((thread, entries))
+    }
+
+    fn run(self, settings: Settings, entries: Receiver<Arc<Vec<Entry>>>) {
+        let Some((dir, reader)) = self.begin() else { return };
+        let Self { part, tools, progress, stop, .. } = self;
+        let (config, board) = (&tools.config, tools.logs.of(part).clone());
+        let copies: Arc<dyn Copies> = Arc::new(Others {
+            part,
+            place: dir.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default(),
+            board: board.clone(),
+            limit: config.keeping.limit,
+            looked: Mutex::default(),
+        });
+        let owed = Owed::new(tools.outbox.clone());
+        let start = logs::Start { dir, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
+        logs::Consumer::new(start, progress, board.clone(), stop).run();
+        board.clear();
+    }
+
+    /// Takes over the files, however long that cannot be done; `None` when the partition went to another node meanwhile.
+    fn begin(&self) -> Option<(PathBuf, Box<dyn Events>)> {
+        let Tools { cluster, address, .. } = &self.tools;
+        let mut said = String::new();
+        loop {
+            let place = cluster.snapshots.folder(self.part.number());
+            let place = place.ok_or_else(|| "lines need a folder".to_owned());
+            let dir = place.and_then(|place| epochs::take_over(&place, self.epoch).map_err(|error| error.to_string()));
+            match dir.and_then(|dir| Ok((dir, reader_of(address, self.part).map_err(|error| error.to_string())?))) {
+                Ok(begun) => return Some(begun),
+                Err(why) if why != said => {
+                    tracing::error!(
+                        partition = self.part.number(), %why,
+                        "lines cannot be kept now; they wait in the journal"
+                    );
+                    said = why;
+                }
+                Err(_) => {}
+            }
+            if self.stop.load(Ordering::Acquire) || self.owned.has_ended(self.epoch) {
+                return None;
+            }
+            thread::sleep(AGAIN);
+        }
+    }
+}
+
+/// Whose lines are not kept any more, he does not own the partition.
+struct End(Owned, i64);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end(self.1);
+    }
+}
+
+/// The lines of other partitions, as far as this one has to leave room for them: each may have its share of `logs_limit`, and
+/// what the others do not need of theirs.
+#[derive(Debug)]
+struct Others {
+    part: Part,
+    /// The one that all partitions have their folders in.
+    place: PathBuf,
+    board: logs::Board,
+    limit: u64,
+    /// What the others took, when it was looked at last.
+    looked: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Others {
+    fn look(&self) -> u64 {
+        let of = |number: u8| self.place.join(format!("p{number}")).join(BYTES);
+        let own = of(self.part.number());
+        let unfinished = own.with_extension("unfinished");
+        let written = fs::write(&unfinished, self.board.shown().bytes.to_string());
+        // Who is not heard takes a little more or less than his share until he is.
+        let _ = written.and_then(|()| fs::rename(&unfinished, &own));
+        let others = self.part.all().each().filter(|part| *part != self.part);
+        let said = others.filter_map(|part| fs::read_to_string(of(part.number())).ok()?.trim().parse::<u64>().ok());
+        said.fold(0, u64::saturating_add)
+    }
+}
+
+impl Copies for Others {
+    fn waits_from(&self, _: &str) -> Option<EventId> {
+        None
+    }
+
+    fn bytes(&self) -> u64 {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = looked.filter(|(at, _)| at.elapsed() < LOOK);
+        let (_, bytes) = *looked.insert(known.unwrap_or_else(|| (Instant::now(), self.look())));
+        let share = self.limit / u64::from(self.part.all().count());
+        bytes.min(self.limit - share)
+    }
+
+    fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
+
+    fn purge(&self, _: &str, _: &Purge) -> io::Result<u64> {
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logdrain_drain::logs::Shown;
+    use logdrain_drain::parts::Parts;
+
+    #[test]
+    fn a_partition_has_its_share_of_the_room_and_what_others_leave() {
+        let place = std::env::temp_dir().join(format!("logdrain-lines-room-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        let of = |part: Part, bytes: u64| {
+            fs::create_dir_all(place.join(format!("p{}", part.number()))).unwrap();
+            let board = logs::Board::default();
+            board.show(Shown { bytes, ..Shown::default() });
+            Others { part, place: place.clone(), board, limit: 1_000, looked: Mutex::default() }
+        };
+        let parts: Vec<Part> = Parts::new(4).unwrap().each().collect();
+        let one = of(parts[0], 100);
+        assert_eq!(one.bytes(), 0, "nobody else takes anything");
+        let two = of(parts[1], 900);
+        assert_eq!(two.bytes(), 100);
+        // 900 are too many, and the first one has its 250 nevertheless.
+        assert_eq!(of(parts[0], 100).bytes(), 750);
+        assert_eq!(of(parts[2], 300).bytes(), 750);
+        assert_eq!(one.bytes(), 0, "it looks again after a while");
+        fs::remove_dir_all(&place).unwrap();
+    }
+}
