@@ -32,6 +32,7 @@ use logdrain_drain::outlets::{JsonLines, Shared, otlp};
 use logdrain_drain::parts::{Part, Parts};
 use logdrain_drain::settings::Settings;
 use logdrain_terms::failure::{Failure, Status};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +92,7 @@ impl Node {
         let tools = Tools {
             config: config.clone(),
             cluster: cluster.clone(),
+            journal: members.journal().into(),
             address: address.clone(),
             ahead: ahead.clone(),
             rows: Shared::new((rows, collector)),
@@ -200,7 +202,6 @@ fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined,
     let lock = opening::hold(dir)?;
     let away = |error: StoreError| opening::closed(dir, &error);
     let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease).map_err(away)?;
-    cluster.snapshots.partition(0).map_err(|error| Closed::ForNow(format!("[cluster], snapshots: {error}")))?;
     let most = cluster.drains(config.limits.drains);
     let mut stores = Vec::new();
     for part in cluster.parts.each() {
@@ -209,6 +210,13 @@ fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined,
         stores.push(store);
     }
     let view = members.renew(&[]).map_err(away)?;
+    let unfit = |error: io::Error| {
+        let text = format!("[cluster], snapshots: {error}");
+        if error.kind() == io::ErrorKind::InvalidData { Closed::ForGood(text) } else { Closed::ForNow(text) }
+    };
+    let is_new = view.parts.iter().all(|of| of.epoch == 0);
+    cluster.snapshots.is_of(members.journal(), is_new).map_err(unfit)?;
+    cluster.snapshots.partition(0).map_err(unfit)?;
     tracing::info!(
         node = members.node(),
         nodes = view.live(),

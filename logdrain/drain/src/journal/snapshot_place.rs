@@ -12,6 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The file in the folder that says which journal it is of.
+const JOURNAL: &str = "journal";
+
 /// A folder that all servers share, or a bucket that speaks S3. Partition 3 has its snapshots below `p3/` there.
 ///
 /// Snapshots of a bucket are asked for by threads that may wait: none of these calls may be made by a task of a runtime. A
@@ -60,6 +63,40 @@ impl SnapshotPlace {
         }
     }
 
+    /// Sees that it is the place of this journal. A folder says so in a file, which is made when the journal `is_new`, or what
+    /// is there is of a program that made none: one where a disk is not mounted is empty, and whoever took that for the place
+    /// would begin anew. Of a bucket nothing is asked.
+    ///
+    /// # Errors
+    /// [`InvalidData`](io::ErrorKind::InvalidData) when it is another journal's, others when nothing of this one is there.
+    pub fn is_of(&self, journal: &str, is_new: bool) -> io::Result<()> {
+        let Place::Folder(dir) = &self.0 else { return Ok(()) };
+        let (path, shown) = (dir.join(JOURNAL), dir.display());
+        match fs::read_to_string(&path) {
+            Ok(said) if said.trim() == journal => Ok(()),
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{shown}: is of another journal: name a folder of this one's own"),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && (is_new || is_used(dir)) => {
+                let unfinished = dir.join(format!("{JOURNAL}.unfinished"));
+                fs::write(&unfinished, journal)?;
+                fs::File::open(&unfinished)?.sync_all()?;
+                fs::rename(&unfinished, &path)?;
+                sync_folder(dir)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "{shown}: nothing of this journal is there: mount what all servers share. If that is lost, write \
+                     {journal} to {}, and they begin with what the journal has still",
+                    path.display()
+                ),
+            )),
+            Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        }
+    }
+
     /// The folder of a partition; `None` in a bucket. [`partition`](Self::partition) makes it.
     pub fn folder(&self, number: u8) -> Option<PathBuf> {
         match &self.0 {
@@ -99,6 +136,12 @@ impl fmt::Debug for SnapshotPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SnapshotPlace({self})")
     }
+}
+
+/// Whether a partition has left something there.
+fn is_used(dir: &Path) -> bool {
+    let has_files = |own: fs::DirEntry| fs::read_dir(own.path()).is_ok_and(|mut files| files.next().is_some());
+    fs::read_dir(dir).is_ok_and(|mut all| all.any(|own| own.is_ok_and(has_files)))
 }
 
 /// The folder of a partition. The one around it is never made: it may be a disk that is not mounted here, and what is kept

@@ -150,14 +150,15 @@ mod database {
     #[test]
     fn who_writes_for_a_partition_is_its_owner_until_he_is_done() {
         use crate::journal::Members;
-        use crate::parts::Parts;
+        use crate::parts::{Parts, Split};
         let Some((postgres, _)) = of_database() else { return };
         let address = Address::parse(&postgres.url(), None).unwrap();
         let node = |name: &str| {
             let dir = std::env::temp_dir().join(format!("logdrain-sql-{name}-{}", std::process::id()));
             let _ = std::fs::remove_dir_all(&dir);
             std::fs::create_dir_all(&dir).unwrap();
-            Members::join(&address, &dir, Parts::new(2).unwrap(), Duration::from_secs(1)).unwrap()
+            let parts = (Parts::new(2).unwrap(), Split::ByDrain);
+            Members::join(&address, &dir, parts, Duration::from_secs(1)).unwrap()
         };
         let (mut one, mut other) = (node("one"), node("other"));
         let view = one.renew(&[]).unwrap();

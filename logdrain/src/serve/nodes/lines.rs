@@ -84,7 +84,10 @@ impl Lines {
         loop {
             let place = cluster.snapshots.folder(self.part.number());
             let place = place.ok_or_else(|| "lines need a folder".to_owned());
-            let dir = place.and_then(|place| epochs::take_over(&place, self.epoch).map_err(|error| error.to_string()));
+            let dir = place.and_then(|place| {
+                let found = cluster.snapshots.is_of(&self.tools.journal, false);
+                found.and_then(|()| epochs::take_over(&place, self.epoch)).map_err(|error| error.to_string())
+            });
             match dir.and_then(|dir| Ok((dir, reader_of(address, self.part).map_err(|error| error.to_string())?))) {
                 Ok(begun) => return Some(begun),
                 Err(why) if why != said => {

@@ -35,6 +35,8 @@ type Rows = Shared<(JsonLines, Option<Otlp>)>;
 pub(super) struct Tools {
     pub(super) config: Arc<Config>,
     pub(super) cluster: Cluster,
+    /// Which one it is.
+    pub(super) journal: Arc<str>,
     pub(super) address: Address,
     /// The clock of the database.
     pub(super) ahead: Ahead,
@@ -147,6 +149,7 @@ impl Counting {
         let text = |error: &dyn Display| error.to_string();
         let dir = config.store.join(format!("p{}", part.number()));
         std::fs::create_dir_all(&dir).map_err(|error| text(&error))?;
+        cluster.snapshots.is_of(&tools.journal, false).map_err(|error| text(&error))?;
         let snapshots = cluster.snapshots.partition(part.number()).map_err(|error| text(&error))?;
         let reader = reader_of(address, *part).map_err(|error| text(&error))?;
         let most = cluster.drains(config.limits.drains);

@@ -42,6 +42,8 @@ const TOLD_OFTEN: u32 = 3;
 #[derive(Debug)]
 pub struct Members {
     link: Link,
+    /// Which one it is.
+    journal: String,
     node: String,
     name: String,
     version: &'static str,
@@ -116,12 +118,17 @@ impl Members {
         let node = lease::node(dir, address, &journal)?;
         let name = lease::name(dir);
         alone(&mut link, address, &node, &name)?;
-        Ok(Self { link, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts, is_known: false })
+        Ok(Self { link, journal, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts, is_known: false })
     }
 
     /// What is known of it by others.
     pub fn node(&self) -> &str {
         &self.node
+    }
+
+    /// Which journal it is.
+    pub fn journal(&self) -> &str {
+        &self.journal
     }
 
     /// Says that this node lives and keeps these partitions, each since an epoch; and looks at all of them.

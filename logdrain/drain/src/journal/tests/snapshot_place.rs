@@ -18,6 +18,24 @@ fn nothing(_: &str) -> Option<String> {
 }
 
 #[test]
+fn a_folder_without_its_disk_is_not_taken_for_the_place_nor_that_of_another_journal() {
+    let dir = Scratch::new("place-of");
+    let place = SnapshotPlace::parse(dir.to_str().unwrap(), &nothing).unwrap();
+    place.partition(0).unwrap();
+    let error = place.is_of("one", false).unwrap_err().to_string();
+    assert!(error.contains("nothing of this journal is there"), "{error}");
+    place.is_of("one", true).unwrap();
+    place.is_of("one", false).unwrap();
+    let error = place.is_of("two", true).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    // Earlier programs left snapshots and no word.
+    std::fs::remove_file(dir.join("journal")).unwrap();
+    place.partition(3).unwrap().put(7, &mut |out| out.write_all(b"as of 7")).unwrap();
+    place.is_of("two", false).unwrap();
+    assert!(place.is_of("one", false).is_err());
+}
+
+#[test]
 fn servers_that_share_a_folder_find_each_others_snapshots_by_partition() {
     let dir = Scratch::new("place");
     let text = dir.to_str().unwrap();

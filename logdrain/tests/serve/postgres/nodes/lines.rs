@@ -125,11 +125,14 @@ fn while_the_shared_folder_is_away_minutes_go_on_and_lines_come_later() {
     let senders = Senders::new(&cluster, seed());
     senders.while_doing(|| {
         wait_until("some deliveries", || (senders.taken() > 50).then_some(()));
-        // Folders of owners that are to come cannot be made.
+        // The disk is not there any more, and the empty folder that it was mounted on is.
         fs::rename(&shared, dir.join("elsewhere")).unwrap();
+        fs::create_dir(&shared).unwrap();
         cluster.nodes[0].kill();
         let before = senders.taken();
         wait_until("deliveries without it", || (senders.taken() > before + 20).then_some(()));
+        assert_eq!(fs::read_dir(&shared).unwrap().count(), 0, "something was begun anew");
+        fs::remove_dir(&shared).unwrap();
         fs::rename(dir.join("elsewhere"), &shared).unwrap();
         assert!(cluster.nodes[0].start(&[]));
         cluster.wait_for_owners();
