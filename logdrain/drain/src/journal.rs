@@ -44,6 +44,8 @@ mod store;
 mod time;
 mod window_clock;
 
+#[cfg(feature = "postgres")]
+pub use crate::sql::Address;
 #[cfg(not(feature = "postgres"))]
 pub use absent::{Address, open_database, owner};
 pub use desk::Desk;
@@ -53,11 +55,7 @@ pub use failure::StoreError;
 pub use lease::{Lease, NotHeld, hold, is_held};
 pub use meta::LAST_NUMBER;
 #[cfg(feature = "postgres")]
-pub use postgres::{
-    Address, Members, NodeView, PartView, SharedPartition, View, open_database, owner, reader_of, view_of,
-};
-#[cfg(feature = "postgres")]
-pub(crate) use postgres::{Link, Open};
+pub use postgres::{Members, NodeView, PartView, SharedPartition, View, open_database, owner, reader_of, view_of};
 pub use purges::Erase;
 pub use reader::JournalReader;
 pub use salvage::{marker, salvage, salvage_part};

@@ -7,21 +7,37 @@
 //! others may wait for what it has locked.
 
 #[cfg(feature = "postgres")]
+mod address;
+#[cfg(feature = "postgres")]
 mod database;
+#[cfg(feature = "postgres")]
+mod failure;
 mod file;
+#[cfg(feature = "postgres")]
+mod link;
+mod row;
+#[cfg(feature = "postgres")]
+mod tls;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub use value::{FromRow, Row, Value};
+#[cfg(feature = "postgres")]
+pub use address::Address;
+#[cfg(feature = "postgres")]
+pub use failure::Elsewhere;
+#[cfg(feature = "postgres")]
+pub(crate) use failure::LinkError;
+#[cfg(feature = "postgres")]
+pub(crate) use link::{Link, Open};
+pub use row::Row;
+pub use value::{FromRow, Value};
 
 use crate::parts::Part;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::fmt;
 
-#[cfg(feature = "postgres")]
-use crate::journal::Address;
 #[cfg(feature = "postgres")]
 use database::Database;
 
@@ -85,7 +101,7 @@ impl Db {
         Self(Engine::File(db))
     }
 
-    /// The database of the journal, whose tables were [prepared](crate::journal::Members::join). Tables that are named without
+    /// The database of the journal, whose tables are there. Tables that are named without
     /// a schema are those of this one. It is not connected yet.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use super::schema::SCHEMA;
 use crate::parts::Part;
+#[cfg(feature = "postgres")]
+use crate::sql::{Elsewhere, LinkError};
 use std::path::PathBuf;
 
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
@@ -12,29 +14,6 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 /// What SQLite says.
 #[derive(Debug)]
 pub struct SqliteError(rusqlite::Error);
-
-/// What a database says that keeps the journal, or keeps from being asked.
-#[cfg(feature = "postgres")]
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Elsewhere {
-    /// Without any password.
-    why: String,
-    pub(super) is_full: bool,
-    /// Trying again cannot help.
-    pub(super) is_final: bool,
-}
-
-#[cfg(feature = "postgres")]
-impl Elsewhere {
-    pub(super) const fn new(why: String) -> Self {
-        Self { why, is_full: false, is_final: false }
-    }
-
-    /// As long as nobody does something about it.
-    pub(super) const fn for_good(why: String) -> Self {
-        Self { why, is_full: false, is_final: true }
-    }
-}
 
 /// Why the journal cannot be written or read.
 #[derive(Debug)]
@@ -144,6 +123,16 @@ impl StoreError {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl From<LinkError> for StoreError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Elsewhere(error) => Self::Elsewhere(error),
+            LinkError::TakenOver(by) => Self::TakenOver(by),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(SqliteError(error))
@@ -209,7 +198,7 @@ impl std::fmt::Display for StoreError {
             Self::Spool(why) => f.write_str(why),
             Self::NoAnswer => f.write_str("the database has not answered for a second"),
             #[cfg(feature = "postgres")]
-            Self::Elsewhere(error) => f.write_str(&error.why),
+            Self::Elsewhere(error) => f.write_str(error.why()),
             #[cfg(feature = "postgres")]
             Self::TakenOver(by) => write!(f, "another logdrain writes this journal now ({by})"),
             Self::Settings(why) => write!(f, "the settings cannot be written: {why}"),

@@ -26,21 +26,16 @@
 //! epoch and where the partition stood: a program that was stopped meanwhile, or a statement that was given up and runs on,
 //! writes nothing any more.
 
-mod address;
 mod batch;
 mod beside;
 mod lease;
-mod link;
 mod members;
 mod partition;
 mod rare;
 mod reader;
 mod schema;
 mod shared;
-mod tls;
 
-pub use address::Address;
-pub(crate) use link::{Link, Open};
 pub use members::{Members, NodeView, PartView, View, view_of};
 pub(super) use shared::Owning;
 pub use shared::SharedPartition;
@@ -49,6 +44,7 @@ use super::failure::StoreError;
 use super::seam::{Events, Partition};
 use super::spool::Owner;
 use crate::parts::Part;
+use crate::sql::Address;
 use partition::Postgres;
 use reader::PostgresReader;
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! The database of the journal, by a thread of its own: whoever asks may be on a thread that must not wait for one.
 
 use super::SqlError;
+use super::address::Address;
+use super::failure::LinkError;
+use super::link::{Link, Open};
+use super::row;
 use super::value::Value;
-use crate::journal::{Address, Link, Open, StoreError};
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,7 +13,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, Statement};
 
 /// Others may wait for what a step has locked: one that says nothing for so long is over.
@@ -107,10 +109,10 @@ impl Step<'_> {
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
-        mut read: impl FnMut(&super::Row<'_>) -> Result<T, E>,
+        mut read: impl FnMut(&row::Row<'_>) -> Result<T, E>,
     ) -> Result<Vec<T>, E> {
         let rows = self.ask(What::Rows(sql, held(values)))?.rows;
-        rows.iter().map(|row| read(&super::Row::of_journal(row))).collect()
+        rows.iter().map(|row| read(&row::Row::of_journal(row))).collect()
     }
 
     fn ask(&mut self, what: What) -> Result<Answer, SqlError> {
@@ -159,7 +161,7 @@ fn serve(link: &mut Link, address: &Address, asks: &Receiver<Ask>, answers: &Sen
 /// Why something was not asked, or not done.
 enum Failed {
     /// Nobody answered.
-    Link(StoreError),
+    Link(LinkError),
     /// What the database said, or what was found before it was asked.
     Said(SqlError),
 }
@@ -173,9 +175,12 @@ impl Failed {
     }
 }
 
-impl From<StoreError> for SqlError {
-    fn from(error: StoreError) -> Self {
-        Self::Away(error.to_string())
+impl From<LinkError> for SqlError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Elsewhere(error) => Self::Away(error.why().to_owned()),
+            LinkError::TakenOver(_) => Self::Fenced,
+        }
     }
 }
 
@@ -355,36 +360,6 @@ fn bound<'a>(statement: &Statement, values: &'a [Held]) -> Result<Bound<'a>, Tro
     };
     let wrong = |ty: &Type| Trouble::Value(format!("a value of a statement is no {ty}"));
     types.iter().zip(values).map(|(ty, value)| one((ty, value)).ok_or_else(|| wrong(ty))).collect()
-}
-
-/// A column, as the database has it.
-struct Column<'a>(Value<'a>);
-
-impl<'a> FromSql<'a> for Column<'a> {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(match *ty {
-            Type::BOOL => Value::Bool(bool::from_sql(ty, raw)?),
-            Type::INT2 => Value::Integer(i16::from_sql(ty, raw)?.into()),
-            Type::INT4 => Value::Integer(i32::from_sql(ty, raw)?.into()),
-            Type::INT8 => Value::Integer(i64::from_sql(ty, raw)?),
-            Type::FLOAT8 => Value::Real(f64::from_sql(ty, raw)?),
-            Type::BYTEA => Value::Blob(<&[u8]>::from_sql(ty, raw)?),
-            _ => Value::Text(<&str>::from_sql(ty, raw)?),
-        }))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(Value::Null))
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        [Type::BOOL, Type::INT2, Type::INT4, Type::INT8, Type::FLOAT8, Type::BYTEA].contains(ty)
-            || <&str as FromSql<'_>>::accepts(ty)
-    }
-}
-
-pub(super) fn column(row: &Row, at: usize) -> Option<Value<'_>> {
-    row.try_get::<_, Column<'_>>(at).ok().map(|column| column.0)
 }
 
 /// What the database says, in words.

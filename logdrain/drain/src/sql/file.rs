@@ -1,7 +1,8 @@
 //! A file of SQLite.
 
 use super::SqlError;
-use super::value::{Row, Value};
+use super::row::Row;
+use super::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode};
 use std::path::Path;
@@ -69,15 +70,4 @@ pub(super) fn rows<T, E: From<SqlError>>(
         all.push(read(&Row::of_file(row))?);
     }
     Ok(all)
-}
-
-/// A column, as SQLite has it.
-pub(super) fn column<'a>(row: &'a rusqlite::Row<'_>, at: usize) -> Option<Value<'a>> {
-    Some(match row.get_ref(at).ok()? {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Integer(number),
-        ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).ok()?),
-        ValueRef::Blob(bytes) => Value::Blob(bytes),
-    })
 }

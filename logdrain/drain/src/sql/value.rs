@@ -1,7 +1,5 @@
 //! What goes into a statement, and what comes out of it.
 
-use super::{SqlError, file};
-
 /// A value of a column, of the kinds that both engines have.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
@@ -123,45 +121,5 @@ impl FromRow for Vec<u8> {
 impl<T: FromRow> FromRow for Option<T> {
     fn from_value(value: Value<'_>) -> Option<Self> {
         if value == Value::Null { Some(None) } else { T::from_value(value).map(Some) }
-    }
-}
-
-/// A row of an answer.
-#[derive(Debug)]
-pub struct Row<'a>(Of<'a>);
-
-#[derive(Debug)]
-enum Of<'a> {
-    File(&'a rusqlite::Row<'a>),
-    #[cfg(feature = "postgres")]
-    Journal(&'a tokio_postgres::Row),
-}
-
-impl<'a> Row<'a> {
-    pub(super) const fn of_file(row: &'a rusqlite::Row<'a>) -> Self {
-        Self(Of::File(row))
-    }
-
-    #[cfg(feature = "postgres")]
-    pub(super) const fn of_journal(row: &'a tokio_postgres::Row) -> Self {
-        Self(Of::Journal(row))
-    }
-
-    /// A column, the first one at 0.
-    ///
-    /// # Errors
-    /// When it is nothing of that kind.
-    pub fn get<T: FromRow>(&self, at: usize) -> Result<T, SqlError> {
-        self.value(at)
-            .and_then(T::from_value)
-            .ok_or_else(|| SqlError::Damaged(format!("column {at} of an answer is not what it should be")))
-    }
-
-    fn value(&self, at: usize) -> Option<Value<'_>> {
-        match self.0 {
-            Of::File(row) => file::column(row, at),
-            #[cfg(feature = "postgres")]
-            Of::Journal(row) => super::database::column(row, at),
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! What stands beside the events of a partition: what is said of it, what accounts have said, and who has a place.
 
-use super::link::Open;
 use crate::journal::accounts::Accounts;
 use crate::journal::failure::StoreError;
 use crate::journal::ledger::Ledger;
 use crate::journal::purges::Purges;
+use crate::sql::Open;
 use std::collections::HashMap;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;

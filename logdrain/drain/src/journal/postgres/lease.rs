@@ -4,11 +4,10 @@
 //! at once. Another node waits until a lease has ended by the clock of the database.
 
 use super::PARTITION;
-use super::address::Address;
-use super::link::Link;
 use super::schema::random;
-use crate::journal::failure::{Elsewhere, StoreError};
+use crate::journal::failure::StoreError;
 use crate::journal::store;
+use crate::sql::{Address, Elsewhere, Link};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;

@@ -4,13 +4,12 @@
 //! is wrong keeps and takes no more than others. When that clock is set back, or a standby with another one is promoted, a
 //! lease may seem to last for long still: one that ends later than any lease that is given now is none.
 
-use super::address::Address;
 use super::lease;
-use super::link::Link;
 use super::schema;
-use crate::journal::failure::{Elsewhere, StoreError};
+use crate::journal::failure::StoreError;
 use crate::journal::row::unsigned;
 use crate::parts::{Part, Parts, Split};
+use crate::sql::{Address, Elsewhere, Link};
 use std::path::Path;
 use std::time::Duration;
 
@@ -164,11 +163,13 @@ impl Members {
     /// When the database does not answer.
     pub fn claim(&mut self, of: &PartView) -> Result<Option<i64>, StoreError> {
         let (node, lease, p) = (&self.node, millis(self.lease), i32::from(of.part.number()));
-        self.link.ask(async |open| {
-            let claim = open.statement(CLAIM).await?;
-            let row = open.client.query_opt(&claim, &[&p, node, &lease, &of.epoch]).await?;
-            row.map(|row| row.try_get(0)).transpose()
-        })
+        self.link
+            .ask(async |open| {
+                let claim = open.statement(CLAIM).await?;
+                let row = open.client.query_opt(&claim, &[&p, node, &lease, &of.epoch]).await?;
+                row.map(|row| row.try_get(0)).transpose()
+            })
+            .map_err(Into::into)
     }
 
     /// Lets a partition go that this node has at an epoch: another one need not wait for the lease to end.
@@ -177,7 +178,7 @@ impl Members {
     /// When the database does not answer.
     pub fn release(&mut self, part: Part, epoch: i64) -> Result<(), StoreError> {
         let p = i32::from(part.number());
-        self.link.ask(async |open| open.client.execute(RELEASE, &[&p, &epoch]).await).map(drop)
+        self.link.ask(async |open| open.client.execute(RELEASE, &[&p, &epoch]).await).map(drop).map_err(Into::into)
     }
 
     /// Says that this node lives no more.
@@ -186,7 +187,7 @@ impl Members {
     /// When the database does not answer.
     pub fn leave(&mut self) -> Result<(), StoreError> {
         let node = &self.node;
-        self.link.ask(async |open| open.client.execute(LEAVE, &[node]).await).map(drop)
+        self.link.ask(async |open| open.client.execute(LEAVE, &[node]).await).map(drop).map_err(Into::into)
     }
 }
 
@@ -205,6 +206,7 @@ pub fn view_of(address: &Address) -> Result<View, StoreError> {
         let nodes = open.client.query(NODES, &[]).await?;
         view(parts, &rows, &nodes)
     })
+    .map_err(Into::into)
 }
 
 /// Sees that nobody else is this node: whoever was is not told any more.

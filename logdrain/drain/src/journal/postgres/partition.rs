@@ -1,18 +1,16 @@
 //! The partition as the thread that writes uses it.
 
 use super::PARTITION;
-use super::address::Address;
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
 use super::lease::{self, lease};
-use super::link::Link;
 use super::rare::Rare;
 use super::reader::row_of;
 use super::schema;
 use crate::event::{Entry, Event};
 use crate::journal::Listed;
 use crate::journal::endings::{Ending, Endings};
-use crate::journal::failure::{Elsewhere, StoreError};
+use crate::journal::failure::StoreError;
 use crate::journal::ledger::Ledger;
 use crate::journal::purges::{Erase, Purges};
 use crate::journal::purging::{self, Rewrites};
@@ -20,6 +18,7 @@ use crate::journal::row::{encode, signed, unsigned};
 use crate::journal::seam::{Kept, Leisure, Offer, Old, Partition};
 use crate::parts::Part;
 use crate::settings::Settings;
+use crate::sql::{Address, Elsewhere, Link};
 use heroku_metrics::model::Timestamp;
 use std::collections::HashMap;
 use std::path::Path;
@@ -306,6 +305,7 @@ impl Rewrites for Look<'_> {
             let row = open.client.query_opt(&find, &[&PARTITION, &signed(behind), &signed(before)]).await?;
             row.map(|row| row.try_get::<_, i64>(0).map(unsigned)).transpose()
         })
+        .map_err(Into::into)
     }
 
     fn replace(&mut self, seq: u64, event: &Event) -> Result<(), StoreError> {

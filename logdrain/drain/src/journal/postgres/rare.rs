@@ -1,7 +1,7 @@
 //! What a step writes now and then, beside events and ids: each table at once, however much of it there is.
 
 use super::batch::Batch;
-use super::link::Open;
+use crate::sql::Open;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, GenericClient, Statement};
 

@@ -1,10 +1,9 @@
 //! Reads beside who writes. Who reads one event after the other gets some ahead, so that not each one is a way there and back.
 
-use super::address::Address;
-use super::link::{Link, Open};
 use crate::journal::failure::StoreError;
 use crate::journal::row::{Columns, signed, unsigned};
 use crate::journal::seam::{Events, Step};
+use crate::sql::{Address, Link, Open};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use tokio_postgres::Row;
@@ -61,6 +60,7 @@ impl PostgresReader {
             let row = open.client.query_opt(&find, &[&*p, &signed(seq)]).await?;
             row.map(|row| row.try_get::<_, i64>(0).map(unsigned)).transpose()
         })
+        .map_err(Into::into)
     }
 }
 
@@ -72,6 +72,7 @@ impl PostgresReader {
             let find = open.statement("SELECT low FROM logdrain.part WHERE p = $1").await?;
             open.client.query_one(&find, &[&*p]).await?.try_get::<_, i64>(0).map(unsigned)
         })
+        .map_err(Into::into)
     }
 }
 
@@ -141,6 +142,7 @@ fn read_from(link: &mut Link, p: i32, seq: u64, most: i64) -> Result<Ahead, Stor
         let rows = open.client.query(&find, &[&p, &signed(seq), &most, &AHEAD_BYTES]).await?;
         rows.iter().map(|row| Ok((unsigned(row.try_get(0)?), columns_of(row)))).collect()
     })
+    .map_err(Into::into)
 }
 
 /// One row, also for who writes.

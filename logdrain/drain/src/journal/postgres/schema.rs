@@ -3,10 +3,9 @@
 //! Each step is one transaction under a lock, so that of two programs that start at once one waits for the other. It is done
 //! here, as for the file: libraries for it take no lock, or need a newer compiler than the rest.
 
-use super::address::Address;
-use super::link::Link;
-use crate::journal::failure::{Elsewhere, StoreError};
+use crate::journal::failure::StoreError;
 use crate::parts::{Parts, Split};
+use crate::sql::{Address, Elsewhere, Link};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -81,6 +80,7 @@ pub(super) fn prepare(link: &mut Link, address: &Address) -> Result<String, Stor
         let row = open.client.query_one("SELECT value FROM logdrain.meta WHERE key = 'journal'", &[]).await?;
         row.try_get(0)
     })
+    .map_err(Into::into)
 }
 
 /// Of how many partitions the journal is that nodes share; `None` where there is none.
@@ -94,6 +94,7 @@ pub(super) fn parts(link: &mut Link) -> Result<Option<Parts>, StoreError> {
         let count = row.map(|row| row.try_get::<_, String>(0)).transpose()?;
         Ok(count.and_then(|count| count.parse().ok()).and_then(Parts::new))
     })
+    .map_err(Into::into)
 }
 
 /// Makes the partitions of a journal that nodes share, unless they are there.
@@ -156,6 +157,7 @@ fn version_of(link: &mut Link) -> Result<usize, StoreError> {
         // What cannot be read is of nobody that is known here.
         Ok(row.try_get::<_, String>(0)?.parse().unwrap_or(usize::MAX))
     })
+    .map_err(Into::into)
 }
 
 /// A name that nobody else has.

@@ -8,10 +8,8 @@
 //! Only the node that owns the partition moves its watermark, and only as long as it is the owner, by the clock of the
 //! database and never beyond it.
 
-use super::address::Address;
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
-use super::link::{Link, Open};
 use super::rare::Rare;
 use crate::event::{Entry, Event};
 use crate::journal::failure::StoreError;
@@ -22,6 +20,7 @@ use crate::journal::row::{signed, unsigned};
 use crate::journal::seam::{Kept, Offer, Old};
 use crate::parts::Part;
 use crate::settings::Settings;
+use crate::sql::{Address, Link, Open};
 use heroku_metrics::model::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Where the database is, as the configuration says it.
 
+use super::failure::{Elsewhere, LinkError};
 use super::tls::Tls;
-use crate::journal::failure::{Elsewhere, StoreError};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -70,10 +70,10 @@ impl Address {
         &self.0
     }
 
-    pub(super) fn tls(&self) -> Result<Tls, StoreError> {
+    pub(super) fn tls(&self) -> Result<Tls, LinkError> {
         match self.0.get_ssl_mode() {
             SslMode::Disable => Ok(Tls::none()),
-            _ => Tls::of_machine().map_err(|why| StoreError::Elsewhere(Elsewhere::for_good(format!("{self}: {why}")))),
+            _ => Tls::of_machine().map_err(|why| LinkError::Elsewhere(Elsewhere::for_good(format!("{self}: {why}")))),
         }
     }
 }

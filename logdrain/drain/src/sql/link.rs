@@ -1,9 +1,8 @@
 //! One connection for one thread: made when it is needed, given up when it does not answer.
 
-use super::PARTITION;
 use super::address::Address;
+use super::failure::{Elsewhere, LinkError};
 use super::tls::Tls;
-use crate::journal::failure::{Elsewhere, StoreError};
 use logdrain_terms::client::certificate_trouble;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,6 +21,9 @@ const ANSWER: Duration = Duration::from_secs(4);
 const BYTES_A_SECOND: usize = 1 << 20;
 /// Between two tries to connect.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// The partition of a journal that one server has.
+const PARTITION: i32 = 0;
 
 /// Said by our functions: another node writes to the partition.
 const TAKEN_OVER: &str = "LD001";
@@ -62,9 +64,9 @@ impl Open {
 }
 
 impl Link {
-    pub(crate) fn new(address: &Address) -> Result<Self, StoreError> {
+    pub(crate) fn new(address: &Address) -> Result<Self, LinkError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| StoreError::elsewhere(format!("no connection can be made: {error}")))?;
+        let runtime = runtime.map_err(|error| LinkError::elsewhere(format!("no connection can be made: {error}")))?;
         Ok(Self {
             runtime,
             tls: address.tls()?,
@@ -77,7 +79,7 @@ impl Link {
     }
 
     /// Whose it is: nobody else is that node, whatever epoch the database tells of it.
-    pub(super) fn is_of(&mut self, node: &str) {
+    pub(crate) fn is_of(&mut self, node: &str) {
         self.node = Some(node.to_owned());
     }
 
@@ -93,7 +95,7 @@ impl Link {
     }
 
     /// Asks something of the database. When it fails nobody knows whether what it was to write is there.
-    pub(crate) fn ask<T>(&mut self, what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>) -> Result<T, StoreError> {
+    pub(crate) fn ask<T>(&mut self, what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>) -> Result<T, LinkError> {
         self.ask_within(ANSWER, what)
     }
 
@@ -102,11 +104,11 @@ impl Link {
         &mut self,
         patience: Duration,
         what: impl AsyncFnOnce(&mut Open) -> Result<T, Error>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, LinkError> {
         if let Some((tried, error)) = &self.failed
             && tried.elapsed() < AGAIN
         {
-            return Err(StoreError::Elsewhere(error.clone()));
+            return Err(LinkError::Elsewhere(error.clone()));
         }
         let Self { runtime, address, tls, open, failed, node, schema } = self;
         runtime.block_on(async {
@@ -116,7 +118,7 @@ impl Link {
                     Ok(open) => open,
                     Err(error) => {
                         *failed = Some((Instant::now(), error.clone()));
-                        return Err(StoreError::Elsewhere(error));
+                        return Err(LinkError::Elsewhere(error));
                     }
                 },
             };
@@ -133,7 +135,7 @@ impl Link {
                     }
                     outcome.map_err(|error| if is_older { older(address) } else { of(address, &error) })
                 }
-                Err(_) => Err(StoreError::elsewhere(format!("{address}: the database does not answer"))),
+                Err(_) => Err(LinkError::elsewhere(format!("{address}: the database does not answer"))),
             }
         })
     }
@@ -185,14 +187,14 @@ async fn is_held_by(now: &Open, node: Option<&str>) -> bool {
 }
 
 /// Whoever writes asks where it stands then.
-fn older(address: &Address) -> StoreError {
-    StoreError::elsewhere(format!("{address}: the database is an older one than it was"))
+fn older(address: &Address) -> LinkError {
+    LinkError::elsewhere(format!("{address}: the database is an older one than it was"))
 }
 
-fn of(address: &Address, error: &Error) -> StoreError {
+fn of(address: &Address, error: &Error) -> LinkError {
     match error.as_db_error() {
-        Some(said) if said.code().code() == TAKEN_OVER => StoreError::TakenOver(said.message().to_owned()),
-        _ => StoreError::Elsewhere(described(address, error)),
+        Some(said) if said.code().code() == TAKEN_OVER => LinkError::TakenOver(said.message().to_owned()),
+        _ => LinkError::Elsewhere(described(address, error)),
     }
 }
 
