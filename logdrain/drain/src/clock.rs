@@ -19,7 +19,7 @@ mod source;
 mod standing;
 mod witness;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "postgres"))]
 pub(crate) use source::steady;
 pub use source::{Ahead, Clocks};
 pub use standing::Standing;

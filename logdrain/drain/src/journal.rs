@@ -4,6 +4,7 @@
 #[cfg(not(feature = "postgres"))]
 mod absent;
 mod accounts;
+mod aside;
 mod carried;
 mod carve;
 mod desk;
@@ -55,7 +56,9 @@ pub use failure::StoreError;
 pub use lease::{Lease, NotHeld, hold, is_held};
 pub use meta::LAST_NUMBER;
 #[cfg(feature = "postgres")]
-pub use postgres::{Members, NodeView, PartView, SharedPartition, View, open_database, owner, reader_of, view_of};
+pub use postgres::{
+    Members, NodeView, PartView, SharedPartition, View, Waiting, open_database, owner, reader_of, view_of,
+};
 pub use purges::Erase;
 pub use reader::JournalReader;
 pub use salvage::{marker, salvage, salvage_part};
@@ -63,7 +66,7 @@ pub use schema::{APPLICATION, SCHEMA};
 pub use seam::{Events, Kept, Leisure, Offer, Old, Partition, Segments, Snapshots, Step, Writing};
 pub use segments::Folder;
 #[cfg(feature = "postgres")]
-pub use sharing::{Owned, Ownership, SharingWriter};
+pub use sharing::{Owned, Ownership, SharingWriter, Told};
 pub use snapshot_place::SnapshotPlace;
 pub use snapshots::Named;
 pub use spool::{Owner, Spool, Spooled};

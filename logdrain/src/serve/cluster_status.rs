@@ -47,7 +47,7 @@ mod with_database {
         let mut text = String::new();
         let _ = writeln!(text, "{} of {} nodes live", view.live(), view.nodes.len());
         for node in &view.nodes {
-            let NodeView { node: id, name, version, age, silent } = node;
+            let NodeView { node: id, name, version, age, silent, spooled, oldest } = node;
             let own = view.parts.iter().filter(|part| part.owner == *id && part.free.is_none());
             let own: Vec<String> = own.map(|part| part.part.number().to_string()).collect();
             let how = match silent {
@@ -55,7 +55,13 @@ mod with_database {
                 None => format!("up {}, counts {}", span(*age), own.join(" ")),
                 Some(silent) => format!("gone for {}", span(*silent)),
             };
-            let _ = writeln!(text, "  {}  {}  version {}  {how}", short(id), Escaped(name), Escaped(version));
+            let waits = match oldest {
+                Some(oldest) if *spooled > 0 => {
+                    format!(", {spooled} deliveries in its spool, the oldest {} old", span(*oldest))
+                }
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "  {}  {}  version {}  {how}{waits}", short(id), Escaped(name), Escaped(version));
         }
         let _ =
             writeln!(text, "\n{:>9}  {:>12}  {:>12}  {:>6}  counted by", "partition", "events", "not out yet", "epoch");
@@ -77,6 +83,7 @@ mod with_database {
             serde_json::json!({
                 "node": node.node, "name": node.name, "version": node.version, "is_live": node.silent.is_none(),
                 "age_seconds": seconds(node.age), "silent_seconds": node.silent.map(seconds),
+                "spooled_deliveries": node.spooled, "spooled_age_seconds": node.oldest.map(seconds),
             })
         });
         let parts = view.parts.iter().map(|part| {

@@ -132,7 +132,6 @@ impl Config {
         let minutes_limit = limits::minutes(file.minutes_limit)?;
         let others = cluster::Others {
             has_journal: file.journal.is_some(),
-            has_spool: file.spool == Some(true) || file.spool_limit.is_some(),
             has_addon: file.addon.is_some(),
             keeps_lines: file.logs_limit.is_some_and(|limit| limit.0 > 0),
             keeps_minutes: file.minutes_limit.is_some(),
@@ -189,8 +188,8 @@ impl Config {
         let journal_limit = limits::journal(file.journal_limit.as_ref(), limits.body, &mut warnings)?;
         let (said, password) = (file.journal, file.journal_password_file);
         let journal = journal::of_file(said, password, file.journal_limit.as_ref(), beside, &mut warnings)?;
-        let spool_limit = journal::spool(file.spool, file.spool_limit, journal.is_some())?;
-        let spool_limit = if cluster.is_some() { 0 } else { spool_limit };
+        let parts = cluster.as_ref().map_or(1, |cluster| cluster.parts.count());
+        let spool_limit = journal::spool(file.spool, file.spool_limit, journal.is_some(), parts)?;
         // It was the add-on's alone once.
         let key_file = file.key_file.or_else(|| file.addon.as_ref().and_then(|addon| addon.key_file.clone()));
         let usual = || (args.config.is_some() || file.addon.is_some()).then(|| PathBuf::from(KEY_FILE));
@@ -555,7 +554,7 @@ mod tests {
             (cluster.parts.count(), cluster.lease, cluster.snapshots.to_string().as_str()),
             (8, Duration::from_secs(2), "/srv/shared")
         );
-        assert_eq!((config.keeping.is_on(), config.spool_limit), (false, 0));
+        assert_eq!((config.keeping.is_on(), config.spool_limit), (false, 1 << 30));
         // A place of each drain is in one partition, and they are not spread evenly.
         assert_eq!((cluster.drains(10), cluster.drains(800)), (10, 158));
         let one = with("").unwrap();
@@ -566,7 +565,7 @@ mod tests {
             ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 0", "[cluster], partitions: is from 1 to 256"),
             ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 257", "[cluster], partitions: is from 1 to 256"),
             ("[cluster]\nsnapshots = \"/srv/shared\"\nlease = \"200ms\"", "[cluster], lease: is from 1s to 60s"),
-            ("spool = true\n[cluster]\nsnapshots = \"/srv/shared\"", "spool: nodes of a [cluster] count"),
+            ("spool_limit = \"7MB\"\n[cluster]\nsnapshots = \"/srv/shared\"", "8MB is the least"),
             (
                 "minutes_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"",
                 "minutes_limit: nodes of a [cluster] count",

@@ -24,8 +24,8 @@ use super::opening::{self, Closed};
 use logdrain_drain::clock::{Ahead, Clocks};
 use logdrain_drain::intake::{Intake, Queues};
 use logdrain_drain::journal::{
-    Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, StoreError,
-    Timekeeper, View,
+    self, Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, Spool,
+    StoreError, Timekeeper, Told, View, Waiting,
 };
 use logdrain_drain::logs;
 use logdrain_drain::outlets::{JsonLines, Shared, otlp};
@@ -33,7 +33,7 @@ use logdrain_drain::parts::{Part, Parts};
 use logdrain_drain::settings::Settings;
 use logdrain_terms::failure::{Failure, Status};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -52,7 +52,8 @@ pub(super) struct Node {
 struct Joined {
     members: Members,
     view: View,
-    stores: Vec<SharedPartition>,
+    /// Each with its spool, if there is one.
+    stores: Vec<(SharedPartition, Option<Spool>)>,
     lock: Lease,
 }
 
@@ -104,7 +105,10 @@ impl Node {
         };
         let known = Known::new(cluster, config, front);
         let (mut queues, mut writers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-        for (part, store) in cluster.parts.each().zip(stores) {
+        let has_spool = stores.iter().any(|(_, spool)| spool.is_some());
+        let told = Told::all(&held.progress, stores.len(), has_spool);
+        let places = cluster.drains(config.limits.drains);
+        for ((part, (store, spool)), told) in cluster.parts.each().zip(stores).zip(told) {
             let (queue, messages) = mpsc::sync_channel(QUEUE);
             let mut now = store.settings().map_or_else(|| config.settings.clone(), |stored| (**stored).clone());
             now.configure(&config.settings);
@@ -117,8 +121,7 @@ impl Node {
             known.tell(part, &Arc::new(now));
             let all = known.clone();
             let publish = Publish::to(move |settings| all.tell(part, settings));
-            let (owned, storing) = (Owned::default(), Arc::new(AtomicBool::new(true)));
-            let version = Arc::new(AtomicI64::new(0));
+            let owned = Owned::default();
             let desk = Desk {
                 time: Timekeeper::new(Clocks::told(ahead.clone()), &config.settings, None, None, true),
                 dir: config.store.clone(),
@@ -133,11 +136,11 @@ impl Node {
                 publish,
                 owed: None,
             };
-            let (told, seen) = (owned.clone(), version.clone());
-            let writer = SharingWriter { store, desk, owned: told, storing: storing.clone(), version: seen };
+            let writer = SharingWriter::new(store, desk, owned.clone(), told.clone(), (spool, places))
+                .map_err(|error| Failure::Config(format!("no thread could be started: {error}")))?;
             writers.push(spawn(&format!("journal {}", part.number()), ending, move || writer.run())?);
             queues.push(queue);
-            parts.push((part, owned, storing, version));
+            parts.push((part, owned, told));
         }
         let end = Arc::new(AtomicBool::new(false));
         let looking = Looking::new(members, tools, parts, held, (end.clone(), held.stop.clone()));
@@ -207,9 +210,13 @@ fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined,
     for part in cluster.parts.each() {
         let mut store = SharedPartition::new(address, part, most).map_err(away)?;
         store.look().map_err(away)?;
-        stores.push(store);
+        stores.push((store, spool(config, cluster, address, part).map_err(away)?));
     }
-    let view = members.renew(&[]).map_err(away)?;
+    // What waits here holds its minutes back from the first moment on.
+    let spools = || stores.iter().map(|(_, spool)| spool.as_ref());
+    let safe = spools().map(|spool| Some(spool?.oldest()?.unix_micros())).collect();
+    let waiting = Waiting { safe, spooled: spools().flatten().map(Spool::len).sum() };
+    let view = members.renew(&[], &waiting).map_err(away)?;
     let unfit = |error: io::Error| {
         let text = format!("[cluster], snapshots: {error}");
         if error.kind() == io::ErrorKind::InvalidData { Closed::ForGood(text) } else { Closed::ForNow(text) }
@@ -224,4 +231,18 @@ fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined,
         "one of the nodes of a journal"
     );
     Ok(Joined { members, view, stores, lock })
+}
+
+/// The spool of a partition: each has its share of the room. One that is not wanted any more is emptied.
+fn spool(config: &Config, cluster: &Cluster, address: &Address, part: Part) -> Result<Option<Spool>, StoreError> {
+    let (limit, dir) = (config.spool_limit, config.store.join(format!("p{}", part.number())));
+    if limit == 0 && !Spool::path(&dir).exists() {
+        return Ok(None);
+    }
+    let made = std::fs::create_dir_all(&dir).and_then(|()| std::fs::File::open(&config.store)?.sync_all());
+    made.map_err(|error| StoreError::Spool(format!("{}: {error}", dir.display())))?;
+    // An answer may wait for the database for half of the time that it has.
+    let patience = config.limits.answer_within / 2;
+    let (share, most) = (limit / u64::from(cluster.parts.count()), cluster.drains(config.limits.drains));
+    Spool::open(&dir, journal::owner(&config.store, address)?, share, patience, most).map(Some)
 }

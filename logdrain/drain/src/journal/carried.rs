@@ -8,6 +8,7 @@ use super::{Halt, Listed};
 use crate::event::Event;
 use crate::settings::Settings;
 use heroku_metrics::model::Timestamp;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,20 +16,21 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Something to be done with the partition.
-type Job = Box<dyn FnOnce(&mut Held) + Send>;
+/// Something to be done with what is carried.
+type Job<H> = Box<dyn FnOnce(&mut H) + Send>;
 
 /// The partition, where its thread has it.
-struct Held {
+#[derive(Debug)]
+pub(super) struct Held {
     store: Box<dyn Partition>,
     /// Nobody knows whether its last step is there.
     is_in_doubt: bool,
 }
 
-/// The way to a partition.
+/// The way to a partition, in the form in which its thread has it.
 #[derive(Debug)]
-pub(super) struct Carried {
-    jobs: SyncSender<Job>,
+pub(super) struct Carried<H> {
+    jobs: SyncSender<Job<H>>,
     /// Something was asked and not answered yet.
     is_busy: Arc<AtomicBool>,
 }
@@ -72,15 +74,15 @@ impl<T> Answering<T> {
     }
 }
 
-impl Carried {
-    pub(super) fn new(store: Box<dyn Partition>) -> Result<Self, Halt> {
-        let (jobs, wanted) = mpsc::sync_channel::<Job>(1);
-        let mut held = Held { store, is_in_doubt: false };
+impl<H: Send + 'static> Carried<H> {
+    /// Gives it a thread.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn by_thread(mut held: H) -> io::Result<Self> {
+        let (jobs, wanted) = mpsc::sync_channel::<Job<H>>(1);
         let run = move || wanted.into_iter().for_each(|job| job(&mut held));
-        thread::Builder::new().name("database".to_owned()).spawn(run).map_err(|error| {
-            tracing::error!(%error, "no thread could be started");
-            Halt::Damaged
-        })?;
+        thread::Builder::new().name("database".to_owned()).spawn(run)?;
         Ok(Self { jobs, is_busy: Arc::default() })
     }
 
@@ -88,9 +90,9 @@ impl Carried {
         self.is_busy.load(Ordering::Acquire)
     }
 
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
-        what: impl FnOnce(&mut Held) -> Result<T, StoreError> + Send + 'static,
+        what: impl FnOnce(&mut H) -> Result<T, StoreError> + Send + 'static,
     ) -> Answering<T> {
         let (answer, answers) = mpsc::sync_channel(1);
         if self.is_busy.swap(true, Ordering::AcqRel) {
@@ -98,7 +100,7 @@ impl Carried {
             return Answering(answers);
         }
         let is_busy = self.is_busy.clone();
-        let job: Job = Box::new(move |held| {
+        let job: Job<H> = Box::new(move |held| {
             let outcome = what(held);
             is_busy.store(false, Ordering::Release);
             let _ = answer.send(outcome);
@@ -106,6 +108,15 @@ impl Carried {
         // Without its thread the answer's way ends, too.
         let _ = self.jobs.send(job);
         Answering(answers)
+    }
+}
+
+impl Carried<Held> {
+    pub(super) fn new(store: Box<dyn Partition>) -> Result<Self, Halt> {
+        Self::by_thread(Held { store, is_in_doubt: false }).map_err(|error| {
+            tracing::error!(%error, "no thread could be started");
+            Halt::Damaged
+        })
     }
 
     /// Writes a step. After one of which nobody knows what became, that is found out first.

@@ -132,6 +132,7 @@ impl Desk {
                 entries.extend([dropped, entry]);
                 Outcome::Is(Answer::Kept)
             }
+            Kept::Early => Outcome::Is(Answer::CannotStore),
             Kept::Unknown => Outcome::Is(Answer::Unknown),
             Kept::Duplicate => Outcome::Is(Answer::Duplicate),
             Kept::TooManyDrains => Outcome::Is(Answer::TooManyDrains),

@@ -52,6 +52,9 @@ pub enum StoreError {
     Spool(String),
     /// What was asked of the database before has not been answered.
     NoAnswer,
+    /// The watermark is far behind what comes.
+    #[cfg(feature = "postgres")]
+    Early,
     /// It is in a database.
     #[cfg(feature = "postgres")]
     Elsewhere(Elsewhere),
@@ -197,6 +200,11 @@ impl std::fmt::Display for StoreError {
             ),
             Self::Spool(why) => f.write_str(why),
             Self::NoAnswer => f.write_str("the database has not answered for a second"),
+            #[cfg(feature = "postgres")]
+            Self::Early => f.write_str(
+                "minutes of a partition are not closed, since no node counts it or one has older deliveries: what comes now \
+                 is too far ahead",
+            ),
             #[cfg(feature = "postgres")]
             Self::Elsewhere(error) => f.write_str(error.why()),
             #[cfg(feature = "postgres")]

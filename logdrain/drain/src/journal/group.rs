@@ -48,6 +48,17 @@ impl Group {
         }
     }
 
+    /// Nobody waits for these.
+    pub(super) fn leave_out(&mut self, is_left_out: impl Fn(&Event) -> bool) {
+        let mut answers = std::mem::take(&mut self.answers).into_iter();
+        self.offers.retain(|offer| {
+            let answer = answers.next();
+            let stays = !is_left_out(&offer.event);
+            self.answers.extend(answer.filter(|_| stays));
+            stays
+        });
+    }
+
     pub(super) fn len(&self) -> usize {
         self.offers.len()
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! part      p -> head, low, emitted, last_id        where a partition stands,
 //!                epoch, owner, until                who may write to that of a single server,
-//!                version, ticked                    and what nodes tell each other by it
+//!                version, ticked, doubted           and what nodes tell each other by it
 //! log       p, seq, kind, at, drain, count, crc     every event, deliveries with their bytes (zstd when that is shorter),
 //!           base_id, lines, peer, layout, raw, body who sent them, and the ids of their events
 //! ids       p, id -> drain, seq                     what was taken already, the last of each drain
@@ -12,7 +12,8 @@
 //! said      p, key -> value                         settings, drains that lost their place, what purges left to do
 //! meta      key -> value                            the layout, which journal it is, and how many partitions nodes made
 //! leases    p -> epoch, owner, until                which node counts a partition
-//! nodes     node -> name, version, began, until     who lives
+//! nodes     node -> name, version, began, until,    who lives,
+//!                   told, since, safe, spooled      and what is in the journal of what came to it
 //! ```
 //!
 //! A single server has one partition, 0; nodes share several (`shared`, `members`). One transaction holds a group of deliveries, their ids and where
@@ -28,6 +29,7 @@
 
 mod batch;
 mod beside;
+mod holds;
 mod lease;
 mod members;
 mod partition;
@@ -36,9 +38,9 @@ mod reader;
 mod schema;
 mod shared;
 
-pub use members::{Members, NodeView, PartView, View, view_of};
-pub(super) use shared::Owning;
+pub use members::{Members, NodeView, PartView, View, Waiting, view_of};
 pub use shared::SharedPartition;
+pub(super) use shared::{Moved, Owning};
 
 use super::failure::StoreError;
 use super::seam::{Events, Partition};

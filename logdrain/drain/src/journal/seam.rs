@@ -67,6 +67,8 @@ pub enum Kept {
         entry: Entry,
     },
     Duplicate,
+    /// The watermark of a partition that nodes share is far behind it: it is to be offered again.
+    Early,
     /// It is of a drain that there is no room for.
     TooManyDrains,
     /// There is no such drain to be dropped.

@@ -17,6 +17,7 @@ mod salvage;
 mod shown;
 
 pub use shown::Spooled;
+pub(super) use shown::Stand;
 
 use super::failure::StoreError;
 use super::files::Files;
@@ -167,7 +168,7 @@ impl Spool {
         Ok(spool)
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.open.stands.deliveries
     }
 
@@ -175,7 +176,7 @@ impl Spool {
         self.max_drains
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -183,8 +184,8 @@ impl Spool {
         self.open.stands.bytes
     }
 
-    #[cfg(test)]
-    fn oldest(&self) -> Option<Timestamp> {
+    /// When the oldest one came that waits.
+    pub fn oldest(&self) -> Option<Timestamp> {
         self.open.stands.oldest
     }
 
@@ -195,8 +196,12 @@ impl Spool {
 
     /// Tells others how it stands.
     pub fn tell(&self, shown: &Spooled) {
+        shown.tell(&self.stand(false));
+    }
+
+    pub(super) fn stand(&self, is_away: bool) -> Stand {
         let Stands { deliveries, bytes, oldest, .. } = self.open.stands;
-        shown.tell(deliveries, bytes, oldest, self.is_full());
+        Stand { deliveries, bytes, oldest, is_full: self.is_full(), is_away, lost: 0 }
     }
 
     /// Whether it refuses what comes.

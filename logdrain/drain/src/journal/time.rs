@@ -87,6 +87,12 @@ impl Timekeeper {
         self.judge.believed()
     }
 
+    /// When ticks are due.
+    #[cfg(feature = "postgres")]
+    pub(super) const fn windows(&self) -> &WindowClock {
+        &self.windows
+    }
+
     pub(super) fn believed(&self) -> Timestamp {
         self.judge.believed()
     }

@@ -149,7 +149,7 @@ mod database {
 
     #[test]
     fn who_writes_for_a_partition_is_its_owner_until_he_is_done() {
-        use crate::journal::Members;
+        use crate::journal::{Members, Waiting};
         use crate::parts::{Parts, Split};
         let Some((postgres, _)) = of_database() else { return };
         let address = Address::parse(&postgres.url(), None).unwrap();
@@ -161,7 +161,7 @@ mod database {
             Members::join(&address, &dir, parts, Duration::from_secs(1)).unwrap()
         };
         let (mut one, mut other) = (node("one"), node("other"));
-        let view = one.renew(&[]).unwrap();
+        let view = one.renew(&[], &Waiting::default()).unwrap();
         let part = view.parts[1].part;
         let epoch = one.claim(&view.parts[1]).unwrap().unwrap();
         let mut db = Db::of_journal(&address, "logdrain").unwrap();
@@ -171,10 +171,10 @@ mod database {
                 step.owns(part, epoch)?;
                 // It says that it lives meanwhile, and is not held up.
                 let began = Instant::now();
-                one.renew(&[(part, epoch)]).unwrap();
+                one.renew(&[(part, epoch)], &Waiting::default()).unwrap();
                 assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
                 one.release(part, epoch).unwrap();
-                let free = other.renew(&[]).unwrap().parts[1].clone();
+                let free = other.renew(&[], &Waiting::default()).unwrap().parts[1].clone();
                 let other = &mut other;
                 taking = Some(scope.spawn(move || {
                     let taken = other.claim(&free).unwrap();

@@ -36,7 +36,6 @@ impl Cluster {
 /// What of the file nodes have no use for yet, if it says it.
 pub(super) struct Others {
     pub(super) has_journal: bool,
-    pub(super) has_spool: bool,
     pub(super) has_addon: bool,
     pub(super) keeps_lines: bool,
     pub(super) keeps_minutes: bool,
@@ -55,12 +54,10 @@ pub(super) fn of_file(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
         ));
     }
-    for (key, is_there) in
-        [("spool", others.has_spool), ("[addon]", others.has_addon), ("minutes_limit", others.keeps_minutes)]
-    {
+    for (key, is_there) in [("[addon]", others.has_addon), ("minutes_limit", others.keeps_minutes)] {
         if is_there {
             return Err(Wrong(format!(
-                "{key}: nodes of a [cluster] count, and do no more yet: no spool, minutes, alerts or add-on; strike it"
+                "{key}: nodes of a [cluster] count, and do no more yet: no minutes, alerts or add-on; strike it"
             )));
         }
     }

@@ -30,8 +30,8 @@ const SPOOL: u64 = 1 << 30;
 /// and at least.
 const LEAST_SPOOL: u64 = 1 << 20;
 
-/// Reads `spool` and `spool_limit`. Answers the most bytes, and 0 without a spool.
-pub(super) fn spool(spool: Option<bool>, limit: Option<Size>, has_journal: bool) -> Result<u64, Wrong> {
+/// Reads `spool` and `spool_limit`, which so many partitions share. Answers the most bytes, and 0 without a spool.
+pub(super) fn spool(spool: Option<bool>, limit: Option<Size>, has_journal: bool, parts: u16) -> Result<u64, Wrong> {
     let key = if limit.is_some() { "spool_limit" } else { "spool" };
     if !has_journal && (spool == Some(true) || limit.is_some()) {
         return Err(Wrong(format!(
@@ -44,6 +44,12 @@ pub(super) fn spool(spool: Option<bool>, limit: Option<Size>, has_journal: bool)
     let limit = limit.map_or(SPOOL, |limit| limit.0 as u64);
     if limit < LEAST_SPOOL {
         return Err(Wrong::new("spool_limit: is too little; 1MB is the least, and spool = false is none"));
+    }
+    if limit / u64::from(parts) < LEAST_SPOOL {
+        return Err(Wrong(format!(
+            "spool_limit: is too little for {parts} partitions, of which each has its share; {parts}MB is the least, and \
+             spool = false is none"
+        )));
     }
     Ok(if spool == Some(false) { 0 } else { limit })
 }

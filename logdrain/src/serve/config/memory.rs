@@ -71,7 +71,7 @@ impl Config {
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
             .saturating_add(minutes::MEMORY)
             .saturating_add(if self.spool_limit > 0 && self.journal.is_some() {
-                Spool::memory(self.limits.body)
+                Spool::memory(self.limits.body).saturating_mul(self.parts())
             } else {
                 0
             })

@@ -93,6 +93,8 @@ mod tests {
             version: String::new(),
             age: Duration::ZERO,
             silent: name.starts_with('-').then_some(Duration::ZERO),
+            spooled: 0,
+            oldest: None,
         };
         let all = Parts::new(u16::try_from(parts.len()).unwrap()).unwrap();
         let parts = all.each().zip(parts).map(|(part, (owner, epoch, free))| PartView {

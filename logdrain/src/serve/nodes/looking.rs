@@ -4,11 +4,11 @@ use super::claiming::{Keeping, decide};
 use super::owner::{Owner, Tools};
 use crate::serve::front::Shared as Held;
 use logdrain_drain::clock::Clocks;
-use logdrain_drain::journal::{Members, Owned, Progress, View};
+use logdrain_drain::journal::{Members, Owned, Progress, Told, View, Waiting};
 use logdrain_drain::parts::Part;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 /// Between two looks: what others append is read by then.
@@ -52,9 +52,7 @@ pub(super) struct Looking {
 struct Of {
     part: Part,
     owned: Owned,
-    storing: Arc<AtomicBool>,
-    /// How often what stands beside the events was written.
-    version: Arc<AtomicI64>,
+    told: Told,
     owner: Option<Owner>,
     /// Since when the database takes nothing of it.
     failing: Option<Instant>,
@@ -66,13 +64,13 @@ impl Looking {
     pub(super) fn new(
         members: Members,
         tools: Tools,
-        parts: Vec<(Part, Owned, Arc<AtomicBool>, Arc<AtomicI64>)>,
+        parts: Vec<(Part, Owned, Told)>,
         held: &Held,
         (end, stop): (Arc<AtomicBool>, Arc<AtomicBool>),
     ) -> Self {
         let parts = parts.into_iter();
-        let parts = parts.map(|(part, owned, storing, version)| {
-            (part.number(), Of { part, owned, storing, version, owner: None, failing: None, shunned: None })
+        let parts = parts.map(|(part, owned, told)| {
+            (part.number(), Of { part, owned, told, owner: None, failing: None, shunned: None })
         });
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
@@ -99,7 +97,7 @@ impl Looking {
     /// What another server does with a copy of this one's folder.
     pub(super) fn run(mut self) -> Result<(), String> {
         while !self.end.load(Ordering::Acquire) {
-            match self.members.renew(&self.held()) {
+            match self.members.renew(&self.held(), &self.waiting()) {
                 Ok(view) => {
                     if has_jumped(self.clocks.read().wall, view.now) {
                         self.jumped = Some(Instant::now());
@@ -136,10 +134,16 @@ impl Looking {
         self.parts.values().filter_map(|of| Some((of.part, of.owner.as_ref()?.epoch))).collect()
     }
 
+    /// What waits here that the journal does not have.
+    fn waiting(&self) -> Waiting {
+        let safe = self.parts.values().map(|of| of.told.safe()).collect();
+        Waiting { safe, spooled: self.progress.spooled.deliveries.load(Ordering::Acquire) }
+    }
+
     fn look(&mut self, view: &View) {
         for of in &view.parts {
             let Some(own) = self.parts.get(&of.part.number()) else { continue };
-            own.version.store(of.version, Ordering::Release);
+            own.told.see(of.version);
             if let Some(owner) = &own.owner {
                 owner.progress.head.fetch_max(of.head, Ordering::AcqRel);
             }
@@ -184,7 +188,7 @@ impl Looking {
             }
         }
         for of in self.parts.values_mut() {
-            let is_failing = !of.storing.load(Ordering::Acquire);
+            let is_failing = of.told.is_failing();
             of.failing = if is_failing { of.failing.or_else(|| Some(Instant::now())) } else { None };
             if let Some(owner) = &mut of.owner
                 && !owner.is_leaving
@@ -252,8 +256,9 @@ impl Looking {
         self.progress.time.tell(believed, now.steady, now.wall, false);
         let owners = || self.parts.values().filter_map(|of| of.owner.as_ref());
         self.progress.nodes.owned.store(owners().filter(|owner| !owner.is_leaving).count() as u64, Ordering::Relaxed);
-        let is_storing = self.parts.values().all(|of| of.storing.load(Ordering::Acquire));
-        self.progress.storing.store(is_storing && self.away.is_none(), Ordering::Release);
+        if let Some(of) = self.parts.values().next() {
+            of.told.cut_off(self.away.is_some());
+        }
         if owners().all(|owner| owner.progress.trouble().is_none()) {
             self.progress.time.moved(believed);
         }
@@ -272,7 +277,7 @@ impl Looking {
         }
         while self.parts.values().any(|of| of.owner.is_some()) && began.elapsed() < LAST_CALL {
             self.settle();
-            let _ = self.members.renew(&self.held());
+            let _ = self.members.renew(&self.held(), &self.waiting());
             thread::sleep(Duration::from_millis(20));
         }
         if !self.is_twin {

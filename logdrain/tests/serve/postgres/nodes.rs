@@ -11,6 +11,7 @@ mod figures;
 mod lines;
 mod rows;
 mod senders;
+mod spooled;
 mod ways;
 
 use crate::crash::kills;
@@ -72,7 +73,7 @@ fn check_rows(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &P
 }
 
 /// And it is, with every revision, what one node writes that has nothing but the same journal.
-fn check(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &Postgres) {
+fn check(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &Postgres) -> Union {
     let union = check_rows(dir, cluster, senders, postgres);
     assert_eq!(postgres.sql("SELECT count(*) FROM logdrain.part WHERE low > 0"), "0", "all events are there still");
     let journal = postgres.copy_to("copy");
@@ -90,6 +91,7 @@ fn check(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &Postgr
     one.stop();
     alone.read();
     alone.assert_equals(&union);
+    union
 }
 
 /// Nodes under senders, and an agent that makes trouble so many times.

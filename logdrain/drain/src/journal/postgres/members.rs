@@ -7,13 +7,14 @@
 use super::lease;
 use super::schema;
 use crate::journal::failure::StoreError;
-use crate::journal::row::unsigned;
+use crate::journal::row::{signed, unsigned};
 use crate::parts::{Part, Parts, Split};
 use crate::sql::{Address, Elsewhere, Link};
 use std::path::Path;
 use std::time::Duration;
+use tokio_postgres::types::ToSql;
 
-const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6)";
+const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6, $7, $8)";
 const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, coalesce(nodes.name, ''),
         CASE WHEN leases.until > clock_timestamp() + interval '61 seconds' THEN 0
             ELSE (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint END,
@@ -21,7 +22,9 @@ const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, co
     FROM logdrain.part JOIN logdrain.leases USING (p) LEFT JOIN logdrain.nodes ON nodes.node = leases.owner ORDER BY part.p";
 const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_timestamp() - began) * 1000)::bigint,
         CASE WHEN until > clock_timestamp() + interval '61 seconds' THEN 0
-            ELSE (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint END
+            ELSE (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint END,
+        spooled, CASE WHEN spooled > 0 THEN (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+            - (SELECT min(time) FROM unnest(safe) AS time) / 1000 END
     FROM logdrain.nodes ORDER BY name";
 /// Whoever writes by this epoch just now (`sql`) comes to his end first. Who says that he lives is not waited for.
 const CLAIM: &str = "WITH free AS (SELECT p FROM logdrain.leases WHERE p = $1 AND epoch = $4
@@ -80,6 +83,18 @@ pub struct NodeView {
     pub age: Duration,
     /// Since it should have said that it lives; `None` while it does.
     pub silent: Option<Duration>,
+    /// Deliveries in its spool, as it said last, and how long ago the oldest of them came.
+    pub spooled: u64,
+    pub oldest: Option<Duration>,
+}
+
+/// What a node has that the journal does not have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Waiting {
+    /// By partition, in microseconds since 1970: what came to it before this is in the journal. `None` where it does not say.
+    pub safe: Vec<Option<i64>>,
+    /// Deliveries in its spool.
+    pub spooled: u64,
 }
 
 /// All of them at one moment.
@@ -130,20 +145,22 @@ impl Members {
         &self.journal
     }
 
-    /// Says that this node lives and keeps these partitions, each since an epoch; and looks at all of them.
+    /// Says that this node lives and keeps these partitions, each since an epoch, and what waits with it; and looks at all of them.
     ///
     /// # Errors
     /// When the database does not answer, and [`StoreError::TakenOver`] when another server runs with a copy of the folder: both
     /// would be the same node.
-    pub fn renew(&mut self, held: &[(Part, i64)]) -> Result<View, StoreError> {
+    pub fn renew(&mut self, held: &[(Part, i64)], waiting: &Waiting) -> Result<View, StoreError> {
         let (node, name, version, lease) = (&self.node, &self.name, self.version, millis(self.lease));
         let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
         let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
-        let all = self.parts;
+        let (all, spooled) = (self.parts, signed(waiting.spooled));
         let (before, view) = self.link.ask(async |open| {
             let (renew, look, nodes) =
                 (open.statement(RENEW).await?, open.statement(LOOK).await?, open.statement(NODES).await?);
-            let row = open.client.query_one(&renew, &[node, name, &version, &lease, &parts, &epochs]).await?;
+            let said: [&(dyn ToSql + Sync); 8] =
+                [node, name, &version, &lease, &parts, &epochs, &waiting.safe, &spooled];
+            let row = open.client.query_one(&renew, &said).await?;
             let before: Option<String> = row.try_get(0)?;
             let rows = open.client.query(&look, &[]).await?;
             let nodes = open.client.query(&nodes, &[]).await?;
@@ -259,6 +276,8 @@ fn view(
             version: row.try_get(2)?,
             age: span(row.try_get(3)?).unwrap_or_default(),
             silent: span(row.try_get(4)?),
+            spooled: unsigned(row.try_get(5)?),
+            oldest: row.try_get::<_, Option<i64>>(6)?.and_then(span),
         });
     }
     Ok(view)

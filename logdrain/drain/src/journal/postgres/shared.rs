@@ -6,18 +6,23 @@
 //! again when another one has changed it.
 //!
 //! Only the node that owns the partition moves its watermark, and only as long as it is the owner, by the clock of the
-//! database and never beyond it.
+//! database and never beyond it, nor beyond what living nodes have for it in their [spools](super::holds).
+//!
+//! What is far ahead of the watermark is not taken yet: whoever counts would take it for a fault of a clock.
 
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
+use super::holds::{Holds, Report};
 use super::rare::Rare;
 use crate::event::{Entry, Event};
+use crate::journal::Listed;
 use crate::journal::failure::StoreError;
 use crate::journal::ledger::{Ledger, Next};
 use crate::journal::places::Verdict;
 use crate::journal::purges::Purges;
 use crate::journal::row::{signed, unsigned};
 use crate::journal::seam::{Kept, Offer, Old};
+use crate::journal::window_clock::WindowClock;
 use crate::parts::Part;
 use crate::settings::Settings;
 use crate::sql::{Address, Link, Open};
@@ -32,14 +37,23 @@ use tokio_postgres::types::ToSql;
 const SILENCE: Duration = Duration::from_secs(1);
 /// When drains were heard is read so often at most.
 const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// How far ahead of the watermark a delivery is taken: ticks are a minute apart at most, and whoever counts refuses lines that are
+/// five minutes ahead. What is older waits until the watermark has come nearer, so that few windows are open at a time.
+const LEAP: i64 = 120_000_000;
+/// The tick that ends a doubt is of the moment of the sign before it, and may be so much earlier.
+const NEAR: i64 = 5_000_000;
 /// No version of a partition: all of it is read before the next step.
 const UNKNOWN: i64 = -1;
 
-const LOCK: &str = "SELECT head, last_id, version, ticked, emitted,
+const LOCK: &str = "SELECT head, last_id, version, ticked, doubted, emitted,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
         (SELECT epoch FROM logdrain.leases WHERE leases.p = part.p)
     FROM logdrain.part WHERE p = $1 FOR UPDATE";
 const KNOWN: &str = "SELECT id, drain FROM logdrain.ids WHERE p = $1 AND id = ANY($2)";
+/// As `safe` is read, nobody else holds the partition: what was in the journal when it was written is in it.
+const REPORTS: &str = "SELECT node, (extract(epoch FROM greatest(since, '2000-01-01')) * 1000000)::bigint, safe[$1 + 1]
+    FROM logdrain.nodes WHERE until > clock_timestamp() AND until < clock_timestamp() + interval '61 seconds'";
+const DOUBT: &str = "UPDATE logdrain.part SET doubted = greatest(doubted, $2) WHERE p = $1";
 /// Measured deliveries and those of ports have no place, and are not asked for.
 const HEARD: &str = "SELECT drain, max(at) FROM logdrain.log WHERE p = $1 AND kind = 0 GROUP BY drain";
 const APPEND: &str = "SELECT logdrain.append_shared($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
@@ -47,13 +61,28 @@ const APPEND: &str = "SELECT logdrain.append_shared($1, $2, $3, $4, $5, $6, $7, 
 
 /// What the owner of a partition may do besides.
 #[derive(Debug)]
-pub struct Owning<'a> {
+pub struct Owning {
     /// At which epoch it is the owner.
     pub epoch: i64,
     /// The last event whose rows are out.
     pub emitted: u64,
     /// What is old, and may go.
-    pub old: &'a mut Old,
+    pub old: Old,
+    /// When a tick is due.
+    pub(in crate::journal) windows: WindowClock,
+    /// The oldest delivery that this node has for the partition and the journal does not have.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What became of events of the owner.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// What was written.
+    pub entries: Vec<Entry>,
+    /// How much that was old went.
+    pub given: usize,
+    /// A tick waits for what nodes have in their spools.
+    pub is_held: bool,
 }
 
 /// A partition as one of the nodes has it that write to it.
@@ -70,6 +99,10 @@ pub struct SharedPartition {
     fresh: HashMap<i64, u32>,
     /// When it was read when drains were heard.
     heard: Option<Instant>,
+    /// Which nodes hold its watermark back.
+    holds: Holds,
+    /// Another node may have changed which drains have a place.
+    is_changed: bool,
 }
 
 impl SharedPartition {
@@ -85,6 +118,8 @@ impl SharedPartition {
             next_drain: 1,
             fresh: HashMap::new(),
             heard: None,
+            holds: Holds::default(),
+            is_changed: false,
         })
     }
 
@@ -120,40 +155,60 @@ impl SharedPartition {
     /// # Errors
     /// When nothing was kept, or nobody can say whether it was.
     pub fn append(&mut self, offers: Vec<Offer>) -> Result<Vec<Kept>, StoreError> {
-        self.step(offers, None)
+        Ok(self.step(offers, None)?.unwrap_or_default())
     }
 
-    /// Keeps events of the owner. Ticks that are not of this time, or not ahead of the last one, are left out.
+    /// Keeps events of the owner. Ticks that are not of this time, or not ahead of the last one, are left out; one that would
+    /// pass a delivery of a living node comes as near to that as is due, or waits with all that came with it.
     ///
     /// # Errors
     /// As [`append`](Self::append), and [`StoreError::TakenOver`] when it is not the owner any more.
-    pub fn own(&mut self, events: Vec<Event>, owning: Owning<'_>) -> Result<Vec<Entry>, StoreError> {
+    pub fn own(&mut self, events: Vec<Event>, mut owning: Owning) -> Result<Moved, StoreError> {
         let offers = events.into_iter().map(|event| Offer { key: None, event }).collect();
-        let kept = self.step(offers, Some(owning))?;
-        Ok(kept.into_iter().filter_map(|kept| if let Kept::New(entry) = kept { Some(entry) } else { None }).collect())
+        let Some(kept) = self.step(offers, Some(&mut owning))? else {
+            return Ok(Moved { is_held: true, ..Moved::default() });
+        };
+        let new = kept.into_iter().filter_map(|kept| if let Kept::New(entry) = kept { Some(entry) } else { None });
+        Ok(Moved { entries: new.collect(), given: owning.old.given, is_held: false })
     }
 
-    fn step(&mut self, offers: Vec<Offer>, owning: Option<Owning<'_>>) -> Result<Vec<Kept>, StoreError> {
+    /// The drains that have a place, and those that lost theirs.
+    pub(in crate::journal) fn listed(&self) -> Vec<Listed> {
+        self.ledger.listed()
+    }
+
+    /// The same, if they may be others than when this was asked last.
+    pub(in crate::journal) fn changed(&mut self) -> Option<Vec<Listed>> {
+        std::mem::take(&mut self.is_changed).then(|| self.listed())
+    }
+
+    fn step(&mut self, offers: Vec<Offer>, owning: Option<&mut Owning>) -> Result<Option<Vec<Kept>>, StoreError> {
         let bytes = offers
             .iter()
             .map(|offer| if let Event::Delivery(record) = &offer.event { record.body.memory() } else { 0 });
         let patience = Link::patience(bytes.sum());
-        let Self { link, p, ledger, version, next_drain, fresh, heard, .. } = self;
+        let Self { link, p, ledger, version, next_drain, fresh, heard, holds, .. } = self;
         let known = std::mem::replace(version, UNKNOWN);
-        let mut partition = Locked { p: *p, ledger, version: known, next_drain: *next_drain, fresh, heard };
+        let (p, next_drain, is_read) = (*p, *next_drain, false);
+        let mut partition = Locked { p, ledger, version: known, next_drain, fresh, heard, holds, is_read };
         let done = link.ask_within(patience, async |open| {
             let done = partition.step(open, offers, owning, patience).await;
-            if !matches!(done, Ok(Ok(_))) {
+            if !matches!(done, Ok(Ok(Some(_)))) {
                 // Whoever is not answered to this gives the connection up.
                 let _ = open.client.batch_execute("ROLLBACK").await;
             }
             done
-        })??;
-        let Done { kept, next, version, emitted, next_drain } = done;
+        });
+        self.is_changed |= partition.is_read;
+        let Some(Done { kept, next, version, emitted, next_drain }) = done?? else {
+            self.version = known;
+            return Ok(None);
+        };
+        self.is_changed |= kept.iter().any(|kept| matches!(kept, Kept::NewInstead { .. }));
         self.ledger.passed(next);
         self.emitted = emitted;
         (self.version, self.next_drain) = (version, next_drain);
-        Ok(kept)
+        Ok(Some(kept))
     }
 }
 
@@ -173,6 +228,7 @@ struct Stands {
     last_id: i64,
     version: i64,
     ticked: i64,
+    doubted: i64,
     emitted: i64,
     /// By the clock of the database, in microseconds.
     now: i64,
@@ -187,22 +243,30 @@ struct Locked<'a> {
     next_drain: i64,
     fresh: &'a mut HashMap<i64, u32>,
     heard: &'a mut Option<Instant>,
+    holds: &'a mut Holds,
+    /// What stands beside the events was read.
+    is_read: bool,
 }
 
 impl Locked<'_> {
-    /// One step. The transaction is open still when it does not come to its end.
+    /// One step; `None` when a tick is held back. The transaction is open still when it does not come to its end.
     async fn step(
         &mut self,
         open: &mut Open,
         mut offers: Vec<Offer>,
-        owning: Option<Owning<'_>>,
+        owning: Option<&mut Owning>,
         patience: Duration,
-    ) -> Result<Result<Done, StoreError>, Error> {
-        let (stands, known) = self.lock(open, &offers, patience).await?;
+    ) -> Result<Result<Option<Done>, StoreError>, Error> {
+        let (stands, known, reports) = self.lock(open, &offers, patience).await?;
         if let Some(Owning { epoch, .. }) = &owning
             && stands.epoch != *epoch
         {
             return Ok(Err(StoreError::TakenOver("another node".to_owned())));
+        }
+        if let Some(owning) = &owning
+            && !self.hold(&mut offers, owning, &reports, stands)
+        {
+            return Ok(Ok(None));
         }
         if stands.version != self.version
             && let Err(error) = self.read(open).await?
@@ -229,6 +293,7 @@ impl Locked<'_> {
             Event::Tick(time) => (stands.ticked + 1..=stands.now).contains(&time.unix_micros()),
             _ => true,
         });
+        let early = take_early(&mut offers, stands);
         if self.takes_a_place(&offers) {
             self.hear(open).await?;
         }
@@ -238,40 +303,79 @@ impl Locked<'_> {
             _ => None,
         });
         let ticked = ticked.max().unwrap_or(0);
-        let (kept, next) = match self.ledger.take(offers, &mut batch) {
+        let doubted = offers.iter().filter_map(|offer| match &offer.event {
+            Event::Doubt { believed, .. } => Some(believed.unix_micros()),
+            _ => None,
+        });
+        let doubted = doubted.max();
+        let (mut kept, next) = match self.ledger.take(offers, &mut batch) {
             Ok(taken) => taken,
             Err(error) => return Ok(Err(error)),
         };
+        early.into_iter().for_each(|place| kept.insert(place, Kept::Early));
+        if let Some(doubted) = doubted {
+            open.client.execute(DOUBT, &[&self.p, &doubted]).await?;
+        }
         let version = self.version + i64::from(!batch.is_plain() || next.text.is_some());
         match self.write(open, &batch, &next, (version, ticked), stands, owning).await? {
             Ok(()) => {
                 let emitted = unsigned(stands.emitted);
-                Ok(Ok(Done { kept, next, version, emitted, next_drain: batch.next_drain }))
+                Ok(Ok(Some(Done { kept, next, version, emitted, next_drain: batch.next_drain })))
             }
             Err(error) => Ok(Err(error)),
         }
     }
 
-    /// Begins a transaction that has the partition, and asks which ids of these offers were taken before.
+    /// Brings a tick to where it may be: no delivery that a living node has is passed. False if none is due there, and nothing is
+    /// to be written.
+    fn hold(&mut self, offers: &mut [Offer], owning: &Owning, reports: &[Report], stands: Stands) -> bool {
+        let has_doubt = offers.iter().any(|offer| matches!(offer.event, Event::Doubt { .. }));
+        let times = offers.iter_mut().filter_map(|offer| match &mut offer.event {
+            Event::Tick(time) => Some(time),
+            _ => None,
+        });
+        let Some(time) = times.last() else { return true };
+        let Some(bound) = self.holds.bound(reports, stands.ticked, stands.now, Instant::now()) else { return false };
+        let own = owning.oldest.map_or(i64::MAX, Timestamp::unix_micros);
+        let bound = Timestamp::from_unix_micros(bound.min(own));
+        if *time <= bound {
+            return true;
+        }
+        let is_near = if has_doubt {
+            time.unix_micros().saturating_sub(bound.unix_micros()) <= NEAR
+        } else {
+            bound.unix_micros() > stands.ticked && owning.windows.is_due(bound)
+        };
+        if is_near {
+            *time = bound;
+        }
+        is_near
+    }
+
+    /// Begins a transaction that has the partition, and asks which ids of these offers were taken before, and, for a tick, what
+    /// nodes say that they have.
     async fn lock(
         &self,
         open: &mut Open,
         offers: &[Offer],
         patience: Duration,
-    ) -> Result<(Stands, HashMap<[u8; 16], i64>), Error> {
+    ) -> Result<(Stands, HashMap<[u8; 16], i64>, Vec<Report>), Error> {
         let keys: Vec<&[u8]> = offers.iter().filter_map(|offer| offer.key.as_ref().map(|key| &key.0[..])).collect();
+        let has_tick = offers.iter().any(|offer| matches!(offer.event, Event::Tick(_)));
         let (lock, find) = (open.statement(LOCK).await?, open.statement(KNOWN).await?);
+        let report = open.statement(REPORTS).await?;
         // As long as it is on its way, the database takes us for idle.
         let begin = format!(
             "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}",
             SILENCE.saturating_add(patience.saturating_sub(Link::patience(0))).as_millis()
         );
         let (at, ids): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) = ([&self.p], [&self.p, &keys]);
-        let ((), row, rows) = tokio::try_join!(
+        let ((), row, rows, said) = tokio::try_join!(
             biased;
             open.client.batch_execute(&begin),
             open.client.query_one(&lock, &at),
             async { if keys.is_empty() { Ok(Vec::new()) } else { open.client.query(&find, &ids).await } },
+            async { if has_tick { open.client.query(&report, &at).await } else { Ok(Vec::new()) } },
         )?;
         let mut known = HashMap::with_capacity(rows.len());
         for row in &rows {
@@ -284,11 +388,15 @@ impl Locked<'_> {
             last_id: row.try_get(1)?,
             version: row.try_get(2)?,
             ticked: row.try_get(3)?,
-            emitted: row.try_get(4)?,
-            now: row.try_get(5)?,
-            epoch: row.try_get::<_, Option<i64>>(6)?.unwrap_or(0),
+            doubted: row.try_get(4)?,
+            emitted: row.try_get(5)?,
+            now: row.try_get(6)?,
+            epoch: row.try_get::<_, Option<i64>>(7)?.unwrap_or(0),
         };
-        Ok((stands, known))
+        let report = |row: &tokio_postgres::Row| {
+            Ok(Report { node: row.try_get(0)?, since: row.try_get(1)?, safe: row.try_get(2)? })
+        };
+        Ok((stands, known, said.iter().map(report).collect::<Result<_, Error>>()?))
     }
 
     /// Reads what stands beside the events.
@@ -297,6 +405,7 @@ impl Locked<'_> {
             Ok(next) => next,
             Err(error) => return Ok(Err(error)),
         };
+        self.is_read = true;
         self.next_drain = self.next_drain.max(next);
         let numbers: HashSet<i64> = self.ledger.drains.values().copied().collect();
         self.fresh.retain(|number, _| numbers.contains(number));
@@ -343,7 +452,7 @@ impl Locked<'_> {
         next: &Next,
         (version, ticked): (i64, i64),
         stands: Stands,
-        owning: Option<Owning<'_>>,
+        owning: Option<&mut Owning>,
     ) -> Result<Result<(), StoreError>, Error> {
         let purges = match next.purges.as_ref().map(Purges::text).transpose() {
             Ok(purges) => purges,
@@ -352,7 +461,7 @@ impl Locked<'_> {
         let mut nothing =
             Old { behind: 0, before: Timestamp::from_unix_micros(i64::MIN), ids: true, rows: 0, given: 0 };
         let (emitted, old) = match owning {
-            Some(Owning { emitted, old, .. }) => (signed(emitted), old),
+            Some(Owning { emitted, old, .. }) => (signed(*emitted), old),
             None => (stands.emitted, &mut nothing),
         };
         let after = self.ledger.stands_after(next, unsigned(emitted.max(stands.emitted)));
@@ -380,4 +489,23 @@ impl Locked<'_> {
         old.given += usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
         Ok(Ok(()))
     }
+}
+
+/// Takes out what is far ahead of the watermark, from the first such delivery on. Answers where each of them stood.
+fn take_early(offers: &mut Vec<Offer>, stands: Stands) -> Vec<usize> {
+    let time = stands.ticked.max(stands.doubted);
+    if time <= 0 {
+        return Vec::new();
+    }
+    let (mut early, mut place) = (Vec::new(), 0);
+    offers.retain(|offer| {
+        let is_early = match &offer.event {
+            Event::Delivery(record) => !early.is_empty() || record.received.unix_micros().saturating_sub(time) > LEAP,
+            _ => false,
+        };
+        early.extend(is_early.then_some(place));
+        place += 1;
+        !is_early
+    });
+    early
 }

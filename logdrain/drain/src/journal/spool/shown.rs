@@ -3,6 +3,20 @@
 use heroku_metrics::model::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+/// How it stands with what waits, for who looks at it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::journal) struct Stand {
+    pub(in crate::journal) deliveries: u64,
+    /// Of their bodies, as they are kept.
+    pub(in crate::journal) bytes: u64,
+    pub(in crate::journal) oldest: Option<Timestamp>,
+    pub(in crate::journal) is_full: bool,
+    /// The database did not take what came, and something waits still.
+    pub(in crate::journal) is_away: bool,
+    /// Deliveries that could not be read again since it was told last.
+    pub(in crate::journal) lost: u64,
+}
+
 /// What waits in the spool, and how it does.
 #[derive(Debug, Default)]
 pub struct Spooled {
@@ -40,11 +54,14 @@ impl Spooled {
         }
     }
 
-    pub(super) fn tell(&self, deliveries: u64, bytes: u64, oldest: Option<Timestamp>, is_full: bool) {
+    pub(in crate::journal) fn tell(&self, stand: &Stand) {
+        let Stand { deliveries, bytes, oldest, is_full, is_away, lost } = *stand;
         self.deliveries.store(deliveries, Ordering::Release);
         self.bytes.store(bytes, Ordering::Release);
         self.oldest.store(oldest.map_or(0, Timestamp::unix_micros), Ordering::Release);
         self.is_full.store(is_full, Ordering::Release);
+        self.is_away.store(is_away, Ordering::Release);
+        self.lost.fetch_add(lost, Ordering::AcqRel);
         self.is_there.store(true, Ordering::Release);
     }
 }

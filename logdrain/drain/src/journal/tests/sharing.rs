@@ -1,7 +1,8 @@
 //! A partition that several nodes write to, in a PostgreSQL.
 
 use super::*;
-use crate::journal::postgres::{Owning, SharedPartition};
+use crate::journal::postgres::{Moved, Owning, SharedPartition};
+use crate::journal::window_clock::WindowClock;
 use crate::parts::{Parts, Split};
 use std::path::Path;
 use testkit::postgres::Postgres;
@@ -63,6 +64,16 @@ fn nothing() -> Old {
     Old { behind: 0, before: Timestamp::from_unix_micros(i64::MIN), ids: false, rows: 0, given: 0 }
 }
 
+/// Nodes have told for long.
+const LONG_SINCE: &str = "UPDATE logdrain.nodes SET since = since - interval '1 minute'";
+
+/// The owner moves the watermark.
+fn tick(shared: &mut SharedPartition, epoch: i64, time: i64) -> Result<Moved, StoreError> {
+    let windows = WindowClock::new(&settings(), None);
+    let owning = Owning { epoch, emitted: 0, old: nothing(), windows, oldest: None };
+    shared.own(vec![Event::Tick(Timestamp::from_unix_micros(time))], owning)
+}
+
 /// The number and the first id of what is new.
 fn given(kept: &[Kept]) -> Vec<Option<(u64, u64)>> {
     let given = kept.iter().map(|kept| match kept {
@@ -98,14 +109,14 @@ fn who_owns_a_partition_moves_its_watermark_and_nobody_else_nor_beyond_the_clock
     let Some(mut two) = Two::start("owner", 16) else { return };
     let dir = scratch("owner-2");
     let mut members = join(&two.address, &dir).unwrap();
-    let view = members.renew(&[]).unwrap();
+    members.renew(&[], &Waiting::default()).unwrap();
+    two.sql(LONG_SINCE);
+    let view = members.renew(&[], &Waiting::default()).unwrap();
     assert_eq!((view.live(), view.parts.len()), (1, 3));
     let epoch = members.claim(&view.parts[1]).unwrap().unwrap();
     assert_eq!(members.claim(&view.parts[1]).unwrap(), None, "an epoch is given once");
     let tick = |shared: &mut SharedPartition, epoch: i64, time: i64| {
-        let mut old = nothing();
-        let events = vec![Event::Tick(Timestamp::from_unix_micros(time))];
-        shared.own(events, Owning { epoch, emitted: 0, old: &mut old }).map(|entries| entries.len())
+        tick(shared, epoch, time).map(|moved| moved.entries.len())
     };
     let time = view.now;
     assert_eq!(tick(&mut two.one, epoch, time).unwrap(), 1);
@@ -121,18 +132,18 @@ fn who_owns_a_partition_moves_its_watermark_and_nobody_else_nor_beyond_the_clock
 
     // Another node gets it when the lease is over, or when it is let go.
     let mut next = join(&two.address, &scratch("owner-3")).unwrap();
-    let view = next.renew(&[]).unwrap();
+    let view = next.renew(&[], &Waiting::default()).unwrap();
     assert_eq!((view.live(), view.parts[1].free, view.parts[1].owner.as_str()), (2, None, members.node()));
     assert_eq!(next.claim(&view.parts[1]).unwrap(), None);
     members.release(view.parts[1].part, epoch).unwrap();
-    let view = next.renew(&[]).unwrap();
+    let view = next.renew(&[], &Waiting::default()).unwrap();
     assert!(view.parts[1].free.is_some());
     assert_eq!(next.claim(&view.parts[1]).unwrap(), Some(epoch + 1));
     assert!(tick(&mut two.one, epoch, time + 2).unwrap_err().is_taken_over());
     // What the first one renews then is not its own any more.
     let held = [(view.parts[1].part, epoch)];
     std::thread::sleep(LEASE);
-    assert!(members.renew(&held).unwrap().parts[1].free.is_some());
+    assert!(members.renew(&held, &Waiting::default()).unwrap().parts[1].free.is_some());
     // Started again on its folder, it is the node that it was.
     let node = members.node().to_owned();
     drop(members);
@@ -208,16 +219,16 @@ fn a_copy_of_a_nodes_folder_is_no_second_node() {
     let Some(two) = Two::start("twin", 2) else { return };
     let dir = scratch("twin-2");
     let mut node = join(&two.address, &dir).unwrap();
-    node.renew(&[]).unwrap();
+    node.renew(&[], &Waiting::default()).unwrap();
     // Started again behind a kill, it is told no more from there, and begins.
     let mut again = join(&two.address, &dir).unwrap();
-    again.renew(&[]).unwrap();
+    again.renew(&[], &Waiting::default()).unwrap();
     let copy = scratch("twin-3");
     std::fs::copy(dir.join("journal.postgres"), copy.join("journal.postgres")).unwrap();
     let (end, ended) = mpsc::channel::<()>();
     let living = std::thread::spawn(move || {
         while ended.recv_timeout(Duration::from_millis(200)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            again.renew(&[]).unwrap();
+            again.renew(&[], &Waiting::default()).unwrap();
         }
         again
     });
@@ -227,6 +238,85 @@ fn a_copy_of_a_nodes_folder_is_no_second_node() {
     let mut again = living.join().unwrap();
     // Where both run all the same, each finds it out.
     let mut other = join(&two.address, &copy).unwrap();
-    other.renew(&[]).unwrap();
-    assert!(again.renew(&[]).unwrap_err().is_taken_over());
+    other.renew(&[], &Waiting::default()).unwrap();
+    assert!(again.renew(&[], &Waiting::default()).unwrap_err().is_taken_over());
+}
+
+#[test]
+fn no_tick_passes_what_a_living_node_has_in_its_spool_and_none_comes_before_all_could_tell() {
+    let Some(mut two) = Two::start("held", 16) else { return };
+    let (mut owner, mut other) =
+        (join(&two.address, &scratch("held-2")).unwrap(), join(&two.address, &scratch("held-3")).unwrap());
+    let of = |safe: Option<i64>| Waiting { safe: vec![None, safe, None], spooled: 3 };
+    let view = owner.renew(&[], &of(None)).unwrap();
+    let epoch = owner.claim(&view.parts[1]).unwrap().unwrap();
+    let held = [(view.parts[1].part, epoch)];
+    let ticked = |two: &mut Two, time| tick(&mut two.one, epoch, time).unwrap();
+    // The first one that has heard of the database does not know what others have.
+    assert!(ticked(&mut two, view.now).is_held);
+    two.sql(LONG_SINCE);
+    assert!(!ticked(&mut two, view.now).is_held);
+    let now = other.renew(&[], &of(Some(view.now + 1))).unwrap().now;
+    owner.renew(&held, &of(None)).unwrap();
+    // As far as that is due, and not further.
+    let moved = ticked(&mut two, now);
+    let [Entry { event: Event::Tick(time), .. }] = &moved.entries[..] else { panic!("{moved:?}") };
+    assert_eq!(time.unix_micros(), view.now + 1);
+    assert!(ticked(&mut two, now).is_held);
+    let text = two.sql("SELECT count(*) FROM logdrain.log WHERE p = 1 AND kind = 1");
+    assert_eq!(text, "2", "what is held leaves nothing");
+    // What it has of other partitions, and what this node has itself.
+    other.renew(&[], &Waiting { safe: vec![Some(1), None, Some(1)], spooled: 2 }).unwrap();
+    let windows = WindowClock::new(&settings(), None);
+    let oldest = Some(Timestamp::from_unix_micros(view.now));
+    let events = vec![Event::Tick(Timestamp::from_unix_micros(now))];
+    let owning = Owning { epoch, emitted: 0, old: nothing(), windows, oldest };
+    assert!(two.one.own(events, owning).unwrap().is_held);
+    assert!(!ticked(&mut two, now).is_held);
+    // A node that is cut off holds nobody up.
+    let now = other.renew(&[], &of(Some(now + 1))).unwrap().now;
+    assert_eq!(two.sql("SELECT count(*) FROM logdrain.nodes WHERE spooled = 3"), "2");
+    let began = Instant::now();
+    let is_there = |entry: &Entry| matches!(&entry.event, Event::Tick(time) if time.unix_micros() == now);
+    while !ticked(&mut two, now).entries.iter().any(is_there) {
+        owner.renew(&held, &of(None)).unwrap();
+        assert!(began.elapsed() < 3 * LEASE);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(began.elapsed() > LEASE / 2);
+}
+
+#[test]
+fn what_is_far_ahead_of_the_watermark_waits_for_it() {
+    let Some(mut two) = Two::start("early", 16) else { return };
+    let mut owner = join(&two.address, &scratch("early-2")).unwrap();
+    let view = owner.renew(&[], &Waiting::default()).unwrap();
+    let epoch = owner.claim(&view.parts[1]).unwrap().unwrap();
+    two.sql(LONG_SINCE);
+    let (second, start) = (1_000_000, view.now - 1_000_000_000);
+    // Without a watermark nothing is ahead of it.
+    assert_eq!(given(&two.other.append(vec![delivery("d.1", 1, start)]).unwrap()).len(), 1);
+    assert_eq!(tick(&mut two.one, epoch, start).unwrap().entries.len(), 1);
+    let offers = || {
+        vec![
+            delivery("d.1", 2, start + 119 * second),
+            delivery("d.1", 3, start + 121 * second),
+            delivery("d.1", 4, start),
+        ]
+    };
+    let kept = two.other.append(offers()).unwrap();
+    assert!(matches!(kept[..], [Kept::New(_), Kept::Early, Kept::Early]), "in their order: {kept:?}");
+    assert_eq!(tick(&mut two.one, epoch, start + second).unwrap().entries.len(), 1);
+    let kept = two.other.append(offers()).unwrap();
+    assert!(matches!(kept[..], [Kept::Duplicate, Kept::New(_), Kept::New(_)]), "{kept:?}");
+    // While the clock is in doubt, its signs stand for the watermark.
+    let sign = Event::Doubt {
+        believed: Timestamp::from_unix_micros(start + 60 * second),
+        wall: Timestamp::from_unix_micros(0),
+    };
+    let windows = WindowClock::new(&settings(), None);
+    let owning = Owning { epoch, emitted: 0, old: nothing(), windows, oldest: None };
+    assert_eq!(two.one.own(vec![sign], owning).unwrap().entries.len(), 1);
+    let kept = two.other.append(vec![delivery("d.1", 5, start + 180 * second)]).unwrap();
+    assert!(matches!(kept[..], [Kept::New(_)]), "{kept:?}");
 }

@@ -67,6 +67,13 @@ impl Node {
         self
     }
 
+    /// The same, with more in its configuration, before its sections.
+    pub(super) fn with(self, more: &str) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, format!("{more}\n{text}")).unwrap();
+        self
+    }
+
     /// The same, which keeps lines, of several accounts.
     pub(super) fn with_lines(self) -> Self {
         let text = fs::read_to_string(&self.config).unwrap();
@@ -166,8 +173,27 @@ impl Node {
 
     /// How many partitions it says to own.
     pub(super) fn owned(&self) -> Option<usize> {
+        self.metric("logdrain_partitions_owned")
+    }
+
+    /// How many deliveries it says to have in its spool.
+    pub(super) fn spooled(&self) -> Option<usize> {
+        self.metric("logdrain_spooled_deliveries")
+    }
+
+    fn metric(&self, name: &str) -> Option<usize> {
         let text = self.get("/metrics")?;
-        text.lines().find_map(|line| line.strip_prefix("logdrain_partitions_owned ")?.parse().ok())
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// What it says of whether it takes deliveries.
+    pub(super) fn readiness(&self) -> Option<(u16, String)> {
+        let answer = crate::harness::request(self.address()?, "GET", "/readyz", &[], b"").ok()?;
+        Some((answer.status, answer.body))
+    }
+
+    pub(super) fn config(&self) -> &str {
+        &self.config
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -233,6 +259,11 @@ impl Cluster {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// How many deliveries wait in the spools of all that live.
+    pub(super) fn spooled(&self) -> usize {
+        self.nodes.iter().filter_map(Node::spooled).sum()
     }
 
     pub(super) fn stop(&self) {

@@ -134,8 +134,13 @@ impl Union {
         );
     }
 
+    /// How many rows came once more with something that was late.
+    pub(super) fn revised(&self) -> usize {
+        self.by_id.len() - self.last.len()
+    }
+
     pub(super) fn told(&self) -> String {
-        let revised = self.by_id.len() - self.last.len();
+        let revised = self.revised();
         format!("{} rows, of which {revised} were revisions, and {} came again", self.by_id.len(), self.again)
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Senders<'a> {
     next: AtomicU64,
     tries: AtomicU64,
     refused: AtomicU64,
+    /// Lines may be older than they need be.
+    has_late: bool,
     is_enough: AtomicBool,
     /// Nobody waits for an answer any more.
     is_given_up: AtomicBool,
@@ -58,12 +60,18 @@ impl<'a> Senders<'a> {
             next: AtomicU64::new(0),
             tries: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            has_late: true,
             is_enough: AtomicBool::new(false),
             is_given_up: AtomicBool::new(false),
             waiting: AtomicU64::new(0),
             acknowledged: Mutex::default(),
             times: Mutex::default(),
         }
+    }
+
+    /// The same, and no line is late.
+    pub(super) fn in_time(self) -> Self {
+        Self { has_late: false, ..self }
     }
 
     /// Sends while `work` is done, and then until all that was begun is acknowledged.
@@ -93,7 +101,7 @@ impl<'a> Senders<'a> {
                 }
                 self.waiting.fetch_add(1, Ordering::SeqCst);
                 let number = self.next.fetch_add(1, Ordering::SeqCst);
-                let is_late = random.chance(500);
+                let is_late = self.has_late && random.chance(500);
                 let body = body_at(number, 1 + number % 24, |_| {
                     self.time(if is_late && random.chance(300) { random.between(1, LATE_SECONDS) } else { 0 })
                 });
@@ -161,6 +169,16 @@ impl<'a> Senders<'a> {
             std::thread::sleep(AGAIN);
         }
         assert!(self.is_given_up.load(Ordering::SeqCst), "{} was never acknowledged by one of its two nodes", sent.id);
+    }
+
+    /// One that somebody else sent was taken.
+    pub(super) fn took(&self, sent: Delivery) {
+        self.acknowledged.lock().unwrap().push(sent);
+    }
+
+    /// How often one was answered with 503.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// How many have been acknowledged by both of their nodes.
