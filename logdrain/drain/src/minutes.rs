@@ -6,6 +6,9 @@
 //!             packs     a thread of its own
 //! ```
 //!
+//! Nodes that share a journal keep them in its database instead. Each partition has a gather and a keeper where it is counted,
+//! and what these write goes by the epoch of its owner; whoever asks sees all partitions, on any node.
+//!
 //! A row is kept under its account and drain; a revision stands in for the row of the same drain, and of no other. Rows come
 //! in small pieces, which are put together by the hour, and rolled up to quarters and hours. What the roll-ups do not have
 //! yet is read from the minutes, so that an answer has all that is known, whatever step it is drawn in.
@@ -18,18 +21,25 @@ mod ask;
 mod behind;
 mod block;
 mod checking;
+mod counts;
+#[cfg(feature = "postgres")]
+mod database;
 #[cfg(all(test, unix))]
 mod figures;
 mod file;
 mod gather;
 mod joining;
 mod keeper;
+mod keeping;
 #[cfg(test)]
 mod lasting;
+mod levels;
 mod open;
 mod past;
 mod select;
+mod standing;
 mod sums;
+mod tables;
 mod tags;
 mod taking;
 #[cfg(test)]
@@ -40,26 +50,37 @@ mod writing;
 
 pub use ask::{MOST_STEPS, MOST_VALUES};
 pub use checking::check;
+pub use counts::Counts;
 pub use gather::Gather;
 pub use keeper::Keeper;
+pub use keeping::Keeping;
 pub use open::OpenRows;
 pub use past::{Past, Wanted};
 pub use select::fits;
 pub use tags::Tag;
 
+#[cfg(feature = "postgres")]
+use crate::parts::{Part, Parts};
 use crate::settings::Settings;
-use crate::settings::account::PLAN_GRACE_MICROS;
-use ask::{Circumstances, Kept};
+#[cfg(feature = "postgres")]
+use crate::sql::Address;
+use ask::Circumstances;
+#[cfg(feature = "postgres")]
+use database::{Database, Keepers, Shelf};
 use heroku_metrics::model::{Kind, Timestamp};
+use keeping::KEPT;
 use logdrain_charts::series::{Asked, Series, Span};
-use rusqlite::Connection;
+use open::Opened;
+use standing::Standing;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tables::{Lookup, TableError};
 
 /// Connections that are kept for the next question.
 const READERS: usize = 4;
@@ -67,13 +88,24 @@ const READERS: usize = 4;
 const TIME: Duration = Duration::from_secs(5);
 /// How long a removal is waited for.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
-/// 8 days, 32 days and a year.
-const KEPT: Kept = [8 * 24, 32 * 24, 366 * 24];
 
 /// Questions at a time: each takes its memory.
 const AT_A_TIME: usize = 2;
-/// What all of it takes at most: questions, rows on their way, what is open, twice, and what is put together.
-pub const MEMORY: usize = AT_A_TIME * ask::MEMORY + gather::MEMORY + 2 * open::MOST_BYTES + joining::MEMORY;
+/// What all of it takes at most on a single server.
+pub const MEMORY: usize = memory(1);
+
+/// What all of it takes at most where so many partitions are counted: questions, rows on their way, what is open, twice, and
+/// what is put together.
+pub const fn memory(partitions: usize) -> usize {
+    let each = gather::memory(waiting(partitions)) + 2 * open::MOST_BYTES;
+    AT_A_TIME * ask::MEMORY + partitions * each + joining::MEMORY
+}
+
+/// Bytes of rows of each partition that may wait.
+const fn waiting(partitions: usize) -> usize {
+    let share = gather::WAITING / partitions;
+    if share > gather::FULL { share } else { gather::FULL }
+}
 
 /// Why there is no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,54 +144,9 @@ impl From<rusqlite::Error> for MinutesError {
     }
 }
 
-impl From<file::FileError> for MinutesError {
-    fn from(error: file::FileError) -> Self {
+impl From<TableError> for MinutesError {
+    fn from(error: TableError) -> Self {
         Self::Unread(error.to_string())
-    }
-}
-
-/// What is counted of them.
-#[derive(Default, Debug)]
-pub struct Counts {
-    /// Rows that were written.
-    pub rows: AtomicU64,
-    /// Tries to write that failed.
-    pub failures: AtomicU64,
-    /// What the file takes.
-    pub bytes: AtomicU64,
-    /// They cannot be written now.
-    pub is_failing: AtomicBool,
-}
-
-/// How long minutes are kept, by account.
-#[derive(Clone)]
-pub struct Keeping(Arc<dyn Fn() -> Arc<Settings> + Send + Sync>);
-
-impl fmt::Debug for Keeping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keeping")
-    }
-}
-
-impl Keeping {
-    pub fn by(settings: impl Fn() -> Arc<Settings> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(settings))
-    }
-
-    /// How many hours the levels of an account are kept; `now` in milliseconds.
-    pub(super) fn hours(&self, account: &str, now: i64) -> Kept {
-        let settings = self.0();
-        let account = settings.account(account);
-        let shorter = account.plan.as_ref().and_then(|plan| plan.metrics.retention());
-        let grace = PLAN_GRACE_MICROS / 1_000;
-        match shorter {
-            // What a plan hides is there a week longer, for whoever takes a larger one again.
-            Some(shown) if now.saturating_sub(account.plan_since / 1_000) >= grace => {
-                let hours = i64::try_from(shown.as_secs().div_ceil(3_600)).unwrap_or(i64::MAX / 2);
-                KEPT.map(|kept| kept.min(hours.saturating_add(grace / file::HOUR)))
-            }
-            _ => KEPT,
-        }
     }
 }
 
@@ -170,63 +157,153 @@ pub struct Removal {
     done: Sender<Result<(), String>>,
 }
 
-/// The kept minutes, for whoever asks.
+/// The kept minutes, for whoever asks, and for who counts.
 #[derive(Clone, Debug)]
 pub struct Minutes {
     shared: Arc<Shared>,
+    /// Of the partition that is counted.
+    own: Arc<Standing>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    dir: PathBuf,
+    place: Place,
     keeping: Keeping,
     most_bytes: u64,
     /// Each with how many files were set aside before it was opened.
-    readers: Mutex<Vec<(u64, Connection)>>,
+    readers: Mutex<Vec<(u64, Reader)>>,
     /// Questions that are being answered.
     asking: Mutex<usize>,
     answered: Condvar,
-    open: Mutex<Arc<OpenRows>>,
-    /// What time it is by the journal, in microseconds.
-    time: Arc<AtomicI64>,
-    /// Before this time windows are closed, in microseconds.
-    closed: AtomicI64,
+    /// The partitions that are counted here, by their numbers; 0 is all that a single server has.
+    counted: Mutex<BTreeMap<u8, Arc<Standing>>>,
     window_ms: AtomicI64,
     counts: Arc<Counts>,
     /// Files that were damaged and set aside.
     aside: Arc<AtomicU64>,
     removals: Sender<Removal>,
     removed: Mutex<Option<Receiver<Removal>>>,
+    turn: Arc<Mutex<()>>,
+}
+
+/// Where the minutes lie.
+#[derive(Debug)]
+enum Place {
+    /// In the file of this folder.
+    File(PathBuf),
+    #[cfg(feature = "postgres")]
+    Database(Nodes),
+}
+
+/// What a node needs to know of the database.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+struct Nodes {
+    parts: Parts,
+    db: Arc<Keepers>,
+    /// What time it is there, in microseconds; 0 before it is known.
+    time: AtomicI64,
+}
+
+type Reader = Box<dyn Lookup + Send>;
+
+impl fmt::Debug for dyn Lookup + Send {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
 }
 
 impl Minutes {
     /// Minutes in the folder of a store, in a file of no more than so many bytes.
     pub fn new(dir: &Path, keeping: Keeping, most_bytes: u64) -> Self {
+        Self::at(Place::File(dir.to_owned()), keeping, most_bytes)
+    }
+
+    /// Minutes of nodes that share a journal, in its database. All partitions together take no more than so many bytes.
+    #[cfg(feature = "postgres")]
+    pub fn of_nodes(address: &Address, parts: Parts, keeping: Keeping, most_bytes: u64) -> Self {
+        let nodes = Nodes { parts, db: Arc::new(Keepers::new(address.clone())), time: AtomicI64::new(0) };
+        Self::at(Place::Database(nodes), keeping, most_bytes)
+    }
+
+    fn at(place: Place, keeping: Keeping, most_bytes: u64) -> Self {
         let (removals, removed) = mpsc::channel();
+        let own = Arc::<Standing>::default();
+        let counted = match &place {
+            Place::File(_) => BTreeMap::from([(0, own.clone())]),
+            #[cfg(feature = "postgres")]
+            Place::Database(_) => BTreeMap::new(),
+        };
         Self {
+            own,
             shared: Arc::new(Shared {
-                dir: dir.to_owned(),
+                place,
                 keeping,
                 most_bytes,
                 readers: Mutex::default(),
                 asking: Mutex::default(),
                 answered: Condvar::new(),
-                open: Mutex::default(),
-                time: Arc::default(),
-                closed: AtomicI64::new(0),
+                counted: Mutex::new(counted),
                 window_ms: AtomicI64::new(60_000),
                 counts: Arc::default(),
                 aside: Arc::default(),
                 removals,
                 removed: Mutex::new(Some(removed)),
+                turn: Arc::default(),
             }),
         }
     }
 
     /// What keeps them from here on, when the store is open: what gathers rows, and what writes them on a thread of its own.
-    /// `from` is where counting begins, and `head` where the journal ends.
+    /// `from` is where counting begins, and `head` where the journal ends. Nodes keep those of a partition with `own`.
     pub fn start(&self, (from, head): (u64, u64), stop: Arc<AtomicBool>) -> (Gather, Keeper) {
-        let stored = self.position().unwrap_or(0);
+        let dir = match &self.shared.place {
+            Place::File(dir) => dir.clone(),
+            #[cfg(feature = "postgres")]
+            Place::Database(_) => PathBuf::new(),
+        };
+        let stored = file::position(&dir).unwrap_or(0);
+        let removals = self.shared.removed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let removals = removals.unwrap_or_else(|| mpsc::channel().1);
+        self.keep(dir, (stored, from, head), (stop, removals), gather::WAITING)
+    }
+
+    /// What keeps those of a partition that this node owns since an epoch, and what tells of it: as [`start`](Self::start)
+    /// does for a single server. What it writes is refused when another node has the partition.
+    ///
+    /// # Errors
+    /// When the database does not say how far they had come.
+    #[cfg(feature = "postgres")]
+    pub fn own(
+        &self,
+        (part, epoch): (Part, i64),
+        journal: (u64, u64),
+        stop: Arc<AtomicBool>,
+    ) -> Result<(Self, Gather, Keeper<Database>), String> {
+        let Place::Database(nodes) = &self.shared.place else { return Err("this is no node".to_owned()) };
+        let shelf = Shelf { db: nodes.db.clone(), part, epoch };
+        let (from, head) = journal;
+        let stored = shelf.position().map_err(|error| format!("the kept minutes: {error}"))?;
+        let own = Arc::<Standing>::default();
+        self.counted().insert(part.number(), own.clone());
+        let minutes = Self { shared: self.shared.clone(), own };
+        let waiting = waiting(usize::from(nodes.parts.count()));
+        let (gather, keeper) = minutes.keep(shelf, (stored, from, head), (stop, mpsc::channel().1), waiting);
+        Ok((minutes, gather, keeper))
+    }
+
+    /// The partition that this tells of is not counted here any more.
+    pub fn end(&self) {
+        self.counted().retain(|_, of| !Arc::ptr_eq(of, &self.own));
+    }
+
+    fn keep<T: tables::Tables>(
+        &self,
+        at: T::At,
+        (stored, from, head): (u64, u64, u64),
+        (stop, removals): (Arc<AtomicBool>, Receiver<Removal>),
+        waiting: usize,
+    ) -> (Gather, Keeper<T>) {
         // Behind the end of the journal nothing can have been: it was made again, and counts from its beginning.
         let position = if stored > head { from } else { stored.max(from) };
         if stored > head {
@@ -237,45 +314,49 @@ impl Minutes {
             );
         }
         let kept = Arc::new(AtomicU64::new(position));
-        let (to, batches) = gather::queue();
-        let Shared { dir, keeping, counts, time, removed, .. } = &*self.shared;
+        let (to, batches) = gather::queue(waiting);
+        let Shared { keeping, counts, turn, .. } = &*self.shared;
         // Until the journal says what time it is, steps are those of the windows that are set.
-        let window = i64::try_from(keeping.0().window_ms).unwrap_or(60_000).max(1);
-        self.shared.window_ms.store(window, Ordering::Release);
-        let removals = removed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.window_ms.store(self.window_set(), Ordering::Release);
         let keeper = Keeper {
-            dir: dir.clone(),
+            at,
             batches,
             kept: kept.clone(),
             counts: counts.clone(),
             stop: stop.clone(),
             keeping: keeping.clone(),
-            removals: removals.unwrap_or_else(|| mpsc::channel().1),
-            time: time.clone(),
+            removals,
+            time: self.own.time.clone(),
             most_bytes: self.shared.most_bytes,
             aside: self.shared.aside.clone(),
+            turn: turn.clone(),
         };
         (Gather::new(to, kept, stop), keeper)
     }
 
-    fn position(&self) -> Option<u64> {
-        let db = file::reader(&self.shared.dir).ok()??;
-        file::standing(&db, "position").ok()?.map(i64::cast_unsigned)
+    /// How long windows are set to be, in milliseconds.
+    fn window_set(&self) -> i64 {
+        i64::try_from(self.shared.keeping.settings().window_ms).unwrap_or(60_000).max(1)
     }
 
     /// The time of the journal moved on.
     pub fn moved(&self, time: Timestamp, settings: &Settings) {
-        let closed = time.earlier(settings.lateness()).unix_micros();
         let window = i64::try_from(settings.window_ms).unwrap_or(60_000).max(1);
-        let closed = closed.div_euclid(window * 1_000) * window * 1_000;
         self.shared.window_ms.store(window, Ordering::Release);
-        self.shared.closed.fetch_max(closed, Ordering::AcqRel);
-        self.shared.time.fetch_max(time.unix_micros(), Ordering::AcqRel);
+        self.own.moved(time.unix_micros(), closed(time, settings));
+    }
+
+    /// What time it is at the database, for who asks.
+    #[cfg(feature = "postgres")]
+    pub fn tell(&self, time: Timestamp) {
+        if let Place::Database(nodes) = &self.shared.place {
+            nodes.time.store(time.unix_micros(), Ordering::Release);
+        }
     }
 
     /// What is open now.
     pub fn show_open(&self, rows: OpenRows) {
-        *self.shared.open.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rows);
+        self.own.show(rows);
     }
 
     pub fn counts(&self) -> &Counts {
@@ -327,8 +408,8 @@ impl Minutes {
 
     /// How long windows are, and before which time all of them are closed.
     pub fn standing(&self) -> (Duration, Timestamp) {
-        let window = self.shared.window_ms.load(Ordering::Acquire).max(1).unsigned_abs();
-        (Duration::from_millis(window), Timestamp::from_unix_micros(self.shared.closed.load(Ordering::Acquire)))
+        let window = self.window().max(1).unsigned_abs();
+        (Duration::from_millis(window), Timestamp::from_unix_micros(self.closed()))
     }
 
     /// The metrics whose names hold a text, or fit it when it has a star; and how many more there are.
@@ -392,6 +473,10 @@ impl Minutes {
     /// # Errors
     /// When the disk does not let it, or it does not come to it in time.
     pub fn remove(&self, account: &str) -> Result<(), MinutesError> {
+        #[cfg(feature = "postgres")]
+        if let Place::Database(nodes) = &self.shared.place {
+            return Ok(database::remove(&nodes.db, account, Instant::now() + REMOVED_WITHIN)?);
+        }
         let (done, removed) = mpsc::channel();
         let gone = || MinutesError::Unread("nobody writes them now".to_owned());
         self.shared.removals.send(Removal { account: account.to_owned(), done }).map_err(|_| gone())?;
@@ -400,7 +485,7 @@ impl Minutes {
 
     /// What a plan shows of a span.
     fn shown(&self, account: &str, span: Span) -> Span {
-        let settings = self.shared.keeping.0();
+        let settings = self.shared.keeping.settings();
         let now = self.now().div_euclid(1_000_000);
         let hours = settings.account(account).plan.as_ref().and_then(|plan| plan.metrics.retention());
         let floor = match hours {
@@ -416,27 +501,51 @@ impl Minutes {
             account,
             drains,
             now: self.now().div_euclid(1_000),
-            closed: self.shared.closed.load(Ordering::Acquire).div_euclid(1_000),
-            window: self.shared.window_ms.load(Ordering::Acquire),
+            closed: self.closed().div_euclid(1_000),
+            window: self.window(),
             kept: KEPT,
             until: Instant::now() + TIME,
         }
     }
 
+    /// How long windows are, in milliseconds.
+    fn window(&self) -> i64 {
+        match &self.shared.place {
+            Place::File(_) => self.shared.window_ms.load(Ordering::Acquire),
+            // It may count none.
+            #[cfg(feature = "postgres")]
+            Place::Database(_) => self.window_set(),
+        }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, BTreeMap<u8, Arc<Standing>>> {
+        self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before this time, in microseconds, all windows are closed that are counted here.
+    fn closed(&self) -> i64 {
+        self.counted().values().map(|of| of.closed.load(Ordering::Acquire)).min().unwrap_or(0)
+    }
+
     /// In microseconds; before the journal says it, as the clock does.
     fn now(&self) -> i64 {
-        match self.shared.time.load(Ordering::Acquire) {
+        let time = match &self.shared.place {
+            Place::File(_) => self.own.time.load(Ordering::Acquire),
+            #[cfg(feature = "postgres")]
+            Place::Database(nodes) => nodes.time.load(Ordering::Acquire),
+        };
+        match time {
             0 => crate::journal::now().unix_micros(),
             time => time,
         }
     }
 
-    fn open(&self) -> Arc<OpenRows> {
-        self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn open(&self) -> Opened {
+        Opened(self.counted().values().map(|of| of.open()).collect())
     }
 
     /// A place among those who ask.
-    fn place(&self) -> Result<Place<'_>, MinutesError> {
+    fn turn(&self) -> Result<Turn<'_>, MinutesError> {
         let asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.shared.answered.wait_timeout_while(asking, TIME, |asking| *asking >= AT_A_TIME);
         let (mut asking, waited) = free.unwrap_or_else(PoisonError::into_inner);
@@ -444,12 +553,12 @@ impl Minutes {
             return Err(MinutesError::Busy);
         }
         *asking += 1;
-        Ok(Place(&self.shared))
+        Ok(Turn(&self.shared))
     }
 
     /// Reads with a connection of those that are kept, or one more.
-    fn read<T>(&self, read: impl FnOnce(Option<&Connection>) -> Result<T, MinutesError>) -> Result<T, MinutesError> {
-        let _place = self.place()?;
+    fn read<T>(&self, read: impl FnOnce(Option<&dyn Lookup>) -> Result<T, MinutesError>) -> Result<T, MinutesError> {
+        let _turn = self.turn()?;
         let file = self.shared.aside.load(Ordering::Acquire);
         let kept = {
             let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -459,21 +568,39 @@ impl Minutes {
         };
         let db = match kept {
             Some(db) => Some(db),
-            None => file::reader(&self.shared.dir)?,
+            None => self.reader()?,
         };
-        let answer = read(db.as_ref());
+        let answer = read(db.as_deref().map(|db| db as &dyn Lookup));
         let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(db) = db.filter(|_| answer.is_ok() && readers.len() < READERS) {
             readers.push((file, db));
         }
         answer
     }
+
+    /// One more connection; `None` when there is nothing yet.
+    fn reader(&self) -> Result<Option<Reader>, MinutesError> {
+        match &self.shared.place {
+            Place::File(dir) => Ok(file::reader(dir)?.map(|db| Box::new(db) as Reader)),
+            #[cfg(feature = "postgres")]
+            Place::Database(nodes) => {
+                let reader = database::reader(&nodes.db.address, self.shared.keeping.clone())?;
+                Ok(Some(Box::new(reader)))
+            }
+        }
+    }
+}
+
+/// Before which time, in microseconds, windows are closed when the journal has come to a time.
+fn closed(time: Timestamp, settings: &Settings) -> i64 {
+    let window = i64::try_from(settings.window_ms).unwrap_or(60_000).max(1) * 1_000;
+    time.earlier(settings.lateness()).unix_micros().div_euclid(window) * window
 }
 
 /// One who asks, until he is answered.
-struct Place<'a>(&'a Shared);
+struct Turn<'a>(&'a Shared);
 
-impl Drop for Place<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         *self.0.asking.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.0.answered.notify_one();

@@ -134,7 +134,6 @@ impl Config {
             has_journal: file.journal.is_some(),
             has_addon: file.addon.is_some(),
             keeps_lines: file.logs_limit.is_some_and(|limit| limit.0 > 0),
-            keeps_minutes: file.minutes_limit.is_some(),
         };
         let cluster = cluster::of_file(
             file.cluster,
@@ -545,7 +544,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "postgres")]
-    fn a_node_says_how_the_work_is_parted_and_keeps_nothing_but_the_journal() {
+    fn a_node_says_how_the_work_is_parted_and_keeps_minutes_beside_the_journal() {
         let with = |text: &str| load(&format!("journal = \"postgres://a@localhost/b\"\n{text}"));
         let least = "[cluster]\nsnapshots = \"/srv/shared\"\n";
         let config = with(least).unwrap();
@@ -555,6 +554,7 @@ mod tests {
             (8, Duration::from_secs(2), "/srv/shared")
         );
         assert_eq!((config.keeping.is_on(), config.spool_limit), (false, 1 << 30));
+        assert_eq!(with(&format!("minutes_limit = \"2GB\"\n{least}")).unwrap().minutes_limit, 2 << 30);
         // A place of each drain is in one partition, and they are not spread evenly.
         assert_eq!((cluster.drains(10), cluster.drains(800)), (10, 158));
         let one = with("").unwrap();
@@ -566,10 +566,6 @@ mod tests {
             ("[cluster]\nsnapshots = \"/srv/shared\"\npartitions = 257", "[cluster], partitions: is from 1 to 256"),
             ("[cluster]\nsnapshots = \"/srv/shared\"\nlease = \"200ms\"", "[cluster], lease: is from 1s to 60s"),
             ("spool_limit = \"7MB\"\n[cluster]\nsnapshots = \"/srv/shared\"", "8MB is the least"),
-            (
-                "minutes_limit = \"1GB\"\n[cluster]\nsnapshots = \"/srv/shared\"",
-                "minutes_limit: nodes of a [cluster] count",
-            ),
         ] {
             let error = with(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");

@@ -102,7 +102,7 @@ impl Front {
             shared.ready.clone(),
         ));
         let settings = intake.clone();
-        let minutes = Minutes::new(&config.store, Keeping::by(move || settings.settings()), config.minutes_limit);
+        let minutes = minutes(config, Keeping::by(move || settings.settings()));
         let outbox = Outbox::new(&config.store);
         let house = House {
             minutes: minutes.clone(),
@@ -261,4 +261,13 @@ pub(super) fn spawn<T: Send + 'static>(
     };
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map_err(|error| Failure::Config(format!("no thread could be started: {error}")))
+}
+
+/// The kept minutes: in the store's folder, or where all nodes have theirs.
+fn minutes(config: &Config, keeping: Keeping) -> Minutes {
+    #[cfg(feature = "postgres")]
+    if let (Some(cluster), Some(address)) = (&config.cluster, &config.journal) {
+        return Minutes::of_nodes(address, cluster.parts, keeping, config.minutes_limit);
+    }
+    Minutes::new(&config.store, keeping, config.minutes_limit)
 }

@@ -27,7 +27,7 @@ fn sums_of(rows: &Rows) -> (Sums, BTreeSet<String>) {
     (sums, names)
 }
 
-fn get(address: SocketAddr, path: &str) -> Value {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Value {
     let answer = wait_until(path, || {
         let answer = crate::harness::request(address, "GET", path, &[], b"").ok()?;
         (answer.status != 503 && answer.status != 429).then_some(answer)

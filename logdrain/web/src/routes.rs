@@ -69,13 +69,21 @@ async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next
     let is_own = OWN.contains(&path.trim_end_matches('/'))
         || path == "/"
         || path.starts_with("/assets/")
+        || is_of_minutes(&request)
         || (keeps_lines && LINES.iter().any(|lines| path.starts_with(lines)));
     if is_own || !intake.progress.nodes.are_there() {
         return next.run(request).await;
     }
-    let why = "This server is a node of several that share a journal: it takes deliveries and counts them. Minutes, \
-               alerts and accounts are kept by a server alone.";
+    let why = "This server is a node of several that share a journal: it takes deliveries, counts them and keeps lines and \
+               minutes. Alerts and accounts are kept by a server alone.";
     layout::refused(request.method(), request.headers(), StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
+}
+
+/// Whether the kept minutes answer it: any node has all of them.
+fn is_of_minutes(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_one = ["/api/v2/series", "/api/v2/metrics"].contains(&path) || path.starts_with("/v1/measurements/");
+    is_one && request.method() == Method::GET
 }
 
 /// The first page that there is for whoever comes.

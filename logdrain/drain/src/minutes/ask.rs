@@ -2,13 +2,13 @@
 
 use super::MinutesError;
 use super::block;
-use super::file::{HOUR, HOURS, MINUTES, QUARTERS};
-use super::keeper::fresh_hours;
-use super::open::{OpenRow, OpenRows};
+use super::keeping::Kept;
+use super::levels::{HOUR, HOURS, MINUTES, QUARTERS};
+use super::open::{OpenRow, Opened};
 use super::sums::{Grid, Piece, Stretch, Sums};
+use super::tables::Lookup;
 use heroku_metrics::model::Kind;
 use logdrain_charts::series::{Asked, Function, Line, Series, Span};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
@@ -24,9 +24,6 @@ const DAY: i64 = 24;
 const STEPS: [u32; 20] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
 ];
-
-/// How old the levels are, at most, in hours.
-pub(super) type Kept = [i64; 3];
 
 /// What a question needs to know besides.
 #[derive(Debug)]
@@ -94,8 +91,8 @@ fn beginning(span: Span, step: i64, about: &Circumstances<'_>) -> i64 {
 }
 
 pub(super) fn series(
-    db: Option<&Connection>,
-    open: &OpenRows,
+    db: Option<&dyn Lookup>,
+    open: &Opened,
     asked: &Asked,
     (span, step): (Span, u32),
     most_lines: usize,
@@ -115,20 +112,15 @@ pub(super) fn series(
     };
     let unit = if level == MINUTES { 1 } else { DAY };
     let ids = db.map_or(Ok(HashMap::new()), |db| drains(db, about))?;
-    let name = match db {
-        Some(db) => db
-            .prepare_cached("SELECT id FROM names WHERE account = ?1 AND name = ?2")
-            .and_then(|mut find| find.query_row([about.account, &asked.name], |row| row.get::<_, i64>(0)).optional())?,
-        None => None,
-    };
+    let names = db.map_or(Ok(Vec::new()), |db| db.called(about.account, &asked.name))?;
     let seen: HashSet<i64> = ids.values().copied().collect();
     let open = open.of(about.account, &asked.name, about.drains);
     // Nothing is older than what is kept, and nothing is of the future but what a clock ahead wrote.
     let shown = about.kept.iter().copied().max().unwrap_or(0);
     let oldest = start.div_euclid(3_600).max(about.now.div_euclid(HOUR) - shown);
     let newest = (end - 1).div_euclid(3_600).min(about.now.div_euclid(HOUR) + DAY);
-    let fresh = match (db, name) {
-        (Some(db), Some(name)) if level != MINUTES => fresh_hours(db, name, oldest, newest + 1)?,
+    let fresh = match db {
+        Some(db) if level != MINUTES => db.fresh_hours(&names, oldest, newest + 1)?,
         _ => BTreeSet::new(),
     };
     let grid = Grid { start, step: wide, steps };
@@ -140,9 +132,9 @@ pub(super) fn series(
         // What the levels above have, and then each hour of which they do not have all.
         let hours = fresh.range(from..to).map(|hour| Stretch { level: MINUTES, from: *hour, to: *hour + 1 });
         for stretch in std::iter::once(Stretch { level, from, to }).chain(hours) {
-            if let (Some(db), Some(name)) = (db, name) {
-                let place = (name, stretch.level, stretch.from, stretch.to);
-                each_piece(db, place, &seen, &mut |piece| {
+            if let Some(db) = db {
+                let hours = (stretch.from, stretch.to);
+                each_piece(db, &names, (stretch.level, hours), &seen, &mut |piece| {
                     about.goes_on()?;
                     sums.piece(piece, stretch)
                 })?;
@@ -168,7 +160,11 @@ pub(super) fn series(
     if asked.function == Function::Derivative {
         sums.lines = grown(std::mem::take(&mut sums.lines));
     }
-    let closed = (about.closed.div_euclid(1_000) - start).div_euclid(wide).max(0);
+    let closed = match db {
+        Some(db) => db.closed(about.account)?.map(|micros| micros.div_euclid(1_000)),
+        None => None,
+    };
+    let closed = (closed.unwrap_or(about.closed).div_euclid(1_000) - start).div_euclid(wide).max(0);
     let more = sums.more();
     let mut lines = sums.lines;
     lines.sort_by(|a, b| a.tags.cmp(&b.tags));
@@ -195,60 +191,47 @@ fn grown(streams: Vec<Line>) -> Vec<Line> {
 }
 
 /// The numbers of the drains that may be seen.
-pub(super) fn drains(db: &Connection, about: &Circumstances<'_>) -> Result<HashMap<String, i64>, MinutesError> {
-    let mut read = db.prepare_cached("SELECT drain, id FROM drains WHERE account = ?1")?;
-    let found = read.query_map([about.account], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    let mut ids: HashMap<String, i64> = found.collect::<Result<_, _>>()?;
+pub(super) fn drains(db: &dyn Lookup, about: &Circumstances<'_>) -> Result<HashMap<String, i64>, MinutesError> {
+    let mut ids: HashMap<String, i64> = db.drains(about.account)?.into_iter().collect();
     if let Some(allowed) = about.drains {
         ids.retain(|drain, _| allowed.contains(drain));
     }
     Ok(ids)
 }
 
-/// Shows the pieces of some hours, the last written first.
+/// Shows the pieces of some hours, of each metric the last written first.
 pub(super) fn each_piece(
-    db: &Connection,
-    (name, level, from, to): (i64, i64, i64, i64),
+    db: &dyn Lookup,
+    names: &[i64],
+    (level, hours): (i64, (i64, i64)),
     seen: &HashSet<i64>,
     show: &mut dyn FnMut(&Piece) -> Result<(), MinutesError>,
 ) -> Result<(), MinutesError> {
-    let mut read = db.prepare_cached(
-        "SELECT drain, hour, len, content FROM pieces WHERE name = ?1 AND level = ?2 AND hour >= ?3 AND hour < ?4
-         ORDER BY id DESC",
-    )?;
-    let mut rows = read.query(params![name, level, from, to])?;
-    while let Some(row) = rows.next()? {
-        let drain: i64 = row.get(0)?;
+    db.pieces(names, level, hours, &mut |(drain, hour, len), content| {
         if !seen.contains(&drain) {
-            continue;
+            return Ok(());
         }
-        let len = row.get::<_, i64>(2)?.max(1);
-        let Some(block) = block::unpack(row.get_ref(3)?.as_blob().unwrap_or_default()) else { continue };
-        show(&Piece { drain, hour: row.get(1)?, len, block })?;
-    }
-    Ok(())
+        let Some(block) = block::unpack(content) else { return Ok(()) };
+        show(&Piece { drain, hour, len: len.max(1), block })
+    })
 }
 
 /// Puts zeros where a drain of the line was heard and nothing was counted.
 fn fill(
-    db: &Connection,
+    db: &dyn Lookup,
     sums: &mut Sums<'_>,
     (start, end): (i64, i64),
     Grid { step, steps, .. }: Grid,
 ) -> Result<(), MinutesError> {
+    let drains: BTreeSet<i64> = sums.lines.iter().zip(&sums.drains).flat_map(|(_, drains)| drains).copied().collect();
+    let drains: Vec<i64> = drains.into_iter().collect();
     let mut heard: HashMap<i64, Vec<bool>> = HashMap::new();
-    let mut read = db.prepare_cached("SELECT hour, bits FROM marks WHERE drain = ?1 AND hour >= ?2 AND hour < ?3")?;
+    let hours = (start.div_euclid(3_600), (end - 1).div_euclid(3_600) + 1);
+    db.marks(&drains, hours, &mut |drain, hour, bits| {
+        mark(heard.entry(drain).or_insert_with(|| vec![false; steps]), hour, bits, start, step);
+    })?;
     for (line, drains) in sums.lines.iter_mut().zip(&sums.drains) {
         for drain in drains {
-            if !heard.contains_key(drain) {
-                let mut of = vec![false; steps];
-                let mut rows = read.query(params![drain, start.div_euclid(3_600), (end - 1).div_euclid(3_600) + 1])?;
-                while let Some(row) = rows.next()? {
-                    let (hour, bits): (i64, i64) = (row.get(0)?, row.get(1)?);
-                    mark(&mut of, hour, bits, start, step);
-                }
-                heard.insert(*drain, of);
-            }
             let of = heard.get(drain).map(Vec::as_slice).unwrap_or_default();
             for (value, is_heard) in line.values.iter_mut().zip(of) {
                 if *is_heard && value.is_none() {

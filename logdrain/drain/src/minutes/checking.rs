@@ -1,7 +1,8 @@
 //! Whether the minutes on the disk can be read: for `logdrain doctor`, also beside a running server.
 
 use super::block;
-use super::file::{self, FileError};
+use super::file;
+use super::tables::TableError;
 use logdrain_terms::number;
 use rusqlite::Connection;
 use std::path::Path;
@@ -35,7 +36,7 @@ pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
         ));
     }
     let read = match file::is_empty(&file::path(dir)) {
-        true => Err(FileError::Empty),
+        true => Err(TableError::Empty),
         false => file::reader(dir).and_then(|db| db.as_ref().map(found).transpose()),
     };
     let found = match read {
@@ -67,7 +68,7 @@ pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
     found.damage.len() as u64 + found.more
 }
 
-fn found(db: &Connection) -> Result<Found, FileError> {
+fn found(db: &Connection) -> Result<Found, TableError> {
     let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
     let mut found = Found {
         bytes: number("PRAGMA page_count")? * number("PRAGMA page_size")?,

@@ -2,6 +2,7 @@
 //! of time are printed, not held: `LOGDRAIN_FIGURES=1 cargo test --release -p logdrain-drain figures --nocapture` is the long form.
 
 use super::block;
+use super::tables::Tables;
 use super::tests::{Kept, Random, START, asked, engine, owner};
 use heroku_metrics::aggregator::{EachRow, Row};
 use heroku_metrics::model::{Kind, Observation, TagSet, Timestamp, Unit, Value};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 /// What streams hold in a minute.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum What {
+pub(super) enum What {
     Count,
     /// Of a dyno: three values a minute.
     Sample,
@@ -30,7 +31,7 @@ fn latency(random: &mut Random) -> f64 {
     20.0 * (sum * 1.2).exp()
 }
 
-fn fill(kept: &mut Kept, name: &str, what: What, (streams, minutes): (usize, i64)) {
+pub(super) fn fill<T: Tables>(kept: &mut Kept<T>, name: &str, what: What, (streams, minutes): (usize, i64)) {
     let (mut engine, mut random) = (engine(), Random(11));
     let tags: Vec<TagSet> = (0..streams)
         .map(|stream| {

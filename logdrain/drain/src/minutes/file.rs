@@ -11,6 +11,10 @@
 //! marks    (drain, hour, bits)                         minutes of the hour in which the drain was heard
 //! ```
 
+mod read;
+mod written;
+
+use super::tables::TableError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,61 +48,15 @@ CREATE INDEX pieces_fresh ON pieces (hour, name) WHERE fresh > 0;
 CREATE TABLE marks (drain BIGINT NOT NULL, hour BIGINT NOT NULL, bits BIGINT NOT NULL, PRIMARY KEY (drain, hour));
 ";
 
-pub(super) const MINUTES: i64 = 0;
-pub(super) const QUARTERS: i64 = 1;
-pub(super) const HOURS: i64 = 2;
-
-/// In milliseconds.
-pub(super) const HOUR: i64 = 3_600_000;
-pub(super) const QUARTER: i64 = 900_000;
-
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("minutes.db")
 }
 
-/// Why the file cannot be used.
-#[derive(Debug)]
-pub enum FileError {
-    Sqlite(rusqlite::Error),
-    /// No file of ours is left without a byte, but by who was killed while he made it.
-    Empty,
-    /// It is of a later version, or somebody else's.
-    Foreign(String),
-}
-
-impl From<rusqlite::Error> for FileError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl std::fmt::Display for FileError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => error.fmt(f),
-            Self::Empty => f.write_str("it is empty"),
-            Self::Foreign(why) => f.write_str(why),
-        }
-    }
-}
-
-impl FileError {
-    /// What was written is not what is read: waiting does not help.
-    pub(super) fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        match self {
-            Self::Sqlite(error) => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
-            Self::Empty => true,
-            Self::Foreign(_) => false,
-        }
-    }
-}
-
 /// Opens it to write, and makes it where there is none.
-pub(super) fn open(dir: &Path) -> Result<Connection, FileError> {
+pub(super) fn open(dir: &Path) -> Result<Connection, TableError> {
     let path = path(dir);
     if is_empty(&path) {
-        return Err(FileError::Empty);
+        return Err(TableError::Empty);
     }
     let db = Connection::open(path)?;
     db.busy_timeout(BUSY)?;
@@ -125,7 +83,7 @@ pub(super) fn is_empty(path: &Path) -> bool {
 }
 
 /// Opens it to read; `None` when there is none yet.
-pub(super) fn reader(dir: &Path) -> Result<Option<Connection>, FileError> {
+pub(super) fn reader(dir: &Path) -> Result<Option<Connection>, TableError> {
     let path = path(dir);
     if !path.exists() {
         return Ok(None);
@@ -142,18 +100,18 @@ pub(super) fn reader(dir: &Path) -> Result<Option<Connection>, FileError> {
     Ok(Some(db))
 }
 
-fn header(db: &Connection) -> Result<(i32, i32), FileError> {
+fn header(db: &Connection) -> Result<(i32, i32), TableError> {
     let number = |what: &str| db.query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, i32>(0));
     Ok((number("application_id")?, number("user_version")?))
 }
 
-fn check(application: i32, version: i32) -> Result<(), FileError> {
+fn check(application: i32, version: i32) -> Result<(), TableError> {
     match (application, version) {
         (APPLICATION, VERSION) => Ok(()),
         (APPLICATION, _) => {
-            Err(FileError::Foreign(format!("it is of version {version}, and this program reads {VERSION}")))
+            Err(TableError::Foreign(format!("it is of version {version}, and this program reads {VERSION}")))
         }
-        _ => Err(FileError::Foreign("it is no file of minutes: move it away".to_owned())),
+        _ => Err(TableError::Foreign("it is no file of minutes: move it away".to_owned())),
     }
 }
 
@@ -169,70 +127,21 @@ pub(super) fn set_aside(dir: &Path, second: i64) -> std::io::Result<PathBuf> {
     Ok(to)
 }
 
-pub(super) fn standing(db: &Connection, what: &str) -> Result<Option<i64>, FileError> {
+/// Up to which event everything is there; `None` when it does not say it.
+pub(super) fn position(dir: &Path) -> Option<u64> {
+    let db = reader(dir).ok()??;
+    standing(&db, "position").ok()?.map(i64::cast_unsigned)
+}
+
+pub(super) fn standing(db: &Connection, what: &str) -> Result<Option<i64>, TableError> {
     let mut read = db.prepare_cached("SELECT value FROM standing WHERE what = ?1")?;
     Ok(read.query_row([what], |row| row.get(0)).optional()?)
 }
 
-pub(super) fn stand(db: &Connection, what: &str, value: i64) -> Result<(), FileError> {
+pub(super) fn stand(db: &Connection, what: &str, value: i64) -> Result<(), TableError> {
     let mut write = db.prepare_cached(
         "INSERT INTO standing (what, value) VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET value = excluded.value",
     )?;
     write.execute(params![what, value])?;
-    Ok(())
-}
-
-/// The number of a metric or a drain of an account, made where there is none.
-pub(super) fn number(db: &Connection, of: Named, account: &str, name: &str) -> Result<i64, FileError> {
-    let (find, make) = match of {
-        Named::Metric => (
-            "SELECT id FROM names WHERE account = ?1 AND name = ?2",
-            "INSERT INTO names (account, name) VALUES (?1, ?2)",
-        ),
-        Named::Drain => (
-            "SELECT id FROM drains WHERE account = ?1 AND drain = ?2",
-            "INSERT INTO drains (account, drain) VALUES (?1, ?2)",
-        ),
-    };
-    let known = db.prepare_cached(find)?.query_row([account, name], |row| row.get(0)).optional()?;
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    db.prepare_cached(make)?.execute([account, name])?;
-    Ok(db.last_insert_rowid())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Named {
-    Metric,
-    Drain,
-}
-
-/// Whether the levels above have what is in a piece.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fresh {
-    Not = 0,
-    /// It was put together from others, and is not to be for its own sake.
-    Joined = 1,
-    AsItCame = 2,
-}
-
-/// Where a piece belongs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Place {
-    pub(super) name: i64,
-    pub(super) drain: i64,
-    pub(super) level: i64,
-    pub(super) hour: i64,
-    pub(super) span: i64,
-    pub(super) len: i64,
-}
-
-pub(super) fn insert(db: &Connection, place: Place, fresh: Fresh, content: &[u8]) -> Result<(), FileError> {
-    let Place { name, drain, level, hour, span, len } = place;
-    let mut write = db.prepare_cached(
-        "INSERT INTO pieces (name, drain, level, hour, span, len, fresh, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    write.execute(params![name, drain, level, hour, span, len, fresh as i64, content])?;
     Ok(())
 }

@@ -12,13 +12,15 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// A batch that takes so many bytes goes on its way before the commit.
-const FULL: usize = 1 << 20;
+pub(super) const FULL: usize = 1 << 20;
 /// Minutes that follow each other sooner are of the past: they wait for more, so that blocks which they share are written once.
 const TOGETHER: Duration = Duration::from_millis(200);
 /// Bytes that wait for the disk; as many are written at a time.
 pub(super) const WAITING: usize = 6 << 20;
-/// What waits, what is being gathered, and what is being written.
-pub(super) const MEMORY: usize = 2 * WAITING + 4 * FULL;
+/// What waits, what is being gathered, and what is being written, where so many bytes may wait.
+pub(super) const fn memory(waiting: usize) -> usize {
+    2 * waiting + 4 * FULL
+}
 /// What a row takes besides its bytes, when it is written with others.
 const ROW: usize = 96;
 /// What a batch takes, an owner in it, and a minute in which he was heard.
@@ -52,11 +54,11 @@ impl Batch {
     }
 }
 
-/// The way from counting to the thread that keeps.
-pub(super) fn queue() -> (Ahead, Queue) {
+/// The way from counting to the thread that keeps, where no more than so many bytes wait.
+pub(super) fn queue(most: usize) -> (Ahead, Queue) {
     let (to, batches) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    (Ahead { to, waiting: waiting.clone() }, Queue { batches, waiting })
+    (Ahead { to, waiting: waiting.clone(), most }, Queue { batches, waiting, most })
 }
 
 /// Its beginning.
@@ -64,13 +66,14 @@ pub(super) fn queue() -> (Ahead, Queue) {
 pub(super) struct Ahead {
     to: Sender<Batch>,
     waiting: Arc<AtomicUsize>,
+    most: usize,
 }
 
 impl Ahead {
     /// Puts a batch there, or gives it back when too much waits.
     fn put(&self, batch: Batch) -> Result<Option<Batch>, Stopped> {
         let (waiting, bytes) = (self.waiting.load(Ordering::Acquire), batch.bytes());
-        if waiting > 0 && waiting + bytes > WAITING {
+        if waiting > 0 && waiting + bytes > self.most {
             return Ok(Some(batch));
         }
         self.waiting.fetch_add(bytes, Ordering::AcqRel);
@@ -83,6 +86,7 @@ impl Ahead {
 pub(super) struct Queue {
     batches: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
+    most: usize,
 }
 
 impl Queue {
@@ -92,10 +96,10 @@ impl Queue {
         let first = self.taken(self.batches.recv_timeout(within)?);
         let mut bytes = first.bytes();
         let mut all = vec![first];
-        while bytes < WAITING {
+        while bytes < self.most {
             let rest = last.map_or(Duration::ZERO, |last| TOGETHER.saturating_sub(last.elapsed()));
             // With half of what may wait nobody is made to wait for room.
-            let batch = match bytes < WAITING / 2 && !rest.is_zero() {
+            let batch = match bytes < self.most / 2 && !rest.is_zero() {
                 true => self.batches.recv_timeout(rest).ok(),
                 false => self.batches.try_recv().ok(),
             };
@@ -161,6 +165,7 @@ impl Gather {
     }
 
     /// Keeps nothing.
+    #[cfg(test)]
     pub fn nothing() -> Self {
         let kept = Arc::new(AtomicU64::new(u64::MAX));
         Self {

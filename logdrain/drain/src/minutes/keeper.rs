@@ -1,26 +1,24 @@
 //! The thread that owns the file: writes what closed, has small pieces put together, and forgets what is too old.
 
-use super::file::{self, FileError, HOUR, HOURS, MINUTES, QUARTERS};
+use super::counts::Counts;
 use super::gather::{Batch, Queue};
+use super::keeping::Keeping;
+use super::levels::HOUR;
+use super::tables::{TableError, Tables};
 use super::writing::Open;
-use super::{Counts, Keeping};
-use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two tries to write.
 const AGAIN: Duration = Duration::from_secs(1);
 const LOOK_AROUND: Duration = Duration::from_millis(250);
-/// Pieces that one step deletes.
-const SOME: i64 = 256;
 
 #[derive(Debug)]
-pub struct Keeper {
-    pub(super) dir: PathBuf,
+pub struct Keeper<T: Tables = Connection> {
+    pub(super) at: T::At,
     pub(super) batches: Queue,
     pub(super) kept: Arc<AtomicU64>,
     pub(super) counts: Arc<Counts>,
@@ -33,17 +31,20 @@ pub struct Keeper {
     pub(super) most_bytes: u64,
     /// Files that were damaged and set aside.
     pub(super) aside: Arc<AtomicU64>,
+    /// Of several keepers one at a time writes: each takes its memory.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 /// The minutes are not written any more; what is owed comes again at the next start.
 #[derive(Debug)]
 pub(super) struct Stopped;
 
-impl Keeper {
+impl<T: Tables> Keeper<T> {
     pub fn run(self) {
         let Ok(mut open) = self.opened() else { return };
         let mut tidied: Option<Instant> = None;
         let mut written: Option<Instant> = None;
+        let mut said = String::new();
         loop {
             match self.batches.take(LOOK_AROUND, written) {
                 Ok(batches) => {
@@ -61,24 +62,32 @@ impl Keeper {
             }
             if tidied.is_none_or(|at| at.elapsed() > AGAIN) && !self.stop.load(Ordering::Acquire) {
                 match self.tidy(&mut open) {
+                    Err(error) if error.is_final() => return,
                     // There is more of it.
                     Ok(true) => tidied = None,
-                    Ok(false) => tidied = Some(Instant::now()),
+                    Ok(false) => {
+                        tidied = Some(Instant::now());
+                        said.clear();
+                    }
                     Err(error) => {
                         tidied = Some(Instant::now());
-                        tracing::warn!(%error, "minutes could not be put together; they are kept as they are");
+                        // Once, as long as it is the same.
+                        if error.to_string() != said {
+                            said = error.to_string();
+                            tracing::warn!(%error, "minutes could not be put together; they are kept as they are");
+                        }
                         self.counts.failures.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             }
         }
-        let _ = open.db.execute_batch("PRAGMA wal_checkpoint(truncate)");
+        open.db.close();
     }
 
     /// Opens the file, and tries again while the disk does not let it.
-    pub(super) fn opened(&self) -> Result<Open, Stopped> {
+    pub(super) fn opened(&self) -> Result<Open<T>, Stopped> {
         loop {
-            let error = match file::open(&self.dir) {
+            let error = match T::open(&self.at) {
                 Ok(db) => return Ok(Open::new(db)),
                 Err(error) => error,
             };
@@ -93,12 +102,12 @@ impl Keeper {
     }
 
     /// A file that cannot be read is kept for whoever wants to try, and a new one is begun: what comes is worth more.
-    fn set_aside(&self, error: &FileError) -> Result<(), Stopped> {
+    fn set_aside(&self, error: &TableError) -> Result<(), Stopped> {
         let second = self.time.load(Ordering::Acquire).div_euclid(1_000_000);
-        match file::set_aside(&self.dir, second) {
+        match T::set_aside(&self.at, second) {
             Ok(to) => {
                 self.aside.fetch_add(1, Ordering::AcqRel);
-                tracing::error!(%error, aside = %to.display(), "the file of the minutes is damaged and set aside; a new one begins now");
+                tracing::error!(%error, aside = %to, "the file of the minutes is damaged and set aside; a new one begins now");
                 Ok(())
             }
             Err(failed) => {
@@ -127,9 +136,13 @@ impl Keeper {
     }
 
     /// Writes batches in one transaction, and tries again until they are written or the program ends.
-    pub(super) fn write(&self, open: &mut Open, batches: &[Batch]) -> Result<(), Stopped> {
+    pub(super) fn write(&self, open: &mut Open<T>, batches: &[Batch]) -> Result<(), Stopped> {
+        let mut said = String::new();
         loop {
-            let error = match open.write(batches, self.now()) {
+            let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = open.write(batches, self.now());
+            drop(turn);
+            let error = match written {
                 Ok(rows) => {
                     self.counts.rows.fetch_add(rows, Ordering::Relaxed);
                     self.counts.is_failing.store(false, Ordering::Relaxed);
@@ -142,23 +155,30 @@ impl Keeper {
             };
             // What was numbered may not be there.
             open.forget_numbers();
+            if error.is_final() {
+                return Err(Stopped);
+            }
             self.failed();
             if error.is_damage() {
                 self.set_aside(&error)?;
                 *open = self.opened()?;
                 continue;
             }
-            tracing::error!(%error, "minutes cannot be written; deliveries are still taken, and their minutes will follow");
+            if error.to_string() != said {
+                said = error.to_string();
+                tracing::error!(%error, "minutes cannot be written; deliveries are still taken, and their minutes will follow");
+            }
             self.wait()?;
         }
     }
 
     /// One step of what is not urgent; `true` if there is more to do.
-    pub(super) fn tidy(&self, open: &mut Open) -> Result<bool, FileError> {
+    pub(super) fn tidy(&self, open: &mut Open<T>) -> Result<bool, TableError> {
         let now = self.now();
         if now <= 0 {
             return Ok(false);
         }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The hour of which the rest waits is not over here.
         let written = open.newest.filter(|_| self.batches.is_behind()).map_or(now, |newest| newest.min(now));
         let is_more = open.put_together(written)? || open.put_days_together(written)?;
@@ -166,7 +186,7 @@ impl Keeper {
             return Ok(true);
         }
         let gone = open.forget(now, &self.keeping)?;
-        let bytes = open.bytes()?;
+        let bytes = open.db.bytes()?;
         self.counts.bytes.store(bytes, Ordering::Relaxed);
         if bytes > self.most_bytes && !gone {
             return open.make_room(bytes, self.most_bytes, now);
@@ -175,60 +195,19 @@ impl Keeper {
     }
 }
 
-impl Open {
+impl<T: Tables> Open<T> {
     /// Deletes some of what is kept no longer; `true` if there is more.
-    fn forget(&mut self, now: i64, keeping: &Keeping) -> Result<bool, FileError> {
-        let hour = now.div_euclid(HOUR);
-        let accounts: Vec<String> = {
-            let mut read = self.db.prepare_cached("SELECT DISTINCT account FROM drains")?;
-            let found = read.query_map([], |row| row.get(0))?;
-            found.collect::<Result<_, _>>()?
-        };
-        let mut gone = 0_usize;
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let done = accounts.iter().try_for_each(|account| -> Result<(), FileError> {
-            for (level, hours) in [MINUTES, QUARTERS, HOURS].into_iter().zip(keeping.hours(account, now)) {
-                let mut remove = self.db.prepare_cached(
-                    "DELETE FROM pieces WHERE id IN (SELECT pieces.id FROM pieces JOIN drains ON drains.id = pieces.drain
-                     WHERE pieces.level = ?1 AND pieces.hour < ?2 AND pieces.hour + pieces.span <= ?2 AND drains.account = ?3
-                     LIMIT ?4)",
-                )?;
-                gone += remove.execute(params![level, hour - hours, account, SOME])?;
-            }
-            let oldest = hour - keeping.hours(account, now).into_iter().max().unwrap_or_default();
-            let mut remove = self.db.prepare_cached(
-                "DELETE FROM marks WHERE hour < ?1 AND drain IN (SELECT id FROM drains WHERE account = ?2)",
-            )?;
-            remove.execute(params![oldest, account])?;
-            Ok(())
-        });
-        self.end(done.is_ok())?;
-        done?;
-        if gone == 0 && self.are_names_due(hour)? {
+    fn forget(&mut self, now: i64, keeping: &Keeping) -> Result<bool, TableError> {
+        let forgot = self.db.forget(now, keeping)?;
+        if forgot.names {
             self.forget_numbers();
-            self.db.execute_batch(
-                "DELETE FROM names WHERE NOT EXISTS (SELECT 1 FROM pieces WHERE pieces.name = names.id);
-                 DELETE FROM drains WHERE NOT EXISTS (SELECT 1 FROM marks WHERE marks.drain = drains.id)
-                    AND id NOT IN (SELECT drain FROM pieces);
-                 PRAGMA incremental_vacuum(1000);",
-            )?;
         }
-        Ok(gone >= SOME.unsigned_abs() as usize)
+        Ok(forgot.is_more)
     }
 
-    /// Deletes the oldest of what the account has that has most: minutes while there are any, then quarters, then hours. `false`
-    /// when there was nothing.
-    fn make_room(&mut self, bytes: u64, most: u64, now: i64) -> Result<bool, FileError> {
-        let account: Option<String> = self
-            .db
-            .query_row(
-                "SELECT drains.account FROM pieces JOIN drains ON drains.id = pieces.drain
-                 GROUP BY drains.account ORDER BY sum(length(pieces.content)) DESC LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(account) = account else { return Ok(false) };
+    /// Deletes the oldest of what the account has that has most. `false` when there was nothing.
+    fn make_room(&mut self, bytes: u64, most: u64, now: i64) -> Result<bool, TableError> {
+        let Some(account) = self.db.largest()? else { return Ok(false) };
         if self.said != Some(now.div_euclid(HOUR)) {
             self.said = Some(now.div_euclid(HOUR));
             tracing::warn!(
@@ -236,59 +215,12 @@ impl Open {
                 "the minutes take more than {most} bytes ({bytes}): the oldest of this account are let go"
             );
         }
-        for level in [MINUTES, QUARTERS, HOURS] {
-            let gone = self.db.execute(
-                "DELETE FROM pieces WHERE id IN (SELECT pieces.id FROM pieces JOIN drains ON drains.id = pieces.drain
-                 WHERE pieces.level = ?1 AND drains.account = ?2 ORDER BY pieces.hour, pieces.id LIMIT ?3)",
-                params![level, account, SOME],
-            )?;
-            if gone > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Names that nothing is kept of any more are looked for once in an hour.
-    fn are_names_due(&self, hour: i64) -> Result<bool, FileError> {
-        let is_due = file::standing(&self.db, "names")?.is_none_or(|last| last != hour);
-        if is_due {
-            file::stand(&self.db, "names", hour)?;
-        }
-        Ok(is_due)
+        self.db.shorten(&account)
     }
 
     /// Deletes all that is kept of an account, so that no byte of it is left in the file.
-    pub(super) fn remove(&mut self, account: &str) -> Result<(), FileError> {
+    pub(super) fn remove(&mut self, account: &str) -> Result<(), TableError> {
         self.forget_numbers();
-        self.db.execute_batch("PRAGMA secure_delete = on; BEGIN IMMEDIATE")?;
-        let sql = [
-            "DELETE FROM pieces WHERE drain IN (SELECT id FROM drains WHERE account = ?1)",
-            "DELETE FROM marks WHERE drain IN (SELECT id FROM drains WHERE account = ?1)",
-            "DELETE FROM names WHERE account = ?1",
-            "DELETE FROM drains WHERE account = ?1",
-        ];
-        let done = sql.iter().try_for_each(|sql| self.db.execute(sql, [account]).map(drop));
-        self.end(done.is_ok())?;
-        done?;
-        self.db.execute_batch("PRAGMA secure_delete = off; PRAGMA wal_checkpoint(truncate)")?;
-        Ok(())
+        self.db.remove(account)
     }
-
-    /// What the file takes.
-    fn bytes(&self) -> Result<u64, FileError> {
-        let number =
-            |what: &str| self.db.query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, i64>(0)).optional();
-        let pages = number("page_count")?.unwrap_or(0) - number("freelist_count")?.unwrap_or(0);
-        Ok((pages * number("page_size")?.unwrap_or(0)).max(0).unsigned_abs())
-    }
-}
-
-/// Every hour that has something fresh.
-pub(super) fn fresh_hours(db: &Connection, name: i64, from: i64, to: i64) -> Result<BTreeSet<i64>, FileError> {
-    let mut read = db.prepare_cached(
-        "SELECT DISTINCT hour FROM pieces WHERE name = ?1 AND fresh > 0 AND hour >= ?2 AND hour < ?3",
-    )?;
-    let found = read.query_map(params![name, from, to], |row| row.get(0))?;
-    Ok(found.collect::<Result<_, _>>()?)
 }

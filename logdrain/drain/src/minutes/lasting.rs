@@ -1,5 +1,6 @@
 //! What is kept over time, over kills, and over a removal.
 
+use super::tables::Tables;
 use super::tests::{Kept, Random, START, asked, engine, owner, settings};
 use super::{Gather, Keeper, Keeping, Minutes};
 use crate::outlets::Owner;
@@ -8,6 +9,7 @@ use heroku_metrics::aggregator::{Aggregator, AggregatorConfig, EachRow, LatePoli
 use heroku_metrics::model::{Observation, TagSet, Timestamp, Unit, Value};
 use logdrain_charts::series::{Function, Grouping, Series, Span};
 use logdrain_terms::plan::Plan;
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +19,7 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
 /// One count a minute, of as many as the minute's number says, and a measure.
-fn write(kept: &mut Kept, owner: Owner<'_>, minutes: std::ops::Range<i64>) {
+pub(super) fn write<T: Tables>(kept: &mut Kept<T>, owner: Owner<'_>, minutes: std::ops::Range<i64>) {
     let mut engine = engine();
     for minute in minutes {
         let time = Timestamp::from_unix_seconds(START + minute * 60 + 30);
@@ -35,14 +37,17 @@ fn write(kept: &mut Kept, owner: Owner<'_>, minutes: std::ops::Range<i64>) {
     engine.finish(&mut EachRow(|row: &Row<'_>| kept.gather.keep(owner, row))).unwrap();
 }
 
-fn sum(series: &Series) -> f64 {
+pub(super) fn sum(series: &Series) -> f64 {
     series.lines.iter().flat_map(|line| &line.values).flatten().sum()
 }
 
 #[test]
 fn what_is_too_old_is_answered_by_longer_steps_and_then_not_at_all() {
-    let mut kept = Kept::new("retention");
-    write(&mut kept, owner("d.1"), 0..180);
+    what_is_too_old_goes(&mut Kept::new("retention"));
+}
+
+pub(super) fn what_is_too_old_goes<T: Tables>(kept: &mut Kept<T>) {
+    write(kept, owner("d.1"), 0..180);
     kept.commit(START + 4 * HOUR);
     kept.tidy();
     let all: f64 = (0..180).map(|minute| (minute % 7) as f64).sum();
@@ -188,11 +193,11 @@ fn ten_thousand_streams_are_added_up_and_lines_without_room_are_counted() {
 }
 
 /// A counting that can be killed: its engine with a snapshot, and what keeps its minutes.
-pub(super) struct Counting {
+pub(super) struct Counting<T: Tables = Connection> {
     pub(super) minutes: Minutes,
     pub(super) gather: Gather,
-    pub(super) keeper: Keeper,
-    pub(super) open: super::writing::Open,
+    pub(super) keeper: Keeper<T>,
+    pub(super) open: super::writing::Open<T>,
     pub(super) engine: Aggregator,
     pub(super) seq: u64,
 }
@@ -203,10 +208,19 @@ fn config() -> AggregatorConfig {
 }
 
 impl Counting {
-    pub(super) fn start(dir: &Path, (seq, snapshot): &(u64, Vec<u8>)) -> Self {
+    pub(super) fn start(dir: &Path, snapshot: &(u64, Vec<u8>)) -> Self {
         let settings = Arc::new(settings());
         let minutes = Minutes::new(dir, Keeping::by(move || settings.clone()), 4 << 30);
-        let (gather, keeper) = minutes.start((*seq, u64::MAX), Arc::default());
+        let (gather, keeper) = minutes.start((snapshot.0, u64::MAX), Arc::default());
+        Self::of((minutes, gather, keeper), snapshot)
+    }
+}
+
+impl<T: Tables> Counting<T> {
+    pub(super) fn of(
+        (minutes, gather, keeper): (Minutes, Gather, Keeper<T>),
+        (seq, snapshot): &(u64, Vec<u8>),
+    ) -> Self {
         let open = keeper.opened().unwrap();
         let engine = match snapshot.is_empty() {
             true => engine(),
@@ -251,12 +265,18 @@ impl Counting {
 
 #[test]
 fn minutes_are_the_same_however_often_it_is_killed() {
-    const EVENTS: u64 = 150;
     let dirs = ["once", "killed"].map(|name| Kept::new(name).dir.clone());
     for dir in &dirs {
         std::fs::create_dir_all(dir).unwrap();
     }
-    let mut once = Counting::start(&dirs[0], &(0, Vec::new()));
+    killed_or_not_it_keeps_the_same(|of, snapshot| Counting::start(&dirs[of], snapshot));
+    dirs.iter().for_each(|dir| drop(std::fs::remove_dir_all(dir)));
+}
+
+/// Two are started, in places of their own, and the second of them once more each time it is killed.
+pub(super) fn killed_or_not_it_keeps_the_same<T: Tables>(start: impl Fn(usize, &(u64, Vec<u8>)) -> Counting<T>) {
+    const EVENTS: u64 = 150;
+    let mut once = start(0, &(0, Vec::new()));
     for _ in 0..EVENTS {
         once.step();
         once.write();
@@ -264,7 +284,7 @@ fn minutes_are_the_same_however_often_it_is_killed() {
     while once.keeper.tidy(&mut once.open).unwrap() {}
     let mut random = Random(99);
     let mut snapshot = (0, Vec::new());
-    let mut killed = Counting::start(&dirs[1], &snapshot);
+    let mut killed = start(1, &snapshot);
     let mut kills = 0;
     while killed.seq < EVENTS || killed.gather.position() < EVENTS {
         if killed.seq < EVENTS {
@@ -274,7 +294,7 @@ fn minutes_are_the_same_however_often_it_is_killed() {
             // What is on its way is lost.
             0 => {
                 kills += 1;
-                killed = Counting::start(&dirs[1], &snapshot);
+                killed = start(1, &snapshot);
             }
             1 | 2 => while killed.keeper.tidy(&mut killed.open).unwrap() {},
             3 if killed.gather.position() >= killed.seq => snapshot = (killed.seq, killed.engine.snapshot(b"")),
@@ -283,7 +303,7 @@ fn minutes_are_the_same_however_often_it_is_killed() {
         killed.write();
         // Its thread may not have come to it.
         if killed.gather.position() < killed.seq && random.below(2) == 0 {
-            killed = Counting::start(&dirs[1], &snapshot);
+            killed = start(1, &snapshot);
         }
     }
     assert!(kills > 5, "{kills}");
@@ -298,5 +318,4 @@ fn minutes_are_the_same_however_often_it_is_killed() {
         }
     }
     assert_eq!(killed.minutes.counts().failures.load(Ordering::Relaxed), 0);
-    dirs.iter().for_each(|dir| drop(std::fs::remove_dir_all(dir)));
 }

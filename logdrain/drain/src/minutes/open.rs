@@ -1,4 +1,4 @@
-//! Rows of windows that are not closed, as they were a moment ago.
+//! Rows of windows that are not closed, as they were a moment ago: of each partition that is counted here.
 
 use super::block;
 use crate::outlets::Owner;
@@ -50,32 +50,58 @@ impl OpenRows {
     }
 
     /// Those of a metric, of the drains that may be seen.
-    pub(super) fn of(&self, account: &str, name: &str, drains: Option<&[String]>) -> Vec<&OpenRow> {
+    fn of(&self, account: &str, name: &str, drains: Option<&[String]>) -> Vec<&OpenRow> {
         let rows = self.rows.get(account).and_then(|names| names.get(name)).map(Vec::as_slice).unwrap_or_default();
         let is_seen = |row: &&OpenRow| drains.is_none_or(|drains| drains.iter().any(|drain| **drain == *row.drain));
         rows.iter().filter(is_seen).collect()
     }
 
     /// The metrics of an account.
-    pub(super) fn names(&self, account: &str, drains: Option<&[String]>) -> Vec<&str> {
+    fn names(&self, account: &str, drains: Option<&[String]>) -> Vec<&str> {
         let names = self.rows.get(account).into_iter().flatten();
         let seen = names.filter(|(name, _)| !self.of(account, name, drains).is_empty());
         seen.map(|(name, _)| &**name).collect()
     }
 
     /// From the start of the oldest to the end of the newest.
-    pub(super) fn span(&self, account: &str) -> Option<Span> {
+    fn span(&self, account: &str) -> Option<Span> {
         let rows = || self.rows.get(account).into_iter().flat_map(|names| names.values()).flatten();
         let start = rows().map(|row| row.start).min()?;
         let end = rows().map(|row| row.start + row.len).max()?;
         Some(Span { start: start.div_euclid(1_000), end: (end + 999).div_euclid(1_000) })
     }
 
-    pub(super) fn drains(&self, account: &str) -> Vec<&str> {
+    fn drains(&self, account: &str) -> Vec<&str> {
         let rows = self.rows.get(account).into_iter().flat_map(|names| names.values()).flatten();
         let mut drains: Vec<&str> = rows.map(|row| &*row.drain).collect();
         drains.sort_unstable();
         drains.dedup();
         drains
+    }
+}
+
+/// What is open of all partitions that are counted here.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Opened(pub(super) Vec<Arc<OpenRows>>);
+
+impl Opened {
+    /// Those of a metric, of the drains that may be seen.
+    pub(super) fn of(&self, account: &str, name: &str, drains: Option<&[String]>) -> Vec<&OpenRow> {
+        self.0.iter().flat_map(|rows| rows.of(account, name, drains)).collect()
+    }
+
+    /// The metrics of an account.
+    pub(super) fn names(&self, account: &str, drains: Option<&[String]>) -> Vec<&str> {
+        self.0.iter().flat_map(|rows| rows.names(account, drains)).collect()
+    }
+
+    /// From the start of the oldest to the end of the newest.
+    pub(super) fn span(&self, account: &str) -> Option<Span> {
+        let spans = self.0.iter().filter_map(|rows| rows.span(account));
+        spans.reduce(|one, other| Span { start: one.start.min(other.start), end: one.end.max(other.end) })
+    }
+
+    pub(super) fn drains(&self, account: &str) -> Vec<&str> {
+        self.0.iter().flat_map(|rows| rows.drains(account)).collect()
     }
 }

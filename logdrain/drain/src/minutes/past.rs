@@ -9,12 +9,12 @@
 use super::MinutesError;
 use super::ask::{Circumstances, drains, each_piece};
 use super::block::{self, Key};
-use super::file::{HOUR, MINUTES};
+use super::levels::{HOUR, MINUTES};
 use super::sums::Seen;
+use super::tables::Lookup;
 use super::writing::at;
 use heroku_metrics::aggregator::{MinuteSketch, RowState};
 use heroku_metrics::model::{DataPoint, TagSet, Unit, Window};
-use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -43,7 +43,7 @@ pub struct Wanted<'a> {
 }
 
 pub(super) fn rows(
-    db: &Connection,
+    db: &dyn Lookup,
     wanted: Wanted<'_>,
     about: &Circumstances<'_>,
     look: &mut dyn FnMut(Past<'_>) -> ControlFlow<()>,
@@ -56,7 +56,7 @@ pub(super) fn rows(
         for (id, name) in &names {
             let mut of = Streams { name, ids: &ids, known: HashMap::new(), with_percentiles: wanted.with_percentiles };
             let mut went_on = ControlFlow::Continue(());
-            each_piece(db, (*id, MINUTES, hour, hour + 1), &seen, &mut |piece| {
+            each_piece(db, &[*id], (MINUTES, (hour, hour + 1)), &seen, &mut |piece| {
                 if went_on.is_continue() {
                     went_on = of.piece((piece.drain, piece.hour, piece.len, &piece.block), look)?;
                 }
@@ -75,33 +75,27 @@ pub(super) fn rows(
 }
 
 /// Numbers and names of the metrics that are looked at.
-fn names(db: &Connection, wanted: Wanted<'_>, about: &Circumstances<'_>) -> Result<Vec<(i64, String)>, MinutesError> {
-    let mut read = db.prepare_cached("SELECT id, name FROM names WHERE account = ?1 ORDER BY name")?;
-    let mut rows = read.query([about.account])?;
+fn names(db: &dyn Lookup, wanted: Wanted<'_>, about: &Circumstances<'_>) -> Result<Vec<(i64, String)>, MinutesError> {
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let name: String = row.get(1)?;
+    let mut is_it = |name: &str| {
         about.goes_on()?;
-        if (wanted.metric)(&name) {
-            found.push((row.get(0)?, name));
-        }
+        Ok((wanted.metric)(name))
+    };
+    db.names(about.account, None, &mut is_it, &mut |id, name| {
+        found.push((id, name));
         if found.len() > MOST_NAMES {
             return Err(MinutesError::TooMuch("more than 200 metrics are called so: say their name"));
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
 /// The minutes of each hour in which any of the drains was heard.
-fn heard(db: &Connection, drains: &HashSet<i64>, (first, end): (i64, i64)) -> Result<BTreeMap<i64, u64>, MinutesError> {
-    let mut read = db.prepare_cached("SELECT hour, bits FROM marks WHERE drain = ?1 AND hour >= ?2 AND hour < ?3")?;
+fn heard(db: &dyn Lookup, drains: &HashSet<i64>, (first, end): (i64, i64)) -> Result<BTreeMap<i64, u64>, MinutesError> {
+    let drains: Vec<i64> = drains.iter().copied().collect();
     let mut heard = BTreeMap::new();
-    for drain in drains {
-        let mut rows = read.query(params![drain, first, end])?;
-        while let Some(row) = rows.next()? {
-            *heard.entry(row.get(0)?).or_default() |= row.get::<_, i64>(1)?.cast_unsigned();
-        }
-    }
+    db.marks(&drains, (first, end), &mut |_, hour, bits| *heard.entry(hour).or_default() |= bits.cast_unsigned())?;
     Ok(heard)
 }
 

@@ -9,7 +9,7 @@
 
 use super::MinutesError;
 use super::block::{self, Key};
-use super::file::{HOUR, MINUTES};
+use super::levels::{HOUR, MINUTES};
 use super::select::{is_selected, line, put_group};
 use super::writing::at;
 use heroku_metrics::aggregator::{MinuteSketch, RowCounts, RowState};

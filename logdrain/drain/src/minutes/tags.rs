@@ -3,13 +3,14 @@
 use super::MinutesError;
 use super::ask::{Circumstances, drains as ids_of};
 use super::block::{self, Key};
-use super::file::{HOUR, HOURS, MINUTES, QUARTERS};
-use super::open::OpenRows;
+use super::levels::{HOUR, HOURS, MINUTES};
+use super::open::Opened;
 use super::select::fits;
+use super::tables::Lookup;
 use heroku_metrics::model::Kind;
 use logdrain_charts::series::Span;
-use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 /// How far back tags are looked for, in hours.
 const BACK: i64 = 24;
@@ -29,8 +30,8 @@ pub struct Tag {
 }
 
 pub(super) fn names(
-    db: Option<&Connection>,
-    open: &OpenRows,
+    db: Option<&dyn Lookup>,
+    open: &Opened,
     text: &str,
     most: usize,
     about: &Circumstances<'_>,
@@ -46,37 +47,33 @@ pub(super) fn names(
     let mut found: BTreeSet<String> = open.iter().take(most).map(|name| (*name).to_owned()).collect();
     let mut count = open.len();
     if let Some(db) = db {
-        let ids = ids_of(db, about)?;
-        let mut read = db.prepare_cached("SELECT id, name FROM names WHERE account = ?1 ORDER BY name")?;
-        let mut is_of = db.prepare_cached("SELECT 1 FROM pieces WHERE name = ?1 AND drain = ?2 LIMIT 1")?;
-        let mut rows = read.query([about.account])?;
-        while let Some(row) = rows.next()? {
-            let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let ids = seen(db, about)?;
+        let mut last = String::new();
+        let mut is_wanted = |name: &str| {
             // Also while nothing fits.
             about.goes_on()?;
-            if !is_it(&name) || open.contains(name.as_str()) {
-                continue;
-            }
-            let mut is_seen = about.drains.is_none();
-            for drain in ids.values().filter(|_| about.drains.is_some()) {
-                is_seen = is_seen || is_of.exists([id, *drain])?;
-            }
-            if is_seen {
+            Ok(is_it(name) && !open.contains(name))
+        };
+        db.names(about.account, ids.as_deref(), &mut is_wanted, &mut |_, name| {
+            // Several partitions may have it.
+            if name != last {
                 count += 1;
+                last.clone_from(&name);
                 found.insert(name);
                 if found.len() > most {
                     found.pop_last();
                 }
             }
-        }
+            Ok(())
+        })?;
     }
     let more = count - found.len();
     Ok((found.into_iter().collect(), more))
 }
 
 pub(super) fn has(
-    db: Option<&Connection>,
-    open: &OpenRows,
+    db: Option<&dyn Lookup>,
+    open: &Opened,
     name: &str,
     about: &Circumstances<'_>,
 ) -> Result<bool, MinutesError> {
@@ -84,22 +81,20 @@ pub(super) fn has(
         return Ok(true);
     }
     let Some(db) = db else { return Ok(false) };
-    let find = "SELECT 1 FROM names JOIN pieces ON pieces.name = names.id WHERE names.account = ?1 AND names.name = ?2";
+    db.has(about.account, name, seen(db, about)?.as_deref())
+}
+
+/// The numbers of the drains that may be seen, where these are not all.
+fn seen(db: &dyn Lookup, about: &Circumstances<'_>) -> Result<Option<Vec<i64>>, MinutesError> {
     if about.drains.is_none() {
-        return Ok(db.prepare_cached(&format!("{find} LIMIT 1"))?.exists([about.account, name])?);
+        return Ok(None);
     }
-    let mut find = db.prepare_cached(&format!("{find} AND pieces.drain = ?3 LIMIT 1"))?;
-    for drain in ids_of(db, about)?.values() {
-        if find.exists(params![about.account, name, drain])? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(Some(ids_of(db, about)?.into_values().collect()))
 }
 
 pub(super) fn tags(
-    db: Option<&Connection>,
-    open: &OpenRows,
+    db: Option<&dyn Lookup>,
+    open: &Opened,
     name: &str,
     most: usize,
     about: &Circumstances<'_>,
@@ -120,27 +115,19 @@ pub(super) fn tags(
     }
     if let Some(db) = db {
         let ids = ids_of(db, about)?;
-        let id = db
-            .prepare_cached("SELECT id FROM names WHERE account = ?1 AND name = ?2")?
-            .query_row([about.account, name], |row| row.get::<_, i64>(0))
-            .optional()?;
+        let names = db.called(about.account, name)?;
         let newest = about.now.div_euclid(HOUR);
         // Hours have each stream once; what they do not have yet is fresh.
         for (level, since) in [(MINUTES, newest - 1), (HOURS, newest - BACK)] {
-            let mut read = db.prepare_cached(
-                "SELECT drain, content FROM pieces WHERE name = ?1 AND level = ?2 AND hour >= ?3 ORDER BY id DESC LIMIT ?4",
-            )?;
-            let mut rows = read.query(params![id, level, since, PIECES])?;
-            while let Some(row) = rows.next()? {
-                let drain: i64 = row.get(0)?;
-                let content: Vec<u8> = row.get(1)?;
+            db.newest(&names, &[level], since, PIECES, &mut |drain, content| {
                 about.goes_on()?;
                 if ids.values().any(|known| *known == drain)
-                    && let Some(block) = block::unpack(&content)
+                    && let Some(block) = block::unpack(content)
                 {
                     block::streams(&block).for_each(|stream| take(stream.key));
                 }
-            }
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
     }
     let tag = |(key, values): (String, BTreeSet<String>)| {
@@ -152,8 +139,8 @@ pub(super) fn tags(
 
 /// The kind of the newest stream of a metric.
 pub(super) fn kind(
-    db: Option<&Connection>,
-    open: &OpenRows,
+    db: Option<&dyn Lookup>,
+    open: &Opened,
     name: &str,
     about: &Circumstances<'_>,
 ) -> Result<Option<Kind>, MinutesError> {
@@ -163,49 +150,25 @@ pub(super) fn kind(
     }
     let Some(db) = db else { return Ok(None) };
     let ids = ids_of(db, about)?;
-    let mut read = db.prepare_cached(
-        "SELECT pieces.drain, pieces.content FROM pieces JOIN names ON names.id = pieces.name
-         WHERE names.account = ?1 AND names.name = ?2 AND pieces.level IN (?3, ?4) AND pieces.hour >= ?5
-         ORDER BY pieces.id DESC LIMIT 100",
-    )?;
+    let names = db.called(about.account, name)?;
     let since = about.now.div_euclid(HOUR) - BACK;
-    let mut rows = read.query(params![about.account, name, MINUTES, HOURS, since])?;
-    while let Some(row) = rows.next()? {
-        let (drain, content): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let block = block::unpack(&content).filter(|_| ids.values().any(|known| *known == drain));
-        let kind = block.and_then(|block| block::streams(&block).find_map(|stream| of(stream.key)));
-        if kind.is_some() {
-            return Ok(kind);
-        }
-    }
-    Ok(None)
+    let mut found = None;
+    db.newest(&names, &[MINUTES, HOURS], since, 100, &mut |drain, content| {
+        let block = block::unpack(content).filter(|_| ids.values().any(|known| *known == drain));
+        found = block.and_then(|block| block::streams(&block).find_map(|stream| of(stream.key)));
+        Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(found)
 }
 
-pub(super) fn drains(db: Option<&Connection>, open: &OpenRows, account: &str) -> Result<Vec<String>, MinutesError> {
+pub(super) fn drains(db: Option<&dyn Lookup>, open: &Opened, account: &str) -> Result<Vec<String>, MinutesError> {
     let mut found: BTreeSet<String> = open.drains(account).into_iter().map(str::to_owned).collect();
     if let Some(db) = db {
-        let mut read = db.prepare_cached("SELECT drain FROM drains WHERE account = ?1")?;
-        let mut rows = read.query([account])?;
-        while let Some(row) = rows.next()? {
-            found.insert(row.get(0)?);
-        }
+        found.extend(db.drains(account)?.into_iter().map(|(drain, _)| drain));
     }
     Ok(found.into_iter().collect())
 }
 
-pub(super) fn span(db: &Connection, account: &str) -> Result<Option<Span>, MinutesError> {
-    let mut all: Option<(i64, i64)> = None;
-    let mut read = db.prepare_cached(
-        "SELECT min(pieces.hour), max(pieces.hour + pieces.span) FROM pieces JOIN names ON names.id = pieces.name
-         WHERE names.account = ?1 AND pieces.level = ?2",
-    )?;
-    for level in [MINUTES, QUARTERS, HOURS] {
-        let found: (Option<i64>, Option<i64>) =
-            read.query_row(params![account, level], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if let (Some(first), Some(end)) = found {
-            let (known_first, known_end) = all.unwrap_or((first, end));
-            all = Some((first.min(known_first), end.max(known_end)));
-        }
-    }
-    Ok(all.map(|(first, end)| Span { start: first * 3_600, end: end * 3_600 }))
+pub(super) fn span(db: &dyn Lookup, account: &str) -> Result<Option<Span>, MinutesError> {
+    Ok(db.hours(account)?.map(|(first, end)| Span { start: first * 3_600, end: end * 3_600 }))
 }

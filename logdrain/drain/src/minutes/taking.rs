@@ -2,11 +2,11 @@
 //! piece, and an hour of which all has come is put together at once, with what is added up from it.
 
 use super::block::{Builder, Cursor};
-use super::file::{self, FileError, Fresh, HOUR, MINUTES, Named, Place};
 use super::gather::Batch;
-use super::joining::{self, Group, OVER, put};
+use super::joining::{self, OVER, join, put};
+use super::levels::{HOUR, MINUTES};
+use super::tables::{Fresh, Group, Named, OfAccount, Place, TableError, Tables};
 use super::writing::Open;
-use rusqlite::params;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -56,27 +56,23 @@ impl Row<'_> {
     }
 }
 
-impl Open {
+impl<T: Tables> Open<T> {
     /// Takes batches in, in one transaction; `now` is what time it is by the journal. Answers how many rows there were.
-    pub(super) fn write(&mut self, batches: &[Batch], now: i64) -> Result<u64, FileError> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+    pub(super) fn write(&mut self, batches: &[Batch], now: i64) -> Result<u64, TableError> {
+        self.db.begin()?;
         let written = self.write_all(batches, now);
-        self.end(written.is_ok())?;
+        self.db.end(written.is_ok())?;
         written
     }
 
-    fn write_all(&mut self, batches: &[Batch], now: i64) -> Result<u64, FileError> {
+    fn write_all(&mut self, batches: &[Batch], now: i64) -> Result<u64, TableError> {
         let mut accounts: HashMap<i64, &Arc<str>> = HashMap::new();
         let mut rows: Vec<Row<'_>> = Vec::with_capacity(batches.iter().map(|batch| batch.count).sum());
         let mut heard: BTreeMap<(i64, i64), i64> = BTreeMap::new();
         let (mut count, mut newest) = (0, None);
         for batch in batches {
-            let mut drains = Vec::with_capacity(batch.owners.len());
-            for (account, drain) in &batch.owners {
-                let drain = self.number(Named::Drain, account, drain)?;
-                accounts.insert(drain, account);
-                drains.push(drain);
-            }
+            let drains = self.numbers(Named::Drain, &batch.owners)?;
+            accounts.extend(drains.iter().zip(&batch.owners).map(|(drain, (account, _))| (*drain, account)));
             for row in given(&batch.rows) {
                 let Some(drain) = drains.get(row.owner) else { continue };
                 let hour = row.start.div_euclid(HOUR);
@@ -103,45 +99,46 @@ impl Open {
         });
         // Of the newest hour more may wait.
         let over = newest.map_or(i64::MIN, |newest| newest.div_euclid(HOUR).min((now - OVER).div_euclid(HOUR)));
+        let (mut hours, mut names): (Vec<&[Row<'_>]>, Vec<OfAccount>) = (Vec::new(), Vec::new());
         for rows in rows.chunk_by(|one, next| one.place() == next.place()) {
             let Some(first) = rows.first() else { continue };
             let (Some(account), Ok(name)) = (accounts.get(&first.drain), std::str::from_utf8(first.name)) else {
                 continue;
             };
-            let name = self.number(Named::Metric, account, name)?;
-            self.write_hour(name, rows, first.hour < over)?;
+            hours.push(rows);
+            names.push((Arc::clone(account), name.into()));
+        }
+        let names = self.numbers(Named::Metric, &names)?;
+        for (rows, name) in hours.into_iter().zip(names) {
+            self.write_hour(name, rows, over)?;
         }
         self.newest = newest.or(self.newest);
         for ((drain, hour), bits) in heard {
-            let mut mark = self.db.prepare_cached(
-                "INSERT INTO marks (drain, hour, bits) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (drain, hour) DO UPDATE SET bits = marks.bits | excluded.bits",
-            )?;
-            mark.execute(params![drain, hour, bits])?;
+            self.db.mark(drain, hour, bits)?;
         }
         if let Some(position) = batches.iter().filter_map(|batch| batch.position).max() {
-            file::stand(&self.db, "position", position.cast_signed())?;
+            self.db.stand(position.cast_signed())?;
         }
         Ok(count)
     }
 
-    /// Writes rows of one metric and drain in one hour.
-    fn write_hour(&self, name: i64, rows: &[Row<'_>], is_over: bool) -> Result<(), FileError> {
+    /// Writes rows of one metric and drain in one hour; of the hours before `over` all have come.
+    fn write_hour(&mut self, name: i64, rows: &[Row<'_>], over: i64) -> Result<(), TableError> {
         let Some(Row { drain, hour, .. }) = rows.first() else { return Ok(()) };
         let group = Group { name, drain: *drain, level: MINUTES, from: *hour, to: hour + 1 };
         let by_len = rows.chunk_by(|one, next| one.len == next.len);
-        if is_over {
-            let stored = self.stored(group)?;
+        if *hour < over {
+            let stored = self.db.stored(group)?;
             let newer: Vec<joining::Piece<'_>> = by_len.clone().map(|rows| piece(*hour, rows)).collect();
             // What is written again is no more than what comes: a late row waits for others to change its hour.
             if stored.bytes <= newer.iter().map(|piece| piece.block.len() as u64).sum() {
-                return self.join(group, stored, true, &newer);
+                return join(&mut self.db, group, stored, true, &newer);
             }
         }
         for rows in by_len {
             let len = rows.first().map_or(1, |row| row.len);
             let place = Place { name, drain: *drain, level: MINUTES, hour: *hour, span: 1, len };
-            put(&self.db, place, Fresh::AsItCame, rows.iter().map(|row| (row.key, row.index, row.state)))?;
+            put(&mut self.db, place, Fresh::AsItCame, rows.iter().map(|row| (row.key, row.index, row.state)))?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Series against an oracle that keeps all values.
 
 use super::gather::Batch;
+use super::tables::Tables;
 use super::writing::Open;
 use super::{Gather, Keeper, Keeping, Minutes, OpenRows};
 use crate::outlets::Owner;
@@ -8,6 +9,7 @@ use crate::settings::Settings;
 use heroku_metrics::aggregator::{Aggregator, AggregatorConfig, EachRow, LatePolicy, Outcome, Row};
 use heroku_metrics::model::{Observation, TagSet, Timestamp, Unit, Value};
 use logdrain_charts::series::{Asked, Function, Grouping, Selector, Series, Span};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,11 +23,11 @@ pub(super) fn settings() -> Settings {
 }
 
 /// Minutes whose thread is the test's own.
-pub(super) struct Kept {
+pub(super) struct Kept<T: Tables = Connection> {
     pub(super) minutes: Minutes,
     pub(super) gather: Gather,
-    pub(super) keeper: Keeper,
-    pub(super) open: Open,
+    pub(super) keeper: Keeper<T>,
+    pub(super) open: Open<T>,
     pub(super) dir: PathBuf,
     pub(super) seq: u64,
 }
@@ -45,12 +47,16 @@ impl Kept {
         let open = keeper.opened().unwrap();
         Self { minutes, gather, keeper, open, dir, seq: 0 }
     }
+}
 
+impl<T: Tables> Kept<T> {
     /// What a commit of the counting is: rows go to the disk, and time moves on.
     pub(super) fn commit(&mut self, second: i64) {
         self.seq += 1;
         let time = Timestamp::from_unix_seconds(second);
         self.minutes.moved(time, &settings());
+        #[cfg(feature = "postgres")]
+        self.minutes.tell(time);
         let is_kept = self.gather.commit(self.seq).unwrap();
         if !is_kept {
             self.write();
@@ -72,7 +78,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl<T: Tables> Drop for Kept<T> {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
@@ -185,15 +191,18 @@ fn compare(series: &Series, oracle: &Lines, function: Function, what: &str) {
 
 #[test]
 fn series_are_those_of_all_values_at_every_step_and_grouping() {
-    const HOURS: i64 = 40;
-    let mut kept = Kept::new("oracle");
+    series_are_those_of_all_values(Kept::new("oracle"), 40);
+}
+
+/// More than 20 hours.
+pub(super) fn series_are_those_of_all_values<T: Tables>(mut kept: Kept<T>, hours: i64) {
     let mut random = Random(7);
     let mut oracle = Oracle::default();
     let drains = ["d.1", "shop/d.2"];
     let mut engines = [engine(), engine()];
     let mut late: Vec<(usize, Seen)> = Vec::new();
     let mut unique = 0;
-    for minute in 0..HOURS * 60 {
+    for minute in 0..hours * 60 {
         for (drain, engine) in engines.iter_mut().enumerate() {
             let mut now: Vec<Seen> = Vec::new();
             let many = if minute % 240 == 7 { 300 } else { random.below(8) };
@@ -241,7 +250,7 @@ fn series_are_those_of_all_values_at_every_step_and_grouping() {
         engine.each_open(&mut take).unwrap();
     }
     kept.minutes.show_open(open);
-    let end = START + HOURS * 3_600;
+    let end = START + hours * 3_600;
     for (from, to, step) in [
         (START, end, 60),
         (end - 5 * 3_600, end, 60),

@@ -1,11 +1,13 @@
 //! Disks that are full or damaged under the file of minutes.
 
 use super::ask::Circumstances;
-use super::file::{self, FileError};
+use super::file;
 use super::gather::Batch;
+use super::open::Opened;
 use super::past::{self, Wanted};
+use super::tables::TableError;
 use super::tests::{Kept, START, asked, engine, owner};
-use super::{MinutesError, OpenRows, tags};
+use super::{MinutesError, tags};
 use heroku_metrics::aggregator::{EachRow, Row};
 use heroku_metrics::model::{Observation, TagSet, Timestamp, Value};
 use logdrain_charts::series::{Function, Grouping, Span};
@@ -75,7 +77,7 @@ fn of_many_names_the_first_are_told_and_the_others_counted_and_the_search_ends_i
     let about = kept.minutes.about("default", None);
     let about = Circumstances { until: Instant::now().checked_sub(Duration::from_millis(1)).unwrap(), ..about };
     for text in ["name", "other"] {
-        let found = tags::names(Some(&db), &OpenRows::default(), text, 3, &about);
+        let found = tags::names(Some(&db), &Opened::default(), text, 3, &about);
         assert!(matches!(found, Err(MinutesError::TooLong)), "{text}: {found:?}");
     }
     let wanted = Wanted { metric: &|_| false, with_percentiles: false, hours: (0, i64::MAX) };
@@ -141,7 +143,7 @@ fn a_file_that_is_damaged_is_set_aside_and_what_comes_is_kept() {
     // No file of ours at all.
     kept.open.db.execute_batch("PRAGMA wal_checkpoint(truncate)").unwrap();
     std::fs::write(&path, vec![7_u8; 30_000]).unwrap();
-    assert!(file::open(&kept.dir).as_ref().err().is_some_and(FileError::is_damage));
+    assert!(file::open(&kept.dir).as_ref().err().is_some_and(TableError::is_damage));
     kept.open = kept.keeper.opened().unwrap();
     assert_eq!(sum(&kept), 0.0, "whoever had asked before asks the new file");
     // Cut to nothing.

@@ -1,18 +1,17 @@
-//! The file as it is written: one connection, steps that are done as a whole or not at all, and the numbers of names.
+//! What is written to, with the numbers of names that are known of it.
 
-use super::file::{self, FileError, Named};
+use super::tables::{Named, OfAccount, TableError, Tables};
 use heroku_metrics::model::Timestamp;
 use rusqlite::Connection;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 /// Numbers of names that are remembered at a time.
 const KNOWN: usize = 100_000;
 
-/// The file, and what is known of it.
-pub(super) struct Open {
-    pub(super) db: Connection,
-    numbers: HashMap<(Named, Arc<str>, Arc<str>), i64>,
+/// Where minutes are written, and what is known of it.
+pub(super) struct Open<T: Tables = Connection> {
+    pub(super) db: T,
+    numbers: HashMap<(Named, OfAccount), i64>,
     /// The hour before which all was put together, and when, in milliseconds.
     pub(super) swept: Option<(i64, i64)>,
     /// Where the newest window begins of those that were written last, in milliseconds.
@@ -21,8 +20,8 @@ pub(super) struct Open {
     pub(super) said: Option<i64>,
 }
 
-impl Open {
-    pub(super) fn new(db: Connection) -> Self {
+impl<T: Tables> Open<T> {
+    pub(super) fn new(db: T) -> Self {
         Self { db, numbers: HashMap::new(), swept: None, newest: None, said: None }
     }
 
@@ -31,30 +30,21 @@ impl Open {
         self.numbers.clear();
     }
 
-    pub(super) fn number(&mut self, of: Named, account: &Arc<str>, name: &str) -> Result<i64, FileError> {
-        let key = (of, account.clone(), name.into());
-        if let Some(number) = self.numbers.get(&key) {
-            return Ok(*number);
-        }
-        if self.numbers.len() >= KNOWN {
+    /// The numbers of metrics or drains of accounts.
+    pub(super) fn numbers(&mut self, of: Named, all: &[OfAccount]) -> Result<Vec<i64>, TableError> {
+        if self.numbers.len() + all.len() > KNOWN {
             self.numbers.clear();
         }
-        let number = file::number(&self.db, of, account, name)?;
-        self.numbers.insert(key, number);
-        Ok(number)
-    }
-
-    pub(super) fn end(&self, is_well: bool) -> Result<(), FileError> {
-        match is_well {
-            true => self.db.execute_batch("COMMIT").map_err(|error| {
-                let _ = self.db.execute_batch("ROLLBACK");
-                error.into()
-            }),
-            false => {
-                let _ = self.db.execute_batch("ROLLBACK");
-                Ok(())
-            }
+        let keys: Vec<(Named, OfAccount)> = all.iter().map(|one| (of, one.clone())).collect();
+        let mut asked = HashSet::new();
+        let unknown = keys.iter().filter(|key| !self.numbers.contains_key(*key) && asked.insert(*key));
+        let unknown: Vec<OfAccount> = unknown.map(|(_, one)| one.clone()).collect();
+        if !unknown.is_empty() {
+            let found = self.db.number(of, &unknown)?;
+            self.numbers.extend(unknown.into_iter().map(|one| (of, one)).zip(found));
         }
+        let missing = || TableError::Foreign("a name has no number".to_owned());
+        keys.iter().map(|key| self.numbers.get(key).copied().ok_or_else(missing)).collect()
     }
 }
 

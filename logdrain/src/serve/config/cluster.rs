@@ -38,7 +38,6 @@ pub(super) struct Others {
     pub(super) has_journal: bool,
     pub(super) has_addon: bool,
     pub(super) keeps_lines: bool,
-    pub(super) keeps_minutes: bool,
 }
 
 /// Checks the section.
@@ -54,12 +53,10 @@ pub(super) fn of_file(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
         ));
     }
-    for (key, is_there) in [("[addon]", others.has_addon), ("minutes_limit", others.keeps_minutes)] {
-        if is_there {
-            return Err(Wrong(format!(
-                "{key}: nodes of a [cluster] count, and do no more yet: no minutes, alerts or add-on; strike it"
-            )));
-        }
+    if others.has_addon {
+        return Err(Wrong::new(
+            "[addon]: nodes of a [cluster] count, keep lines and minutes, and no add-on yet; strike it",
+        ));
     }
     let parts = Parts::new(partitions.unwrap_or(PARTITIONS));
     let parts = parts.ok_or_else(|| Wrong(format!("[cluster], partitions: is from 1 to {}", parts::MOST)))?;

@@ -69,7 +69,7 @@ impl Config {
             .saturating_add(self.settings.limits.alert_bytes)
             .saturating_add(door::MEMORY + archives::UPLOADS + sending::MEMORY)
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)
-            .saturating_add(minutes::MEMORY)
+            .saturating_add(minutes::memory(self.parts()))
             .saturating_add(if self.spool_limit > 0 && self.journal.is_some() {
                 Spool::memory(self.limits.body).saturating_mul(self.parts())
             } else {

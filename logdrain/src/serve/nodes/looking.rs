@@ -254,6 +254,7 @@ impl Looking {
         let now = self.clocks.read();
         let believed = heroku_metrics::model::Timestamp::from_unix_micros(now.wall);
         self.progress.time.tell(believed, now.steady, now.wall, false);
+        self.tools.minutes.tell(believed);
         let owners = || self.parts.values().filter_map(|of| of.owner.as_ref());
         self.progress.nodes.owned.store(owners().filter(|owner| !owner.is_leaving).count() as u64, Ordering::Relaxed);
         if let Some(of) = self.parts.values().next() {

@@ -10,7 +10,7 @@ use logdrain_drain::counters::Counters;
 use logdrain_drain::counting::{Board, Consumer, Settling};
 use logdrain_drain::journal::{Address, Doubts, Owned, Ownership, Progress, SharedPartition, Timekeeper, reader_of};
 use logdrain_drain::logs;
-use logdrain_drain::minutes::{Gather, Minutes};
+use logdrain_drain::minutes::Minutes;
 use logdrain_drain::outlets::otlp::Otlp;
 use logdrain_drain::outlets::{JsonLines, Shared};
 use logdrain_drain::parts::Part;
@@ -118,11 +118,17 @@ impl Counting {
         let mut said = String::new();
         for _ in 0..self.tries {
             match self.begin() {
-                Ok((consumer, lines)) => {
+                Ok((consumer, lines, minutes)) => {
+                    let kept = consumer.kept.clone();
                     let counted = consumer.run().map_err(|_| "its rows cannot go out".to_owned());
                     self.owned.end(self.epoch);
-                    let kept = lines.map_or(Ok(()), JoinHandle::join);
-                    return counted.and(kept.map_err(|_| "its lines ended in a panic".to_owned()));
+                    let lines = lines.map_or(Ok(()), JoinHandle::join);
+                    // What the database does not take of them now whoever counts next makes again.
+                    self.stop.store(true, Ordering::Release);
+                    let minutes = minutes.join();
+                    kept.end();
+                    let ended = lines.and(minutes).map_err(|_| "its lines or minutes ended in a panic".to_owned());
+                    return counted.and(ended);
                 }
                 Err(why) if why != said => {
                     tracing::error!(partition = self.part.number(), %why, "cannot be counted now");
@@ -143,7 +149,7 @@ impl Counting {
     }
 
     /// Puts together where it stands: the newest snapshot, and the journal behind that.
-    fn begin(&self) -> Result<(Consumer<(Rows, Board)>, Option<JoinHandle<()>>), String> {
+    fn begin(&self) -> Result<(Consumer<(Rows, Board)>, Option<JoinHandle<()>>, JoinHandle<()>), String> {
         let Self { part, tools, progress, stop, .. } = self;
         let Tools { config, cluster, address, .. } = tools;
         let text = |error: &dyn Display| error.to_string();
@@ -178,6 +184,8 @@ impl Counting {
             to = end,
             "this node counts the partition"
         );
+        let (kept, minutes, keeper) =
+            tools.minutes.own((*part, self.epoch), (pipelines.position(), end), stop.clone())?;
         // The way there is held by who writes alone: when he lets go of it, it ends.
         let (lines, logs) = if config.keeping.is_on() {
             let first = reader.next_after(0).map_err(|error| text(&error))?;
@@ -188,13 +196,15 @@ impl Counting {
         } else {
             (None, None)
         };
+        let keeping = thread::Builder::new().name(format!("minutes {}", part.number()));
+        let keeping = keeping.spawn(move || keeper.run()).map_err(|error| text(&error))?;
         let ownership = Ownership { epoch: self.epoch, time, progress: progress.clone(), pipelines: commits, logs };
         self.owned.begin(ownership);
         let consumer = Consumer {
             rules,
             pipelines,
-            minutes: Gather::nothing(),
-            kept: tools.minutes.clone(),
+            minutes,
+            kept,
             rows: (tools.rows.clone(), board.clone()),
             board,
             entries,
@@ -211,6 +221,6 @@ impl Counting {
             doubts: Doubts::default(),
             asked: None,
         };
-        Ok((consumer, lines))
+        Ok((consumer, lines, keeping))
     }
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod faults;
 mod figures;
 mod lines;
+mod minutes;
 mod rows;
 mod senders;
 mod spooled;
@@ -65,6 +66,7 @@ fn check_rows(dir: &Path, cluster: &Cluster, senders: &Senders<'_>, postgres: &P
     let expected = senders.truth(dir);
     assert!(expected.len() > 100, "{} rows", expected.len());
     union.wait_for(&expected);
+    minutes::check(cluster, &expected, postgres);
     cluster.stop();
     union.wait_for(&expected);
     println!("{}; {}", senders.told(), union.told());
@@ -177,6 +179,6 @@ fn a_node_takes_the_configuration_that_is_deployed() {
     assert!(!page.contains("/dashboards") && !page.contains("/events") && !page.contains(">journal<"), "{page}");
     let connections =
         postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()");
-    assert!(connections.parse::<usize>().unwrap() <= 2 * PARTITIONS + 2, "{connections}");
+    assert!(connections.parse::<usize>().unwrap() <= 2 * PARTITIONS + 3, "{connections}");
     assert_eq!(node.stop().0, Some(0));
 }

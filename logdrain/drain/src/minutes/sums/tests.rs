@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::minutes::block::Builder;
-use crate::minutes::file::{HOURS, QUARTER, QUARTERS};
+use crate::minutes::levels::{HOURS, QUARTER, QUARTERS};
 use crate::minutes::tests::{Random, asked};
 use heroku_metrics::model::{TagSet, Unit};
 use logdrain_charts::series::Grouping;
