@@ -1,9 +1,10 @@
-//! Who may come in, and what systems are called: `settings.db` in the store's folder. It holds members with their rights,
+//! Who may come in, and what systems are called: `settings.db` in the store's folder, or the database of the journal that nodes
+//! share. It holds members with their rights,
 //! passwords, tokens, sessions and one-time links, the numbers of systems, what was used on days that are over, dashboards
 //! with the links that share them, and the channels that alerts go to.
 //!
 //! Nothing that rows or events depend on is here: that is in the journal. What is asked with each request is answered from
-//! memory; the file is written first, and read at the start alone.
+//! memory; the file is written first, and read at the start alone. What nodes change they [tell each other](following).
 //!
 //! **A directory that is damaged or gone never costs a line.** Deliveries are taken without it. It is *closed* then, in
 //! words: nobody but the operator comes in, and reading without a sign-in is not given. Whether somebody has to sign in is
@@ -16,6 +17,8 @@ mod channels;
 mod dashboards;
 mod ended;
 mod file;
+mod following;
+mod group;
 mod links;
 mod members;
 mod metrics;
@@ -44,8 +47,9 @@ pub use systems::{System, SystemFacts};
 pub use tokens::{Kind, Token};
 pub use usage::Used;
 
-use crate::sql::{Db, SqlError, Step, Value};
-use rusqlite::{Connection, OptionalExtension as _};
+use crate::sql::{Db, SqlError, Step, Value, values};
+use following::Looks;
+use group::Group;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -87,12 +91,6 @@ impl From<SqlError> for DirectoryError {
     }
 }
 
-impl From<rusqlite::Error> for DirectoryError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Closed(format!("settings.db: {error}"))
-    }
-}
-
 /// Who may come in. What changes it waits for the disk: it is called where that harms nobody.
 pub struct Directory {
     dir: PathBuf,
@@ -104,14 +102,24 @@ pub struct Directory {
     passwords: passwords::Checks,
     /// Told without waiting for whoever writes.
     is_open: AtomicBool,
+    /// Other nodes change it, too.
+    is_shared: bool,
+    looks: Looks,
 }
 
-/// The file.
+/// The file, or the database.
 #[derive(Debug)]
 enum State {
     /// Not opened yet, or not to be used, and why.
     Closed(String),
-    Open(Box<Db>),
+    Open(Box<Opened>),
+}
+
+#[derive(Debug)]
+struct Opened {
+    db: Db,
+    /// Of what is known, where other nodes change it.
+    version: i64,
 }
 
 /// What each request asks for.
@@ -139,7 +147,11 @@ pub use passwords::{AT_A_TIME as CHECKS, MEMORY as CHECK};
 impl Directory {
     /// That of a store's folder, not opened yet. The folder need not be there.
     pub fn new(dir: &Path) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::closed_at(dir))
+    }
+
+    fn closed_at(dir: &Path) -> Self {
+        Self {
             dir: dir.to_owned(),
             is_marked: RwLock::new(file::marker(dir).exists()),
             db: Mutex::new(State::Closed("the store is not open yet".to_owned())),
@@ -147,7 +159,9 @@ impl Directory {
             systems: Mutex::default(),
             passwords: passwords::Checks::default(),
             is_open: AtomicBool::new(false),
-        })
+            is_shared: false,
+            looks: Looks::default(),
+        }
     }
 
     /// Opens the file, or makes it. Whoever calls this holds the store's lock.
@@ -159,7 +173,8 @@ impl Directory {
         let is_marked = file::marker(&self.dir).exists();
         *self.is_marked.write().unwrap_or_else(PoisonError::into_inner) = is_marked;
         let was_there = path(&self.dir).exists();
-        match file::open(&self.dir).and_then(|db| Ok((self.read(&db)?, db))) {
+        let read = |mut db: Db| Ok((db.step(following::read_all)?, db));
+        match file::open(&self.dir).map(Db::of_file).and_then(read) {
             Ok(((known, systems), db)) => {
                 if is_marked && known.members.is_empty() && known.tokens.is_empty() {
                     let how = if was_there { "holds no member and no token any more" } else { "is gone" };
@@ -171,7 +186,7 @@ impl Directory {
                 }
                 *self.write() = known;
                 *self.systems() = systems;
-                *state = State::Open(Box::new(Db::of_file(db)));
+                *state = State::Open(Box::new(Opened { db, version: 0 }));
                 self.is_open.store(true, Ordering::Release);
                 Ok(())
             }
@@ -184,23 +199,26 @@ impl Directory {
 
     /// Writes what is only in memory, and closes the file.
     pub fn close(&self) {
-        let _ = self.save();
+        let _ = self.save(true);
         let mut state = self.state();
         self.is_open.store(false, Ordering::Release);
         *state = State::Closed("the server is stopping".to_owned());
     }
 
-    /// Writes what was only noted in memory: when systems and sessions were last heard.
-    pub fn save(&self) -> Result<(), DirectoryError> {
-        self.save_systems()?;
+    /// Writes what was only noted in memory: when systems and sessions were last heard. Other nodes hear of it when they are
+    /// `told`, which has them read it.
+    pub fn save(&self, told: bool) -> Result<(), DirectoryError> {
+        self.save_systems(told)?;
         self.save_sessions()
     }
 
     /// Whether somebody has to sign in, or send a token: a member or token exists, or existed when the file was lost.
     pub fn asks(&self) -> bool {
-        let known = self.known();
+        // One after the other: whoever changes both holds the first while he waits for the second.
         let is_marked = *self.is_marked.read().unwrap_or_else(PoisonError::into_inner);
-        is_marked || !known.members.is_empty() || !known.tokens.is_empty()
+        let known = self.known();
+        let is_unknown = self.is_shared && !self.is_open();
+        is_unknown || is_marked || !known.members.is_empty() || !known.tokens.is_empty()
     }
 
     /// Whether members and tokens are known.
@@ -224,33 +242,35 @@ impl Directory {
 
     /// Everything of an account is gone: members, tokens, sessions, systems, usage.
     pub fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
-        self.change(|db| {
-            let tables = [
-                "shares",
-                "dashboards",
-                "metrics",
-                "members",
-                "tokens",
-                "sessions",
-                "systems",
-                "used",
-                "buckets",
-                "channels",
-                "recipients",
-            ];
-            for table in tables {
-                db.execute(&format!("DELETE FROM {table} WHERE account = $1"), [account])?;
-            }
-            Ok(())
-        })?;
-        let mut known = self.write();
-        known.members.retain(|_, member| member.account != account);
-        known.tokens.retain(|_, token| token.account != account);
-        known.sessions.retain(|_, session| session.account != account);
-        known.shares.retain(|_, share| share.account != account);
-        known.buckets.forget(account);
-        drop(known);
-        self.systems().forget_account(account);
+        self.change(
+            (&Group::ALL, account),
+            |step| {
+                for sql in [
+                    "DELETE FROM shares WHERE account = $1",
+                    "DELETE FROM dashboards WHERE account = $1",
+                    "DELETE FROM metrics WHERE account = $1",
+                    "DELETE FROM tokens WHERE account = $1",
+                    "DELETE FROM sessions WHERE account = $1",
+                    "DELETE FROM members WHERE account = $1",
+                    "DELETE FROM systems WHERE account = $1",
+                    "DELETE FROM used WHERE account = $1",
+                    "DELETE FROM buckets WHERE account = $1",
+                    "DELETE FROM channels WHERE account = $1",
+                    "DELETE FROM recipients WHERE account = $1",
+                ] {
+                    step.execute(sql, values![account])?;
+                }
+                Ok(())
+            },
+            |known, ()| {
+                known.members.retain(|_, member| member.account != account);
+                known.tokens.retain(|_, token| token.account != account);
+                known.sessions.retain(|_, session| session.account != account);
+                known.shares.retain(|_, share| share.account != account);
+                known.buckets.forget(account);
+                self.systems().forget_account(account);
+            },
+        )?;
         self.mark()
     }
 
@@ -258,27 +278,15 @@ impl Directory {
     pub fn is_to_end(&self, account: &str, at: i64) -> Result<bool, DirectoryError> {
         let sql = "SELECT last FROM numbers WHERE kind = $1";
         let kind = format!("destroyed:{account}");
-        let told: Option<i64> = self.change(|db| Ok(db.query_row(sql, [&kind], |row| row.get(0)).optional()?))?;
+        let told: Option<i64> = self.step(|step| Ok(step.one(sql, values![&kind], |row| row.get(0))?))?;
         Ok(told != Some(at))
     }
 
     /// Nothing is left of an account that was destroyed then.
     pub fn has_ended(&self, account: &str, at: i64) -> Result<(), DirectoryError> {
         let sql = "INSERT INTO numbers (kind, last) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET last = $2";
-        self.change(|db| Ok(db.execute(sql, (format!("destroyed:{account}"), at)).map(drop)?))
-    }
-
-    fn read(&self, db: &Connection) -> Result<(Known, Systems), DirectoryError> {
-        let members = members::read(db)?;
-        let known = Known {
-            tokens: tokens::read(db)?,
-            sessions: sessions::read(db)?,
-            links: links::read(db)?,
-            shares: shares::read(db)?,
-            buckets: buckets::read(db)?,
-            members,
-        };
-        Ok((known, systems::read(db)?))
+        let kind = format!("destroyed:{account}");
+        self.step(|step| Ok(step.execute(sql, values![&kind, at]).map(drop)?))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -297,34 +305,63 @@ impl Directory {
         self.systems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One step: all of it or nothing.
+    /// One step, of what no memory holds: all of it or nothing.
     fn step<T>(&self, work: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>) -> Result<T, DirectoryError> {
         match &mut *self.state() {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(db) => db.step(work),
+            State::Open(opened) => opened.db.step(work),
         }
     }
 
-    /// Reads what is only in the file.
-    fn read_file<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DirectoryError> {
-        match &mut *self.state() {
-            State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(db) => Ok(read(file_of(db)?)?),
-        }
-    }
-
-    /// Changes the file: all of it or nothing.
+    /// Changes this of an account, all of it or nothing, and then what is in memory.
     fn change<T>(
         &self,
-        change: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, DirectoryError>,
+        touched: (&[Group], &str),
+        change: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
+        remember: impl FnOnce(&mut Known, &T),
+    ) -> Result<T, DirectoryError> {
+        self.change_all(&[touched], change, remember)
+    }
+
+    /// The same of several accounts.
+    fn change_all<T>(
+        &self,
+        touched: &[(&[Group], &str)],
+        change: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
+        remember: impl FnOnce(&mut Known, &T),
+    ) -> Result<T, DirectoryError> {
+        let each = |(groups, account): &(&[Group], &str)| -> Vec<(Group, String)> {
+            groups.iter().map(|group| (*group, (*account).to_owned())).collect()
+        };
+        let touched = touched.iter().flat_map(each).collect();
+        self.change_by(
+            |step| Ok((change(step)?, touched)),
+            |done| {
+                remember(&mut self.write(), &done);
+                done
+            },
+        )
+    }
+
+    /// The same, of what is known at its end. Nobody else changes anything meanwhile, and nobody reads what others have changed.
+    fn change_by<D, T>(
+        &self,
+        change: impl FnOnce(&mut Step<'_>) -> Result<(D, Vec<(Group, String)>), DirectoryError>,
+        remember: impl FnOnce(D) -> T,
     ) -> Result<T, DirectoryError> {
         match &mut *self.state() {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(db) => {
-                let transaction = file_of(db)?.transaction()?;
-                let changed = change(&transaction)?;
-                transaction.commit()?;
-                Ok(changed)
+            State::Open(opened) => {
+                let done = opened.db.step(|step| {
+                    if !self.is_shared {
+                        return Ok(change(step)?.0);
+                    }
+                    let version = following::raise(step)?;
+                    let (done, touched) = change(step)?;
+                    following::tell(step, version, &touched)?;
+                    Ok::<_, DirectoryError>(done)
+                })?;
+                Ok(remember(done))
             }
         }
     }
@@ -339,6 +376,14 @@ impl Directory {
         Ok(())
     }
 
+    /// The same when another node has added somebody, or has removed whoever was left.
+    fn will_ask_if_any(&self) -> Result<(), DirectoryError> {
+        let known = self.known();
+        let is_empty = known.members.is_empty() && known.tokens.is_empty();
+        drop(known);
+        if is_empty { self.mark() } else { self.will_ask() }
+    }
+
     /// Takes that file away when nobody is left.
     fn mark(&self) -> Result<(), DirectoryError> {
         let mut is_marked = self.is_marked.write().unwrap_or_else(PoisonError::into_inner);
@@ -349,10 +394,6 @@ impl Directory {
         }
         Ok(())
     }
-}
-
-fn file_of(db: &mut Db) -> Result<&mut Connection, DirectoryError> {
-    db.file().ok_or_else(|| DirectoryError::Closed("it is in no file".to_owned()))
 }
 
 /// Seconds since 1970.
@@ -367,15 +408,12 @@ fn counted(step: &mut Step<'_>, sql: &'static str, values: &[Value<'_>]) -> Resu
 }
 
 /// The next number of a kind, which is never given twice.
-fn next(db: &Connection, kind: &str) -> Result<u32, DirectoryError> {
-    let number: i64 = db.query_row(
-        "INSERT INTO numbers (kind, last) VALUES ($1, 1) ON CONFLICT (kind) DO UPDATE SET last = numbers.last + 1 \
-         RETURNING last",
-        [kind],
-        |row| row.get(0),
-    )?;
-    u32::try_from(number)
-        .ok()
+fn next(step: &mut Step<'_>, kind: &str) -> Result<u32, DirectoryError> {
+    let sql = "INSERT INTO numbers (kind, last) VALUES ($1, 1) ON CONFLICT (kind) DO UPDATE SET last = numbers.last + 1 \
+               RETURNING last";
+    let number: Option<i64> = step.one(sql, values![kind], |row| row.get(0))?;
+    number
+        .and_then(|number| u32::try_from(number).ok())
         .filter(|number| *number < 1 << 31)
         .ok_or_else(|| DirectoryError::TooMany("all numbers are given".to_owned()))
 }

@@ -4,10 +4,11 @@
 use crate::directory::{Access, Directory, DirectoryError, Kind, Member, NewMember, Rights};
 use crate::logs::Boards;
 use crate::settings::Settings;
+use crate::sql::{Db, SqlError};
 use log_store::is_account_name;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is asked for, of one account.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -156,20 +157,28 @@ impl People {
 /// Between two looks at what was heard, and looks between two of what is only noted.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 60;
+/// So many times it is only written; then other nodes are told.
+const TOLD: u32 = 10;
+
+/// Between two looks at what other nodes change, and the least when somebody waits for one.
+const FOLLOW: Duration = Duration::from_millis(500);
+const AT_ONCE: Duration = Duration::from_millis(100);
+/// Between two times that a node deletes what is over.
+const FORGET: Duration = Duration::from_secs(3_600);
 
 /// Gives numbers to systems that were heard, for ever.
 pub async fn hear(directory: Arc<Directory>, logs: Boards) {
     let mut said = String::new();
-    for look in (0..LOOKS).cycle() {
+    for look in (0..LOOKS * TOLD).cycle() {
         tokio::time::sleep(LOOK).await;
         let heard = logs.heard();
-        if !directory.is_open() || (heard.is_empty() && look > 0) {
+        if !directory.is_open() || (heard.is_empty() && look % LOOKS != 0) {
             continue;
         }
         let directory = directory.clone();
         let work = move || {
             directory.heard(&heard)?;
-            if look == 0 { directory.save() } else { Ok(()) }
+            if look % LOOKS == 0 { directory.save(look == 0) } else { Ok(()) }
         };
         match tokio::task::spawn_blocking(work).await {
             // What is not written is heard again with the next line.
@@ -180,6 +189,39 @@ pub async fn hear(directory: Arc<Directory>, logs: Boards) {
             Ok(Ok(())) => said.clear(),
             _ => {}
         }
+    }
+}
+
+/// Follows what other nodes change in the directory, for ever: twice a second, and at once when somebody comes whom this one does
+/// not know, but no more than ten times a second. It is opened by what `connect` answers, as soon as there is something.
+pub async fn follow(directory: Arc<Directory>, connect: impl Fn() -> Result<Db, SqlError> + Clone + Send + 'static) {
+    let mut said = String::new();
+    let mut forgot = Instant::now();
+    loop {
+        if directory.is_open() && forgot.elapsed() > FORGET {
+            forgot = Instant::now();
+            let here = directory.clone();
+            // What cannot be written now is there at the next time.
+            let _ = tokio::task::spawn_blocking(move || here.forget_ended_of_nodes()).await;
+        }
+        let (here, connect) = (directory.clone(), connect.clone());
+        let number = directory.begin_look();
+        let work = move || match here.is_open() {
+            true => here.follow().map(drop),
+            false => connect().map_err(DirectoryError::from).and_then(|db| here.open_on(db)),
+        };
+        let looked = tokio::task::spawn_blocking(work).await;
+        directory.end_look(number, !matches!(looked, Ok(Ok(()))));
+        match looked {
+            Ok(Err(why)) if why.to_string() != said => {
+                tracing::warn!("what other nodes change of members and tokens is not heard now: {why}");
+                said = why.to_string();
+            }
+            Ok(Ok(())) => said.clear(),
+            _ => {}
+        }
+        tokio::time::sleep(AT_ONCE).await;
+        let _ = tokio::time::timeout(FOLLOW.saturating_sub(AT_ONCE), directory.wanted()).await;
     }
 }
 

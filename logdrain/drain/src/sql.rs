@@ -111,15 +111,6 @@ impl Db {
         Database::new(address, schema).map(|db| Self(Engine::Journal(db)))
     }
 
-    /// The file, for what only SQLite knows. `None` for a database.
-    pub const fn file(&mut self) -> Option<&mut Connection> {
-        match &mut self.0 {
-            Engine::File(db) => Some(db),
-            #[cfg(feature = "postgres")]
-            Engine::Journal(_) => None,
-        }
-    }
-
     /// One transaction. What `work` did is durable when this returns; when it fails, nothing of it is there.
     ///
     /// # Errors

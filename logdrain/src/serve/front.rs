@@ -117,7 +117,10 @@ impl Front {
         };
         let (close, closing) = watch::channel(false);
         let answers = Answers::new(shared.board.clone(), house, config.metrics);
-        let directory = Directory::new(&config.store);
+        let directory = match config.cluster {
+            Some(_) => Directory::of_nodes(&config.store),
+            None => Directory::new(&config.store),
+        };
         let key = Arc::new(KeyFile::new(config.key_file.clone()));
         let outbound = Outbound::new(config.outbound.clone());
         let own = || {

@@ -22,15 +22,22 @@ use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
 use super::opening::{self, Closed};
 use logdrain_drain::clock::{Ahead, Clocks};
+use logdrain_drain::directory::DirectoryError;
 use logdrain_drain::intake::{Intake, Queues};
 use logdrain_drain::journal::{
     self, Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, Spool,
     StoreError, Timekeeper, Told, View, Waiting,
 };
 use logdrain_drain::logs;
+#[cfg(unix)]
+use logdrain_drain::operator::Door;
 use logdrain_drain::outlets::{JsonLines, Shared, otlp};
 use logdrain_drain::parts::{Part, Parts};
+use logdrain_drain::people;
+#[cfg(unix)]
+use logdrain_drain::people::People;
 use logdrain_drain::settings::Settings;
+use logdrain_drain::sql::Db;
 use logdrain_terms::failure::{Failure, Status};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,9 +51,15 @@ pub(super) struct Node {
     looking: JoinHandle<Result<(), String>>,
     /// Everything is written: what is owned is let go.
     end: Arc<AtomicBool>,
+    /// By which the operator comes in.
+    #[cfg(unix)]
+    door: Option<Door>,
     /// Held until then.
     lock: Lease,
 }
+
+/// Where the tables of the directory are.
+const DIRECTORY: &str = "logdrain";
 
 /// What a node has when the others know of it.
 struct Joined {
@@ -142,18 +155,39 @@ impl Node {
             queues.push(queue);
             parts.push((part, owned, told));
         }
+        let place = address.clone();
+        let connect = move || Db::of_journal(&place, DIRECTORY);
+        // Whoever comes in is told from others; deliveries do not wait for that.
+        let db = connect().map_err(DirectoryError::from);
+        if let Err(why) = db.and_then(|db| front.directory.open_on(db)) {
+            tracing::error!("nobody but the operator comes in yet: {why}");
+        }
+        front.runtime.spawn(people::follow(front.directory.clone(), connect));
+        front.runtime.spawn(people::hear(front.directory.clone(), held.logs.clone()));
         let end = Arc::new(AtomicBool::new(false));
         let looking = Looking::new(members, tools, parts, held, (end.clone(), held.stop.clone()));
         let looking = spawn("nodes", ending, move || looking.run())?;
         held.progress.storing.store(true, Ordering::Release);
         front.intake.open_parts(Queues { parts: cluster.parts, split: cluster.split, all: queues.into() });
-        Ok(Some(Self { writers, looking, end, lock }))
+        #[cfg(unix)]
+        let people = People { directory: front.directory.clone(), base: front.base.clone() };
+        Ok(Some(Self {
+            writers,
+            looking,
+            end,
+            #[cfg(unix)]
+            door: Door::open(&config.store, front.intake.clone(), people, front.runtime.handle()),
+            lock,
+        }))
     }
 
     /// Closes the front, lets the threads write what they have, lets go what is owned, and says how it went.
     pub(super) fn stop(self, front: Front) -> Result<Status, Failure> {
-        let intake = front.intake.clone();
+        #[cfg(unix)]
+        drop(self.door);
+        let (intake, directory) = (front.intake.clone(), front.directory.clone());
         front.close();
+        directory.close();
         intake.close();
         let written = self.writers.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
         self.end.store(true, Ordering::Release);

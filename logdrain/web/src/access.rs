@@ -374,7 +374,13 @@ pub(crate) async fn viewer(site: &Site, peer: &Peer, headers: &HeaderMap, way: W
     if is_open(site) {
         return open(site, peer, headers, way);
     }
-    let found = match Given::of(site, headers, way) {
+    let mut given = Given::of(site, headers, way);
+    // He may have signed in on another node just now.
+    let has_cookie = || way != Way::ApiV1 && cookies::session(site, headers).is_some();
+    if matches!(given, Given::Nothing) && has_cookie() && site.directory.look().await {
+        given = Given::of(site, headers, way);
+    }
+    let found = match given {
         Given::Nothing => {
             // A browser asks without any at first: that is no guess.
             site.intake.has_none(peer);
@@ -449,7 +455,12 @@ fn open(site: &Site, peer: &Peer, headers: &HeaderMap, way: Way) -> Result<Viewe
 async fn by_token(site: &Site, peer: &Peer, token: &str) -> Result<Viewer, Denied> {
     let intake = &site.intake;
     // First: nobody finds one of 2^160 by trying, however fast, and who has one gets in, whoever tries from his address.
-    if let Some(viewer) = token_viewer(site, token) {
+    let found = match token_viewer(site, token) {
+        // Another node may have given it just now.
+        None if site.directory.look().await => token_viewer(site, token),
+        found => found,
+    };
+    if let Some(viewer) = found {
         intake.was_good(peer, token.as_bytes());
         return Ok(viewer);
     }
@@ -468,7 +479,13 @@ fn token_viewer(site: &Site, token: &str) -> Option<Viewer> {
 async fn by_pair(site: &Site, peer: &Peer, access: Arc<Access>, pair: &[u8]) -> Result<Viewer, Denied> {
     let intake = &site.intake;
     let text = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once(':'));
-    let by_token = text.and_then(|(user, password)| token_viewer(site, user).or_else(|| token_viewer(site, password)));
+    let by_token =
+        || text.and_then(|(user, password)| token_viewer(site, user).or_else(|| token_viewer(site, password)));
+    // The one of a member is looked for again with his password.
+    let by_token = match by_token() {
+        None if !text.is_some_and(|(user, _)| user.contains('@')) && site.directory.look().await => by_token(),
+        found => found,
+    };
     if let Some(viewer) = by_token {
         intake.was_good(peer, pair);
         return Ok(viewer);
@@ -497,16 +514,25 @@ pub(crate) async fn by_password(
     name: &str,
     password: &str,
 ) -> Result<Option<Arc<Member>>, Denied> {
-    if !name.contains('@') || !site.directory.has_members() {
+    if !name.contains('@') || !(site.directory.has_members() || site.directory.look().await) {
         return Ok(None);
     }
+    let email = name.rsplit_once('/').map_or(name, |(_, email)| email).to_owned();
     if let Some(member) = site.directory.remembered(name, password) {
         return Ok(Some(member));
     }
     tokio::time::sleep(site.intake.pause(peer, format!("{name}:{password}").as_bytes())).await;
-    let (directory, name, password) = (site.directory.clone(), name.to_owned(), password.to_owned());
-    let checked = site.checks.run(move || directory.check_password(&name, &password)).await;
-    checked.ok_or(Denied::Busy)
+    let before = site.directory.members_called(&email);
+    let check = || {
+        let (directory, name, password) = (site.directory.clone(), name.to_owned(), password.to_owned());
+        site.checks.run(move || directory.check_password(&name, &password))
+    };
+    let checked = check().await.ok_or(Denied::Busy)?;
+    // Another node may know another password of his.
+    if checked.is_none() && site.directory.look().await && site.directory.members_called(&email) != before {
+        return check().await.ok_or(Denied::Busy);
+    }
+    Ok(checked)
 }
 
 /// Wrong credentials, or ones that nobody can judge while the directory is closed.

@@ -63,6 +63,15 @@ pub fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>
 /// A node of several that share a journal counts; what else a server has it has not.
 async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
     const OWN: [&str; 9] = ["/", "/logs", "/healthz", "/readyz", "/metrics", "/status", "/login", "/logout", "/theme"];
+    const PEOPLE: [&str; 7] = [
+        "/invite/",
+        "/account/profile",
+        "/account/members",
+        "/account/tokens",
+        "/api/v1/users",
+        "/api/v2/members",
+        "/api/v2/tokens",
+    ];
     const LINES: [&str; 2] = ["/events", "/api/v1/events/search"];
     let path = request.uri().path();
     let keeps_lines = intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
@@ -70,12 +79,13 @@ async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next
         || path == "/"
         || path.starts_with("/assets/")
         || is_of_minutes(&request)
+        || PEOPLE.iter().any(|people| path.starts_with(people))
         || (keeps_lines && LINES.iter().any(|lines| path.starts_with(lines)));
     if is_own || !intake.progress.nodes.are_there() {
         return next.run(request).await;
     }
     let why = "This server is a node of several that share a journal: it takes deliveries, counts them and keeps lines and \
-               minutes. Alerts and accounts are kept by a server alone.";
+               minutes. Alerts and settings of accounts are kept by a server alone.";
     layout::refused(request.method(), request.headers(), StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
 }
 

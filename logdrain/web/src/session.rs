@@ -150,7 +150,7 @@ async fn sign_in(
         let why = match why {
             Denied::Wrong => "That e-mail address and password do not belong together.",
             Denied::Guessing => "Too many wrong passwords come from your address. Wait a moment.",
-            Denied::Closed => "Nobody but the operator can sign in now: settings.db cannot be read.",
+            Denied::Closed => "Nobody but the operator can sign in now: members and passwords cannot be read.",
             _ => "Many sign in just now. Wait a moment.",
         };
         let page = |token: &str| page::login(&headers, token, (&form.name, back), Some(why));
@@ -227,7 +227,11 @@ async fn linked(site: &Site, peer: &Peer, headers: &HeaderMap, link: &str) -> Re
     if !site.intake.may_try(peer, link.as_bytes()) {
         return Err(Denied::Guessing.text());
     }
-    if let Some(member) = site.directory.linked(link) {
+    let found = match site.directory.linked(link) {
+        None if site.directory.look().await => site.directory.linked(link),
+        found => found,
+    };
+    if let Some(member) = found {
         site.intake.was_good(peer, link.as_bytes());
         return Ok(member);
     }

@@ -1,7 +1,7 @@
 //! Buckets: where accounts have their archives put. The secret that goes with one is sealed before it comes here.
 
-use super::{Directory, DirectoryError};
-use rusqlite::Connection;
+use super::{Directory, DirectoryError, Group};
+use crate::sql::{Row, SqlError, Step, values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +30,10 @@ impl Buckets {
     pub(super) fn forget(&mut self, account: &str) {
         self.0.remove(account);
     }
+
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
 }
 
 impl Directory {
@@ -48,24 +52,31 @@ impl Directory {
             return Err(DirectoryError::TooMany(format!("there are {ALL} buckets, which is the most")));
         }
         drop(known);
-        self.change(|db| {
-            let Bucket { endpoint, region, name, prefix, key_id, secret } = &bucket;
-            db.execute("DELETE FROM buckets WHERE account = $1", [account])?;
-            db.execute(
-                "INSERT INTO buckets (account, endpoint, region, name, prefix, key_id, secret) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                (account, endpoint, region, name, prefix, key_id, secret),
-            )?;
-            Ok(())
-        })?;
-        self.write().buckets.0.insert(account.to_owned(), Arc::new(bucket));
-        Ok(())
+        self.change(
+            (&[Group::Buckets], account),
+            |step| {
+                let Bucket { endpoint, region, name, prefix, key_id, secret } = &bucket;
+                step.execute("DELETE FROM buckets WHERE account = $1", values![account])?;
+                step.execute(
+                    "INSERT INTO buckets (account, endpoint, region, name, prefix, key_id, secret) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    values![account, endpoint, region, name, prefix, key_id, secret],
+                )?;
+                Ok(())
+            },
+            |known, ()| {
+                known.buckets.0.insert(account.to_owned(), Arc::new(bucket.clone()));
+            },
+        )
     }
 
     /// What is in the bucket stays there.
     pub fn remove_bucket(&self, account: &str) -> Result<(), DirectoryError> {
-        let removed = self.change(|db| Ok(db.execute("DELETE FROM buckets WHERE account = $1", [account])?))?;
-        self.write().buckets.forget(account);
+        let removed = self.change(
+            (&[Group::Buckets], account),
+            |step| Ok(step.execute("DELETE FROM buckets WHERE account = $1", values![account])?),
+            |known, _| known.buckets.forget(account),
+        )?;
         match removed {
             0 => Err(DirectoryError::NotFound("the account has no bucket".to_owned())),
             _ => Ok(()),
@@ -73,9 +84,11 @@ impl Directory {
     }
 }
 
-pub(super) fn read(db: &Connection) -> Result<Buckets, DirectoryError> {
-    let mut select = db.prepare("SELECT account, endpoint, region, name, prefix, key_id, secret FROM buckets")?;
-    let rows = select.query_map([], |row| {
+/// Those of all accounts, or that of one.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<Buckets, DirectoryError> {
+    let sql = "SELECT account, endpoint, region, name, prefix, key_id, secret FROM buckets \
+               WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
+    let bucket = |row: &Row<'_>| -> Result<_, SqlError> {
         let bucket = Bucket {
             endpoint: row.get(1)?,
             region: row.get(2)?,
@@ -85,6 +98,6 @@ pub(super) fn read(db: &Connection) -> Result<Buckets, DirectoryError> {
             secret: row.get(6)?,
         };
         Ok((row.get(0)?, Arc::new(bucket)))
-    })?;
-    Ok(Buckets(rows.collect::<Result<_, _>>()?))
+    };
+    Ok(Buckets(step.rows(sql, values![account], bucket)?.into_iter().collect()))
 }

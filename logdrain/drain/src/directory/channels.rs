@@ -7,8 +7,8 @@
 
 use super::parts::Part;
 use super::secrets::{Secret, digest_of};
-use super::{Directory, DirectoryError, members, next, now};
-use rusqlite::{OptionalExtension as _, Row};
+use super::{Directory, DirectoryError, counted, members, next, now};
+use crate::sql::{Row, SqlError, values};
 use std::collections::BTreeMap;
 
 /// Channels of all accounts, and of one.
@@ -39,9 +39,7 @@ pub struct Channel {
     pub created: i64,
 }
 
-const COLUMNS: &str = "id, name, kind, shown, settings, created";
-
-fn channel(row: &Row<'_>) -> rusqlite::Result<Channel> {
+fn channel(row: &Row<'_>) -> Result<Channel, SqlError> {
     Ok(Channel {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -71,9 +69,10 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn channels(&self, account: &str) -> Result<Vec<Channel>, DirectoryError> {
-        self.read_file(|db| {
-            let sql = format!("SELECT {COLUMNS} FROM channels WHERE account = $1 ORDER BY lower(name), id");
-            db.prepare_cached(&sql)?.query_map([account], channel)?.collect()
+        self.step(|step| {
+            let sql = "SELECT id, name, kind, shown, settings, created FROM channels WHERE account = $1 \
+                       ORDER BY lower(name), id";
+            Ok(step.rows(sql, values![account], channel)?)
         })
     }
 
@@ -82,9 +81,9 @@ impl Directory {
     /// # Errors
     /// When there is none, or the file is closed.
     pub fn channel(&self, account: &str, id: u32) -> Result<Channel, DirectoryError> {
-        let found = self.read_file(|db| {
-            let sql = format!("SELECT {COLUMNS} FROM channels WHERE account = $1 AND id = $2");
-            db.prepare_cached(&sql)?.query_row((account, id), channel).optional()
+        let found = self.step(|step| {
+            let sql = "SELECT id, name, kind, shown, settings, created FROM channels WHERE account = $1 AND id = $2";
+            Ok(step.one(sql, values![account, id], channel)?)
         })?;
         found.ok_or_else(nothing)
     }
@@ -94,17 +93,16 @@ impl Directory {
     /// # Errors
     /// When there are too many, or the file is closed.
     pub fn add_channel(&self, account: &str, new: &Channel) -> Result<u32, DirectoryError> {
-        self.change(|db| {
-            let all: i64 = db.query_row("SELECT count(*) FROM channels", [], |row| row.get(0))?;
-            let own: i64 =
-                db.query_row("SELECT count(*) FROM channels WHERE account = $1", [account], |row| row.get(0))?;
+        self.step(|step| {
+            let all = counted(step, "SELECT count(*) FROM channels", &[])?;
+            let own = counted(step, "SELECT count(*) FROM channels WHERE account = $1", values![account])?;
             Part { own, of_account: OF_ACCOUNT, taken: all, all: ALL }.one_more("channels")?;
-            let id = next(db, "channel")?;
+            let id = next(step, "channel")?;
             let Channel { name, kind, shown, settings, .. } = new;
-            db.execute(
+            step.execute(
                 "INSERT INTO channels (id, account, name, kind, shown, settings, created) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                (id, account, name, kind, shown, settings, now()),
+                values![id, account, name, kind, shown, settings, now()],
             )?;
             Ok(id)
         })
@@ -116,10 +114,10 @@ impl Directory {
     /// When there is none, or the file is closed.
     pub fn set_channel(&self, account: &str, channel: &Channel) -> Result<(), DirectoryError> {
         let Channel { id, name, kind, shown, settings, .. } = channel;
-        let changed = self.change(|db| {
-            Ok(db.execute(
+        let changed = self.step(|step| {
+            Ok(step.execute(
                 "UPDATE channels SET name = $1, kind = $2, shown = $3, settings = $4 WHERE account = $5 AND id = $6",
-                (name, kind, shown, settings, account, id),
+                values![name, kind, shown, settings, account, *id],
             )?)
         })?;
         if changed == 0 { Err(nothing()) } else { Ok(()) }
@@ -130,9 +128,9 @@ impl Directory {
     /// # Errors
     /// When there is none, or the file is closed.
     pub fn set_notices(&self, account: &str, id: u32, wants: bool) -> Result<(), DirectoryError> {
-        let changed = self.change(|db| {
+        let changed = self.step(|step| {
             let sql = "UPDATE channels SET notices = $1 WHERE account = $2 AND id = $3";
-            Ok(db.execute(sql, (i64::from(wants), account, id))?)
+            Ok(step.execute(sql, values![i64::from(wants), account, id])?)
         })?;
         if changed == 0 { Err(nothing()) } else { Ok(()) }
     }
@@ -142,13 +140,12 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn channels_with_notices(&self) -> Result<BTreeMap<String, Vec<u32>>, DirectoryError> {
-        self.read_file(|db| {
+        self.step(|step| {
             let mut all: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-            let mut select =
-                db.prepare_cached("SELECT account, id FROM channels WHERE notices <> 0 ORDER BY account, id")?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                all.entry(row.get(0)?).or_default().push(row.get(1)?);
+            let sql = "SELECT account, id FROM channels WHERE notices <> 0 ORDER BY account, id";
+            let of = |row: &Row<'_>| -> Result<_, SqlError> { Ok((row.get(0)?, row.get(1)?)) };
+            for (account, id) in step.rows(sql, &[], of)? {
+                all.entry(account).or_default().push(id);
             }
             Ok(all)
         })
@@ -159,8 +156,8 @@ impl Directory {
     /// # Errors
     /// When there is none, or the file is closed.
     pub fn remove_channel(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
-        let gone =
-            self.change(|db| Ok(db.execute("DELETE FROM channels WHERE account = $1 AND id = $2", (account, id))?))?;
+        let sql = "DELETE FROM channels WHERE account = $1 AND id = $2";
+        let gone = self.step(|step| Ok(step.execute(sql, values![account, id])?))?;
         if gone == 0 { Err(nothing()) } else { Ok(()) }
     }
 
@@ -173,9 +170,9 @@ impl Directory {
             return Ok(true);
         }
         let address = address.trim().to_lowercase();
-        self.read_file(|db| {
+        self.step(|step| {
             let sql = "SELECT count(*) FROM recipients WHERE account = $1 AND address = $2 AND confirmed IS NOT NULL";
-            db.prepare_cached(sql)?.query_row((account, &address), |row| Ok(row.get::<_, i64>(0)? > 0))
+            Ok(counted(step, sql, values![account, &address])? > 0)
         })
     }
 
@@ -184,9 +181,9 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn recipients(&self, account: &str) -> Result<Vec<Recipient>, DirectoryError> {
-        self.read_file(|db| {
+        self.step(|step| {
             let sql = "SELECT account, address, confirmed FROM recipients WHERE account = $1 ORDER BY address";
-            db.prepare_cached(sql)?.query_map([account], recipient)?.collect()
+            Ok(step.rows(sql, values![account], recipient)?)
         })
     }
 
@@ -202,27 +199,26 @@ impl Directory {
         }
         let secret = Secret::opaque()?;
         let (digest, time) = (secret.digest().hex(), now());
-        self.change(|db| {
+        self.step(|step| {
             let sql = "SELECT confirmed, asked FROM recipients WHERE account = $1 AND address = $2";
-            let row = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?));
-            let known = db.query_row(sql, (account, &address), row).optional()?;
+            let row = |row: &Row<'_>| -> Result<(Option<i64>, i64), SqlError> { Ok((row.get(0)?, row.get(1)?)) };
+            let known = step.one(sql, values![account, &address], row)?;
             match known {
                 Some((Some(_), _)) => return Ok(None),
                 Some((None, asked)) if time.saturating_sub(asked) < ASKED_EVERY => return Ok(None),
                 _ => {}
             }
-            let all: i64 = db.query_row("SELECT count(*) FROM recipients", [], |row| row.get(0))?;
-            let own: i64 =
-                db.query_row("SELECT count(*) FROM recipients WHERE account = $1", [account], |row| row.get(0))?;
+            let all = counted(step, "SELECT count(*) FROM recipients", &[])?;
+            let own = counted(step, "SELECT count(*) FROM recipients WHERE account = $1", values![account])?;
             if known.is_none() && (all >= ALL_ASKED || own >= ASKED_OF_ACCOUNT) {
                 return Err(DirectoryError::TooMany(format!(
                     "mail of an account goes to {ASKED_OF_ACCOUNT} addresses at most that are no members"
                 )));
             }
-            db.execute(
+            step.execute(
                 "INSERT INTO recipients (account, address, digest, asked) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (account, address) DO UPDATE SET digest = $3, asked = $4",
-                (account, &address, digest, time),
+                values![account, &address, &digest, time],
             )?;
             Ok(Some(secret))
         })
@@ -234,9 +230,9 @@ impl Directory {
     /// When the file is closed.
     pub fn asked_recipient(&self, secret: &str) -> Result<Option<Recipient>, DirectoryError> {
         let digest = digest_of(secret).hex();
-        self.read_file(|db| {
+        self.step(|step| {
             let sql = "SELECT account, address, confirmed FROM recipients WHERE digest = $1 AND asked >= $2";
-            db.prepare_cached(sql)?.query_row((digest, now() - LASTS), recipient).optional()
+            Ok(step.one(sql, values![&digest, now() - LASTS], recipient)?)
         })
     }
 
@@ -248,9 +244,9 @@ impl Directory {
         let gone = || DirectoryError::NotFound("the link was used, or is too old: ask for another".to_owned());
         let found = self.asked_recipient(secret)?.ok_or_else(gone)?;
         let (digest, time) = (digest_of(secret).hex(), now());
-        let used = self.change(|db| {
+        let used = self.step(|step| {
             let sql = "UPDATE recipients SET confirmed = $1, digest = NULL WHERE digest = $2";
-            Ok(db.execute(sql, (time, digest))?)
+            Ok(step.execute(sql, values![time, &digest])?)
         })?;
         if used == 0 { Err(gone()) } else { Ok(Recipient { confirmed: Some(time), ..found }) }
     }
@@ -263,7 +259,7 @@ impl Directory {
         let address = address.trim().to_lowercase();
         let sql =
             "UPDATE recipients SET confirmed = NULL, digest = NULL, asked = $1 WHERE account = $2 AND address = $3";
-        self.change(|db| Ok(db.execute(sql, (now() + REFUSED_FOR, account, &address)).map(drop)?))
+        self.step(|step| Ok(step.execute(sql, values![now() + REFUSED_FOR, account, &address]).map(drop)?))
     }
 
     /// He is forgotten: he may be asked again.
@@ -273,10 +269,10 @@ impl Directory {
     pub fn forget_recipient(&self, account: &str, address: &str) -> Result<(), DirectoryError> {
         let address = address.trim().to_lowercase();
         let sql = "DELETE FROM recipients WHERE account = $1 AND address = $2";
-        self.change(|db| Ok(db.execute(sql, (account, &address)).map(drop)?))
+        self.step(|step| Ok(step.execute(sql, values![account, &address]).map(drop)?))
     }
 }
 
-fn recipient(row: &Row<'_>) -> rusqlite::Result<Recipient> {
+fn recipient(row: &Row<'_>) -> Result<Recipient, SqlError> {
     Ok(Recipient { account: row.get(0)?, address: row.get(1)?, confirmed: row.get(2)? })
 }

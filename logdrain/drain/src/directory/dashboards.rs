@@ -3,8 +3,8 @@
 //! They are read from the file each time: few ask for one at a time, and all of them would be much to hold.
 
 use super::parts::Part;
-use super::{Directory, DirectoryError, next, now};
-use rusqlite::{OptionalExtension as _, Row};
+use super::{Directory, DirectoryError, Group, counted, next, now};
+use crate::sql::{Row, SqlError, values};
 
 /// Dashboards of all accounts, and of one.
 const ALL: i64 = 20_000;
@@ -23,9 +23,7 @@ pub struct DashboardHead {
     pub changed: i64,
 }
 
-const COLUMNS: &str = "id, member, title, version, changed";
-
-fn head(row: &Row<'_>) -> rusqlite::Result<DashboardHead> {
+fn head(row: &Row<'_>) -> Result<DashboardHead, SqlError> {
     Ok(DashboardHead {
         id: row.get(0)?,
         member: row.get(1)?,
@@ -42,12 +40,10 @@ fn nothing() -> DirectoryError {
 impl Directory {
     /// Those of an account that a member sees, by title: the account's, and his own.
     pub fn dashboards(&self, account: &str, member: Option<u32>) -> Result<Vec<DashboardHead>, DirectoryError> {
-        self.read_file(|db| {
-            let mut select = db.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM dashboards WHERE account = $1 AND (member IS NULL OR member = $2) \
-                 ORDER BY lower(title), id"
-            ))?;
-            select.query_map((account, member), head)?.collect()
+        self.step(|step| {
+            let sql = "SELECT id, member, title, version, changed FROM dashboards \
+                       WHERE account = $1 AND (member IS NULL OR member = $2) ORDER BY lower(title), id";
+            Ok(step.rows(sql, values![account, member], head)?)
         })
     }
 
@@ -58,11 +54,11 @@ impl Directory {
         member: Option<u32>,
         id: u32,
     ) -> Result<(DashboardHead, String), DirectoryError> {
-        let found = self.read_file(|db| {
-            let mut select = db.prepare_cached(&format!(
-                "SELECT {COLUMNS}, body FROM dashboards WHERE account = $1 AND (member IS NULL OR member = $2) AND id = $3"
-            ))?;
-            select.query_row((account, member, id), |row| Ok((head(row)?, row.get(5)?))).optional()
+        let found = self.step(|step| {
+            let sql = "SELECT id, member, title, version, changed, body FROM dashboards \
+                       WHERE account = $1 AND (member IS NULL OR member = $2) AND id = $3";
+            let whole = |row: &Row<'_>| -> Result<_, SqlError> { Ok((head(row)?, row.get(5)?)) };
+            Ok(step.one(sql, values![account, member, id], whole)?)
         })?;
         found.ok_or_else(nothing)
     }
@@ -75,16 +71,15 @@ impl Directory {
         title: &str,
         body: &str,
     ) -> Result<u32, DirectoryError> {
-        self.change(|db| {
-            let all: i64 = db.query_row("SELECT count(*) FROM dashboards", [], |row| row.get(0))?;
-            let own: i64 =
-                db.query_row("SELECT count(*) FROM dashboards WHERE account = $1", [account], |row| row.get(0))?;
+        self.step(|step| {
+            let all = counted(step, "SELECT count(*) FROM dashboards", &[])?;
+            let own = counted(step, "SELECT count(*) FROM dashboards WHERE account = $1", values![account])?;
             Part { own, of_account: OF_ACCOUNT, taken: all, all: ALL }.one_more("dashboards")?;
-            let id = next(db, "dashboard")?;
-            db.execute(
+            let id = next(step, "dashboard")?;
+            step.execute(
                 "INSERT INTO dashboards (id, account, member, title, body, version, changed) \
                  VALUES ($1, $2, $3, $4, $5, 1, $6)",
-                (id, account, member, title, body, now()),
+                values![id, account, member, title, body, now()],
             )?;
             Ok(id)
         })
@@ -98,11 +93,11 @@ impl Directory {
         title: &str,
         body: &str,
     ) -> Result<u32, DirectoryError> {
-        let changed = self.change(|db| {
-            Ok(db.execute(
+        let changed = self.step(|step| {
+            Ok(step.execute(
                 "UPDATE dashboards SET title = $1, body = $2, member = $3, version = version + 1, changed = $4 \
                  WHERE account = $5 AND id = $6 AND version = $7",
-                (title, body, head.member, now(), account, head.id, head.version),
+                values![title, body, head.member, now(), account, head.id, head.version],
             )?)
         })?;
         match changed {
@@ -117,11 +112,14 @@ impl Directory {
     /// Removes one, and the links that share it.
     pub fn remove_dashboard(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
         let board = id.to_string();
-        let gone = self.change(|db| {
-            db.execute("DELETE FROM shares WHERE account = $1 AND board = $2", (account, &board))?;
-            Ok(db.execute("DELETE FROM dashboards WHERE account = $1 AND id = $2", (account, id))?)
-        })?;
-        self.write().shares.retain(|_, share| share.account != account || share.board != board);
+        let gone = self.change(
+            (&[Group::Shares], account),
+            |step| {
+                step.execute("DELETE FROM shares WHERE account = $1 AND board = $2", values![account, &board])?;
+                Ok(step.execute("DELETE FROM dashboards WHERE account = $1 AND id = $2", values![account, id])?)
+            },
+            |known, _| known.shares.retain(|_, share| share.account != account || share.board != board),
+        )?;
         if gone == 0 { Err(nothing()) } else { Ok(()) }
     }
 }

@@ -1,8 +1,8 @@
 //! Members of accounts, and what each may do.
 
 use super::parts::{Part, count};
-use super::{Directory, DirectoryError, next, now};
-use rusqlite::{Connection, Row};
+use super::{Directory, DirectoryError, Group, next, now};
+use crate::sql::{Row, SqlError, Step, Value, values};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -114,12 +114,11 @@ fn checked(rights: &Rights) -> Result<(), DirectoryError> {
     }
 }
 
-pub(super) fn read(db: &Connection) -> Result<HashMap<u32, Arc<Member>>, DirectoryError> {
-    let mut select = db.prepare(
-        "SELECT id, account, email, read_only, manage_members, change_plans, purge, groups_allowed, password, zone, \
-         created FROM members",
-    )?;
-    let member = |row: &Row<'_>| {
+/// Those of all accounts, or of one.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<HashMap<u32, Arc<Member>>, DirectoryError> {
+    let sql = "SELECT id, account, email, read_only, manage_members, change_plans, purge, groups_allowed, password, \
+               zone, created FROM members WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
+    let member = |row: &Row<'_>| -> Result<_, SqlError> {
         Ok(Member {
             id: row.get(0)?,
             account: row.get(1)?,
@@ -129,20 +128,15 @@ pub(super) fn read(db: &Connection) -> Result<HashMap<u32, Arc<Member>>, Directo
                 manage_members: row.get(4)?,
                 change_plans: row.get(5)?,
                 purge: row.get(6)?,
-                groups: Access::read(&row.get::<_, String>(7)?),
+                groups: Access::read(&row.get::<String>(7)?),
             },
             password: row.get(8)?,
             zone: row.get(9)?,
             created: row.get(10)?,
         })
     };
-    let rows = select.query_map([], member)?;
-    let mut members = HashMap::new();
-    for row in rows {
-        let member = row?;
-        members.insert(member.id, Arc::new(member));
-    }
-    Ok(members)
+    let members: Vec<Member> = step.rows(sql, values![account], member)?;
+    Ok(members.into_iter().map(|member| (member.id, Arc::new(member))).collect())
 }
 
 impl Directory {
@@ -181,7 +175,7 @@ impl Directory {
         let email = email(&given)?;
         checked(&rights)?;
         if self.member_called(&account, &email).is_some() {
-            return Err(DirectoryError::Taken(format!("{email} is a member of {account} already")));
+            return Err(taken(&account, &email));
         }
         let known = self.known();
         let own = known.members.values().filter(|member| member.account == account).count();
@@ -190,27 +184,30 @@ impl Directory {
         part.one_more("members")?;
         self.will_ask()?;
         let created = now();
-        let id = self.change(|db| {
-            let id = next(db, "member")?;
-            let groups = rights.groups.text();
-            let Rights { read_only, manage_members, change_plans, purge, .. } = rights;
-            db.execute(
-                "INSERT INTO members (id, account, email, read_only, manage_members, change_plans, purge, \
-                 groups_allowed, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                (id, &account, &email, read_only, manage_members, change_plans, purge, groups, created),
-            )?;
-            Ok(id)
-        });
-        let id = match id {
-            Ok(id) => id,
-            Err(error) => {
-                self.mark()?;
-                return Err(error);
-            }
-        };
-        let member = Arc::new(Member { id, account, email, rights, password: None, zone: None, created });
-        self.write().members.insert(id, member.clone());
-        Ok(member)
+        let added = self.change(
+            (&[Group::People], &account),
+            |step| {
+                let id = next(step, "member")?;
+                let groups = rights.groups.text();
+                let Rights { read_only, manage_members, change_plans, purge, .. } = rights;
+                let is_new = step.execute(
+                    "INSERT INTO members (id, account, email, read_only, manage_members, change_plans, purge, \
+                     groups_allowed, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+                    values![id, &account, &email, read_only, manage_members, change_plans, purge, &groups, created],
+                )?;
+                // Another node was told so at the same time.
+                if is_new == 0 {
+                    return Err(taken(&account, &email));
+                }
+                let (account, email, rights) = (account.clone(), email.clone(), rights.clone());
+                Ok(Arc::new(Member { id, account, email, rights, password: None, zone: None, created }))
+            },
+            |known, member: &Arc<Member>| drop(known.members.insert(member.id, member.clone())),
+        );
+        if added.is_err() {
+            self.mark()?;
+        }
+        added
     }
 
     /// Gives a member other rights.
@@ -222,37 +219,44 @@ impl Directory {
             id,
             "UPDATE members SET read_only = $1, manage_members = $2, change_plans = $3, purge = $4, \
              groups_allowed = $5 WHERE id = $6",
-            (read_only, manage_members, change_plans, purge, groups, id),
+            values![read_only, manage_members, change_plans, purge, &groups, id],
             |member| member.rights = rights,
         )
     }
 
     /// Sets the time zone of what a member is shown.
     pub fn set_zone(&self, id: u32, zone: Option<String>) -> Result<(), DirectoryError> {
-        self.change_member(id, "UPDATE members SET zone = $1 WHERE id = $2", (&zone, id), |member| {
+        self.change_member(id, "UPDATE members SET zone = $1 WHERE id = $2", values![&zone, id], |member| {
             member.zone.clone_from(&zone);
         })
     }
 
     /// Removes a member with his tokens, sessions and links.
     pub fn remove_member(&self, id: u32) -> Result<(), DirectoryError> {
-        if self.member(id).is_none() {
-            return Err(unknown());
-        }
-        self.change(|db| {
-            for table in ["tokens", "sessions", "links", "shares", "dashboards"] {
-                db.execute(&format!("DELETE FROM {table} WHERE member = $1"), [id])?;
-            }
-            db.execute("DELETE FROM members WHERE id = $1", [id])?;
-            Ok(())
-        })?;
-        let mut known = self.write();
-        known.members.remove(&id);
-        known.tokens.retain(|_, token| token.member != Some(id));
-        known.sessions.retain(|_, session| session.member() != Some(id));
-        known.links.retain(|_, (member, _)| *member != id);
-        known.shares.retain(|_, share| share.member != Some(id));
-        drop(known);
+        let account = self.member(id).ok_or_else(unknown)?.account.clone();
+        self.change(
+            (&[Group::People, Group::Sessions, Group::Shares], &account),
+            |step| {
+                for sql in [
+                    "DELETE FROM tokens WHERE member = $1",
+                    "DELETE FROM sessions WHERE member = $1",
+                    "DELETE FROM links WHERE member = $1",
+                    "DELETE FROM shares WHERE member = $1",
+                    "DELETE FROM dashboards WHERE member = $1",
+                    "DELETE FROM members WHERE id = $1",
+                ] {
+                    step.execute(sql, values![id])?;
+                }
+                Ok(())
+            },
+            |known, ()| {
+                known.members.remove(&id);
+                known.tokens.retain(|_, token| token.member != Some(id));
+                known.sessions.retain(|_, session| session.member() != Some(id));
+                known.links.retain(|_, (member, _)| *member != id);
+                known.shares.retain(|_, share| share.member != Some(id));
+            },
+        )?;
         self.passwords.forget(id);
         self.mark()
     }
@@ -260,18 +264,26 @@ impl Directory {
     fn change_member(
         &self,
         id: u32,
-        sql: &str,
-        values: impl rusqlite::Params,
+        sql: &'static str,
+        values: &[Value<'_>],
         change: impl FnOnce(&mut Member),
     ) -> Result<(), DirectoryError> {
-        if self.change(|db| Ok(db.execute(sql, values)?))? == 0 {
-            return Err(unknown());
-        }
-        if let Some(member) = self.write().members.get_mut(&id) {
-            change(Arc::make_mut(member));
-        }
-        Ok(())
+        let account = self.member(id).ok_or_else(unknown)?.account.clone();
+        let changed = self.change(
+            (&[Group::People], &account),
+            |step| Ok(step.execute(sql, values)?),
+            |known, _| {
+                if let Some(member) = known.members.get_mut(&id) {
+                    change(Arc::make_mut(member));
+                }
+            },
+        )?;
+        if changed == 0 { Err(unknown()) } else { Ok(()) }
     }
+}
+
+fn taken(account: &str, email: &str) -> DirectoryError {
+    DirectoryError::Taken(format!("{email} is a member of {account} already"))
 }
 
 fn unknown() -> DirectoryError {

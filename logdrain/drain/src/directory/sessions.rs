@@ -1,19 +1,21 @@
 //! Sessions: who has signed in in a browser. They outlive a restart.
 
 use super::secrets::{Digest, Secret, digest_of};
-use super::{Directory, DirectoryError, now};
-use rusqlite::{Connection, Row};
+use super::{Directory, DirectoryError, Group, Known, now};
+use crate::sql::{Row, SqlError, Step, Value, values};
 use std::collections::HashMap;
 
 /// Sessions of all, and of one.
 const ALL: usize = 20_000;
 const OF_ONE: usize = 50;
 /// One that nobody uses ends after a week,
-const IDLE: i64 = 7 * 86_400;
+pub(super) const IDLE: i64 = 7 * 86_400;
 /// and any after 30 days.
 const LONGEST: i64 = 30 * 86_400;
 /// What is noted of its use: no more often than this.
 const NOTED: i64 = 60;
+/// Others need not know it sooner than that, but well before it would be idle to them.
+const TOLD: i64 = 86_400;
 /// The most bytes that they take.
 pub(super) const MOST: usize = ALL * 256;
 
@@ -55,6 +57,8 @@ pub struct Session {
     pub account: String,
     pub whose: Whose,
     seen: i64,
+    /// What is kept of that.
+    saved: i64,
     ends: i64,
 }
 
@@ -66,27 +70,27 @@ impl Session {
         }
     }
 
+    /// The same as another node knows it, with what was noted here.
+    pub(super) fn noted(&mut self, here: &Self) {
+        self.seen = self.seen.max(here.seen);
+    }
+
     pub(super) const fn is_over(&self, now: i64) -> bool {
         now >= self.ends || now >= self.seen + IDLE
     }
 }
 
-/// All of them; those that are over open nothing.
-pub(super) fn read(db: &Connection) -> Result<HashMap<Digest, Session>, DirectoryError> {
-    let mut select = db.prepare("SELECT digest, account, member, whose, seen, ends FROM sessions")?;
-    let session = |row: &Row<'_>| {
-        let whose = Whose::read(&row.get::<_, String>(3)?, row.get(2)?);
-        Ok((row.get::<_, String>(0)?, row.get(1)?, whose, row.get(4)?, row.get(5)?))
+/// Those of all accounts, or of one; those that are over open nothing.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<HashMap<Digest, Session>, DirectoryError> {
+    let sql = "SELECT digest, account, member, whose, seen, ends FROM sessions \
+               WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
+    let session = |row: &Row<'_>| -> Result<_, SqlError> {
+        let digest = Digest::from_hex(&row.get::<String>(0)?);
+        let whose = Whose::read(&row.get::<String>(3)?, row.get(2)?);
+        let (account, seen, ends) = (row.get(1)?, row.get(4)?, row.get(5)?);
+        Ok(digest.zip(whose).map(|(digest, whose)| (digest, Session { account, whose, seen, saved: seen, ends })))
     };
-    let mut sessions = HashMap::new();
-    for row in select.query_map([], session)? {
-        if let (digest, account, Some(whose), seen, ends) = row?
-            && let Some(digest) = Digest::from_hex(&digest)
-        {
-            sessions.insert(digest, Session { account, whose, seen, ends });
-        }
-    }
-    Ok(sessions)
+    Ok(step.rows(sql, values![account], session)?.into_iter().flatten().collect())
 }
 
 impl Directory {
@@ -94,24 +98,29 @@ impl Directory {
     pub fn begin_session(&self, account: &str, whose: Whose) -> Result<Secret, DirectoryError> {
         let secret = Secret::opaque()?;
         let (digest, now) = (secret.digest(), now());
-        let session = Session { account: account.to_owned(), whose, seen: now, ends: now + LONGEST };
+        let session = Session { account: account.to_owned(), whose, seen: now, saved: now, ends: now + LONGEST };
         let gone = self.in_the_way(&session);
         let member = session.member();
-        self.change(|db| {
-            if let Some(digest) = &gone {
-                db.execute("DELETE FROM sessions WHERE digest = $1", [digest.hex()])?;
-            }
-            db.execute(
-                "INSERT INTO sessions (digest, account, member, whose, seen, ends) VALUES ($1, $2, $3, $4, $5, $6)",
-                (digest.hex(), account, member, session.whose.text(), session.seen, session.ends),
-            )?;
-            Ok(())
-        })?;
-        let mut known = self.write();
-        if let Some(digest) = &gone {
-            known.sessions.remove(digest);
-        }
-        known.sessions.insert(digest, session);
+        self.change(
+            (&[Group::Sessions], account),
+            |step| {
+                if let Some(digest) = &gone {
+                    step.execute("DELETE FROM sessions WHERE digest = $1", values![&digest.hex()])?;
+                }
+                step.execute(
+                    "INSERT INTO sessions (digest, account, member, whose, seen, ends) \
+                     VALUES ($1, $2, $3, $4, $5, $6)",
+                    values![&digest.hex(), account, member, &session.whose.text(), session.seen, session.ends],
+                )?;
+                Ok(())
+            },
+            |known, ()| {
+                if let Some(digest) = &gone {
+                    known.sessions.remove(digest);
+                }
+                known.sessions.insert(digest, session.clone());
+            },
+        )?;
         Ok(secret)
     }
 
@@ -156,21 +165,38 @@ impl Directory {
     pub fn end_session(&self, secret: &str) -> Result<(), DirectoryError> {
         let digest = digest_of(secret);
         // First in memory: it is over even if the disk does not hear of it now.
-        if self.write().sessions.remove(&digest).is_none() {
-            return Ok(());
-        }
-        self.change(|db| Ok(db.execute("DELETE FROM sessions WHERE digest = $1", [digest.hex()])?))?;
-        Ok(())
+        let Some(session) = self.write().sessions.remove(&digest) else { return Ok(()) };
+        let sql = "DELETE FROM sessions WHERE digest = $1";
+        let forget = |known: &mut Known, _: &u64| drop(known.sessions.remove(&digest));
+        let touched = (&[Group::Sessions][..], session.account.as_str());
+        self.change(touched, |step| Ok(step.execute(sql, values![&digest.hex()])?), forget).map(drop)
     }
 
+    /// Writes when each was used last. Other nodes hear of it when it makes a difference to them.
     pub(super) fn save_sessions(&self) -> Result<(), DirectoryError> {
-        let all: Vec<_> = self.known().sessions.iter().map(|(digest, session)| (digest.hex(), session.seen)).collect();
-        self.change(|db| {
-            let mut update = db.prepare("UPDATE sessions SET seen = $1 WHERE digest = $2 AND seen < $3")?;
-            for (digest, seen) in all {
-                update.execute((seen, digest, seen))?;
-            }
-            Ok(())
-        })
+        let known = self.known();
+        let used = known.sessions.iter().filter(|(_, session)| session.seen > session.saved);
+        let mut accounts: HashMap<String, Vec<(Digest, i64, bool)>> = HashMap::new();
+        for (digest, session) in used {
+            let is_late = session.seen - session.saved > TOLD;
+            accounts.entry(session.account.clone()).or_default().push((*digest, session.seen, is_late));
+        }
+        drop(known);
+        for (account, used) in accounts {
+            let is_late = used.iter().any(|(_, _, is_late)| *is_late);
+            let digests: Vec<(String, i64)> = used.iter().map(|(digest, seen, _)| (digest.hex(), *seen)).collect();
+            let all: Vec<_> = digests.iter().map(|(digest, seen)| [Value::from(*seen), Value::from(digest)]).collect();
+            let sql = "UPDATE sessions SET seen = $1 WHERE digest = $2 AND seen < $1";
+            let groups: &[Group] = if is_late { &[Group::Sessions] } else { &[] };
+            let saved = |known: &mut Known, _: &u64| {
+                for (digest, seen, _) in &used {
+                    if let Some(session) = known.sessions.get_mut(digest) {
+                        session.saved = *seen;
+                    }
+                }
+            };
+            self.change((groups, &account), |step| Ok(step.execute_each(sql, &all)?), saved)?;
+        }
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 
 use super::parts::{Part, count};
 use super::secrets::{Digest, Secret, digest_of};
-use super::{Directory, DirectoryError, next, now};
-use rusqlite::{Connection, Row};
+use super::{Directory, DirectoryError, Group, next, now};
+use crate::sql::{Row, SqlError, Step, values};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,11 +38,11 @@ pub struct Share {
     pub ends: i64,
 }
 
-/// All of them; those that have ended open nothing.
-pub(super) fn read(db: &Connection) -> Result<HashMap<Digest, Arc<Share>>, DirectoryError> {
-    let mut select =
-        db.prepare("SELECT digest, id, account, member, name, board, chart, wanted, created, ends FROM shares")?;
-    let share = |row: &Row<'_>| {
+/// Those of all accounts, or of one; those that have ended open nothing.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<HashMap<Digest, Arc<Share>>, DirectoryError> {
+    let sql = "SELECT digest, id, account, member, name, board, chart, wanted, created, ends FROM shares \
+               WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
+    let share = |row: &Row<'_>| -> Result<_, SqlError> {
         let share = Share {
             id: row.get(1)?,
             account: row.get(2)?,
@@ -54,16 +54,10 @@ pub(super) fn read(db: &Connection) -> Result<HashMap<Digest, Arc<Share>>, Direc
             created: row.get(8)?,
             ends: row.get(9)?,
         };
-        Ok((row.get::<_, String>(0)?, share))
+        Ok((Digest::from_hex(&row.get::<String>(0)?), Arc::new(share)))
     };
-    let mut shares = HashMap::new();
-    for row in select.query_map([], share)? {
-        let (digest, share) = row?;
-        if let Some(digest) = Digest::from_hex(&digest) {
-            shares.insert(digest, Arc::new(share));
-        }
-    }
-    Ok(shares)
+    let shares = step.rows(sql, values![account], share)?;
+    Ok(shares.into_iter().filter_map(|(digest, share)| Some((digest?, share))).collect())
 }
 
 impl Directory {
@@ -105,36 +99,42 @@ impl Directory {
         Part { own, of_account: OF_ACCOUNT, taken, all: count(ALL) }.one_more("shared links")?;
         let secret = Secret::link()?;
         let digest = secret.digest();
-        let share = self.change(|db| {
-            let share = Share { id: next(db, "share")?, created, ..share };
-            db.execute(
-                "INSERT INTO shares (digest, id, account, member, name, board, chart, wanted, created, ends) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                (
-                    digest.hex(),
-                    share.id,
-                    &share.account,
-                    share.member,
-                    &share.name,
-                    &share.board,
-                    &share.chart,
-                    &share.wanted,
-                    created,
-                    share.ends,
-                ),
-            )?;
-            Ok(share)
-        })?;
-        let share = Arc::new(share);
-        self.write().shares.insert(digest, share.clone());
+        let account = share.account.clone();
+        let share = self.change(
+            (&[Group::Shares], &account),
+            |step| {
+                let share = Share { id: next(step, "share")?, created, ..share };
+                step.execute(
+                    "INSERT INTO shares (digest, id, account, member, name, board, chart, wanted, created, ends) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                    values![
+                        &digest.hex(),
+                        share.id,
+                        &share.account,
+                        share.member,
+                        &share.name,
+                        &share.board,
+                        &share.chart,
+                        &share.wanted,
+                        created,
+                        share.ends,
+                    ],
+                )?;
+                Ok(Arc::new(share))
+            },
+            |known, share| drop(known.shares.insert(digest, share.clone())),
+        )?;
         Ok((secret, share))
     }
 
     /// Takes a link back.
     pub fn remove_share(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
-        let gone =
-            self.change(|db| Ok(db.execute("DELETE FROM shares WHERE account = $1 AND id = $2", (account, id))?))?;
-        self.write().shares.retain(|_, share| share.account != account || share.id != id);
+        let sql = "DELETE FROM shares WHERE account = $1 AND id = $2";
+        let gone = self.change(
+            (&[Group::Shares], account),
+            |step| Ok(step.execute(sql, values![account, id])?),
+            |known, _| known.shares.retain(|_, share| share.account != account || share.id != id),
+        )?;
         if gone == 0 { Err(DirectoryError::NotFound("there is no such link".to_owned())) } else { Ok(()) }
     }
 }

@@ -4,9 +4,10 @@
 //! somebody said something of it.
 
 use super::parts::{Part, count};
-use super::{Directory, DirectoryError, next};
-use rusqlite::{Connection, Row, Transaction};
-use std::collections::HashMap;
+use super::{Directory, DirectoryError, Group, next};
+use crate::sql::{Row, SqlError, Step, Value, values};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Systems of one account.
 const OF_ACCOUNT: usize = 5_000;
@@ -61,10 +62,13 @@ pub struct SystemFacts {
     pub auto_delete: bool,
 }
 
-#[derive(Debug, Default)]
+/// All of them. A copy costs what is changed in it.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Systems {
-    accounts: HashMap<String, HashMap<String, System>>,
+    accounts: HashMap<String, Arc<HashMap<String, System>>>,
     bytes: usize,
+    /// The accounts of which something was written in this step.
+    touched: BTreeSet<String>,
 }
 
 impl Systems {
@@ -76,6 +80,21 @@ impl Systems {
     pub(super) fn forget_account(&mut self, account: &str) {
         let gone = self.accounts.remove(account).unwrap_or_default();
         self.bytes -= gone.values().map(System::bytes).sum::<usize>();
+    }
+
+    /// Has these of an account, and nothing of before but what was noted here since.
+    pub(super) fn replace_account(&mut self, account: &str, others: Self) {
+        let before = self.accounts.get(account).cloned().unwrap_or_default();
+        self.forget_account(account);
+        for system in others.accounts.values().flat_map(|systems| systems.values()) {
+            let mut system = system.clone();
+            if let Some(noted) = before.get(&system.name).filter(|noted| noted.is_noted && noted.id == system.id)
+                && noted.last_event > system.last_event
+            {
+                (system.last_event, system.is_noted) = (noted.last_event, true);
+            }
+            self.put(account, system);
+        }
     }
 
     fn get(&self, account: &str, name: &str) -> Option<&System> {
@@ -92,13 +111,13 @@ impl Systems {
             Some(systems) => systems,
             None => self.accounts.entry(account.to_owned()).or_default(),
         };
-        if let Some(old) = systems.insert(system.name.clone(), system) {
+        if let Some(old) = Arc::make_mut(systems).insert(system.name.clone(), system) {
             self.bytes -= old.bytes();
         }
     }
 
     fn take(&mut self, account: &str, name: &str) {
-        if let Some(system) = self.accounts.get_mut(account).and_then(|systems| systems.remove(name)) {
+        if let Some(system) = self.accounts.get_mut(account).and_then(|systems| Arc::make_mut(systems).remove(name)) {
             self.bytes -= system.bytes();
         }
     }
@@ -108,15 +127,15 @@ impl Systems {
         let made = |systems: &HashMap<String, System>| -> usize {
             systems.values().filter(|system| system.is_made).map(System::bytes).sum()
         };
-        let own = self.accounts.get(account).map_or(0, made);
-        let taken = self.accounts.values().map(made).sum();
+        let own = self.accounts.get(account).map_or(0, |systems| made(systems));
+        let taken = self.accounts.values().map(|systems| made(systems)).sum();
         let part = Part { own: count(own + more), of_account: MADE, taken: count(taken), all: ALL_MADE };
         part.more(FEW, "bytes of systems that were made")
     }
 
     /// Makes room for one more of an account: where there is none, those that were silent longest go, some at a time.
-    fn make_room(&mut self, db: &Transaction<'_>, account: &str) -> Result<(), DirectoryError> {
-        let of_account = self.accounts.get(account).map_or(0, HashMap::len);
+    fn make_room(&mut self, step: &mut Step<'_>, account: &str) -> Result<(), DirectoryError> {
+        let of_account = self.accounts.get(account).map_or(0, |systems| systems.len());
         if of_account < OF_ACCOUNT && self.bytes + EACH + 3 * NAME <= MOST {
             return Ok(());
         }
@@ -127,7 +146,7 @@ impl Systems {
             false => Some(account.to_owned()),
         };
         let account = largest.unwrap_or_default();
-        let systems = self.accounts.get(&account).into_iter().flat_map(HashMap::values);
+        let systems = self.accounts.get(&account).into_iter().flat_map(|systems| systems.values());
         let mut silent: Vec<_> = systems
             .filter(|system| !system.is_made)
             .map(|system| (system.last_event, system.id, system.name.clone()))
@@ -138,51 +157,63 @@ impl Systems {
         }
         silent.truncate(1 + silent.len() / 16);
         for (_, id, name) in silent {
-            db.execute("DELETE FROM systems WHERE id = $1", [id])?;
+            step.execute("DELETE FROM systems WHERE id = $1", values![id])?;
             self.take(&account, &name);
         }
+        self.touched.insert(account);
         Ok(())
     }
 }
 
-pub(super) fn read(db: &Connection) -> Result<Systems, DirectoryError> {
-    let mut select = db.prepare(
-        "SELECT account, id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems",
-    )?;
-    let system = |row: &Row<'_>| {
-        let facts = SystemFacts {
-            shown: row.get(3)?,
-            hostname: row.get(4)?,
-            ip: row.get(5)?,
-            description: row.get(6)?,
-            auto_delete: row.get(7)?,
-        };
-        let last_event = u64::try_from(row.get::<_, i64>(9)?).ok().filter(|id| *id > 0);
-        let (id, name, is_made) = (row.get(1)?, row.get(2)?, row.get(8)?);
-        Ok((row.get::<_, String>(0)?, System { id, name, facts, last_event, is_made, is_noted: false }))
-    };
+/// Those of all accounts, or of one.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<Systems, DirectoryError> {
+    let sql = "SELECT account, id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems \
+               WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
     let mut systems = Systems::default();
-    for row in select.query_map([], system)? {
-        let (account, system) = row?;
-        systems.put(&account, system);
-    }
+    step.rows(sql, values![account], |row| -> Result<(), SqlError> {
+        systems.put(&row.get::<String>(0)?, system(row, 1)?);
+        Ok(())
+    })?;
     Ok(systems)
 }
 
+/// Columns from one on: number, name, what is said of it, whether somebody made it, its last event.
+fn system(row: &Row<'_>, from: usize) -> Result<System, SqlError> {
+    let facts = SystemFacts {
+        shown: row.get(from + 2)?,
+        hostname: row.get(from + 3)?,
+        ip: row.get(from + 4)?,
+        description: row.get(from + 5)?,
+        auto_delete: row.get(from + 6)?,
+    };
+    let last_event = u64::try_from(row.get::<i64>(from + 8)?).ok().filter(|id| *id > 0);
+    let (id, name, is_made) = (row.get(from)?, row.get(from + 1)?, row.get(from + 7)?);
+    Ok(System { id, name, facts, last_event, is_made, is_noted: false })
+}
+
 fn add(
-    db: &Transaction<'_>,
+    step: &mut Step<'_>,
     systems: &mut Systems,
     account: &str,
     name: &str,
     last_event: Option<u64>,
     is_made: bool,
 ) -> Result<u32, DirectoryError> {
-    systems.make_room(db, account)?;
-    let id = next(db, "system")?;
+    systems.touched.insert(account.to_owned());
+    // Another node has heard it, too.
+    let known = "SELECT id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems \
+                 WHERE account = $1 AND name = $2";
+    if let Some(known) = step.one(known, values![account, name], |row| system(row, 0))? {
+        let id = known.id;
+        systems.put(account, known);
+        return Ok(id);
+    }
+    systems.make_room(step, account)?;
+    let id = next(step, "system")?;
     let last = last_event.and_then(|id| i64::try_from(id).ok()).unwrap_or(0);
-    db.execute(
+    step.execute(
         "INSERT INTO systems (id, account, name, auto_delete, is_made, last_event) VALUES ($1, $2, $3, $4, $5, $6)",
-        (id, account, name, false, is_made, last),
+        values![id, account, name, false, is_made, last],
     )?;
     let facts = SystemFacts::default();
     systems.put(account, System { id, name: name.to_owned(), facts, last_event, is_made, is_noted: false });
@@ -222,16 +253,17 @@ impl Directory {
         if let Some(system) = self.systems().get(account, name) {
             return Ok(system.id);
         }
-        self.change_systems(|db, systems| match systems.get(account, name) {
+        self.change_systems(|step, systems| match systems.get(account, name) {
             Some(system) => Ok(system.id),
-            None => add(db, systems, account, name, None, false),
+            None => add(step, systems, account, name, None, false),
         })
     }
 
     /// Systems of an account, by their numbers.
     pub fn systems_of(&self, account: &str) -> Vec<System> {
         let systems = self.systems();
-        let mut all: Vec<_> = systems.accounts.get(account).into_iter().flat_map(HashMap::values).cloned().collect();
+        let mut all: Vec<_> =
+            systems.accounts.get(account).into_iter().flat_map(|systems| systems.values()).cloned().collect();
         all.sort_unstable_by_key(|system| system.id);
         all
     }
@@ -250,7 +282,7 @@ impl Directory {
     /// Makes a system that has not sent anything yet.
     pub fn add_system(&self, account: &str, name: &str, facts: SystemFacts) -> Result<System, DirectoryError> {
         checked(name, &facts)?;
-        let id = self.change_systems(|db, systems| match systems.get(account, name) {
+        let id = self.change_systems(|step, systems| match systems.get(account, name) {
             Some(system) if system.is_made => {
                 Err(DirectoryError::Taken(format!("a system sends under the name {name:?} already")))
             }
@@ -258,7 +290,7 @@ impl Directory {
             None => {
                 let new = System { name: name.to_owned(), facts: facts.clone(), ..System::default() };
                 systems.may_make(account, new.bytes())?;
-                add(db, systems, account, name, None, true)
+                add(step, systems, account, name, None, true)
             }
         })?;
         self.set_system(account, id, facts)
@@ -266,7 +298,7 @@ impl Directory {
 
     /// Says something of a system.
     pub fn set_system(&self, account: &str, id: u32, facts: SystemFacts) -> Result<System, DirectoryError> {
-        self.change_systems(|db, systems| {
+        self.change_systems(|step, systems| {
             let mut system = systems.of(account, id).cloned().ok_or_else(unknown)?;
             checked(&system.name, &facts)?;
             let was = if system.is_made { system.bytes() } else { 0 };
@@ -275,11 +307,15 @@ impl Directory {
                 systems.may_make(account, new - was)?;
             }
             let SystemFacts { shown, hostname, ip, description, auto_delete } = &facts;
-            db.execute(
+            systems.touched.insert(account.to_owned());
+            let changed = step.execute(
                 "UPDATE systems SET shown = $1, hostname = $2, ip = $3, description = $4, auto_delete = $5, \
                  is_made = $6 WHERE id = $7",
-                (shown, hostname, ip, description, auto_delete, true, id),
+                values![shown, hostname, ip, description, *auto_delete, true, id],
             )?;
+            if changed == 0 {
+                return Err(unknown());
+            }
             (system.facts, system.is_made) = (facts, true);
             systems.put(account, system.clone());
             Ok(system)
@@ -288,9 +324,10 @@ impl Directory {
 
     /// Removes a system. One that goes on sending is heard again, under another number.
     pub fn remove_system(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
-        self.change_systems(|db, systems| {
+        self.change_systems(|step, systems| {
             let name = systems.of(account, id).map(|system| system.name.clone()).ok_or_else(unknown)?;
-            db.execute("DELETE FROM systems WHERE id = $1", [id])?;
+            step.execute("DELETE FROM systems WHERE id = $1", values![id])?;
+            systems.touched.insert(account.to_owned());
             systems.take(account, &name);
             Ok(())
         })
@@ -299,10 +336,12 @@ impl Directory {
     /// These systems of accounts were heard, and their last events are these. New ones get their numbers, all at once.
     pub fn heard<A: AsRef<str>, S: AsRef<str>>(&self, all: &[(A, S, u64)]) -> Result<(), DirectoryError> {
         let mut new = Vec::new();
+        // What changes them is done before or behind it: nothing that was noted is lost.
+        let changes = self.state();
         let mut systems = self.systems();
         for (account, name, last) in all {
             let (account, name) = (account.as_ref(), name.as_ref());
-            match systems.accounts.get_mut(account).and_then(|systems| systems.get_mut(name)) {
+            match systems.accounts.get_mut(account).and_then(|systems| Arc::make_mut(systems).get_mut(name)) {
                 Some(system) if system.last_event < Some(*last) => {
                     (system.last_event, system.is_noted) = (Some(*last), true);
                 }
@@ -310,16 +349,16 @@ impl Directory {
                 None => new.push((account, name, *last)),
             }
         }
-        drop(systems);
+        drop((systems, changes));
         if new.is_empty() {
             return Ok(());
         }
-        self.change_systems(|db, systems| {
+        self.change_systems(|step, systems| {
             for (account, name, last) in new {
                 if systems.get(account, name).is_some() {
                     continue;
                 }
-                match add(db, systems, account, name, Some(last), false) {
+                match add(step, systems, account, name, Some(last), false) {
                     // An account that has as many as it may goes on without a number for this one.
                     Ok(_) | Err(DirectoryError::TooMany(_)) => {}
                     Err(error) => return Err(error),
@@ -329,31 +368,45 @@ impl Directory {
         })
     }
 
-    pub(super) fn save_systems(&self) -> Result<(), DirectoryError> {
-        self.change_systems(|db, systems| {
-            let mut update = db.prepare("UPDATE systems SET last_event = $1 WHERE id = $2")?;
-            for system in systems.accounts.values_mut().flat_map(HashMap::values_mut) {
-                if std::mem::take(&mut system.is_noted) {
-                    update
-                        .execute((system.last_event.and_then(|id| i64::try_from(id).ok()).unwrap_or(0), system.id))?;
+    /// Writes when each was heard last. Other nodes hear of it when they are `told`.
+    pub(super) fn save_systems(&self, told: bool) -> Result<(), DirectoryError> {
+        self.change_systems(|step, systems| {
+            let mut noted: Vec<(i64, u32)> = Vec::new();
+            let Systems { accounts, touched, .. } = systems;
+            for (account, systems) in accounts {
+                if systems.values().any(|system| system.is_noted) {
+                    if told {
+                        touched.insert(account.clone());
+                    }
+                    for system in Arc::make_mut(systems).values_mut().filter(|system| system.is_noted) {
+                        system.is_noted = false;
+                        noted.push((system.last_event.and_then(|id| i64::try_from(id).ok()).unwrap_or(0), system.id));
+                    }
                 }
             }
+            let all: Vec<[Value<'_>; 2]> = noted.iter().map(|(last, id)| [(*last).into(), (*id).into()]).collect();
+            step.execute_each("UPDATE systems SET last_event = $1 WHERE id = $2 AND last_event < $1", &all)?;
             Ok(())
         })
     }
 
-    /// Changes the file and what is in memory. When the file does not take it, memory is read from it again.
+    /// Changes what is kept, and then what is in memory.
     fn change_systems<T>(
         &self,
-        change: impl FnOnce(&Transaction<'_>, &mut Systems) -> Result<T, DirectoryError>,
+        change: impl FnOnce(&mut Step<'_>, &mut Systems) -> Result<T, DirectoryError>,
     ) -> Result<T, DirectoryError> {
-        let changed = self.change(|db| change(db, &mut self.systems()));
-        if matches!(changed, Err(DirectoryError::Closed(_) | DirectoryError::TooMany(_)))
-            && let super::State::Open(db) = &mut *self.state()
-            && let Ok(read) = super::file_of(db).and_then(|db| read(db))
-        {
-            *self.systems() = read;
-        }
-        changed
+        self.change_by(
+            |step| {
+                let mut draft = self.systems().clone();
+                let changed = change(step, &mut draft)?;
+                let touched = std::mem::take(&mut draft.touched);
+                let touched = touched.into_iter().map(|account| (Group::Systems, account)).collect();
+                Ok(((changed, draft), touched))
+            },
+            |(changed, draft)| {
+                *self.systems() = draft;
+                changed
+            },
+        )
     }
 }

@@ -1,3 +1,6 @@
+#[cfg(feature = "postgres")]
+mod nodes;
+
 use super::*;
 use std::fs;
 
@@ -154,7 +157,7 @@ fn a_file_that_is_damaged_or_gone_opens_nothing() {
         assert!(error.contains(said) && error.contains("settings.db"), "{error}");
         assert!(directory.asks() && directory.token(token.reveal()).is_none());
         assert!(directory.closed().unwrap().contains(said));
-        assert!(directory.heard(&[("shop", "web", 1)]).is_err() && directory.save().is_err());
+        assert!(directory.heard(&[("shop", "web", 1)]).is_err() && directory.save(true).is_err());
     }
     // Gone or emptied: it is a new one, and still nobody comes in who did not before.
     for empty in [false, true] {

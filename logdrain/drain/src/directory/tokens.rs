@@ -3,8 +3,8 @@
 
 use super::parts::{Part, count};
 use super::secrets::{Digest, Secret, digest_of};
-use super::{Directory, DirectoryError, next, now};
-use rusqlite::{Connection, Row};
+use super::{Directory, DirectoryError, Group, next, now};
+use crate::sql::{Row, SqlError, Step, values};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -65,32 +65,24 @@ pub struct Token {
     pub created: i64,
 }
 
-pub(super) fn read(db: &Connection) -> Result<HashMap<Digest, Arc<Token>>, DirectoryError> {
-    let mut select = db.prepare("SELECT digest, id, account, member, kind, name, shown, created FROM tokens")?;
-    let token = |row: &Row<'_>| {
-        let token = Kind::named(&row.get::<_, String>(4)?).map(|kind| {
-            Ok::<_, rusqlite::Error>(Token {
-                id: row.get(1)?,
-                account: row.get(2)?,
-                member: row.get(3)?,
-                kind,
-                name: row.get(5)?,
-                shown: row.get(6)?,
-                created: row.get(7)?,
-            })
-        });
-        Ok((row.get::<_, String>(0)?, token.transpose()?))
+/// Those of all accounts, or of one. One of a kind that is not known lets nobody in.
+pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<HashMap<Digest, Arc<Token>>, DirectoryError> {
+    let sql = "SELECT digest, id, account, member, kind, name, shown, created FROM tokens \
+               WHERE CAST($1 AS TEXT) IS NULL OR account = $1";
+    let token = |row: &Row<'_>| -> Result<_, SqlError> {
+        let Some(kind) = Kind::named(&row.get::<String>(4)?) else { return Ok(None) };
+        let token = Token {
+            id: row.get(1)?,
+            account: row.get(2)?,
+            member: row.get(3)?,
+            kind,
+            name: row.get(5)?,
+            shown: row.get(6)?,
+            created: row.get(7)?,
+        };
+        Ok(Digest::from_hex(&row.get::<String>(0)?).map(|digest| (digest, Arc::new(token))))
     };
-    let mut tokens = HashMap::new();
-    for row in select.query_map([], token)? {
-        // One of a kind that is not known lets nobody in.
-        if let (digest, Some(token)) = row?
-            && let Some(digest) = Digest::from_hex(&digest)
-        {
-            tokens.insert(digest, Arc::new(token));
-        }
-    }
-    Ok(tokens)
+    Ok(step.rows(sql, values![account], token)?.into_iter().flatten().collect())
 }
 
 impl Directory {
@@ -136,36 +128,40 @@ impl Directory {
         let shown: String = secret.reveal().chars().take(8).collect();
         let (digest, created) = (secret.digest(), now());
         self.will_ask()?;
-        let id = self.change(|db| {
-            let id = next(db, "token")?;
-            db.execute(
-                "INSERT INTO tokens (id, account, member, kind, name, shown, digest, created) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                (id, account, member, kind.name(), name, &shown, digest.hex(), created),
-            )?;
-            Ok(id)
-        });
-        let id = match id {
-            Ok(id) => id,
+        let token = self.change(
+            (&[Group::People], account),
+            |step| {
+                let id = next(step, "token")?;
+                step.execute(
+                    "INSERT INTO tokens (id, account, member, kind, name, shown, digest, created) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    values![id, account, member, kind.name(), name, &shown, &digest.hex(), created],
+                )?;
+                let (account, name) = (account.to_owned(), name.to_owned());
+                Ok(Arc::new(Token { id, account, member, kind, name, shown: shown.clone(), created }))
+            },
+            |known, token| drop(known.tokens.insert(digest, token.clone())),
+        );
+        match token {
+            Ok(token) => Ok((secret, token)),
             Err(error) => {
                 self.mark()?;
-                return Err(error);
+                Err(error)
             }
-        };
-        let (account, name) = (account.to_owned(), name.to_owned());
-        let token = Arc::new(Token { id, account, member, kind, name, shown, created });
-        self.write().tokens.insert(digest, token.clone());
-        Ok((secret, token))
+        }
     }
 
     /// Removes a token of an account.
     pub fn remove_token(&self, account: &str, id: u32) -> Result<(), DirectoryError> {
-        let gone =
-            self.change(|db| Ok(db.execute("DELETE FROM tokens WHERE account = $1 AND id = $2", (account, id))?))?;
+        let sql = "DELETE FROM tokens WHERE account = $1 AND id = $2";
+        let gone = self.change(
+            (&[Group::People], account),
+            |step| Ok(step.execute(sql, values![account, id])?),
+            |known, gone| known.tokens.retain(|_, token| *gone == 0 || token.id != id),
+        )?;
         if gone == 0 {
             return Err(DirectoryError::NotFound("there is no such token".to_owned()));
         }
-        self.write().tokens.retain(|_, token| token.id != id);
         self.mark()
     }
 }

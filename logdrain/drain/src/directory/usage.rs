@@ -1,6 +1,7 @@
 //! What accounts used on days that are over, by system and program.
 
 use super::{Directory, DirectoryError};
+use crate::sql::{Row, SqlError, Value, values};
 
 /// What one program of a system used on a day.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,23 +31,27 @@ impl Directory {
             bytes: rest.iter().map(|used| used.bytes).sum(),
         };
         all.extend((events > 0).then_some(&rest));
-        self.change(|db| {
-            db.execute("DELETE FROM used WHERE account = $1 AND day = $2", (account, day))?;
-            let mut insert = db.prepare(
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let rows: Vec<_> = all
+            .iter()
+            .map(|used| {
+                let (system, program) = (Value::from(&used.system), Value::from(&used.program));
+                let (events, bytes) = (number(used.events).into(), number(used.bytes).into());
+                [Value::from(account), Value::from(day), system, program, events, bytes]
+            })
+            .collect();
+        self.step(|step| {
+            step.execute("DELETE FROM used WHERE account = $1 AND day = $2", values![account, day])?;
+            step.execute_each(
                 "INSERT INTO used (account, day, system, program, events, bytes) VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (account, day, system, program) DO UPDATE SET events = used.events + excluded.events, \
                  bytes = used.bytes + excluded.bytes",
+                &rows,
             )?;
-            for Used { system, program, events, bytes } in all {
-                let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-                insert.execute((account, day, system, program, number(*events), number(*bytes)))?;
-            }
-            drop(insert);
             let days = "SELECT DISTINCT day FROM used WHERE account = $1 ORDER BY day DESC LIMIT 1 OFFSET $2";
-            let oldest: Option<String> =
-                rusqlite::OptionalExtension::optional(db.query_row(days, (account, DAYS), |row| row.get(0)))?;
+            let oldest: Option<String> = step.one(days, values![account, DAYS], |row| row.get(0))?;
             if let Some(oldest) = oldest {
-                db.execute("DELETE FROM used WHERE account = $1 AND day <= $2", (account, oldest))?;
+                step.execute("DELETE FROM used WHERE account = $1 AND day <= $2", values![account, &oldest])?;
             }
             Ok(())
         })
@@ -54,18 +59,15 @@ impl Directory {
 
     /// What an account used from one day to another, both with it: the day, and what it used.
     pub fn usage(&self, account: &str, from: &str, to: &str) -> Result<Vec<(String, Used)>, DirectoryError> {
-        self.change(|db| {
-            let mut select = db.prepare(
-                "SELECT day, system, program, events, bytes FROM used WHERE account = $1 AND day >= $2 AND day <= $3 \
-                 ORDER BY day, bytes DESC, system, program",
-            )?;
-            let used = |row: &rusqlite::Row<'_>| {
-                let number = |index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
+        self.step(|step| {
+            let sql = "SELECT day, system, program, events, bytes FROM used \
+                       WHERE account = $1 AND day >= $2 AND day <= $3 ORDER BY day, bytes DESC, system, program";
+            let used = |row: &Row<'_>| -> Result<_, SqlError> {
+                let number = |at| row.get::<i64>(at).map(|number| u64::try_from(number).unwrap_or(0));
                 let used = Used { system: row.get(1)?, program: row.get(2)?, events: number(3)?, bytes: number(4)? };
                 Ok((row.get(0)?, used))
             };
-            let rows = select.query_map((account, from, to), used)?;
-            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            Ok(step.rows(sql, values![account, from, to], used)?)
         })
     }
 }

@@ -10,6 +10,7 @@ mod faults;
 mod figures;
 mod lines;
 mod minutes;
+mod people;
 mod rows;
 mod senders;
 mod spooled;

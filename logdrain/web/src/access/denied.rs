@@ -66,7 +66,7 @@ impl Denied {
             Self::NotOperator => "this is for the operator of the server alone",
             Self::OtherAccount => "it is of another account",
             Self::Forbidden => "this member or token has not the right to do that",
-            Self::Closed => "settings.db cannot be read now, so that nobody but the operator comes in",
+            Self::Closed => "members and tokens cannot be read now, so that nobody but the operator comes in",
             Self::Busy => "too many passwords are being checked: come again",
         }
     }
@@ -77,7 +77,7 @@ impl Denied {
             Self::Missing | Self::Wrong => refusal(Refused::Credentials),
             Self::Guessing => refusal(Refused::Guessing),
             Self::Host => refusal(Refused::Browser),
-            Self::Closed => unavailable("settings.db cannot be read now: nobody but the operator comes in\n"),
+            Self::Closed => unavailable("members and tokens cannot be read now: nobody but the operator comes in\n"),
             Self::Busy => unavailable("too many passwords are being checked: come again\n"),
             _ => (self.status(), format!("{}\n", self.why())).into_response(),
         }
