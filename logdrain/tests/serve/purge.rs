@@ -25,14 +25,12 @@ pub(crate) fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
-/// Which files under the store hold a text: as they are, in what was packed anywhere in them, in each event of the journal,
-/// and in the lines that are kept.
-pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
-    let store = dir.join("store");
+/// Which files below a folder hold a text: as they are, or in what was packed anywhere in them.
+pub(crate) fn holders_of_files(store: &Path, text: &str) -> Vec<String> {
     let (mut all, mut holders) = (Vec::new(), Vec::new());
-    files(&store, &mut all);
+    files(store, &mut all);
     for path in all {
-        let name = path.strip_prefix(&store).unwrap().display().to_string();
+        let name = path.strip_prefix(store).unwrap().display().to_string();
         let Ok(bytes) = fs::read(&path) else { continue };
         let mut is_in = has(&bytes, text);
         if name.ends_with(".gz") {
@@ -54,6 +52,14 @@ pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
             holders.push(name);
         }
     }
+    holders
+}
+
+/// Which files under the store hold a text: as they are, in what was packed anywhere in them, in each event of the journal,
+/// and in the lines that are kept.
+pub(crate) fn holders(dir: &Path, text: &str) -> Vec<String> {
+    let store = dir.join("store");
+    let mut holders = holders_of_files(&store, text);
     // It may be in a database instead.
     if store.join("journal.db").exists() {
         let db = Connection::open(store.join("journal.db")).unwrap();

@@ -92,8 +92,8 @@ impl Intake {
         }
         self.check_filter(&change).await?;
         let is_alone = self.queue().is_some();
-        if !is_alone && matches!(change, Change::Purge { .. } | Change::Destroy { .. }) {
-            let why = "nodes that share a journal purge no lines and destroy no account yet";
+        if !is_alone && matches!(change, Change::Destroy { .. }) {
+            let why = "nodes that share a journal destroy no account yet";
             return Err(ChangeError::Unfit(Unfit::new(Misfit::Invalid, why)));
         }
         let account = change.account().unwrap_or(DEFAULT_ACCOUNT);

@@ -29,6 +29,7 @@
 
 mod batch;
 mod beside;
+mod erasing;
 mod holds;
 mod lease;
 mod members;

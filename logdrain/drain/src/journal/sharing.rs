@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 
 /// Between two looks whether a step has been answered that is not waited for.
 const LOOK: Duration = Duration::from_millis(20);
+/// Between two looks whether there is something to purge.
+const PURGE_EVERY: Duration = Duration::from_secs(1);
 /// Between two tries of a tick that waits for what nodes have: they tell as often.
 const HELD: Duration = Duration::from_millis(200);
 /// How long the end waits for what is on its way, or in the spool.
@@ -120,6 +122,8 @@ pub struct SharingWriter {
     ids_given: Instant,
     /// When a tick was held back last.
     held: Option<Instant>,
+    /// When purges had nothing more to do last.
+    purged: Option<Instant>,
     /// The database takes what comes, and the watermark is too far behind it.
     is_early: bool,
 }
@@ -130,6 +134,8 @@ enum Flight {
     Deliveries(Deliveries),
     /// The owner's, at an epoch; and whether it looks for old ids.
     Own(i64, bool, Answering<Moved>),
+    /// Some of what purges left to do, by the owner at an epoch; answered with whether there is more.
+    Purge(i64, Answering<bool>),
 }
 
 #[derive(Debug)]
@@ -179,6 +185,7 @@ impl SharingWriter {
             took: Duration::ZERO,
             ids_given: Instant::now(),
             held: None,
+            purged: None,
             is_early: false,
         })
     }
@@ -201,6 +208,7 @@ impl SharingWriter {
             }
             group.put_first(Vec::new(), now);
             self.step(group);
+            self.purge();
             if over {
                 return self.end();
             }
@@ -220,6 +228,9 @@ impl SharingWriter {
         }
         if self.epoch.is_none() {
             return LOOK_AROUND;
+        }
+        if self.purged.is_none() {
+            return Duration::ZERO;
         }
         let held = self.held.map_or(Duration::ZERO, |held| HELD.saturating_sub(held.elapsed()));
         self.desk.time.wait().clamp(held, LOOK_AROUND)
@@ -269,6 +280,18 @@ impl SharingWriter {
         // Nobody who sends waits for a database that is away.
         let is_away = self.aside.outage.is_away;
         self.look(if is_away { Duration::ZERO } else { self.aside.patience(self.took) });
+    }
+
+    /// Does some of what purges left to do, if this node owns the partition and nothing else is to be asked.
+    fn purge(&mut self) {
+        let Some(epoch) = self.epoch else { return };
+        let was_done = self.purged.is_some_and(|at| at.elapsed() < PURGE_EVERY);
+        if was_done || self.aside.outage.is_away || !self.aside.is_empty() || !self.can_ask() {
+            return;
+        }
+        let (behind, erase) = (self.desk.behind(), self.desk.erase.clone());
+        self.flight = Some(Flight::Purge(epoch, self.store.ask(move |store| store.purge_some(epoch, behind, &erase))));
+        self.look(self.aside.patience(self.took));
     }
 
     fn step(&mut self, mut group: Group) {
@@ -346,18 +369,30 @@ impl SharingWriter {
             Some(Flight::Own(epoch, ids, answer)) => match answer.within(time) {
                 None => self.flight = Some(Flight::Own(epoch, ids, answer)),
                 Some(Ok(moved)) => self.moved(epoch, ids, moved),
-                Some(Err(error)) if error.is_taken_over() => {
-                    self.owned.said().lost = Some(epoch);
-                    self.epoch = self.epoch.filter(|now| *now != epoch);
-                }
+                Some(Err(error)) if error.is_taken_over() => self.lose(epoch),
                 Some(Err(error)) => {
                     // What waits is offered first.
                     self.held = Some(Instant::now() + HELD);
                     self.fails(&error);
                 }
             },
+            Some(Flight::Purge(epoch, answer)) => match answer.within(time) {
+                None => self.flight = Some(Flight::Purge(epoch, answer)),
+                Some(Ok(has_more)) => self.purged = (!has_more).then(Instant::now),
+                Some(Err(error)) if error.is_taken_over() => self.lose(epoch),
+                Some(Err(error)) => {
+                    self.purged = Some(Instant::now());
+                    self.fails(&error);
+                }
+            },
             None => {}
         }
+    }
+
+    /// Another node owns what this one did at an epoch.
+    fn lose(&mut self, epoch: i64) {
+        self.owned.said().lost = Some(epoch);
+        self.epoch = self.epoch.filter(|now| *now != epoch);
     }
 
     /// What the owner wrote is in the journal.

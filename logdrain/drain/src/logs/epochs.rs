@@ -25,8 +25,8 @@ const DEEP: usize = 4;
 /// How often a folder is looked at again that changes meanwhile.
 const TRIES: usize = 100;
 
-/// The folder of the owner at an epoch, with what the owners before it have left in theirs; their folders go. `place` is the
-/// partition's, and is there. Asked once more it answers the same folder.
+/// The folder of the owner at an epoch, with what the owners before it have left in theirs. `place` is the partition's, and is
+/// there. Asked once more it answers the same folder.
 ///
 /// # Errors
 /// When the place cannot be read or written. Nothing is lost then, and it may be tried again.
@@ -55,11 +55,23 @@ pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
         fs::rename(&unfinished, &own)?;
         sync(place)?;
     }
-    for other in epochs(place)?.into_iter().filter(|other| *other < epoch) {
-        remove(&folder(place, other))?;
-        remove(&folder(place, other).with_extension(UNFINISHED))?;
-    }
     Ok(own)
+}
+
+/// Removes the folders of the owners before an epoch that was [taken over](take_over). It may take its time; what is left when it
+/// is broken off goes with the next one.
+///
+/// # Errors
+/// When one of them cannot be removed.
+pub fn remove_before(place: &Path, epoch: i64) -> io::Result<()> {
+    for entry in fs::read_dir(place)? {
+        let name = entry?.file_name();
+        let stem = name.to_str().and_then(|name| Path::new(name).file_stem()?.to_str()?.strip_prefix('e'));
+        if stem.and_then(|epoch| epoch.parse::<i64>().ok()).is_some_and(|other| other < epoch) {
+            remove(&place.join(&name))?;
+        }
+    }
+    Ok(())
 }
 
 fn folder(place: &Path, epoch: i64) -> PathBuf {
@@ -174,6 +186,7 @@ mod tests {
         write(&first, "logs-state/7.state", "stands");
         write(&first, "logs-state/unfinished", "half");
         let taken = take_over(&place, 4).unwrap();
+        remove_before(&place, 4).unwrap();
         assert_eq!(names(&place), ["e4"]);
         assert_eq!(names(&taken.join("logs/shop/0")), ["1-2.seg"]);
         assert_eq!(
@@ -183,7 +196,9 @@ mod tests {
         assert_eq!(fs::read_to_string(taken.join("logs/shop/0/1-2.seg")).unwrap(), "lines");
         // It writes on where it was, and takes away what it merged.
         write(&first, "logs/shop/0/1-4.seg", "of nobody");
+        write(&place, "e2.unfinished/logs/shop/0/8-9.seg", "half");
         assert_eq!(take_over(&place, 4).unwrap(), taken);
+        remove_before(&place, 4).unwrap();
         assert_eq!(
             (names(&place), names(&taken.join("logs/shop/0"))),
             (vec!["e4".to_owned()], vec!["1-2.seg".to_owned()])
@@ -201,8 +216,9 @@ mod tests {
         assert_eq!(names(&taken.join("logs/shop/0")), ["1-2.seg"]);
         // One that had claimed before, and slept: what it makes is passed over and goes.
         let late = take_over(&place, 5).unwrap();
-        assert!(late.is_dir());
+        assert_eq!(names(&late.join("logs/shop/0")), ["1-2.seg"]);
         assert_eq!(take_over(&place, 6).unwrap(), taken);
+        remove_before(&place, 6).unwrap();
         assert_eq!(names(&place), ["e6"]);
         assert_eq!(names(&take_over(&place, 7).unwrap().join("logs/shop/0")), ["1-2.seg"]);
         assert!(take_over(&place.join("away"), 8).is_err());

@@ -62,7 +62,7 @@ impl Lines {
 
     fn run(self, settings: Settings, entries: Receiver<Arc<Vec<Entry>>>) {
         let Some((dir, reader)) = self.begin() else { return };
-        let Self { part, tools, progress, stop, .. } = self;
+        let Self { part, epoch, tools, progress, stop, .. } = self;
         let (config, board) = (&tools.config, tools.logs.of(part).clone());
         let copies: Arc<dyn Copies> = Arc::new(Others {
             part,
@@ -71,6 +71,16 @@ impl Lines {
             limit: config.keeping.limit,
             looked: Mutex::default(),
         });
+        if let Some(place) = dir.parent().map(Path::to_owned) {
+            // With many files it takes a while, for which nobody waits.
+            let remove = move || {
+                if let Err(error) = epochs::remove_before(&place, epoch) {
+                    tracing::warn!(place = %place.display(), %error, "what earlier owners left cannot be removed now");
+                }
+            };
+            // Without a thread the next owner does it.
+            let _ = thread::Builder::new().name(format!("removing {}", part.number())).spawn(remove);
+        }
         let owed = Owed::new(tools.outbox.clone());
         let start = logs::Start { dir, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
         logs::Consumer::new(start, progress, board.clone(), stop).run();

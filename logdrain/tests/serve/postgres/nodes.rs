@@ -13,6 +13,7 @@ mod minutes;
 mod people;
 mod rows;
 mod senders;
+mod settings;
 mod spooled;
 mod ways;
 

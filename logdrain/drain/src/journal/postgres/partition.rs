@@ -3,18 +3,18 @@
 use super::PARTITION;
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
+use super::erasing::{Look, SAY};
 use super::lease::{self, lease};
 use super::rare::Rare;
-use super::reader::row_of;
 use super::schema;
-use crate::event::{Entry, Event};
+use crate::event::Event;
 use crate::journal::Listed;
 use crate::journal::endings::{Ending, Endings};
 use crate::journal::failure::StoreError;
 use crate::journal::ledger::Ledger;
 use crate::journal::purges::{Erase, Purges};
-use crate::journal::purging::{self, Rewrites};
-use crate::journal::row::{encode, signed, unsigned};
+use crate::journal::purging;
+use crate::journal::row::{signed, unsigned};
 use crate::journal::seam::{Kept, Leisure, Offer, Old, Partition};
 use crate::parts::Part;
 use crate::settings::Settings;
@@ -28,8 +28,6 @@ use tokio_postgres::types::ToSql;
 const APPEND: &str = "SELECT logdrain.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
     $18, $19, $20, $21, $22, $23, $24, $25, $26)";
 const HOLD: &str = "SELECT logdrain.hold($1, $2, $3)";
-const SAY: &str =
-    "INSERT INTO logdrain.said (p, key, value) VALUES ($1, $2, $3) ON CONFLICT (p, key) DO UPDATE SET value = $3";
 
 /// The one node that writes.
 #[derive(Debug)]
@@ -230,17 +228,13 @@ impl Partition for Postgres {
     fn purge_some(&mut self, behind: u64, erase: &Erase, endings: &Endings) -> Result<bool, StoreError> {
         let purges = &self.ledger.purges;
         let Some(due) = purging::due(purges, behind, endings) else { return Ok(false) };
-        let mut look = Look { link: &mut self.link, replaced: Replaced::default() };
+        let mut look = Look::new(&mut self.link, PARTITION);
         let next = purging::some(purges, due, self.ledger.settings.as_deref(), &mut look, erase, endings)?;
-        let (text, epoch, replaced) = (next.text()?, self.epoch, look.replaced);
+        let (text, epoch, replaced) = (next.text()?, self.epoch, look.replaced());
         self.link.ask(async |open| {
             let step = open.client.transaction().await?;
             step.execute(HOLD, &[&PARTITION, &epoch, &lease()]).await?;
-            let set = "UPDATE logdrain.log AS old SET crc = new.crc, raw = new.raw, body = new.body
-                FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[]) AS new (seq, crc, raw, body)
-                WHERE p = $1 AND old.seq = new.seq";
-            let Replaced { seqs, crcs, raws, bodies } = &replaced;
-            step.execute(set, &[&PARTITION, seqs, crcs, raws, bodies]).await?;
+            replaced.write(&step, PARTITION).await?;
             step.execute(SAY, &[&PARTITION, &"purges", &text]).await?;
             step.commit().await
         })?;
@@ -273,48 +267,6 @@ impl Partition for Postgres {
             let end = "UPDATE logdrain.part SET until = clock_timestamp() WHERE p = $1 AND epoch = $2";
             open.client.execute(end, &[&PARTITION, &epoch]).await
         })?;
-        Ok(())
-    }
-}
-
-/// Events as they are to be from now on, column by column.
-#[derive(Default)]
-struct Replaced {
-    seqs: Vec<i64>,
-    crcs: Vec<i64>,
-    raws: Vec<Option<i64>>,
-    bodies: Vec<Option<Vec<u8>>>,
-}
-
-/// Events that a purge looks at; what it changes is written in one step behind that.
-struct Look<'a> {
-    link: &'a mut Link,
-    replaced: Replaced,
-}
-
-impl Rewrites for Look<'_> {
-    fn read(&mut self, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let columns = self.link.ask(async |open| row_of(open, PARTITION, seq).await)?;
-        Ok(columns.and_then(|columns| columns.entry(seq).ok()))
-    }
-
-    fn next_to_look_at(&mut self, behind: u64, before: u64) -> Result<Option<u64>, StoreError> {
-        self.link.ask(async |open| {
-            let sql = "SELECT seq FROM logdrain.log WHERE p = $1 AND seq > $2 AND seq < $3 AND kind IN (0, 5) ORDER BY seq LIMIT 1";
-            let find = open.statement(sql).await?;
-            let row = open.client.query_opt(&find, &[&PARTITION, &signed(behind), &signed(before)]).await?;
-            row.map(|row| row.try_get::<_, i64>(0).map(unsigned)).transpose()
-        })
-        .map_err(Into::into)
-    }
-
-    fn replace(&mut self, seq: u64, event: &Event) -> Result<(), StoreError> {
-        let row = encode(seq, event)?;
-        let Replaced { seqs, crcs, raws, bodies } = &mut self.replaced;
-        seqs.push(signed(seq));
-        crcs.push(row.crc);
-        raws.push(row.raw);
-        bodies.push(row.body.map(|body| body.into_owned()));
         Ok(())
     }
 }

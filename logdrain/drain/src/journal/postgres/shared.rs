@@ -12,14 +12,17 @@
 
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
+use super::erasing::{Look, SAY};
 use super::holds::{Holds, Report};
 use super::rare::Rare;
 use crate::event::{Entry, Event};
 use crate::journal::Listed;
+use crate::journal::endings::Endings;
 use crate::journal::failure::StoreError;
 use crate::journal::ledger::{Ledger, Next};
 use crate::journal::places::Verdict;
-use crate::journal::purges::Purges;
+use crate::journal::purges::{Erase, Purges};
+use crate::journal::purging;
 use crate::journal::row::{signed, unsigned};
 use crate::journal::seam::{Kept, Offer, Old};
 use crate::journal::window_clock::WindowClock;
@@ -180,6 +183,51 @@ impl SharedPartition {
     /// The same, if they may be others than when this was asked last.
     pub(in crate::journal) fn changed(&mut self) -> Option<Vec<Listed>> {
         std::mem::take(&mut self.is_changed).then(|| self.listed())
+    }
+
+    /// Does some of what purges left to do, as far as everybody has what is up to `behind`. Says whether there is more to do at
+    /// once.
+    ///
+    /// # Errors
+    /// When it was not done, and [`StoreError::TakenOver`] when this node is not the owner any more.
+    pub fn purge_some(&mut self, epoch: i64, behind: u64, erase: &Erase) -> Result<bool, StoreError> {
+        let purges = &self.ledger.purges;
+        // No account is destroyed where nodes share a journal.
+        let Some(due) = purging::due(purges, behind, &Endings::default()) else { return Ok(false) };
+        if self.version == UNKNOWN {
+            self.look()?;
+            return Ok(true);
+        }
+        let (p, known) = (self.p, self.version);
+        let mut look = Look::new(&mut self.link, p);
+        let settings = self.ledger.settings.as_deref();
+        let mut next = purging::some(purges, due, settings, &mut look, erase, &Endings::default())?;
+        // No journal is set aside in a database.
+        next.aside.clear();
+        let (text, replaced) = (next.text()?, look.replaced());
+        self.version = UNKNOWN;
+        let (owner, version) = self.link.ask(async |open| {
+            let step = open.client.transaction().await?;
+            let lock = "SELECT version, (SELECT epoch FROM logdrain.leases WHERE leases.p = part.p)
+                FROM logdrain.part WHERE p = $1 FOR UPDATE";
+            let row = step.query_one(lock, &[&p]).await?;
+            let (version, owner): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            if owner == Some(epoch) && version == known {
+                replaced.write(&step, p).await?;
+                step.execute(SAY, &[&p, &"purges", &text]).await?;
+                step.execute("UPDATE logdrain.part SET version = version + 1 WHERE p = $1", &[&p]).await?;
+                step.commit().await?;
+            }
+            Ok((owner, version))
+        })?;
+        if owner != Some(epoch) {
+            return Err(StoreError::TakenOver("another node".to_owned()));
+        }
+        // When another one has changed something meanwhile it is read, and looked at again.
+        if version == known {
+            (self.ledger.purges, self.version) = (next, known + 1);
+        }
+        Ok(true)
     }
 
     fn step(&mut self, offers: Vec<Offer>, owning: Option<&mut Owning>) -> Result<Option<Vec<Kept>>, StoreError> {

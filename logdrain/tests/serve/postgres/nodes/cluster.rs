@@ -74,6 +74,11 @@ impl Node {
         self
     }
 
+    /// Its folder.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The same, which keeps lines, of several accounts.
     pub(super) fn with_lines(self) -> Self {
         let text = fs::read_to_string(&self.config).unwrap();
@@ -226,6 +231,11 @@ impl Cluster {
     /// The same, which keep lines: each drain is of an account.
     pub(super) fn with_lines(self) -> Self {
         Self { nodes: self.nodes.into_iter().map(Node::with_lines).collect(), keeps_lines: true }
+    }
+
+    /// The same, with a line of their configurations besides.
+    pub(super) fn with(self, line: &str) -> Self {
+        Self { nodes: self.nodes.into_iter().map(|node| node.with(line)).collect(), ..self }
     }
 
     /// The same, each with a clock that is as far off as it says.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use testkit::postgres::Postgres;
 
 /// The lines of an account, as `search` prints them.
-type Kept = BTreeMap<String, Vec<String>>;
+pub(super) type Kept = BTreeMap<String, Vec<String>>;
 
 /// The newest folder of each partition.
 fn folders(shared: &Path) -> Vec<PathBuf> {
@@ -29,7 +29,7 @@ fn folders(shared: &Path) -> Vec<PathBuf> {
 }
 
 /// All lines that are in files.
-fn kept(shared: &Path) -> Kept {
+pub(super) fn kept(shared: &Path) -> Kept {
     let folders = folders(shared);
     let of = |account: &str| {
         let mut found = Vec::new();
@@ -49,16 +49,18 @@ fn kept(shared: &Path) -> Kept {
     (0..ACCOUNTS).map(|number| (account(number), of(&account(number)))).collect()
 }
 
+pub(super) fn messages(lines: &[String]) -> Vec<String> {
+    let message = |line: &String| {
+        let told: serde_json::Value = serde_json::from_str(line).unwrap();
+        told["message"].as_str().unwrap().to_owned()
+    };
+    lines.iter().map(message).collect()
+}
+
 /// What was sent, as text: each line once.
 fn assert_are_those_sent(kept: &Kept, senders: &Senders<'_>) {
     for (account, lines) in kept {
-        let mut messages: Vec<String> = lines
-            .iter()
-            .map(|line| {
-                let told: serde_json::Value = serde_json::from_str(line).unwrap();
-                told["message"].as_str().unwrap().to_owned()
-            })
-            .collect();
+        let mut messages = messages(lines);
         let mut sent = senders.messages(account);
         messages.sort_unstable();
         sent.sort_unstable();
