@@ -223,6 +223,9 @@ pub struct Nodes {
     pub lost: AtomicU64,
     /// Lines are kept, each account's by the node that counts it.
     pub keeps_lines: AtomicBool,
+    /// Requests that other nodes answered for this one, and those that none did.
+    pub passed: AtomicU64,
+    pub unanswered: AtomicU64,
 }
 
 impl Nodes {

@@ -47,7 +47,7 @@ mod with_database {
         let mut text = String::new();
         let _ = writeln!(text, "{} of {} nodes live", view.live(), view.nodes.len());
         for node in &view.nodes {
-            let NodeView { node: id, name, version, age, silent, spooled, oldest } = node;
+            let NodeView { node: id, name, version, age, silent, spooled, oldest, url } = node;
             let own = view.parts.iter().filter(|part| part.owner == *id && part.free.is_none());
             let own: Vec<String> = own.map(|part| part.part.number().to_string()).collect();
             let how = match silent {
@@ -61,7 +61,9 @@ mod with_database {
                 }
                 _ => String::new(),
             };
-            let _ = writeln!(text, "  {}  {}  version {}  {how}{waits}", short(id), Escaped(name), Escaped(version));
+            let at = if url.is_empty() { String::new() } else { format!("  at {}", Escaped(url)) };
+            let _ =
+                writeln!(text, "  {}  {}  version {}  {how}{waits}{at}", short(id), Escaped(name), Escaped(version));
         }
         let _ =
             writeln!(text, "\n{:>9}  {:>12}  {:>12}  {:>6}  counted by", "partition", "events", "not out yet", "epoch");
@@ -84,6 +86,7 @@ mod with_database {
                 "node": node.node, "name": node.name, "version": node.version, "is_live": node.silent.is_none(),
                 "age_seconds": seconds(node.age), "silent_seconds": node.silent.map(seconds),
                 "spooled_deliveries": node.spooled, "spooled_age_seconds": node.oldest.map(seconds),
+                "url": (!node.url.is_empty()).then_some(&node.url),
             })
         });
         let parts = view.parts.iter().map(|part| {

@@ -138,6 +138,8 @@ impl Config {
         let cluster = cluster::of_file(
             file.cluster,
             &others,
+            (listen, file.tls.is_some()),
+            beside,
             &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
             &mut warnings,
         )?;
@@ -573,12 +575,51 @@ mod tests {
         let error = load(least).unwrap_err().to_string();
         assert!(error.contains("[cluster]: nodes share a journal"), "{error}");
         // An account's lines have one order.
-        let kept = with(&format!("logs_limit = \"1GB\"\n{least}")).unwrap();
+        let error = with(&format!("logs_limit = \"1GB\"\n{least}")).unwrap_err().to_string();
+        assert!(error.contains("[cluster], secret_file: is missing"), "{error}");
+        let secret = std::env::temp_dir().join(format!("logdrain-lines-{}.secret", std::process::id()));
+        std::fs::write(&secret, "s3cret".repeat(10)).unwrap();
+        let kept = with(&format!("logs_limit = \"1GB\"\n{least}secret_file = {secret:?}\n")).unwrap();
+        std::fs::remove_file(secret).unwrap();
         assert!(
             kept.keeping.is_on()
                 && kept.cluster.is_some_and(|cluster| cluster.split == logdrain_drain::parts::Split::ByAccount)
         );
         assert!(config.cluster.is_some_and(|cluster| cluster.split == logdrain_drain::parts::Split::ByDrain));
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn nodes_that_pass_requests_on_know_each_other_by_a_secret_and_are_reached_encrypted() {
+        let secret = std::env::temp_dir().join(format!("logdrain-nodes-{}.secret", std::process::id()));
+        let with = |length: usize, first: &str, text: &str| {
+            std::fs::write(&secret, format!("{}\n", "s3cret".repeat(10).get(..length).unwrap())).unwrap();
+            let section = "[cluster]\nsnapshots = \"/srv/shared\"";
+            load(&format!("journal = \"postgres://a@localhost/b\"\n{first}\n{section}\nsecret_file = {secret:?}\n{text}"))
+        };
+        let config = with(32, "", "").unwrap();
+        let cluster = config.cluster.as_ref().unwrap();
+        let own = cluster.url_at(SocketAddr::from(([127, 0, 0, 1], 8_514))).unwrap();
+        assert_eq!(own.as_str(), "http://127.0.0.1:8514");
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let one = load("journal = \"postgres://a@localhost/b\"\n[cluster]\nsnapshots = \"/srv/shared\"").unwrap();
+        assert!(config.max_memory() > one.max_memory() && one.cluster.unwrap().url_at(config.listen).is_none());
+        let there = with(32, "listen = \"10.0.0.1:8514\"\ninsecure = true", "url = \"https://10.0.0.1:8514\"").unwrap();
+        assert_eq!(there.cluster.unwrap().url_at(there.listen).unwrap().as_str(), "https://10.0.0.1:8514");
+        for (length, first, text, said) in [
+            (31, "", "", "[cluster], secret_file: a secret of nodes has 32 bytes at least"),
+            (32, "listen = \"10.0.0.1:8514\"\ninsecure = true", "", "[cluster], url: is missing"),
+            (32, "", "url = \"http://s3cret:8514\"", "[cluster], url: expected https://HOST:PORT"),
+            (32, "", "url = \"https://a:s3cret@b\"", "[cluster], url: expected https://HOST:PORT"),
+        ] {
+            let error = with(length, first, text).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains("s3cret"), "{error}");
+        }
+        std::fs::remove_file(secret).unwrap();
+        let error = load(
+            "journal = \"postgres://a@localhost/b\"\n[cluster]\nsnapshots = \"/srv/shared\"\nurl = \"https://10.0.0.1\"",
+        );
+        assert!(error.unwrap_err().to_string().contains("[cluster], secret_file: is missing"));
     }
 
     #[test]

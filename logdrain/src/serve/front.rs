@@ -13,17 +13,19 @@ use logdrain_drain::counters::Counters;
 use logdrain_drain::counting::Board;
 use logdrain_drain::directory::Directory;
 use logdrain_drain::door::Outbound;
+use logdrain_drain::homes::Homes;
 use logdrain_drain::intake::{self, Intake, Way};
 use logdrain_drain::journal::Progress;
 use logdrain_drain::limits::IntakeLimits;
 use logdrain_drain::logs;
 use logdrain_drain::minutes::{Keeping, Minutes};
+use logdrain_drain::neighbours::{Neighbours, Url};
 use logdrain_drain::noting;
 use logdrain_drain::plan_notices;
 use logdrain_drain::seal::KeyFile;
 use logdrain_terms::failure::Failure;
 use logdrain_web::addon::Addon;
-use logdrain_web::{Answers, Events, House, Site};
+use logdrain_web::{Answers, Events, House, Passing, Site};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
@@ -63,6 +65,8 @@ pub(super) struct Shared {
     pub(super) stop: Arc<AtomicBool>,
     /// The rows' file is to be opened again.
     pub(super) reopen: Arc<AtomicBool>,
+    /// Where nodes pass requests on: who is home of what, and how this one is reached.
+    pub(super) homes: Option<(Arc<Homes>, Url)>,
 }
 
 /// What others speak to: tasks of the runtime.
@@ -160,7 +164,11 @@ impl Front {
         if let Some(addon) = addon.clone() {
             runtime.spawn(addon.look_after(site.clone()));
         }
-        let router = logdrain_web::router(&site, addon, answers, events);
+        let secret = config.cluster.as_ref().and_then(|cluster| cluster.secret.as_ref());
+        let passing = shared.homes.clone().zip(secret).map(|((homes, url), secret)| {
+            Passing::new(site.clone(), homes, Neighbours::new(&url, secret), connections, closing.clone())
+        });
+        let router = logdrain_web::router(&site, addon, answers, events, passing);
         let accept = |listener, way| runtime.spawn(intake::accept(listener, way, intake.clone(), closing.clone()));
         let mut listeners = vec![accept(http, Way::Http(router))];
         listeners.extend(syslog.map(|listener| accept(listener, Way::Syslog)));

@@ -88,16 +88,18 @@ fn bind_port(runtime: &Runtime, port: &Port) -> Result<Socket, Failure> {
     Ok(bound)
 }
 
-/// How many connections there may be: as configured, as far as the system has open files for them.
-pub(super) fn connections(wanted: usize) -> Result<usize, Failure> {
-    let files = (wanted + OWN_FILES) as u64;
+/// How many connections there may be: as configured, as far as the system has open files for them, and for those by which
+/// requests are `passed` on.
+pub(super) fn connections(wanted: usize, passed: usize) -> Result<usize, Failure> {
+    let own_files = OWN_FILES + passed;
+    let files = (wanted + own_files) as u64;
     let Some(allowed) = config::open_files(files).filter(|allowed| *allowed < files) else { return Ok(wanted) };
-    let possible = usize::try_from(allowed).unwrap_or(0).saturating_sub(OWN_FILES);
+    let possible = usize::try_from(allowed).unwrap_or(0).saturating_sub(own_files);
     if possible < FEWEST_CONNECTIONS {
         return Err(Failure::Config(format!(
             "the system allows {allowed} open files (ulimit -n), and {} is the least with which anybody could be \
              served: raise it",
-            OWN_FILES + FEWEST_CONNECTIONS
+            own_files + FEWEST_CONNECTIONS
         )));
     }
     tracing::warn!(

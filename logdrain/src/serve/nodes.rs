@@ -82,8 +82,9 @@ impl Node {
         (ending, endings): (&Sender<Ending>, &Receiver<Ending>),
     ) -> Result<Option<Self>, Failure> {
         let mut said = String::new();
+        let url = held.homes.as_ref().map(|(_, url)| url.as_str());
         let Joined { members, view, stores, lock } = loop {
-            match join(config, cluster, address) {
+            match join(config, cluster, address, url) {
                 Ok(joined) => break joined,
                 Err(Closed::ForGood(why)) => return Err(Failure::Config(why)),
                 Err(Closed::ForNow(why)) if why != said => {
@@ -233,12 +234,12 @@ impl Known {
 }
 
 /// Comes to the others, and reads where each partition stands.
-fn join(config: &Config, cluster: &Cluster, address: &Address) -> Result<Joined, Closed> {
+fn join(config: &Config, cluster: &Cluster, address: &Address, url: Option<&str>) -> Result<Joined, Closed> {
     let dir = &config.store;
     std::fs::create_dir_all(dir).map_err(|error| opening::unmade(dir, &error))?;
     let lock = opening::hold(dir)?;
     let away = |error: StoreError| opening::closed(dir, &error);
-    let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease).map_err(away)?;
+    let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease, url).map_err(away)?;
     let most = cluster.drains(config.limits.drains);
     let mut stores = Vec::new();
     for part in cluster.parts.each() {

@@ -19,6 +19,7 @@ use logdrain_drain::archives;
 use logdrain_drain::clock::Clocks;
 use logdrain_drain::counting::{Consumer, Settling};
 use logdrain_drain::ending;
+use logdrain_drain::homes::Homes;
 use logdrain_drain::journal::{
     self, Desk, Doubts, Erase, Halt, Lease, Message, Publish, StoreError, Timekeeper, Writer,
 };
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     };
     let text = Config::text(args)?;
     let config = Arc::new(checked(args, &text)?);
-    let connections = connections(config.limits.connections)?;
+    let connections = connections(config.limits.connections, config.passed())?;
     let mut shared = Shared::default();
     if let Some(cluster) = &config.cluster {
         shared.logs = logs::Boards::new(cluster.parts);
@@ -60,6 +61,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let (ending, endings) = mpsc::channel();
 
     let listening = Listening::start(&config)?;
+    if let Some(cluster) = &config.cluster {
+        shared.homes = cluster.url_at(listening.listen).map(|url| (Homes::new(cluster.parts), url));
+    }
     let made = args.demo.map(|span| demo::fill(&config, span)).transpose()?;
     let rows = open_rows(&config, &shared)?;
     listening.say(&config);

@@ -20,18 +20,23 @@ fn numbered(id: &str, numbers: std::ops::Range<u64>, rest: &str) -> Delivery {
 }
 
 /// One who follows. The server is asked in the old way, so that the stream comes as it is.
-struct Tail {
+pub(crate) struct Tail {
     stream: BufReader<TcpStream>,
     /// Of whatever event.
-    last: Option<u64>,
+    pub(crate) last: Option<u64>,
 }
 
 impl Tail {
     fn open(address: SocketAddr, query: &str, last: Option<u64>) -> Option<Self> {
+        Self::open_with(address, query, last, "")
+    }
+
+    /// The same, with more headers.
+    pub(crate) fn open_with(address: SocketAddr, query: &str, last: Option<u64>, headers: &str) -> Option<Self> {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(3)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last_id = last.map_or(String::new(), |last| format!("Last-Event-ID: {last}\r\n"));
-        let head = format!("GET /api/v2/tail?{query} HTTP/1.0\r\nHost: {address}\r\n{last_id}\r\n");
+        let head = format!("GET /api/v2/tail?{query} HTTP/1.0\r\nHost: {address}\r\n{last_id}{headers}\r\n");
         stream.write_all(head.as_bytes()).ok()?;
         let mut stream = BufReader::new(stream);
         let mut status = String::new();
@@ -45,7 +50,7 @@ impl Tail {
     }
 
     /// The next line with its id; `None` when the stream has ended.
-    fn next(&mut self) -> Option<(u64, serde_json::Value)> {
+    pub(crate) fn next(&mut self) -> Option<(u64, serde_json::Value)> {
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line).ok()? == 0 || !line.ends_with('\n') {

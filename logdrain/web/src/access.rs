@@ -8,8 +8,10 @@
 //! taken from a member, or from the configuration, holds with the next one; what goes on for long asks
 //! [`Viewer::still`](Viewer::still) on its way.
 
+mod claim;
 mod denied;
 
+pub(crate) use claim::claim;
 pub(crate) use denied::Denied;
 
 use super::cookies;

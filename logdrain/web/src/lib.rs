@@ -29,6 +29,7 @@ mod gzip;
 mod layout;
 mod metrics;
 mod pages;
+pub mod passing;
 mod pieces;
 pub mod places;
 mod resource;
@@ -42,6 +43,7 @@ pub mod v2;
 
 pub use answers::Answers;
 pub use events::Events;
+pub use passing::Passing;
 pub use routes::router;
 pub use site::Site;
 pub use status::House;

@@ -275,7 +275,7 @@ impl Page {
             return;
         }
         type Number = (&'static str, &'static str, &'static str, u64);
-        let numbers: [Number; 5] = [
+        let numbers: [Number; 7] = [
             ("logdrain_nodes", "gauge", "Nodes of the journal that live.", nodes.live.load(Ordering::Relaxed)),
             ("logdrain_partitions", "gauge", "Partitions of the journal.", nodes.parts.load(Ordering::Relaxed)),
             ("logdrain_partitions_owned", "gauge", "Those that this node counts.", nodes.owned.load(Ordering::Relaxed)),
@@ -290,6 +290,18 @@ impl Page {
                 "counter",
                 "Times that another node took one of its own.",
                 nodes.lost.load(Ordering::Relaxed),
+            ),
+            (
+                "logdrain_requests_passed_total",
+                "counter",
+                "Requests that other nodes answered for this one.",
+                nodes.passed.load(Ordering::Relaxed),
+            ),
+            (
+                "logdrain_requests_unanswered_total",
+                "counter",
+                "Requests for other nodes that none of them answered.",
+                nodes.unanswered.load(Ordering::Relaxed),
             ),
         ];
         for (name, kind, help, value) in numbers {

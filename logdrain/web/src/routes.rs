@@ -10,6 +10,7 @@ use super::dashboards;
 use super::events::{self, Events};
 use super::explore;
 use super::layout;
+use super::passing::{self, Passing};
 use super::pieces::in_pieces;
 use super::session;
 use super::site::Site;
@@ -26,12 +27,19 @@ use logdrain_drain::intake::Intake;
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::intake::http::{self, unavailable};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 type Shared = (Arc<Site>, Arc<Answers>);
+type Nodes = (Arc<Intake>, Option<Arc<Passing>>);
 
-/// Everything that is answered over HTTP: what intake takes, and what watchers ask for.
-pub fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>, kept: Arc<Events>) -> Router {
+/// Everything that is answered over HTTP: what intake takes, and what watchers ask for. Nodes that share a journal do the
+/// `passing` of requests to each other.
+pub fn router(
+    site: &Arc<Site>,
+    addon: Option<Arc<Addon>>,
+    answers: Arc<Answers>,
+    kept: Arc<Events>,
+    passing: Option<Arc<Passing>>,
+) -> Router {
     let intake = site.intake.clone();
     let (v1, v2) = (v1::Api::new(site.clone()), v2::Api::new(site.clone()));
     let (board, _) = answers.parts();
@@ -56,44 +64,17 @@ pub fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>, answers: Arc<Answers>
         .merge(account::router(site.clone(), (v1, v2), board))
         .fallback(other)
         .method_not_allowed_fallback(http::other)
-        .layer(middleware::from_fn_with_state(intake.clone(), of_node))
+        .layer(middleware::from_fn_with_state((intake.clone(), passing), of_node))
         .with_state(intake)
 }
 
-/// A node of several that share a journal counts; what else a server has it has not.
-async fn of_node(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
-    const OWN: [&str; 9] = ["/", "/logs", "/healthz", "/readyz", "/metrics", "/status", "/login", "/logout", "/theme"];
-    const PEOPLE: [&str; 7] = [
-        "/invite/",
-        "/account/profile",
-        "/account/members",
-        "/account/tokens",
-        "/api/v1/users",
-        "/api/v2/members",
-        "/api/v2/tokens",
-    ];
-    const LINES: [&str; 2] = ["/events", "/api/v1/events/search"];
-    let path = request.uri().path();
-    let keeps_lines = intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
-    let is_own = OWN.contains(&path.trim_end_matches('/'))
-        || path == "/"
-        || path.starts_with("/assets/")
-        || is_of_minutes(&request)
-        || PEOPLE.iter().any(|people| path.starts_with(people))
-        || (keeps_lines && LINES.iter().any(|lines| path.starts_with(lines)));
-    if is_own || !intake.progress.nodes.are_there() {
-        return next.run(request).await;
+/// On a node of several that share a journal, what is about an account is for that account's home.
+async fn of_node(State((intake, passing)): State<Nodes>, request: Request, next: Next) -> Response {
+    match passing {
+        _ if !intake.progress.nodes.are_there() => next.run(request).await,
+        Some(passing) => passing.answer(request, next).await,
+        None => passing::alone(request, next).await,
     }
-    let why = "This server is a node of several that share a journal: it takes deliveries, counts them and keeps lines and \
-               minutes. Alerts and settings of accounts are kept by a server alone.";
-    layout::refused(request.method(), request.headers(), StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
-}
-
-/// Whether the kept minutes answer it: any node has all of them.
-fn is_of_minutes(request: &Request) -> bool {
-    let path = request.uri().path();
-    let is_one = ["/api/v2/series", "/api/v2/metrics"].contains(&path) || path.starts_with("/v1/measurements/");
-    is_one && request.method() == Method::GET
 }
 
 /// The first page that there is for whoever comes.

@@ -69,6 +69,26 @@ impl Peer {
         self.address
     }
 
+    /// Whoever sent a request that another node passed on by this connection. What comes of it is that node's.
+    #[must_use]
+    pub fn on_behalf_of(&self, sender: IpAddr) -> Self {
+        self.was_good();
+        let group = Group::Address(network(sender));
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = group.clone();
+        Self {
+            address: sender,
+            is_local: self.is_local && sender.is_loopback(),
+            number: self.number,
+            since: self.since,
+            request_since: AtomicU64::new(self.request_since.load(Ordering::Acquire)),
+            idle_since: AtomicU64::new(self.idle_since.load(Ordering::Acquire)),
+            requests: AtomicU32::new(self.requests.load(Ordering::Acquire)),
+            is_good: AtomicBool::new(true),
+            group: Mutex::new(group),
+            go: Notify::new(),
+        }
+    }
+
     /// It has shown that it is of this drain.
     pub(super) fn is_of(&self, drain: &str) {
         let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);

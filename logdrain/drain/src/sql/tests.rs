@@ -158,7 +158,7 @@ mod database {
             let _ = std::fs::remove_dir_all(&dir);
             std::fs::create_dir_all(&dir).unwrap();
             let parts = (Parts::new(2).unwrap(), Split::ByDrain);
-            Members::join(&address, &dir, parts, Duration::from_secs(1)).unwrap()
+            Members::join(&address, &dir, parts, Duration::from_secs(1), None).unwrap()
         };
         let (mut one, mut other) = (node("one"), node("other"));
         let view = one.renew(&[], &Waiting::default()).unwrap();

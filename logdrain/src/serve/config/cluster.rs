@@ -1,9 +1,12 @@
 //! What the file says of nodes that share a journal.
 
-use super::Wrong;
 use super::file::{Cluster as Section, Span};
+use super::{Wrong, secrets};
 use logdrain_drain::journal::SnapshotPlace;
+use logdrain_drain::neighbours::{Secret, Url};
 use logdrain_drain::parts::{self, Parts, Split};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// How many partitions there are, when the file does not say it.
@@ -22,9 +25,19 @@ pub(crate) struct Cluster {
     /// Where every node finds what another one counted.
     pub(crate) snapshots: SnapshotPlace,
     pub(crate) lease: Duration,
+    /// What the nodes know each other by who pass requests on; without it none does.
+    pub(crate) secret: Option<Secret>,
+    /// How the others reach this one, if it is not where it listens.
+    pub(crate) url: Option<Url>,
 }
 
 impl Cluster {
+    /// How the others reach a node that listens there; `None` where requests are not passed on.
+    pub(crate) fn url_at(&self, listen: SocketAddr) -> Option<Url> {
+        self.secret.as_ref()?;
+        self.url.clone().or_else(|| Url::parse(&format!("http://{listen}")))
+    }
+
     /// The most drains of one partition, where there are so many in all: its share and a half, and some, since they are not
     /// spread evenly.
     pub(crate) fn drains(&self, all: usize) -> usize {
@@ -40,14 +53,16 @@ pub(super) struct Others {
     pub(super) keeps_lines: bool,
 }
 
-/// Checks the section.
+/// Checks the section. `listen` is where the server listens, and whether that is encrypted.
 pub(super) fn of_file(
     section: Option<Section>,
     others: &Others,
+    (listen, is_encrypted): (SocketAddr, bool),
+    beside: &Path,
     variable: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Cluster>, Wrong> {
-    let Some(Section { partitions, snapshots, lease }) = section else { return Ok(None) };
+    let Some(Section { partitions, snapshots, lease, url, secret_file }) = section else { return Ok(None) };
     if !others.has_journal {
         return Err(Wrong::new(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
@@ -75,5 +90,33 @@ pub(super) fn of_file(
     if !(SHORTEST..=LONGEST).contains(&lease) {
         return Err(Wrong::new("[cluster], lease: is from 1s to 60s"));
     }
-    Ok(Some(Cluster { parts, split, snapshots, lease }))
+    let url = url.map(|text| {
+        Url::parse(&text).ok_or(Wrong::new(
+            "[cluster], url: expected https://HOST:PORT, by which the other nodes reach this one; http:// is for a loopback \
+             address",
+        ))
+    });
+    let url = url.transpose()?;
+    let secret = secret_file.map(|path| {
+        let text = secrets::secret("secret", None, Some(path), beside, "[cluster]", warnings)?;
+        Secret::new(text).ok_or(Wrong::new("[cluster], secret_file: a secret of nodes has 32 bytes at least"))
+    });
+    let secret = secret.transpose()?;
+    match (&secret, &url) {
+        (None, Some(_)) => {
+            return Err(Wrong::new("[cluster], secret_file: is missing, by which nodes know who passes a request on"));
+        }
+        (Some(_), None) if is_encrypted || !listen.ip().is_loopback() => {
+            return Err(Wrong::new(
+                "[cluster], url: is missing: the other nodes have to reach this one, as url = \"https://10.0.0.11:8514\"",
+            ));
+        }
+        (None, _) if others.keeps_lines => {
+            return Err(Wrong::new(
+                "[cluster], secret_file: is missing: nodes that keep lines pass requests on to each other",
+            ));
+        }
+        _ => {}
+    }
+    Ok(Some(Cluster { parts, split, snapshots, lease, secret, url }))
 }

@@ -87,6 +87,9 @@ pub(super) struct Cluster {
     pub(super) partitions: Option<u16>,
     pub(super) snapshots: String,
     pub(super) lease: Option<Span>,
+    /// How other nodes reach this one, and what they know it by.
+    pub(super) url: Option<String>,
+    pub(super) secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -320,6 +323,7 @@ const KEYS: &[&str] = &[
     "partitions",
     "snapshots",
     "lease",
+    "secret_file",
 ];
 
 impl File {

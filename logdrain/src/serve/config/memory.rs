@@ -6,7 +6,8 @@ use logdrain_drain::counting::board::DRAIN_BYTES;
 use logdrain_drain::journal::Spool;
 use logdrain_drain::limits::HEAD_LIMIT;
 use logdrain_drain::outlets::otlp;
-use logdrain_drain::{archives, directory, door, minutes};
+use logdrain_drain::{archives, directory, door, minutes, neighbours};
+use logdrain_web::passing;
 
 /// A connection: what is read of a head, or a part of a syslog frame on its way; the head taken apart; the answer's
 /// first bytes; the state of the task.
@@ -59,6 +60,7 @@ impl Config {
             .saturating_add(
                 self.cluster.as_ref().map_or(0, |cluster| cluster.snapshots.memory().saturating_mul(self.parts())),
             )
+            .saturating_add(self.passed().saturating_mul(neighbours::MEMORY))
             .saturating_add(self.limits.answers)
             .saturating_add(copies)
             .saturating_add(if self.otlp.is_some() { otlp::MEMORY } else { 0 })
@@ -76,6 +78,12 @@ impl Config {
                 0
             })
             .saturating_add(self.ports.len() << 17)
+    }
+
+    /// How many requests are passed on to other nodes at a time.
+    pub(crate) fn passed(&self) -> usize {
+        let passes = self.cluster.as_ref().is_some_and(|cluster| cluster.secret.is_some());
+        if passes { passing::at_a_time(self.limits.connections) } else { 0 }
     }
 
     /// How many partitions the journal has.

@@ -95,6 +95,7 @@ mod tests {
             silent: name.starts_with('-').then_some(Duration::ZERO),
             spooled: 0,
             oldest: None,
+            url: String::new(),
         };
         let all = Parts::new(u16::try_from(parts.len()).unwrap()).unwrap();
         let parts = all.each().zip(parts).map(|(part, (owner, epoch, free))| PartView {

@@ -4,7 +4,9 @@ use super::claiming::{Keeping, decide};
 use super::owner::{Owner, Tools};
 use crate::serve::front::Shared as Held;
 use logdrain_drain::clock::Clocks;
-use logdrain_drain::journal::{Members, Owned, Progress, Told, View, Waiting};
+use logdrain_drain::homes::{At, Home, Homes};
+use logdrain_drain::journal::{Members, NodeView, Owned, PartView, Progress, Told, View, Waiting};
+use logdrain_drain::neighbours::Url;
 use logdrain_drain::parts::Part;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) struct Looking {
     /// What the server says of itself.
     progress: Arc<Progress>,
     ready: Arc<AtomicBool>,
+    /// Who answers for which partition, where requests are passed on.
+    homes: Option<(Arc<Homes>, Url)>,
     end: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     /// The database was away, since when.
@@ -74,7 +78,7 @@ impl Looking {
         });
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
-        let (parts, keeping) = (parts.collect(), Keeping::default());
+        let (parts, keeping, homes) = (parts.collect(), Keeping::default(), held.homes.clone());
         Self {
             members,
             tools,
@@ -82,6 +86,7 @@ impl Looking {
             parts,
             progress,
             ready,
+            homes,
             end,
             stop,
             away: None,
@@ -97,8 +102,10 @@ impl Looking {
     /// What another server does with a copy of this one's folder.
     pub(super) fn run(mut self) -> Result<(), String> {
         while !self.end.load(Ordering::Acquire) {
+            let asked = Instant::now();
             match self.members.renew(&self.held(), &self.waiting()) {
                 Ok(view) => {
+                    self.show_homes(&view, asked);
                     if has_jumped(self.clocks.read().wall, view.now) {
                         self.jumped = Some(Instant::now());
                     }
@@ -138,6 +145,14 @@ impl Looking {
     fn waiting(&self) -> Waiting {
         let safe = self.parts.values().map(|of| of.told.safe()).collect();
         Waiting { safe, spooled: self.progress.spooled.deliveries.load(Ordering::Acquire) }
+    }
+
+    /// Shows who answers for which partition. The lease was given behind `asked`.
+    fn show_homes(&self, view: &View, asked: Instant) {
+        let Some((shown, _)) = &self.homes else { return };
+        let homes = view.parts.iter().map(|of| home(of, &view.nodes, self.members.node()));
+        let sure = asked.checked_add(self.tools.cluster.lease).unwrap_or(asked);
+        shown.tell(homes.collect(), sure);
     }
 
     fn look(&mut self, view: &View) {
@@ -285,6 +300,18 @@ impl Looking {
             let _ = self.members.leave();
         }
     }
+}
+
+/// Who answers for a partition, as `own` sees it.
+fn home(of: &PartView, nodes: &[NodeView], own: &str) -> Home {
+    let url = || nodes.iter().find(|node| node.node == of.owner).map(|node| node.url.as_str());
+    let at = match url().filter(|url| !url.is_empty()) {
+        _ if of.free.is_some() => At::Nowhere,
+        _ if of.owner == own => At::Here,
+        Some(url) => At::There(url.into()),
+        None => At::Nowhere,
+    };
+    Home { epoch: of.epoch, at }
 }
 
 /// Whether a clock is not the one any more that it was, by what it should say and what it says.

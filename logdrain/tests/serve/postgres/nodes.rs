@@ -11,6 +11,7 @@ mod figures;
 mod lines;
 mod minutes;
 mod people;
+mod passing;
 mod rows;
 mod senders;
 mod settings;

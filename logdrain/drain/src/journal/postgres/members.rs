@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
-const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6, $7, $8)";
+const RENEW: &str = "SELECT logdrain.renew($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const LOOK: &str = "SELECT part.p, head, emitted, leases.epoch, leases.owner, coalesce(nodes.name, ''),
         CASE WHEN leases.until > clock_timestamp() + interval '61 seconds' THEN 0
             ELSE (extract(epoch FROM clock_timestamp() - greatest(leases.until, '2000-01-01')) * 1000)::bigint END,
@@ -24,7 +24,7 @@ const NODES: &str = "SELECT node, name, version, (extract(epoch FROM clock_times
         CASE WHEN until > clock_timestamp() + interval '61 seconds' THEN 0
             ELSE (extract(epoch FROM clock_timestamp() - until) * 1000)::bigint END,
         spooled, CASE WHEN spooled > 0 THEN (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-            - (SELECT min(time) FROM unnest(safe) AS time) / 1000 END
+            - (SELECT min(time) FROM unnest(safe) AS time) / 1000 END, url
     FROM logdrain.nodes ORDER BY name";
 /// Whoever writes by this epoch just now (`sql`) comes to his end first. Who says that he lives is not waited for.
 const CLAIM: &str = "WITH free AS (SELECT p FROM logdrain.leases WHERE p = $1 AND epoch = $4
@@ -48,6 +48,8 @@ pub struct Members {
     journal: String,
     node: String,
     name: String,
+    /// How the others reach it; empty if they do not.
+    url: String,
     version: &'static str,
     lease: Duration,
     parts: Parts,
@@ -83,6 +85,8 @@ pub struct NodeView {
     pub age: Duration,
     /// Since it should have said that it lives; `None` while it does.
     pub silent: Option<Duration>,
+    /// How it is reached by others; empty if it is not.
+    pub url: String,
     /// Deliveries in its spool, as it said last, and how long ago the oldest of them came.
     pub spooled: u64,
     pub oldest: Option<Duration>,
@@ -115,7 +119,7 @@ impl View {
 
 impl Members {
     /// Joins the nodes of a journal; the first one makes its partitions. Nobody sees it before it
-    /// [renews](Self::renew).
+    /// [renews](Self::renew). `url` is how the others reach it, if they do.
     ///
     /// # Errors
     /// When the database does not answer or is not fit, the journal is a single server's, has another number of partitions or
@@ -125,6 +129,7 @@ impl Members {
         dir: &Path,
         (parts, split): (Parts, Split),
         lease: Duration,
+        url: Option<&str>,
     ) -> Result<Self, StoreError> {
         let mut link = Link::new(address)?;
         let journal = schema::prepare(&mut link, address)?;
@@ -132,7 +137,8 @@ impl Members {
         let node = lease::node(dir, address, &journal)?;
         let name = lease::name(dir);
         alone(&mut link, address, &node, &name)?;
-        Ok(Self { link, journal, node, name, version: env!("CARGO_PKG_VERSION"), lease, parts, is_known: false })
+        let (version, url) = (env!("CARGO_PKG_VERSION"), url.unwrap_or_default().to_owned());
+        Ok(Self { link, journal, node, name, url, version, lease, parts, is_known: false })
     }
 
     /// What is known of it by others.
@@ -151,15 +157,16 @@ impl Members {
     /// When the database does not answer, and [`StoreError::TakenOver`] when another server runs with a copy of the folder: both
     /// would be the same node.
     pub fn renew(&mut self, held: &[(Part, i64)], waiting: &Waiting) -> Result<View, StoreError> {
-        let (node, name, version, lease) = (&self.node, &self.name, self.version, millis(self.lease));
+        let (node, name, url, version, lease) =
+            (&self.node, &self.name, &self.url, self.version, millis(self.lease));
         let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
         let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
         let (all, spooled) = (self.parts, signed(waiting.spooled));
         let (before, view) = self.link.ask(async |open| {
             let (renew, look, nodes) =
                 (open.statement(RENEW).await?, open.statement(LOOK).await?, open.statement(NODES).await?);
-            let said: [&(dyn ToSql + Sync); 8] =
-                [node, name, &version, &lease, &parts, &epochs, &waiting.safe, &spooled];
+            let said: [&(dyn ToSql + Sync); 9] =
+                [node, name, &version, &lease, &parts, &epochs, &waiting.safe, &spooled, url];
             let row = open.client.query_one(&renew, &said).await?;
             let before: Option<String> = row.try_get(0)?;
             let rows = open.client.query(&look, &[]).await?;
@@ -278,6 +285,7 @@ fn view(
             silent: span(row.try_get(4)?),
             spooled: unsigned(row.try_get(5)?),
             oldest: row.try_get::<_, Option<i64>>(6)?.and_then(span),
+            url: row.try_get(7)?,
         });
     }
     Ok(view)

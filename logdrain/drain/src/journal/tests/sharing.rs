@@ -29,7 +29,7 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 fn join(address: &Address, dir: &Path) -> Result<Members, StoreError> {
-    Members::join(address, dir, (parts(), Split::ByDrain), LEASE)
+    Members::join(address, dir, (parts(), Split::ByDrain), LEASE, None)
 }
 
 impl Two {
@@ -200,7 +200,7 @@ fn a_drain_gives_way_that_no_node_has_heard() {
 fn a_journal_keeps_its_number_of_partitions_and_is_not_a_single_servers() {
     let Some(two) = Two::start("made", 2) else { return };
     let wrong =
-        Members::join(&two.address, &scratch("made-2"), (Parts::new(4).unwrap(), Split::ByDrain), LEASE).unwrap_err();
+        Members::join(&two.address, &scratch("made-2"), (Parts::new(4).unwrap(), Split::ByDrain), LEASE, None).unwrap_err();
     assert!(wrong.is_final() && wrong.to_string().contains("partitions = 3"), "{wrong}");
     let alone = open_database(&two.address, &scratch("made-3"), 16).unwrap_err();
     assert!(alone.is_final() && alone.to_string().contains("[cluster]"), "{alone}");

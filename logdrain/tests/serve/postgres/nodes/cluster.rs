@@ -83,7 +83,9 @@ impl Node {
     pub(super) fn with_lines(self) -> Self {
         let text = fs::read_to_string(&self.config).unwrap();
         let mut text = format!("logs_limit = \"1GB\"\n{text}").replace("max_drains = 64", "max_drains = 128");
-        text += "\n[watcher]\nuser = \"ops\"\npassword = \"secret\"\n";
+        let secret = self.dir.join("nodes.secret");
+        fs::write(&secret, "what only the nodes of a test know").unwrap();
+        text += &format!("secret_file = {secret:?}\n\n[watcher]\nuser = \"ops\"\npassword = \"secret\"\n");
         for number in 0..ACCOUNTS {
             let account = account(number);
             text += &format!(
@@ -91,6 +93,13 @@ impl Node {
             );
         }
         fs::write(&self.config, text).unwrap();
+        self
+    }
+
+    /// The same, which others reach at an address.
+    pub(super) fn at(self, url: &str) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, text.replace("\nsecret_file", &format!("\nurl = \"{url}\"\nsecret_file"))).unwrap();
         self
     }
 
