@@ -3,7 +3,7 @@
 //! ```text
 //! settings -> of_account -+-> lines   (events, behind the filters) -+-> telling -> owed -> outbox
 //!                         +-> minutes (points of closed windows)   -+
-//!                               file (where they stand), room (what they may remember)
+//!                               file, shared (where they stand), room (what they may remember)
 //! ```
 //!
 //! What they tell is a function of the journal: its events in their order, its ticks as the only time. So whoever reads the
@@ -17,6 +17,7 @@ mod minutes;
 mod of_account;
 mod owed;
 mod room;
+mod shared;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ mod tests;
 pub use lines::{Asked, LineRules};
 pub use minutes::MinuteRules;
 pub use owed::Owed;
+pub use shared::States;

@@ -150,6 +150,7 @@ impl Config {
         limits.drains = limits::places(file.max_drains, limits.drains, &drains)?;
         let metrics = limits::metrics(file.metrics_rows, file.metrics_limit)?;
         limits.answers = answers::most(metrics, limits.bodies) + WEB;
+        let alerts = limits::alerts(file.alert_memory)?;
         let settings = Settings {
             accounts: BTreeMap::new(),
             next_id: 0,
@@ -166,7 +167,7 @@ impl Config {
             }),
             limits: DrainLimits::within(limits.drain)
                 .ok_or(Wrong::new("drain_memory is too little for a pipeline; 32MB is a small one"))?
-                .with_alerts(limits::alerts(file.alert_memory)?),
+                .with_alerts(cluster.as_ref().map_or(alerts, |cluster| cluster.alerts(alerts))),
             drains,
             apps: BTreeMap::new(),
         };

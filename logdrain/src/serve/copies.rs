@@ -30,17 +30,23 @@ impl Copies for AllCopies {
     }
 
     fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
-        let (ids, scope, query) = (purge.ids(), purge.scope(account), purge.parsed());
-        let finds = |line: &Line| {
-            let mut fields = Fields::new(line.system.as_bytes(), line.program.as_bytes(), line.message.as_bytes());
-            fields = line.severity.into_iter().fold(fields, Fields::with_severity);
-            fields = line.facility.into_iter().fold(fields, Fields::with_facility);
-            fields = line.source_ip.into_iter().fold(fields, Fields::with_source_ip);
-            ids.contains(&EventId::new(line.id))
-                && scope.allows(account, line.system.as_bytes())
-                && query.matches(&fields)
-        };
-        self.outbox.purge(account, &finds).map_err(io::Error::other)?;
+        purge_alerts(&self.outbox, account, purge)?;
         Copies::purge(&self.archives, account, purge)
     }
+}
+
+/// Takes lines that are purged out of the alerts that tell of them.
+///
+/// # Errors
+/// When that cannot be done now.
+pub(crate) fn purge_alerts(outbox: &Outbox, account: &str, purge: &Purge) -> io::Result<()> {
+    let (ids, scope, query) = (purge.ids(), purge.scope(account), purge.parsed());
+    let finds = |line: &Line| {
+        let mut fields = Fields::new(line.system.as_bytes(), line.program.as_bytes(), line.message.as_bytes());
+        fields = line.severity.into_iter().fold(fields, Fields::with_severity);
+        fields = line.facility.into_iter().fold(fields, Fields::with_facility);
+        fields = line.source_ip.into_iter().fold(fields, Fields::with_source_ip);
+        ids.contains(&EventId::new(line.id)) && scope.allows(account, line.system.as_bytes()) && query.matches(&fields)
+    };
+    outbox.purge(account, &finds).map(drop).map_err(io::Error::other)
 }

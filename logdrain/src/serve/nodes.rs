@@ -21,6 +21,7 @@ use self::owner::Tools;
 use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
 use super::opening::{self, Closed};
+use logdrain_drain::alerts::outbox;
 use logdrain_drain::clock::{Ahead, Clocks};
 use logdrain_drain::directory::DirectoryError;
 use logdrain_drain::intake::{Intake, Queues};
@@ -38,6 +39,7 @@ use logdrain_drain::people;
 use logdrain_drain::people::People;
 use logdrain_drain::settings::Settings;
 use logdrain_drain::sql::Db;
+use logdrain_drain::watching::States;
 use logdrain_terms::failure::{Failure, Status};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +101,8 @@ impl Node {
         };
         let ahead = Ahead::default();
         ahead.tell(view.now);
+        let node = outbox::Node { name: members.node().to_owned(), parts: cluster.parts, clock: ahead.clone() };
+        front.outbox.join(database(address)?, node);
         let collector = config.otlp.clone().map(|endpoint| {
             let (outlet, waiting) = otlp::Otlp::new(held.counters.clone());
             front.runtime.spawn(otlp::send(endpoint, waiting, held.counters.clone()));
@@ -115,6 +119,7 @@ impl Node {
             logs: held.logs.clone(),
             counters: held.counters.clone(),
             outbox: front.outbox.clone(),
+            states: States::new(database(address)?),
             minutes: front.minutes.clone(),
         };
         let known = Known::new(cluster, config, front);
@@ -231,6 +236,11 @@ impl Known {
             self.intake.follow(&Arc::new(joined));
         }
     }
+}
+
+/// A connection of its own, for what nodes keep together beside the journal.
+fn database(address: &Address) -> Result<Db, Failure> {
+    Db::of_journal(address, "logdrain").map_err(|error| Failure::Config(error.to_string()))
 }
 
 /// Comes to the others, and reads where each partition stands.

@@ -42,6 +42,8 @@ pub(crate) enum Does {
     NeverReads,
     /// A moment.
     Slow,
+    /// After so many milliseconds.
+    After(u64),
     /// With `Retry-After` of so many seconds: as a number, or as a time.
     Busy(u16, u64),
     BusyUntil(u16, i64),
@@ -63,7 +65,7 @@ impl Came {
         })
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.header("webhook-id").unwrap_or_default().to_owned()
     }
 }
@@ -113,6 +115,10 @@ impl Receiver {
                 std::thread::sleep(Duration::from_millis(30));
                 write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             }
+            Does::After(millis) => {
+                std::thread::sleep(Duration::from_millis(millis));
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            }
             Does::Busy(status, wait) => {
                 write!(stream, "HTTP/1.1 {status} x\r\nRetry-After: {wait}\r\nContent-Length: 0\r\n\r\n")
             }
@@ -130,7 +136,7 @@ impl Receiver {
         self.came.lock().unwrap().clone()
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.at)
     }
 }
@@ -205,7 +211,7 @@ impl House {
     }
 }
 
-fn told(account: &str, alert: u32, number: u64, channels: &[u32]) -> Told {
+pub(crate) fn told(account: &str, alert: u32, number: u64, channels: &[u32]) -> Told {
     let line = Line {
         id: 7_711_561_783_320_576 + number,
         received: 1_795_270_500_000_000,

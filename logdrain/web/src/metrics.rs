@@ -14,7 +14,6 @@ use logdrain_drain::alerts::standing::Memory;
 use logdrain_drain::archives;
 use logdrain_drain::counters::{Counters, Durations};
 use logdrain_drain::counting::board::{Drain, Shown};
-use logdrain_drain::directory::now;
 use logdrain_drain::drain_name::DrainName;
 use logdrain_drain::intake::Intake;
 use logdrain_drain::journal::Progress;
@@ -127,7 +126,7 @@ pub(crate) fn text(
     let rules: usize = intake.settings().accounts.values().map(|account| account.alerts.len()).sum();
     page.family("logdrain_alert_rules", "gauge", "Rules of alerts of all accounts, on or off.");
     page.sample("logdrain_alert_rules", &[], rules as f64);
-    page.alerts(outbox.counts());
+    page.alerts(outbox);
     page.rules(outbox.standings().memory());
     page.durations("logdrain_answer_seconds", "From the head of a delivery to its answer.", &counters.answers);
     page.durations("logdrain_commit_seconds", "Group commits.", &counters.commits);
@@ -448,12 +447,12 @@ impl Page {
         }
     }
 
-    fn alerts(&mut self, outbox: &outbox::Counts) {
-        let outbox::Counts { kept, sent, tries, failed, no_room, waiting, oldest } = outbox;
+    fn alerts(&mut self, outbox: &Outbox) {
+        let outbox::Counts { kept, sent, tries, failed, no_room, waiting, oldest } = outbox.counts();
         let total = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed) as f64;
         let age = match oldest.load(Ordering::Relaxed) {
             0 => 0.0,
-            since => now().saturating_sub(since).max(0) as f64,
+            since => outbox.now().saturating_sub(since).max(0) as f64,
         };
         let numbers = [
             ("logdrain_alerts_kept_total", "counter", "Alerts that were kept to be sent and looked at.", total(kept)),

@@ -1,7 +1,7 @@
 //! How rules stand now: said by whoever asks them, with each tick, for the pages, the API and `/metrics`.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a rule is.
@@ -60,8 +60,8 @@ pub enum Of {
 #[derive(Default, Debug)]
 struct Said {
     accounts: BTreeMap<String, Stands>,
-    bytes: u64,
-    most_bytes: u64,
+    /// What those of each partition remember, and may.
+    bytes: BTreeMap<u8, (u64, u64)>,
 }
 
 /// How all rules stand.
@@ -102,10 +102,18 @@ impl Standings {
         }
     }
 
-    /// What those on minutes remember.
-    pub fn take(&self, bytes: u64, most_bytes: u64) {
-        let mut said = self.of(Of::Minutes);
-        (said.bytes, said.most_bytes) = (bytes, most_bytes);
+    /// What those on minutes remember of a partition.
+    pub fn take(&self, part: u8, bytes: u64, most_bytes: u64) {
+        self.of(Of::Minutes).bytes.insert(part, (bytes, most_bytes));
+    }
+
+    /// Nothing is said any more of other partitions, nor of accounts that are of none of these.
+    pub fn keep(&self, parts: &BTreeSet<u8>, is_here: impl Fn(&str) -> bool) {
+        for of in [Of::Lines, Of::Minutes] {
+            let mut said = self.of(of);
+            said.bytes.retain(|part, _| parts.contains(part));
+            said.accounts.retain(|account, _| is_here(account));
+        }
     }
 
     /// How those of an account stand.
@@ -117,7 +125,10 @@ impl Standings {
 
     pub fn memory(&self) -> Memory {
         let said = self.of(Of::Minutes);
-        let mut memory = Memory { bytes: said.bytes, most_bytes: said.most_bytes, ..Memory::default() };
+        let mut memory = Memory::default();
+        for (bytes, most) in said.bytes.values() {
+            (memory.bytes, memory.most_bytes) = (memory.bytes + bytes, memory.most_bytes + most);
+        }
         for stand in said.accounts.values().flat_map(BTreeMap::values).filter(|stand| stand.left_out > 0) {
             memory.rules += 1;
             memory.left_out += stand.left_out;

@@ -24,6 +24,11 @@ impl Ahead {
     pub fn tell(&self, now: i64) {
         self.0.store(now.saturating_sub(steady()), Ordering::Relaxed);
     }
+
+    /// What it says now, in microseconds.
+    pub fn now(&self) -> i64 {
+        steady().saturating_add(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Clocks {
@@ -34,10 +39,7 @@ impl Clocks {
 
     /// One that is told by others, as this machine's steady one carries it on. Whatever this machine's wall clock says.
     pub fn told(ahead: Ahead) -> Self {
-        Self(Box::new(move || {
-            let steady = steady();
-            Reading { wall: steady.saturating_add(ahead.0.load(Ordering::Relaxed)), steady }
-        }))
+        Self(Box::new(move || Reading { wall: ahead.now(), steady: steady() }))
     }
 
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where rules stand, on the disk.
+//! Where rules stand, as it is written down.
 //!
 //! ```text
 //! file = "LDRULES 1 " crc LF head LF *state      ; crc: 8 hex digits over all behind the first LF; head is JSON
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &str = "LDRULES 1 ";
 /// More than that is damage.
-const LONGEST: u64 = 2 << 30;
+pub(super) const LONGEST: u64 = 2 << 30;
 
 /// As it was in files of older programs.
 const fn alert_bytes() -> usize {
@@ -69,16 +69,12 @@ impl StandingFile {
     }
 
     /// Writes it, with the state of each account in the order of their names.
-    pub(super) fn write(&self, mut standing: Standing, states: &[Vec<u8>]) -> io::Result<()> {
-        standing.lengths = states.iter().map(Vec::len).collect();
-        let mut content = serde_json::to_vec(&standing)?;
-        content.push(b'\n');
-        content.reserve_exact(standing.lengths.iter().sum());
-        states.iter().for_each(|state| content.extend_from_slice(state));
+    pub(super) fn write(&self, standing: Standing, states: &[Vec<u8>]) -> io::Result<()> {
+        let content = content(standing, states)?;
         fs::create_dir_all(&self.dir)?;
         let unfinished = self.path("unfinished");
         let mut file = File::create(&unfinished)?;
-        writeln!(file, "{MAGIC}{:08x}", crc32fast::hash(&content))?;
+        file.write_all(&first_line(&content))?;
         file.write_all(&content)?;
         file.sync_all()?;
         drop(file);
@@ -108,12 +104,30 @@ impl StandingFile {
     }
 }
 
+/// What stands behind the first line.
+pub(super) fn content(mut standing: Standing, states: &[Vec<u8>]) -> io::Result<Vec<u8>> {
+    standing.lengths = states.iter().map(Vec::len).collect();
+    let mut content = serde_json::to_vec(&standing)?;
+    content.push(b'\n');
+    content.reserve_exact(standing.lengths.iter().sum());
+    states.iter().for_each(|state| content.extend_from_slice(state));
+    Ok(content)
+}
+
+pub(super) fn first_line(content: &[u8]) -> Vec<u8> {
+    format!("{MAGIC}{:08x}\n", crc32fast::hash(content)).into_bytes()
+}
+
 fn read_one(path: &Path) -> Result<(Standing, Vec<Vec<u8>>), String> {
     let say = |error: io::Error| error.to_string();
     if fs::metadata(path).map_err(say)?.len() > LONGEST {
         return Err("it is too long to be one".to_owned());
     }
-    let bytes = fs::read(path).map_err(say)?;
+    parse(&fs::read(path).map_err(say)?)
+}
+
+/// Reads what was written: how all stand, and the state of each account.
+pub(super) fn parse(bytes: &[u8]) -> Result<(Standing, Vec<Vec<u8>>), String> {
     let cut = || "it is cut off".to_owned();
     let rest = bytes.strip_prefix(MAGIC.as_bytes()).ok_or("it does not begin like one")?;
     let (crc, content) = (rest.get(..8).ok_or_else(cut)?, rest.get(9..).ok_or_else(cut)?);

@@ -1,8 +1,8 @@
 //! Rules on lines: asked of each line that the filters let through, whether or not there is volume left for it.
 
-use super::file::{Standing, StandingFile};
+use super::file::Standing;
 use super::of_account::{Engine, OfAccount, in_force};
-use super::owed::Owed;
+use super::owed::{Owed, Place};
 use super::room::Room;
 use super::telling;
 use crate::alerts::file::{self, Due, OfLines, Rule};
@@ -39,7 +39,7 @@ pub struct LineRules {
     /// What all of them may remember.
     room: Room,
     owed: Owed,
-    file: StandingFile,
+    place: Place,
     written: u64,
 }
 
@@ -74,8 +74,8 @@ impl Engine for Lines {
 impl LineRules {
     /// As they stood when they were written down last. `position` and `settings` are where the one who feeds them begins, and
     /// `head` is where the journal ends.
-    pub fn open(store: &Path, owed: Owed, (position, settings): (u64, &Settings), head: u64) -> Self {
-        let file = StandingFile::new(store, "lines");
+    pub fn open(store: &Path, mut owed: Owed, (position, settings): (u64, &Settings), head: u64) -> Self {
+        let (place, stood) = owed.place(store, "lines", head);
         let mut all = Self {
             accounts: BTreeMap::new(),
             position,
@@ -84,10 +84,10 @@ impl LineRules {
             has_lost: false,
             room: Room::of(settings),
             owed,
-            file,
+            place,
             written: 0,
         };
-        if let Some((standing, states)) = all.file.read(head) {
+        if let Some((standing, states)) = stood {
             all.restore(standing, &states);
         }
         if all.position < position {
@@ -317,7 +317,7 @@ impl LineRules {
             ..Standing::default()
         };
         let states: Vec<Vec<u8>> = self.accounts.values().map(|of| of.engine.rules.state()).collect();
-        self.file.write(standing, &states).map_err(|error| format!("where rules on lines stand: {error}"))?;
+        self.place.write(standing, &states).map_err(|error| format!("where rules on lines stand: {error}"))?;
         self.written = self.position;
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Rules on minutes: asked of each point of a window as it closes, and again when it is revised.
 
-use super::file::{Standing, StandingFile};
+use super::file::Standing;
 use super::of_account::{Engine, OfAccount, in_force};
-use super::owed::Owed;
+use super::owed::{Owed, Place};
 use super::room::Room;
 use super::telling;
 use crate::alerts::file::{Asked, Rule};
@@ -48,7 +48,7 @@ pub struct MinuteRules {
     names: HashMap<Arc<str>, Arc<str>>,
     named: Named,
     owed: Owed,
-    file: StandingFile,
+    place: Place,
     written: u64,
 }
 
@@ -71,8 +71,8 @@ impl Engine for MetricRules {
 impl MinuteRules {
     /// As they stood when they were written down last. `position` and `settings` are where the one who feeds them begins, and
     /// `head` is where the journal ends; `named` says what people call a drain.
-    pub fn open(store: &Path, owed: Owed, (position, settings): (u64, &Settings), head: u64, named: Named) -> Self {
-        let file = StandingFile::new(store, "minutes");
+    pub fn open(store: &Path, mut owed: Owed, (position, settings): (u64, &Settings), head: u64, named: Named) -> Self {
+        let (place, stood) = owed.place(store, "minutes", head);
         let mut all = Self {
             accounts: BTreeMap::new(),
             position,
@@ -86,10 +86,10 @@ impl MinuteRules {
             names: HashMap::new(),
             named,
             owed,
-            file,
+            place,
             written: 0,
         };
-        if let Some((standing, states)) = all.file.read(head) {
+        if let Some((standing, states)) = stood {
             all.restore(standing, &states);
         }
         if all.position < position {
@@ -205,7 +205,7 @@ impl MinuteRules {
         self.held = self.accounts.values().map(|of| of.engine.bytes()).sum();
         let cache = self.room.signals_cache(self.accounts.len());
         self.accounts.values_mut().for_each(|of| of.engine.set_cache(cache));
-        self.owed.standings().take(self.held, self.room.signals());
+        self.owed.take(self.held, self.room.signals());
     }
 
     /// If there is too little room for all, it is shared. Answers what was told and cannot be watched any more.
@@ -403,7 +403,7 @@ impl MinuteRules {
             ..Standing::default()
         };
         let states: Vec<Vec<u8>> = self.accounts.values().map(|of| of.engine.state()).collect();
-        self.file.write(standing, &states).map_err(|error| format!("where rules on minutes stand: {error}"))?;
+        self.place.write(standing, &states).map_err(|error| format!("where rules on minutes stand: {error}"))?;
         self.written = self.position;
         Ok(())
     }

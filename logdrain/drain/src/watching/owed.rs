@@ -1,8 +1,13 @@
 //! What was told and is not in the outbox yet.
 
-use crate::alerts::outbox::Outbox;
-use crate::alerts::standing::Standings;
+use super::file::{Standing, StandingFile};
+use super::shared::{States, Stood};
+use crate::alerts::outbox::{Outbox, Teller};
+use crate::alerts::standing::{Of, Standings};
 use crate::alerts::told::{Facts, Told};
+use crate::parts::Part;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,9 +24,35 @@ const MOST: usize = 10_000;
 /// What a message takes without its lines.
 const AROUND: usize = 1_024;
 
+/// Where it is written down how rules of a kind stand.
+#[derive(Debug)]
+pub(super) enum Place {
+    File(StandingFile),
+    Shared(Shared),
+}
+
+/// What the owner of a partition writes.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    states: States,
+    teller: Teller,
+    of: Of,
+}
+
+impl Place {
+    pub(super) fn write(&self, standing: Standing, states: &[Vec<u8>]) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.write(standing, states),
+            Self::Shared(shared) => shared.states.write(shared.teller, shared.of, standing, states),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Owed {
     outbox: Arc<Outbox>,
+    /// Where nodes share a journal: as whom it is told, and how the rules stood.
+    shared: Option<(Shared, Option<Stood>)>,
     told: Vec<Told>,
     bytes: usize,
     tried: Option<Instant>,
@@ -29,13 +60,43 @@ pub struct Owed {
 }
 
 impl Owed {
+    /// On a single server.
     pub const fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, told: Vec::new(), bytes: 0, tried: None, said: None }
+        Self { outbox, shared: None, told: Vec::new(), bytes: 0, tried: None, said: None }
+    }
+
+    /// Of the owner of a partition, for rules of a kind, which stand where the owner before left them.
+    ///
+    /// # Errors
+    /// In words, when it cannot be read how they stand.
+    pub fn of(outbox: Arc<Outbox>, states: States, teller: Teller, of: Of) -> Result<Self, String> {
+        let stood = states.read(teller.part, of).map_err(|why| format!("how rules stand cannot be read: {why}"))?;
+        let shared = Some((Shared { states, teller, of }, stood));
+        Ok(Self { shared, ..Self::new(outbox) })
+    }
+
+    /// Where it is written down how rules stand, and how they stood, if it is known and not beyond a position.
+    pub(super) fn place(&mut self, store: &Path, name: &'static str, head: u64) -> (Place, Option<Stood>) {
+        match &mut self.shared {
+            // What stands beside the journal is never ahead of it.
+            Some((shared, stood)) => (Place::Shared(shared.clone()), stood.take()),
+            None => {
+                let file = StandingFile::new(store, name);
+                let stood = file.read(head);
+                (Place::File(file), stood)
+            }
+        }
     }
 
     /// Where it is said how rules stand.
     pub(super) fn standings(&self) -> &Standings {
         self.outbox.standings()
+    }
+
+    /// What rules on minutes remember, and may.
+    pub(super) fn take(&self, bytes: u64, most: u64) {
+        let part = self.shared.as_ref().map_or(Part::WHOLE, |(shared, _)| shared.teller.part);
+        self.standings().take(part.number(), bytes, most);
     }
 
     pub(super) fn add(&mut self, told: Told) {
@@ -54,7 +115,8 @@ impl Owed {
         if self.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
             return false;
         }
-        match self.outbox.keep(&self.told) {
+        let teller = self.shared.as_ref().map(|(shared, _)| shared.teller);
+        match self.outbox.keep_of(teller, &self.told) {
             Ok(()) => {
                 (self.told, self.bytes, self.tried) = (Vec::new(), 0, None);
                 if self.said.take().is_some() {

@@ -52,15 +52,20 @@ impl House {
     }
 
     fn told(&self, account: &str) -> Vec<Head> {
-        let mut heads = self.outbox.heads(account, None, 1_000).unwrap();
-        heads.reverse();
-        heads.iter_mut().for_each(|head| head.deliveries.clear());
-        heads
+        told(&self.outbox, account)
     }
 
     fn whys(&self, account: &str) -> Vec<String> {
         self.told(account).into_iter().map(|head| head.why).collect()
     }
+}
+
+/// What an account was told, the oldest first.
+fn told(outbox: &Outbox, account: &str) -> Vec<Head> {
+    let mut heads = outbox.heads(account, None, 1_000).unwrap();
+    heads.reverse();
+    heads.iter_mut().for_each(|head| head.deliveries.clear());
+    heads
 }
 
 /// Lets all of it happen; each step is an event, and a tick is behind it. With a kill, where rules stand is written down behind
@@ -218,4 +223,91 @@ fn how_a_rule_stands_is_what_it_is_now_and_since_when() {
     assert_eq!(stand(&steps), (Is::Ok, Some(6)), "nine minutes without are none without data");
     steps.push(Points("shop", "other", 1, 0.0));
     assert_eq!(stand(&steps), (Is::NoData, Some(6)), "since its last minute ended");
+}
+
+/// A node that has the partition is stopped behind one step, and wakes up when another one has gone on for a while.
+#[cfg(feature = "postgres")]
+#[test]
+fn takeovers_change_nothing_of_what_is_told() {
+    use super::States;
+    use crate::alerts::outbox::tests::shared::Nodes;
+    use crate::alerts::standing::Of;
+    let Some(nodes) = Nodes::start("takeovers") else { return };
+    let whole = House::new();
+    drop(run(&whole, &crowd(), SMALL, None));
+    let states = States::new(nodes.database());
+    let room = (crate::alerts::outbox::OF_ACCOUNT, crate::alerts::outbox::OF_ALL);
+    let open = |outbox: &Arc<Outbox>| {
+        // All accounts of these tests are in one partition.
+        let owed = Owed::of(outbox.clone(), states.clone(), nodes.teller("shop"), Of::Minutes).unwrap();
+        MinuteRules::open(Path::new("/nowhere"), owed, (0, &settings(SMALL)), 0, |_, drain| drain.into())
+    };
+    for stop in 0..crowd().len() {
+        nodes.postgres.sql("TRUNCATE logdrain.told, logdrain.deliveries, logdrain.held, logdrain.rules");
+        nodes.end_leases();
+        let one = nodes.opened("one", room);
+        let mut asleep = open(&one);
+        feed(&mut asleep, &mut settings(SMALL), crowd().iter().take(stop));
+        asleep.write().unwrap();
+        // What it tells now is told again, under the same ids, by the one who takes over.
+        feed(&mut asleep, &mut settings(SMALL), crowd().iter().take(stop + 1));
+        nodes.end_leases();
+        let two = nodes.opened("two", room);
+        let mut rules = open(&two);
+        feed(&mut rules, &mut settings(SMALL), crowd().iter().take(stop + 2));
+        rules.write().unwrap();
+        // It wakes up, and knows nothing of it.
+        feed(&mut asleep, &mut settings(SMALL), crowd().iter());
+        asleep.write().unwrap_err();
+        feed(&mut rules, &mut settings(SMALL), crowd().iter());
+        for account in ["hog", "shop"] {
+            assert_eq!(told(&two, account), whole.told(account), "stopped behind step {stop}");
+            let standings = (two.standings().get(account), whole.outbox.standings().get(account));
+            assert_eq!(standings.0, standings.1, "stopped behind step {stop}");
+        }
+        // What stands there is the new owner's.
+        nodes.end_leases();
+        let three = nodes.opened("three", room);
+        let mut last = open(&three);
+        feed(&mut last, &mut settings(SMALL), crowd().iter());
+        assert_eq!(told(&three, "hog"), whole.told("hog"), "stopped behind step {stop}");
+    }
+}
+
+/// Many pieces, and nothing of the one before is left in a shorter one.
+#[cfg(feature = "postgres")]
+#[test]
+fn where_rules_stand_is_read_as_it_was_written_and_damage_is_no_state() {
+    use super::States;
+    use super::file::Standing;
+    use crate::alerts::outbox::tests::shared::Nodes;
+    use crate::alerts::standing::Of;
+    let Some(nodes) = Nodes::start("states") else { return };
+    let room = (crate::alerts::outbox::OF_ACCOUNT, crate::alerts::outbox::OF_ALL);
+    let _one = nodes.opened("one", room);
+    let states = States::new(nodes.database());
+    let teller = nodes.teller("shop");
+    let standing = |position| Standing {
+        position,
+        accounts: [("shop".to_owned(), std::collections::BTreeMap::new())].into(),
+        ..Standing::default()
+    };
+    let read = |of| states.read(teller.part, of).unwrap().map(|(standing, states)| (standing.position, states));
+    assert_eq!(read(Of::Lines), None);
+    let mut random = testkit::random::Random::new(7);
+    let large: Vec<u8> = (0..1_000_000).map(|_| random.below(256) as u8).collect();
+    states.write(teller, Of::Lines, standing(5), &[large.clone()]).unwrap();
+    states.write(teller, Of::Minutes, standing(6), &[b"six".to_vec()]).unwrap();
+    assert_eq!(read(Of::Lines), Some((5, vec![large])));
+    assert_eq!(read(Of::Minutes), Some((6, vec![b"six".to_vec()])));
+    assert_eq!(nodes.postgres.sql("SELECT count(*) FROM logdrain.rules WHERE kind = 'lines'"), "4");
+    states.write(teller, Of::Lines, standing(7), &[b"seven".to_vec()]).unwrap();
+    assert_eq!(read(Of::Lines), Some((7, vec![b"seven".to_vec()])));
+    nodes.postgres.sql("UPDATE logdrain.rules SET body = substring(body FROM 2) WHERE kind = 'lines'");
+    assert_eq!(read(Of::Lines), None);
+    nodes.end_leases();
+    let _two = nodes.opened("two", room);
+    let error = states.write(teller, Of::Minutes, standing(8), &[b"eight".to_vec()]).unwrap_err();
+    assert!(error.to_string().contains("another node"), "{error}");
+    assert_eq!(read(Of::Minutes), Some((6, vec![b"six".to_vec()])));
 }

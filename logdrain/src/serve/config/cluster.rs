@@ -44,6 +44,13 @@ impl Cluster {
         let share = all.div_ceil(usize::from(self.parts.count()));
         all.min(share + share / 2 + 8)
     }
+
+    /// What rules of one partition may remember, where those of all may so much: its share and a half, since accounts are not
+    /// spread evenly.
+    pub(super) fn alerts(&self, all: usize) -> usize {
+        let share = all / usize::from(self.parts.count());
+        all.min(share + share / 2)
+    }
 }
 
 /// What of the file nodes have no use for yet, if it says it.

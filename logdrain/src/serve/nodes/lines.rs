@@ -4,8 +4,11 @@
 //! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on.
 
 use super::owner::Tools;
+use crate::serve::copies::purge_alerts;
 use crate::serve::front::{AGAIN, COMMITS_AHEAD};
 use log_store::{AccountReport, EventId};
+use logdrain_drain::alerts::outbox::{Outbox, Teller};
+use logdrain_drain::alerts::standing::Of;
 use logdrain_drain::event::Entry;
 use logdrain_drain::journal::{Events, Owned, Progress, reader_of};
 use logdrain_drain::logs::{self, Copies, epochs};
@@ -61,13 +64,14 @@ impl Lines {
     }
 
     fn run(self, settings: Settings, entries: Receiver<Arc<Vec<Entry>>>) {
-        let Some((dir, reader)) = self.begin() else { return };
+        let Some(Begun { dir, reader, owed }) = self.begin() else { return };
         let Self { part, epoch, tools, progress, stop, .. } = self;
         let (config, board) = (&tools.config, tools.logs.of(part).clone());
         let copies: Arc<dyn Copies> = Arc::new(Others {
             part,
             place: dir.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default(),
             board: board.clone(),
+            outbox: tools.outbox.clone(),
             limit: config.keeping.limit,
             looked: Mutex::default(),
         });
@@ -81,24 +85,16 @@ impl Lines {
             // Without a thread the next owner does it.
             let _ = thread::Builder::new().name(format!("removing {}", part.number())).spawn(remove);
         }
-        let owed = Owed::new(tools.outbox.clone());
         let start = logs::Start { dir, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
         logs::Consumer::new(start, progress, board.clone(), stop).run();
         board.clear();
     }
 
     /// Takes over the files, however long that cannot be done; `None` when the partition went to another node meanwhile.
-    fn begin(&self) -> Option<(PathBuf, Box<dyn Events>)> {
-        let Tools { cluster, address, .. } = &self.tools;
+    fn begin(&self) -> Option<Begun> {
         let mut said = String::new();
         loop {
-            let place = cluster.snapshots.folder(self.part.number());
-            let place = place.ok_or_else(|| "lines need a folder".to_owned());
-            let dir = place.and_then(|place| {
-                let found = cluster.snapshots.is_of(&self.tools.journal, false);
-                found.and_then(|()| epochs::take_over(&place, self.epoch)).map_err(|error| error.to_string())
-            });
-            match dir.and_then(|dir| Ok((dir, reader_of(address, self.part).map_err(|error| error.to_string())?))) {
+            match self.try_to_begin() {
                 Ok(begun) => return Some(begun),
                 Err(why) if why != said => {
                     tracing::error!(
@@ -115,6 +111,26 @@ impl Lines {
             thread::sleep(AGAIN);
         }
     }
+
+    fn try_to_begin(&self) -> Result<Begun, String> {
+        let Tools { cluster, address, outbox, states, .. } = &self.tools;
+        let place = cluster.snapshots.folder(self.part.number()).ok_or("lines need a folder")?;
+        let found = cluster.snapshots.is_of(&self.tools.journal, false);
+        let dir = found.and_then(|()| epochs::take_over(&place, self.epoch)).map_err(|error| error.to_string())?;
+        let reader = reader_of(address, self.part).map_err(|error| error.to_string())?;
+        let teller = Teller { part: self.part, epoch: self.epoch };
+        let owed = Owed::of(outbox.clone(), states.clone(), teller, Of::Lines)?;
+        Ok(Begun { dir, reader, owed })
+    }
+}
+
+/// What it goes on with.
+struct Begun {
+    /// The folder of this epoch.
+    dir: PathBuf,
+    reader: Box<dyn Events>,
+    /// What rules on lines tell, and how they stood.
+    owed: Owed,
 }
 
 /// Whose lines are not kept any more, he does not own the partition.
@@ -134,6 +150,7 @@ struct Others {
     /// The one that all partitions have their folders in.
     place: PathBuf,
     board: logs::Board,
+    outbox: Arc<Outbox>,
     limit: u64,
     /// What the others took, when it was looked at last.
     looked: Mutex<Option<(Instant, u64)>>,
@@ -168,7 +185,8 @@ impl Copies for Others {
 
     fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
 
-    fn purge(&self, _: &str, _: &Purge) -> io::Result<u64> {
+    fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
+        purge_alerts(&self.outbox, account, purge)?;
         Ok(0)
     }
 }
@@ -187,7 +205,8 @@ mod tests {
             fs::create_dir_all(place.join(format!("p{}", part.number()))).unwrap();
             let board = logs::Board::default();
             board.show(Shown { bytes, ..Shown::default() });
-            Others { part, place: place.clone(), board, limit: 1_000, looked: Mutex::default() }
+            let outbox = Outbox::new(&place);
+            Others { part, place: place.clone(), board, outbox, limit: 1_000, looked: Mutex::default() }
         };
         let parts: Vec<Part> = Parts::new(4).unwrap().each().collect();
         let one = of(parts[0], 100);

@@ -271,6 +271,8 @@ impl Looking {
         self.progress.time.tell(believed, now.steady, now.wall, false);
         self.tools.minutes.tell(believed);
         let owners = || self.parts.values().filter_map(|of| of.owner.as_ref());
+        let held = |of: &Of| Some((of.part, of.owner.as_ref().filter(|owner| !owner.is_leaving)?.epoch));
+        self.tools.outbox.own(self.parts.values().filter_map(held));
         self.progress.nodes.owned.store(owners().filter(|owner| !owner.is_leaving).count() as u64, Ordering::Relaxed);
         if let Some(of) = self.parts.values().next() {
             of.told.cut_off(self.away.is_some());

@@ -4,7 +4,8 @@ use super::lines::Lines;
 use crate::serve::config::{Cluster, Config};
 use crate::serve::front::COMMITS_AHEAD;
 use crate::serve::opening::{self, Kept};
-use logdrain_drain::alerts::outbox::Outbox;
+use logdrain_drain::alerts::outbox::{Outbox, Teller};
+use logdrain_drain::alerts::standing::Of;
 use logdrain_drain::clock::{Ahead, Clocks};
 use logdrain_drain::counters::Counters;
 use logdrain_drain::counting::{Board, Consumer, Settling};
@@ -14,7 +15,7 @@ use logdrain_drain::minutes::Minutes;
 use logdrain_drain::outlets::otlp::Otlp;
 use logdrain_drain::outlets::{JsonLines, Shared};
 use logdrain_drain::parts::Part;
-use logdrain_drain::watching::{MinuteRules, Owed};
+use logdrain_drain::watching::{MinuteRules, Owed, States};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +46,8 @@ pub(super) struct Tools {
     pub(super) logs: logs::Boards,
     pub(super) counters: Arc<Counters>,
     pub(super) outbox: Arc<Outbox>,
+    /// Where rules of alerts stand.
+    pub(super) states: States,
     pub(super) minutes: Minutes,
 }
 
@@ -175,7 +178,9 @@ impl Counting {
         progress.emitted.store(emitted, Ordering::Release);
         let (commits, entries) = mpsc::sync_channel(COMMITS_AHEAD);
         let stands = (pipelines.position(), pipelines.settings());
-        let rules = MinuteRules::open(&dir, Owed::new(tools.outbox.clone()), stands, end, logs::system);
+        let teller = Teller { part: *part, epoch: self.epoch };
+        let owed = Owed::of(tools.outbox.clone(), tools.states.clone(), teller, Of::Minutes)?;
+        let rules = MinuteRules::open(&dir, owed, stands, end, logs::system);
         let board = tools.board.of(*part);
         tracing::info!(
             partition = part.number(),

@@ -106,14 +106,16 @@ impl Mailer {
         Err(LEFT_OUT.to_owned())
     }
 
-    /// Sends a message to all of these, each with the link by which he ends that; what failed of it is tried again for those alone that have not got it.
-    pub(super) async fn send(
+    /// Sends a message to all of these, each with the link by which he ends that; what failed of it is tried again for those alone
+    /// that have not got it. Before each mail it asks whether that may go; `None` if it may not.
+    pub(super) async fn send<F: Future<Output = bool> + Send>(
         &self,
         told: &Told,
         channel: u32,
         links: &Links,
         to: &[(String, Option<String>)],
-    ) -> Outcome {
+        may_go: impl Fn() -> F + Send + Sync,
+    ) -> Option<Outcome> {
         let key = (told.id.clone(), channel);
         let (mut later, mut refused, mut arrived) = (None, None, 0);
         for (address, stop) in to {
@@ -125,6 +127,9 @@ impl Mailer {
                 later = Some(format!("an account sends {AN_HOUR} mails an hour, and these are sent"));
                 break;
             }
+            if !may_go().await {
+                return None;
+            }
             match self.mail(&mail(told, links, address, stop.as_deref())).await {
                 Outcome::Sent => {
                     arrived += 1;
@@ -135,10 +140,10 @@ impl Mailer {
             }
         }
         if let Some(why) = later {
-            return Outcome::Later(why);
+            return Some(Outcome::Later(why));
         }
         self.forget(&told.id, channel);
-        match refused {
+        Some(match refused {
             // One address that is none does not make the others' mail one that never came.
             Some(why) if arrived == 0 => Outcome::Refused(why),
             Some(why) => {
@@ -146,7 +151,7 @@ impl Mailer {
                 Outcome::Sent
             }
             None => Outcome::Sent,
-        }
+        })
     }
 
     /// Nothing more is tried of a message.

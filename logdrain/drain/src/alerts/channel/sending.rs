@@ -7,13 +7,14 @@
 //! Messages of one alert to one channel (a *lane*) go one after the other. A channel has one at a time, an account two, all
 //! accounts six, and the account whose last turn is longest ago is next: nobody's slow receiver holds up others. What fails is
 //! tried again after a pause that grows to an hour, for a day. A receiver that says how long it wants nothing (`Retry-After`) gets
-//! nothing for so long, an hour at most, whatever it is of; other channels go on.
+//! nothing for so long, an hour at most, whatever it is of; other channels go on. Where nodes share the outbox, each sends what is
+//! of accounts that are at home there, and claims a message just before its request.
 
 use super::classic::{self, Systems};
 use super::{Links, Mailer, Outcome, Settings, http, pagerduty, plain, slack};
 use crate::alerts::outbox::{Lane, Outbox, Sending};
 use crate::alerts::told::{Facts, Told};
-use crate::directory::{Channel, Directory, DirectoryError, now};
+use crate::directory::{Channel, Directory, DirectoryError};
 use crate::door::Outbound;
 use crate::seal::KeyFile;
 use std::collections::{BTreeSet, HashMap};
@@ -100,6 +101,18 @@ impl State {
             self.closed.insert((lane.0.clone(), lane.2), until);
         }
     }
+}
+
+/// A message as its receiver gets it.
+enum Ready {
+    Post {
+        url: String,
+        kind: &'static str,
+        secret: Option<String>,
+        body: String,
+    },
+    /// To these, each with the link by which he ends that.
+    Mail(Vec<(String, Option<String>)>),
 }
 
 /// A lane that is on its way; it ends with it, however that ends.
@@ -277,8 +290,36 @@ impl Sender {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One try.
-    async fn attempt(&self, sending: &Sending) -> Outcome {
+    /// One try; `None` if the message is another node's to send.
+    async fn attempt(&self, sending: &Sending) -> Option<Outcome> {
+        let (told, links) = (&sending.told, &self.0.links);
+        match (self.prepare(sending).await, &self.0.mailer) {
+            (Err(outcome), _) => Some(outcome),
+            (Ok(Ready::Post { url, kind, secret, body }), _) => {
+                let post = http::Post { url: &url, kind, id: &told.id, secret: secret.as_deref() };
+                if !self.claim(sending).await {
+                    return None;
+                }
+                Some(http::post(&self.0.outbound.of(&told.account), post, body).await)
+            }
+            (Ok(Ready::Mail(to)), Some(mailer)) => {
+                mailer.send(told, sending.channel, links, &to, || self.claim(sending)).await
+            }
+            (Ok(Ready::Mail(_)), None) => None,
+        }
+    }
+
+    /// Whether this node may send it now. It may not when nobody can say it.
+    async fn claim(&self, sending: &Sending) -> bool {
+        let (outbox, sending) = (self.0.outbox.clone(), sending.clone());
+        matches!(spawn_blocking(move || outbox.claim(&sending)).await, Ok(Ok(true)))
+    }
+
+    /// What is to be sent, and where.
+    ///
+    /// # Errors
+    /// What became of it when it cannot be.
+    async fn prepare(&self, sending: &Sending) -> Result<Ready, Outcome> {
         let told = &sending.told;
         let (sender, account, id) = (self.clone(), told.account.clone(), sending.channel);
         let found = blocking(move || {
@@ -287,47 +328,42 @@ impl Sender {
         });
         let settings = match found.await {
             Ok(Some(settings)) => settings,
-            Ok(None) => return Outcome::Refused("its settings were sealed with another key: set it anew".to_owned()),
-            Err(DirectoryError::NotFound(_)) => {
-                return Outcome::Refused("there is no such channel any more".to_owned());
+            Ok(None) => {
+                return Err(Outcome::Refused("its settings were sealed with another key: set it anew".to_owned()));
             }
-            Err(error) => return Outcome::Later(error.to_string()),
+            Err(DirectoryError::NotFound(_)) => {
+                return Err(Outcome::Refused("there is no such channel any more".to_owned()));
+            }
+            Err(error) => return Err(Outcome::Later(error.to_string())),
         };
-        let (outbound, links) = (&self.0.outbound.of(&told.account), &self.0.links);
-        let post = |url, kind, secret| http::Post { url, kind, id: &told.id, secret };
-        match &settings {
+        let links = &self.0.links;
+        let post = |url, kind, secret, body| Ready::Post { url, kind, secret, body };
+        Ok(match settings {
             Settings::Webhook { url, secret } => {
                 let systems = self.systems(told).await;
-                match classic::payload(told, links, &systems) {
-                    Some(payload) => {
-                        let body = http::form(&payload.to_string());
-                        http::post(outbound, post(url, http::FORM, secret.as_deref()), body).await
-                    }
-                    None => Outcome::Refused("the classic hook has no words for notices: use json".to_owned()),
-                }
+                let Some(payload) = classic::payload(told, links, &systems) else {
+                    return Err(Outcome::Refused("the classic hook has no words for notices: use json".to_owned()));
+                };
+                post(url, http::FORM, secret, http::form(&payload.to_string()))
             }
-            Settings::Json { url, secret } => {
-                let body = plain::body(told, links).to_string();
-                http::post(outbound, post(url, http::JSON, secret.as_deref()), body).await
-            }
+            Settings::Json { url, secret } => post(url, http::JSON, secret, plain::body(told, links).to_string()),
             Settings::Slack { url, hides_lines } => {
-                let body = slack::message(told, links, *hides_lines).to_string();
-                http::post(outbound, post(url, http::JSON, None), body).await
+                post(url, http::JSON, None, slack::message(told, links, hides_lines).to_string())
             }
             Settings::PagerDuty { routing_key, url } => {
-                let body = pagerduty::event(told, links, routing_key).to_string();
-                let url = url.as_deref().unwrap_or(pagerduty::URL);
-                http::post(outbound, post(url, http::JSON, None), body).await
+                let body = pagerduty::event(told, links, &routing_key).to_string();
+                post(url.unwrap_or_else(|| pagerduty::URL.to_owned()), http::JSON, None, body)
             }
-            Settings::Mail { to } => self.mail(sending, to.clone()).await,
-        }
+            Settings::Mail { .. } if self.0.mailer.is_none() => {
+                return Err(Outcome::Later("the configuration of this logdrain names no mail server".to_owned()));
+            }
+            Settings::Mail { to } => Ready::Mail(self.wanted(told, to).await?),
+        })
     }
 
-    async fn mail(&self, sending: &Sending, to: Vec<String>) -> Outcome {
-        let Some(mailer) = &self.0.mailer else {
-            return Outcome::Later("the configuration of this logdrain names no mail server".to_owned());
-        };
-        let (sender, account) = (self.clone(), sending.told.account.clone());
+    /// Who of these gets mail, each with the link by which he ends that.
+    async fn wanted(&self, told: &Told, to: Vec<String>) -> Result<Vec<(String, Option<String>)>, Outcome> {
+        let (sender, account) = (self.clone(), told.account.clone());
         let wanted = blocking(move || {
             let mut wanted = Vec::new();
             for address in to {
@@ -342,10 +378,10 @@ impl Sender {
         });
         match wanted.await {
             Ok(to) if to.is_empty() => {
-                Outcome::Refused("nobody of it is a member, or has said by the link that he wants mail".to_owned())
+                Err(Outcome::Refused("nobody of it is a member, or has said by the link that he wants mail".to_owned()))
             }
-            Ok(to) => mailer.send(&sending.told, sending.channel, &self.0.links, &to).await,
-            Err(error) => Outcome::Later(error.to_string()),
+            Ok(to) => Ok(to),
+            Err(error) => Err(Outcome::Later(error.to_string())),
         }
     }
 
@@ -376,11 +412,13 @@ impl Going {
         let sender = &self.sender;
         let (outbox, channel) = (sender.0.outbox.clone(), self.lane.2);
         let Ok(Ok(Some(sending))) = spawn_blocking(move || outbox.sending(seq, channel)).await else { return };
+        let age = sender.0.outbox.now().saturating_sub(sending.kept);
         let outcome = match sender.attempt(&sending).await {
-            Outcome::Later(why) | Outcome::NotFor(_, why) if now().saturating_sub(sending.kept) > TRIED_FOR => {
+            Some(Outcome::Later(why) | Outcome::NotFor(_, why)) if age > TRIED_FOR => {
                 Outcome::Refused(format!("given up after a day: {why}"))
             }
-            outcome => outcome,
+            Some(outcome) => outcome,
+            None => return sender.state().pause(&self.lane, None),
         };
         let told = &sending.told;
         if let Outcome::Refused(why) = &outcome {

@@ -1,8 +1,9 @@
 //! What there is to see of messages, for pages.
 
-use super::{Outbox, OutboxError, kind, number, unpack};
+use super::packing::unpack;
+use super::{Outbox, OutboxError, Read, kind, number};
 use crate::alerts::told::{Kind, Told};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::sql::{Row, Step, values};
 use std::collections::BTreeMap;
 
 /// How far a message is on its way to a channel.
@@ -47,18 +48,15 @@ impl Outbox {
     /// The last messages of an account, or of one of its alerts, the newest first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When they cannot be read.
     pub fn heads(&self, account: &str, alert: Option<u32>, most: usize) -> Result<Vec<Head>, OutboxError> {
-        self.with(|db| {
-            // Parameters come in the order of their numbers.
-            let (which, limit) = if alert.is_some() { (" AND alert = $2", "$3") } else { ("", "$2") };
-            let sql = format!(
-                "SELECT seq, id, alert, name, kind, at, is_muted, why, body IS NOT NULL FROM told \
-                 WHERE account = $1 AND is_shown = 1{which} ORDER BY seq DESC LIMIT {limit}"
-            );
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            let mut select = db.prepare_cached(&sql)?;
-            let row = |row: &rusqlite::Row<'_>| {
+        const OF_ACCOUNT: &str = "SELECT seq, id, alert, name, kind, at, is_muted, why, body IS NOT NULL FROM told \
+            WHERE account = $1 AND is_shown = 1 ORDER BY seq DESC LIMIT $2";
+        const OF_ALERT: &str = "SELECT seq, id, alert, name, kind, at, is_muted, why, body IS NOT NULL FROM told \
+            WHERE account = $1 AND is_shown = 1 AND alert = $3 ORDER BY seq DESC LIMIT $2";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.step(|step| {
+            let read = |row: &Row<'_>| -> Read<_> {
                 let head = Head {
                     id: row.get(1)?,
                     alert: row.get(2)?,
@@ -73,53 +71,50 @@ impl Outbox {
                 Ok((row.get(0)?, head))
             };
             let found: Vec<(i64, Head)> = match alert {
-                Some(alert) => select.query_map(params![account, alert, most], row)?.collect::<Result<_, _>>()?,
-                None => select.query_map(params![account, most], row)?.collect::<Result<_, _>>()?,
+                Some(alert) => step.rows(OF_ALERT, values![account, most, alert], read)?,
+                None => step.rows(OF_ACCOUNT, values![account, most], read)?,
             };
-            found.into_iter().map(|(seq, head)| Ok(Head { deliveries: deliveries(db, seq)?, ..head })).collect()
+            found.into_iter().map(|(seq, head)| Ok(Head { deliveries: deliveries(step, seq)?, ..head })).collect()
         })
     }
 
     /// What each alert of an account told last, and when, in microseconds since 1970: that it fired, or that it is over.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When they cannot be read.
     pub fn last_of_each(&self, account: &str) -> Result<BTreeMap<u32, (Kind, i64)>, OutboxError> {
-        self.with(|db| {
+        self.step(|step| {
             let sql = "SELECT alert, kind, at FROM told WHERE seq IN \
                 (SELECT max(seq) FROM told WHERE account = $1 AND is_shown = 1 AND kind IN ($2, $3) GROUP BY alert)";
-            let mut select = db.prepare_cached(sql)?;
-            let rows = select.query_map(params![account, number(Kind::Fired), number(Kind::Resolved)], |row| {
-                Ok((row.get(0)?, (kind(row.get(1)?), row.get(2)?)))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let each = values![account, number(Kind::Fired), number(Kind::Resolved)];
+            let rows: Vec<(u32, (Kind, i64))> =
+                step.rows(sql, each, |row| -> Read<_> { Ok((row.get(0)?, (kind(row.get(1)?), row.get(2)?))) })?;
+            Ok(rows.into_iter().collect())
         })
     }
 
     /// A message of an account, whole; `None` if there is none, or none of it but its head.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When they cannot be read.
     pub fn told(&self, account: &str, id: &str) -> Result<Option<Told>, OutboxError> {
-        self.with(|db| {
+        self.step(|step| {
             let sql = "SELECT body FROM told WHERE account = $1 AND id = $2 AND body IS NOT NULL";
-            let body: Option<Vec<u8>> =
-                db.prepare_cached(sql)?.query_row([account, id], |row| row.get(0)).optional()?;
+            let body: Option<Vec<u8>> = step.one(sql, values![account, id], |row| row.get(0))?;
             Ok(body.and_then(|body| unpack(&body)))
         })
     }
 }
 
-fn deliveries(db: &Connection, seq: i64) -> Result<Vec<Delivery>, OutboxError> {
+fn deliveries(step: &mut Step<'_>, seq: i64) -> Result<Vec<Delivery>, OutboxError> {
     let sql = "SELECT channel, state, tries, said, changed FROM deliveries WHERE seq = $1 ORDER BY channel";
-    let mut select = db.prepare_cached(sql)?;
-    let rows = select.query_map([seq], |row| {
-        let state = match row.get::<_, i64>(1)? {
+    let read = |row: &Row<'_>| -> Read<_> {
+        let state = match row.get::<i64>(1)? {
             0 => State::Waiting,
             1 => State::Sent,
             _ => State::Refused,
         };
         Ok(Delivery { channel: row.get(0)?, state, tries: row.get(2)?, said: row.get(3)?, changed: row.get(4)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    };
+    Ok(step.rows(sql, values![seq], read)?)
 }

@@ -1,26 +1,26 @@
 //! Lines that are purged go out of messages, too: how many there were stays.
 
-use super::{Outbox, OutboxError, pack, unpack};
+use super::packing::{pack, unpack};
+use super::{Outbox, OutboxError};
 use crate::alerts::told::{Facts, Line};
-use rusqlite::params;
+use crate::sql::values;
 
 impl Outbox {
     /// Takes lines out of all messages of an account, for good, also of those that wait; answers how many.
     ///
     /// # Errors
-    /// When the file cannot be read or written; it is asked again then.
+    /// When they cannot be read or written; it is asked again then.
     pub fn purge(&self, account: &str, finds: &dyn Fn(&Line) -> bool) -> Result<u64, OutboxError> {
-        let seqs: Vec<i64> = self.with(|db| {
+        let seqs: Vec<i64> = self.step(|step| {
             let sql = "SELECT seq FROM told WHERE account = $1 AND body IS NOT NULL";
-            Ok(db.prepare_cached(sql)?.query_map([account], |row| row.get(0))?.collect::<Result<_, _>>()?)
+            Ok(step.rows(sql, values![account], |row| row.get(0))?)
         })?;
         let mut gone = 0;
         for seq in seqs {
             // One by one, so that who keeps and who sends come between.
-            gone += self.with(|db| {
+            gone += self.step(|step| {
                 let sql = "SELECT body FROM told WHERE seq = $1 AND body IS NOT NULL";
-                let body: Option<Vec<u8>> =
-                    rusqlite::OptionalExtension::optional(db.query_row(sql, [seq], |row| row.get(0)))?;
+                let body: Option<Vec<u8>> = step.one(sql, values![seq], |row| row.get(0))?;
                 let Some(mut told) = body.and_then(|body| unpack(&body)) else { return Ok(0) };
                 let Facts::Log(facts) = &mut told.facts else { return Ok(0) };
                 let before = facts.lines.len();
@@ -29,7 +29,9 @@ impl Outbox {
                 if gone > 0 {
                     let body = pack(&told)?;
                     let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
-                    db.execute("UPDATE told SET body = $1, bytes = $2 WHERE seq = $3", params![body, bytes, seq])?;
+                    // Unless what was sent made room meanwhile.
+                    let put = "UPDATE told SET body = $1, bytes = $2 WHERE seq = $3 AND body IS NOT NULL";
+                    step.execute(put, values![&body, bytes, seq])?;
                 }
                 Ok(gone)
             })?;

@@ -242,9 +242,9 @@ impl Cluster {
         Self { nodes: self.nodes.into_iter().map(Node::with_lines).collect(), keeps_lines: true }
     }
 
-    /// The same, with a line of their configurations besides.
-    pub(super) fn with(self, line: &str) -> Self {
-        Self { nodes: self.nodes.into_iter().map(|node| node.with(line)).collect(), ..self }
+    /// The same, with more lines of configuration each.
+    pub(super) fn with(self, more: &str) -> Self {
+        Self { nodes: self.nodes.into_iter().map(|node| node.with(more)).collect(), ..self }
     }
 
     /// The same, each with a clock that is as far off as it says.
