@@ -596,7 +596,9 @@ mod tests {
         let with = |length: usize, first: &str, text: &str| {
             std::fs::write(&secret, format!("{}\n", "s3cret".repeat(10).get(..length).unwrap())).unwrap();
             let section = "[cluster]\nsnapshots = \"/srv/shared\"";
-            load(&format!("journal = \"postgres://a@localhost/b\"\n{first}\n{section}\nsecret_file = {secret:?}\n{text}"))
+            load(&format!(
+                "journal = \"postgres://a@localhost/b\"\n{first}\n{section}\nsecret_file = {secret:?}\n{text}"
+            ))
         };
         let config = with(32, "", "").unwrap();
         let cluster = config.cluster.as_ref().unwrap();

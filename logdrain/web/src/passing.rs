@@ -183,7 +183,10 @@ impl Passing {
             let now = Instant::now();
             if now >= until {
                 self.site.intake.progress.nodes.unanswered.fetch_add(1, Ordering::Relaxed);
-                return later(&sending.head, "The server that answers for this account does not answer: another one is about to.");
+                return later(
+                    &sending.head,
+                    "The server that answers for this account does not answer: another one is about to.",
+                );
             }
             tokio::select! {
                 _ = changes.changed() => (),
@@ -241,15 +244,24 @@ impl Passing {
         };
         match answered {
             Ok(response) if response.headers().get(PASSED) == Some(&STRANGER) => {
-                self.tell(url, &"it does not know this node: their [cluster] secret_file differ, or its url leads elsewhere");
-                Tried::Answered(later(&sending.head, "The nodes of this server do not know each other: its operator has to look."))
+                self.tell(
+                    url,
+                    &"it does not know this node: their [cluster] secret_file differ, or its url leads elsewhere",
+                );
+                Tried::Answered(later(
+                    &sending.head,
+                    "The nodes of this server do not know each other: its operator has to look.",
+                ))
             }
             Ok(response) if response.headers().get(PASSED) == Some(&ELSEWHERE) => {
                 if sending.is_short {
                     sending.body = Some(Body::empty());
                     return Tried::Again;
                 }
-                Tried::Answered(later(&sending.head, "Nothing was done: the account moves to another server. Come again."))
+                Tried::Answered(later(
+                    &sending.head,
+                    "Nothing was done: the account moves to another server. Come again.",
+                ))
             }
             Ok(response) => {
                 nodes.passed.fetch_add(1, Ordering::Relaxed);

@@ -182,7 +182,8 @@ async fn when_the_reader_goes_the_other_node_hears_of_it() {
     let mut answer = sent(&neighbour, asking("/a?endless", ""), Duration::ZERO).await.unwrap();
     assert!(answer.body_mut().frame().await.unwrap().is_ok());
     drop(answer);
-    let waiting = tokio::time::timeout(Duration::from_millis(100), sent(&neighbour, asking("/a?20000", ""), LONG)).await;
+    let waiting =
+        tokio::time::timeout(Duration::from_millis(100), sent(&neighbour, asking("/a?20000", ""), LONG)).await;
     assert!(waiting.is_err());
     let ended = async {
         while node.ended.load(Ordering::SeqCst) < 2 {

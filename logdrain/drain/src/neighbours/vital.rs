@@ -79,7 +79,11 @@ impl Vital {
             return false;
         }
         let lives = ask().await;
-        if lives { self.heard() } else { self.failed() }
+        if lives {
+            self.heard()
+        } else {
+            self.failed()
+        }
         lives
     }
 }

@@ -64,7 +64,8 @@ impl House {
         std::fs::create_dir_all(dir).unwrap();
         let address = Address::parse(&self.postgres.url(), None).unwrap();
         let parts = Parts::new(3).unwrap();
-        let mut members = Members::join(&address, dir, (parts, Split::ByAccount), Duration::from_secs(2)).unwrap();
+        let mut members =
+            Members::join(&address, dir, (parts, Split::ByAccount), Duration::from_secs(2), None).unwrap();
         let clock = Ahead::default();
         clock.tell(members.renew(&[], &Waiting::default()).unwrap().now);
         let outbox = Outbox::new(dir);

@@ -24,8 +24,7 @@ const PEOPLE: [&str; 13] = [
 /// Kept minutes: all nodes have them, and the home what is open still.
 const MINUTES: [&str; 3] = ["/api/v2/series", "/api/v2/metrics", "/v1/measurements/"];
 /// Of an account, and done by nodes that keep lines.
-const LINES: [&str; 5] =
-    ["/events", "/events/", "/api/v1/events/search", "/api/v1/events/search.json", "/api/v2/tail"];
+const LINES: [&str; 5] = ["/events", "/events/", "/api/v1/events/search", "/api/v1/events/search.json", "/api/v2/tail"];
 
 /// Who answers at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -157,8 +157,7 @@ impl Members {
     /// When the database does not answer, and [`StoreError::TakenOver`] when another server runs with a copy of the folder: both
     /// would be the same node.
     pub fn renew(&mut self, held: &[(Part, i64)], waiting: &Waiting) -> Result<View, StoreError> {
-        let (node, name, url, version, lease) =
-            (&self.node, &self.name, &self.url, self.version, millis(self.lease));
+        let (node, name, url, version, lease) = (&self.node, &self.name, &self.url, self.version, millis(self.lease));
         let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
         let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
         let (all, spooled) = (self.parts, signed(waiting.spooled));

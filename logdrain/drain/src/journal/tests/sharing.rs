@@ -199,8 +199,8 @@ fn a_drain_gives_way_that_no_node_has_heard() {
 #[test]
 fn a_journal_keeps_its_number_of_partitions_and_is_not_a_single_servers() {
     let Some(two) = Two::start("made", 2) else { return };
-    let wrong =
-        Members::join(&two.address, &scratch("made-2"), (Parts::new(4).unwrap(), Split::ByDrain), LEASE, None).unwrap_err();
+    let wrong = Members::join(&two.address, &scratch("made-2"), (Parts::new(4).unwrap(), Split::ByDrain), LEASE, None)
+        .unwrap_err();
     assert!(wrong.is_final() && wrong.to_string().contains("partitions = 3"), "{wrong}");
     let alone = open_database(&two.address, &scratch("made-3"), 16).unwrap_err();
     assert!(alone.is_final() && alone.to_string().contains("[cluster]"), "{alone}");

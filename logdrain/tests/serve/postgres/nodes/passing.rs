@@ -92,7 +92,8 @@ impl Three {
 
     /// What a node counted of what it passed on.
     fn count(&self, node: usize, name: &str) -> u64 {
-        let text = request(self.cluster.nodes[node].address().unwrap(), "GET", "/metrics", &[OPERATOR], b"").unwrap().body;
+        let text =
+            request(self.cluster.nodes[node].address().unwrap(), "GET", "/metrics", &[OPERATOR], b"").unwrap().body;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap()
     }
 
@@ -291,7 +292,11 @@ fn follow_through(name: &str, is_killed: bool) {
         senders.while_doing(|| {
             wait_until("some deliveries", || (senders.taken() > 40).then_some(()));
             let node = &three.cluster.nodes[home];
-            if is_killed { node.kill() } else { node.pause(true) }
+            if is_killed {
+                node.kill()
+            } else {
+                node.pause(true)
+            }
             wait_until("another home", || three.home(&account).filter(|now| *now != home));
             std::thread::sleep(Duration::from_secs(2));
             if is_killed {
@@ -394,9 +399,10 @@ fn nodes_speak_tls_and_those_with_other_secrets_say_so() {
     }
     assert_eq!(two.stop().0, Some(0));
     // Another authority: it passes nothing on to what it cannot check; another secret: it is known to nobody.
-    for (name, secret, trusted, said) in
-        [("three", &same, "own.key", "no certificate can be checked"), ("four", &others, "ca.pem", "secret_file differ")]
-    {
+    for (name, secret, trusted, said) in [
+        ("three", &same, "own.key", "no certificate can be checked"),
+        ("four", &others, "ca.pem", "secret_file differ"),
+    ] {
         let other = start(name, secret, trusted);
         wait_until("a share for it", || {
             let owned = "SELECT count(DISTINCT owner) FROM logdrain.leases WHERE until > clock_timestamp()";
@@ -467,7 +473,10 @@ fn a_search_through_another_node_takes_little_longer() {
             times[times.len() / 2]
         });
         let ratio = passed.as_secs_f64() / at_home.as_secs_f64();
-        println!("{what}, of {} lines: {at_home:?} at home, {passed:?} through another node: {ratio:.2} x", deliveries * 1_000);
+        println!(
+            "{what}, of {} lines: {at_home:?} at home, {passed:?} through another node: {ratio:.2} x",
+            deliveries * 1_000
+        );
         assert!(rounds.is_none() || ratio <= 1.5, "{ratio}");
     }
 }

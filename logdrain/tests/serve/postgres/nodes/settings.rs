@@ -105,11 +105,7 @@ fn what_is_purged_is_nowhere_any_more_though_its_home_is_killed() {
     }
     assert_eq!(events(&postgres, SECRET), 60, "it is looked for well");
     for (node, number) in [0, 1, 2, 0, 1].into_iter().zip(0..5) {
-        change(
-            &cluster,
-            node,
-            &json!({"purge": {"account": account(number), "purge": {"query": SECRET}, "at": 0}}),
-        );
+        change(&cluster, node, &json!({"purge": {"account": account(number), "purge": {"query": SECRET}, "at": 0}}));
     }
     for node in [0, 1, 2] {
         cluster.nodes[node].kill();
@@ -122,7 +118,9 @@ fn what_is_purged_is_nowhere_any_more_though_its_home_is_killed() {
     }
     wait_within(MINUTES, "all of it to go from the journal", || (events(&postgres, SECRET) == 0).then_some(()));
     let shared = dir.join("shared");
-    wait_within(MINUTES, "all of it to go from the files", || holders_of_files(&shared, SECRET).is_empty().then_some(()));
+    wait_within(MINUTES, "all of it to go from the files", || {
+        holders_of_files(&shared, SECRET).is_empty().then_some(())
+    });
     cluster.wait_for_owners();
     cluster.stop();
     for (account, lines) in kept(&shared) {
