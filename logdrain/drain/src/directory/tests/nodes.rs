@@ -19,7 +19,7 @@ impl Nodes {
         let postgres = Postgres::start()?;
         let address = Address::parse(&postgres.url(), None).unwrap();
         let parts = (Parts::new(2).unwrap(), Split::ByDrain);
-        drop(Members::join(&address, &folder(name), parts, Duration::from_secs(2)).unwrap());
+        drop(Members::join(&address, &folder(name), parts, Duration::from_secs(2), None).unwrap());
         let node = |name: String| {
             let directory = Directory::of_nodes(&folder(&name));
             assert!(directory.asks(), "nobody knows whether there is somebody");

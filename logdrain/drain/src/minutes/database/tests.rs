@@ -33,7 +33,7 @@ impl House {
         let address = Address::parse(&postgres.url(), None).unwrap();
         let dir = std::env::temp_dir().join(format!("logdrain-minutes-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        drop(Members::join(&address, &dir, (parts(), Split::ByDrain), Duration::from_secs(2)).unwrap());
+        drop(Members::join(&address, &dir, (parts(), Split::ByDrain), Duration::from_secs(2), None).unwrap());
         let _ = std::fs::remove_dir_all(&dir);
         let settings = Arc::new(settings());
         let minutes = Minutes::of_nodes(&address, parts(), Keeping::by(move || settings.clone()), most_bytes);

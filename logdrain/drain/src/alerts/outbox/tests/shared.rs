@@ -31,7 +31,7 @@ impl Nodes {
     fn members(&self, node: &str) -> Members {
         let dir = self.dir.join(node);
         std::fs::create_dir_all(&dir).unwrap();
-        Members::join(&self.address, &dir, (parts(), Split::ByAccount), Duration::from_secs(2)).unwrap()
+        Members::join(&self.address, &dir, (parts(), Split::ByAccount), Duration::from_secs(2), None).unwrap()
     }
 
     pub(crate) fn database(&self) -> Db {
