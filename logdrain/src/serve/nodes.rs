@@ -15,9 +15,10 @@ mod claiming;
 mod lines;
 mod looking;
 mod owner;
+mod tools;
 
 use self::looking::Looking;
-use self::owner::Tools;
+use self::tools::Tools;
 use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
 use super::opening::{self, Closed};

@@ -99,8 +99,8 @@ pub(super) async fn alone(request: Request, next: Next) -> Response {
 }
 
 fn missing(method: &Method, headers: &HeaderMap) -> Response {
-    let why = "This server is a node of several that share a journal: it takes deliveries and counts them. Minutes, \
-               alerts and accounts are kept by a server alone.";
+    let why = "This server is a node of several that share a journal, and nodes do not do this yet: they count, keep lines and \
+               minutes, and know who may come in.";
     layout::refused(method, headers, StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
 }
 

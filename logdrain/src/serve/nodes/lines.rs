@@ -3,7 +3,7 @@
 //!
 //! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on.
 
-use super::owner::Tools;
+use super::tools::Tools;
 use crate::serve::copies::purge_alerts;
 use crate::serve::front::{AGAIN, COMMITS_AHEAD};
 use log_store::{AccountReport, EventId};

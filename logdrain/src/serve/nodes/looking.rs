@@ -1,7 +1,8 @@
 //! The thread that looks at the other nodes: says that this one lives, takes what is free and lets go what is too much.
 
 use super::claiming::{Keeping, decide};
-use super::owner::{Owner, Tools};
+use super::owner::Owner;
+use super::tools::Tools;
 use crate::serve::front::Shared as Held;
 use logdrain_drain::clock::Clocks;
 use logdrain_drain::homes::{At, Home, Homes};

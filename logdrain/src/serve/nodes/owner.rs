@@ -1,21 +1,17 @@
 //! The owner of a partition: counts it on a thread of its own, from the newest snapshot that any node left.
 
 use super::lines::Lines;
-use crate::serve::config::{Cluster, Config};
+use super::tools::{Rows, Tools};
 use crate::serve::front::COMMITS_AHEAD;
 use crate::serve::opening::{self, Kept};
-use logdrain_drain::alerts::outbox::{Outbox, Teller};
+use logdrain_drain::alerts::outbox::Teller;
 use logdrain_drain::alerts::standing::Of;
-use logdrain_drain::clock::{Ahead, Clocks};
-use logdrain_drain::counters::Counters;
+use logdrain_drain::clock::Clocks;
 use logdrain_drain::counting::{Board, Consumer, Settling};
-use logdrain_drain::journal::{Address, Doubts, Owned, Ownership, Progress, SharedPartition, Timekeeper, reader_of};
+use logdrain_drain::journal::{Doubts, Owned, Ownership, Progress, SharedPartition, Timekeeper, reader_of};
 use logdrain_drain::logs;
-use logdrain_drain::minutes::Minutes;
-use logdrain_drain::outlets::otlp::Otlp;
-use logdrain_drain::outlets::{JsonLines, Shared};
 use logdrain_drain::parts::Part;
-use logdrain_drain::watching::{MinuteRules, Owed, States};
+use logdrain_drain::watching::{MinuteRules, Owed};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,29 +23,6 @@ use std::time::Duration;
 const AGAIN: Duration = Duration::from_secs(1);
 /// and after so many another node may try; after one where that was so before.
 const TRIES: u32 = 10;
-
-/// Where rows of all partitions go.
-type Rows = Shared<(JsonLines, Option<Otlp>)>;
-
-/// What owners of all partitions have in common.
-#[derive(Clone)]
-pub(super) struct Tools {
-    pub(super) config: Arc<Config>,
-    pub(super) cluster: Cluster,
-    /// Which one it is.
-    pub(super) journal: Arc<str>,
-    pub(super) address: Address,
-    /// The clock of the database.
-    pub(super) ahead: Ahead,
-    pub(super) rows: Rows,
-    pub(super) board: Board,
-    pub(super) logs: logs::Boards,
-    pub(super) counters: Arc<Counters>,
-    pub(super) outbox: Arc<Outbox>,
-    /// Where rules of alerts stand.
-    pub(super) states: States,
-    pub(super) minutes: Minutes,
-}
 
 /// One that counts.
 pub(super) struct Owner {

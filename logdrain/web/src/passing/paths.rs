@@ -23,8 +23,31 @@ const PEOPLE: [&str; 13] = [
 ];
 /// Kept minutes: all nodes have them, and the home what is open still.
 const MINUTES: [&str; 3] = ["/api/v2/series", "/api/v2/metrics", "/v1/measurements/"];
-/// Of an account, and done by nodes that keep lines.
-const LINES: [&str; 5] = ["/events", "/events/", "/api/v1/events/search", "/api/v1/events/search.json", "/api/v2/tail"];
+/// Of an account, and done by nodes that keep lines: these, and what the account says of them.
+const LINES: [&str; 22] = [
+    "/events",
+    "/events/",
+    "/groups/",
+    "/systems/",
+    "/searches",
+    "/searches/",
+    "/api/v1/events/search",
+    "/api/v1/events/search.json",
+    "/api/v1/groups",
+    "/api/v1/groups.json",
+    "/api/v1/groups/",
+    "/api/v1/searches",
+    "/api/v1/searches.json",
+    "/api/v1/searches/",
+    "/api/v2/tail",
+    "/api/v2/context",
+    "/api/v2/patterns",
+    "/api/v2/filters",
+    "/api/v2/filters/",
+    "/api/v2/plan",
+    "/api/v2/purge",
+    "/api/v2/usage",
+];
 
 /// Who answers at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -107,10 +107,13 @@ fn whatever_is_killed_or_stopped_alerts_are_those_of_one_node_alone() {
     let by_nodes = told(&postgres, "postgres");
     let kinds = |kind: &str| by_nodes.values().filter(|words| words.split(' ').nth(2) == Some(kind)).count();
     println!("{} deliveries; {} fired, {} were resolved", sent.into_inner(), kinds("0"), kinds("1"));
-    assert!(kinds("0") > 30 && kinds("1") > 30, "{by_nodes:?}");
+    assert!(kinds("0") > 10 && kinds("1") > 10, "{by_nodes:?}");
     let end = "SELECT min(at) FROM (SELECT max(at) AS at FROM logdrain.log WHERE kind = 1 GROUP BY p) AS ticks";
     let end: i64 = postgres.sql_in("copy", end).parse().unwrap();
     let one = Node::new(&dir.join("alone"), "one", &journal).with_lines().with(CONFIG);
+    // What the others share is lost to it.
+    let of = postgres.sql_in("copy", "SELECT value FROM logdrain.meta WHERE key = 'journal'");
+    std::fs::write(dir.join("alone/shared/journal"), of.trim()).unwrap();
     assert!(one.start(&[]));
     wait_until("all partitions", || (one.owned() == Some(PARTITIONS) && one.is_ready()).then_some(()));
     let alone = wait_within(PATIENCE, "all alerts that there were", || {

@@ -113,7 +113,7 @@ fn minutes_of_a_node_are_asked_as_those_of_a_server_alone() {
             .sum();
         assert!(values > 0.0, "{measured}");
         for (method, path) in
-            [("GET", "/api/v2/members"), ("POST", "/v1/measurements"), ("GET", "/dashboards/overview")]
+            [("GET", "/api/v2/channels"), ("POST", "/v1/measurements"), ("GET", "/dashboards/overview")]
         {
             assert_eq!(request(*address, method, path, &[], b"").unwrap().status, 501, "{path}");
         }
