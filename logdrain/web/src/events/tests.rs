@@ -16,6 +16,8 @@ use logdrain_drain::counters::Counters;
 use logdrain_drain::intake::Access;
 use logdrain_drain::journal::Progress;
 use logdrain_drain::limits::IntakeLimits;
+use logdrain_drain::logs::Boards;
+use logdrain_drain::parts::Part;
 use logdrain_drain::settings::{DrainLimits, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -305,12 +307,9 @@ struct Running {
 impl Running {
     fn over(kept: &Kept) -> Self {
         let (stop, stops) = watch::channel(false);
-        let reader = kept.store.reader();
-        Self {
-            intake: intake(),
-            events: Events::new(stops, Arc::new(Turns::new()), move || Some(reader.clone())),
-            stop,
-        }
+        let logs = Boards::default();
+        logs.of(Part::WHOLE).open(kept.store.reader());
+        Self { intake: intake(), events: Events::new(stops, Arc::new(Turns::new()), logs), stop }
     }
 
     async fn begin(&self, query: &str) -> Option<Client> {
@@ -318,7 +317,7 @@ impl Running {
     }
 
     async fn begin_of(&self, account: &str, query: &str) -> Option<Client> {
-        let reader = self.events.kept.0().unwrap();
+        let reader = self.events.logs.reader(account).unwrap();
         let (intake, access) = (self.intake.clone(), self.intake.access());
         let still = Box::new(move || Arc::ptr_eq(&access, &intake.access()));
         let follow = Follow::of(query, None).unwrap();

@@ -66,11 +66,11 @@ pub(super) fn whose(path: &str, keeps_lines: bool) -> Whose {
         Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
         None => path.trim_end_matches('/') == *known,
     };
-    if OF_NODE.iter().chain(&PEOPLE).any(|known| is(known)) {
+    if OF_NODE.iter().chain(&PEOPLE).any(is) {
         Whose::Node
-    } else if MINUTES.iter().any(|known| is(known)) {
+    } else if MINUTES.iter().any(is) {
         if keeps_lines { Whose::Home } else { Whose::Node }
-    } else if keeps_lines && LINES.iter().any(|known| is(known)) {
+    } else if keeps_lines && LINES.iter().any(is) {
         Whose::Home
     } else {
         Whose::Missing
