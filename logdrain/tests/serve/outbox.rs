@@ -40,8 +40,6 @@ pub(crate) enum Does {
     Cut,
     /// It reads nothing of it, and holds the connection.
     NeverReads,
-    /// A moment.
-    Slow,
     /// After so many milliseconds.
     After(u64),
     /// With `Retry-After` of so many seconds: as a number, or as a time.
@@ -109,10 +107,6 @@ impl Receiver {
             Does::Redirect(to) => write!(stream, "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"),
             Does::Late => {
                 std::thread::sleep(Duration::from_secs(8));
-                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            }
-            Does::Slow => {
-                std::thread::sleep(Duration::from_millis(30));
                 write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             }
             Does::After(millis) => {
@@ -436,7 +430,7 @@ fn alerts_arrive_though_receivers_fail_and_what_is_refused_says_why() {
 #[test]
 fn killed_at_any_moment_each_alert_arrives_with_its_one_id_and_in_its_order() {
     let house = House::new("outbox-kills", CONFIG);
-    let receivers = [Receiver::start(vec![Does::Slow; 10_000]), Receiver::start(vec![Does::Slow; 10_000])];
+    let receivers = [Receiver::start(vec![Does::After(30); 10_000]), Receiver::start(vec![Does::After(30); 10_000])];
     let channels: Vec<u32> = receivers.iter().map(|receiver| house.hook("shop", receiver)).collect();
     let all: Vec<Told> = (0..60)
         .flat_map(|number| (1..=2).map(move |alert| (alert, number)))
