@@ -30,6 +30,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Where an owner says what his lines take, beside the folders of the epochs.
 const BYTES: &str = "bytes";
 
+/// The way to who keeps lines.
+type Way = SyncSender<Arc<Vec<Entry>>>;
+
 /// What keeps the lines of one partition.
 pub(super) struct Lines {
     part: Part,
@@ -53,7 +56,7 @@ impl Lines {
 
     /// Starts to keep them; `settings` are those of the first event that the journal has. Answers its thread, and the way to it:
     /// it ends when nobody holds that. When it ends by itself, this node lets the partition go.
-    pub(super) fn start(self, settings: Settings) -> io::Result<(JoinHandle<()>, SyncSender<Arc<Vec<Entry>>>)> {
+    pub(super) fn start(self, settings: Settings) -> io::Result<(JoinHandle<()>, Way)> {
         let (entries, to_keep) = mpsc::sync_channel(COMMITS_AHEAD);
         let name = format!("lines {}", self.part.number());
         let thread = thread::Builder::new().name(name).spawn(move || {

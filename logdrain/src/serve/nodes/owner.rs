@@ -77,6 +77,9 @@ impl Owner {
     }
 }
 
+/// What counts, and the thread that keeps lines beside it.
+type Begun = (Consumer<(Rows, Board)>, Option<JoinHandle<()>>);
+
 /// What one thread has.
 struct Counting {
     part: Part,
