@@ -77,8 +77,8 @@ impl Owner {
     }
 }
 
-/// What counts, and the thread that keeps lines beside it.
-type Begun = (Consumer<(Rows, Board)>, Option<JoinHandle<()>>);
+/// What counts, and the threads that keep lines and minutes beside it.
+type Begun = (Consumer<(Rows, Board)>, Option<JoinHandle<()>>, JoinHandle<()>);
 
 /// What one thread has.
 struct Counting {
@@ -128,7 +128,7 @@ impl Counting {
     }
 
     /// Puts together where it stands: the newest snapshot, and the journal behind that.
-    fn begin(&self) -> Result<(Consumer<(Rows, Board)>, Option<JoinHandle<()>>, JoinHandle<()>), String> {
+    fn begin(&self) -> Result<Begun, String> {
         let Self { part, tools, progress, stop, .. } = self;
         let Tools { config, cluster, address, .. } = tools;
         let text = |error: &dyn Display| error.to_string();
