@@ -24,6 +24,7 @@ use jiff::tz::TimeZone;
 use logdrain_drain::drain_name::DEFAULT_ACCOUNT;
 use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use theme::Theme;
 
 /// What a browser may do with a page: load our own files, and send its forms to this server.
@@ -213,9 +214,13 @@ impl Frame {
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
             (viewer.may_read(), Tab::Account, "Account", "/account"),
         ];
-        // A node of several has no other page.
-        let is_node = self.site.intake.progress.nodes.are_there();
-        let is_there = |tab: Tab| !is_node || tab == Tab::Status;
+        // A node of several has no others.
+        let nodes = &self.site.intake.progress.nodes;
+        let is_there = |tab: Tab| match tab {
+            _ if !nodes.are_there() => true,
+            Tab::Events => nodes.keeps_lines.load(Ordering::Relaxed),
+            tab => tab == Tab::Status,
+        };
         all.into_iter()
             .filter(|(may, tab, ..)| *may && is_there(*tab))
             .map(|(_, tab, name, path)| (tab, name, path))

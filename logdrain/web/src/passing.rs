@@ -145,6 +145,7 @@ impl Passing {
             let Some(sender) = self.neighbours.sender(&said) else { return stranger() };
             peer = Arc::new(peer.on_behalf_of(sender));
             request.extensions_mut().insert(peer.clone());
+            request = request.map(stream::to_the_end);
         }
         let keeps_lines = self.site.intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
         let whose = paths::whose(request.uri().path(), keeps_lines);

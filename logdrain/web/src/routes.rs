@@ -27,6 +27,7 @@ use logdrain_drain::intake::Intake;
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::intake::http::{self, unavailable};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 type Shared = (Arc<Site>, Arc<Answers>);
 type Nodes = (Arc<Intake>, Option<Arc<Passing>>);
@@ -86,8 +87,12 @@ async fn home(
     headers: HeaderMap,
 ) -> Response {
     match access::viewer(&site, &peer, &headers, Way::Page).await {
+        Ok(viewer) if viewer.may_read() && site.intake.progress.nodes.are_there() => {
+            // What a node has: how it does, and lines where they are kept.
+            let keeps_lines = site.intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
+            return lead_to(if keeps_lines { events::PATH } else { "/status" });
+        }
         // A new account sees how its first line comes.
-        Ok(viewer) if viewer.may_read() && site.intake.progress.nodes.are_there() => return lead_to("/status"),
         Ok(viewer) if viewer.may_read() && account::is_new(&site, &viewer) => return lead_to(account::FIRST),
         Ok(viewer) if viewer.may_read() => {}
         Ok(_) => return layout::denied(Denied::Forbidden, &site, &method, &uri, &headers),

@@ -1,36 +1,55 @@
--- How nodes reach each other, who pass requests on.
-ALTER TABLE logdrain.nodes ADD COLUMN url text NOT NULL DEFAULT '';
+-- Alerts that are on their way, and where their rules stand.
 
-DROP FUNCTION logdrain.renew(text, text, text, bigint, int[], bigint[], bigint[], bigint);
+-- Messages, as a single server has them in a file. `body` is nothing when only the head is left, `is_shown` is 0 when it is there
+-- for its id alone, `open` deliveries wait.
+CREATE SEQUENCE logdrain.told_seq;
+CREATE TABLE logdrain.told (
+    seq bigint PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    account text NOT NULL,
+    alert bigint NOT NULL,
+    name text NOT NULL,
+    kind bigint NOT NULL,
+    at bigint NOT NULL,
+    is_muted boolean NOT NULL,
+    why text NOT NULL,
+    kept bigint NOT NULL,
+    open bigint NOT NULL,
+    is_shown bigint NOT NULL DEFAULT 1,
+    bytes bigint NOT NULL,
+    body bytea
+);
+ALTER TABLE logdrain.told ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX told_of_alert ON logdrain.told (account, alert, seq) WHERE is_shown = 1;
+CREATE INDEX told_with_body ON logdrain.told (account, seq, open, bytes) WHERE body IS NOT NULL;
+CREATE INDEX told_for_id ON logdrain.told (kept) WHERE is_shown = 0;
 
--- A node says that it lives, how it is reached, and keeps what it owns for so many more milliseconds: of the partitions that are
--- named, the ones
--- that nobody took meanwhile. Answers what it was called before.
---
--- A pause in which no node told, and leases of some may have ended, is one after which nothing is known of what waits.
-CREATE FUNCTION logdrain.renew(
-    the_node text, the_name text, the_version text, the_lease bigint, the_parts int[], the_epochs bigint[],
-    the_safe bigint[], the_spooled bigint, the_url text
-) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-    the_time timestamptz := clock_timestamp();
-    the_end timestamptz := the_time + the_lease * interval '1 millisecond';
-    the_pause interval := the_lease * interval '0.5 millisecond';
-    its_name text;
-    its_since timestamptz;
-BEGIN
-    SELECT name INTO its_name FROM logdrain.nodes WHERE node = the_node;
-    SELECT coalesce(min(since), the_time) INTO its_since FROM logdrain.nodes
-        WHERE told BETWEEN the_time - the_pause AND the_time + the_pause;
-    INSERT INTO logdrain.nodes (node, name, version, began, until, told, since, safe, spooled, url)
-        VALUES (the_node, the_name, the_version, the_time, the_end, the_time, its_since, the_safe, the_spooled, the_url)
-        ON CONFLICT (node) DO UPDATE SET name = the_name, version = the_version, until = the_end, told = the_time,
-            since = its_since, safe = the_safe, spooled = the_spooled, url = the_url,
-            began = CASE WHEN nodes.name = the_name THEN nodes.began ELSE the_time END;
-    UPDATE logdrain.leases AS own SET until = the_end
-        FROM unnest(the_parts, the_epochs) AS held (p, epoch) WHERE own.p = held.p AND own.epoch = held.epoch;
-    -- Of nodes that are gone for a day nobody asks.
-    DELETE FROM logdrain.nodes WHERE until < the_time - interval '1 day';
-    RETURN its_name;
-END $$;
+-- One of each message to each channel. Which node is sending it, and until when no other one may, in milliseconds since 1970.
+CREATE TABLE logdrain.deliveries (
+    seq bigint NOT NULL,
+    channel bigint NOT NULL,
+    account text NOT NULL,
+    alert bigint NOT NULL,
+    state bigint NOT NULL,
+    tries bigint NOT NULL,
+    said text NOT NULL,
+    changed bigint NOT NULL,
+    claimed_by text NOT NULL DEFAULT '',
+    claimed_until bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (seq, channel)
+);
+CREATE INDEX deliveries_waiting ON logdrain.deliveries (account, alert, channel, seq) WHERE state = 0;
+CREATE INDEX deliveries_of_account ON logdrain.deliveries (account);
+
+-- What messages of an account take, in bytes. Whoever keeps some has its row locked.
+CREATE TABLE logdrain.held (account text PRIMARY KEY, bytes bigint NOT NULL) WITH (fillfactor = 50);
+
+-- Where the rules of a partition stand: `kind` is lines or minutes.
+CREATE TABLE logdrain.rules (
+    p int NOT NULL,
+    kind text NOT NULL,
+    piece bigint NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (p, kind, piece)
+);
+ALTER TABLE logdrain.rules ALTER COLUMN body SET STORAGE EXTERNAL;
