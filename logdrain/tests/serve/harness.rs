@@ -239,6 +239,11 @@ impl Delivery {
     /// Sends it once; answers the status. A token `NAME/TOKEN` goes with the credentials of that drain, which are its name and
     /// `secret`.
     pub(crate) fn send(&self, address: SocketAddr) -> io::Result<u16> {
+        self.offer(address).map(|answer| answer.status)
+    }
+
+    /// The same; answers all that is said.
+    pub(crate) fn offer(&self, address: SocketAddr) -> io::Result<Answer> {
         use base64::Engine as _;
         use base64::engine::general_purpose::STANDARD;
         let (name, token) = self.token.split_once('/').unwrap_or(("", &self.token));
@@ -251,7 +256,7 @@ impl Delivery {
         if !name.is_empty() {
             headers.push(("Authorization", &credentials));
         }
-        request(address, "POST", "/logs", &headers, &self.body).map(|answer| answer.status)
+        request(address, "POST", "/logs", &headers, &self.body)
     }
 }
 

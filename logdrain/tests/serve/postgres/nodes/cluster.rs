@@ -74,6 +74,13 @@ impl Node {
         self
     }
 
+    /// The same, which may take longer for an answer than Logplex waits: the machine is a slow one.
+    pub(super) fn patient(self) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, text.replace("answer_within = \"2s\"", "answer_within = \"20s\"")).unwrap();
+        self
+    }
+
     /// Its folder.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
@@ -237,6 +244,11 @@ impl Cluster {
         Self { nodes: self.nodes.into_iter().map(Node::forgetful).collect(), ..self }
     }
 
+    /// The same, which may take longer for an answer than Logplex waits: the machine is a slow one.
+    pub(super) fn patient(self) -> Self {
+        Self { nodes: self.nodes.into_iter().map(Node::patient).collect(), ..self }
+    }
+
     /// The same, which keep lines: each drain is of an account.
     pub(super) fn with_lines(self) -> Self {
         Self { nodes: self.nodes.into_iter().map(Node::with_lines).collect(), keeps_lines: true }
@@ -264,7 +276,7 @@ impl Cluster {
 
     /// Until each partition has one owner, and all nodes are ready.
     pub(super) fn wait_for_owners(&self) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + 3 * PATIENCE;
         loop {
             let owned: Vec<_> = self.nodes.iter().map(Node::owned).collect();
             let ready: Vec<_> = self.nodes.iter().map(Node::is_ready).collect();

@@ -25,7 +25,8 @@ pub(super) struct Senders<'a> {
     seed: u64,
     next: AtomicU64,
     tries: AtomicU64,
-    refused: AtomicU64,
+    /// What was answered with 503.
+    refused: Mutex<Vec<String>>,
     /// Lines may be older than they need be.
     has_late: bool,
     is_enough: AtomicBool,
@@ -59,7 +60,7 @@ impl<'a> Senders<'a> {
             seed,
             next: AtomicU64::new(0),
             tries: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            refused: Mutex::default(),
             has_late: true,
             is_enough: AtomicBool::new(false),
             is_given_up: AtomicBool::new(false),
@@ -157,13 +158,12 @@ impl<'a> Senders<'a> {
         while Instant::now() < until && !self.is_given_up.load(Ordering::SeqCst) {
             if let Some(address) = node.address() {
                 self.tries.fetch_add(1, Ordering::SeqCst);
-                match sent.send(address) {
-                    Ok(204) => return,
-                    Ok(status) => {
-                        assert!(status == 503, "{status}");
-                        self.refused.fetch_add(1, Ordering::SeqCst);
+                if let Ok(answer) = sent.offer(address) {
+                    if answer.status == 204 {
+                        return;
                     }
-                    Err(_) => {}
+                    assert!(answer.status == 503, "{}: {}", answer.status, answer.body);
+                    self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(answer.body);
                 }
             }
             std::thread::sleep(AGAIN);
@@ -176,9 +176,9 @@ impl<'a> Senders<'a> {
         self.acknowledged.lock().unwrap().push(sent);
     }
 
-    /// How often one was answered with 503.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::SeqCst)
+    /// What was answered with 503.
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many have been acknowledged by both of their nodes.
@@ -187,7 +187,7 @@ impl<'a> Senders<'a> {
     }
 
     pub(super) fn told(&self) -> String {
-        let [tries, refused] = [&self.tries, &self.refused].map(|count| count.load(Ordering::SeqCst));
+        let (tries, refused) = (self.tries.load(Ordering::SeqCst), self.refused().len());
         format!("{} deliveries in {tries} tries, of which {refused} were refused", self.taken())
     }
 

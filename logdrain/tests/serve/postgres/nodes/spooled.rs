@@ -26,7 +26,7 @@ fn delivery(number: u64) -> Delivery {
 fn goes_and_comes_back(name: &str, postgres: &mut Postgres, go: fn(&mut Postgres), come: fn(&mut Postgres)) {
     let dir = scratch(name);
     let url = postgres.url();
-    let cluster = Cluster::new(&dir, [&url; 3]);
+    let cluster = Cluster::new(&dir, [&url; 3]).patient();
     // Whatever passed the oldest one would make a revision.
     assert!(cluster.start(&["--lateness", "5s"]));
     let senders = Senders::new(&cluster, seed()).in_time();
@@ -54,7 +54,8 @@ fn goes_and_comes_back(name: &str, postgres: &mut Postgres, go: fn(&mut Postgres
     });
     let refused = senders.refused();
     let union = check(&dir, &cluster, &senders, postgres);
-    assert_eq!((refused, union.revised()), (0, 0), "deliveries that were refused, and rows that were revised");
+    assert_eq!(refused, [""; 0], "deliveries that were refused");
+    assert_eq!(union.revised(), 0, "rows that were revised");
 }
 
 #[test]
@@ -153,7 +154,8 @@ fn a_spool_has_room_for_each_partition() {
     let Some(mut postgres) = Postgres::start() else { return };
     let dir = scratch("nodes-spool-full");
     let url = postgres.url();
-    let mut cluster = Cluster::new(&dir, [&url; 3]);
+    // What is answered with 503 because it took too long may be kept nevertheless.
+    let mut cluster = Cluster::new(&dir, [&url; 3]).patient();
     cluster.nodes = cluster.nodes.into_iter().map(|node| node.with("spool_limit = \"8MB\"")).collect();
     assert!(cluster.start(&[]));
     let senders = Senders::new(&cluster, seed());
