@@ -3,11 +3,15 @@
 //! One thread of low priority reads what is kept, block by block, and another packs the rows of it. An hour is written once,
 //! and only when everything below its end is in: the clock is believed and minutes past it, the journal gives no id below
 //! it any more, and the lines of all that the journal holds are kept. So a file that is there is whole, and each line of its
-//! hour stands in it once. A file is written beside, synced, and then renamed.
+//! hour stands in it once. A file is written beside, synced, and then renamed. Where nodes share the folder, whoever takes a
+//! partition over sees to it first that none before him writes there any more (`fence`).
 
 mod board;
+mod boards;
 mod books;
 pub mod bucket;
+pub mod closing;
+mod fence;
 mod folder;
 mod hour;
 mod packer;
@@ -18,6 +22,7 @@ mod uploads;
 mod writer;
 
 pub use board::{Archive, Board, Shown};
+pub use boards::Boards;
 pub use books::Books;
 pub use sources::Others;
 pub use uploads::{MEMORY as UPLOADS, TRIALS, Upload, Uploads};

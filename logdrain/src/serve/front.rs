@@ -52,7 +52,7 @@ pub(super) enum Ending {
 }
 
 /// What front and back both hold.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) progress: Arc<Progress>,
     pub(super) counters: Arc<Counters>,
@@ -61,12 +61,31 @@ pub(super) struct Shared {
     pub(super) board: Board,
     /// What there is to see of the lines.
     pub(super) logs: logs::Boards,
+    /// And of their archives.
+    pub(super) archives: archives::Boards,
     /// Rows that cannot go out are waited for no more.
     pub(super) stop: Arc<AtomicBool>,
     /// The rows' file is to be opened again.
     pub(super) reopen: Arc<AtomicBool>,
     /// Where nodes pass requests on: who is home of what, and how this one is reached.
     pub(super) homes: Option<(Arc<Homes>, Url)>,
+}
+
+impl Shared {
+    pub(super) fn new(config: &Config) -> Self {
+        let parts = config.cluster.as_ref().map(|cluster| cluster.parts);
+        Self {
+            progress: Arc::default(),
+            counters: Arc::default(),
+            ready: Arc::default(),
+            board: Board::default(),
+            logs: parts.map_or_else(logs::Boards::default, logs::Boards::new),
+            archives: parts.map_or_else(|| archives::Boards::of_store(&config.store), archives::Boards::new),
+            stop: Arc::default(),
+            reopen: Arc::default(),
+            homes: None,
+        }
+    }
 }
 
 /// What others speak to: tasks of the runtime.
@@ -92,7 +111,7 @@ impl Front {
         config: &Arc<Config>,
         connections: usize,
         listening: Listening,
-        (shared, archives): (&Shared, archives::Board),
+        shared: &Shared,
         ending: &Sender<Ending>,
     ) -> Self {
         let Listening { runtime, http, syslog, listen, syslog_listen, ports } = listening;
@@ -115,7 +134,7 @@ impl Front {
             max_memory: config.max_memory(),
             logs: shared.logs.clone(),
             logs_limit: config.keeping.limit,
-            archives: archives.clone(),
+            archives: shared.archives.clone(),
             outbox: outbox.clone(),
             began: Instant::now(),
         };
@@ -136,7 +155,7 @@ impl Front {
         let links = Links(base.clone().unwrap_or_default());
         let alerts = Alerts::new(outbox.clone(), directory.clone(), key.clone(), outbound.clone(), mailer, links);
         runtime.spawn(alerts.clone().run());
-        let uploads = archives::Uploads::new(archives.clone(), directory.clone(), key.clone(), outbound);
+        let uploads = archives::Uploads::new(shared.archives.clone(), directory.clone(), key.clone(), outbound);
         runtime.spawn(uploads.clone().run());
         let looks = plan_notices::Looks {
             sender: alerts.clone(),
@@ -150,7 +169,7 @@ impl Front {
         let site = Site::new(
             intake.clone(),
             directory.clone(),
-            (shared.board.clone(), shared.logs.clone(), archives.clone(), minutes.clone()),
+            (shared.board.clone(), shared.logs.clone(), shared.archives.clone(), minutes.clone()),
             (uploads, alerts),
             config.url.clone(),
             config.open_reading,

@@ -23,6 +23,7 @@ use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
 use super::opening::{self, Closed};
 use logdrain_drain::alerts::outbox;
+use logdrain_drain::archives::closing;
 use logdrain_drain::clock::{Ahead, Clocks};
 use logdrain_drain::directory::DirectoryError;
 use logdrain_drain::intake::{Intake, Queues};
@@ -118,6 +119,10 @@ impl Node {
             rows: Shared::new((rows, collector)),
             board: held.board.clone(),
             logs: held.logs.clone(),
+            archives: held.archives.clone(),
+            closing: closing::Shared::new(database(address)?),
+            intake: front.intake.clone(),
+            directory: front.directory.clone(),
             counters: held.counters.clone(),
             outbox: front.outbox.clone(),
             states: States::new(database(address)?),

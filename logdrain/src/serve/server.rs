@@ -51,13 +51,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let text = Config::text(args)?;
     let config = Arc::new(checked(args, &text)?);
     let connections = connections(config.limits.connections, config.passed())?;
-    let mut shared = Shared::default();
+    let mut shared = Shared::new(&config);
     if let Some(cluster) = &config.cluster {
-        shared.logs = logs::Boards::new(cluster.parts);
         shared.progress.nodes.parts.store(cluster.parts.count().into(), Ordering::Relaxed);
         shared.progress.nodes.keeps_lines.store(config.keeping.is_on(), Ordering::Relaxed);
     }
-    let archives = archives::Board::new(&config.store);
     let (ending, endings) = mpsc::channel();
 
     let listening = Listening::start(&config)?;
@@ -67,7 +65,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let made = args.demo.map(|span| demo::fill(&config, span)).transpose()?;
     let rows = open_rows(&config, &shared)?;
     listening.say(&config);
-    let front = Front::start(args, text, &config, connections, listening, (&shared, archives.clone()), &ending);
+    let front = Front::start(args, text, &config, connections, listening, &shared, &ending);
     // Before the store is open: a disk that does not work is waited for, and is no failure to start.
     notify::tell(notify::READY);
     #[cfg(feature = "postgres")]
@@ -81,7 +79,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
         wait_for_the_end(&endings, &shared);
         return node.stop(front);
     }
-    let Some(opened) = open(&config, &archives, &endings)? else {
+    let Some(opened) = open(&config, shared.archives.of(Part::WHOLE), &endings)? else {
         front.close();
         return Ok(Status::Done);
     };
@@ -92,7 +90,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let in_store = |error| Failure::Config(format!("{}: {error}", config.store.display()));
     front.outbox.open().map_err(in_store)?;
     front.runtime.spawn(people::hear(front.directory.clone(), shared.logs.clone()));
-    let back = Back::start(args, &config, (opened, archives), rows, &front, &shared, &ending)?;
+    let back = Back::start(args, &config, opened, rows, &front, &shared, &ending)?;
     tracing::info!("the store is open: deliveries are taken");
     if let Some(made) = made {
         let logs = shared.logs.of(Part::WHOLE).clone();
@@ -186,7 +184,7 @@ impl Back {
     fn start(
         args: &ServeArgs,
         config: &Config,
-        (opened, archives): (Opened, archives::Board),
+        opened: Opened,
         rows: JsonLines,
         front: &Front,
         shared: &Shared,
@@ -194,7 +192,7 @@ impl Back {
     ) -> Result<Self, Failure> {
         let Opened { store, spool, readers: [reader, reader_of_lines], pipelines, last, snapshots, lock } = opened;
         let Shared { progress, counters, ready, board, stop, logs, .. } = shared.clone();
-        let shown = logs.of(Part::WHOLE).clone();
+        let (shown, archives) = (logs.of(Part::WHOLE).clone(), shared.archives.of(Part::WHOLE).clone());
         progress.head.store(store.position(), Ordering::Release);
         let in_store = |error: StoreError| Failure::Config(format!("{}: {error}", config.store.display()));
         let emitted = store.emitted().map_err(in_store)?;
@@ -226,6 +224,7 @@ impl Back {
                     logs: shown.clone(),
                     archives: config.archives,
                 }),
+                closing: Box::new(archives::closing::Own::new(progress.clone())),
             };
             (Some(lines), Some((logs::Consumer::new(start, progress.clone(), shown, stop.clone()), copier)))
         } else {

@@ -8,7 +8,7 @@ use log_store::{Event, EventId, Options, Store};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -100,9 +100,13 @@ fn fetch(server: &Server, method: &str, path: &str) -> (u16, String, Vec<u8>) {
 }
 
 fn fetch_with(server: &Server, method: &str, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
-    let mut stream = TcpStream::connect(server.address).unwrap();
+    fetch_at(server.address, method, path, headers)
+}
+
+/// The same, of whoever listens there.
+pub(crate) fn fetch_at(host: SocketAddr, method: &str, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let host = server.address;
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\n{headers}Connection: close\r\n\r\n"

@@ -218,7 +218,7 @@ impl Frame {
         let nodes = &self.site.intake.progress.nodes;
         let is_there = |tab: Tab| match tab {
             _ if !nodes.are_there() => true,
-            Tab::Events => nodes.keeps_lines.load(Ordering::Relaxed),
+            Tab::Events | Tab::Archives => nodes.keeps_lines.load(Ordering::Relaxed),
             tab => tab == Tab::Status,
         };
         all.into_iter()

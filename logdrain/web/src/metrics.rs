@@ -29,7 +29,7 @@ const FREE: usize = 64 << 10;
 pub(crate) fn text(
     intake: &Intake,
     shown: &Shown,
-    (logs, archives, minutes, outbox): (&logs::Boards, &archives::Board, &minutes::Counts, &Outbox),
+    (logs, archives, minutes, outbox): (&logs::Boards, &archives::Boards, &minutes::Counts, &Outbox),
     limit: usize,
     with_rows: bool,
 ) -> String {
@@ -404,7 +404,7 @@ impl Page {
     }
 
     /// The hours that are archived.
-    fn archives(&mut self, archives: &archives::Board) {
+    fn archives(&mut self, archives: &archives::Boards) {
         let archives::Shown { written, lines, expired, removed, trouble } = archives.shown();
         let name = "logdrain_archives_gone_total";
         self.family(name, "counter", "Archives that were let go, by why.");

@@ -38,7 +38,7 @@ pub struct Site {
     /// How the pipelines stand.
     pub counting: counting::Board,
     /// What of them is archived.
-    pub archives: archives::Board,
+    pub archives: archives::Boards,
     /// The kept minutes.
     pub minutes: Minutes,
     /// On their way to buckets of accounts.
@@ -60,7 +60,7 @@ impl Site {
     pub fn new(
         intake: Arc<Intake>,
         directory: Arc<Directory>,
-        (counting, logs, archives, minutes): (counting::Board, logs::Boards, archives::Board, Minutes),
+        (counting, logs, archives, minutes): (counting::Board, logs::Boards, archives::Boards, Minutes),
         (uploads, alerts): (archives::Uploads, Sender),
         base: Option<String>,
         open_reading: bool,

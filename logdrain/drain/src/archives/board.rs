@@ -12,14 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shared by all who ask. Lists are read from the folder when they are asked for: a year of a thousand accounts is millions
 /// of hours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Board {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
-    folder: Folder,
     state: Mutex<State>,
     /// Whoever writes an hour, the first time or again.
     turn: Mutex<()>,
@@ -27,6 +26,13 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
+    /// None as long as the archives are of another node.
+    folder: Option<Folder>,
+    /// How often it came to be another one.
+    generation: u64,
+    /// Which hours are done is known; and so is which lines wait.
+    is_looked: bool,
+    knows_waiting: bool,
     accounts: BTreeMap<Box<str>, Held>,
     bytes: u64,
     /// Accounts whose lines wait for their archive, and from where on.
@@ -61,19 +67,50 @@ pub struct Shown {
 impl Board {
     /// Of the archives below a store.
     pub fn new(store: &Path) -> Self {
-        Self { inner: Arc::new(Inner { folder: Folder::new(store), state: Mutex::default(), turn: Mutex::default() }) }
+        let state = State { folder: Some(Folder::new(store)), knows_waiting: true, ..State::default() };
+        Self { inner: Arc::new(Inner { state: Mutex::new(state), turn: Mutex::default() }) }
+    }
+
+    /// Takes the archives of a partition for its owner at an epoch: none of those before him changes anything there any more.
+    /// `place` is the partition's, where nodes share it.
+    ///
+    /// # Errors
+    /// When it cannot be read or written now, or another node has taken the partition over.
+    pub fn take_over(&self, place: &Path, epoch: i64) -> io::Result<()> {
+        let folder = Folder::of_owner(place, epoch)?;
+        let mut state = self.state();
+        let (generation, shown) = (state.generation + 1, std::mem::take(&mut state.shown));
+        let shown = Shown { trouble: None, ..shown };
+        *state = State { folder: Some(folder), generation, shown, ..State::default() };
+        Ok(())
+    }
+
+    /// They are another node's.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        let (generation, shown) = (state.generation + 1, std::mem::take(&mut state.shown));
+        *state = State { generation, shown: Shown { trouble: None, ..shown }, ..State::default() };
     }
 
     /// Looks at which hours are done, and removes what a writer that was killed left behind. An hour that is done gets no
     /// line any more, so this is to be known before any delivery is taken.
     pub fn look(&self) -> io::Result<()> {
-        let folder = &self.inner.folder;
+        let folder = self.folder()?;
+        let mut all = BTreeMap::new();
         for account in folder.accounts()? {
             folder.sweep(&account)?;
             let done = folder.newest(&account)?.map_or(0, Period::end);
-            self.state().accounts.insert(account.into(), Held { done, ..Held::default() });
+            all.insert(account.into(), Held { done, ..Held::default() });
         }
+        folder.check()?;
+        let mut state = self.state();
+        (state.accounts, state.bytes, state.is_looked) = (all, 0, true);
         Ok(())
+    }
+
+    /// Whether it was looked.
+    pub(super) fn is_looked(&self) -> bool {
+        self.state().is_looked
     }
 
     /// No line gets an id at or below this one any more.
@@ -88,18 +125,22 @@ impl Board {
         if !log_store::is_account_name(account) {
             return Ok(all);
         }
-        for day in self.inner.folder.days(account)? {
-            all.extend(self.inner.folder.hours(account, day)?);
+        let folder = self.folder()?;
+        for day in folder.days(account)? {
+            all.extend(folder.hours(account, day)?);
         }
+        folder.check()?;
         Ok(all)
     }
 
     /// Those that end behind a time, in microseconds since 1970.
     pub(super) fn list_from(&self, account: &str, time: i64) -> io::Result<Vec<Archive>> {
         let mut all = Vec::new();
-        for day in self.inner.folder.days(account)?.into_iter().filter(|day| day.end() > time) {
-            all.extend(self.inner.folder.hours(account, day)?.into_iter().filter(|archive| archive.hour.end() > time));
+        let folder = self.folder()?;
+        for day in folder.days(account)?.into_iter().filter(|day| day.end() > time) {
+            all.extend(folder.hours(account, day)?.into_iter().filter(|archive| archive.hour.end() > time));
         }
+        folder.check()?;
         Ok(all)
     }
 
@@ -118,14 +159,16 @@ impl Board {
         if !log_store::is_account_name(account) {
             return Ok(Vec::new());
         }
-        let mut hours = self.inner.folder.hours(account, period)?;
+        let folder = self.folder()?;
+        let mut hours = folder.hours(account, period)?;
+        folder.check()?;
         hours.retain(|archive| period.is_day() || archive.hour == period);
         Ok(hours)
     }
 
     /// What tells these hours from what will stand in their place when one of them is written again or goes.
     pub fn tag(&self, account: &str, hours: &[Archive]) -> io::Result<String> {
-        self.inner.folder.tag(account, hours)
+        self.folder()?.tag(account, hours)
     }
 
     /// Opens an hour that was found.
@@ -133,7 +176,7 @@ impl Board {
     /// # Errors
     /// When it is gone, or another file stands in its place.
     pub fn open_hour(&self, account: &str, archive: Archive) -> io::Result<File> {
-        let file = File::open(self.inner.folder.file(account, archive.hour))?;
+        let file = File::open(self.folder()?.file(account, archive.hour))?;
         if file.metadata()?.len() != archive.bytes {
             return Err(io::Error::other(format!("the archive of {} was written again meanwhile", archive.hour)));
         }
@@ -151,15 +194,24 @@ impl Board {
 
     /// From which id on the lines of an account wait for their archive; `None` if they do not.
     pub fn waits_from(&self, account: &str) -> Option<EventId> {
-        self.state().waiting.get(account).copied()
+        let state = self.state();
+        // Before anybody has looked, all of them may.
+        let unknown = (!state.knows_waiting).then_some(EventId::new(0));
+        unknown.or_else(|| state.waiting.get(account).copied())
     }
 
     pub(super) fn wait_from(&self, waiting: BTreeMap<Box<str>, EventId>) {
-        self.state().waiting = waiting;
+        let mut state = self.state();
+        (state.waiting, state.knows_waiting) = (waiting, true);
     }
 
-    pub(super) fn folder(&self) -> &Folder {
-        &self.inner.folder
+    pub(super) fn folder(&self) -> io::Result<Folder> {
+        self.state().folder.clone().ok_or_else(|| io::Error::other("archives of a partition that another node has"))
+    }
+
+    /// Another number is another owner's: what was known of them may be so no more.
+    pub(super) fn generation(&self) -> u64 {
+        self.state().generation
     }
 
     pub(super) fn held(&self, account: &str) -> Held {
@@ -203,7 +255,7 @@ impl Board {
 
     /// Removes the oldest hour of an account.
     pub(super) fn remove_oldest(&self, account: &str) -> io::Result<Option<Archive>> {
-        let folder = &self.inner.folder;
+        let folder = self.folder()?;
         let known = self.held(account).oldest;
         let Some(oldest) = known.map_or_else(|| folder.oldest(account), |oldest| Ok(Some(oldest)))? else {
             return Ok(None);

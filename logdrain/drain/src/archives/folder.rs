@@ -1,5 +1,6 @@
 //! Where archives lie: `ACCOUNT/dt=YYYY-MM-DD/YYYY-MM-DD-HH.tsv.gz` below one folder, with the hour's books beside each.
 
+use super::fence;
 use log_archive::Period;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
@@ -9,11 +10,16 @@ use std::time::UNIX_EPOCH;
 
 /// Behind a file that is being written. What is found with it at a start was never whole.
 const UNFINISHED: &str = "unfinished";
+/// Behind one on its way out.
+const GONE: &str = "gone";
 const DAY: &str = "dt=";
 
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     root: PathBuf,
+    /// Where nodes share it: the owner's own, which is there as long as he is the owner. What he writes comes from there, and
+    /// what he removes goes there.
+    own: Option<PathBuf>,
 }
 
 /// An hour that is there.
@@ -25,7 +31,29 @@ pub struct Archive {
 
 impl Folder {
     pub(super) fn new(store: &Path) -> Self {
-        Self { root: store.join("archives") }
+        Self { root: store.join("archives"), own: None }
+    }
+
+    /// That of a partition, for its owner at an epoch: nobody before him changes anything there any more.
+    pub(super) fn of_owner(place: &Path, epoch: i64) -> io::Result<Self> {
+        let own = fence::take(place, epoch)?;
+        Ok(Self { root: place.join("archives"), own: Some(own) })
+    }
+
+    /// Sees that it is there, and this owner's still: the disk may not be mounted, and another node may own the partition.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match &self.own {
+            Some(own) if !fs::metadata(own).is_ok_and(|own| own.is_dir()) => {
+                Err(io::Error::other(format!("{}: is not there, or another node's by now", self.root.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder of an hour's day.
+    pub(super) fn make_day(&self, account: &str, hour: Period) -> io::Result<()> {
+        self.check()?;
+        fs::create_dir_all(self.day(account, hour))
     }
 
     pub(super) fn day(&self, account: &str, day: Period) -> PathBuf {
@@ -122,12 +150,37 @@ impl Folder {
 
     /// Removes an hour, its books behind it, and the folder of its day when nothing is left there.
     pub(super) fn remove(&self, account: &str, hour: Period) -> io::Result<()> {
-        gone(fs::remove_file(self.file(account, hour)))?;
-        gone(fs::remove_file(self.books(account, hour)))?;
-        gone(fs::remove_file(self.uploaded(account, hour)))?;
+        self.take_away(account, &self.file(account, hour))?;
+        self.take_away(account, &self.books(account, hour))?;
+        self.forget_upload(account, hour)?;
         // One that is not empty stays.
         let _ = fs::remove_dir(self.day(account, hour));
         Ok(())
+    }
+
+    /// That an hour was uploaded is not so any more.
+    pub(super) fn forget_upload(&self, account: &str, hour: Period) -> io::Result<()> {
+        self.take_away(account, &self.uploaded(account, hour))
+    }
+
+    fn take_away(&self, account: &str, path: &Path) -> io::Result<()> {
+        let Some(own) = &self.own else { return gone(fs::remove_file(path)) };
+        let out = own.join(beside(account, path, GONE));
+        match fs::rename(path, &out) {
+            Ok(()) => gone(fs::remove_file(out)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.check(),
+            moved => moved,
+        }
+    }
+
+    /// A file that is written for a place of an account.
+    pub(super) fn create(&self, account: &str, place: PathBuf) -> io::Result<(Beside, File)> {
+        let path = match &self.own {
+            None => place.with_file_name(beside("", &place, UNFINISHED)),
+            Some(own) => own.join(beside(account, &place, UNFINISHED)),
+        };
+        let file = File::create(&path)?;
+        Ok((Beside { path, place, is_put: false }, file))
     }
 
     /// Removes what a writer that was killed left behind.
@@ -153,15 +206,6 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    pub(super) fn create(place: PathBuf) -> io::Result<(Self, File)> {
-        let mut name = place.file_name().unwrap_or_default().to_owned();
-        name.push(".");
-        name.push(UNFINISHED);
-        let path = place.with_file_name(name);
-        let file = File::create(&path)?;
-        Ok((Self { path, place, is_put: false }, file))
-    }
-
     /// The file is synced: it gets its name. Whoever reads the folder sees all of it or nothing; that the name lasts is the
     /// folder's matter, see [`sync`].
     pub(super) fn put(mut self) -> io::Result<()> {
@@ -177,6 +221,12 @@ impl Drop for Beside {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// What a file is called that is to come to a place, or comes from there: in a folder of its own accounts differ.
+fn beside(account: &str, place: &Path, what: &str) -> String {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    if account.is_empty() { format!("{name}.{what}") } else { format!("{account}.{name}.{what}") }
 }
 
 /// The names in a folder last.

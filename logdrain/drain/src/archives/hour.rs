@@ -6,7 +6,6 @@ use super::packer::Packer;
 use log_archive::{Period, Row, facility_name, severity_name};
 use log_store::{DamageKind, Event, EventId, Order, Page, Query, Reached, Reader, Scope};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::Path;
@@ -20,7 +19,7 @@ pub(super) struct Hour<'a> {
     pub(super) account: &'a str,
     pub(super) hour: Period,
     /// The number of a system.
-    pub(super) system: &'a dyn Fn(&str, &[u8]) -> u64,
+    pub(super) system: &'a dyn Fn(&str, &[u8]) -> Option<u64>,
     /// What was counted in the hour.
     pub(super) counted: Option<Counted>,
     /// Files of kept lines that cannot be opened.
@@ -79,6 +78,9 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
         if is_stopped {
             return Ok(Outcome::Stopped);
         }
+        if waits && texts.is_unnumbered {
+            return Ok(Outcome::Unread("the number of a system is not to be had".to_owned()));
+        }
         for damage in examined.damage() {
             if waits && matches!(damage.kind(), DamageKind::Read(_)) {
                 return Ok(Outcome::Unread(damage.to_string()));
@@ -94,9 +96,10 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
     let Some(writing) = archive else { return Ok(Outcome::Empty) };
     let (lines, bytes) = (writing.rows.rows(), writing.rows.bytes());
     let written = writing.file()?;
+    folder.make_day(account, hour)?;
     let books =
         Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, purged: 0, counted };
-    put_books(&folder.books(account, hour), &books)?;
+    put_books(folder, (account, hour), &books)?;
     let packed = written.put(&folder.day(account, hour))?;
     Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
 }
@@ -115,11 +118,8 @@ pub(super) struct Finished {
 
 impl Writing {
     pub(super) fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
-        let path = folder.file(account, hour);
-        if let Some(day) = path.parent() {
-            fs::create_dir_all(day)?;
-        }
-        let (beside, file) = Beside::create(path)?;
+        folder.make_day(account, hour)?;
+        let (beside, file) = folder.create(account, folder.file(account, hour))?;
         Ok(Self { rows: log_archive::Writer::new(Packer::new(file)?), beside })
     }
 
@@ -150,8 +150,8 @@ impl Finished {
     }
 }
 
-pub(super) fn put_books(place: &Path, books: &Books) -> io::Result<()> {
-    let (beside, mut file) = Beside::create(place.to_owned())?;
+pub(super) fn put_books(folder: &Folder, (account, hour): (&str, Period), books: &Books) -> io::Result<()> {
+    let (beside, mut file) = folder.create(account, folder.books(account, hour))?;
     let mut text = serde_json::to_vec(books)?;
     text.push(b'\n');
     file.write_all(&text)?;
@@ -161,16 +161,18 @@ pub(super) fn put_books(place: &Path, books: &Books) -> io::Result<()> {
 
 /// What a row has besides an event: the number of its system, its address as text.
 struct Texts<'a> {
-    number: &'a dyn Fn(&str, &[u8]) -> u64,
+    number: &'a dyn Fn(&str, &[u8]) -> Option<u64>,
     systems: BTreeMap<Box<[u8]>, u64>,
+    /// The number of one was not to be had.
+    is_unnumbered: bool,
     /// The address that was shown last, and its text.
     shown: Option<IpAddr>,
     address: String,
 }
 
 impl<'a> Texts<'a> {
-    fn new(number: &'a dyn Fn(&str, &[u8]) -> u64) -> Self {
-        Self { number, systems: BTreeMap::new(), shown: None, address: String::new() }
+    fn new(number: &'a dyn Fn(&str, &[u8]) -> Option<u64>) -> Self {
+        Self { number, systems: BTreeMap::new(), is_unnumbered: false, shown: None, address: String::new() }
     }
 
     fn row<'r>(&'r mut self, event: &Event<'r>) -> Row<'r> {
@@ -193,7 +195,10 @@ impl<'a> Texts<'a> {
         if let Some(number) = self.systems.get(event.system()) {
             return *number;
         }
+        // It is told in a column that nobody needs to find a line: without it there is an archive all the same.
         let number = (self.number)(event.account(), event.system());
+        self.is_unnumbered |= number.is_none();
+        let number = number.unwrap_or(0);
         if self.systems.len() >= SYSTEMS {
             self.systems.clear();
         }

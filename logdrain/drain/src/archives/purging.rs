@@ -47,16 +47,17 @@ impl Board {
     pub(super) fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
         let wanted = Wanted { account, scope: purge.scope(account), query: purge.parsed(), ids: purge.ids() };
         let _turn = self.turn();
+        let folder = self.folder()?;
         let mut gone = 0;
         for hour in self.list(account)?.into_iter().map(|archive| archive.hour) {
             let is_in = EventId::at(hour.start()) < wanted.ids.end && EventId::at(hour.end()) > wanted.ids.start;
             if is_in && purge.is_all && EventId::at(hour.end()) <= wanted.ids.end {
-                gone += purge_whole(self.folder(), account, hour)?;
+                gone += purge_whole(&folder, account, hour)?;
             } else if is_in {
-                match purge_hour(self.folder(), hour, &wanted) {
+                match purge_hour(&folder, hour, &wanted) {
                     Ok(rows) => gone += rows,
                     Err(Failed::Damaged(why)) => {
-                        let file = self.folder().file(account, hour);
+                        let file = folder.file(account, hour);
                         tracing::error!(account, file = %file.display(), why, "a damaged archive is not purged");
                     }
                     Err(Failed::Disk(error)) => return Err(error),
@@ -67,6 +68,8 @@ impl Board {
             self.found(account, &self.list(account)?);
             self.rewritten(account);
         }
+        // What was looked through was there to the end.
+        folder.check()?;
         Ok(gone)
     }
 }
@@ -108,12 +111,13 @@ fn purge_hour(folder: &Folder, hour: Period, wanted: &Wanted<'_>) -> Result<u64,
     each(&path, |row| if wanted.finds(row) { Ok(()) } else { writing.write(row) })?;
     let (lines, bytes) = writing.size();
     let written = writing.file()?;
-    let place = folder.books(account, hour);
-    let books = fs::read(&place).ok().and_then(|text| serde_json::from_slice::<Books>(&text).ok());
+    let books = fs::read(folder.books(account, hour)).ok().and_then(|text| serde_json::from_slice::<Books>(&text).ok());
     let books = books.unwrap_or_else(|| Books { hour: hour.to_string(), ..Books::default() });
     // Once, also when it is broken off between the two.
     let purged = if books.lines == lines { books.purged } else { books.purged + found };
-    put_books(&place, &Books { lines, bytes, purged, ..books })?;
+    put_books(folder, (account, hour), &Books { lines, bytes, purged, ..books })?;
+    // It goes to the bucket again, also when it comes to as many bytes.
+    folder.forget_upload(account, hour)?;
     written.put(&folder.day(account, hour))?;
     Ok(found)
 }

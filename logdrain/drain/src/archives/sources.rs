@@ -1,7 +1,7 @@
 //! What archives ask others: plans, the numbers of systems, what was counted while lines came in.
 
 use super::books::Counted;
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError};
 use crate::intake::Intake;
 use crate::limits::Archives;
 use crate::logs;
@@ -18,8 +18,8 @@ pub trait Sources: fmt::Debug + Send {
     /// No archive of an account is let go for its age before this, in microseconds since 1970: its time was made shorter,
     /// and may be given back.
     fn goes_from(&self, account: &str) -> i64;
-    /// The number of an account's system.
-    fn system(&self, account: &str, system: &[u8]) -> u64;
+    /// The number of an account's system; `None` when it is not to be had now.
+    fn system(&self, account: &str, system: &[u8]) -> Option<u64>;
     /// What was counted in the hour that begins then, in microseconds since 1970.
     fn counted(&self, account: &str, hour: i64) -> Option<Counted>;
 }
@@ -44,16 +44,16 @@ impl Sources for Others {
         self.intake.settings().account(account).plan_since.saturating_add(PLAN_GRACE_MICROS)
     }
 
-    fn system(&self, account: &str, system: &[u8]) -> u64 {
-        let number = self.directory.system_id(account, &String::from_utf8_lossy(system));
-        // It is told in a column that nobody needs to find a line: without it there is an archive all the same.
-        number.map_or_else(
-            |error| {
+    fn system(&self, account: &str, system: &[u8]) -> Option<u64> {
+        match self.directory.system_id(account, &String::from_utf8_lossy(system)) {
+            Ok(number) => Some(number.into()),
+            // There is no room for one more, and will be none soon.
+            Err(DirectoryError::TooMany(_)) => Some(0),
+            Err(error) => {
                 tracing::warn!(account, %error, "a system has no number in an archive");
-                0
-            },
-            u64::from,
-        )
+                None
+            }
+        }
     }
 
     fn counted(&self, account: &str, hour: i64) -> Option<Counted> {

@@ -1,7 +1,10 @@
 //! Hours from what is kept to their files: when, what, how often, and what goes.
 
+mod owners;
+
 use super::board::Board;
 use super::books::{Books, Counted};
+use super::closing;
 use super::folder::Folder;
 use super::hour::{self, Hour, Outcome};
 use super::packer::LEVEL;
@@ -110,8 +113,8 @@ impl Sources for Others {
         0
     }
 
-    fn system(&self, _: &str, _: &[u8]) -> u64 {
-        7
+    fn system(&self, _: &str, _: &[u8]) -> Option<u64> {
+        Some(7)
     }
 
     fn counted(&self, _: &str, _: i64) -> Option<Counted> {
@@ -137,7 +140,8 @@ impl Running {
         let (shown, time, asked) = (logs.clone(), progress.clone(), stop.clone());
         let mut running = Self { board: board.clone(), logs: shown, progress: time, stop: asked, thread: None };
         running.it_is(now, false);
-        let writer = Writer { board, logs, progress, stop, sources: Box::new(Others) };
+        let closing = Box::new(closing::Own::new(progress.clone()));
+        let writer = Writer { board, logs, progress, stop, sources: Box::new(Others), closing };
         running.thread = Some(std::thread::spawn(move || writer.run()));
         running
     }
@@ -234,7 +238,7 @@ fn an_hour_that_is_broken_off_leaves_nothing_and_is_written_whole_then() {
             reader: &reader,
             account: "shop",
             hour: hour(NINE),
-            system: &|_, _| 7,
+            system: &|_, _| Some(7),
             counted: None,
             damaged_files: 0,
             waits: true,
@@ -344,7 +348,7 @@ fn a_gzip_of_another_program_reads_it() {
         reader: &store.reader(),
         account: "shop",
         hour: hour(NINE),
-        system: &|_, _| 7,
+        system: &|_, _| Some(7),
         counted: None,
         damaged_files: 0,
         waits: true,
@@ -463,7 +467,7 @@ fn figure_of_an_hour_beside_gzip_alone() {
             reader: &reader,
             account: "default",
             hour: hour(NINE),
-            system: &|_, _| 7,
+            system: &|_, _| Some(7),
             counted: None,
             damaged_files: 0,
             waits: true,

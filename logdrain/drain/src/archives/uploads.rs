@@ -10,8 +10,9 @@
 //! that grows to an hour; nobody else waits for it, neither other accounts nor whoever writes archives or lets them go.
 
 use super::board::{Archive, Board};
+use super::boards::Boards;
 use super::bucket;
-use super::folder::{Beside, Folder};
+use super::folder::Folder;
 use crate::directory::{Bucket, Directory, now};
 use crate::door::Outbound;
 use crate::seal::KeyFile;
@@ -60,7 +61,7 @@ pub struct Uploads(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    board: Board,
+    boards: Boards,
     directory: Arc<Directory>,
     key: Arc<KeyFile>,
     outbound: Outbound,
@@ -72,6 +73,8 @@ struct Inner {
 #[derive(Clone, Debug, Default)]
 struct Going {
     bucket: Option<Arc<Bucket>>,
+    /// Which owner of the archives it is: another one may have written some again.
+    generation: u64,
     /// Hours that end by then are in it, in microseconds since 1970.
     done: i64,
     is_busy: bool,
@@ -96,9 +99,9 @@ struct Mark {
 }
 
 impl Uploads {
-    pub fn new(board: Board, directory: Arc<Directory>, key: Arc<KeyFile>, outbound: Outbound) -> Self {
+    pub fn new(boards: Boards, directory: Arc<Directory>, key: Arc<KeyFile>, outbound: Outbound) -> Self {
         Self(Arc::new(Inner {
-            board,
+            boards,
             directory,
             key,
             outbound,
@@ -123,8 +126,8 @@ impl Uploads {
     pub fn states(&self, account: &str, archives: &[Archive]) -> Option<Vec<Upload>> {
         let bucket = self.0.directory.bucket(account)?;
         let failed = self.going().get(account).and_then(|going| going.failed.clone());
-        let id = bucket::id(&bucket);
-        let state = |archive: &Archive| match mark(self.folder(), account, *archive, &id) {
+        let (id, folder) = (bucket::id(&bucket), self.board(account).folder().ok()?);
+        let state = |archive: &Archive| match mark(&folder, account, *archive, &id) {
             Some(mark) => Upload::Uploaded { at: mark.at },
             None => match &failed {
                 Some(Failed { hour, why, tries, .. }) if *hour == archive.hour => {
@@ -186,19 +189,20 @@ impl Uploads {
     }
 
     fn is_due(&self, account: &str, bucket: &Arc<Bucket>) -> bool {
-        let is_rewritten = self.0.board.was_rewritten(account);
-        let newest = self.0.board.held(account).done;
+        let board = self.board(account);
+        let is_rewritten = board.was_rewritten(account);
+        let (newest, generation) = (board.held(account).done, board.generation());
         let mut all = self.going();
         let going = all.entry(account.to_owned()).or_default();
         if going.is_busy {
             // Whoever is at it looks again.
             if is_rewritten {
-                self.0.board.rewritten(account);
+                board.rewritten(account);
             }
             return false;
         }
-        if is_rewritten || going.bucket.as_ref() != Some(bucket) {
-            *going = Going { bucket: Some(bucket.clone()), ..Going::default() };
+        if is_rewritten || going.bucket.as_ref() != Some(bucket) || going.generation != generation {
+            *going = Going { bucket: Some(bucket.clone()), generation, ..Going::default() };
         }
         newest > going.done && going.failed.as_ref().is_none_or(|failed| failed.again <= Instant::now())
     }
@@ -208,8 +212,8 @@ impl Uploads {
         let mut all = self.going();
         let Some(going) = all.get_mut(account) else { return };
         going.is_busy = false;
-        // Of a bucket that it has no more.
-        if going.bucket.as_ref() != Some(bucket) {
+        // Of a bucket that it has no more, or archives that are another node's.
+        if going.bucket.as_ref() != Some(bucket) || going.generation != self.board(account).generation() {
             return;
         }
         match outcome {
@@ -232,14 +236,17 @@ impl Uploads {
 
     /// Uploads the next archives. Answers up to where all are in the bucket, if that is all there are.
     async fn some(&self, account: &str, bucket: &Arc<Bucket>) -> Result<Option<i64>, (Period, String)> {
-        let (uploads, owned, id) = (self.clone(), account.to_owned(), bucket::id(bucket));
+        let (owned, id) = (account.to_owned(), bucket::id(bucket));
         let done = self.going().get(account).map_or(0, |going| going.done);
         // Read before the list, which has all of them then, as far as they are there still.
-        let newest = self.0.board.held(account).done;
+        let board = self.board(account).clone();
+        let newest = board.held(account).done;
+        let folder = board.folder().map_err(|error| (Period::hour_of(done), error.to_string()))?;
+        let here = folder.clone();
         let found = spawn_blocking(move || {
-            let archives = uploads.0.board.list_from(&owned, done)?;
+            let archives = board.list_from(&owned, done)?;
             let newest = archives.last().map_or(newest, |archive| archive.hour.end().max(newest));
-            let is_missing = |archive: &Archive| mark(uploads.folder(), &owned, *archive, &id).is_none();
+            let is_missing = |archive: &Archive| mark(&folder, &owned, *archive, &id).is_none();
             Ok::<_, io::Error>((archives.into_iter().filter(is_missing).collect::<Vec<_>>(), newest))
         });
         let nowhere = Period::hour_of(done);
@@ -249,15 +256,24 @@ impl Uploads {
         let secret = self.unsealed(account, bucket).await.map_err(|why| (first.hour, why))?;
         let is_all = missing.len() <= IN_A_ROW;
         for archive in missing.into_iter().take(IN_A_ROW) {
-            self.one(account, bucket, &secret, archive).await.map_err(|why| (archive.hour, why))?;
+            self.one(&here, account, bucket, &secret, archive).await.map_err(|why| (archive.hour, why))?;
             self.set(account, |going| going.failed = None);
         }
         Ok(is_all.then_some(newest))
     }
 
-    async fn one(&self, account: &str, bucket: &Bucket, secret: &str, archive: Archive) -> Result<(), String> {
+    async fn one(
+        &self,
+        folder: &Folder,
+        account: &str,
+        bucket: &Bucket,
+        secret: &str,
+        archive: Archive,
+    ) -> Result<(), String> {
         let hour = archive.hour;
-        let file = match self.0.board.open_hour(account, archive) {
+        // Whoever has them now puts there what he has.
+        folder.check().map_err(|error| error.to_string())?;
+        let file = match self.board(account).open_hour(account, archive) {
             Ok(file) => file,
             // Let go meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -267,9 +283,9 @@ impl Uploads {
         let key = bucket::key(account, bucket, hour)?;
         bucket::put(&self.0.outbound.of(account), bucket, secret, &key, file, bytes).await?;
         let text = serde_json::to_vec(&Mark { bucket: bucket::id(bucket), key, bytes, at: now() });
-        let place = self.folder().uploaded(account, hour);
+        let place = folder.uploaded(account, hour);
         let written = text.map_err(io::Error::from).and_then(|text| {
-            let (beside, mut file) = Beside::create(place)?;
+            let (beside, mut file) = folder.create(account, place)?;
             file.write_all(&text)?;
             file.sync_all()?;
             beside.put()
@@ -299,8 +315,8 @@ impl Uploads {
         }
     }
 
-    fn folder(&self) -> &Folder {
-        self.0.board.folder()
+    fn board(&self, account: &str) -> &Board {
+        self.0.boards.of_account(account)
     }
 
     fn going(&self) -> MutexGuard<'_, BTreeMap<String, Going>> {

@@ -1,6 +1,7 @@
 //! The thread that writes archives.
 
 use super::board::{Archive, Board};
+use super::closing::Closing;
 use super::hour::{self, Hour, Outcome};
 use super::sources::Sources;
 use crate::journal::Progress;
@@ -16,9 +17,6 @@ use std::time::{Duration, Instant};
 /// Behind the end of an hour, before it is written. Nothing of it comes later by a clock that is believed; this is for a
 /// clock that is set a little.
 const DELAY: i64 = 120 * 1_000_000;
-/// Between the moment since which no id below the hour's end is given, and the look at how far the journal is: for a commit
-/// that was on its way.
-const SETTLE: Duration = Duration::from_secs(2);
 const LOOK_AROUND: Duration = Duration::from_millis(200);
 /// Between two looks for something to write.
 const EVERY: Duration = Duration::from_secs(2);
@@ -42,17 +40,7 @@ pub struct Writer {
     pub progress: Arc<Progress>,
     pub stop: Arc<AtomicBool>,
     pub sources: Box<dyn Sources>,
-}
-
-/// What is known of the moment up to which everything is in.
-#[derive(Debug, Default)]
-struct Settled {
-    /// No id below this one is given any more,
-    below: EventId,
-    /// since then.
-    since: Option<Instant>,
-    /// Where the journal stood when that was sure.
-    head: Option<u64>,
+    pub closing: Box<dyn Closing>,
 }
 
 /// What could not be read, and how often that was tried.
@@ -63,18 +51,24 @@ struct Unread {
 
 impl Writer {
     /// Runs until it is told to stop; what it is at is not finished then.
-    pub fn run(self) {
+    pub fn run(mut self) {
         be_humble();
-        let (mut settled, mut unread) = (Settled::default(), Unread::default());
+        let mut unread = Unread::default();
         let (mut looked, mut let_go) = (None::<Instant>, None::<Instant>);
-        let mut trouble = Trouble::default();
-        if let Err(error) = self.look_through() {
-            trouble.note(&self.board, &error.to_string());
-        }
+        let (mut trouble, mut is_known) = (Trouble::default(), false);
         while !self.stop.load(Ordering::Acquire) {
             thread::sleep(LOOK_AROUND);
             if !trouble.may_try() {
                 continue;
+            }
+            if !is_known {
+                match self.look_through() {
+                    Ok(()) => is_known = true,
+                    Err(error) => {
+                        trouble.note(&self.board, &format!("archives cannot be looked through: {error}"));
+                        continue;
+                    }
+                }
             }
             if let_go.is_none_or(|at| at.elapsed() > LET_GO_EVERY) {
                 let_go = Some(Instant::now());
@@ -85,7 +79,7 @@ impl Writer {
             if looked.is_some_and(|at| at.elapsed() < EVERY) {
                 continue;
             }
-            match self.pass(&mut settled, &mut unread) {
+            match self.pass(&mut unread) {
                 // There may be more to do at once.
                 Ok(true) => looked = None,
                 Ok(false) => {
@@ -97,8 +91,11 @@ impl Writer {
         }
     }
 
-    /// Adds up what there is, account by account.
+    /// Sees which hours are done, and adds up what there is, account by account.
     fn look_through(&self) -> std::io::Result<()> {
+        if !self.board.is_looked() {
+            self.board.look()?;
+        }
         for account in self.board.accounts() {
             if self.stop.load(Ordering::Acquire) {
                 break;
@@ -109,7 +106,7 @@ impl Writer {
     }
 
     /// Writes the next hour of each account that has one. Says whether it wrote any.
-    fn pass(&self, settled: &mut Settled, unread: &mut Unread) -> Result<bool, String> {
+    fn pass(&mut self, unread: &mut Unread) -> Result<bool, String> {
         let Some(reader) = self.logs.reader() else { return Ok(false) };
         // What a clock says that is in doubt is nothing to end an hour by.
         let Some(now) = self.progress.time.believed().filter(|_| !self.progress.time.is_in_doubt()) else {
@@ -133,7 +130,9 @@ impl Writer {
         // further than they must.
         let is_behind = |account: &AccountReport| account.newest().is_some_and(|newest| newest >= EventId::at(over));
         let end = if accounts.iter().any(is_behind) { over } else { end };
-        if !self.is_all_in(EventId::at(end), settled) {
+        // All lines below are in what is kept, and none can come any more.
+        let head = self.closing.close(EventId::at(end))?;
+        if head.is_none_or(|head| self.logs.shown().position < head) {
             return Ok(false);
         }
         for (account, hour) in due {
@@ -155,20 +154,6 @@ impl Writer {
         self.board.held(account).done.max(oldest)
     }
 
-    /// Whether all lines below an id are in what is kept, and none can come any more.
-    fn is_all_in(&self, below: EventId, settled: &mut Settled) -> bool {
-        if settled.below < below {
-            // From here on the journal gives higher ids alone, whatever its clock does.
-            self.progress.taken_id.fetch_max(below.get().saturating_sub(1), Ordering::AcqRel);
-            *settled = Settled { below, since: Some(Instant::now()), head: None };
-        }
-        if settled.since.is_none_or(|since| since.elapsed() < SETTLE) {
-            return false;
-        }
-        let head = *settled.head.get_or_insert_with(|| self.progress.head.load(Ordering::Acquire));
-        self.logs.shown().position >= head
-    }
-
     fn write(&self, reader: &Reader, account: &str, hour: Period, unread: &mut Unread) -> Result<(), String> {
         let asked = Hour {
             reader,
@@ -181,7 +166,7 @@ impl Writer {
             go_on: &mut || !self.stop.load(Ordering::Acquire),
         };
         let turn = self.board.turn();
-        let outcome = hour::write(self.board.folder(), asked);
+        let outcome = self.board.folder().and_then(|folder| hour::write(&folder, asked));
         drop(turn);
         match outcome.map_err(|error| format!("the archive {hour} of {account} cannot be written: {error}"))? {
             Outcome::Written { lines, bytes, missing } => {

@@ -67,7 +67,7 @@ impl Config {
             .saturating_add(connection.saturating_mul(self.limits.connections))
             .saturating_add(machine::packing())
             .saturating_add(self.keeping.max_memory().saturating_mul(self.parts()))
-            .saturating_add(if self.keeping.is_on() { archives::MEMORY } else { 0 })
+            .saturating_add(if self.keeping.is_on() { archives::MEMORY.saturating_mul(self.parts()) } else { 0 })
             .saturating_add(self.settings.limits.alert_bytes.saturating_mul(self.parts()))
             .saturating_add(door::MEMORY + archives::UPLOADS + sending::MEMORY)
             .saturating_add(directory::MOST + directory::CHECKS * directory::CHECK)

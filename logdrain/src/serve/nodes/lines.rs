@@ -1,7 +1,8 @@
 //! The lines of a partition that this node owns: kept on a thread of its own, beside the one that counts, in the folder of this
 //! epoch in the place that all nodes share.
 //!
-//! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on.
+//! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on. A thread beside
+//! it archives the hours that are over, in one place of the partition, where none writes who was its owner before.
 
 use super::tools::Tools;
 use crate::serve::copies::purge_alerts;
@@ -9,6 +10,7 @@ use crate::serve::front::{AGAIN, COMMITS_AHEAD};
 use log_store::{AccountReport, EventId};
 use logdrain_drain::alerts::outbox::{Outbox, Teller};
 use logdrain_drain::alerts::standing::Of;
+use logdrain_drain::archives::{self, Writer};
 use logdrain_drain::event::Entry;
 use logdrain_drain::journal::{Events, Owned, Progress, reader_of};
 use logdrain_drain::logs::{self, Copies, epochs};
@@ -74,6 +76,7 @@ impl Lines {
             part,
             place: dir.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default(),
             board: board.clone(),
+            archives: tools.archives.of(part).clone(),
             outbox: tools.outbox.clone(),
             limit: config.keeping.limit,
             looked: Mutex::default(),
@@ -89,7 +92,9 @@ impl Lines {
             let _ = thread::Builder::new().name(format!("removing {}", part.number())).spawn(remove);
         }
         let start = logs::Start { dir, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
+        let archiving = Archiving::start(part, &tools, &progress);
         logs::Consumer::new(start, progress, board.clone(), stop).run();
+        drop(archiving);
         board.clear();
     }
 
@@ -120,6 +125,8 @@ impl Lines {
         let place = cluster.snapshots.folder(self.part.number()).ok_or("lines need a folder")?;
         let found = cluster.snapshots.is_of(&self.tools.journal, false);
         let dir = found.and_then(|()| epochs::take_over(&place, self.epoch)).map_err(|error| error.to_string())?;
+        // Before any purge is done here: nobody else brings back what it takes out.
+        self.tools.archives.of(self.part).take_over(&place, self.epoch).map_err(|error| error.to_string())?;
         let reader = reader_of(address, self.part).map_err(|error| error.to_string())?;
         let teller = Teller { part: self.part, epoch: self.epoch };
         let owed = Owed::of(outbox.clone(), states.clone(), teller, Of::Lines)?;
@@ -136,6 +143,49 @@ struct Begun {
     owed: Owed,
 }
 
+/// What archives the hours of a partition, until it is dropped.
+struct Archiving {
+    board: archives::Board,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Archiving {
+    fn start(part: Part, tools: &Tools, progress: &Arc<Progress>) -> Self {
+        let (board, stop) = (tools.archives.of(part).clone(), Arc::<AtomicBool>::default());
+        let sources = archives::Others {
+            intake: tools.intake.clone(),
+            directory: tools.directory.clone(),
+            logs: tools.logs.of(part).clone(),
+            archives: tools.config.archives,
+        };
+        let writer = Writer {
+            board: board.clone(),
+            logs: tools.logs.of(part).clone(),
+            progress: progress.clone(),
+            stop: stop.clone(),
+            sources: Box::new(sources),
+            closing: Box::new(tools.closing.of(part)),
+        };
+        let name = format!("archives {}", part.number());
+        let thread = thread::Builder::new().name(name).spawn(move || writer.run());
+        let thread = thread.map_err(|error| tracing::error!(%part, %error, "no thread could be started for archives"));
+        Self { board, stop, thread: thread.ok() }
+    }
+}
+
+impl Drop for Archiving {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes archives has panicked");
+        }
+        self.board.clear();
+    }
+}
+
 /// Whose lines are not kept any more, he does not own the partition.
 struct End(Owned, i64);
 
@@ -145,14 +195,15 @@ impl Drop for End {
     }
 }
 
-/// The lines of other partitions, as far as this one has to leave room for them: each may have its share of `logs_limit`, and
-/// what the others do not need of theirs.
+/// The archives of a partition, and what the others take, as far as this one has to leave room for that: each may have its share
+/// of `logs_limit`, for lines and archives, and what the others do not need of theirs.
 #[derive(Debug)]
 struct Others {
     part: Part,
     /// The one that all partitions have their folders in.
     place: PathBuf,
     board: logs::Board,
+    archives: archives::Board,
     outbox: Arc<Outbox>,
     limit: u64,
     /// What the others took, when it was looked at last.
@@ -164,7 +215,7 @@ impl Others {
         let of = |number: u8| self.place.join(format!("p{number}")).join(BYTES);
         let own = of(self.part.number());
         let unfinished = own.with_extension("unfinished");
-        let written = fs::write(&unfinished, self.board.shown().bytes.to_string());
+        let written = fs::write(&unfinished, (self.board.shown().bytes + self.archives.bytes()).to_string());
         // Who is not heard takes a little more or less than his share until he is.
         let _ = written.and_then(|()| fs::rename(&unfinished, &own));
         let others = self.part.all().each().filter(|part| *part != self.part);
@@ -174,8 +225,8 @@ impl Others {
 }
 
 impl Copies for Others {
-    fn waits_from(&self, _: &str) -> Option<EventId> {
-        None
+    fn waits_from(&self, account: &str) -> Option<EventId> {
+        self.archives.waits_from(account)
     }
 
     fn bytes(&self) -> u64 {
@@ -183,14 +234,16 @@ impl Copies for Others {
         let known = looked.filter(|(at, _)| at.elapsed() < LOOK);
         let (_, bytes) = *looked.insert(known.unwrap_or_else(|| (Instant::now(), self.look())));
         let share = self.limit / u64::from(self.part.all().count());
-        bytes.min(self.limit - share)
+        bytes.min(self.limit - share) + self.archives.bytes()
     }
 
-    fn make_room(&self, _: u64, _: &[AccountReport], _: &dyn Fn(&str) -> u64) {}
+    fn make_room(&self, bytes: u64, lines: &[AccountReport], share: &dyn Fn(&str) -> u64) {
+        Copies::make_room(&self.archives, bytes, lines, share);
+    }
 
     fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
         purge_alerts(&self.outbox, account, purge)?;
-        Ok(0)
+        Copies::purge(&self.archives, account, purge)
     }
 }
 
@@ -209,7 +262,8 @@ mod tests {
             let board = logs::Board::default();
             board.show(Shown { bytes, ..Shown::default() });
             let outbox = Outbox::new(&place);
-            Others { part, place: place.clone(), board, outbox, limit: 1_000, looked: Mutex::default() }
+            let archives = archives::Board::default();
+            Others { part, place: place.clone(), board, archives, outbox, limit: 1_000, looked: Mutex::default() }
         };
         let parts: Vec<Part> = Parts::new(4).unwrap().each().collect();
         let one = of(parts[0], 100);

@@ -2,9 +2,12 @@
 
 use crate::serve::config::{Cluster, Config};
 use logdrain_drain::alerts::outbox::Outbox;
+use logdrain_drain::archives::{self, closing};
 use logdrain_drain::clock::Ahead;
 use logdrain_drain::counters::Counters;
 use logdrain_drain::counting::Board;
+use logdrain_drain::directory::Directory;
+use logdrain_drain::intake::Intake;
 use logdrain_drain::journal::Address;
 use logdrain_drain::logs;
 use logdrain_drain::minutes::Minutes;
@@ -29,6 +32,13 @@ pub(super) struct Tools {
     pub(super) rows: Rows,
     pub(super) board: Board,
     pub(super) logs: logs::Boards,
+    pub(super) archives: archives::Boards,
+    /// Where no hour gets lines any more that is archived.
+    pub(super) closing: closing::Shared,
+    /// Who asks for archives.
+    pub(super) intake: Arc<Intake>,
+    /// What numbers systems have in them.
+    pub(super) directory: Arc<Directory>,
     pub(super) counters: Arc<Counters>,
     pub(super) outbox: Arc<Outbox>,
     /// Where rules of alerts stand.

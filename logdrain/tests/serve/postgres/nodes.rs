@@ -6,6 +6,7 @@
 
 mod agent;
 mod alerts;
+mod archives;
 mod cluster;
 mod faults;
 mod figures;

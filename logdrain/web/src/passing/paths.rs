@@ -24,7 +24,7 @@ const PEOPLE: [&str; 13] = [
 /// Kept minutes: all nodes have them, and the home what is open still.
 const MINUTES: [&str; 3] = ["/api/v2/series", "/api/v2/metrics", "/v1/measurements/"];
 /// Of an account, and done by nodes that keep lines: these, and what the account says of them.
-const LINES: [&str; 22] = [
+const LINES: [&str; 30] = [
     "/events",
     "/events/",
     "/groups/",
@@ -39,6 +39,14 @@ const LINES: [&str; 22] = [
     "/api/v1/searches",
     "/api/v1/searches.json",
     "/api/v1/searches/",
+    "/archives",
+    "/archives/",
+    "/api/v1/archives",
+    "/api/v1/archives.json",
+    "/api/v1/archives/",
+    "/api/v2/archives",
+    "/api/v2/bucket",
+    "/api/v2/bucket/",
     "/api/v2/tail",
     "/api/v2/context",
     "/api/v2/patterns",

@@ -34,7 +34,7 @@ pub struct House {
     /// The kept minutes.
     pub minutes: Minutes,
     /// Their archives.
-    pub archives: archives::Board,
+    pub archives: archives::Boards,
     /// Alerts on their way.
     pub outbox: Arc<Outbox>,
     pub began: Instant,

@@ -110,7 +110,7 @@ fn size(bytes: u64) -> String {
 /// Those that are shown: of the last year, and within the plan.
 pub(super) fn listed(site: &Site, account: &str) -> io::Result<Vec<Archive>> {
     let from = from(site, account);
-    let mut archives = site.archives.list(account)?;
+    let mut archives = site.archives.of_account(account).list(account)?;
     archives.retain(|archive| archive.hour.end() > from);
     archives.drain(..archives.len().saturating_sub(LISTED));
     Ok(archives)
@@ -145,7 +145,7 @@ pub(super) async fn download(
     };
     // Some clients ask by the name of the file.
     let period: Period = period.strip_suffix(".tsv.gz").unwrap_or(period).parse().map_err(|_| not_found())?;
-    let (board, of) = (api.site.archives.clone(), account.clone());
+    let (board, of) = (api.site.archives.of_account(account).clone(), account.clone());
     let from = from(&api.site, account);
     let found = blocking(move || {
         let mut hours = board.hours(&of, period)?;
@@ -170,7 +170,7 @@ pub(super) async fn download(
         Part::All => None,
     };
     let bytes = part.clone().unwrap_or(0..len);
-    let body = place.send(account.clone(), api.site.archives.clone(), hours, bytes.clone());
+    let body = place.send(account.clone(), api.site.archives.of_account(account).clone(), hours, bytes.clone());
     let name = format!("attachment; filename=\"{}\"", period.file_name());
     let mut answer = Answer::file(body, "application/gzip", bytes.end - bytes.start);
     answer = answer.with_header(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));

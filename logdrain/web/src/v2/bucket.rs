@@ -121,7 +121,7 @@ pub(super) async fn archives(asked: &Arc<Asked>) -> Result<Done, Problem> {
     asked.sees_all()?;
     let told = blocking(asked, move |asked| {
         let (site, account) = (asked.site(), &asked.viewer.account);
-        let archives = site.archives.list(account).map_err(|error| {
+        let archives = site.archives.of_account(account).list(account).map_err(|error| {
             tracing::warn!(%error, "archives cannot be listed");
             Problem::later("archives cannot be listed now")
         })?;
