@@ -20,6 +20,7 @@ mod file;
 mod following;
 mod group;
 mod links;
+mod lock;
 mod members;
 mod metrics;
 mod parts;
@@ -50,12 +51,13 @@ pub use usage::Used;
 use crate::sql::{Db, SqlError, Step, Value, values};
 use following::Looks;
 use group::Group;
+use lock::{Guard, Lock};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use systems::Systems;
 
 /// Why something was not done.
@@ -96,7 +98,7 @@ pub struct Directory {
     dir: PathBuf,
     /// Whether the file is there that says that somebody has to sign in.
     is_marked: RwLock<bool>,
-    db: Mutex<State>,
+    db: Lock<State>,
     known: RwLock<Known>,
     systems: Mutex<Systems>,
     passwords: passwords::Checks,
@@ -106,6 +108,10 @@ pub struct Directory {
     is_shared: bool,
     looks: Looks,
 }
+
+/// How long a database has for what somebody waits for: to be read, and to be changed.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+const CHANGED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The file, or the database.
 #[derive(Debug)]
@@ -154,7 +160,7 @@ impl Directory {
         Self {
             dir: dir.to_owned(),
             is_marked: RwLock::new(file::marker(dir).exists()),
-            db: Mutex::new(State::Closed("the store is not open yet".to_owned())),
+            db: Lock::new(State::Closed("the store is not open yet".to_owned())),
             known: RwLock::default(),
             systems: Mutex::default(),
             passwords: passwords::Checks::default(),
@@ -242,8 +248,8 @@ impl Directory {
 
     /// Everything of an account is gone: members, tokens, sessions, systems, usage.
     pub fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
-        self.change(
-            (&Group::ALL, account),
+        self.change_all(
+            &[(&Group::ALL, account)],
             |step| {
                 for sql in [
                     "DELETE FROM shares WHERE account = $1",
@@ -278,7 +284,7 @@ impl Directory {
     pub fn is_to_end(&self, account: &str, at: i64) -> Result<bool, DirectoryError> {
         let sql = "SELECT last FROM numbers WHERE kind = $1";
         let kind = format!("destroyed:{account}");
-        let told: Option<i64> = self.step(|step| Ok(step.one(sql, values![&kind], |row| row.get(0))?))?;
+        let told: Option<i64> = self.read(|step| Ok(step.one(sql, values![&kind], |row| row.get(0))?))?;
         Ok(told != Some(at))
     }
 
@@ -289,8 +295,17 @@ impl Directory {
         self.step(|step| Ok(step.execute(sql, values![&kind, at]).map(drop)?))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Guard<'_, State> {
+        self.db.take()
+    }
+
+    /// The same for whoever asks: a file is waited for, and a database that hangs is not.
+    fn state_soon(&self) -> Result<Guard<'_, State>, DirectoryError> {
+        if !self.is_shared {
+            return Ok(self.state());
+        }
+        let long = || DirectoryError::Closed("the database does not answer, or many wait for it".to_owned());
+        self.db.take_soon().ok_or_else(long)
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {
@@ -307,9 +322,22 @@ impl Directory {
 
     /// One step, of what no memory holds: all of it or nothing.
     fn step<T>(&self, work: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>) -> Result<T, DirectoryError> {
-        match &mut *self.state() {
+        self.step_within(CHANGED_WITHIN, work)
+    }
+
+    /// The same, which changes nothing.
+    fn read<T>(&self, work: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>) -> Result<T, DirectoryError> {
+        self.step_within(READ_WITHIN, work)
+    }
+
+    fn step_within<T>(
+        &self,
+        time: Duration,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
+    ) -> Result<T, DirectoryError> {
+        match &mut *self.state_soon()? {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
-            State::Open(opened) => opened.db.step(work),
+            State::Open(opened) => opened.db.step_within(time, work),
         }
     }
 
@@ -320,12 +348,22 @@ impl Directory {
         change: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
         remember: impl FnOnce(&mut Known, &T),
     ) -> Result<T, DirectoryError> {
-        self.change_all(&[touched], change, remember)
+        self.change_within(Some(CHANGED_WITHIN), &[touched], change, remember)
     }
 
-    /// The same of several accounts.
+    /// The same of several accounts, and however long it takes: nobody waits for it.
     fn change_all<T>(
         &self,
+        touched: &[(&[Group], &str)],
+        change: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
+        remember: impl FnOnce(&mut Known, &T),
+    ) -> Result<T, DirectoryError> {
+        self.change_within(None, touched, change, remember)
+    }
+
+    fn change_within<T>(
+        &self,
+        time: Option<Duration>,
         touched: &[(&[Group], &str)],
         change: impl FnOnce(&mut Step<'_>) -> Result<T, DirectoryError>,
         remember: impl FnOnce(&mut Known, &T),
@@ -335,6 +373,7 @@ impl Directory {
         };
         let touched = touched.iter().flat_map(each).collect();
         self.change_by(
+            time,
             |step| Ok((change(step)?, touched)),
             |done| {
                 remember(&mut self.write(), &done);
@@ -346,13 +385,14 @@ impl Directory {
     /// The same, of what is known at its end. Nobody else changes anything meanwhile, and nobody reads what others have changed.
     fn change_by<D, T>(
         &self,
+        time: Option<Duration>,
         change: impl FnOnce(&mut Step<'_>) -> Result<(D, Vec<(Group, String)>), DirectoryError>,
         remember: impl FnOnce(D) -> T,
     ) -> Result<T, DirectoryError> {
-        match &mut *self.state() {
+        match &mut *self.state_soon()? {
             State::Closed(why) => Err(DirectoryError::Closed(why.clone())),
             State::Open(opened) => {
-                let done = opened.db.step(|step| {
+                let work = |step: &mut Step<'_>| {
                     if !self.is_shared {
                         return Ok(change(step)?.0);
                     }
@@ -360,8 +400,12 @@ impl Directory {
                     let (done, touched) = change(step)?;
                     following::tell(step, version, &touched)?;
                     Ok::<_, DirectoryError>(done)
-                })?;
-                Ok(remember(done))
+                };
+                let done = match time {
+                    Some(time) => opened.db.step_within(time, work),
+                    None => opened.db.step(work),
+                };
+                Ok(remember(done?))
             }
         }
     }

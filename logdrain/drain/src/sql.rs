@@ -37,6 +37,7 @@ pub use value::{FromRow, Value};
 use crate::parts::Part;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "postgres")]
 use database::Database;
@@ -116,6 +117,27 @@ impl Db {
     /// # Errors
     /// Those of `work`, and when it cannot be made durable.
     pub fn step<T, E: From<SqlError>>(&mut self, work: impl FnOnce(&mut Step<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.step_until(None, work)
+    }
+
+    /// The same, for whoever cannot wait: a database that has not answered after so long is as one that is away. A file has no
+    /// such bound.
+    ///
+    /// # Errors
+    /// Those of `work`, and when it cannot be made durable, or not in time.
+    pub fn step_within<T, E: From<SqlError>>(
+        &mut self,
+        time: Duration,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.step_until(Some(Instant::now() + time), work)
+    }
+
+    fn step_until<T, E: From<SqlError>>(
+        &mut self,
+        until: Option<Instant>,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         match &mut self.0 {
             Engine::File(db) => {
                 let transaction = Transaction::new_unchecked(db, TransactionBehavior::Deferred);
@@ -126,7 +148,7 @@ impl Db {
             }
             #[cfg(feature = "postgres")]
             Engine::Journal(db) => {
-                let mut step = Step(Doing::Journal(db.begin()));
+                let mut step = Step(Doing::Journal(db.begin(until)));
                 let done = work(&mut step)?;
                 if let Doing::Journal(step) = step.0 {
                     step.commit()?;

@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["marmalade", "tangerine", "quicksilver"];
 
 /// Every path that is answered, as the router has it, with what may be in place of its parts; see
 /// [`this_is_every_path`].
-const PATHS: [&str; 62] = [
+pub(crate) const PATHS: [&str; 62] = [
     "/",
     "/status",
     "/theme",
@@ -247,6 +247,72 @@ fn this_is_every_path() {
     assert!(found.len() >= 11, "{found:?}");
 }
 
+/// What somebody may ask for who asks for a path: with something in place of its parts.
+pub(crate) fn forms(path: &str) -> Vec<String> {
+    match path {
+        "/api/v1/{*path}" => {
+            let known = [
+                "events/search",
+                "events/search.json",
+                "systems",
+                "systems/1",
+                "systems/shop-web",
+                "systems/blog-web",
+                "groups",
+                "groups/1",
+                "groups/1000",
+                "searches",
+                "searches/1000",
+                "destinations",
+                "users",
+                "accounts",
+                "archives",
+                "archives/2026-11-28-12/download",
+                "nothing",
+            ];
+            known.iter().map(|path| format!("/api/v1/{path}")).collect()
+        }
+        "/api/v2/{*path}" => {
+            let known = [
+                "openapi.json",
+                "accounts",
+                "plan",
+                "filters",
+                "usage",
+                "series",
+                "metrics",
+                "patterns",
+                "context",
+                "members",
+                "tokens",
+                "dashboards",
+                "shares",
+                "alerts",
+                "alerts/templates",
+                "alerts/history",
+                "alerts/1000",
+                "alerts/1000/history",
+                "channels",
+            ];
+            known.iter().map(|path| format!("/api/v2/{path}")).collect()
+        }
+        "/invite/{link}" => vec!["/invite/x".to_owned()],
+        "/recipients/{link}" => vec!["/recipients/x".to_owned()],
+        "/recipients/stop/{link}" => vec!["/recipients/stop/x".to_owned()],
+        // All lines that there can be.
+        "/events/text" => {
+            ["text", "json"].map(|form| format!("/events/text?r=100000000000-{}&form={form}", i64::MAX)).to_vec()
+        }
+        "/account/{part}" => {
+            let parts =
+                ["profile", "members", "plan", "destinations", "searches", "filters", "patterns", "usage", "none"];
+            parts.iter().map(|part| format!("/account/{part}")).collect()
+        }
+        "/archives/{period}" => vec!["/archives/2026-11-28".to_owned(), "/archives/2026-11-28-12".to_owned()],
+        path => vec![path.replace("{id}", "1000").replace("{name}", "shop-web")],
+    }
+}
+
 /// Asks for everything that shows lines, settings or people, in every form of it; answers all that was said, but for the
 /// follower of new lines, whose answer has no end.
 fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> {
@@ -256,78 +322,7 @@ fn everything(house: &House, headers: &[(&str, &str)]) -> Vec<(String, Answer)> 
         let is_slow = |path: &str| ["/api/v", "/invite", "/recipients"].iter().any(|start| path.starts_with(start));
         let paths = PATHS.iter().filter(|path| **path != "/api/v2/tail");
         for path in paths.filter(|path| !is_slow(path) || account.is_empty()) {
-            let paths: Vec<String> = match *path {
-                "/api/v1/{*path}" => {
-                    let known = [
-                        "events/search",
-                        "events/search.json",
-                        "systems",
-                        "systems/1",
-                        "systems/shop-web",
-                        "systems/blog-web",
-                        "groups",
-                        "groups/1",
-                        "groups/1000",
-                        "searches",
-                        "searches/1000",
-                        "destinations",
-                        "users",
-                        "accounts",
-                        "archives",
-                        "archives/2026-11-28-12/download",
-                        "nothing",
-                    ];
-                    known.iter().map(|path| format!("/api/v1/{path}")).collect()
-                }
-                "/api/v2/{*path}" => {
-                    let known = [
-                        "openapi.json",
-                        "accounts",
-                        "plan",
-                        "filters",
-                        "usage",
-                        "series",
-                        "metrics",
-                        "patterns",
-                        "context",
-                        "members",
-                        "tokens",
-                        "dashboards",
-                        "shares",
-                        "alerts",
-                        "alerts/templates",
-                        "alerts/history",
-                        "alerts/1000",
-                        "alerts/1000/history",
-                        "channels",
-                    ];
-                    known.iter().map(|path| format!("/api/v2/{path}")).collect()
-                }
-                "/invite/{link}" => vec!["/invite/x".to_owned()],
-                "/recipients/{link}" => vec!["/recipients/x".to_owned()],
-                "/recipients/stop/{link}" => vec!["/recipients/stop/x".to_owned()],
-                // All lines that there can be.
-                "/events/text" => ["text", "json"]
-                    .map(|form| format!("/events/text?r=100000000000-{}&form={form}", i64::MAX))
-                    .to_vec(),
-                "/account/{part}" => {
-                    let parts = [
-                        "profile",
-                        "members",
-                        "plan",
-                        "destinations",
-                        "searches",
-                        "filters",
-                        "patterns",
-                        "usage",
-                        "none",
-                    ];
-                    parts.iter().map(|part| format!("/account/{part}")).collect()
-                }
-                "/archives/{period}" => vec!["/archives/2026-11-28".to_owned(), "/archives/2026-11-28-12".to_owned()],
-                path => vec![path.replace("{id}", "1000").replace("{name}", "shop-web")],
-            };
-            for path in paths {
+            for path in forms(path) {
                 let path = format!("{path}{}{account}", if path.contains('?') { '&' } else { '?' });
                 let answer = house.ask("GET", &path, headers);
                 all.push((path, answer));

@@ -214,17 +214,20 @@ impl Frame {
             (viewer.sees_all_accounts(), Tab::Status, "Status", "/status"),
             (viewer.may_read(), Tab::Account, "Account", "/account"),
         ];
-        // A node of several has no others.
-        let nodes = &self.site.intake.progress.nodes;
-        let is_there = |tab: Tab| match tab {
-            _ if !nodes.are_there() => true,
-            Tab::Events | Tab::Archives => nodes.keeps_lines.load(Ordering::Relaxed),
-            tab => tab == Tab::Status,
-        };
         all.into_iter()
-            .filter(|(may, tab, ..)| *may && is_there(*tab))
+            .filter(|(may, tab, ..)| *may && self.has(*tab))
             .map(|(_, tab, name, path)| (tab, name, path))
             .collect()
+    }
+
+    /// Whether there is such a page here: nodes of several have not all.
+    pub fn has(&self, tab: Tab) -> bool {
+        let nodes = &self.site.intake.progress.nodes;
+        match tab {
+            _ if !nodes.are_there() => true,
+            Tab::Events | Tab::Alerts | Tab::Archives => nodes.keeps_lines.load(Ordering::Relaxed),
+            _ => true,
+        }
     }
 
     /// Whose lines these are, and others to look at.

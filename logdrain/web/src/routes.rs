@@ -88,9 +88,9 @@ async fn home(
 ) -> Response {
     match access::viewer(&site, &peer, &headers, Way::Page).await {
         Ok(viewer) if viewer.may_read() && site.intake.progress.nodes.are_there() => {
-            // What a node has: how it does, and lines where they are kept.
+            // What a node has: charts, and lines where they are kept.
             let keeps_lines = site.intake.progress.nodes.keeps_lines.load(Ordering::Relaxed);
-            return lead_to(if keeps_lines { events::PATH } else { "/status" });
+            return lead_to(if keeps_lines { events::PATH } else { "/dashboards" });
         }
         // A new account sees how its first line comes.
         Ok(viewer) if viewer.may_read() && account::is_new(&site, &viewer) => return lead_to(account::FIRST),

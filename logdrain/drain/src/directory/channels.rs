@@ -69,7 +69,7 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn channels(&self, account: &str) -> Result<Vec<Channel>, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT id, name, kind, shown, settings, created FROM channels WHERE account = $1 \
                        ORDER BY lower(name), id";
             Ok(step.rows(sql, values![account], channel)?)
@@ -81,7 +81,7 @@ impl Directory {
     /// # Errors
     /// When there is none, or the file is closed.
     pub fn channel(&self, account: &str, id: u32) -> Result<Channel, DirectoryError> {
-        let found = self.step(|step| {
+        let found = self.read(|step| {
             let sql = "SELECT id, name, kind, shown, settings, created FROM channels WHERE account = $1 AND id = $2";
             Ok(step.one(sql, values![account, id], channel)?)
         })?;
@@ -140,7 +140,7 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn channels_with_notices(&self) -> Result<BTreeMap<String, Vec<u32>>, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let mut all: BTreeMap<String, Vec<u32>> = BTreeMap::new();
             let sql = "SELECT account, id FROM channels WHERE notices <> 0 ORDER BY account, id";
             let of = |row: &Row<'_>| -> Result<_, SqlError> { Ok((row.get(0)?, row.get(1)?)) };
@@ -170,7 +170,7 @@ impl Directory {
             return Ok(true);
         }
         let address = address.trim().to_lowercase();
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT count(*) FROM recipients WHERE account = $1 AND address = $2 AND confirmed IS NOT NULL";
             Ok(counted(step, sql, values![account, &address])? > 0)
         })
@@ -181,7 +181,7 @@ impl Directory {
     /// # Errors
     /// When the file is closed.
     pub fn recipients(&self, account: &str) -> Result<Vec<Recipient>, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT account, address, confirmed FROM recipients WHERE account = $1 ORDER BY address";
             Ok(step.rows(sql, values![account], recipient)?)
         })
@@ -230,7 +230,7 @@ impl Directory {
     /// When the file is closed.
     pub fn asked_recipient(&self, secret: &str) -> Result<Option<Recipient>, DirectoryError> {
         let digest = digest_of(secret).hex();
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT account, address, confirmed FROM recipients WHERE digest = $1 AND asked >= $2";
             Ok(step.one(sql, values![&digest, now() - LASTS], recipient)?)
         })

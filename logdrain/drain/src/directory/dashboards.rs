@@ -40,7 +40,7 @@ fn nothing() -> DirectoryError {
 impl Directory {
     /// Those of an account that a member sees, by title: the account's, and his own.
     pub fn dashboards(&self, account: &str, member: Option<u32>) -> Result<Vec<DashboardHead>, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT id, member, title, version, changed FROM dashboards \
                        WHERE account = $1 AND (member IS NULL OR member = $2) ORDER BY lower(title), id";
             Ok(step.rows(sql, values![account, member], head)?)
@@ -54,7 +54,7 @@ impl Directory {
         member: Option<u32>,
         id: u32,
     ) -> Result<(DashboardHead, String), DirectoryError> {
-        let found = self.step(|step| {
+        let found = self.read(|step| {
             let sql = "SELECT id, member, title, version, changed, body FROM dashboards \
                        WHERE account = $1 AND (member IS NULL OR member = $2) AND id = $3";
             let whole = |row: &Row<'_>| -> Result<_, SqlError> { Ok((head(row)?, row.get(5)?)) };

@@ -173,7 +173,7 @@ impl Directory {
     /// # Errors
     /// When the database does not answer: what is known holds on.
     pub fn follow(&self) -> Result<bool, DirectoryError> {
-        let mut state = self.state();
+        let mut state = self.state_soon()?;
         let opened = match &mut *state {
             State::Closed(why) => return Err(DirectoryError::Closed(why.clone())),
             State::Open(opened) => opened,
@@ -195,7 +195,7 @@ impl Directory {
     /// When that cannot be written: then all of it is there still.
     pub fn forget_ended_of_nodes(&self) -> Result<(), DirectoryError> {
         let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)";
-        match self.step(|step| Ok(step.one(sql, &[], |row| row.get(0))?))? {
+        match self.read(|step| Ok(step.one(sql, &[], |row| row.get(0))?))? {
             Some(now) => self.forget_ended(now),
             None => Ok(()),
         }

@@ -65,7 +65,7 @@ impl MetricFacts {
 impl Directory {
     /// What an account says of a metric; nothing where it says nothing.
     pub fn metric_facts(&self, account: &str, name: &str) -> Result<MetricFacts, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT period, unit, description, colour, summary FROM metrics WHERE account = $1 AND name = $2";
             Ok(step.one(sql, values![account, name], MetricFacts::of)?.unwrap_or_default())
         })

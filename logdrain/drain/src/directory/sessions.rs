@@ -195,7 +195,7 @@ impl Directory {
                     }
                 }
             };
-            self.change((groups, &account), |step| Ok(step.execute_each(sql, &all)?), saved)?;
+            self.change_all(&[(groups, &account)], |step| Ok(step.execute_each(sql, &all)?), saved)?;
         }
         Ok(())
     }

@@ -77,6 +77,14 @@ impl Directory {
         (now() < share.ends).then_some(share)
     }
 
+    /// The same; one that is not known may have been made on another node just now.
+    pub async fn shared(&self, secret: &str) -> Option<Arc<Share>> {
+        match self.share(secret) {
+            None if self.look().await => self.share(secret),
+            known => known,
+        }
+    }
+
     /// A new link. Its secret is in no file, and is not to be had again. `share` says what it opens; its number and when it
     /// was made are given here.
     pub fn new_share(&self, share: Share) -> Result<(Secret, Arc<Share>), DirectoryError> {

@@ -4,10 +4,11 @@
 //! somebody said something of it.
 
 use super::parts::{Part, count};
-use super::{Directory, DirectoryError, Group, next};
+use super::{CHANGED_WITHIN, Directory, DirectoryError, Group, next};
 use crate::sql::{Row, SqlError, Step, Value, values};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Systems of one account.
 const OF_ACCOUNT: usize = 5_000;
@@ -191,6 +192,13 @@ fn system(row: &Row<'_>, from: usize) -> Result<System, SqlError> {
     Ok(System { id, name, facts, last_event, is_made, is_noted: false })
 }
 
+/// One as it is kept, whoever has written it.
+fn kept(step: &mut Step<'_>, account: &str, name: &str) -> Result<Option<System>, DirectoryError> {
+    let sql = "SELECT id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems \
+               WHERE account = $1 AND name = $2";
+    Ok(step.one(sql, values![account, name], |row| system(row, 0))?)
+}
+
 fn add(
     step: &mut Step<'_>,
     systems: &mut Systems,
@@ -201,9 +209,7 @@ fn add(
 ) -> Result<u32, DirectoryError> {
     systems.touched.insert(account.to_owned());
     // Another node has heard it, too.
-    let known = "SELECT id, name, shown, hostname, ip, description, auto_delete, is_made, last_event FROM systems \
-                 WHERE account = $1 AND name = $2";
-    if let Some(known) = step.one(known, values![account, name], |row| system(row, 0))? {
+    if let Some(known) = kept(step, account, name)? {
         let id = known.id;
         systems.put(account, known);
         return Ok(id);
@@ -282,11 +288,18 @@ impl Directory {
     /// Makes a system that has not sent anything yet.
     pub fn add_system(&self, account: &str, name: &str, facts: SystemFacts) -> Result<System, DirectoryError> {
         checked(name, &facts)?;
-        let id = self.change_systems(|step, systems| match systems.get(account, name) {
+        // Another node may have made it just now.
+        let id = self.change_systems(|step, systems| match kept(step, account, name)? {
             Some(system) if system.is_made => {
                 Err(DirectoryError::Taken(format!("a system sends under the name {name:?} already")))
             }
-            Some(system) => Ok(system.id),
+            Some(system) => {
+                let id = system.id;
+                if systems.get(account, name).is_none() {
+                    systems.put(account, system);
+                }
+                Ok(id)
+            }
             None => {
                 let new = System { name: name.to_owned(), facts: facts.clone(), ..System::default() };
                 systems.may_make(account, new.bytes())?;
@@ -337,7 +350,7 @@ impl Directory {
     pub fn heard<A: AsRef<str>, S: AsRef<str>>(&self, all: &[(A, S, u64)]) -> Result<(), DirectoryError> {
         let mut new = Vec::new();
         // What changes them is done before or behind it: nothing that was noted is lost.
-        let changes = self.state();
+        let changes = self.state_soon()?;
         let mut systems = self.systems();
         for (account, name, last) in all {
             let (account, name) = (account.as_ref(), name.as_ref());
@@ -353,7 +366,7 @@ impl Directory {
         if new.is_empty() {
             return Ok(());
         }
-        self.change_systems(|step, systems| {
+        self.change_systems_within(None, |step, systems| {
             for (account, name, last) in new {
                 if systems.get(account, name).is_some() {
                     continue;
@@ -370,7 +383,7 @@ impl Directory {
 
     /// Writes when each was heard last. Other nodes hear of it when they are `told`.
     pub(super) fn save_systems(&self, told: bool) -> Result<(), DirectoryError> {
-        self.change_systems(|step, systems| {
+        self.change_systems_within(None, |step, systems| {
             let mut noted: Vec<(i64, u32)> = Vec::new();
             let Systems { accounts, touched, .. } = systems;
             for (account, systems) in accounts {
@@ -395,7 +408,17 @@ impl Directory {
         &self,
         change: impl FnOnce(&mut Step<'_>, &mut Systems) -> Result<T, DirectoryError>,
     ) -> Result<T, DirectoryError> {
+        self.change_systems_within(Some(CHANGED_WITHIN), change)
+    }
+
+    /// The same, however long it takes where no time is given.
+    fn change_systems_within<T>(
+        &self,
+        time: Option<Duration>,
+        change: impl FnOnce(&mut Step<'_>, &mut Systems) -> Result<T, DirectoryError>,
+    ) -> Result<T, DirectoryError> {
         self.change_by(
+            time,
             |step| {
                 let mut draft = self.systems().clone();
                 let changed = change(step, &mut draft)?;

@@ -59,7 +59,7 @@ impl Directory {
 
     /// What an account used from one day to another, both with it: the day, and what it used.
     pub fn usage(&self, account: &str, from: &str, to: &str) -> Result<Vec<(String, Used)>, DirectoryError> {
-        self.step(|step| {
+        self.read(|step| {
             let sql = "SELECT day, system, program, events, bytes FROM used \
                        WHERE account = $1 AND day >= $2 AND day <= $3 ORDER BY day, bytes DESC, system, program";
             let used = |row: &Row<'_>| -> Result<_, SqlError> {

@@ -8,7 +8,7 @@ use super::row;
 use super::value::Value;
 use std::fmt;
 use std::future::{Future as _, poll_fn};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub(super) struct Database {
     address: Address,
     asks: Sender<Ask>,
     answers: Receiver<Result<Answer, SqlError>>,
+    /// Whoever asked last did not wait for the answer.
+    is_owed: bool,
 }
 
 struct Ask {
@@ -66,17 +68,39 @@ impl Database {
             .name("sql".to_owned())
             .spawn(move || serve(&mut link, &place, &asked, &answer))
             .map_err(|error| SqlError::Away(format!("no thread can be started: {error}")))?;
-        Ok(Self { address: address.clone(), asks, answers })
+        Ok(Self { address: address.clone(), asks, answers, is_owed: false })
     }
 
-    pub(super) const fn begin(&mut self) -> Step<'_> {
-        Step { db: self, state: State::New }
+    /// A step; all of it is to be answered by then, if a time is given.
+    pub(super) const fn begin(&mut self, until: Option<Instant>) -> Step<'_> {
+        Step { db: self, state: State::New, until }
     }
 
-    fn ask(&self, what: What, is_first: bool) -> Result<Answer, SqlError> {
-        let gone = |_| SqlError::Away(format!("{}: nobody asks the database any more", self.address));
-        self.asks.send(Ask { what, is_first }).map_err(|_| gone(()))?;
-        self.answers.recv().map_err(|_| gone(()))?
+    fn ask(&mut self, what: What, is_first: bool, until: Option<Instant>) -> Result<Answer, SqlError> {
+        let gone = |address: &Address| SqlError::Away(format!("{address}: nobody asks the database any more"));
+        let late = |address: &Address| SqlError::Away(format!("{address}: the database does not answer in time"));
+        while self.is_owed {
+            match (self.answers.try_recv(), until) {
+                (Ok(_), _) => self.is_owed = false,
+                (Err(TryRecvError::Disconnected), _) => return Err(gone(&self.address)),
+                // Whoever has no time to wait does not wait for what another one asked.
+                (Err(TryRecvError::Empty), Some(_)) => return Err(late(&self.address)),
+                (Err(TryRecvError::Empty), None) => {
+                    let _ = self.answers.recv().map_err(|_| gone(&self.address))?;
+                    self.is_owed = false;
+                }
+            }
+        }
+        self.asks.send(Ask { what, is_first }).map_err(|_| gone(&self.address))?;
+        let Some(until) = until else { return self.answers.recv().map_err(|_| gone(&self.address))? };
+        match self.answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Disconnected) => Err(gone(&self.address)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.is_owed = true;
+                Err(late(&self.address))
+            }
+        }
     }
 }
 
@@ -92,8 +116,9 @@ enum State {
 /// A transaction. It is rolled back when it is dropped before its end.
 #[derive(Debug)]
 pub(super) struct Step<'a> {
-    db: &'a Database,
+    db: &'a mut Database,
     state: State,
+    until: Option<Instant>,
 }
 
 impl Step<'_> {
@@ -120,7 +145,7 @@ impl Step<'_> {
             return Err(SqlError::Words("a statement of this step has failed".to_owned()));
         }
         let is_first = self.state == State::New;
-        let answer = self.db.ask(what, is_first);
+        let answer = self.db.ask(what, is_first, self.until);
         self.state = if answer.is_ok() { State::Begun } else { State::Over };
         answer
     }
@@ -128,7 +153,7 @@ impl Step<'_> {
     pub(super) fn commit(mut self) -> Result<(), SqlError> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::New => Ok(()),
-            State::Begun => self.db.ask(What::Commit, false).map(drop),
+            State::Begun => self.db.ask(What::Commit, false, self.until).map(drop),
             State::Over => Err(SqlError::Words("a statement of this step has failed".to_owned())),
         }
     }
@@ -138,7 +163,7 @@ impl Drop for Step<'_> {
     fn drop(&mut self) {
         if self.state == State::Begun {
             // Where that does not come through, the database ends it by itself.
-            let _ = self.db.ask(What::Rollback, false);
+            let _ = self.db.ask(What::Rollback, false, self.until);
         }
     }
 }

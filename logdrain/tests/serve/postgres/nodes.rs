@@ -12,12 +12,14 @@ mod faults;
 mod figures;
 mod lines;
 mod minutes;
+mod pages;
 mod passing;
 mod people;
 mod rows;
 mod senders;
 mod settings;
 mod spooled;
+mod walk;
 mod ways;
 
 use crate::crash::kills;
@@ -181,7 +183,13 @@ fn a_node_takes_the_configuration_that_is_deployed() {
         let page = node.get("/status").body;
         (page.contains(">8 of 8<") && page.contains("nodes live: 1")).then_some(page)
     });
-    assert!(!page.contains("/dashboards") && !page.contains("/events") && !page.contains(">journal<"), "{page}");
+    assert!(
+        page.contains("/dashboards")
+            && !page.contains("/events")
+            && !page.contains("/alerts")
+            && !page.contains(">journal<"),
+        "{page}"
+    );
     let connections =
         postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()");
     assert!(connections.parse::<usize>().unwrap() <= 2 * PARTITIONS + 5, "{connections}");

@@ -2,7 +2,7 @@
 
 use super::{Rooms, destinations, filters, members, patterns, plan, profile, searches};
 use crate::access::Viewer;
-use crate::layout::Frame;
+use crate::layout::{Frame, Tab};
 use crate::turns::Budget;
 use maud::{Markup, html};
 
@@ -51,6 +51,11 @@ impl Part {
         }
     }
 
+    /// Nodes that keep no lines have few of them.
+    fn is_there(self, frame: &Frame) -> bool {
+        matches!(self, Self::Profile | Self::Members) || frame.has(Tab::Events)
+    }
+
     pub(super) fn is_for(self, viewer: &Viewer) -> bool {
         match self {
             Self::Profile | Self::Destinations | Self::Searches => viewer.may_read(),
@@ -86,7 +91,7 @@ pub(super) fn document(frame: &Frame, part: Part, query: &str, told: Option<&Mar
     frame.document(&html! {
         main.page id="main" {
             nav.tabs aria-label="Account" {
-                @for other in ALL.into_iter().filter(|part| part.is_for(&frame.viewer)) {
+                @for other in ALL.into_iter().filter(|part| part.is_for(&frame.viewer) && part.is_there(frame)) {
                     a href=(frame.link(other.path())) aria-current=[(other == part).then_some("page")] { (other.title()) }
                 }
             }

@@ -3,6 +3,8 @@
 use crate::access::Viewer;
 use crate::site::Site;
 use logdrain_charts::series::{Asked, Series, Span};
+use logdrain_drain::minutes::MinutesError;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// Metrics that tell which apps there are.
@@ -35,8 +37,17 @@ fn asking(
     drains: Option<Vec<String>>,
 ) -> impl Fn(&Asked, Span, Option<u32>, usize) -> Result<Series, String> + use<> {
     let (minutes, account) = (site.minutes.clone(), account.to_owned());
+    let unread = OnceCell::new();
     move |asked: &Asked, span: Span, step: Option<u32>, most: usize| {
-        minutes.series(&account, drains.as_deref(), asked, span, step, most).map_err(|error| error.to_string())
+        // What cannot be read for one chart is not tried for the next: each may take its time to say so.
+        if let Some(why) = unread.get() {
+            return Err(String::clone(why));
+        }
+        let series = minutes.series(&account, drains.as_deref(), asked, span, step, most);
+        if let Err(why @ MinutesError::Unread(_)) = &series {
+            let _ = unread.set(why.to_string());
+        }
+        series.map_err(|error| error.to_string())
     }
 }
 
@@ -45,7 +56,7 @@ pub(super) fn apps(site: &Site, viewer: &Viewer, most: usize) -> Vec<String> {
     let drains = drains(site, viewer);
     let mut apps = BTreeSet::new();
     for name in TELL_APPS {
-        let tags = site.minutes.tags(&viewer.account, drains.as_deref(), name, most).unwrap_or_default();
+        let Ok(tags) = site.minutes.tags(&viewer.account, drains.as_deref(), name, most) else { break };
         apps.extend(tags.into_iter().filter(|tag| tag.key == "app_name").flat_map(|tag| tag.values));
     }
     apps.into_iter().filter(|app| !app.is_empty()).take(most).collect()

@@ -28,8 +28,8 @@ use maud::{Markup, html};
 use std::sync::Arc;
 
 /// What a link opens now; `None` when it opens nothing, or nothing any more.
-fn opened(site: &Site, link: &str) -> Option<Arc<Share>> {
-    let share = site.directory.share(link)?;
+async fn opened(site: &Site, link: &str) -> Option<Arc<Share>> {
+    let share = site.directory.shared(link).await?;
     let gate = Gate::of(&site.settings(), &share.account);
     // Whoever made it has to be somebody who may make it still.
     let is_lawful = share.member.is_none_or(|member| access::may_change_as(site, &share.account, member));
@@ -50,7 +50,7 @@ fn secret(mut response: Response) -> Response {
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, Path(link): Path<String>, headers: HeaderMap) -> Response {
-    let Some(share) = opened(&site, &link) else { return nothing(&headers) };
+    let Some(share) = opened(&site, &link).await else { return nothing(&headers) };
     let viewer = access::of_link(&share.account);
     let frame = Frame::new(&site, &viewer, &headers, &Uri::from_static("/"), Tab::Dashboards, "Shared")
         .with_script(Asset::Charts)
@@ -64,7 +64,9 @@ pub(super) async fn file(
     Path((link, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let (Some(share), Some((id, kind))) = (opened(&site, &link), FileKind::of(&file)) else { return nothing(&headers) };
+    let (Some(share), Some((id, kind))) = (opened(&site, &link).await, FileKind::of(&file)) else {
+        return nothing(&headers);
+    };
     if share.chart.as_ref().is_some_and(|only| only != id) {
         return nothing(&headers);
     }

@@ -123,7 +123,7 @@ fn nothing_yet(frame: &Frame) -> Markup {
             h2 { "Waiting for the first line" }
             p { "Nothing has been counted for this account yet. Lines come as soon as an app has this server as a drain; the first minute is on the charts while it runs." }
             p { code { "heroku drains:add https://USER:PASSWORD@HOST/logs --app APP" } }
-            p { a href=(frame.link("/events")) { "See whether lines have come" } }
+            @if frame.has(Tab::Events) { p { a href=(frame.link("/events")) { "See whether lines have come" } } }
         }
     }
 }

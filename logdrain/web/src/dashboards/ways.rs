@@ -1,7 +1,7 @@
 //! Where a dashboard leads: each link keeps what was asked for. From a shared link there is no way on.
 
 use super::ask::{RANGES, Range, Wanted};
-use crate::layout::Frame;
+use crate::layout::{Frame, Tab};
 use logdrain_charts::dashboard::{Chart, Kind, Source};
 use logdrain_charts::series::Function;
 use std::collections::BTreeMap;
@@ -134,7 +134,8 @@ impl Ways<'_> {
         let time = time.map(|time| time.to_string());
         let mut pairs = vec![("q", query)];
         pairs.extend(time.as_deref().map(|time| ("time", time)));
-        self.frame.map(|frame| frame.link_with("/events", &pairs))
+        let has_lines = |frame: &&Frame| frame.has(Tab::Events);
+        self.frame.filter(has_lines).map(|frame| frame.link_with("/events", &pairs))
     }
 }
 

@@ -5,7 +5,7 @@ use super::lines;
 use super::look::{APART, Look};
 use super::tags::{of, words};
 use crate::dashboards::{Form, Refused, add, find, may_change, set};
-use crate::layout::Frame;
+use crate::layout::{Frame, Tab};
 use logdrain_charts::dashboard::{Chart, Dashboard, Source, turns_text};
 use logdrain_drain::directory::MetricFacts;
 use maud::{Markup, html};
@@ -42,7 +42,7 @@ pub(super) fn form(frame: &Frame, look: &Look) -> Markup {
                     }
                     button.btn.primary type="submit" name="do" value="keep" { "Keep" }
                 }
-                @if viewer.sees_all_groups() { p { a href=(alert(frame, look)) { "Make an alert of it" } } }
+                @if viewer.sees_all_groups() && frame.has(Tab::Alerts) { p { a href=(alert(frame, look)) { "Make an alert of it" } } }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::look::{APART, Look, path};
 use super::names::{is_there, search};
 use super::{facts, gate, keep, lines, nothing, refused, shown, tags};
 use crate::dashboards::{FileKind, Gate, RANGES, Range, Refused, asking, of_plot};
-use crate::layout::Frame;
+use crate::layout::{Frame, Tab};
 use crate::pages::Built;
 use axum::http::StatusCode;
 use logdrain_charts::chart::{self, Kind as Drawn, Links, Plot, figure};
@@ -75,8 +75,8 @@ pub(super) fn file(frame: &Frame, mut look: Look, kind: FileKind) -> Built {
 fn links(frame: &Frame, look: &Look) -> Links {
     let files = [("CSV", FileKind::Csv), ("SVG", FileKind::Svg)];
     let menu = files.map(|(name, kind)| (name.to_owned(), look.link_to(frame, &format!("/{CHART}.{}", kind.end()))));
-    let lines = frame.link_with("/events", &[("q", &lines::query(&look.name, &look.selectors))]);
-    Links { menu: menu.to_vec(), lines: Some(lines) }
+    let lines = || frame.link_with("/events", &[("q", &lines::query(&look.name, &look.selectors))]);
+    Links { menu: menu.to_vec(), lines: frame.has(Tab::Events).then(lines) }
 }
 
 fn built(frame: &Frame, look: &mut Look) -> Result<Built, Refused> {

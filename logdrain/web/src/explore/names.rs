@@ -3,7 +3,7 @@
 use super::look::path;
 use super::{PATH, gate, refused, shown};
 use crate::dashboards::Refused;
-use crate::layout::Frame;
+use crate::layout::{Frame, Tab};
 use crate::pages::Built;
 use axum::http::StatusCode;
 use logdrain_drain::minutes::MinutesError;
@@ -66,7 +66,7 @@ fn list(frame: &Frame, words: &str, names: &[String], more: usize) -> Markup {
                     h2 { "No metrics yet" }
                     p { "A metric is here as soon as a line has told a value of it: requests, dynos and databases by themselves, \
                         your own by lines with " code { "count#" } ", " code { "measure#" } " or " code { "sample#" } "." }
-                    p { a href=(frame.link("/events")) { "See whether lines have come" } }
+                    @if frame.has(Tab::Events) { p { a href=(frame.link("/events")) { "See whether lines have come" } } }
                 } @else {
                     h2 { "No metric fits" }
                     p { "Words stand anywhere in a name; a star stands for any text." }

@@ -23,7 +23,7 @@ pub(super) async fn about(site: &Site, peer: &Peer, head: &Parts) -> About {
     let path = head.uri.path();
     let words = path.split('/').skip(1).collect::<Vec<_>>();
     let named = match words.as_slice() {
-        ["shared", link, ..] => Some(site.directory.share(link).map(|share| share.account.clone())),
+        ["shared", link, ..] => Some(site.directory.shared(link).await.map(|share| share.account.clone())),
         ["heroku", "resources", id] => Some(resource::uuid(id).map(|id| resource::account_of(&id))),
         _ => None,
     };

@@ -21,10 +21,13 @@ const PEOPLE: [&str; 13] = [
     "/api/v2/tokens",
     "/api/v2/tokens/",
 ];
+/// The same, of whoever gets mail, and of accounts as such.
+const PEOPLE_BESIDE: [&str; 6] =
+    ["/recipients/", "/account", "/api/v1/users", "/api/v2/accounts", "/api/v2/openapi.json", "/api/v2/plans"];
 /// Kept minutes: all nodes have them, and the home what is open still.
 const MINUTES: [&str; 3] = ["/api/v2/series", "/api/v2/metrics", "/v1/measurements/"];
 /// Of an account, and done by nodes that keep lines: these, and what the account says of them.
-const LINES: [&str; 30] = [
+const LINES: [&str; 31] = [
     "/events",
     "/events/",
     "/groups/",
@@ -47,6 +50,7 @@ const LINES: [&str; 30] = [
     "/api/v2/archives",
     "/api/v2/bucket",
     "/api/v2/bucket/",
+    "/api/v2/account",
     "/api/v2/tail",
     "/api/v2/context",
     "/api/v2/patterns",
@@ -55,6 +59,36 @@ const LINES: [&str; 30] = [
     "/api/v2/plan",
     "/api/v2/purge",
     "/api/v2/usage",
+];
+
+/// Rules of alerts, the channels that they tell, and what they told.
+const ALERTS: [&str; 6] =
+    ["/alerts", "/alerts/", "/api/v2/alerts", "/api/v2/alerts/", "/api/v2/channels", "/api/v2/channels/"];
+/// What else an account has.
+const ACCOUNT: [&str; 10] = [
+    "/account/",
+    "/api/v1",
+    "/api/v1/accounts",
+    "/api/v1/accounts.json",
+    "/api/v1/destinations",
+    "/api/v1/destinations.json",
+    "/api/v1/destinations/",
+    "/api/v1/systems",
+    "/api/v1/systems.json",
+    "/api/v1/systems/",
+];
+/// Charts of kept minutes, dashboards of them, and the links that share those. All of it is in the database.
+const CHARTS: [&str; 10] = [
+    "/api/v2/dashboards",
+    "/api/v2/dashboards/",
+    "/api/v2/shares",
+    "/api/v2/shares/",
+    "/charts/",
+    "/dashboards",
+    "/dashboards/",
+    "/explore",
+    "/explore/",
+    "/shared/",
 ];
 
 /// Who answers at a path.
@@ -74,11 +108,11 @@ pub(super) fn whose(path: &str, keeps_lines: bool) -> Whose {
         Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
         None => path.trim_end_matches('/') == *known,
     };
-    if OF_NODE.iter().chain(&PEOPLE).any(is) {
+    if OF_NODE.iter().chain(&PEOPLE).chain(&PEOPLE_BESIDE).any(is) {
         Whose::Node
-    } else if MINUTES.iter().any(is) {
+    } else if MINUTES.iter().chain(&CHARTS).any(is) {
         if keeps_lines { Whose::Home } else { Whose::Node }
-    } else if keeps_lines && LINES.iter().any(is) {
+    } else if keeps_lines && LINES.iter().chain(&ALERTS).chain(&ACCOUNT).any(is) {
         Whose::Home
     } else {
         Whose::Missing
@@ -109,7 +143,9 @@ mod tests {
             assert_ne!(whose(path, true), Whose::Node, "{path}");
         }
         assert_eq!(["/events", "/events/text"].map(|path| whose(path, true)), [Whose::Home; 2]);
-        assert_eq!(whose("/events", false), Whose::Missing);
+        assert_eq!(["/events", "/alerts", "/account/plan"].map(|path| whose(path, false)), [Whose::Missing; 3]);
+        assert_eq!(["/alerts", "/account/plan", "/shared/x"].map(|path| whose(path, true)), [Whose::Home; 3]);
+        assert_eq!(["/account", "/account/profile", "/shared/x"].map(|path| whose(path, false)), [Whose::Node; 3]);
         assert_eq!(way("/api/v1/systems.json"), Way::ApiV1);
         assert_eq!(way("/v1/measurements"), Way::ApiV1);
         assert_eq!(way("/api/v2/tail"), Way::ApiV2 { is_change: false });

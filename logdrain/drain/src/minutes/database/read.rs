@@ -7,7 +7,10 @@ use crate::sql::{Address, Db, Row, SqlError, Value, values};
 use heroku_metrics::model::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+/// How long the database has for one question: whoever asks keeps others waiting.
+const WITHIN: Duration = Duration::from_millis(1_500);
 /// Pieces that are read in one go, if there are no more,
 const FEW: usize = 64;
 /// and bytes of them otherwise, of as many drains as come to that.
@@ -44,7 +47,7 @@ impl Reader {
         values: &[Value<'_>],
         read: impl FnMut(&Row<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, MinutesError> {
-        self.db.borrow_mut().step(|step| step.rows(sql, values, read)).map_err(unread)
+        self.db.borrow_mut().step_within(WITHIN, |step| step.rows(sql, values, read)).map_err(unread)
     }
 }
 

@@ -81,6 +81,14 @@ impl Node {
         self
     }
 
+    /// The same, with something else in its configuration than it says.
+    pub(super) fn saying(self, before: &str, now: &str) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        assert!(text.contains(before), "{text}");
+        fs::write(&self.config, text.replace(before, now)).unwrap();
+        self
+    }
+
     /// Its folder.
     pub(super) fn dir(&self) -> &Path {
         &self.dir

@@ -38,7 +38,7 @@ fn cookie(answer: &Answer) -> String {
 }
 
 /// Sets a password by a one-time link, as a browser does, and answers the cookie of the session that begins by it.
-fn set_password(node: &Node, link: &str) -> String {
+pub(super) fn set_password(node: &Node, link: &str) -> String {
     let path = &link[link.find("/invite/").unwrap()..];
     let address = node.address().unwrap();
     let page = request(address, "GET", path, &[], b"").unwrap();
