@@ -28,6 +28,7 @@ pub mod door;
 pub mod drain_name;
 pub mod ending;
 pub mod event;
+mod fail_point;
 pub mod frames;
 pub mod homes;
 pub mod intake;
@@ -55,3 +56,5 @@ pub mod seal;
 pub mod settings;
 pub mod sql;
 pub mod watching;
+
+pub use fail_point::fail_point;

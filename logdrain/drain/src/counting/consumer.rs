@@ -9,6 +9,7 @@ use crate::counting::lateness::Lateness;
 use crate::counting::pipelines::Pipelines;
 use crate::counting::snapshot;
 use crate::event::{Entry, Event};
+use crate::fail_point;
 use crate::journal::{Doubts, Events, Progress, Snapshots, Step, StoreError};
 use crate::minutes::{Gather, Minutes};
 use crate::outlets::{Outlet, Owner, Row, Stopped};
@@ -266,7 +267,9 @@ impl<R: Outlet> Consumer<R> {
     fn settle(&mut self) -> Result<(), Stopped> {
         let began = Instant::now();
         if let Some(seq) = self.settling.uncommitted.take() {
+            fail_point("counting");
             self.settling.is_owing = !self.rows.commit()?;
+            fail_point("rows");
             if !self.settling.is_owing {
                 self.emitted = self.emitted.max(seq);
             }
@@ -325,8 +328,10 @@ impl<R: Outlet> Consumer<R> {
         let began = Instant::now();
         // Nor would it tell what rules found before it.
         let written = self.rules.write().map_err(std::io::Error::other);
+        fail_point("rules");
         match written.and_then(|()| snapshot::write(&*self.snapshots, &mut self.pipelines)) {
             Ok(needed) => {
+                fail_point("snapshot");
                 self.progress.behind.store(needed, Ordering::Release);
                 self.progress.snapshots_failing.store(0, Ordering::Release);
                 let now = u64::try_from(crate::journal::now().unix_seconds()).unwrap_or(0);

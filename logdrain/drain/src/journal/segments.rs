@@ -1,6 +1,7 @@
 //! Segments as files of one folder, which several processes may share.
 
 use super::seam::{Segments, Writing};
+use crate::fail_point;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -50,7 +51,10 @@ impl Segments for Folder {
         let mut own = [0; 8];
         getrandom::fill(&mut own).map_err(|error| io::Error::other(error.to_string()))?;
         let unfinished = self.dir.join(format!("{UNFINISHED}-{:016x}", u64::from_le_bytes(own)));
-        let written = self.write(&unfinished, write).and_then(|()| fs::rename(&unfinished, self.dir.join(name)));
+        let written = self.write(&unfinished, write).and_then(|()| {
+            fail_point("unfinished");
+            fs::rename(&unfinished, self.dir.join(name))
+        });
         if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);
             return Err(error);

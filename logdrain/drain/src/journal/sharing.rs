@@ -23,6 +23,7 @@ use super::spool::Spool;
 use super::time::Timekeeper;
 use super::{Answer, IDS_EVERY, LOOK_AROUND, Progress};
 use crate::event::{Entry, Event};
+use crate::fail_point;
 use crate::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::io;
@@ -398,6 +399,9 @@ impl SharingWriter {
     /// What the owner wrote is in the journal.
     fn moved(&mut self, epoch: i64, ids: bool, moved: Moved) {
         let Moved { entries, given, is_held } = moved;
+        if !entries.is_empty() {
+            fail_point("tick");
+        }
         // Nor is one tried in vain all the time when the clock has to come to the watermark first.
         self.held = (is_held || entries.is_empty()).then(Instant::now);
         if self.epoch != Some(epoch) || is_held {
@@ -417,6 +421,7 @@ impl SharingWriter {
     /// A step is in the journal, but for what came too far ahead of the watermark.
     fn landed(&mut self, landed: Landed, flight: Deliveries) {
         let Landed { kept, position, settings, listed, took, .. } = landed;
+        fail_point("append");
         self.took = took;
         self.desk.counters.commits.record(flight.began.elapsed());
         if self.epoch.is_some() {

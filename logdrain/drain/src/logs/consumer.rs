@@ -13,6 +13,7 @@ use super::tally::Tallies;
 use super::trouble::Troubles;
 use crate::drain_name::DEFAULT_ACCOUNT;
 use crate::event::{Entry, Event, Record};
+use crate::fail_point;
 use crate::journal::{Events, Progress, Step, StoreError};
 use crate::settings::Settings;
 use crate::settings::change::Change;
@@ -210,7 +211,7 @@ impl Consumer {
         if let Some(keeper) = &mut self.keeper {
             loop {
                 match keeper.seal(None, true) {
-                    Ok(true) => {}
+                    Ok(true) => fail_point("segment"),
                     Ok(false) => break,
                     Err(error) => {
                         tracing::warn!(%error, "lines are left in the journal: the next start reads them again");
@@ -455,6 +456,7 @@ impl Consumer {
         match keeper.seal(now, all) {
             Ok(false) => self.troubles.disk.over(),
             Ok(true) => {
+                fail_point("segment");
                 self.times.let_go = None;
                 self.times.wait = self.times.took * (STATE_SHARE - 1);
             }
@@ -483,6 +485,7 @@ impl Consumer {
         }
         match state::write(&keeper::states(&self.dir), state) {
             Ok(()) => {
+                fail_point("state");
                 self.written = (state.position, state.gone);
                 self.troubles.state.over();
                 self.times.took = self.times.written.elapsed();

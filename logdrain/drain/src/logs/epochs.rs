@@ -11,6 +11,7 @@
 //! start after a crash would find, and what it writes after that nobody misses: the journal has it still. Files never change
 //! once they have their name, so that they are linked and not copied, where the file system can.
 
+use crate::fail_point;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -52,8 +53,10 @@ pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
                 _ => tries += 1,
             }
         }
+        fail_point("links");
         fs::rename(&unfinished, &own)?;
         sync(place)?;
+        fail_point("folder");
     }
     Ok(own)
 }

@@ -6,6 +6,7 @@ use super::keeping::Keeping;
 use super::levels::HOUR;
 use super::tables::{TableError, Tables};
 use super::writing::Open;
+use crate::fail_point;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -144,6 +145,7 @@ impl<T: Tables> Keeper<T> {
             drop(turn);
             let error = match written {
                 Ok(rows) => {
+                    fail_point("minutes");
                     self.counts.rows.fetch_add(rows, Ordering::Relaxed);
                     self.counts.is_failing.store(false, Ordering::Relaxed);
                     if let Some(position) = batches.iter().filter_map(|batch| batch.position).max() {

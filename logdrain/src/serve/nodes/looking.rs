@@ -5,6 +5,7 @@ use super::owner::Owner;
 use super::tools::Tools;
 use crate::serve::front::Shared as Held;
 use logdrain_drain::clock::Clocks;
+use logdrain_drain::fail_point;
 use logdrain_drain::homes::{At, Home, Homes};
 use logdrain_drain::journal::{Members, NodeView, Owned, PartView, Progress, Told, View, Waiting};
 use logdrain_drain::neighbours::Url;
@@ -192,6 +193,7 @@ impl Looking {
             };
             // Where another one was faster, or the database does not say it, it is asked again with the next look.
             let Ok(Some(epoch)) = self.members.claim(of) else { continue };
+            fail_point("claim");
             match Owner::start(of.part, epoch, &self.tools, owned, shunned.is_some()) {
                 Ok(started) => {
                     if decision.is_beyond {

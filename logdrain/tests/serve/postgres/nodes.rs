@@ -15,6 +15,8 @@ mod minutes;
 mod pages;
 mod passing;
 mod people;
+#[cfg(feature = "fail-points")]
+mod points;
 mod rows;
 mod senders;
 mod settings;

@@ -141,6 +141,33 @@ impl Node {
         true
     }
 
+    /// The same; it dies when it passes a point of the program for so many times, maybe before it takes anything.
+    #[cfg(feature = "fail-points")]
+    pub(super) fn start_to_die_after(&self, point: &str, times: u64) {
+        let wanted = format!("LOGDRAIN_DIES_AFTER={point}:{times}");
+        match Server::try_start_under(&["env", &wanted], &self.dir, &["--config", self.config.as_str()]) {
+            Ok(server) => {
+                self.port.store(server.address.port(), Ordering::SeqCst);
+                *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+            }
+            // A signal ended it.
+            Err((None, log)) => self.keep_log(&log),
+            Err((Some(code), log)) => panic!("it ended with {code}: {log}"),
+        }
+    }
+
+    /// Whether it has died, by a signal: what was left of it is taken away then.
+    #[cfg(feature = "fail-points")]
+    pub(super) fn has_died(&self) -> bool {
+        let mut server = self.server.lock().unwrap();
+        let Some(ended) = server.as_mut().map(Server::has_ended) else { return true };
+        let Some(code) = ended else { return false };
+        assert_eq!(code, None, "{} ended by itself", self.dir.display());
+        self.port.store(0, Ordering::SeqCst);
+        self.keep_log(&server.take().unwrap().log());
+        true
+    }
+
     /// Where it listens, if it does.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         let port = self.port.load(Ordering::SeqCst);
@@ -173,6 +200,12 @@ impl Node {
     pub(super) fn pause(&self, is_paused: bool) {
         let signal = if is_paused { "STOP" } else { "CONT" };
         self.server.lock().unwrap().as_ref().unwrap().signal(signal);
+    }
+
+    /// SIGTERM, and nobody waits.
+    #[cfg(feature = "fail-points")]
+    pub(super) fn ask_to_end(&self) {
+        self.server.lock().unwrap().as_ref().unwrap().signal("TERM");
     }
 
     /// SIGTERM; it ends in good order, and answers its log.

@@ -84,19 +84,24 @@ fn assert_rise(kept: &Kept) {
     }
 }
 
+/// The lines of all nodes below a folder are those that were sent, and those of one alone.
+pub(super) fn assert_are_those_of_one_alone(dir: &Path, senders: &Senders<'_>) {
+    let nodes = kept(&dir.join("shared"));
+    assert_rise(&nodes);
+    assert_are_those_sent(&nodes, senders);
+    // Not only the same lines: the same ids, times and all.
+    let alone = kept(&dir.join("alone/shared"));
+    for (account, lines) in &nodes {
+        assert!(alone[account] == *lines, "{account}: one alone keeps other lines");
+    }
+}
+
 #[test]
 fn whatever_is_killed_or_stopped_nodes_keep_the_lines_that_one_alone_would() {
     let dir = scratch("nodes-lines");
     ordeal(&dir, seed() + 3_000, kills(10), Cluster::with_lines, |cluster, senders, postgres| {
         check(&dir, cluster, senders, postgres);
-        let nodes = kept(&dir.join("shared"));
-        assert_rise(&nodes);
-        assert_are_those_sent(&nodes, senders);
-        // Not only the same lines: the same ids, times and all.
-        let alone = kept(&dir.join("alone/shared"));
-        for (account, lines) in &nodes {
-            assert!(alone[account] == *lines, "{account}: one alone keeps other lines");
-        }
+        assert_are_those_of_one_alone(&dir, senders);
     });
 }
 

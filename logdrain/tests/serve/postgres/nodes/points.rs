@@ -1,0 +1,67 @@
+//! Nodes that die between two steps of their work, while they take over: at each such point of the program once.
+
+use super::cluster::Cluster;
+use super::lines::assert_are_those_of_one_alone;
+use super::senders::Senders;
+use super::{check, seed};
+use crate::harness::{PATIENCE, scratch, wait_until, wait_within};
+use testkit::postgres::Postgres;
+use testkit::random::Random;
+
+/// What was just done, in the order of the work.
+const POINTS: [&str; 13] = [
+    // A partition is its own, and nothing of it is read.
+    "claim",
+    // The files of who had it are linked, and the folder has no name; and has it.
+    "links",
+    "folder",
+    // A step is in the journal, and nobody has an answer.
+    "append",
+    // The watermark is, and nobody has counted up to it.
+    "tick",
+    // Rows are made, and not known to be on the disk; and are.
+    "counting",
+    "rows",
+    // Minutes are written, and it is not known.
+    "minutes",
+    // It is written where rules stand, and no snapshot goes with it; one is written and has no name; it has, and nobody knows.
+    "rules",
+    "unfinished",
+    "snapshot",
+    // Lines are in a file, and where they stand is not; and is.
+    "segment",
+    "state",
+];
+
+#[test]
+fn whatever_is_half_done_when_a_node_dies_who_takes_over_makes_whole() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-points");
+    let url = postgres.url();
+    let cluster = Cluster::new(&dir, [&url; 3]).with_lines();
+    assert!(cluster.start(&[]));
+    let seed = seed() + 8_000;
+    let (senders, mut random) = (Senders::new(&cluster, seed), Random::new(seed));
+    senders.while_doing(|| {
+        for (number, point) in POINTS.into_iter().enumerate() {
+            let [dies, gives] = [number, number + 1].map(|number| &cluster.nodes[number % cluster.nodes.len()]);
+            dies.kill();
+            // It has something to take over.
+            gives.kill();
+            let times = if matches!(point, "links" | "folder" | "segment") { 1 } else { 1 + random.below(3) };
+            dies.start_to_die_after(point, times);
+            assert!(gives.start(&[]));
+            if point == "segment" {
+                // So little goes into a file when a node ends.
+                wait_until("a share", || (dies.owned()? > 0).then_some(()));
+                dies.ask_to_end();
+            }
+            wait_within(2 * PATIENCE, point, || dies.has_died().then_some(()));
+            println!("a node has died after {point}, when it came there for the {times}. time");
+            assert!(dies.start(&[]));
+            cluster.wait_for_owners();
+        }
+    });
+    check(&dir, &cluster, &senders, &postgres);
+    assert_are_those_of_one_alone(&dir, &senders);
+}
