@@ -24,9 +24,9 @@ const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIALOOKS/20261
     SignedHeaders=host, Signature=none\r\n";
 
 /// An S3 server that wants the right keys.
-struct S3 {
+pub(crate) struct S3 {
     child: Child,
-    at: SocketAddr,
+    pub(crate) at: SocketAddr,
 }
 
 impl Drop for S3 {
@@ -37,7 +37,7 @@ impl Drop for S3 {
 }
 
 impl S3 {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Ok(python) = std::env::var("LOGDRAIN_S3") else {
             println!("LOGDRAIN_S3 names no Python with an S3 server: not run");
             return None;
@@ -65,13 +65,13 @@ impl S3 {
     }
 
     /// The keys that are there.
-    fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let listed = self.ask("GET", &format!("/{BUCKET}?list-type=2"), b"").body;
         listed.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap().to_owned()).collect()
     }
 
     /// An object, as it lies there.
-    fn object(&self, key: &str, dir: &Path) -> PathBuf {
+    pub(crate) fn object(&self, key: &str, dir: &Path) -> PathBuf {
         let mut stream = TcpStream::connect(self.at).unwrap();
         write!(stream, "GET /{BUCKET}/{key} HTTP/1.1\r\nHost: {}\r\n{SIGNED}Connection: close\r\n\r\n", self.at)
             .unwrap();
@@ -96,14 +96,14 @@ enum Fault {
 }
 
 #[derive(Clone, Default)]
-struct Between {
+pub(crate) struct Between {
     /// Of the next connections, the next one at the end.
     faults: Arc<Mutex<Vec<Option<Fault>>>>,
-    came: Arc<AtomicUsize>,
+    pub(crate) came: Arc<AtomicUsize>,
 }
 
 impl Between {
-    fn start(&self, to: SocketAddr) -> SocketAddr {
+    pub(crate) fn start(&self, to: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let between = self.clone();
@@ -170,7 +170,7 @@ fn operator(server: &Server, method: &str, path: &str, body: Option<Value>) -> A
     ask(server, By::Operator, method, path, body.as_ref())
 }
 
-fn bucket(at: SocketAddr, secret: &str) -> Value {
+pub(crate) fn bucket(at: SocketAddr, secret: &str) -> Value {
     json!({
         "endpoint": format!("http://{at}"), "region": "eu-central-1", "bucket": BUCKET, "key_id": "AKIATESTS",
         "secret_key": secret,

@@ -152,15 +152,10 @@ impl Folder {
     pub(super) fn remove(&self, account: &str, hour: Period) -> io::Result<()> {
         self.take_away(account, &self.file(account, hour))?;
         self.take_away(account, &self.books(account, hour))?;
-        self.forget_upload(account, hour)?;
+        self.take_away(account, &self.uploaded(account, hour))?;
         // One that is not empty stays.
         let _ = fs::remove_dir(self.day(account, hour));
         Ok(())
-    }
-
-    /// That an hour was uploaded is not so any more.
-    pub(super) fn forget_upload(&self, account: &str, hour: Period) -> io::Result<()> {
-        self.take_away(account, &self.uploaded(account, hour))
     }
 
     fn take_away(&self, account: &str, path: &Path) -> io::Result<()> {

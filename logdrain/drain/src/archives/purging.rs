@@ -116,8 +116,6 @@ fn purge_hour(folder: &Folder, hour: Period, wanted: &Wanted<'_>) -> Result<u64,
     // Once, also when it is broken off between the two.
     let purged = if books.lines == lines { books.purged } else { books.purged + found };
     put_books(folder, (account, hour), &Books { lines, bytes, purged, ..books })?;
-    // It goes to the bucket again, also when it comes to as many bytes.
-    folder.forget_upload(account, hour)?;
     written.put(&folder.day(account, hour))?;
     Ok(found)
 }

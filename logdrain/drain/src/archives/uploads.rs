@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -95,6 +95,10 @@ struct Mark {
     bucket: String,
     key: String,
     bytes: u64,
+    /// When that file was written, in nanoseconds since 1970: what a purge writes again may come to as many bytes. Older programs
+    /// did not say it.
+    #[serde(default)]
+    written: Option<u64>,
     at: i64,
 }
 
@@ -279,18 +283,19 @@ impl Uploads {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(format!("the archive cannot be read: {error}")),
         };
-        let bytes = file.metadata().map_err(|error| error.to_string())?.len();
+        let meta = file.metadata().map_err(|error| error.to_string())?;
+        let (bytes, written) = (meta.len(), written(&meta));
         let key = bucket::key(account, bucket, hour)?;
         bucket::put(&self.0.outbound.of(account), bucket, secret, &key, file, bytes).await?;
-        let text = serde_json::to_vec(&Mark { bucket: bucket::id(bucket), key, bytes, at: now() });
+        let text = serde_json::to_vec(&Mark { bucket: bucket::id(bucket), key, bytes, written, at: now() });
         let place = folder.uploaded(account, hour);
-        let written = text.map_err(io::Error::from).and_then(|text| {
+        let noted = text.map_err(io::Error::from).and_then(|text| {
             let (beside, mut file) = folder.create(account, place)?;
             file.write_all(&text)?;
             file.sync_all()?;
             beside.put()
         });
-        match written {
+        match noted {
             // Its day went with it.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(format!("that it is uploaded cannot be noted: {error}"))
@@ -333,5 +338,13 @@ fn of(account: &str) -> String {
 fn mark(folder: &Folder, account: &str, archive: Archive, bucket: &str) -> Option<Mark> {
     let text = fs::read(folder.uploaded(account, archive.hour)).ok()?;
     let mark: Mark = serde_json::from_slice(&text).ok()?;
-    (mark.bucket == bucket && mark.bytes == archive.bytes).then_some(mark)
+    let is_it = |meta: &fs::Metadata| mark.written.is_none() || mark.written == written(meta);
+    let is_it = || fs::metadata(folder.file(account, archive.hour)).is_ok_and(|meta| is_it(&meta));
+    (mark.bucket == bucket && mark.bytes == archive.bytes && is_it()).then_some(mark)
+}
+
+/// In nanoseconds since 1970, where the file system says it.
+fn written(meta: &fs::Metadata) -> Option<u64> {
+    let since = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
 }

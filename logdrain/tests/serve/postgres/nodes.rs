@@ -21,6 +21,7 @@ mod rows;
 mod senders;
 mod settings;
 mod spooled;
+mod uploads;
 mod walk;
 mod ways;
 

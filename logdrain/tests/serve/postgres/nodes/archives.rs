@@ -20,17 +20,17 @@ use testkit::postgres::Postgres;
 use testkit::random::Random;
 
 /// Hours that are over, and one that is not.
-const HOURS: i64 = 2;
+pub(super) const HOURS: i64 = 2;
 /// Lines of one delivery, and deliveries of an account in an hour; one account's first hour takes a while.
 const LINES: u64 = 500;
-const DELIVERIES: u64 = 5;
+pub(super) const DELIVERIES: u64 = 5;
 const MANY: u64 = 200;
-const NEEDLE: &str = "needle-in-the-hay";
+pub(super) const NEEDLE: &str = "needle-in-the-hay";
 /// Some passes over some hours, with owners that go in the middle of each.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A PostgreSQL whose clock says what it is told.
-fn postgres() -> Option<Postgres> {
+pub(super) fn postgres() -> Option<Postgres> {
     let postgres = Postgres::start()?;
     for text in [
         "CREATE SCHEMA clock",
@@ -66,7 +66,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// What is archived below a shared folder: of each account its hours, and where they are.
-fn archived(shared: &Path) -> BTreeMap<(String, String), PathBuf> {
+pub(super) fn archived(shared: &Path) -> BTreeMap<(String, String), PathBuf> {
     let places = (0..PARTITIONS).map(|p| shared.join(format!("p{p}/archives")));
     let files = places.flat_map(|place| files(&place)).filter(|path| path.extension().is_some_and(|end| end == "gz"));
     let named = files.map(|path| {
@@ -82,7 +82,7 @@ fn archived(shared: &Path) -> BTreeMap<(String, String), PathBuf> {
     found
 }
 
-fn wait_for_archives(shared: &Path) -> BTreeMap<(String, String), PathBuf> {
+pub(super) fn wait_for_archives(shared: &Path) -> BTreeMap<(String, String), PathBuf> {
     let all = usize::try_from(ACCOUNTS).unwrap() * usize::try_from(HOURS).unwrap();
     wait_within(PATIENCE, "all hours", || Some(archived(shared)).filter(|found| found.len() == all))
 }
@@ -98,14 +98,14 @@ fn is_somewhere(shared: &Path, text: &str) -> bool {
     })
 }
 
-/// Lines of all accounts for each hour, which are in files then.
-fn fill(cluster: &Cluster, postgres: &Postgres) {
+/// Lines of all accounts for each hour, which are in files then; `first` deliveries of the first account in the first one.
+pub(super) fn fill(cluster: &Cluster, postgres: &Postgres, first: u64) {
     for hour in 0..HOURS {
         it_is(postgres, HOURS - hour);
         assert!(cluster.start(&[]));
         for of in 0..ACCOUNTS {
             let account = account(of);
-            let many = if of == 0 && hour == 0 { MANY } else { DELIVERIES };
+            let many = if of == 0 && hour == 0 { first } else { DELIVERIES };
             for number in 0..many {
                 let id = (hour.unsigned_abs() * ACCOUNTS + of) * 1_000 + number;
                 let mut body = body(id, LINES);
@@ -130,7 +130,7 @@ fn fill(cluster: &Cluster, postgres: &Postgres) {
 }
 
 /// The node that owns the partition of an account.
-fn home(cluster: &Cluster, postgres: &Postgres, account: &str) -> Option<usize> {
+pub(super) fn home(cluster: &Cluster, postgres: &Postgres, account: &str) -> Option<usize> {
     let part = Parts::new(u16::try_from(PARTITIONS).unwrap()).unwrap().of(account).number();
     let sql = format!("SELECT url FROM logdrain.nodes JOIN logdrain.leases ON owner = node WHERE p = {part}");
     let port = postgres.sql(&sql).rsplit(':').next()?.parse::<u16>().ok()?;
@@ -160,7 +160,7 @@ fn caught(shared: &Path, account: &str) -> PathBuf {
 }
 
 /// Asks nodes to change something of an account, until one does.
-fn change(cluster: &Cluster, method: &str, path: &str, account: &str, asked: &Value) {
+pub(super) fn change(cluster: &Cluster, method: &str, path: &str, account: &str, asked: &Value) {
     let path = format!("{path}?account={account}");
     let (text, kind) = (asked.to_string(), ("Content-Type", "application/json"));
     let long = text.len().to_string();
@@ -215,7 +215,7 @@ fn whatever_is_killed_or_stopped_nodes_write_the_archives_that_one_alone_would()
     let shared = dir.join("shared");
     let url = postgres.url();
     let cluster = Cluster::new(&dir, [&url; 3]).with_lines().patient();
-    fill(&cluster, &postgres);
+    fill(&cluster, &postgres, MANY);
     assert!(cluster.start(&[]));
     let first = account(0);
     let home = || wait_within(PATIENCE, "a home", || home(&cluster, &postgres, &first));
