@@ -1,5 +1,6 @@
 //! What there is of archives, for those who list and download them, and for those who let lines go.
 
+use super::fence;
 pub use super::folder::Archive;
 use super::folder::Folder;
 use log_archive::Period;
@@ -77,7 +78,7 @@ impl Board {
     /// # Errors
     /// When it cannot be read or written now, or another node has taken the partition over.
     pub fn take_over(&self, place: &Path, epoch: i64) -> io::Result<()> {
-        let folder = Folder::of_owner(place, epoch)?;
+        let folder = Folder::of_owner(place, fence::take(place, epoch)?);
         let mut state = self.state();
         let (generation, shown) = (state.generation + 1, std::mem::take(&mut state.shown));
         let shown = Shown { trouble: None, ..shown };

@@ -12,6 +12,7 @@
 //! is always exactly one folder `eN`: of two who take over one is later, and the earlier one finds out.
 
 use super::folder::sync;
+use crate::fail_point;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -100,8 +101,10 @@ fn enter(fence: &Path, before: i64, epoch: i64) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    fail_point("own");
     if before != epoch {
         fs::rename(&within, fence.join(&own))?;
+        fail_point("fence");
         sync(fence)?;
     }
     sync(&fence.join(&own))

@@ -1,6 +1,5 @@
 //! Where archives lie: `ACCOUNT/dt=YYYY-MM-DD/YYYY-MM-DD-HH.tsv.gz` below one folder, with the hour's books beside each.
 
-use super::fence;
 use log_archive::Period;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
@@ -34,10 +33,9 @@ impl Folder {
         Self { root: store.join("archives"), own: None }
     }
 
-    /// That of a partition, for its owner at an epoch: nobody before him changes anything there any more.
-    pub(super) fn of_owner(place: &Path, epoch: i64) -> io::Result<Self> {
-        let own = fence::take(place, epoch)?;
-        Ok(Self { root: place.join("archives"), own: Some(own) })
+    /// That of a partition, for its owner, whose own folder is there as long as he is that.
+    pub(super) fn of_owner(place: &Path, own: PathBuf) -> Self {
+        Self { root: place.join("archives"), own: Some(own) }
     }
 
     /// Sees that it is there, and this owner's still: the disk may not be mounted, and another node may own the partition.

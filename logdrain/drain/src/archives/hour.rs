@@ -3,6 +3,7 @@
 use super::books::{Books, Counted};
 use super::folder::{Beside, Folder, sync};
 use super::packer::Packer;
+use crate::fail_point;
 use log_archive::{Period, Row, facility_name, severity_name};
 use log_store::{DamageKind, Event, EventId, Order, Page, Query, Reached, Reader, Scope};
 use std::collections::BTreeMap;
@@ -100,7 +101,9 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
     let books =
         Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, purged: 0, counted };
     put_books(folder, (account, hour), &books)?;
+    fail_point("books");
     let packed = written.put(&folder.day(account, hour))?;
+    fail_point("archive");
     Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
 }
 

@@ -4,6 +4,7 @@ use super::board::Board;
 use super::books::Books;
 use super::folder::Folder;
 use super::hour::{Writing, put_books};
+use crate::fail_point;
 use crate::settings::purge::Purge;
 use flate2::read::MultiGzDecoder;
 use log_archive::{Period, Reader, Row, facility_number, severity_number};
@@ -116,7 +117,9 @@ fn purge_hour(folder: &Folder, hour: Period, wanted: &Wanted<'_>) -> Result<u64,
     // Once, also when it is broken off between the two.
     let purged = if books.lines == lines { books.purged } else { books.purged + found };
     put_books(folder, (account, hour), &Books { lines, bytes, purged, ..books })?;
+    fail_point("purged books");
     written.put(&folder.day(account, hour))?;
+    fail_point("purged archive");
     Ok(found)
 }
 

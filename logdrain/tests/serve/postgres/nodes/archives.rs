@@ -252,16 +252,65 @@ fn whatever_is_killed_or_stopped_nodes_write_the_archives_that_one_alone_would()
     let lines: usize = by_nodes.values().map(|path| rows(path).len()).sum();
     let all = (MANY - DELIVERIES + ACCOUNTS * DELIVERIES * HOURS.unsigned_abs()) * LINES;
     assert_eq!(lines as u64, all, "each line of those hours once");
-    // One alone, on the same journal, who has nothing of the others.
+    assert_are_those_of_one_alone(&dir, &postgres, &by_nodes);
+}
+
+/// One alone, on the same journal, who has nothing of the others, writes the same files.
+fn assert_are_those_of_one_alone(dir: &Path, postgres: &Postgres, by_nodes: &BTreeMap<(String, String), PathBuf>) {
     let journal = postgres.copy_to("copy");
-    let one = Node::new(&dir.join("alone"), "one", &journal).with_lines();
+    let one = Node::new(&dir.join("alone"), "one", &journal).with_lines().with("archives = true\n");
     let of = postgres.sql_in("copy", "SELECT value FROM logdrain.meta WHERE key = 'journal'");
     fs::write(dir.join("alone/shared/journal"), of.trim()).unwrap();
     assert!(one.start(&[]));
     let alone = wait_for_archives(&dir.join("alone/shared"));
     one.stop();
     assert_eq!(by_nodes.keys().collect::<Vec<_>>(), alone.keys().collect::<Vec<_>>());
-    for (key, path) in &by_nodes {
+    for (key, path) in by_nodes {
         assert!(fs::read(path).unwrap() == fs::read(&alone[key]).unwrap(), "{key:?}: one alone writes another one");
     }
+}
+
+/// In the order of the work: the folder of a new owner is made, and is the one that counts; the books of an hour are there without
+/// it, and the hour is there and nobody knows; the same of an hour that a purge writes again.
+#[cfg(feature = "fail-points")]
+#[test]
+fn whatever_is_half_done_of_an_hour_when_its_home_dies_who_takes_over_makes_whole() {
+    let Some(postgres) = postgres() else { return };
+    let dir = scratch("nodes-archives-points");
+    let (shared, url) = (dir.join("shared"), postgres.url());
+    let cluster = Cluster::new(&dir, [&url; 3]).with_lines().patient();
+    fill(&cluster, &postgres, DELIVERIES);
+    let cluster = cluster.with("archives = true\n");
+    let die = |number: usize, point: &str, asked: &dyn Fn(&Node)| {
+        let dies = &cluster.nodes[number % 3];
+        dies.start_to_die_after(point, 1);
+        asked(dies);
+        wait_within(PATIENCE, point, || dies.has_died().then_some(()));
+    };
+    for (number, point) in ["own", "fence", "books", "archive", "books", "archive"].into_iter().enumerate() {
+        die(number, point, &|_| ());
+    }
+    assert!(!archived(&shared).is_empty());
+    assert!(cluster.start(&[]));
+    wait_for_archives(&shared);
+    cluster.stop();
+    let purge = json!({"query": NEEDLE, "dry_run": false}).to_string();
+    let kind = ("Content-Type", "application/json");
+    for (number, point) in ["purged books", "purged archive"].into_iter().enumerate() {
+        die(number, point, &|node| {
+            let path = format!("/api/v2/purge?account={}", account(0));
+            wait_within(PATIENCE, "a purge", || {
+                // Its answer may go with it.
+                let asked = request(node.address()?, "POST", &path, &[OPERATOR, kind], purge.as_bytes());
+                asked.is_ok_and(|answer| answer.status == 200).then_some(()).or_else(|| node.has_died().then_some(()))
+            });
+        });
+    }
+    assert!(cluster.start(&[]));
+    wait_within(PATIENCE, "the end of what is purged", || (!is_somewhere(&shared, NEEDLE)).then_some(()));
+    let by_nodes = wait_for_archives(&shared);
+    let lines: usize = by_nodes.values().map(|path| rows(path).len()).sum();
+    assert_eq!(lines as u64, ACCOUNTS * DELIVERIES * HOURS.unsigned_abs() * LINES, "each line once");
+    cluster.stop();
+    assert_are_those_of_one_alone(&dir, &postgres, &by_nodes);
 }
