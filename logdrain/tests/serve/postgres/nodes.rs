@@ -7,6 +7,8 @@
 mod agent;
 mod alerts;
 mod archives;
+#[cfg(feature = "s3")]
+mod buckets;
 mod cluster;
 mod faults;
 mod figures;

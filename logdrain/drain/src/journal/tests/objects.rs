@@ -7,75 +7,17 @@ use super::super::{Segments, SnapshotPlace, Snapshots as _};
 use super::snapshot_place::keys;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use testkit::s3::S3;
 
-/// Who looks into the bucket: this server checks no signature until it is told to.
-const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIALOOKS/20261129/us-east-1/s3/aws4_request, \
-    SignedHeaders=host, Signature=none\r\n";
 const ENOUGH: Duration = Duration::from_secs(60);
 
-/// An S3 server.
-struct S3 {
-    child: Child,
-    at: SocketAddr,
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl S3 {
-    fn start() -> Option<Self> {
-        let Ok(python) = std::env::var("LOGDRAIN_S3") else {
-            println!("LOGDRAIN_S3 names no Python with an S3 server: not run");
-            return None;
-        };
-        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new(python)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &at.port().to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let s3 = Self { child, at };
-        let began = Instant::now();
-        while TcpStream::connect(at).is_err() {
-            assert!(began.elapsed() < ENOUGH, "the S3 server does not come");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        assert!(s3.ask("PUT", "/snapshots").starts_with("HTTP/1.1 200"));
-        Some(s3)
-    }
-
-    fn ask(&self, method: &str, path: &str) -> String {
-        self.send(method, path, "")
-    }
-
-    fn send(&self, method: &str, path: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.at).unwrap();
-        let len = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{SIGNED}Connection: close\r\nContent-Length: {len}\r\n\r\n{body}",
-            self.at
-        )
-        .unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    fn has_parts(&self) -> bool {
-        let listed = self.ask("GET", "/snapshots?uploads");
-        assert!(listed.starts_with("HTTP/1.1 200"), "{listed}");
-        listed.contains("<UploadId>")
-    }
+fn has_parts(s3: &S3) -> bool {
+    let listed = String::from_utf8(s3.ask("GET", "/snapshots?uploads", b"")).unwrap();
+    assert!(listed.starts_with("HTTP/1.1 200"), "{listed}");
+    listed.contains("<UploadId>")
 }
 
 /// What stands before a server: it hands bytes on, or does something else with the next connections.
@@ -174,7 +116,7 @@ fn many(len: usize) -> Vec<u8> {
 
 #[test]
 fn servers_that_share_a_bucket_find_each_others_snapshots_by_partition() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     let [one, other] = [(); 2].map(|()| SnapshotPlace::parse(&text(s3.at), &keys).unwrap());
     assert_eq!((one.to_string().as_str(), one.is_plain()), ("s3://snapshots/of/tests/", false));
     let writes = one.partition(3).unwrap();
@@ -190,12 +132,12 @@ fn servers_that_share_a_bucket_find_each_others_snapshots_by_partition() {
     assert_eq!(writes.place(20), "s3://snapshots/of/tests/p3/00000000000000000020.snapshot");
     other.partition(3).unwrap().set_aside(100).unwrap();
     assert_eq!(writes.positions().unwrap(), [20]);
-    assert!(s3.ask("GET", "/snapshots/of/tests/p3/00000000000000000100.damaged").ends_with("as of 100"));
+    assert!(s3.ask("GET", "/snapshots/of/tests/p3/00000000000000000100.damaged", b"").ends_with(b"as of 100"));
 }
 
 #[test]
 fn a_segment_of_a_bucket_is_there_whole_or_not_at_all_however_large_it_is() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     let objects = objects(s3.at, ENOUGH);
     assert!(objects.names().unwrap().is_empty());
     let part = 8 << 20;
@@ -215,10 +157,10 @@ fn a_segment_of_a_bucket_is_there_whole_or_not_at_all_however_large_it_is() {
         Err(io::Error::other("there is no more"))
     });
     assert_eq!(cut_off.unwrap_err().to_string(), "there is no more");
-    assert!(objects.get("half").is_err() && objects.names().unwrap().is_empty() && !s3.has_parts());
+    assert!(objects.get("half").is_err() && objects.names().unwrap().is_empty() && !has_parts(&s3));
     // A folder of a folder, and what consoles make of one, are nobody's names.
     for path in ["of/tests/p3/deeper/name", "of/tests/p3/", "of/tests/p33/name", "of/tests/name"] {
-        assert!(s3.ask("PUT", &format!("/snapshots/{path}")).starts_with("HTTP/1.1 200"));
+        assert!(s3.ask("PUT", &format!("/snapshots/{path}"), b"").starts_with(b"HTTP/1.1 200"));
     }
     put(&objects, "7.snapshot", b"all of it").unwrap();
     put(&objects, "8.snapshot", b"all of it").unwrap();
@@ -231,7 +173,7 @@ fn a_segment_of_a_bucket_is_there_whole_or_not_at_all_however_large_it_is() {
 
 #[test]
 fn what_was_put_again_while_it_was_read_is_not_taken_for_one_with_what_was_read_before() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     let objects = objects(s3.at, ENOUGH);
     put(&objects, "a", &many(20_000_000)).unwrap();
     let (_, mut from) = objects.get("a").unwrap();
@@ -245,7 +187,7 @@ fn what_was_put_again_while_it_was_read_is_not_taken_for_one_with_what_was_read_
 
 #[test]
 fn a_bucket_that_fails_for_a_moment_or_whose_answers_are_lost_is_asked_again() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     let (busy, lost) = (Some(Fault::Busy), Some(Fault::Lost));
     // Begin, three parts, complete; get in three pieces; then a small one, the list, and the end of both.
     let faults = [busy, None, lost, None, busy, None, None, lost, None, busy, None, lost, None, None, lost, None];
@@ -260,12 +202,12 @@ fn a_bucket_that_fails_for_a_moment_or_whose_answers_are_lost_is_asked_again() {
     objects.remove("large").unwrap();
     assert_eq!(objects.names().unwrap(), ["small.damaged"]);
     assert!(between.faults.lock().unwrap().is_empty(), "all of them happened");
-    assert!(!s3.has_parts());
+    assert!(!has_parts(&s3));
 }
 
 #[test]
 fn wrong_keys_and_a_bucket_that_is_not_there_are_told() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     let own = objects(s3.at, ENOUGH);
     put(&own, "a", b"all of it").unwrap();
     let elsewhere = text(s3.at).replace("s3://snapshots", "none-such");
@@ -287,7 +229,7 @@ fn wrong_keys_and_a_bucket_that_is_not_there_are_told() {
         assert!(said.starts_with("s3://none-such/of/tests/p3/"), "{said}");
         assert!(said.contains("NoSuchBucket") && said.ends_with("make the bucket, or name another one"), "{said}");
     }
-    assert!(s3.send("POST", "/moto-api/reset-auth", "0").starts_with("HTTP/1.1 200"));
+    assert!(s3.ask("POST", "/moto-api/reset-auth", b"0").starts_with(b"HTTP/1.1 200"));
     for outcome in outcomes(&own) {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
@@ -329,7 +271,7 @@ fn a_bucket_that_hangs_or_is_not_there_holds_nobody_for_long() {
 
 #[test]
 fn a_bucket_that_hangs_in_the_midst_is_no_damage_and_holds_nobody_for_long() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start("snapshots") else { return };
     put(&objects(s3.at, ENOUGH), "large", &many(20_000_000)).unwrap();
     // One connection is handed on, and those behind it find nobody.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -30,6 +30,8 @@ pub(super) struct Node {
     config: String,
     /// What its clock is off by, if it is.
     clock: Option<PathBuf>,
+    /// `NAME=value` of its environment.
+    environment: Vec<String>,
     server: Mutex<Option<Server>>,
     /// Where it listens; 0 while it does not.
     port: AtomicU16,
@@ -57,7 +59,7 @@ impl Node {
         );
         fs::write(&config, text).unwrap();
         let config = config.to_str().unwrap().to_owned();
-        Self { dir, config, clock: None, server: Mutex::default(), port: AtomicU16::new(0) }
+        Self { dir, config, clock: None, environment: Vec::new(), server: Mutex::default(), port: AtomicU16::new(0) }
     }
 
     /// The same, which lets events go as soon as two snapshots have them.
@@ -111,6 +113,17 @@ impl Node {
         self
     }
 
+    /// The same, with snapshots in a bucket.
+    #[cfg(feature = "s3")]
+    pub(super) fn in_bucket(mut self, address: &str) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        let folder = text.lines().find(|line| line.starts_with("snapshots = ")).unwrap();
+        fs::write(&self.config, text.replace(folder, &format!("snapshots = \"{address}\""))).unwrap();
+        let keys = ["AWS_ACCESS_KEY_ID=AKIATESTS", "AWS_SECRET_ACCESS_KEY=s3cret-of-bucket"];
+        self.environment = keys.map(str::to_owned).to_vec();
+        self
+    }
+
     /// The same, which others reach at an address.
     pub(super) fn at(self, url: &str) -> Self {
         let text = fs::read_to_string(&self.config).unwrap();
@@ -130,7 +143,11 @@ impl Node {
     pub(super) fn start(&self, more: &[&str]) -> bool {
         let arguments = [&["--config", self.config.as_str()], more].concat();
         let server = match &self.clock {
-            None => Server::start(&self.dir, &arguments),
+            None if self.environment.is_empty() => Server::start(&self.dir, &arguments),
+            None => {
+                let under: Vec<_> = ["env"].into_iter().chain(self.environment.iter().map(String::as_str)).collect();
+                Server::start_under(&under, &self.dir, &arguments)
+            }
             Some(clock) => match shifted_with(&self.dir, clock, &arguments) {
                 Some(server) => server,
                 None => return false,

@@ -5,16 +5,17 @@ use super::archives::{DELIVERIES, HOURS, NEEDLE, PATIENCE, archived, change, fil
 use super::cluster::{Cluster, account};
 use crate::archives::rows;
 use crate::harness::{scratch, wait_within};
-use crate::uploads::{Between, S3, bucket};
+use crate::uploads::{BUCKET, Between, bucket, object};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use testkit::s3::S3;
 
 #[test]
 fn whoever_takes_over_uploads_what_is_not_there_yet_and_what_is_purged_once_more() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = S3::start(BUCKET) else { return };
     let Some(postgres) = postgres() else { return };
     let dir = scratch("nodes-uploads");
     let (shared, url) = (dir.join("shared"), postgres.url());
@@ -33,9 +34,9 @@ fn whoever_takes_over_uploads_what_is_not_there_yet_and_what_is_purged_once_more
         format!("papertrail/logs/{first}/{day}/{}", path.file_name().unwrap().to_str().unwrap())
     };
     let are_there = || {
-        let keys = s3.keys();
+        let keys = s3.keys(BUCKET);
         let is_there = |path: PathBuf| {
-            keys.contains(&key(&path)) && fs::read(s3.object(&key(&path), &dir)).unwrap() == fs::read(path).unwrap()
+            keys.contains(&key(&path)) && fs::read(object(&s3, &key(&path), &dir)).unwrap() == fs::read(path).unwrap()
         };
         own().all(is_there).then_some(())
     };
@@ -60,7 +61,7 @@ fn whoever_takes_over_uploads_what_is_not_there_yet_and_what_is_purged_once_more
     change(&cluster, "POST", "/api/v2/purge", &first, &json!({"query": NEEDLE, "dry_run": false}));
     wait_within(PATIENCE, "the end of what is purged", || {
         let is_purged = |path: PathBuf| {
-            let there = rows(&s3.object(&key(&path), &dir));
+            let there = rows(&object(&s3, &key(&path), &dir));
             !there.is_empty() && there.iter().all(|(_, _, message)| !message.contains(NEEDLE))
         };
         own().all(is_purged).then_some(())
