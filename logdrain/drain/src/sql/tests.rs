@@ -197,6 +197,25 @@ mod database {
     }
 
     #[test]
+    fn an_answer_that_comes_too_late_is_nobodys_and_nothing_of_its_step_is_done() {
+        let Some((_postgres, mut db)) = of_database() else { return };
+        let slow = |step: &mut Step<'_>| {
+            step.execute("INSERT INTO things (id, small) VALUES ($1, 0)", values![1])?;
+            step.one("SELECT 7 FROM pg_sleep(1)", &[], |row| row.get::<i64>(0))
+        };
+        let late = db.step_within(Duration::from_millis(200), slow);
+        assert!(matches!(late, Err(SqlError::Away(_))), "{late:?}");
+        // Whoever has no time does not wait for it either; others do, and get their own answer.
+        let behind =
+            db.step_within(Duration::from_millis(200), |step| step.one("SELECT 8", &[], |row| row.get::<i64>(0)));
+        assert!(matches!(behind, Err(SqlError::Away(_))), "{behind:?}");
+        assert_eq!(db.step(|step| step.one("SELECT 9", &[], |row| row.get::<i64>(0))), Ok(Some(9)));
+        assert_eq!(count(&mut db), 0);
+        assert_eq!(db.step_within(Duration::from_secs(60), slow), Ok(Some(7)));
+        assert_eq!(count(&mut db), 1);
+    }
+
+    #[test]
     fn a_step_that_says_nothing_holds_others_up_for_a_second() {
         let Some((postgres, mut db)) = of_database() else { return };
         let mut other = Db::of_journal(&Address::parse(&postgres.url(), None).unwrap(), "somewhere").unwrap();

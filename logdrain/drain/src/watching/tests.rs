@@ -296,7 +296,7 @@ fn where_rules_stand_is_read_as_it_was_written_and_damage_is_no_state() {
     assert_eq!(read(Of::Lines), None);
     let mut random = testkit::random::Random::new(7);
     let large: Vec<u8> = (0..1_000_000).map(|_| random.below(256) as u8).collect();
-    states.write(teller, Of::Lines, standing(5), &[large.clone()]).unwrap();
+    states.write(teller, Of::Lines, standing(5), std::slice::from_ref(&large)).unwrap();
     states.write(teller, Of::Minutes, standing(6), &[b"six".to_vec()]).unwrap();
     assert_eq!(read(Of::Lines), Some((5, vec![large])));
     assert_eq!(read(Of::Minutes), Some((6, vec![b"six".to_vec()])));

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 enum Place {
     File(Scratch),
     #[cfg(feature = "postgres")]
-    Nodes(shared::Nodes),
+    Nodes(Box<shared::Nodes>),
 }
 
 impl Place {
@@ -36,7 +36,7 @@ fn on_both(name: &str, test: impl Fn(&Place)) {
     test(&Place::File(scratch(name)));
     #[cfg(feature = "postgres")]
     if let Some(nodes) = shared::Nodes::start(name) {
-        test(&Place::Nodes(nodes));
+        test(&Place::Nodes(Box::new(nodes)));
     }
 }
 

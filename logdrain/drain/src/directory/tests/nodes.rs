@@ -130,6 +130,51 @@ fn two_nodes_at_once_give_no_number_twice_and_add_nobody_twice() {
 }
 
 #[test]
+fn a_system_that_two_nodes_make_is_made_once_and_what_the_first_one_said_of_it_stands() {
+    let Some(Nodes { postgres: _postgres, one, other, .. }) = Nodes::start("systems") else { return };
+    let called =
+        |description: &str| SystemFacts { description: Some(description.to_owned()), ..SystemFacts::default() };
+    let made = one.add_system("shop", "web", called("the first")).unwrap();
+    // It has not heard of that yet.
+    let again = other.add_system("shop", "web", called("the second"));
+    assert!(matches!(again, Err(DirectoryError::Taken(_))), "{again:?}");
+    other.follow().unwrap();
+    assert_eq!(other.system("shop", made.id).unwrap().facts, called("the first"));
+    // One that was only heard is nobody's yet.
+    one.heard(&[("shop", "db", 7)]).unwrap();
+    let heard = one.system_called("shop", "db").unwrap().id;
+    let named = other.add_system("shop", "db", called("the database")).unwrap();
+    assert_eq!((named.id, named.last_event), (heard, Some(7)));
+}
+
+#[test]
+fn a_database_that_hangs_is_waited_for_by_one_and_not_for_long() {
+    let Some(Nodes { postgres, one, .. }) = Nodes::start("hangs") else { return };
+    let id = one.add_dashboard("shop", None, "Own", "{}").unwrap();
+    postgres.pause(true);
+    let closed = |error: DirectoryError| matches!(error, DirectoryError::Closed(_));
+    assert!(one.dashboard("shop", None, id).is_err_and(closed));
+    // What was asked first is not answered yet: nobody waits behind it, however many come.
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert!(one.dashboards("shop", None).is_err_and(closed));
+        assert!(one.channels("shop").is_err_and(closed));
+        assert!(one.add_dashboard("shop", None, "Other", "{}").is_err_and(closed));
+    }
+    println!("300 were told so in {:?}", began.elapsed());
+    postgres.pause(false);
+    let until = Instant::now() + Duration::from_secs(60);
+    let found = loop {
+        match one.dashboards("shop", None) {
+            Ok(found) => break found,
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(found.iter().any(|head| head.id == id && head.title == "Own"), "{found:?}");
+}
+
+#[test]
 fn while_the_database_is_away_who_is_known_comes_in_and_nothing_is_opened() {
     let Some(Nodes { mut postgres, address, one, .. }) = Nodes::start("away") else { return };
     let (token, _) = one.issue_token("shop", None, Kind::Admin, "").unwrap();

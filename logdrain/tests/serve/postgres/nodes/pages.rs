@@ -261,6 +261,44 @@ fn a_dashboard_made_on_one_node_is_seen_at_once_on_the_others_and_outlives_its_h
     });
 }
 
+#[test]
+fn nodes_that_keep_no_lines_have_dashboards_and_links_to_them_too() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-pages-no-lines");
+    let nodes = ["a", "b"].map(|name| Node::new(&dir, name, &postgres.url()));
+    assert!(nodes.iter().all(|node| node.start(&[])));
+    let made = crate::dashboards::account(&dir.join("a"), &["token", "add", "--account", "shop"]);
+    let token = format!("Bearer {}", made.trim());
+    let ask = |node: usize, method: &str, path: &str, body: &str| {
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        request(nodes[node].address().unwrap(), method, path, &headers, body.as_bytes()).unwrap()
+    };
+    // Before there was anybody, nobody had to sign in there.
+    let nobody = || request(nodes[1].address().unwrap(), "GET", "/api/v2/dashboards", &[], b"").unwrap().status;
+    wait_until("a node that knows that somebody is there", || (nobody() == 401).then_some(()));
+    let board = r#"{"copy":"overview","title":"Own"}"#;
+    let made = wait_until("a node that knows who asks", || {
+        let made = ask(0, "POST", "/api/v2/dashboards", board);
+        (made.status != 503).then_some(made)
+    });
+    assert_eq!(made.status, 201, "{made:?}");
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let (id, path) = (made["id"].to_string(), format!("/api/v2/dashboards/{}", made["id"]));
+    let seen = ask(1, "GET", &path, "");
+    assert!(seen.status == 200 && seen.body.contains("Own"), "{seen:?}");
+    let share = ask(1, "POST", "/api/v2/shares", &json!({ "dashboard": id }).to_string());
+    assert_eq!(share.status, 201, "{share:?}");
+    let share: Value = serde_json::from_str(&share.body).unwrap();
+    let link = share["link"].as_str().unwrap();
+    let page = request(nodes[0].address().unwrap(), "GET", &link[link.find("/shared/").unwrap()..], &[], b"").unwrap();
+    assert!(page.status == 200 && page.body.contains("Own"), "{page:?}");
+    for (path, status) in [("/explore", 200), ("/dashboards/overview", 200), ("/alerts", 501), ("/events", 501)] {
+        let page = ask(1, "GET", path, "");
+        assert_eq!(page.status, status, "{path}: {page:?}");
+        assert!(["/alerts", "/events", "/archives"].iter().all(|path| !page.body.contains(&format!("href=\"{path}"))));
+    }
+}
+
 /// Two accounts that are at home with the same node, and that node.
 fn neighbours(three: &Three) -> (String, String, usize) {
     let homes: Vec<_> = (0..ACCOUNTS).map(|number| (account(number), three.home(&account(number)).unwrap())).collect();
