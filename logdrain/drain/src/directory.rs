@@ -12,9 +12,12 @@
 //!
 //! The SQL is what PostgreSQL speaks, too; parameters come in the order of their numbers.
 
+mod addon;
 mod buckets;
 mod channels;
 mod dashboards;
+#[cfg(feature = "postgres")]
+mod destroyed;
 mod ended;
 mod file;
 mod following;
@@ -35,9 +38,12 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use addon::KeptResource;
 pub use buckets::Bucket;
 pub use channels::{Channel, Recipient};
 pub use dashboards::DashboardHead;
+#[cfg(feature = "postgres")]
+pub use destroyed::{Destroyed, Erasable};
 pub use file::path;
 pub use members::{Access, Member, NewMember, Rights, email};
 pub use metrics::MetricFacts;
@@ -45,7 +51,7 @@ pub use secrets::{Digest, Secret, opaque};
 pub use sessions::{Session, Whose};
 pub use shares::Share;
 pub use systems::{System, SystemFacts};
-pub use tokens::{Kind, Token};
+pub use tokens::{Kind, Token, new_token};
 pub use usage::Used;
 
 use crate::sql::{Db, SqlError, Step, Value, values};
@@ -250,34 +256,19 @@ impl Directory {
     pub fn end_account(&self, account: &str) -> Result<(), DirectoryError> {
         self.change_all(
             &[(&Group::ALL, account)],
-            |step| {
-                for sql in [
-                    "DELETE FROM shares WHERE account = $1",
-                    "DELETE FROM dashboards WHERE account = $1",
-                    "DELETE FROM metrics WHERE account = $1",
-                    "DELETE FROM tokens WHERE account = $1",
-                    "DELETE FROM sessions WHERE account = $1",
-                    "DELETE FROM members WHERE account = $1",
-                    "DELETE FROM systems WHERE account = $1",
-                    "DELETE FROM used WHERE account = $1",
-                    "DELETE FROM buckets WHERE account = $1",
-                    "DELETE FROM channels WHERE account = $1",
-                    "DELETE FROM recipients WHERE account = $1",
-                ] {
-                    step.execute(sql, values![account])?;
-                }
-                Ok(())
-            },
-            |known, ()| {
-                known.members.retain(|_, member| member.account != account);
-                known.tokens.retain(|_, token| token.account != account);
-                known.sessions.retain(|_, session| session.account != account);
-                known.shares.retain(|_, share| share.account != account);
-                known.buckets.forget(account);
-                self.systems().forget_account(account);
-            },
+            |step| delete_account(step, account),
+            |known, ()| self.forget_account(known, account),
         )?;
         self.mark()
+    }
+
+    fn forget_account(&self, known: &mut Known, account: &str) {
+        known.members.retain(|_, member| member.account != account);
+        known.tokens.retain(|_, token| token.account != account);
+        known.sessions.retain(|_, session| session.account != account);
+        known.shares.retain(|_, share| share.account != account);
+        known.buckets.forget(account);
+        self.systems().forget_account(account);
     }
 
     /// Whether an account that was destroyed then is to be ended still: a new one may be called so since.
@@ -444,6 +435,25 @@ impl Directory {
 pub fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+fn delete_account(step: &mut Step<'_>, account: &str) -> Result<(), DirectoryError> {
+    for sql in [
+        "DELETE FROM shares WHERE account = $1",
+        "DELETE FROM dashboards WHERE account = $1",
+        "DELETE FROM metrics WHERE account = $1",
+        "DELETE FROM tokens WHERE account = $1",
+        "DELETE FROM sessions WHERE account = $1",
+        "DELETE FROM members WHERE account = $1",
+        "DELETE FROM systems WHERE account = $1",
+        "DELETE FROM used WHERE account = $1",
+        "DELETE FROM buckets WHERE account = $1",
+        "DELETE FROM channels WHERE account = $1",
+        "DELETE FROM recipients WHERE account = $1",
+    ] {
+        step.execute(sql, values![account])?;
+    }
+    Ok(())
 }
 
 /// How many there are.

@@ -2,6 +2,9 @@
 //! usage, minutes, rows and alerts on their way. The journal says first that an account goes, and remembers that this is to be
 //! done until it was, also when the program is killed meanwhile.
 
+#[cfg(feature = "postgres")]
+pub mod nodes;
+
 use crate::alerts::outbox::Outbox;
 use crate::directory::Directory;
 use crate::drain_name::DrainName;
@@ -58,7 +61,13 @@ pub async fn obey(holders: Holders, progress: Arc<Progress>, keeps_lines: bool) 
 }
 
 /// Waits a moment until nobody comes in any more by an account that an event destroyed.
-pub async fn closed(progress: &Progress, seq: u64) {
+pub async fn closed(directory: &Arc<Directory>, intake: &Intake, account: &str, seq: u64) {
+    let progress = &intake.progress;
+    if progress.nodes.are_there() {
+        #[cfg(feature = "postgres")]
+        nodes::closed(directory, intake, account, seq).await;
+        return;
+    }
     let looks = PATIENCE.as_millis() / LOOK.as_millis();
     for _ in 0..looks {
         if progress.endings.is_closed(seq) {
@@ -81,9 +90,7 @@ impl Obeying {
             self.remove(ending, false).await?;
             endings.close(seq);
         }
-        let kept = if self.keeps_lines { self.progress.kept_behind.load(Ordering::Acquire) } else { u64::MAX };
-        let is_made = kept.min(self.progress.emitted.load(Ordering::Acquire)) < seq;
-        if !is_made && endings.settled(seq, SETTLE) {
+        if !is_made(&self.progress, self.keeps_lines, seq) && endings.settled(seq, SETTLE) {
             self.remove(ending, true).await?;
             endings.end(seq);
             tracing::warn!(account = ending.account, "an account is destroyed");
@@ -101,10 +108,10 @@ impl Obeying {
             directory.end_account(&ending.account).map_err(|error| error.to_string())?;
             outbox.end_account(&ending.account).map_err(|error| error.to_string())?;
             if is_last {
-                // The last rows of it are in by now. Minutes know drains that no settings name any more.
-                let drains = minutes.drains(&ending.account).map_err(|error| error.to_string())?;
+                // The last rows of it are in by now.
+                let drains = drains(&minutes, &ending.account)?;
                 if let Some(rows) = rows {
-                    let drains = drains.iter().map(|drain| DrainName::of(drain).shown().to_string()).collect();
+                    let drains = drains.into_iter().collect();
                     erase_rows(&rows, &intake.settings(), &ending.account, &drains)
                         .map_err(|error| format!("{}: {error}", rows.display()))?;
                 }
@@ -115,6 +122,18 @@ impl Obeying {
         };
         spawn_blocking(work).await.unwrap_or_else(|_| Err("a thread ended".to_owned()))
     }
+}
+
+/// Whether something may be made still of what was before an event.
+fn is_made(progress: &Progress, keeps_lines: bool, seq: u64) -> bool {
+    let kept = if keeps_lines { progress.kept_behind.load(Ordering::Acquire) } else { u64::MAX };
+    kept.min(progress.emitted.load(Ordering::Acquire)) < seq
+}
+
+/// What rows of an account are called after, as far as minutes know it: also of drains that no settings name any more.
+fn drains(minutes: &Minutes, account: &str) -> Result<Vec<String>, String> {
+    let drains = minutes.drains(account).map_err(|error| error.to_string())?;
+    Ok(drains.iter().map(|drain| DrainName::of(drain).shown().to_string()).collect())
 }
 
 /// Erases what the file of rows has of an account: of the drains that it had of its own, which are called after it, and of

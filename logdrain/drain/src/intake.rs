@@ -28,7 +28,7 @@ use crate::counters::{Counters, Refused};
 use crate::drain_name::port_of;
 use crate::journal::{Message, Progress};
 use crate::limits::IntakeLimits;
-use crate::parts::{Parts, Split};
+use crate::parts::{Part, Parts, Split};
 use crate::settings::Settings;
 use changes::Changes;
 use guesses::Guesses;
@@ -230,6 +230,17 @@ impl Intake {
         let queues = self.queues()?;
         let is_one = queues.parts == Parts::ONE || queues.split == Split::ByAccount;
         queues.all.get(usize::from(queues.parts.of(account).number())).filter(|_| is_one).cloned()
+    }
+
+    /// The same, also where partitions hold no whole accounts: that by the account's name.
+    fn queue_at(&self, account: &str) -> Option<SyncSender<Message>> {
+        let queues = self.queues()?;
+        queues.all.get(usize::from(queues.parts.of(account).number())).cloned()
+    }
+
+    /// The partition by an account's name.
+    pub fn part_of(&self, account: &str) -> Option<Part> {
+        Some(self.queues()?.parts.of(account))
     }
 
     /// The same, for what an account says of one of its drains.

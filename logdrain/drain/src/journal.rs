@@ -12,6 +12,7 @@ mod doubts;
 mod endings;
 mod failure;
 mod files;
+mod gone;
 mod group;
 mod head;
 mod lease;

@@ -475,12 +475,22 @@ impl Minutes {
     pub fn remove(&self, account: &str) -> Result<(), MinutesError> {
         #[cfg(feature = "postgres")]
         if let Place::Database(nodes) = &self.shared.place {
-            return Ok(database::remove(&nodes.db, account, Instant::now() + REMOVED_WITHIN)?);
+            return Ok(database::remove(&nodes.db, account, None, Instant::now() + REMOVED_WITHIN)?);
         }
         let (done, removed) = mpsc::channel();
         let gone = || MinutesError::Unread("nobody writes them now".to_owned());
         self.shared.removals.send(Removal { account: account.to_owned(), done }).map_err(|_| gone())?;
         removed.recv_timeout(REMOVED_WITHIN).map_err(|_| gone())?.map_err(MinutesError::Unread)
+    }
+
+    /// The same where nodes have them together, by the owner of a partition: as long as it is the owner.
+    ///
+    /// # Errors
+    /// When it cannot be written, or it does not come to it in time; what was removed is gone then.
+    #[cfg(feature = "postgres")]
+    pub fn remove_by(&self, owner: (Part, i64), account: &str) -> Result<(), MinutesError> {
+        let Place::Database(nodes) = &self.shared.place else { return self.remove(account) };
+        Ok(database::remove(&nodes.db, account, Some(owner), Instant::now() + REMOVED_WITHIN)?)
     }
 
     /// What a plan shows of a span.

@@ -93,6 +93,7 @@ mod door {
     use crate::intake::Intake;
     use crate::journal::{Answer, ChangeError, Listed, Message};
     use crate::people::People;
+    use crate::settings::change::Change;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
@@ -203,9 +204,15 @@ mod door {
             };
         }
         if let Request::Change { change } = request {
+            let destroyed = match &*change {
+                Change::Destroy { account, .. } => Some(account.clone()),
+                _ => None,
+            };
             return match intake.change(*change).await {
                 Ok(changed) => {
-                    ending::closed(&intake.progress, changed.position).await;
+                    if let Some(account) = destroyed {
+                        ending::closed(&people.directory, intake, &account, changed.position).await;
+                    }
                     Reply::Changed(changed.id)
                 }
                 Err(ChangeError::Unfit(unfit)) => Reply::Error(unfit.why),

@@ -168,6 +168,12 @@ impl Settings {
         own.account.as_deref().unwrap_or(DEFAULT_ACCOUNT)
     }
 
+    /// Whether anybody named an account: itself, or a drain that is of it.
+    pub fn has_account(&self, name: &str) -> bool {
+        let is_configured = || self.drains.values().any(|drain| drain.account.as_deref() == Some(name));
+        name == DEFAULT_ACCOUNT || self.accounts.contains_key(name) || is_configured()
+    }
+
     /// What a drain's pipeline may have: the plan that the configuration gives it, or else its account's.
     fn plan(&self, drain: &str) -> Option<&Plan> {
         let own = self.drain(DrainName::of(drain).configured()).and_then(|own| own.plan.as_ref());

@@ -27,10 +27,13 @@ pub(crate) fn run(dir: &Path, asked: &DestroyArgs) -> Result<Status, Failure> {
     let lines = purging::count(dir, account, &Purge::default())?;
     let archives = dir.join("archives").join(account);
     let (hours, bytes) = sum(&archives).map_err(|error| Failure::open(&archives, error))?;
-    println!(
-        "{account} has {lines} lines in files, and {hours} archives with {bytes} bytes in {}.",
-        Escaped(&archives.to_string_lossy())
-    );
+    // Nodes have them in the folder that they share.
+    if dir.join("logs").exists() || hours > 0 {
+        println!(
+            "{account} has {lines} lines in files, and {hours} archives with {bytes} bytes in {}.",
+            Escaped(&archives.to_string_lossy())
+        );
+    }
     if let Some(to) = archives_to {
         copy(&archives, to).map_err(|error| Failure::create(to, &error))?;
         println!("The archives were copied to {}.", Escaped(&to.to_string_lossy()));

@@ -179,7 +179,10 @@ impl Front {
             site.listens(listen.port(), "syslog drains");
         }
         let events = Events::new(closing.clone(), site.searches.clone(), shared.logs.clone());
-        let addon = config.addon.clone().map(|addon| Addon::new(addon, key));
+        let addon = config
+            .addon
+            .clone()
+            .map(|addon| Addon::new(addon, key, shared.homes.as_ref().map(|(homes, _)| homes.clone())));
         if let Some(addon) = addon.clone() {
             runtime.spawn(addon.look_after(site.clone()));
         }

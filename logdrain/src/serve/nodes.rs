@@ -26,6 +26,8 @@ use logdrain_drain::alerts::outbox;
 use logdrain_drain::archives::closing;
 use logdrain_drain::clock::{Ahead, Clocks};
 use logdrain_drain::directory::DirectoryError;
+use logdrain_drain::ending::nodes::Owners;
+use logdrain_drain::ending::{self, Holders};
 use logdrain_drain::intake::{Intake, Queues};
 use logdrain_drain::journal::{
     self, Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, Spool,
@@ -127,7 +129,17 @@ impl Node {
             outbox: front.outbox.clone(),
             states: States::new(database(address)?),
             minutes: front.minutes.clone(),
+            owners: Owners::default(),
         };
+        let holders = Holders {
+            directory: front.directory.clone(),
+            minutes: front.minutes.clone(),
+            outbox: front.outbox.clone(),
+            rows: config.out.clone(),
+            intake: front.intake.clone(),
+        };
+        front.runtime.spawn(ending::nodes::erase(holders.clone(), config.store.clone()));
+        front.runtime.spawn(ending::nodes::obey(holders, tools.owners.clone(), config.keeping.is_on()));
         let known = Known::new(cluster, config, front);
         let (mut queues, mut writers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         let has_spool = stores.iter().any(|(_, spool)| spool.is_some());

@@ -53,6 +53,7 @@ pub(crate) fn open(config: &Config) -> Result<Opened, Closed> {
     }
     let was_there = dir.join("lock").exists();
     let lock = hold(dir)?;
+    snapshots.remove_unfinished();
     if config.journal.is_some() {
         // What is not as it was written there is left out, and nothing that could be salvaged.
         let _ = std::fs::remove_file(journal::marker(dir));

@@ -11,9 +11,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const PASSWORD: &str = "s3cret-of-heroku";
-const SALT: &str = "s3cret-salt";
-const CLIENT: &str = "s3cret-client";
+pub(crate) const PASSWORD: &str = "s3cret-of-heroku";
+pub(crate) const SALT: &str = "s3cret-salt";
+pub(crate) const CLIENT: &str = "s3cret-client";
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -21,7 +21,20 @@ fn free_port() -> u16 {
 
 struct House {
     server: Server,
-    at: SocketAddr,
+    door: Door,
+}
+
+/// Where somebody comes to a server.
+pub(crate) struct Door {
+    pub(crate) at: SocketAddr,
+}
+
+impl std::ops::Deref for House {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
 }
 
 fn start(dir: &Path, port: u16, more: &str, heroku: Option<SocketAddr>) -> House {
@@ -35,23 +48,23 @@ fn start(dir: &Path, port: u16, more: &str, heroku: Option<SocketAddr>) -> House
     fs::write(&path, text).unwrap();
     let listen = format!("127.0.0.1:{port}");
     let server = Server::start(dir, &["--config", path.to_str().unwrap(), "--listen", &listen]);
-    House { at: server.address, server }
+    House { door: Door { at: server.address }, server }
 }
 
 fn basic(pair: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-fn uuid(number: u32) -> String {
+pub(crate) fn uuid(number: u32) -> String {
     format!("01234567-89ab-cdef-0123-{number:012x}")
 }
 
-fn token(number: u32) -> String {
+pub(crate) fn token(number: u32) -> String {
     format!("d.{}", uuid(number))
 }
 
-impl House {
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+impl Door {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.at);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -60,7 +73,7 @@ impl House {
         raw(self.at, &[head.as_bytes(), body].concat()).unwrap()
     }
 
-    fn heroku(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn heroku(&self, method: &str, path: &str, body: &Value) -> Answer {
         let credentials = basic(&format!("papertrail:{PASSWORD}"));
         let headers = [
             ("Authorization", credentials.as_str()),
@@ -71,7 +84,7 @@ impl House {
         self.ask(method, path, &headers, &body)
     }
 
-    fn provision(&self, number: u32) -> Answer {
+    pub(crate) fn provision(&self, number: u32) -> Answer {
         let body = json!({
             "uuid": uuid(number), "name": format!("papertrail-curly-{number}"), "plan": "gold",
             "region": "amazon-web-services::us-east-1", "callback_url": "https://api.heroku.com/addons/x",
@@ -82,7 +95,7 @@ impl House {
     }
 
     /// One line by the drain of an answer.
-    fn deliver(&self, answer: &Value, token: &str, text: &str) -> u16 {
+    pub(crate) fn deliver(&self, answer: &Value, token: &str, text: &str) -> u16 {
         let url = answer["log_drain_url"].as_str().unwrap();
         let pair = url.strip_prefix("http://").unwrap().split('@').next().unwrap();
         let line = format!("<190>1 {} host app web.1 - {text}\n", time_of(now_micros()));
@@ -93,13 +106,13 @@ impl House {
         request(self.at, "POST", "/logs", &headers, body.as_bytes()).unwrap().status
     }
 
-    fn search(&self, answer: &Value, query: &str) -> Answer {
+    pub(crate) fn search(&self, answer: &Value, query: &str) -> Answer {
         let token = answer["config"]["PAPERTRAIL_API_TOKEN"].as_str().unwrap();
         let path = format!("/api/v1/events/search.json?q={query}");
         request(self.at, "GET", &path, &[("X-Papertrail-Token", token)], b"").unwrap()
     }
 
-    fn sign_on(&self, form: &[(&str, String)], cookie: Option<&str>) -> Answer {
+    pub(crate) fn sign_on(&self, form: &[(&str, String)], cookie: Option<&str>) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut headers = vec![
             ("Content-Type", "application/x-www-form-urlencoded"),
@@ -112,25 +125,25 @@ impl House {
         self.ask("POST", "/sso/login", &headers, body.as_bytes())
     }
 
-    fn page(&self, cookie: &str) -> Answer {
+    pub(crate) fn page(&self, cookie: &str) -> Answer {
         request(self.at, "GET", "/events", &[("Cookie", cookie)], b"").unwrap()
     }
 }
 
-fn json_of(answer: &Answer) -> Value {
+pub(crate) fn json_of(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     serde_json::from_str(&answer.body).unwrap()
 }
 
 /// The value of a cookie that an answer sets, with its name.
-fn cookie(answer: &Answer, name: &str) -> String {
+pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
     let lines = answer.head.lines().filter_map(|line| line.split_once(": "));
     let mut set = lines.filter(|(key, _)| key.eq_ignore_ascii_case("set-cookie")).map(|(_, value)| value);
     let found = set.find(|value| value.starts_with(&format!("{name}="))).unwrap_or_else(|| panic!("{answer:?}"));
     found.split(';').next().unwrap().to_owned()
 }
 
-fn location(answer: &Answer) -> String {
+pub(crate) fn location(answer: &Answer) -> String {
     let line = answer.head.lines().find(|line| line.to_ascii_lowercase().starts_with("location: "));
     line.unwrap_or_else(|| panic!("{answer:?}"))[10..].to_owned()
 }
@@ -139,7 +152,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn of_resource(number: u32, at: i64) -> Vec<(&'static str, String)> {
+pub(crate) fn of_resource(number: u32, at: i64) -> Vec<(&'static str, String)> {
     let text = format!("{}:{SALT}:{at}", uuid(number));
     vec![
         ("resource_id", uuid(number)),
@@ -151,7 +164,7 @@ fn of_resource(number: u32, at: i64) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn of_user(number: u32, at: i64, user: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn of_user(number: u32, at: i64, user: &str) -> Vec<(&'static str, String)> {
     let text = format!("{}:{SALT}:{at}:{user}:a@example.com", uuid(number));
     let mut form = of_resource(number, at);
     form.push(("user_id", user.to_owned()));
@@ -159,7 +172,7 @@ fn of_user(number: u32, at: i64, user: &str) -> Vec<(&'static str, String)> {
     form
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(now_micros() / 1_000_000).unwrap()
 }
 
@@ -485,7 +498,7 @@ fn what_heroku_removed_stays_for_its_grace_and_then_goes_for_good() {
     let listen = format!("127.0.0.1:{port}");
     let config = dir.join("config.toml");
     let server = Server::start(&dir, &["--config", config.to_str().unwrap(), "--listen", &listen]);
-    let house = House { at: server.address, server };
+    let house = House { door: Door { at: server.address }, server };
     wait_until("the end of its grace", || {
         let file = fs::read_to_string(dir.join(format!("store/addon/{}.json", uuid(1)))).unwrap();
         file.contains("is_destroyed").then_some(())

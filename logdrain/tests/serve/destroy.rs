@@ -21,7 +21,7 @@ pub(crate) const CONFIG: &str = "snapshot_every = \"150ms\"\nretention = \"1h\"\
     [[drain]]\nname = \"blog\"\nuser = \"blog\"\npassword = \"blog-s3cret-1\"\n\
     [[drain]]\nname = \"office\"\nuser = \"office\"\npassword = \"office-s3cret-1\"\naccount = \"office\"\n";
 
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     use sha2::{Digest as _, Sha256};
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -90,7 +90,11 @@ fn post(server: &Server, path: &str, body: &Value, by: &str) -> Answer {
 
 /// An hour of last year, in the archives of an account.
 fn archive(dir: &Path, account: &str, text: &str) {
-    let folder = dir.join(format!("store/archives/{account}/dt=2025-03-14"));
+    archive_in(&dir.join("store/archives"), account, text);
+}
+
+pub(crate) fn archive_in(archives: &Path, account: &str, text: &str) {
+    let folder = archives.join(account).join("dt=2025-03-14");
     fs::create_dir_all(&folder).unwrap();
     let mut zip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let row =

@@ -9,10 +9,16 @@
 //! ```
 //!
 //! What lines depend on (the plan, the drain with its credentials) goes through the journal. What was answered to Heroku, and
-//! what has become of a resource, is a file for each in the store's folder `addon`. One request after the other: Heroku
-//! sends few, and repeats them.
+//! what has become of a resource, is a file for each in the store's folder `addon`, or in the directory that nodes share. One
+//! request after the other: Heroku sends few, and repeats them.
+//!
+//! Where nodes share the journal, any of them takes any request, and two may take the same one at a time. So what is to be done is
+//! kept first, with all secrets, and once for each resource; then it is done, by whoever was asked and whoever is asked again, and
+//! comes to the same. What nobody asks for again the home of the account does.
 
 mod grant;
+mod kept;
+mod nodes;
 mod provision;
 mod resources;
 mod sso;
@@ -26,17 +32,20 @@ use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use kept::{REPEATED, Resource};
 use logdrain_drain::directory;
+use logdrain_drain::homes::{At, Homes};
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::intake::{Intake, basic};
 use logdrain_drain::seal::KeyFile;
 use logdrain_drain::settings::change::Change;
 use logdrain_drain::settings::digest::Digest;
 use logdrain_terms::plan::Plan;
-use resources::{Resource, Resources};
+use resources::Resources;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +55,7 @@ use tokio::task::spawn_blocking;
 
 /// The longest name that is shown.
 const NAME: usize = 200;
-const LOOK: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_secs(10);
 const LOOK_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// What the configuration says.
@@ -88,6 +97,8 @@ pub struct Addon {
     key: Arc<KeyFile>,
     /// What there is; read when it is asked for first. Whoever holds it has his turn.
     resources: Mutex<Option<Resources>>,
+    /// Where nodes share the journal: who looks after which account.
+    homes: Option<Arc<Homes>>,
 }
 
 /// What requests come with.
@@ -106,36 +117,84 @@ impl House {
 }
 
 impl Addon {
-    pub fn new(settings: AddonSettings, key: Arc<KeyFile>) -> Arc<Self> {
-        Arc::new(Self { settings, key, resources: Mutex::new(None) })
+    /// `homes` are those of the nodes that share the journal, if there are others.
+    pub fn new(settings: AddonSettings, key: Arc<KeyFile>, homes: Option<Arc<Homes>>) -> Arc<Self> {
+        Arc::new(Self { settings, key, resources: Mutex::new(None), homes })
     }
 
-    /// Forgets answers that are not asked for any more, and destroys the accounts of resources that Heroku removed when their
-    /// grace is over; for ever.
+    /// Whether this server looks after an account.
+    fn is_home(&self, account: &str) -> bool {
+        self.homes.as_ref().is_none_or(|homes| homes.of(homes.part(account)).at == At::Here)
+    }
+
+    /// Goes on with what was begun and is not asked for again, forgets answers that are not asked for any more, and destroys the
+    /// accounts of resources that Heroku removed when their grace is over; for ever.
     pub async fn look_after(self: Arc<Self>, site: Arc<Site>) {
         let house = House { site, addon: self };
         let look = LOOK.min(house.addon.settings.grace / 4).max(LOOK_AT_LEAST);
         loop {
             tokio::time::sleep(look).await;
-            let Some(mut turn) = turn(&house).await else { continue };
-            let Some(resources) = &mut *turn else { continue };
             // What is deleted is deleted by a clock that is believed.
             let time = &house.site.intake.progress.time;
             let Some(now) = time.believed().filter(|_| !time.is_in_doubt()) else { continue };
-            if let Err(error) = resources.tidy(now / 1_000_000) {
-                tracing::warn!(%error, "what was answered to Heroku could not be forgotten");
+            let Some(mut turn) = turn(&house).await else { continue };
+            let Some(resources) = &mut *turn else { continue };
+            let looked = house.look(resources, now / 1_000_000).await;
+            if let Err(error) = looked {
+                tracing::warn!(%error, "what there is to do about resources of the add-on waits");
             }
-            let grace = i64::try_from(house.addon.settings.grace.as_secs()).unwrap_or(i64::MAX);
-            for resource in resources.removed_before((now / 1_000_000).saturating_sub(grace)) {
-                let account = account_of(&resource.uuid);
-                match house.site.intake.change(Change::Destroy { account, at: 0, upto: 0 }).await {
-                    Ok(_) => {
-                        if let Err(error) = resources.put(Resource { is_destroyed: true, ..resource }) {
-                            tracing::warn!(%error, "that a resource is gone for good could not be kept");
-                        }
-                    }
-                    Err(error) => tracing::warn!(resource = %resource.uuid, ?error, "its account stays for now"),
+        }
+    }
+}
+
+impl House {
+    async fn look(&self, resources: &mut Resources, now: i64) -> io::Result<()> {
+        for resource in resources.due(now)? {
+            if self.addon.is_home(&account_of(&resource.uuid)) {
+                self.look_at(resources, resource, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at(&self, resources: &mut Resources, resource: Resource, now: i64) -> io::Result<()> {
+        let uuid = &resource.uuid;
+        if let Some(gone) = resource.gone {
+            if provision::is_open(self, uuid) && provision::clean(self, uuid).await.is_err() {
+                return Ok(());
+            }
+            let grace = i64::try_from(self.addon.settings.grace.as_secs()).unwrap_or(i64::MAX);
+            return if gone <= now.saturating_sub(grace) { self.destroy(resources, uuid).await } else { Ok(()) };
+        }
+        if resource.provisioned.saturating_add(REPEATED) < now {
+            resources.change(uuid, |resource| match resource.secrets {
+                // It was never told of.
+                Some(_) => resource.go(now),
+                None => resource.answer = None,
+            })?;
+        }
+        if let (Some(until), Some(plan)) = (resource.changed, self.addon.settings.plans.get(&resource.plan))
+            && provision::has_plan(self, uuid, plan).await.is_ok()
+            && until < now
+        {
+            resources.change(uuid, |now| {
+                if now.changed == Some(until) {
+                    now.changed = None;
                 }
+            })?;
+        }
+        if resource.grant.is_some() {
+            grant::take_over(self, resources, uuid, now)?;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, resources: &mut Resources, uuid: &str) -> io::Result<()> {
+        match self.site.intake.change(Change::Destroy { account: account_of(uuid), at: 0, upto: 0 }).await {
+            Ok(_) => resources.change(uuid, |resource| resource.is_destroyed = true).map(drop),
+            Err(error) => {
+                tracing::warn!(resource = %uuid, ?error, "its account stays for now");
+                Ok(())
             }
         }
     }
@@ -154,12 +213,19 @@ pub(super) fn router(site: &Arc<Site>, addon: Option<Arc<Addon>>) -> Router<Arc<
 
 /// Whoever holds what there is has his turn; `None` while the store is not open.
 async fn turn(house: &House) -> Option<MutexGuard<'_, Option<Resources>>> {
-    let Addon { settings, key, resources } = &*house.addon;
+    let Addon { settings, key, resources, .. } = &*house.addon;
     let mut guard = resources.lock().await;
     if guard.is_none() {
-        house.site.intake.queue()?;
-        let (store, key) = (settings.store.clone(), key.clone());
-        let opened = spawn_blocking(move || Resources::open(&store, key)).await.ok()?;
+        if !house.site.intake.is_open() {
+            return None;
+        }
+        let (store, key, directory) = (settings.store.clone(), key.clone(), house.site.directory.clone());
+        let are_nodes = house.site.intake.progress.nodes.are_there();
+        let opened = spawn_blocking(move || match are_nodes {
+            true => Resources::of_nodes(directory, key),
+            false => Resources::open(&store, key),
+        });
+        let opened = opened.await.ok()?;
         match opened {
             Ok(opened) => *guard = Some(opened),
             Err(error) => {

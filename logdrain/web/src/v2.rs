@@ -123,7 +123,7 @@ pub(super) fn router(api: Arc<Api>) -> Router<Arc<Intake>> {
 
 /// Whether there is an account of this name.
 pub(super) fn has_account(settings: &Settings, name: &str) -> bool {
-    accounts::is_there(settings, name)
+    settings.has_account(name)
 }
 
 /// Does what a page asks for, by whoever was let in there, with the same rights and bounds as a request has.

@@ -379,6 +379,14 @@ impl Outbox {
     /// # Errors
     /// When it cannot be written.
     pub fn end_account(&self, account: &str) -> Result<(), OutboxError> {
+        self.end_account_of(None, account)
+    }
+
+    /// The same, by the owner of a partition: as long as it is the owner.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end_account_of(&self, owner: Option<Teller>, account: &str) -> Result<(), OutboxError> {
         self.step(|step| {
             if self.among.get().is_some() {
                 shared::lock(step, account)?;
@@ -386,6 +394,9 @@ impl Outbox {
             }
             step.execute("DELETE FROM deliveries WHERE account = $1", values![account])?;
             step.execute("DELETE FROM told WHERE account = $1", values![account])?;
+            if let Some(Teller { part, epoch }) = owner {
+                step.owns(part, epoch)?;
+            }
             Ok(())
         })?;
         self.look()

@@ -27,6 +27,11 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// One that was made before, and kept elsewhere.
+    pub fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text, to be shown.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -85,6 +85,14 @@ pub(super) fn read(step: &mut Step<'_>, account: Option<&str>) -> Result<HashMap
     Ok(step.rows(sql, values![account], token)?.into_iter().flatten().collect())
 }
 
+/// A secret for a token that is none yet.
+///
+/// # Errors
+/// When the system gives nothing random.
+pub fn new_token(kind: Kind) -> Result<Secret, DirectoryError> {
+    Secret::token(kind.prefix())
+}
+
 impl Directory {
     /// Tokens of an account, by their numbers.
     pub fn tokens(&self, account: &str) -> Vec<Arc<Token>> {
@@ -103,6 +111,18 @@ impl Directory {
         self.known().tokens.get(digest).cloned()
     }
 
+    /// A token of an account itself with a secret that was [made](new_token) before; done again, it changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or there is no room for one more.
+    pub fn keep_token(&self, account: &str, secret: &Secret, kind: Kind, name: &str) -> Result<(), DirectoryError> {
+        let digest = secret.digest();
+        if self.token_of(&digest).is_some_and(|token| token.account == account) {
+            return Ok(());
+        }
+        self.add_token(account, None, secret, (kind, name)).map(drop)
+    }
+
     /// A new token of a member, or of the account itself. The secret is in no file, and is not to be had again.
     pub fn issue_token(
         &self,
@@ -119,12 +139,23 @@ impl Directory {
         {
             return Err(DirectoryError::NotFound("there is no such member".to_owned()));
         }
+        let secret = new_token(kind)?;
+        let token = self.add_token(account, member, &secret, (kind, name))?;
+        Ok((secret, token))
+    }
+
+    fn add_token(
+        &self,
+        account: &str,
+        member: Option<u32>,
+        secret: &Secret,
+        (kind, name): (Kind, &str),
+    ) -> Result<Arc<Token>, DirectoryError> {
         let known = self.known();
         let of_account = known.tokens.values().filter(|token| token.account == account).count();
         let taken = count(known.tokens.len());
         drop(known);
         Part { own: count(of_account), of_account: OF_ACCOUNT, taken, all: count(ALL) }.one_more("tokens")?;
-        let secret = Secret::token(kind.prefix())?;
         let shown: String = secret.reveal().chars().take(8).collect();
         let (digest, created) = (secret.digest(), now());
         self.will_ask()?;
@@ -132,9 +163,10 @@ impl Directory {
             (&[Group::People], account),
             |step| {
                 let id = next(step, "token")?;
+                // Another node may have added the same.
                 step.execute(
                     "INSERT INTO tokens (id, account, member, kind, name, shown, digest, created) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (digest) DO NOTHING",
                     values![id, account, member, kind.name(), name, &shown, &digest.hex(), created],
                 )?;
                 let (account, name) = (account.to_owned(), name.to_owned());
@@ -142,13 +174,10 @@ impl Directory {
             },
             |known, token| drop(known.tokens.insert(digest, token.clone())),
         );
-        match token {
-            Ok(token) => Ok((secret, token)),
-            Err(error) => {
-                self.mark()?;
-                Err(error)
-            }
+        if token.is_err() {
+            self.mark()?;
         }
+        token
     }
 
     /// Removes a token of an account.

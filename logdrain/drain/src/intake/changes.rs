@@ -7,8 +7,11 @@
 use super::Intake;
 use crate::drain_name::DEFAULT_ACCOUNT;
 use crate::journal::{ChangeError, Changed, Message};
+#[cfg(feature = "postgres")]
+use crate::parts::{Part, Split};
 use crate::settings::change::{Change, Misfit, Unfit};
 use std::collections::HashMap;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -91,18 +94,38 @@ impl Intake {
             }
         }
         self.check_filter(&change).await?;
-        let is_alone = self.queue().is_some();
-        if !is_alone && matches!(change, Change::Destroy { .. }) {
-            let why = "nodes that share a journal destroy no account yet";
-            return Err(ChangeError::Unfit(Unfit::new(Misfit::Invalid, why)));
+        let queue = match &change {
+            Change::App { drain, .. } => self.queue_of_settings(drain),
+            // It is known in one partition first, also where the account's drains are in all of them.
+            Change::Destroy { account, .. } => self.queue_at(account),
+            _ => self.queue_of_account(change.account().unwrap_or(DEFAULT_ACCOUNT)),
+        };
+        written(queue.ok_or(ChangeError::CannotStore)?, change).await
+    }
+
+    /// An account is destroyed in the partition that is its own: the same is to be done in all others where its drains may be in
+    /// any. They may be told so more than once.
+    ///
+    /// # Errors
+    /// When one of them does not take it: then it is told again.
+    #[cfg(feature = "postgres")]
+    pub async fn destroy_elsewhere(&self, account: &str, part: Part) -> Result<(), ChangeError> {
+        let queues = self.queues().ok_or(ChangeError::CannotStore)?;
+        if queues.split == Split::ByAccount || queues.parts.of(account) != part {
+            return Ok(());
         }
-        let account = change.account().unwrap_or(DEFAULT_ACCOUNT);
-        let queue = self.queue_of_account(account).ok_or(ChangeError::CannotStore)?;
-        let (answer, answered) = oneshot::channel();
-        let message = Message::Change { change: Box::new(change), answer: Some(answer) };
-        queue.try_send(message).map_err(|_| ChangeError::CannotStore)?;
-        drop(queue);
-        answered.await.unwrap_or(Err(ChangeError::CannotStore))
+        for (other, queue) in queues.parts.each().zip(queues.all.iter()).filter(|(other, _)| *other != part) {
+            let destroy = Change::Destroy { account: account.to_owned(), at: 0, upto: 0 };
+            match written(queue.clone(), destroy).await {
+                Ok(_) => {}
+                // The configuration has it again.
+                Err(ChangeError::Unfit(unfit)) => {
+                    tracing::warn!(account, partition = other.number(), why = unfit.why, "what is left of it stays");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn check_filter(&self, change: &Change) -> Result<(), ChangeError> {
@@ -124,6 +147,15 @@ impl Intake {
             Err(_) => Err(ChangeError::CannotStore),
         }
     }
+}
+
+/// Has a change written down.
+async fn written(queue: SyncSender<Message>, change: Change) -> Result<Changed, ChangeError> {
+    let (answer, answered) = oneshot::channel();
+    let message = Message::Change { change: Box::new(change), answer: Some(answer) };
+    queue.try_send(message).map_err(|_| ChangeError::CannotStore)?;
+    drop(queue);
+    answered.await.unwrap_or(Err(ChangeError::CannotStore))
 }
 
 #[cfg(test)]

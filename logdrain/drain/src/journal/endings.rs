@@ -23,20 +23,34 @@ struct Waiting {
     is_closed: bool,
     /// Nothing is made of it any more, since then.
     since: Option<Instant>,
+    /// Nothing is left.
+    is_over: bool,
 }
 
 impl Endings {
     pub fn begin(&self, ending: Ending) {
-        self.all().push(Waiting { ending, is_closed: false, since: None });
+        let mut all = self.all();
+        if all.iter().all(|waiting| waiting.ending.seq != ending.seq) {
+            all.push(Waiting { ending, is_closed: false, since: None, is_over: false });
+        }
+    }
+
+    /// These are what the journal has to do, whoever wrote them down: those that are new begin, and what it has done with is
+    /// forgotten.
+    #[cfg(feature = "postgres")]
+    pub(super) fn follow(&self, all: impl Iterator<Item = Ending>) {
+        let all: Vec<_> = all.collect();
+        self.all().retain(|waiting| !waiting.is_over || all.iter().any(|ending| ending.seq == waiting.ending.seq));
+        all.into_iter().for_each(|ending| self.begin(ending));
     }
 
     pub fn waiting(&self) -> Vec<Ending> {
-        self.all().iter().map(|waiting| waiting.ending.clone()).collect()
+        self.all().iter().filter(|waiting| !waiting.is_over).map(|waiting| waiting.ending.clone()).collect()
     }
 
     /// Whether something is left of the account that an event destroyed.
     pub fn is_waiting(&self, seq: u64) -> bool {
-        self.all().iter().any(|waiting| waiting.ending.seq == seq)
+        self.all().iter().any(|waiting| waiting.ending.seq == seq && !waiting.is_over)
     }
 
     /// Whether nobody comes in any more by what that account had.
@@ -57,7 +71,7 @@ impl Endings {
 
     /// Nothing is left.
     pub fn end(&self, seq: u64) {
-        self.all().retain(|waiting| waiting.ending.seq != seq);
+        self.all().iter_mut().filter(|waiting| waiting.ending.seq == seq).for_each(|waiting| waiting.is_over = true);
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Waiting>> {

@@ -6,6 +6,7 @@
 use super::Listed;
 use super::accounts::Accounts;
 use super::failure::StoreError;
+use super::gone::is_nobodys;
 use super::meta::Stands;
 use super::places::{Places, Verdict};
 use super::purges::{Pending, Purges};
@@ -176,9 +177,14 @@ impl Ledger {
                 Event::Doubt { .. } => self.places.doubt(),
                 Event::Settings(new) => {
                     let next = match settings.take() {
-                        Some(mut before) => {
-                            Arc::make_mut(&mut before).configure(new);
-                            before
+                        Some(before) => {
+                            let mut next = Settings::clone(&before);
+                            next.configure(new);
+                            let known = &purges.as_ref().unwrap_or(&self.purges).gone;
+                            if let Some(gone) = known.configured(&before, &next) {
+                                purges.get_or_insert_with(|| self.purges.clone()).gone = gone;
+                            }
+                            Arc::new(next)
                         }
                         None => Arc::new(Settings::clone(new)),
                     };
@@ -190,6 +196,11 @@ impl Ledger {
                         kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, "there are no settings yet")));
                         continue;
                     };
+                    if purges.as_ref().unwrap_or(&self.purges).gone.forbids(change, known) {
+                        let why = "the account was destroyed: what was asked for before comes too late";
+                        kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, why)));
+                        continue;
+                    }
                     // What comes later stays.
                     match &mut **change {
                         Change::Purge { purge, .. } => (purge.upto, purge.is_done) = (runs.last(), false),
@@ -197,7 +208,7 @@ impl Ledger {
                         _ => {}
                     }
                     let before = known.clone();
-                    match changed(known, change, &self.places) {
+                    match changed(known, change, &self.places, self.part) {
                         Ok(given) => *id = given,
                         Err(unfit) => {
                             kept.push(Kept::Unfit(unfit));
@@ -207,14 +218,15 @@ impl Ledger {
                     if change.is_of_drains() || matches!(**change, Change::Destroy { .. }) {
                         self.places.follow(known);
                     }
-                    let mut to_do = |at, account| {
-                        let pending = Pending { seq, done: 0, at, account };
-                        purges.get_or_insert_with(|| self.purges.clone()).add(pending);
+                    let mut to_do = |at, account: Option<&String>| {
+                        let purges = purges.get_or_insert_with(|| self.purges.clone());
+                        account.into_iter().for_each(|account| purges.gone.destroy(account, at));
+                        purges.add(Pending { seq, done: 0, at, account: account.cloned() });
                     };
                     match &**change {
                         Change::Purge { at, .. } => to_do(*at, None),
                         Change::Destroy { account, at, .. } => {
-                            to_do(*at, Some(account.clone()));
+                            to_do(*at, Some(account));
                             let is_of = |drain: &&Arc<str>| before.is_of(drain, account) == Some(true);
                             let gone: Vec<_> = self.drains.keys().filter(is_of).cloned().collect();
                             for drain in gone {
@@ -236,6 +248,14 @@ impl Ledger {
                     writes.drop_drain(drain, number, &self.places)?;
                 }
                 _ => {}
+            }
+            if let (Event::Delivery(record), Some(settings)) = (&offer.event, &settings) {
+                let is_new = record.layout.has_place() && !self.drains.contains_key(&record.drain);
+                let gone = &purges.as_ref().unwrap_or(&self.purges).gone;
+                if gone.has(record, settings) || (is_new && is_nobodys(&record.drain, settings)) {
+                    kept.push(Kept::TooManyDrains);
+                    continue;
+                }
             }
             if let Event::Delivery(record) = &offer.event
                 && record.layout.has_place()
@@ -315,7 +335,7 @@ pub(super) fn text_of(settings: &Settings) -> Result<String, StoreError> {
 }
 
 /// Makes a change, as far as there is room for what it brings.
-fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places) -> Result<Option<u32>, Unfit> {
+fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places, part: Part) -> Result<Option<u32>, Unfit> {
     match change {
         Change::App { drain, app, .. } if settings.apps.get(drain) == Some(app) => {
             return Err(Unfit::new(Misfit::Taken, "it is called so already"));
@@ -326,7 +346,7 @@ fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places) -> Re
                 return Err(Unfit::new(Misfit::TooMany, "there is no room for the name of one more app"));
             }
         }
-        Change::AddDrain { drain, .. } => places.room_for(settings, drain.read.places())?,
+        Change::AddDrain { drain, .. } => places.room_for(settings, drain.read.places(), part)?,
         _ => {}
     }
     Arc::make_mut(settings).apply(change)

@@ -8,9 +8,10 @@
 
 use super::Listed;
 use super::failure::StoreError;
-use crate::drain_name::DrainName;
+use crate::drain_name::{DEFAULT_ACCOUNT, DrainName};
+use crate::parts::Part;
 use crate::settings::change::{Misfit, Unfit};
-use crate::settings::{APPS_OF_ONE, Settings, apps};
+use crate::settings::{APPS_OF_ONE, DrainSettings, Settings, apps};
 use heroku_metrics::model::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -77,9 +78,13 @@ impl Places {
         of_one < APPS_OF_ONE && settings.apps.len() < apps(self.most)
     }
 
-    /// Whether a drain that is to be named can have so many places: all that are named have theirs.
-    pub(super) fn room_for(&self, settings: &Settings, places: usize) -> Result<(), Unfit> {
-        let named: usize = settings.named_drains().map(|(_, drain)| drain.places()).sum();
+    /// Whether a drain that is to be named can have so many places in a partition: all that are named have theirs there. Drains are
+    /// added to accounts where each of these is in one partition as a whole.
+    pub(super) fn room_for(&self, settings: &Settings, places: usize, part: Part) -> Result<(), Unfit> {
+        let is_here =
+            |drain: &DrainSettings| part.all().of(drain.account.as_deref().unwrap_or(DEFAULT_ACCOUNT)) == part;
+        let here = settings.named_drains().filter(|(_, drain)| is_here(drain));
+        let named: usize = here.map(|(_, drain)| drain.places()).sum();
         if named.saturating_add(places) <= self.most {
             return Ok(());
         }
@@ -216,7 +221,7 @@ fn name_of(drain: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{DrainLimits, DrainSettings};
+    use crate::settings::DrainLimits;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_unix_seconds(1_800_000_000 + second)

@@ -12,6 +12,7 @@
 
 use super::endings::Ending;
 use super::failure::StoreError;
+use super::gone::Gone;
 use crate::event::Record;
 use crate::settings::Settings;
 use crate::settings::purge::Purge;
@@ -46,6 +47,9 @@ pub(super) struct Purges {
     pub(super) is_dirty: bool,
     /// When there was a purge behind which damaged files may lie aside, in microseconds since 1970.
     pub(super) aside: Vec<i64>,
+    /// What of accounts that are destroyed is not kept, if it comes still.
+    #[serde(skip_serializing_if = "Gone::is_empty")]
+    pub(super) gone: Gone,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

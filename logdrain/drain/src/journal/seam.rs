@@ -261,6 +261,9 @@ pub trait Segments: Debug + Send + Sync {
 
     /// Where people find it.
     fn place(&self, name: &str) -> String;
+
+    /// Removes what others began to write and have not put. Whoever asks for this is the only one who writes from now on.
+    fn remove_unfinished(&self) {}
 }
 
 /// What was made of the events up to a position, each under that position; the two newest are kept, so that one may be damaged.

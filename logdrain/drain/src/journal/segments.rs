@@ -34,12 +34,16 @@ impl Folder {
 
     /// Removes what others left who are gone. What cannot be removed takes room, and does no harm else.
     fn remove_dead(&self, now: SystemTime) {
+        self.remove_unfinished_by(&|written| now.duration_since(written).is_ok_and(|silent| silent >= DEAD));
+    }
+
+    fn remove_unfinished_by(&self, is_dead: &dyn Fn(SystemTime) -> bool) {
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             if !entry.file_name().to_str().is_some_and(is_unfinished) {
                 continue;
             }
             let written = entry.metadata().and_then(|meta| meta.modified());
-            if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|silent| silent >= DEAD)) {
+            if written.is_ok_and(is_dead) {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -86,6 +90,10 @@ impl Segments for Folder {
 
     fn place(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
+    }
+
+    fn remove_unfinished(&self) {
+        self.remove_unfinished_by(&|_| true);
     }
 }
 

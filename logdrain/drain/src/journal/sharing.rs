@@ -290,8 +290,10 @@ impl SharingWriter {
         if was_done || self.aside.outage.is_away || !self.aside.is_empty() || !self.can_ask() {
             return;
         }
-        let (behind, erase) = (self.desk.behind(), self.desk.erase.clone());
-        self.flight = Some(Flight::Purge(epoch, self.store.ask(move |store| store.purge_some(epoch, behind, &erase))));
+        let (behind, erase, endings) =
+            (self.desk.behind(), self.desk.erase.clone(), self.desk.progress.endings.clone());
+        let asked = self.store.ask(move |store| store.purge_some(epoch, behind, &erase, &endings));
+        self.flight = Some(Flight::Purge(epoch, asked));
         self.look(self.aside.patience(self.took));
     }
 

@@ -24,6 +24,11 @@ impl Named {
     pub fn in_folder(dir: &Path) -> Self {
         Self::new(Arc::new(Folder::new(dir)))
     }
+
+    /// Removes what others began to write who are gone, or come too late: it may say what was purged since.
+    pub fn remove_unfinished(&self) {
+        self.0.remove_unfinished();
+    }
 }
 
 impl Snapshots for Named {

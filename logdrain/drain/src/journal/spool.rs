@@ -337,6 +337,8 @@ impl Open {
         // A file that is written over is shorter than one that is made and removed each time.
         db.pragma_update_and_check(None, "journal_mode", "truncate", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "extra")?;
+        // What was offered may be purged by then, and is on no page any more.
+        db.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         let page = db.pragma_query_value::<i64, _>(None, "page_size", |row| row.get(0))?.max(1);
         let pages = (i64::try_from(limit).unwrap_or(i64::MAX) / page).max(LEAST_PAGES);
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;

@@ -23,6 +23,7 @@ pub(super) use read::reader;
 pub(super) use written::{Database, Shelf};
 
 use super::tables::TableError;
+use crate::parts::Part;
 use crate::sql::{Address, Db, Row, SqlError, Step, values};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -72,19 +73,31 @@ fn number(row: &Row<'_>) -> Result<i64, SqlError> {
     row.get(0)
 }
 
-/// Removes all of an account, whichever partition it is in. What was removed when it took too long is gone.
-pub(super) fn remove(db: &Keepers, account: &str, until: Instant) -> Result<(), TableError> {
+/// Removes all of an account, whichever partition it is in; if an `owner` does it, as long as it owns its partition. What was
+/// removed when it took too long is gone.
+pub(super) fn remove(
+    db: &Keepers,
+    account: &str,
+    owner: Option<(Part, i64)>,
+    until: Instant,
+) -> Result<(), TableError> {
     const SOME: &str = "WITH gone AS (DELETE FROM pieces WHERE id IN (
             SELECT pieces.id FROM names JOIN pieces ON pieces.name = names.id WHERE names.account = $1
             LIMIT CAST(CAST($2 AS TEXT) AS BIGINT)) RETURNING 1)
         SELECT count(*) FROM gone";
     let account = &*clean(account);
-    while db.step(|step| Ok(step.one(SOME, values![account, REMOVED], number)?))?.unwrap_or(0) > 0 {
+    let may = |step: &mut Step<'_>| owner.map_or(Ok(()), |(part, epoch)| step.owns(part, epoch));
+    let remove_some = |step: &mut Step<'_>| {
+        may(step)?;
+        Ok(step.one(SOME, values![account, REMOVED], number)?)
+    };
+    while db.step(remove_some)?.unwrap_or(0) > 0 {
         if Instant::now() > until {
             return Err(TableError::Database("it takes longer: come again".to_owned()));
         }
     }
     db.step(|step| {
+        may(step)?;
         // Keepers that know numbers forget them; those that write just now come before this, or behind it.
         step.execute("UPDATE standing SET removals = removals + 1", values![])?;
         for sql in [

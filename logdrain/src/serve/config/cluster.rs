@@ -53,7 +53,7 @@ impl Cluster {
     }
 }
 
-/// What of the file nodes have no use for yet, if it says it.
+/// What else the file says that nodes look at.
 pub(super) struct Others {
     pub(super) has_journal: bool,
     pub(super) has_addon: bool,
@@ -75,9 +75,10 @@ pub(super) fn of_file(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
         ));
     }
-    if others.has_addon {
+    if others.has_addon && !others.keeps_lines {
         return Err(Wrong::new(
-            "[addon]: nodes of a [cluster] count, keep lines and minutes, and no add-on yet; strike it",
+            "[addon]: nodes keep what accounts say where they keep lines, all of an account's in one partition: logs_limit is \
+             missing",
         ));
     }
     let parts = Parts::new(partitions.unwrap_or(PARTITIONS));

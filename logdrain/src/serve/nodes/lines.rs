@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Between two looks at what the lines of other partitions take.
+/// Between two looks at what the lines of other partitions take, and at what earlier owners left.
 const LOOK: Duration = Duration::from_secs(5);
 /// Where an owner says what his lines take, beside the folders of the epochs.
 const BYTES: &str = "bytes";
@@ -83,11 +83,9 @@ impl Lines {
         });
         if let Some(place) = dir.parent().map(Path::to_owned) {
             // With many files it takes a while, for which nobody waits.
-            let remove = move || {
-                if let Err(error) = epochs::remove_before(&place, epoch) {
-                    tracing::warn!(place = %place.display(), %error, "what earlier owners left cannot be removed now");
-                }
-            };
+            let (owned, stop) = (self.owned.clone(), stop.clone());
+            let is_over = move || stop.load(Ordering::Acquire) || owned.has_ended(epoch);
+            let remove = move || remove_before(&place, epoch, &is_over);
             // Without a thread the next owner does it.
             let _ = thread::Builder::new().name(format!("removing {}", part.number())).spawn(remove);
         }
@@ -131,6 +129,28 @@ impl Lines {
         let teller = Teller { part: self.part, epoch: self.epoch };
         let owed = Owed::of(outbox.clone(), states.clone(), teller, Of::Lines)?;
         Ok(Begun { dir, reader, owed })
+    }
+}
+
+/// Removes what earlier owners left, as long as the partition is this one's: one of them that was stopped may write once more when
+/// it wakes up, also of an account that was destroyed since.
+fn remove_before(place: &Path, epoch: i64, is_over: &dyn Fn() -> bool) {
+    let mut said = String::new();
+    loop {
+        if let Err(error) = epochs::remove_before(place, epoch) {
+            let why = error.to_string();
+            if why != said {
+                tracing::warn!(place = %place.display(), %why, "what earlier owners left cannot be removed now");
+                said = why;
+            }
+        }
+        let looked = Instant::now();
+        while looked.elapsed() < LOOK {
+            if is_over() {
+                return;
+            }
+            thread::sleep(AGAIN);
+        }
     }
 }
 

@@ -99,7 +99,9 @@ impl Counting {
             match self.begin() {
                 Ok((consumer, lines, minutes)) => {
                     let kept = consumer.kept.clone();
+                    self.tools.owners.begin(self.part, self.epoch, self.progress.clone());
                     let counted = consumer.run().map_err(|_| "its rows cannot go out".to_owned());
+                    self.tools.owners.end(self.part, self.epoch);
                     self.owned.end(self.epoch);
                     let lines = lines.map_or(Ok(()), JoinHandle::join);
                     // What the database does not take of them now whoever counts next makes again.
@@ -136,6 +138,7 @@ impl Counting {
         std::fs::create_dir_all(&dir).map_err(|error| text(&error))?;
         cluster.snapshots.is_of(&tools.journal, false).map_err(|error| text(&error))?;
         let snapshots = cluster.snapshots.partition(part.number()).map_err(|error| text(&error))?;
+        snapshots.remove_unfinished();
         let reader = reader_of(address, *part).map_err(|error| text(&error))?;
         let most = cluster.drains(config.limits.drains);
         let mut store = SharedPartition::new(address, *part, most).map_err(|error| text(&error))?;

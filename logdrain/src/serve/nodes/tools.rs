@@ -7,6 +7,7 @@ use logdrain_drain::clock::Ahead;
 use logdrain_drain::counters::Counters;
 use logdrain_drain::counting::Board;
 use logdrain_drain::directory::Directory;
+use logdrain_drain::ending::nodes::Owners;
 use logdrain_drain::intake::Intake;
 use logdrain_drain::journal::Address;
 use logdrain_drain::logs;
@@ -44,4 +45,6 @@ pub(super) struct Tools {
     /// Where rules of alerts stand.
     pub(super) states: States,
     pub(super) minutes: Minutes,
+    /// The partitions that this node counts, for whoever ends accounts.
+    pub(super) owners: Owners,
 }

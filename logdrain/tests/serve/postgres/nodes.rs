@@ -4,12 +4,14 @@
 //! `LOGDRAIN_KILLS=200 LOGDRAIN_SEED=7 cargo test -p logdrain --features postgres --test serve postgres::nodes::` is a long
 //! form; `.ci/long` does it with several seeds.
 
+mod addon;
 mod agent;
 mod alerts;
 mod archives;
 #[cfg(feature = "s3")]
 mod buckets;
 mod cluster;
+mod ended;
 mod faults;
 mod figures;
 mod lines;

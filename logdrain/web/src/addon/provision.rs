@@ -1,6 +1,7 @@
 //! A resource is made, gets another plan, and goes.
 
-use super::resources::{REPEATED, Resource, Resources};
+use super::kept::{Grant, REPEATED, Resource};
+use super::resources::Resources;
 use super::{House, bytes, grant, is_heroku, later, said, shown, turn};
 use crate::resource::{account_of, uuid};
 use axum::Extension;
@@ -8,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use logdrain_drain::directory::Kind;
+use logdrain_drain::directory::{DirectoryError, Kind, Secret, new_token};
 use logdrain_drain::drain_name::is_token;
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::journal::ChangeError;
@@ -17,7 +18,9 @@ use logdrain_drain::settings::DrainSettings;
 use logdrain_drain::settings::account::OwnDrain;
 use logdrain_drain::settings::change::{Change, Misfit};
 use logdrain_drain::settings::digest::Digest;
+use logdrain_terms::plan::Plan;
 use serde_json::{Value, json};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -25,6 +28,8 @@ use tokio::task::spawn_blocking;
 /// The longest request, and how long it may take to come.
 const BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many seconds it is looked whether an account has the plan that was asked for last.
+const LOOKED_AT: i64 = 120;
 /// What the token of a resource is called.
 const TOKEN: &str = "Heroku";
 
@@ -58,18 +63,33 @@ pub(super) async fn provision(
     };
     let Some(mut turn) = turn(&house).await else { return later() };
     let Some(resources) = &mut *turn else { return later() };
-    if let Some(known) = resources.get(&uuid) {
-        return again(known, resources, house.time());
+    let known = match resources.get(&uuid) {
+        Ok(Some(known)) => Ok(known),
+        Ok(None) => begin(&house, resources, &uuid, &request).map_err(|refused| *refused),
+        Err(error) => Err(unkept(&error)),
+    };
+    let known = match known {
+        Ok(known) => known,
+        Err(refused) => return refused,
+    };
+    if known.gone.is_some() || known.secrets.is_none() {
+        return again(&known, resources, house.time());
     }
-    match make(&house, resources, &uuid, &request).await {
+    match make(&house, resources, &known).await {
         Ok(answer) => {
-            if let Some(code) = request["oauth_grant"]["code"].as_str() {
-                grant::exchange(house.clone(), uuid, code.to_owned());
+            if let Some(grant) = &known.grant {
+                grant::exchange(house.clone(), uuid, grant.code.clone());
             }
             bytes(StatusCode::OK, answer)
         }
         Err(refused) => refused,
     }
+}
+
+/// What is known of resources cannot be read or written now.
+fn unkept(error: &io::Error) -> Response {
+    tracing::error!(%error, "a resource of the add-on could not be kept");
+    later()
 }
 
 /// A repeat gets the same bytes, and one that is gone is not made again.
@@ -78,58 +98,29 @@ fn again(known: &Resource, resources: &Resources, now: i64) -> Response {
         return said(StatusCode::GONE, "This add-on has been removed.");
     }
     let is_recent = known.provisioned + REPEATED >= now;
-    match known.answer.as_ref().filter(|_| is_recent).and_then(|sealed| resources.seal.unseal(&known.uuid, sealed)) {
-        Some(answer) => bytes(StatusCode::OK, answer),
+    match known.answer.as_ref().filter(|_| is_recent) {
+        Some(sealed) => match resources.seal.unseal(&known.uuid, sealed) {
+            Some(answer) => bytes(StatusCode::OK, answer),
+            None => unkept(&io::Error::other("what was answered cannot be unsealed with this key_file")),
+        },
         None => said(StatusCode::UNPROCESSABLE_ENTITY, "This add-on was provisioned more than a day ago."),
     }
 }
 
-async fn make(house: &House, resources: &mut Resources, uuid: &str, request: &Value) -> Result<String, Response> {
-    let (site, settings) = (&house.site, &house.addon.settings);
+/// What is to be made is kept first, with its secrets: whoever goes on with it, on any node, makes the same and answers the same.
+fn begin(house: &House, resources: &mut Resources, uuid: &str, request: &Value) -> Result<Resource, Box<Response>> {
+    let settings = &house.addon.settings;
     let slug = request["plan"].as_str().unwrap_or_default();
-    let Some(plan) = settings.plans.get(slug) else { return Err(no_plan()) };
+    if !settings.plans.contains_key(slug) {
+        return Err(Box::new(no_plan()));
+    }
     let name = request["name"].as_str().map(shown).filter(|name| !name.is_empty()).unwrap_or_else(|| uuid.to_owned());
     let token = match &request["log_drain_token"] {
         Value::Null => None,
         Value::String(token) if is_token(token) => Some(token.as_str()),
-        _ => return Err(said(StatusCode::UNPROCESSABLE_ENTITY, "The drain token is none.")),
+        _ => return Err(Box::new(said(StatusCode::UNPROCESSABLE_ENTITY, "The drain token is none."))),
     };
-    let Ok(password) = seal::password() else { return Err(later()) };
-    let account = account_of(uuid);
-    let drain = format!("{account}.drain");
-    // What was made before a crash, and never told, goes.
-    if site.settings().account(&account).drains.contains_key(&drain) {
-        change(house, Change::RemoveDrain { account: account.clone(), name: drain.clone() }).await?;
-    }
-    // Without a token the app cannot be called by its drain's key, and its name stands here.
-    let app = token.is_none().then(|| name.clone());
-    let own = OwnDrain {
-        read: DrainSettings { app, ..DrainSettings::default() },
-        credentials: Digest::of(format!("{uuid}:{password}")),
-        tokens: token.iter().map(Digest::of).collect(),
-    };
-    change(house, Change::AddDrain { account: account.clone(), name: drain.clone(), drain: own }).await?;
-    let at = house.time().saturating_mul(1_000_000);
-    change(house, Change::Plan { account: account.clone(), plan: Some(plan.clone()), at }).await?;
-    let key = token.map(|token| format!("{drain}/{token}"));
-    if let Some(key) = &key {
-        change(house, Change::App { drain: key.clone(), app: name.clone(), instead: None }).await?;
-    }
-    let directory = site.directory.clone();
-    let issued = spawn_blocking(move || {
-        for old in directory.tokens(&account) {
-            directory.remove_token(&account, old.id)?;
-        }
-        directory.issue_token(&account, None, Kind::Admin, TOKEN)
-    });
-    let (secret, _) = match issued.await {
-        Ok(Ok(issued)) => issued,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "no token could be made for a resource of the add-on");
-            return Err(later());
-        }
-        Err(_) => return Err(later()),
-    };
+    let (Ok(password), Ok(secret)) = (seal::password(), new_token(Kind::Admin)) else { return Err(Box::new(later())) };
     let prefix = &settings.prefix;
     let (scheme, host) = settings.base.split_once("://").unwrap_or(("https", &settings.base));
     let answer = json!({
@@ -142,37 +133,86 @@ async fn make(house: &House, resources: &mut Resources, uuid: &str, request: &Va
         "log_drain_url": format!("{scheme}://{uuid}:{password}@{host}/logs"),
     })
     .to_string();
-    let kept = resources.seal.seal(uuid, &answer).and_then(|sealed| {
-        resources.put(Resource {
+    let code = request["oauth_grant"]["code"].as_str().filter(|_| settings.client_secret.is_some());
+    let (seal, provisioned) = (resources.seal.clone(), house.time());
+    let new = || {
+        let code = code.map(|code| seal.seal(uuid, code)).transpose()?;
+        Ok(Resource {
             uuid: uuid.to_owned(),
             name,
             plan: slug.to_owned(),
-            provisioned: house.time(),
-            gone: None,
-            is_destroyed: false,
-            drain: key,
-            app: None,
-            answer: Some(sealed),
-            refresh: None,
+            provisioned,
+            drain: token.map(|token| format!("{}/{token}", drain_of(uuid))),
+            answer: Some(seal.seal(uuid, &answer)?),
+            secrets: Some(seal.seal(uuid, &format!("{password} {}", secret.reveal()))?),
+            grant: code.map(|code| Grant { code, until: provisioned + grant::CLAIM }),
+            ..Resource::default()
         })
-    });
-    match kept {
-        Ok(()) => Ok(answer),
-        Err(error) => {
-            tracing::error!(%error, "a resource of the add-on could not be kept");
-            Err(later())
+    };
+    new().and_then(|new| resources.keep(new)).map_err(|error: io::Error| Box::new(unkept(&error)))
+}
+
+fn drain_of(uuid: &str) -> String {
+    format!("{}.drain", account_of(uuid))
+}
+
+/// Makes all that is not made yet, and answers what Heroku is answered.
+async fn make(house: &House, resources: &mut Resources, known: &Resource) -> Result<String, Response> {
+    let (site, uuid) = (&house.site, known.uuid.as_str());
+    let unsealed = |sealed: &Option<String>| sealed.as_ref().and_then(|sealed| resources.seal.unseal(uuid, sealed));
+    let (answer, secrets) = (unsealed(&known.answer), unsealed(&known.secrets));
+    let secrets = secrets.as_deref().and_then(|secrets| secrets.split_once(' '));
+    let (Some(answer), Some((password, secret))) = (answer, secrets) else {
+        return Err(unkept(&io::Error::other("what is to be made cannot be unsealed with this key_file")));
+    };
+    let Some(plan) = house.addon.settings.plans.get(&known.plan) else { return Err(no_plan()) };
+    let (account, drain) = (account_of(uuid), drain_of(uuid));
+    let token = known.drain.as_deref().and_then(|key| key.split_once('/')).map(|(_, token)| token);
+    // Without a token the app cannot be called by its drain's key, and its name stands here.
+    let app = token.is_none().then(|| known.name.clone());
+    let own = OwnDrain {
+        read: DrainSettings { app, ..DrainSettings::default() },
+        credentials: Digest::of(format!("{uuid}:{password}")),
+        tokens: token.iter().map(Digest::of).collect(),
+    };
+    let there = site.settings().account(&account).drains.get(&drain).cloned();
+    let is_there =
+        there.as_ref().is_some_and(|there| there.credentials == own.credentials && there.tokens == own.tokens);
+    if !is_there {
+        // What an older program made before a crash, and never told, goes.
+        if there.is_some() {
+            change(house, Change::RemoveDrain { account: account.clone(), name: drain.clone() }).await?;
         }
+        change(house, Change::AddDrain { account: account.clone(), name: drain, drain: own }).await?;
     }
+    has_plan(house, uuid, plan).await?;
+    if let Some(key) = &known.drain {
+        change(house, Change::App { drain: key.clone(), app: known.name.clone(), instead: None }).await?;
+    }
+    let (directory, secret) = (site.directory.clone(), Secret::of(secret));
+    let kept = spawn_blocking(move || directory.keep_token(&account, &secret, Kind::Admin, TOKEN));
+    if let Err(error) = kept.await.unwrap_or_else(|_| Err(DirectoryError::Closed("a thread ended".to_owned()))) {
+        tracing::error!(%error, "no token could be made for a resource of the add-on");
+        return Err(later());
+    }
+    let made = resources.change(uuid, |resource| resource.secrets = None).map_err(|error| unkept(&error))?;
+    if made.is_none_or(|made| made.gone.is_some()) {
+        // It was removed meanwhile.
+        clean(house, uuid).await?;
+        return Err(said(StatusCode::GONE, "This add-on has been removed."));
+    }
+    Ok(answer)
 }
 
 fn no_plan() -> Response {
     said(StatusCode::UNPROCESSABLE_ENTITY, "This plan is not offered here.")
 }
 
-/// Makes a change, or says why not in a sentence for whoever uses Heroku.
+/// Makes a change, or says why not in a sentence for whoever uses Heroku. What is so already is no change.
 async fn change(house: &House, change: Change) -> Result<(), Response> {
     match house.site.intake.change(change).await {
         Ok(_) => Ok(()),
+        Err(ChangeError::Unfit(unfit)) if unfit.kind == Misfit::Taken => Ok(()),
         Err(ChangeError::Unfit(unfit)) if unfit.kind == Misfit::TooMany => Err(said(
             StatusCode::UNPROCESSABLE_ENTITY,
             "There is no room for another app on this service now. Please try again later, or ask its operator.",
@@ -184,30 +224,75 @@ async fn change(house: &House, change: Change) -> Result<(), Response> {
     }
 }
 
+/// The account of a resource has this plan from now on.
+pub(super) async fn has_plan(house: &House, uuid: &str, plan: &Plan) -> Result<(), Response> {
+    let account = account_of(uuid);
+    if house.site.settings().account(&account).plan.as_ref() == Some(plan) {
+        return Ok(());
+    }
+    let at = house.time().saturating_mul(1_000_000);
+    change(house, Change::Plan { account, plan: Some(plan.clone()), at }).await
+}
+
+/// Nothing comes in any more by a resource, and then nobody.
+pub(super) async fn clean(house: &House, uuid: &str) -> Result<(), Response> {
+    let (account, name) = (account_of(uuid), drain_of(uuid));
+    if house.site.settings().account(&account).drains.contains_key(&name) {
+        match house.site.intake.change(Change::RemoveDrain { account: account.clone(), name }).await {
+            Ok(_) => {}
+            Err(ChangeError::Unfit(unfit)) if unfit.kind == Misfit::NotFound => {}
+            Err(error) => {
+                tracing::error!(?error, "the drain of a resource that was removed could not be removed");
+                return Err(later());
+            }
+        }
+    }
+    let directory = house.site.directory.clone();
+    match spawn_blocking(move || directory.end_account(&account)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(later()),
+    }
+}
+
+/// Whether something comes in still by a resource, or somebody does.
+pub(super) fn is_open(house: &House, uuid: &str) -> bool {
+    let (site, account) = (&house.site, account_of(uuid));
+    !site.settings().account(&account).drains.is_empty() || !site.directory.tokens(&account).is_empty()
+}
+
 async fn change_plan(house: &House, resources: &mut Resources, id: &str, slug: &str) -> Response {
-    let Some(known) = resources.get(id).cloned() else {
-        return said(StatusCode::NOT_FOUND, "There is no such add-on.");
+    let known = match resources.get(id) {
+        Ok(Some(known)) => known,
+        Ok(None) => return said(StatusCode::NOT_FOUND, "There is no such add-on."),
+        Err(error) => return unkept(&error),
     };
     if known.gone.is_some() {
         return said(StatusCode::GONE, "This add-on has been removed.");
     }
     let Some(plan) = house.addon.settings.plans.get(slug) else { return no_plan() };
     let answer = said(StatusCode::OK, &format!("The plan is {slug} now."));
-    let there = house.site.settings();
-    if known.plan == slug && there.account(&account_of(id)).plan.as_ref() == Some(plan) {
+    if known.plan == slug && house.site.settings().account(&account_of(id)).plan.as_ref() == Some(plan) {
         return answer;
     }
-    let at = house.time().saturating_mul(1_000_000);
-    let wanted = Change::Plan { account: account_of(id), plan: Some(plan.clone()), at };
-    if let Err(refused) = change(house, wanted).await {
-        return refused;
+    // Whoever looks later sees to it that the account has what was said last.
+    let until = house.time() + LOOKED_AT;
+    let say = |resource: &mut Resource| (resource.plan, resource.changed) = (slug.to_owned(), Some(until));
+    if let Err(error) = resources.change(id, say) {
+        return unkept(&error);
     }
-    match resources.put(Resource { plan: slug.to_owned(), ..known }) {
-        Ok(()) => answer,
-        Err(error) => {
-            tracing::error!(%error, "a resource of the add-on could not be kept");
-            later()
-        }
+    if let Err(refused) = has_plan(house, id, plan).await {
+        let before = known.plan;
+        let take_back = |resource: &mut Resource| {
+            if resource.plan == slug {
+                resource.plan = before;
+            }
+        };
+        return resources.change(id, take_back).map_or_else(|error| unkept(&error), |_| refused);
+    }
+    // Another one may have been asked for something else, and be done: it is looked at again.
+    match resources.change(id, |resource| resource.changed = Some(until)) {
+        Ok(_) => answer,
+        Err(error) => unkept(&error),
     }
 }
 
@@ -244,31 +329,20 @@ pub(super) async fn deprovision(
     let Some(mut turn) = turn(&house).await else { return later() };
     let Some(resources) = &mut *turn else { return later() };
     let id = id.to_ascii_lowercase();
-    let Some(known) = resources.get(&id).cloned() else {
-        return said(StatusCode::NOT_FOUND, "There is no such add-on.");
+    let known = match resources.get(&id) {
+        Ok(Some(known)) => known,
+        Ok(None) => return said(StatusCode::NOT_FOUND, "There is no such add-on."),
+        Err(error) => return unkept(&error),
     };
-    if known.gone.is_some() {
+    if known.gone.is_some() && !is_open(&house, &id) {
         return said(StatusCode::GONE, "This add-on has been removed.");
     }
-    let account = account_of(&id);
-    let name = format!("{account}.drain");
-    // First nothing comes in any more, then nobody, and then it is told.
-    if house.site.settings().account(&account).drains.contains_key(&name)
-        && let Err(refused) = change(&house, Change::RemoveDrain { account: account.clone(), name }).await
-    {
-        return refused;
+    // It is gone whatever comes now: whoever dies in the middle of it is asked again, or another one looks after it.
+    if let Err(error) = resources.change(&id, |resource| resource.go(house.time())) {
+        return unkept(&error);
     }
-    let directory = house.site.directory.clone();
-    match spawn_blocking(move || directory.end_account(&account)).await {
-        Ok(Ok(())) => {}
-        _ => return later(),
-    }
-    let gone = Resource { gone: Some(house.time()), answer: None, refresh: None, ..known };
-    match resources.put(gone) {
+    match clean(&house, &id).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a resource of the add-on could not be kept");
-            later()
-        }
+        Err(refused) => refused,
     }
 }

@@ -1,57 +1,35 @@
-//! What has become of each resource: a file each, written beside and renamed, so that it is there as a whole or not at all.
-//! And the sign-ons that were good already.
+//! What has become of each resource, and the sign-ons that were good already: in the store's folder, a file for each resource that
+//! is written beside and renamed, so that it is there as a whole or not at all; or in the directory that nodes share.
 
-use logdrain_drain::directory::now;
+use super::kept::{MOST, REPEATED, Resource};
+use super::nodes;
+use logdrain_drain::directory::{Directory, now};
 use logdrain_drain::seal::KeyFile;
-use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What was answered is kept so long: Heroku repeats a request for a day.
-pub(super) const REPEATED: i64 = 24 * 3_600;
-/// Resources that are gone are remembered; beyond so many of all, those that went longest ago are not.
-const MOST: usize = 50_000;
 /// A sign-on is good once. Within its age there are no more than this.
 const SIGN_ONS: usize = 100_000;
 
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Resource {
-    pub(super) uuid: String,
-    pub(super) name: String,
-    pub(super) plan: String,
-    /// Seconds since 1970.
-    pub(super) provisioned: i64,
-    /// When it went.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) gone: Option<i64>,
-    /// Its account was destroyed: only this is left.
-    #[serde(default, skip_serializing_if = "is_no")]
-    pub(super) is_destroyed: bool,
-    /// What Logplex's token makes of its drain in the journal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) drain: Option<String>,
-    /// The app's name, as Heroku said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) app: Option<String>,
-    /// Sealed: what was answered, and what the app's name is asked with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) answer: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) refresh: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-const fn is_no(value: &bool) -> bool {
-    !*value
+#[derive(Debug)]
+pub(super) struct Resources {
+    pub(super) seal: Arc<KeyFile>,
+    place: Place,
 }
 
 #[derive(Debug)]
-pub(super) struct Resources {
+enum Place {
+    Folder(Folder),
+    Nodes(Arc<Directory>),
+}
+
+/// What there is in a folder.
+#[derive(Debug)]
+struct Folder {
     dir: PathBuf,
-    pub(super) seal: Arc<KeyFile>,
     all: HashMap<String, Resource>,
     used: HashMap<String, i64>,
 }
@@ -59,9 +37,85 @@ pub(super) struct Resources {
 impl Resources {
     /// Reads what there is.
     pub(super) fn open(store: &Path, seal: Arc<KeyFile>) -> io::Result<Self> {
+        seal.open()?;
+        Ok(Self { seal, place: Place::Folder(Folder::open(store)?) })
+    }
+
+    /// Those that nodes share, all with the same key.
+    pub(super) fn of_nodes(directory: Arc<Directory>, seal: Arc<KeyFile>) -> io::Result<Self> {
+        seal.open()?;
+        nodes::check(&directory, &seal)?;
+        Ok(Self { seal, place: Place::Nodes(directory) })
+    }
+
+    pub(super) fn get(&self, uuid: &str) -> io::Result<Option<Resource>> {
+        match &self.place {
+            Place::Folder(folder) => Ok(folder.all.get(uuid).cloned()),
+            Place::Nodes(directory) => nodes::get(directory, uuid),
+        }
+    }
+
+    /// One that is there still, by its name.
+    pub(super) fn named(&self, name: &str) -> io::Result<Option<Resource>> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let mut found = folder.all.values().filter(|resource| resource.gone.is_none() && resource.name == name);
+                Ok(found.next().cloned())
+            }
+            Place::Nodes(directory) => nodes::named(directory, name),
+        }
+    }
+
+    /// Those about which something is to be done by this time, in seconds since 1970.
+    pub(super) fn due(&self, time: i64) -> io::Result<Vec<Resource>> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let is_due = |resource: &&Resource| resource.due().is_some_and(|due| due <= time);
+                Ok(folder.all.values().filter(is_due).cloned().collect())
+            }
+            Place::Nodes(directory) => nodes::due(directory, time),
+        }
+    }
+
+    /// Keeps one that is new. Answers what is there then: another node may have made it.
+    pub(super) fn keep(&mut self, resource: Resource) -> io::Result<Resource> {
+        match &mut self.place {
+            Place::Folder(folder) => {
+                folder.put(resource.clone())?;
+                Ok(resource)
+            }
+            Place::Nodes(directory) => nodes::keep(directory, &resource),
+        }
+    }
+
+    /// Changes one, and answers what it is then; `None` if it is not there.
+    pub(super) fn change(&mut self, uuid: &str, change: impl FnOnce(&mut Resource)) -> io::Result<Option<Resource>> {
+        match &mut self.place {
+            Place::Folder(folder) => {
+                let Some(mut resource) = folder.all.get(uuid).cloned() else { return Ok(None) };
+                change(&mut resource);
+                if folder.all.get(uuid) != Some(&resource) {
+                    folder.put(resource.clone())?;
+                }
+                Ok(Some(resource))
+            }
+            Place::Nodes(directory) => nodes::change(directory, uuid, change),
+        }
+    }
+
+    /// Notes sign-ons that were good, before anybody is let in by them. `false` when one was noted before.
+    pub(super) fn use_once(&mut self, tokens: &[String], until: i64) -> io::Result<bool> {
+        match &mut self.place {
+            Place::Folder(folder) => folder.use_once(tokens, until),
+            Place::Nodes(directory) => nodes::use_once(directory, tokens, until),
+        }
+    }
+}
+
+impl Folder {
+    fn open(store: &Path) -> io::Result<Self> {
         let dir = store.join("addon");
         fs::create_dir_all(&dir)?;
-        seal.open()?;
         let (mut all, mut used) = (HashMap::new(), HashMap::new());
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
@@ -82,27 +136,13 @@ impl Resources {
                 used.insert(token.to_owned(), until);
             }
         }
-        let mut resources = Self { dir, seal, all, used };
-        resources.forget(now())?;
-        Ok(resources)
-    }
-
-    pub(super) fn get(&self, uuid: &str) -> Option<&Resource> {
-        self.all.get(uuid)
-    }
-
-    pub(super) fn named(&self, name: &str) -> Option<&Resource> {
-        self.all.values().find(|resource| resource.gone.is_none() && resource.name == name)
-    }
-
-    /// Those that went by this time, in seconds since 1970, and whose accounts are there still.
-    pub(super) fn removed_before(&self, time: i64) -> Vec<Resource> {
-        let is_due = |resource: &&Resource| !resource.is_destroyed && resource.gone.is_some_and(|gone| gone <= time);
-        self.all.values().filter(is_due).cloned().collect()
+        let mut folder = Self { dir, all, used };
+        folder.forget(now())?;
+        Ok(folder)
     }
 
     /// Keeps it as it is now.
-    pub(super) fn put(&mut self, resource: Resource) -> io::Result<()> {
+    fn put(&mut self, resource: Resource) -> io::Result<()> {
         if self.all.len() >= MOST && !self.all.contains_key(&resource.uuid) {
             let oldest = self.all.values().filter(|resource| resource.gone.is_some_and(|gone| gone + REPEATED < now()));
             let oldest = oldest.min_by_key(|resource| resource.gone).map(|resource| resource.uuid.clone());
@@ -116,18 +156,7 @@ impl Resources {
         Ok(())
     }
 
-    /// Answers are not kept longer than they are asked for.
-    pub(super) fn tidy(&mut self, now: i64) -> io::Result<()> {
-        let is_due = |resource: &&Resource| resource.answer.is_some() && resource.provisioned + REPEATED < now;
-        let due: Vec<_> = self.all.values().filter(is_due).cloned().collect();
-        for resource in due {
-            self.put(Resource { answer: None, ..resource })?;
-        }
-        Ok(())
-    }
-
-    /// Notes sign-ons that were good, before anybody is let in by them. `false` when one was noted before.
-    pub(super) fn use_once(&mut self, tokens: &[String], until: i64) -> io::Result<bool> {
+    fn use_once(&mut self, tokens: &[String], until: i64) -> io::Result<bool> {
         let is_used = tokens.first().is_none_or(|token| self.used.contains_key(token));
         if is_used {
             return Ok(false);

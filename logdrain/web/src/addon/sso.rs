@@ -106,9 +106,13 @@ pub(super) async fn login(
     let Some(mut turn) = turn(&house).await else { return later() };
     let Some(resources) = &mut *turn else { return later() };
     match resources.get(&sign_on.uuid) {
-        None => return said(StatusCode::NOT_FOUND, "There is no such add-on."),
-        Some(known) if known.gone.is_some() => return said(StatusCode::GONE, "This add-on has been removed."),
-        Some(_) => {}
+        Ok(None) => return said(StatusCode::NOT_FOUND, "There is no such add-on."),
+        Ok(Some(known)) if known.gone.is_some() => return removed(),
+        Ok(Some(_)) => {}
+        Err(error) => {
+            tracing::error!(%error, "a resource of the add-on cannot be read");
+            return later();
+        }
     }
     match resources.use_once(&sign_on.tokens, sign_on.until) {
         Ok(true) => {}
@@ -127,8 +131,17 @@ pub(super) async fn login(
         let _ = spawn_blocking(move || directory.end_session(&old)).await;
     }
     let whose = Whose::Account { read_only: sign_on.is_read_only };
-    let Ok(cookie) = session::begin(&house.site, &account_of(&sign_on.uuid), whose).await else { return later() };
-    // Until here, so that whoever removes the resource ends this session as well.
+    let account = account_of(&sign_on.uuid);
+    let Ok(cookie) = session::begin(&house.site, &account, whose).await else { return later() };
+    // Until here, so that whoever removes the resource ends this session as well; and another node may have done so meanwhile.
+    match resources.get(&sign_on.uuid) {
+        Ok(Some(known)) if known.gone.is_none() => {}
+        _ => {
+            let directory = house.site.directory.clone();
+            let _ = spawn_blocking(move || directory.end_account(&account)).await;
+            return removed();
+        }
+    }
     drop(turn);
     if let Some(app) = sign_on.app {
         let (house, uuid) = (house.clone(), sign_on.uuid);
@@ -142,6 +155,10 @@ pub(super) async fn login(
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response.headers_mut().append(header::SET_COOKIE, back_cookie(&house, ""));
     response
+}
+
+fn removed() -> Response {
+    said(StatusCode::GONE, "This add-on has been removed.")
 }
 
 /// `GET /apps/APP/addons/NAME[?return=PATH]`: to the page, if one is signed on to this very resource; else to Heroku, and
@@ -160,7 +177,7 @@ pub(super) async fn link(
         && let Ok(viewer) = viewer(&house.site, &peer, &headers, Way::Page).await
     {
         let Some(turn) = turn(&house).await else { return later() };
-        let named = turn.as_ref().and_then(|resources| resources.named(&name));
+        let Some(Ok(named)) = turn.as_ref().map(|resources| resources.named(&name)) else { return later() };
         if named.is_some_and(|resource| viewer.account == account_of(&resource.uuid)) {
             return redirect(&path);
         }

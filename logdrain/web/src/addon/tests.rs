@@ -1,6 +1,7 @@
 //! What needs no server: sign-ons, seals, what is kept.
 
-use super::resources::{Resource, Resources};
+use super::kept::Resource;
+use super::resources::Resources;
 use super::sso::judge;
 use crate::resource::uuid;
 use logdrain_drain::seal::KeyFile;
@@ -144,19 +145,26 @@ fn what_was_answered_is_kept_for_a_day() {
         plan: "p".to_owned(),
         provisioned,
         gone,
-        is_destroyed: false,
-        drain: None,
-        app: None,
         answer: Some("sealed".to_owned()),
-        refresh: None,
+        ..Resource::default()
     };
     let now = logdrain_drain::directory::now();
-    resources.put(resource("old", now - 90_000, None)).unwrap();
-    resources.put(resource("new", now, Some(now - 10))).unwrap();
-    resources.tidy(now).unwrap();
+    resources.keep(resource("old", now - 90_000, None)).unwrap();
+    resources.keep(resource("new", now, None)).unwrap();
+    resources.keep(resource("gone", now, Some(now - 10))).unwrap();
+    let due = |resources: &Resources| {
+        let mut due: Vec<_> = resources.due(now).unwrap().into_iter().map(|resource| resource.uuid).collect();
+        due.sort_unstable();
+        due
+    };
+    assert_eq!(due(&resources), ["gone", "old"], "what is answered still, and waits for nothing, is left alone");
+    resources.change("old", |resource| resource.answer = None).unwrap();
+    resources.change("gone", |resource| resource.is_destroyed = true).unwrap();
     let resources = Resources::open(&dir, key(&dir)).unwrap();
-    assert!(resources.get("old").unwrap().answer.is_none() && resources.get("new").unwrap().answer.is_some());
-    assert!(resources.named("n").is_some_and(|found| found.uuid == "old"), "one that is gone is not found by its name");
+    assert_eq!(due(&resources), [""; 0]);
+    assert!(resources.get("old").unwrap().unwrap().answer.is_none());
+    let found = |name: &str| resources.named(name).unwrap().map(|found| found.uuid);
+    assert!(found("n").is_some_and(|uuid| uuid != "gone"), "one that is gone is not found by its name");
     std::fs::remove_dir_all(dir).unwrap();
 }
 

@@ -2,7 +2,6 @@
 
 use super::paths;
 use crate::access;
-use crate::resource;
 use crate::site::Site;
 use axum::http::request::Parts;
 use logdrain_drain::intake::connections::Peer;
@@ -24,7 +23,6 @@ pub(super) async fn about(site: &Site, peer: &Peer, head: &Parts) -> About {
     let words = path.split('/').skip(1).collect::<Vec<_>>();
     let named = match words.as_slice() {
         ["shared", link, ..] => Some(site.directory.shared(link).await.map(|share| share.account.clone())),
-        ["heroku", "resources", id] => Some(resource::uuid(id).map(|id| resource::account_of(&id))),
         _ => None,
     };
     if let Some(named) = named {

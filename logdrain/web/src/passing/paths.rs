@@ -3,8 +3,25 @@
 use crate::access::Way;
 
 /// Of the node itself, whichever account somebody has: with what is below those that end in a slash.
-const OF_NODE: [&str; 10] =
-    ["/logs", "/healthz", "/readyz", "/metrics", "/status", "/login", "/logout", "/theme", "/assets/", "/"];
+const OF_NODE: [&str; 15] = [
+    "/logs",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/status",
+    "/login",
+    "/logout",
+    "/theme",
+    "/assets/",
+    "/",
+    // The journal tells the owner of the account's partition.
+    "/api/v2/account/destroy",
+    // What has become of resources all nodes know, and what is to be done about them the journal tells the account's owner.
+    "/heroku/resources",
+    "/heroku/resources/",
+    "/sso/login",
+    "/apps/",
+];
 /// Who may come in: the same on all nodes.
 const PEOPLE: [&str; 13] = [
     "/invite/",

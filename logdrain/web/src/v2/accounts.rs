@@ -32,16 +32,11 @@ pub(super) fn chosen(mut viewer: Viewer, settings: &Settings, parameters: &Param
     }
     // An account of another is as good as none.
     let none = || Problem::nothing("there is no such account, or not for whoever asks");
-    if !is_account_name(&name) || !is_there(settings, &name) {
+    if !is_account_name(&name) || !settings.has_account(&name) {
         return Err(none());
     }
     viewer.choose(&name).map_err(|_| none())?;
     Ok(viewer)
-}
-
-/// Whether somebody named it: itself, or a drain that is of it.
-pub(super) fn is_there(settings: &Settings, name: &str) -> bool {
-    names(settings).any(|there| there == name)
 }
 
 fn names(settings: &Settings) -> impl Iterator<Item = &str> {
@@ -69,7 +64,7 @@ pub(super) async fn add(asked: &Asked, new: New) -> Result<Done, Problem> {
     if !asked.viewer.is_operator() {
         return Err(Problem::forbidden("accounts are made by the operator"));
     }
-    if is_there(&asked.settings, &new.name) {
+    if asked.settings.has_account(&new.name) {
         return Err(Problem::wrong("an account of this name is there already"));
     }
     asked.change(Change::Account { account: new.name.clone() }).await?;
@@ -95,7 +90,7 @@ pub(super) async fn destroy(asked: &Asked, said: Named) -> Result<Done, Problem>
     }
     let bucket = asked.site().directory.bucket(&account);
     let changed = asked.change(Change::Destroy { account: account.clone(), at: 0, upto: 0 }).await?;
-    ending::closed(&asked.site().intake.progress, changed.position).await;
+    ending::closed(&asked.site().directory, &asked.site().intake, &account, changed.position).await;
     let told = json!({
         "destroyed": account,
         "position": changed.position,

@@ -20,13 +20,15 @@ const OLDEST: i32 = 150_000;
 const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// What makes each layout from the one before it; the first makes it from nothing.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// Looks at the database, and makes or renews the tables. Answers which journal it is.

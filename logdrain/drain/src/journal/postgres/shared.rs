@@ -186,14 +186,20 @@ impl SharedPartition {
     }
 
     /// Does some of what purges left to do, as far as everybody has what is up to `behind`. Says whether there is more to do at
-    /// once.
+    /// once. Whichever node destroyed an account, that is among `endings` from here on; it is done with when it has ended there.
     ///
     /// # Errors
     /// When it was not done, and [`StoreError::TakenOver`] when this node is not the owner any more.
-    pub fn purge_some(&mut self, epoch: i64, behind: u64, erase: &Erase) -> Result<bool, StoreError> {
+    pub fn purge_some(
+        &mut self,
+        epoch: i64,
+        behind: u64,
+        erase: &Erase,
+        endings: &Endings,
+    ) -> Result<bool, StoreError> {
         let purges = &self.ledger.purges;
-        // No account is destroyed where nodes share a journal.
-        let Some(due) = purging::due(purges, behind, &Endings::default()) else { return Ok(false) };
+        endings.follow(purges.endings());
+        let Some(due) = purging::due(purges, behind, endings) else { return Ok(false) };
         if self.version == UNKNOWN {
             self.look()?;
             return Ok(true);
@@ -201,7 +207,7 @@ impl SharedPartition {
         let (p, known) = (self.p, self.version);
         let mut look = Look::new(&mut self.link, p);
         let settings = self.ledger.settings.as_deref();
-        let mut next = purging::some(purges, due, settings, &mut look, erase, &Endings::default())?;
+        let mut next = purging::some(purges, due, settings, &mut look, erase, endings)?;
         // No journal is set aside in a database.
         next.aside.clear();
         let (text, replaced) = (next.text()?, look.replaced());

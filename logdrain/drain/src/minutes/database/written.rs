@@ -486,7 +486,7 @@ impl Tables for Database {
     }
 
     fn remove(&mut self, account: &str) -> Result<(), TableError> {
-        super::remove(&self.at.db, account, Instant::now() + DAYS)
+        super::remove(&self.at.db, account, None, Instant::now() + DAYS)
     }
 
     fn close(&mut self) {}

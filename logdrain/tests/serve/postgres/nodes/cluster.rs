@@ -91,6 +91,13 @@ impl Node {
         self
     }
 
+    /// The same, with a section more at its end.
+    pub(super) fn with_section(self, section: &str) -> Self {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, format!("{text}\n{section}")).unwrap();
+        self
+    }
+
     /// Its folder.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
@@ -315,6 +322,11 @@ impl Cluster {
     /// The same, with more lines of configuration each.
     pub(super) fn with(self, more: &str) -> Self {
         Self { nodes: self.nodes.into_iter().map(|node| node.with(more)).collect(), ..self }
+    }
+
+    /// The same, with a section more each.
+    pub(super) fn with_section(self, section: &str) -> Self {
+        Self { nodes: self.nodes.into_iter().map(|node| node.with_section(section)).collect(), ..self }
     }
 
     /// The same, each with a clock that is as far off as it says.

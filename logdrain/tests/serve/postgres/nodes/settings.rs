@@ -22,7 +22,7 @@ fn delivery(number: u64, text: &str) -> Delivery {
 }
 
 /// Sends to one node or another, until it is taken.
-fn send(cluster: &Cluster, number: u64, text: &str) {
+pub(super) fn send(cluster: &Cluster, number: u64, text: &str) {
     let sent = delivery(number, text);
     wait_until("a delivery that is taken", || {
         let node = &cluster.nodes[number as usize % cluster.nodes.len()];
@@ -31,7 +31,7 @@ fn send(cluster: &Cluster, number: u64, text: &str) {
 }
 
 /// Asks a node to change something, until it is done.
-fn change(cluster: &Cluster, node: usize, change: &Value) {
+pub(super) fn change(cluster: &Cluster, node: usize, change: &Value) {
     wait_until("a change", || {
         let answer = ask(cluster.nodes[node].dir(), change).ok()?;
         answer.get("changed").is_some().then_some(())
@@ -39,7 +39,7 @@ fn change(cluster: &Cluster, node: usize, change: &Value) {
 }
 
 /// In which events of the journal a text is.
-fn events(postgres: &Postgres, text: &str) -> usize {
+pub(super) fn events(postgres: &Postgres, text: &str) -> usize {
     let bodies = "SELECT coalesce(raw, 0), encode(body, 'hex') FROM logdrain.log WHERE body IS NOT NULL";
     let rows = postgres.sql(bodies);
     let has_text = |row: &&str| {

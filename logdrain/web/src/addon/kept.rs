@@ -1,0 +1,78 @@
+//! What is known of a resource, as it is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// What was answered is kept so long: Heroku repeats a request for a day.
+pub(super) const REPEATED: i64 = 24 * 3_600;
+/// Resources that are gone are remembered; beyond so many of all, those that went longest ago are not.
+pub(super) const MOST: usize = 50_000;
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Resource {
+    pub(super) uuid: String,
+    pub(super) name: String,
+    pub(super) plan: String,
+    /// Seconds since 1970.
+    pub(super) provisioned: i64,
+    /// When it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gone: Option<i64>,
+    /// Its account was destroyed: only this is left.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub(super) is_destroyed: bool,
+    /// What Logplex's token makes of its drain in the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drain: Option<String>,
+    /// The app's name, as Heroku said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app: Option<String>,
+    /// Sealed: what was answered, and what the app's name is asked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refresh: Option<String>,
+    /// Sealed, and there until all of it is made: what it is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) secrets: Option<String>,
+    /// Until when it is looked whether its account has its plan, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) changed: Option<i64>,
+    /// The app's name is to be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) grant: Option<Grant>,
+}
+
+/// What Heroku gave to ask with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Grant {
+    /// Sealed.
+    pub(super) code: String,
+    /// Until when somebody asks with it, in seconds since 1970.
+    pub(super) until: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_no(value: &bool) -> bool {
+    !*value
+}
+
+impl Resource {
+    /// It is gone since a time, if it was not before: nothing that Heroku may ask for is left.
+    pub(super) fn go(&mut self, time: i64) {
+        self.gone.get_or_insert(time);
+        (self.answer, self.refresh, self.secrets, self.grant, self.changed) = (None, None, None, None, None);
+    }
+
+    /// From when on something is to be done about it.
+    pub(super) fn due(&self) -> Option<i64> {
+        let is_open = self.changed.is_some() || self.grant.is_some() || self.gone.is_some();
+        if self.is_destroyed {
+            return None;
+        }
+        if is_open {
+            return Some(0);
+        }
+        let is_kept = self.answer.is_some() || self.secrets.is_some();
+        is_kept.then(|| self.provisioned.saturating_add(REPEATED).saturating_add(1))
+    }
+}
