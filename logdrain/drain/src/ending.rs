@@ -63,11 +63,12 @@ pub async fn obey(holders: Holders, progress: Arc<Progress>, keeps_lines: bool) 
 /// Waits a moment until nobody comes in any more by an account that an event destroyed.
 pub async fn closed(directory: &Arc<Directory>, intake: &Intake, account: &str, seq: u64) {
     let progress = &intake.progress;
+    #[cfg(feature = "postgres")]
     if progress.nodes.are_there() {
-        #[cfg(feature = "postgres")]
-        nodes::closed(directory, intake, account, seq).await;
-        return;
+        return nodes::closed(directory, intake, account, seq).await;
     }
+    #[cfg(not(feature = "postgres"))]
+    let _: (&Arc<Directory>, &str) = (directory, account);
     let looks = PATIENCE.as_millis() / LOOK.as_millis();
     for _ in 0..looks {
         if progress.endings.is_closed(seq) {

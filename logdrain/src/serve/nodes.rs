@@ -271,7 +271,7 @@ fn join(config: &Config, cluster: &Cluster, address: &Address, url: Option<&str>
     let most = cluster.drains(config.limits.drains);
     let mut stores = Vec::new();
     for part in cluster.parts.each() {
-        let mut store = SharedPartition::new(address, part, most).map_err(away)?;
+        let mut store = SharedPartition::new(address, (part, cluster.split), most).map_err(away)?;
         store.look().map_err(away)?;
         stores.push((store, spool(config, cluster, address, part).map_err(away)?));
     }

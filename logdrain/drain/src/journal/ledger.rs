@@ -208,7 +208,7 @@ impl Ledger {
                         _ => {}
                     }
                     let before = known.clone();
-                    match changed(known, change, &self.places, self.part) {
+                    match changed(known, change, &self.places) {
                         Ok(given) => *id = given,
                         Err(unfit) => {
                             kept.push(Kept::Unfit(unfit));
@@ -335,7 +335,7 @@ pub(super) fn text_of(settings: &Settings) -> Result<String, StoreError> {
 }
 
 /// Makes a change, as far as there is room for what it brings.
-fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places, part: Part) -> Result<Option<u32>, Unfit> {
+fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places) -> Result<Option<u32>, Unfit> {
     match change {
         Change::App { drain, app, .. } if settings.apps.get(drain) == Some(app) => {
             return Err(Unfit::new(Misfit::Taken, "it is called so already"));
@@ -346,7 +346,7 @@ fn changed(settings: &mut Arc<Settings>, change: &Change, places: &Places, part:
                 return Err(Unfit::new(Misfit::TooMany, "there is no room for the name of one more app"));
             }
         }
-        Change::AddDrain { drain, .. } => places.room_for(settings, drain.read.places(), part)?,
+        Change::AddDrain { drain, .. } => places.room_for(settings, drain.read.places())?,
         _ => {}
     }
     Arc::make_mut(settings).apply(change)

@@ -31,6 +31,8 @@ const UNKNOWN: Timestamp = Timestamp::from_unix_micros(i64::MAX);
 #[derive(Debug, Default)]
 pub(super) struct Places {
     most: usize,
+    /// The partition whose places these are, where each account is in one as a whole: other drains that are named have theirs elsewhere.
+    accounts_of: Option<Part>,
     /// How many each name of the configuration has.
     own: BTreeMap<String, usize>,
     /// How long a drain is silent before it gives way to another one where anyone may send.
@@ -63,9 +65,26 @@ impl Places {
         Self { most, ..Self::default() }
     }
 
+    /// Those of one partition, where each account is in one as a whole.
+    pub(super) fn of_accounts(self, part: Option<Part>) -> Self {
+        Self { accounts_of: part, ..self }
+    }
+
+    pub(super) const fn accounts_of(&self) -> Option<Part> {
+        self.accounts_of
+    }
+
+    /// Drains that are named and may have places here.
+    fn named<'a>(&self, settings: &'a Settings) -> impl Iterator<Item = (&'a str, &'a DrainSettings)> + use<'a> {
+        let part = self.accounts_of;
+        settings.named_drains().filter(move |(_, drain)| {
+            part.is_none_or(|part| part.all().of(drain.account.as_deref().unwrap_or(DEFAULT_ACCOUNT)) == part)
+        })
+    }
+
     /// Goes by these settings from now on.
     pub(super) fn follow(&mut self, settings: &Settings) {
-        self.own = settings.named_drains().map(|(name, drain)| (name.to_owned(), drain.places())).collect();
+        self.own = self.named(settings).map(|(name, drain)| (name.to_owned(), drain.places())).collect();
         let closing = settings.window() * 2 + settings.lateness();
         self.silence = closing + PAUSE;
         self.memory = closing + Duration::from_millis(settings.horizon_ms) + FUTURE;
@@ -78,13 +97,9 @@ impl Places {
         of_one < APPS_OF_ONE && settings.apps.len() < apps(self.most)
     }
 
-    /// Whether a drain that is to be named can have so many places in a partition: all that are named have theirs there. Drains are
-    /// added to accounts where each of these is in one partition as a whole.
-    pub(super) fn room_for(&self, settings: &Settings, places: usize, part: Part) -> Result<(), Unfit> {
-        let is_here =
-            |drain: &DrainSettings| part.all().of(drain.account.as_deref().unwrap_or(DEFAULT_ACCOUNT)) == part;
-        let here = settings.named_drains().filter(|(_, drain)| is_here(drain));
-        let named: usize = here.map(|(_, drain)| drain.places()).sum();
+    /// Whether a drain that is to be named can have so many places: all that are named have theirs.
+    pub(super) fn room_for(&self, settings: &Settings, places: usize) -> Result<(), Unfit> {
+        let named: usize = self.named(settings).map(|(_, drain)| drain.places()).sum();
         if named.saturating_add(places) <= self.most {
             return Ok(());
         }
@@ -221,6 +236,7 @@ fn name_of(drain: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::Parts;
     use crate::settings::DrainLimits;
 
     fn at(second: i64) -> Timestamp {
@@ -288,6 +304,19 @@ mod tests {
             }
             self.places.hear(&drain, now);
             true
+        }
+    }
+
+    #[test]
+    fn drains_of_accounts_that_are_elsewhere_keep_no_places_here() {
+        let parts = Parts::new(8).unwrap();
+        let own = parts.of(DEFAULT_ACCOUNT);
+        let foreign = ["acme", "blog", "shop"].map(|account| parts.of(account)).into_iter().find(|part| *part != own);
+        for (part, is_taken) in [(Some(own), false), (foreign, true)] {
+            let mut kept = Kept::new(4, &[]);
+            kept.places = Places::new(4).of_accounts(part);
+            kept.configure(&[("shop", 4)]);
+            assert_eq!(kept.send("measurements/acme"), is_taken, "{part:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Listed;
 use super::places::{Places, Verdict};
 use crate::event::Record;
+use crate::parts::Part;
 use crate::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::collections::HashSet;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Seats {
     most: usize,
+    /// As [`Places`] have it.
+    accounts_of: Option<Part>,
     known: HashSet<Arc<str>>,
     /// As they were when they were asked for last.
     listed: Vec<Listed>,
@@ -21,8 +24,12 @@ pub(super) struct Seats {
 }
 
 impl Seats {
-    pub(super) fn new(most: usize, settings: Option<Arc<Settings>>, listed: Vec<Listed>) -> Self {
-        let mut seats = Self { most, known: HashSet::new(), listed: Vec::new(), settings, places: None };
+    pub(super) fn new(
+        (most, accounts_of): (usize, Option<Part>),
+        settings: Option<Arc<Settings>>,
+        listed: Vec<Listed>,
+    ) -> Self {
+        let mut seats = Self { most, accounts_of, known: HashSet::new(), listed: Vec::new(), settings, places: None };
         seats.are(listed);
         seats
     }
@@ -53,9 +60,9 @@ impl Seats {
         if !record.layout.has_place() || self.known.contains(&record.drain) {
             return true;
         }
-        let (most, settings, listed) = (self.most, &self.settings, &self.listed);
+        let (most, accounts_of, settings, listed) = (self.most, self.accounts_of, &self.settings, &self.listed);
         let places = self.places.get_or_insert_with(|| {
-            let mut places = Places::new(most);
+            let mut places = Places::new(most).of_accounts(accounts_of);
             if let Some(settings) = settings {
                 places.follow(settings);
             }

@@ -167,7 +167,7 @@ impl SharingWriter {
         (spool, places): (Option<Spool>, usize),
     ) -> io::Result<Self> {
         let (settings, version) = (store.settings().cloned(), store.version());
-        let seats = Seats::new(places, settings.clone(), store.listed());
+        let seats = Seats::new((places, store.accounts_of()), settings.clone(), store.listed());
         if let Some(spool) = spool.as_ref().filter(|spool| !spool.is_empty()) {
             tracing::info!(deliveries = spool.len(), "deliveries wait in the spool, and are offered to the database");
         }

@@ -81,7 +81,7 @@ impl Spooling {
         let store = Carried::new(store)?;
         let settings = store.settings().within(ANSWER).and_then(Result::ok).flatten();
         let listed = store.listed().within(ANSWER).and_then(Result::ok).unwrap_or_default();
-        let seats = Seats::new(spool.max_drains(), settings.clone(), listed);
+        let seats = Seats::new((spool.max_drains(), None), settings.clone(), listed);
         if let Some(newest) = spool.newest() {
             desk.time.taken_until(newest);
             tracing::info!(deliveries = spool.len(), "deliveries wait in the spool, and are offered to the database");

@@ -141,7 +141,7 @@ impl Counting {
         snapshots.remove_unfinished();
         let reader = reader_of(address, *part).map_err(|error| text(&error))?;
         let most = cluster.drains(config.limits.drains);
-        let mut store = SharedPartition::new(address, *part, most).map_err(|error| text(&error))?;
+        let mut store = SharedPartition::new(address, (*part, cluster.split), most).map_err(|error| text(&error))?;
         store.look().map_err(|error| text(&error))?;
         let (end, emitted, settings) = (store.position(), store.emitted(), store.settings().cloned());
         let pipelines = opening::recover((&snapshots, Kept::Elsewhere), (end, settings.as_deref()), &*reader, config);

@@ -15,6 +15,7 @@ mod ended;
 mod faults;
 mod figures;
 mod lines;
+mod measured;
 mod minutes;
 mod pages;
 mod passing;

@@ -3,8 +3,11 @@
 use crate::access::Way;
 
 /// Of the node itself, whichever account somebody has: with what is below those that end in a slash.
-const OF_NODE: [&str; 15] = [
+const OF_NODE: [&str; 17] = [
     "/logs",
+    // Deliveries, too: of what programs measure.
+    "/v1/measurements",
+    "/v1/metrics",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -43,57 +46,6 @@ const PEOPLE_BESIDE: [&str; 6] =
     ["/recipients/", "/account", "/api/v1/users", "/api/v2/accounts", "/api/v2/openapi.json", "/api/v2/plans"];
 /// Kept minutes: all nodes have them, and the home what is open still.
 const MINUTES: [&str; 3] = ["/api/v2/series", "/api/v2/metrics", "/v1/measurements/"];
-/// Of an account, and done by nodes that keep lines: these, and what the account says of them.
-const LINES: [&str; 31] = [
-    "/events",
-    "/events/",
-    "/groups/",
-    "/systems/",
-    "/searches",
-    "/searches/",
-    "/api/v1/events/search",
-    "/api/v1/events/search.json",
-    "/api/v1/groups",
-    "/api/v1/groups.json",
-    "/api/v1/groups/",
-    "/api/v1/searches",
-    "/api/v1/searches.json",
-    "/api/v1/searches/",
-    "/archives",
-    "/archives/",
-    "/api/v1/archives",
-    "/api/v1/archives.json",
-    "/api/v1/archives/",
-    "/api/v2/archives",
-    "/api/v2/bucket",
-    "/api/v2/bucket/",
-    "/api/v2/account",
-    "/api/v2/tail",
-    "/api/v2/context",
-    "/api/v2/patterns",
-    "/api/v2/filters",
-    "/api/v2/filters/",
-    "/api/v2/plan",
-    "/api/v2/purge",
-    "/api/v2/usage",
-];
-
-/// Rules of alerts, the channels that they tell, and what they told.
-const ALERTS: [&str; 6] =
-    ["/alerts", "/alerts/", "/api/v2/alerts", "/api/v2/alerts/", "/api/v2/channels", "/api/v2/channels/"];
-/// What else an account has.
-const ACCOUNT: [&str; 10] = [
-    "/account/",
-    "/api/v1",
-    "/api/v1/accounts",
-    "/api/v1/accounts.json",
-    "/api/v1/destinations",
-    "/api/v1/destinations.json",
-    "/api/v1/destinations/",
-    "/api/v1/systems",
-    "/api/v1/systems.json",
-    "/api/v1/systems/",
-];
 /// Charts of kept minutes, dashboards of them, and the links that share those. All of it is in the database.
 const CHARTS: [&str; 10] = [
     "/api/v2/dashboards",
@@ -115,7 +67,7 @@ pub(super) enum Whose {
     Node,
     /// The home of the account that it is about.
     Home,
-    /// The same, and there is nothing there on nodes yet.
+    /// Nobody, where nodes keep no lines.
     Missing,
 }
 
@@ -129,7 +81,7 @@ pub(super) fn whose(path: &str, keeps_lines: bool) -> Whose {
         Whose::Node
     } else if MINUTES.iter().chain(&CHARTS).any(is) {
         if keeps_lines { Whose::Home } else { Whose::Node }
-    } else if keeps_lines && LINES.iter().chain(&ALERTS).chain(&ACCOUNT).any(is) {
+    } else if keeps_lines {
         Whose::Home
     } else {
         Whose::Missing

@@ -26,7 +26,7 @@ use crate::journal::purging;
 use crate::journal::row::{signed, unsigned};
 use crate::journal::seam::{Kept, Offer, Old};
 use crate::journal::window_clock::WindowClock;
-use crate::parts::Part;
+use crate::parts::{Part, Split};
 use crate::settings::Settings;
 use crate::sql::{Address, Link, Open};
 use heroku_metrics::model::Timestamp;
@@ -111,11 +111,14 @@ pub struct SharedPartition {
 impl SharedPartition {
     /// # Errors
     /// When no connection can be made at all. Where the database is away the first step says so.
-    pub fn new(address: &Address, part: Part, max_drains: usize) -> Result<Self, StoreError> {
+    pub fn new(address: &Address, (part, split): (Part, Split), max_drains: usize) -> Result<Self, StoreError> {
+        let accounts_of = (split == Split::ByAccount).then_some(part);
+        let ledger = Ledger::new(part, max_drains);
+        let ledger = Ledger { places: ledger.places.of_accounts(accounts_of), ..ledger };
         Ok(Self {
             link: Link::new(address)?,
             p: i32::from(part.number()),
-            ledger: Ledger::new(part, max_drains),
+            ledger,
             version: UNKNOWN,
             emitted: 0,
             next_drain: 1,
@@ -173,6 +176,11 @@ impl SharedPartition {
         };
         let new = kept.into_iter().filter_map(|kept| if let Kept::New(entry) = kept { Some(entry) } else { None });
         Ok(Moved { entries: new.collect(), given: owning.old.given, is_held: false })
+    }
+
+    /// The partition whose accounts have their places here, where they are in one as a whole.
+    pub(in crate::journal) const fn accounts_of(&self) -> Option<Part> {
+        self.ledger.places.accounts_of()
     }
 
     /// The drains that have a place, and those that lost theirs.

@@ -38,7 +38,7 @@ impl Two {
         let address = Address::parse(&postgres.url(), None).unwrap();
         drop(join(&address, &scratch(name)).unwrap());
         let part = parts().each().nth(1).unwrap();
-        let node = || SharedPartition::new(&address, part, most).unwrap();
+        let node = || SharedPartition::new(&address, (part, Split::ByDrain), most).unwrap();
         let (mut one, other) = (node(), node());
         one.append(vec![Offer { key: None, event: Event::Settings(Box::new(settings())) }]).unwrap();
         Some(Self { one, other, address, postgres })

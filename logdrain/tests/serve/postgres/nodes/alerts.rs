@@ -9,7 +9,7 @@ use crate::harness::{Delivery, now_micros, scratch, time_of, wait_until, wait_wi
 use logdrain_drain::alerts::file;
 use logdrain_drain::event::{Entry, Event};
 use logdrain_drain::journal::{Address, Kept, Offer, SharedPartition};
-use logdrain_drain::parts::Parts;
+use logdrain_drain::parts::{Parts, Split};
 use logdrain_drain::settings::account::Alert;
 use logdrain_drain::settings::change::Change;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Adds an alert, as any node does that is told so.
 fn add(address: &Address, account: &str, rule: &str) {
     let part = Parts::new(u16::try_from(PARTITIONS).unwrap()).unwrap().of(account);
-    let mut store = SharedPartition::new(address, part, 64).unwrap();
+    let mut store = SharedPartition::new(address, (part, Split::ByAccount), 64).unwrap();
     let alert = Alert::new(file::parse(rule).unwrap().remove(0));
     let change = Box::new(Change::AddAlert { account: account.to_owned(), alert });
     let kept = store.append(vec![Offer { key: None, event: Event::Change { change, id: None } }]).unwrap().pop();

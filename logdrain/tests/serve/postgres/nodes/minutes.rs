@@ -114,7 +114,6 @@ fn minutes_of_a_node_are_asked_as_those_of_a_server_alone() {
         assert!(values > 0.0, "{measured}");
         for (method, path, status) in [
             ("GET", "/api/v2/channels", 501),
-            ("POST", "/v1/measurements", 501),
             ("GET", "/dashboards/overview", 200),
             ("GET", "/explore/shop.orders", 200),
         ] {

@@ -36,7 +36,7 @@ impl Person<'_> {
         &self.three.cluster.nodes[node]
     }
 
-    fn ask(&self, node: usize, method: &str, path: &str, body: &Value) -> Answer {
+    pub(super) fn ask(&self, node: usize, method: &str, path: &str, body: &Value) -> Answer {
         self.try_to_ask(node, method, path, body).unwrap()
     }
 
