@@ -32,7 +32,7 @@ const UNKNOWN: Timestamp = Timestamp::from_unix_micros(i64::MAX);
 pub(super) struct Places {
     most: usize,
     /// The partition whose places these are, where each account is in one as a whole: other drains that are named have theirs elsewhere.
-    accounts_of: Option<Part>,
+    pub(super) accounts_of: Option<Part>,
     /// How many each name of the configuration has.
     own: BTreeMap<String, usize>,
     /// How long a drain is silent before it gives way to another one where anyone may send.
@@ -68,10 +68,6 @@ impl Places {
     /// Those of one partition, where each account is in one as a whole.
     pub(super) fn of_accounts(self, part: Option<Part>) -> Self {
         Self { accounts_of: part, ..self }
-    }
-
-    pub(super) const fn accounts_of(&self) -> Option<Part> {
-        self.accounts_of
     }
 
     /// Drains that are named and may have places here.

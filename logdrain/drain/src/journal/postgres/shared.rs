@@ -180,7 +180,7 @@ impl SharedPartition {
 
     /// The partition whose accounts have their places here, where they are in one as a whole.
     pub(in crate::journal) const fn accounts_of(&self) -> Option<Part> {
-        self.ledger.places.accounts_of()
+        self.ledger.places.accounts_of
     }
 
     /// The drains that have a place, and those that lost theirs.
