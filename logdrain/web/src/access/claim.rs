@@ -41,6 +41,11 @@ async fn of_pair(site: &Site, peer: &Peer, pair: &[u8]) -> Option<Claim> {
     }
     let access = site.intake.access();
     if access.is_watcher(pair) {
+        // Who guesses is not told by being passed on which one was right: he is answered here, as with a wrong one.
+        if !site.intake.may_try(peer, pair) {
+            return None;
+        }
+        site.intake.was_good(peer, pair);
         return Some(of_watcher(&access).into());
     }
     if !user.contains('@') || !site.directory.has_members() {
@@ -51,11 +56,9 @@ async fn of_pair(site: &Site, peer: &Peer, pair: &[u8]) -> Option<Claim> {
     let account = match site.directory.members_called(user).as_slice() {
         [] => user.trim().to_lowercase(),
         [only] => only.account.clone(),
-        // A member of several accounts means the one whose password it is.
-        [first, ..] => match by_password(site, peer, user, password).await {
-            Ok(Some(member)) => member.account.clone(),
-            _ => first.account.clone(),
-        },
+        // A member of several accounts means the one whose password it is. A wrong one is counted here, where it was tried.
+        _ if !site.intake.may_try(peer, pair) => return None,
+        _ => by_password(site, peer, user, password).await.ok()??.account.clone(),
     };
     Some(Claim { account, names_others: false })
 }

@@ -37,6 +37,9 @@ pub(super) struct Resource {
     /// Until when it is looked whether its account has its plan, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) changed: Option<i64>,
+    /// How often another plan was asked for.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub(super) asked: u32,
     /// The app's name is to be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) grant: Option<Grant>,
@@ -56,7 +59,34 @@ const fn is_no(value: &bool) -> bool {
     !*value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+const fn is_none_yet(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Resource {
+    /// Another plan is asked for: until a time whoever looks sees to it that the account has it. Answers the one before.
+    pub(super) fn ask(&mut self, plan: &str, until: i64) -> String {
+        (self.changed, self.asked) = (Some(until), self.asked.wrapping_add(1));
+        std::mem::replace(&mut self.plan, plan.to_owned())
+    }
+
+    /// It could not be done: the plan before holds, unless one was asked for since, of which another node may have said that it is
+    /// done.
+    pub(super) fn take_back(&mut self, asked: u32, before: String) {
+        if self.asked == asked {
+            self.plan = before;
+        }
+    }
+
+    /// All of it is made, with a plan; another one may have been asked for meanwhile, and be overwritten.
+    pub(super) fn made(&mut self, plan: &str, until: i64) {
+        self.secrets = None;
+        if self.gone.is_none() && self.plan != plan {
+            self.changed = Some(until);
+        }
+    }
+
     /// It is gone since a time, if it was not before: nothing that Heroku may ask for is left.
     pub(super) fn go(&mut self, time: i64) {
         self.gone.get_or_insert(time);

@@ -70,6 +70,6 @@ pub(super) fn change(
     there.as_deref().map(read).transpose()
 }
 
-pub(super) fn use_once(directory: &Directory, tokens: &[String], until: i64) -> io::Result<bool> {
-    block_in_place(|| directory.note_sign_on(tokens, until, now())).map_err(away)
+pub(super) fn use_once(directory: &Directory, tokens: &[String], until: i64, now: i64) -> io::Result<bool> {
+    block_in_place(|| directory.note_sign_on(tokens, until, now)).map_err(away)
 }

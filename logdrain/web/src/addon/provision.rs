@@ -195,7 +195,8 @@ async fn make(house: &House, resources: &mut Resources, known: &Resource) -> Res
         tracing::error!(%error, "no token could be made for a resource of the add-on");
         return Err(later());
     }
-    let made = resources.change(uuid, |resource| resource.secrets = None).map_err(|error| unkept(&error))?;
+    let until = house.time() + LOOKED_AT;
+    let made = resources.change(uuid, |resource| resource.made(&known.plan, until)).map_err(|error| unkept(&error))?;
     if made.is_none_or(|made| made.gone.is_some()) {
         // It was removed meanwhile.
         clean(house, uuid).await?;
@@ -271,23 +272,24 @@ async fn change_plan(house: &House, resources: &mut Resources, id: &str, slug: &
     }
     let Some(plan) = house.addon.settings.plans.get(slug) else { return no_plan() };
     let answer = said(StatusCode::OK, &format!("The plan is {slug} now."));
-    if known.plan == slug && house.site.settings().account(&account_of(id)).plan.as_ref() == Some(plan) {
+    // While another node is at it, it may be taken back there.
+    if known.plan == slug
+        && known.changed.is_none()
+        && house.site.settings().account(&account_of(id)).plan.as_ref() == Some(plan)
+    {
         return answer;
     }
     // Whoever looks later sees to it that the account has what was said last.
     let until = house.time() + LOOKED_AT;
-    let say = |resource: &mut Resource| (resource.plan, resource.changed) = (slug.to_owned(), Some(until));
-    if let Err(error) = resources.change(id, say) {
-        return unkept(&error);
-    }
+    let mut before = known.plan;
+    let asked = match resources.change(id, |resource| before = resource.ask(slug, until)) {
+        Ok(said) => said.map_or(0, |said| said.asked),
+        Err(error) => return unkept(&error),
+    };
     if let Err(refused) = has_plan(house, id, plan).await {
-        let before = known.plan;
-        let take_back = |resource: &mut Resource| {
-            if resource.plan == slug {
-                resource.plan = before;
-            }
-        };
-        return resources.change(id, take_back).map_or_else(|error| unkept(&error), |_| refused);
+        return resources
+            .change(id, |resource| resource.take_back(asked, before))
+            .map_or_else(|error| unkept(&error), |_| refused);
     }
     // Another one may have been asked for something else, and be done: it is looked at again.
     match resources.change(id, |resource| resource.changed = Some(until)) {

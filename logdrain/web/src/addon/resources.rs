@@ -104,10 +104,10 @@ impl Resources {
     }
 
     /// Notes sign-ons that were good, before anybody is let in by them. `false` when one was noted before.
-    pub(super) fn use_once(&mut self, tokens: &[String], until: i64) -> io::Result<bool> {
+    pub(super) fn use_once(&mut self, tokens: &[String], until: i64, now: i64) -> io::Result<bool> {
         match &mut self.place {
-            Place::Folder(folder) => folder.use_once(tokens, until),
-            Place::Nodes(directory) => nodes::use_once(directory, tokens, until),
+            Place::Folder(folder) => folder.use_once(tokens, until, now),
+            Place::Nodes(directory) => nodes::use_once(directory, tokens, until, now),
         }
     }
 }
@@ -156,13 +156,13 @@ impl Folder {
         Ok(())
     }
 
-    fn use_once(&mut self, tokens: &[String], until: i64) -> io::Result<bool> {
+    fn use_once(&mut self, tokens: &[String], until: i64, now: i64) -> io::Result<bool> {
         let is_used = tokens.first().is_none_or(|token| self.used.contains_key(token));
         if is_used {
             return Ok(false);
         }
         if self.used.len() + tokens.len() > SIGN_ONS {
-            self.forget(now())?;
+            self.forget(now)?;
             if self.used.len() + tokens.len() > SIGN_ONS {
                 return Err(io::Error::other("there are too many sign-ons"));
             }

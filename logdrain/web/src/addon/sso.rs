@@ -20,7 +20,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use logdrain_drain::directory::{Whose, now};
+use logdrain_drain::directory::Whose;
 use logdrain_drain::intake::connections::Peer;
 use logdrain_drain::seal::hex;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
@@ -92,7 +92,8 @@ pub(super) async fn login(
         return said(StatusCode::PAYLOAD_TOO_LARGE, "The form is too long, or did not come in time.");
     };
     let form: HashMap<_, _> = form_urlencoded::parse(&bytes).into_owned().collect();
-    let Some(sign_on) = judge(&form, &house.addon.settings.sso_salt, now()) else {
+    let now = house.clock();
+    let Some(sign_on) = judge(&form, &house.addon.settings.sso_salt, now) else {
         // One that is good is never refused for those that others tried; each is another one, and none can be guessed.
         if !intake.may_try(&peer, &bytes) {
             return said(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ons that were not good.");
@@ -114,7 +115,7 @@ pub(super) async fn login(
             return later();
         }
     }
-    match resources.use_once(&sign_on.tokens, sign_on.until) {
+    match resources.use_once(&sign_on.tokens, sign_on.until, now) {
         Ok(true) => {}
         Ok(false) => {
             return said(StatusCode::FORBIDDEN, "This sign-on was used before. Open the add-on from Heroku again.");
@@ -170,6 +171,12 @@ pub(super) async fn link(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    // Names of apps and add-ons are letters, digits and dashes: nothing else leads anywhere.
+    let is_name =
+        |name: &str| (1..=200).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !is_name(&app) || !is_name(&name) {
+        return said(StatusCode::NOT_FOUND, "There is no such add-on.");
+    }
     let query = query.unwrap_or_default();
     let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "return").map(|(_, path)| path);
     let path = back::way_back(wanted.as_deref()).to_owned();
@@ -181,12 +188,6 @@ pub(super) async fn link(
         if named.is_some_and(|resource| viewer.account == account_of(&resource.uuid)) {
             return redirect(&path);
         }
-    }
-    // Names of apps and add-ons are letters, digits and dashes: nothing else leads anywhere.
-    let is_name =
-        |name: &str| (1..=200).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if !is_name(&app) || !is_name(&name) {
-        return said(StatusCode::NOT_FOUND, "There is no such add-on.");
     }
     let mut response = redirect(&format!("{}/apps/{app}/addons/{name}", house.addon.settings.sso));
     response.headers_mut().append(header::SET_COOKIE, back_cookie(&house, &path));

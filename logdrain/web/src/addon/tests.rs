@@ -114,20 +114,21 @@ fn what_is_sealed_opens_with_its_key_for_its_resource_alone() {
 fn a_sign_on_is_good_once_also_after_a_restart() {
     let dir = scratch("once");
     let open = || Resources::open(&dir, key(&dir)).unwrap();
-    let until = logdrain_drain::directory::now() + 300;
+    let now = logdrain_drain::directory::now();
+    let until = now + 300;
     let (user, resource) = ("u:1".to_owned(), "r:1".to_owned());
     let mut resources = open();
-    assert!(resources.use_once(&[user.clone(), resource.clone()], until).unwrap());
-    assert!(!resources.use_once(&[user.clone(), resource.clone()], until).unwrap());
+    assert!(resources.use_once(&[user.clone(), resource.clone()], until, now).unwrap());
+    assert!(!resources.use_once(&[user.clone(), resource.clone()], until, now).unwrap());
     let mut resources = open();
     assert!(
-        !resources.use_once(std::slice::from_ref(&resource), until).unwrap()
-            && !resources.use_once(&[user], until).unwrap()
+        !resources.use_once(std::slice::from_ref(&resource), until, now).unwrap()
+            && !resources.use_once(&[user], until, now).unwrap()
     );
     // Another one of that second is another user's.
-    assert!(resources.use_once(&["u:2".to_owned(), resource], until).unwrap());
+    assert!(resources.use_once(&["u:2".to_owned(), resource], until, now).unwrap());
     // What is too old to be good is not remembered.
-    assert!(resources.use_once(&["u:3".to_owned()], 7).unwrap());
+    assert!(resources.use_once(&["u:3".to_owned()], 7, now).unwrap());
     drop(resources);
     assert!(!std::fs::read_to_string(dir.join("addon/sign-ons")).unwrap().is_empty());
     open();
@@ -180,4 +181,41 @@ fn ids_are_uuids() {
     ] {
         assert_eq!(uuid(text), None, "{text}");
     }
+}
+
+#[test]
+fn a_plan_that_was_asked_for_again_is_not_taken_back_by_who_could_not_do_it_the_first_time() {
+    let mut resource = Resource { plan: "small".to_owned(), ..Resource::default() };
+    let before = resource.ask("large", 7);
+    let (first, asked) = (before.clone(), resource.asked);
+    resource.take_back(asked, before);
+    assert_eq!(
+        (resource.plan.as_str(), resource.changed),
+        ("small", Some(7)),
+        "it is looked at which one the account has"
+    );
+    let before = resource.ask("large", 8);
+    let asked = resource.asked;
+    // At another node, in the same second, which says that it is done.
+    resource.ask("large", 8);
+    resource.take_back(asked, before);
+    assert_eq!((resource.plan.as_str(), first.as_str()), ("large", "small"));
+}
+
+#[test]
+fn who_made_a_resource_with_a_plan_that_is_not_its_own_any_more_has_that_looked_at() {
+    let new = || Resource { plan: "small".to_owned(), secrets: Some("sealed".to_owned()), ..Resource::default() };
+    let mut resource = new();
+    resource.made("small", 9);
+    assert_eq!((resource.secrets, resource.changed), (None, None));
+    let mut resource = new();
+    resource.ask("large", 7);
+    resource.changed = None;
+    resource.made("small", 9);
+    assert_eq!((resource.secrets.as_ref(), resource.changed, resource.due()), (None, Some(9), Some(0)));
+    let mut resource = new();
+    resource.ask("large", 7);
+    resource.go(8);
+    resource.made("small", 9);
+    assert_eq!(resource.changed, None, "it is gone");
 }

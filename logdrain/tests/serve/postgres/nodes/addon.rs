@@ -15,6 +15,12 @@ use std::time::Duration;
 use testkit::postgres::Postgres;
 
 fn start(dir: &Path, postgres: &Postgres, heroku: Option<SocketAddr>) -> Cluster {
+    let cluster = cluster(dir, postgres, heroku);
+    assert!(cluster.start(&[]));
+    cluster
+}
+
+fn cluster(dir: &Path, postgres: &Postgres, heroku: Option<SocketAddr>) -> Cluster {
     let url = postgres.url();
     let key = dir.join("seal.key");
     let top = format!(
@@ -27,9 +33,7 @@ fn start(dir: &Path, postgres: &Postgres, heroku: Option<SocketAddr>) -> Cluster
         "[addon]\nid = \"papertrail\"\npassword = \"{PASSWORD}\"\nsso_salt = \"{SALT}\"\n\
          plans = [\"development\", \"gold\"]\ndeprovision_grace = \"4s\"\n{heroku}"
     );
-    let cluster = Cluster::new(dir, [&url; 3]).with_lines().with(&top).with_section(&section);
-    assert!(cluster.start(&[]));
-    cluster
+    Cluster::new(dir, [&url; 3]).with_lines().with(&top).with_section(&section)
 }
 
 fn door(node: &Node) -> Door {
@@ -285,4 +289,31 @@ fn a_node_with_another_key_says_so_and_answers_nothing_else_than_the_others() {
     assert_eq!(door(&nodes[2]).provision(1).body, first.body);
     let log = nodes[1].stop();
     assert!(log.contains("key_file is not that of the other nodes"), "{log}");
+}
+
+#[test]
+fn a_sign_on_is_good_once_by_the_clock_that_all_nodes_go_by() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-addon-clocks");
+    let cluster = cluster(&dir, &postgres, None).with_clocks(["+0", "+240", "+3600"]);
+    if !cluster.start(&[]) {
+        return;
+    }
+    let nodes = &cluster.nodes;
+    provisioned(&nodes[0], 1);
+    let first = of_user(1, now() - 70, "u-1");
+    let signed_on = door(&nodes[0]).sign_on(&first, None);
+    assert_eq!(signed_on.status, 303, "{signed_on:?}");
+    // One comes in by a node whose clock is ahead, and by one of which it is far ahead.
+    for (node, user) in nodes[1..].iter().zip(["u-2", "u-3"]) {
+        let answer = door(node).sign_on(&of_user(1, now(), user), None);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        for node in nodes {
+            assert_eq!(door(node).sign_on(&first, None).status, 403, "used before");
+        }
+    }
+    // No name of an add-on, and nothing that the database is asked for.
+    let session = cookie(&signed_on, "logdrain");
+    let link = door(&nodes[0]).ask("GET", "/apps/shop/addons/%00", &[("Cookie", &session)], b"");
+    assert_eq!(link.status, 404, "{link:?}");
 }

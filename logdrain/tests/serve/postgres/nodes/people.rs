@@ -1,11 +1,16 @@
 //! Members, passwords, tokens and sessions: whichever node somebody comes to, he is the same there.
 
 use super::cluster::{Cluster, Node};
+use super::passing::Three;
 use crate::dashboards::account;
 use crate::harness::{Answer, request, scratch, wait_until};
+use base64::Engine as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use testkit::postgres::Postgres;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 const PASSWORD: &str = "correct horse battery";
 /// The time that is told within which who was removed is out everywhere; a busy machine takes longer.
@@ -22,7 +27,6 @@ fn status(node: &Node, token: &str) -> u16 {
 }
 
 fn with_password(node: &Node, password: &str) -> u16 {
-    use base64::Engine as _;
     let pair = format!("ann@example.com:{password}");
     let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
     request(node.address().unwrap(), "GET", "/api/v2/members", &[("Authorization", &value)], b"").unwrap().status
@@ -115,4 +119,51 @@ fn who_is_added_on_one_node_is_known_on_the_next_request_to_another() {
     assert!(c.start(&[]));
     wait_until("a new node knows them, too", || (status(c, &admin) == 200).then_some(()));
     cluster.stop();
+}
+
+/// What somebody at one of the addresses of this machine is answered who comes with a name and password.
+async fn try_pair(from: u8, at: SocketAddr, pair: String) -> std::io::Result<u16> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, from], 0)))?;
+    let mut stream = socket.connect(at).await?;
+    let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+    let head = format!(
+        "GET /api/v2/usage?account=acme-0 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {pair}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await?;
+    Ok(std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap())
+}
+
+/// Fills up with wrong ones what may wait of an address, and answers what the right one is told then; `None` if it was not full
+/// all the time.
+async fn right_among_wrong(from: u8, at: SocketAddr) -> Option<u16> {
+    let guess = |number: u32| try_pair(from, at, format!("ops:wrong-{number}"));
+    let guesses: Vec<_> = (0..160).map(|number| tokio::spawn(guess(number))).collect();
+    let right = try_pair(from, at, "ops:secret".to_owned());
+    let (first, last) = (guess(1_000), guess(1_001));
+    // All of them have asked by then, on most machines; else it is done again from another address.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let told = [first.await, right.await, last.await].map(Result::ok);
+    guesses.iter().for_each(|guess| guess.abort());
+    (told[0] == Some(429) && told[2] == Some(429)).then_some(told[1]?)
+}
+
+#[test]
+fn who_guesses_is_not_told_the_right_one_by_being_passed_on() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-guesses");
+    let three = Three::start_as(&dir, &postgres, |node| node);
+    let home = wait_until("a home", || three.home("acme-0"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (number, node) in three.cluster.nodes.iter().enumerate() {
+        // An address that was right once may go on.
+        let mut addresses = (2 + 80 * u8::try_from(number).unwrap())..;
+        let at = node.address().unwrap();
+        let told = wait_until("an address of which as many wait as may", || {
+            runtime.block_on(right_among_wrong(addresses.next().unwrap(), at))
+        });
+        assert_eq!(told, 429, "at node {number}, and {home} is home");
+    }
 }
