@@ -113,7 +113,7 @@ impl Obeying {
                 let drains = drains(&minutes, &ending.account)?;
                 if let Some(rows) = rows {
                     let drains = drains.into_iter().collect();
-                    erase_rows(&rows, &intake.settings(), &ending.account, &drains)
+                    erase_rows(&rows, &intake.settings(), (&ending.account, ending.at), &drains)
                         .map_err(|error| format!("{}: {error}", rows.display()))?;
                 }
                 minutes.remove(&ending.account).map_err(|error| error.to_string())?;
@@ -138,9 +138,19 @@ fn drains(minutes: &Minutes, account: &str) -> Result<Vec<String>, String> {
 }
 
 /// Erases what the file of rows has of an account: of the drains that it had of its own, which are called after it, and of
-/// others that had minutes in it, unless they are another account's by now.
-fn erase_rows(rows: &Path, settings: &Settings, account: &str, drains: &HashSet<String>) -> io::Result<()> {
-    let is_of = |drain: &str| {
+/// others that had minutes in it, unless they are another account's by now. When it was destroyed is in microseconds since 1970:
+/// where there is one again of its name, what is told since then is of that one.
+fn erase_rows(
+    rows: &Path,
+    settings: &Settings,
+    (account, at): (&str, i64),
+    drains: &HashSet<String>,
+) -> io::Result<()> {
+    let is_again = settings.has_account(account);
+    let is_of = |drain: &str, begins: i64| {
+        if is_again && begins.saturating_mul(1_000_000) >= at {
+            return false;
+        }
         let name = drain.split_once('/').map_or(drain, |(name, _)| name);
         match settings.drain(name) {
             Some(_) => settings.account_of(name) == account,

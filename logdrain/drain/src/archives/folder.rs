@@ -156,6 +156,21 @@ impl Folder {
         Ok(())
     }
 
+    /// Removes what is left of an account that is destroyed: what stands beside hours that ended before a time, and the account's
+    /// folder when nothing is left there.
+    pub(super) fn remove_rest(&self, account: &str, before: i64) -> io::Result<()> {
+        for day in self.days(account)? {
+            for hour in day.hours().filter(|hour| hour.end() <= before) {
+                self.take_away(account, &self.books(account, hour))?;
+                self.take_away(account, &self.uploaded(account, hour))?;
+            }
+            let _ = fs::remove_dir(self.day(account, day));
+        }
+        // Where somebody of this name has an hour by now it is not empty.
+        let _ = fs::remove_dir(self.root.join(account));
+        Ok(())
+    }
+
     fn take_away(&self, account: &str, path: &Path) -> io::Result<()> {
         let Some(own) = &self.own else { return gone(fs::remove_file(path)) };
         let out = own.join(beside(account, path, GONE));
@@ -227,11 +242,13 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// What is in a folder; nothing in one that is not there.
+/// What is in a folder; nothing in one that is not there, or where somebody has put a file.
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(error),
     };
     let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));

@@ -65,6 +65,9 @@ impl Board {
                 }
             }
         }
+        if purge.is_all {
+            folder.remove_rest(account, wanted.ids.end.unix_micros())?;
+        }
         if gone > 0 {
             self.found(account, &self.list(account)?);
             self.rewritten(account);

@@ -268,6 +268,46 @@ fn an_hour_that_is_broken_off_leaves_nothing_and_is_written_whole_then() {
     assert_eq!(books(&dir, "shop", hour(NINE)).missing(), None);
 }
 
+/// The name of an account is a file of somebody else's, and so is that of a day.
+#[test]
+fn what_is_in_the_way_of_one_account_holds_up_no_other() {
+    let dir = scratch("in-the-way");
+    let mut store = store(&dir, "acme", &[NINE], 11);
+    fill(&mut store, "shop", &[NINE + HOUR, NINE + 2 * HOUR], 11);
+    fs::create_dir_all(dir.join("archives/shop")).unwrap();
+    fs::write(dir.join("archives/acme"), "of somebody").unwrap();
+    fs::write(dir.join("archives/shop/dt=2026-03-13"), "of somebody").unwrap();
+    let running = Running::start(&dir, &store, NINE + 4 * HOUR);
+    running.wait_for(2);
+    assert_eq!(running.board.list("shop").unwrap().len(), 2);
+    assert!(running.board.shown().trouble.is_some_and(|why| why.contains("acme")), "{:?}", running.board.shown());
+    // It is put away.
+    fs::remove_file(dir.join("archives/acme")).unwrap();
+    running.wait_for(3);
+    assert_eq!(ids(&dir, "acme", hour(NINE)), kept(&store, "acme", hour(NINE)));
+}
+
+#[test]
+fn nothing_is_left_of_an_account_that_is_destroyed_also_where_an_hour_was_half_removed() {
+    let dir = scratch("destroyed");
+    let store = store(&dir, "shop", &[NINE, NINE + HOUR], 11);
+    let running = Running::start(&dir, &store, NINE + 3 * HOUR);
+    running.wait_for(2);
+    let folder = Folder::new(&dir);
+    // Killed between the archive and what stands beside it, when that came or went.
+    for start in [NINE - 30 * HOUR, NINE - HOUR] {
+        folder.make_day("shop", hour(start)).unwrap();
+        fs::write(folder.books("shop", hour(start)), "{}").unwrap();
+        fs::write(folder.uploaded("shop", hour(start)), "{}").unwrap();
+    }
+    // One hour is behind it.
+    let upto = EventId::at(NINE + HOUR).get() - 1;
+    assert_eq!(running.board.purge("shop", &Purge::of_all(upto)).unwrap(), 11);
+    assert_eq!(files(&dir).len(), 2, "{:?}", files(&dir));
+    assert_eq!(running.board.purge("shop", &Purge::of_all(u64::MAX >> 1)).unwrap(), 11);
+    assert_eq!(fs::read_dir(dir.join("archives")).unwrap().count(), 0, "not even its name");
+}
+
 #[test]
 fn what_cannot_be_read_is_told_in_the_books() {
     let dir = scratch("damaged");

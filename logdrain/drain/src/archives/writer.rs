@@ -135,13 +135,17 @@ impl Writer {
         if head.is_none_or(|head| self.logs.shown().position < head) {
             return Ok(false);
         }
+        // What one account's cannot be written for holds up nobody else's.
+        let mut failed = None;
         for (account, hour) in due {
             if self.stop.load(Ordering::Acquire) {
                 break;
             }
-            self.write(&reader, account, hour, unread)?;
+            if let Err(why) = self.write(&reader, account, hour, unread) {
+                failed.get_or_insert(why);
+            }
         }
-        Ok(true)
+        failed.map_or(Ok(true), Err)
     }
 
     /// The time from which on an account's lines are to be archived: what is older was, or would be let go at once.
@@ -192,6 +196,7 @@ impl Writer {
     fn expire(&self) -> std::io::Result<()> {
         let time = &self.progress.time;
         let Some(now) = time.believed().filter(|_| time.may_delete() && !time.is_in_doubt()) else { return Ok(()) };
+        let mut failed = None;
         for account in self.board.accounts() {
             // Without a word for how long, they are there as long as there is room.
             let Some(kept_for) = self.sources.kept_for(&account) else { continue };
@@ -199,7 +204,10 @@ impl Writer {
                 continue;
             }
             let before = now.saturating_sub(i64::try_from(kept_for.as_micros()).unwrap_or(i64::MAX));
-            let gone = self.board.expire(&account, before)?;
+            let gone = self.board.expire(&account, before).unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                0
+            });
             if gone > 0 {
                 tracing::info!(
                     account = &*account,
@@ -208,7 +216,7 @@ impl Writer {
                 );
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Erasable {
     /// The version of the directory at which it was told.
     pub version: i64,
     pub account: String,
+    /// When it was destroyed, in microseconds since 1970.
+    pub at: i64,
     /// What its rows are called after.
     pub drains: Vec<String>,
 }
@@ -49,19 +51,23 @@ impl Directory {
     /// When it cannot be written, or another node owns the partition.
     pub fn remove_destroyed(&self, ending: &Destroyed) -> Result<bool, DirectoryError> {
         let Destroyed { part, at, account, .. } = ending;
+        // Members and tokens are the matter of its own partition: others may be done much later, with another one of this name.
+        let is_own = part.all().of(account) == *part;
         let is_due = self.change_all(
             &[(&Group::ALL, account)],
             |step| {
                 if !ending.is_due(step)? {
                     return Ok(false);
                 }
-                delete_account(step, account)?;
+                if is_own {
+                    delete_account(step, account)?;
+                }
                 let sql = "INSERT INTO destroyed (p, seq, account, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
                 step.execute(sql, values![part.number(), ending.seq(), account, *at])?;
                 Ok(true)
             },
             |known, is_due| {
-                if *is_due {
+                if *is_due && is_own {
                     self.forget_account(known, account);
                 }
             },
@@ -122,12 +128,12 @@ impl Directory {
     /// # Errors
     /// When it cannot be read.
     pub fn destroyed_since(&self, version: i64) -> Result<Vec<Erasable>, DirectoryError> {
-        let sql = "SELECT version, account, drains FROM destroyed WHERE drains IS NOT NULL AND (version > $1 \
+        let sql = "SELECT version, account, drains, at FROM destroyed WHERE drains IS NOT NULL AND (version > $1 \
                    OR $1 > (SELECT version FROM directory)) ORDER BY version, p, seq";
         let read = |row: &Row<'_>| -> Result<Erasable, SqlError> {
             let drains: String = row.get(2)?;
             let drains = serde_json::from_str(&drains).unwrap_or_default();
-            Ok(Erasable { version: row.get(0)?, account: row.get(1)?, drains })
+            Ok(Erasable { version: row.get(0)?, account: row.get(1)?, at: row.get(3)?, drains })
         };
         self.read(|step| Ok(step.rows(sql, values![version], read)?))
     }

@@ -178,11 +178,11 @@ async fn erase_all(holders: &Holders, told: &Arc<[Erasable]>) -> Result<(), Stri
     let (holders, told) = (holders.clone(), told.clone());
     blocking(move || {
         let Holders { directory, outbox, rows, intake, .. } = &holders;
-        for Erasable { account, drains, .. } in &*told {
+        for Erasable { account, at, drains, .. } in &*told {
             let settings = intake.settings();
             if let Some(rows) = rows {
                 let drains: HashSet<String> = drains.iter().cloned().collect();
-                erase_rows(rows, &settings, account, &drains)
+                erase_rows(rows, &settings, (account, *at), &drains)
                     .map_err(|error| format!("{}: {error}", rows.display()))?;
             }
             // What this node noted of it while it was stopped, unless there is another one of this name.

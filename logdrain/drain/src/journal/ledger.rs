@@ -201,6 +201,13 @@ impl Ledger {
                         kept.push(Kept::Unfit(Unfit::new(Misfit::NotFound, why)));
                         continue;
                     }
+                    if let Change::Account { account } = &**change
+                        && purges.as_ref().unwrap_or(&self.purges).is_ending(account)
+                    {
+                        let why = "the account of this name is being destroyed: in some minutes it may be made again";
+                        kept.push(Kept::Unfit(Unfit::new(Misfit::Taken, why)));
+                        continue;
+                    }
                     // What comes later stays.
                     match &mut **change {
                         Change::Purge { purge, .. } => (purge.upto, purge.is_done) = (runs.last(), false),

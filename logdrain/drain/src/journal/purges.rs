@@ -93,6 +93,11 @@ impl Purges {
         self.pending.push(pending);
     }
 
+    /// Whether there may be something left of an account that is destroyed: what one of the same name had would go with it.
+    pub(super) fn is_ending(&self, account: &str) -> bool {
+        self.pending.iter().any(|pending| pending.account.as_deref() == Some(account))
+    }
+
     /// The accounts that are destroyed, and of which there may be something left beside the journal.
     pub(super) fn endings(&self) -> impl Iterator<Item = Ending> {
         self.pending.iter().filter_map(|pending| {

@@ -65,16 +65,22 @@ pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
 /// is broken off goes with the next one.
 ///
 /// # Errors
-/// When one of them cannot be removed.
+/// When one of them cannot be removed; all others are.
 pub fn remove_before(place: &Path, epoch: i64) -> io::Result<()> {
+    let mut failed = None;
     for entry in fs::read_dir(place)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let stem = name.to_str().and_then(|name| Path::new(name).file_stem()?.to_str()?.strip_prefix('e'));
-        if stem.and_then(|epoch| epoch.parse::<i64>().ok()).is_some_and(|other| other < epoch) {
-            remove(&place.join(&name))?;
+        // A file is somebody else's.
+        if stem.and_then(|epoch| epoch.parse::<i64>().ok()).is_some_and(|other| other < epoch)
+            && entry.file_type()?.is_dir()
+            && let Err(error) = remove(&place.join(&name))
+        {
+            failed.get_or_insert(error);
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 fn folder(place: &Path, epoch: i64) -> PathBuf {
@@ -85,7 +91,11 @@ fn folder(place: &Path, epoch: i64) -> PathBuf {
 fn epochs(place: &Path) -> io::Result<Vec<i64>> {
     let mut epochs = Vec::new();
     for entry in fs::read_dir(place)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
         epochs.extend(name.to_str().and_then(|name| name.strip_prefix('e')).and_then(|rest| rest.parse::<i64>().ok()));
     }
     Ok(epochs)
@@ -200,12 +210,16 @@ mod tests {
         // It writes on where it was, and takes away what it merged.
         write(&first, "logs/shop/0/1-4.seg", "of nobody");
         write(&place, "e2.unfinished/logs/shop/0/8-9.seg", "half");
+        // Files of somebody else are neither an owner's nor in the way.
+        ["e0", "e3"].iter().for_each(|name| write(&place, name, "of somebody"));
         assert_eq!(take_over(&place, 4).unwrap(), taken);
         remove_before(&place, 4).unwrap();
         assert_eq!(
             (names(&place), names(&taken.join("logs/shop/0"))),
-            (vec!["e4".to_owned()], vec!["1-2.seg".to_owned()])
+            (["e0", "e3", "e4"].map(str::to_owned).to_vec(), vec!["1-2.seg".to_owned()])
         );
+        write(&place, "e5", "of somebody");
+        assert_eq!(names(&take_over(&place, 6).unwrap().join("logs/shop/0")), ["1-2.seg"]);
     }
 
     #[test]

@@ -20,12 +20,12 @@ const START: usize = 4 << 10;
 /// What is read at a time, and written over at once.
 const CHUNK: usize = 64 << 10;
 
-/// Erases the rows of those drains, by what they are called outside, and waits until the disk has it. Answers how many there
-/// were. What is being appended meanwhile is not looked at, and what is no file has nothing to be erased.
+/// Erases the rows of those drains, by what they are called outside and by when their window begins, in seconds since 1970, and
+/// waits until the disk has it. Answers how many there were. What is being appended meanwhile is not looked at, and what is no file has nothing to be erased.
 ///
 /// # Errors
 /// Those of the disk. Doing it again goes on with what is left.
-pub fn erase(path: &Path, is_of: &dyn Fn(&str) -> bool) -> io::Result<u64> {
+pub fn erase(path: &Path, is_of: &dyn Fn(&str, i64) -> bool) -> io::Result<u64> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => {}
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -35,7 +35,7 @@ pub fn erase(path: &Path, is_of: &dyn Fn(&str) -> bool) -> io::Result<u64> {
     let mut lines = BufReader::with_capacity(CHUNK, File::open(path)?);
     let (mut at, mut erased, mut start) = (0, 0, Vec::with_capacity(START));
     while let Some(len) = line(&mut lines, &mut start)? {
-        if drain_of(&start).is_some_and(|drain| is_of(&drain)) {
+        if row_of(&start).is_some_and(|(drain, begins)| is_of(&drain, begins)) {
             blank(&mut over, at, len)?;
             erased += 1;
         }
@@ -80,11 +80,13 @@ fn blank(file: &mut File, at: u64, len: u64) -> io::Result<()> {
     file.write_all(&text)
 }
 
-/// The drain that a row's id names: all before the last three slashes.
-fn drain_of(line: &[u8]) -> Option<String> {
+/// The drain that a row's id names, all before the last three slashes, and when its window begins.
+fn row_of(line: &[u8]) -> Option<(String, i64)> {
     let mut ids = serde_json::Deserializer::from_slice(line.strip_prefix(ROW)?).into_iter::<String>();
     let id = ids.next()?.ok()?;
-    id.rsplitn(4, '/').nth(3).map(str::to_owned)
+    let mut parts = id.rsplitn(4, '/').skip(2);
+    let begins = parts.next()?.split('+').next()?.parse().unwrap_or(i64::MIN);
+    Some((parts.next()?.to_owned(), begins))
 }
 
 #[cfg(test)]
@@ -112,7 +114,9 @@ mod tests {
         let text = format!("{}\n{}", lines.join("\n"), row("shop.drain/drain-1", ""));
         fs::write(&path, &text).unwrap();
         let wanted = ["shop.drain/drain-1", "shop.drain", "sh\"op/drain-1"];
-        assert_eq!(erase(&path, &|drain| wanted.contains(&drain)).unwrap(), 4);
+        // Of windows that begin later nothing goes.
+        assert_eq!(erase(&path, &|drain, begins| begins < 60 && wanted.contains(&drain)).unwrap(), 0);
+        assert_eq!(erase(&path, &|drain, begins| begins < 61 && wanted.contains(&drain)).unwrap(), 4);
         let after = fs::read_to_string(&path).unwrap();
         assert_eq!(after.len(), text.len());
         for (index, (before, after)) in text.lines().zip(after.lines()).enumerate() {
@@ -121,8 +125,8 @@ mod tests {
                 false => assert!(after == before, "{index}"),
             }
         }
-        assert_eq!(erase(&path, &|drain| wanted.contains(&drain)).unwrap(), 0, "once");
+        assert_eq!(erase(&path, &|drain, _| wanted.contains(&drain)).unwrap(), 0, "once");
         fs::remove_file(&path).unwrap();
-        assert_eq!(erase(&path, &|_| true).unwrap(), 0, "no file");
+        assert_eq!(erase(&path, &|_, _| true).unwrap(), 0, "no file");
     }
 }

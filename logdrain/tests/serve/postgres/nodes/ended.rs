@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, LEASE, Node, OPERATOR, PARTITIONS, account};
 use super::lines::{kept, messages};
 use super::settings::{change, events, send};
+use crate::changes::ask;
 use crate::destroy::digest;
 use crate::harness::{Delivery, body, now_micros, request, scratch, time_of, wait_until, wait_within};
 use crate::logdrain;
@@ -265,6 +266,64 @@ fn nothing_is_left_of_an_account_though_its_homes_are_killed_and_nodes_were_asle
         all.values().map(|lines| messages(lines).iter().filter(|message| message.contains("of-others")).count()).sum();
     assert_eq!(of_others, number as usize * 2, "others lose nothing");
     assert!((0..5).all(|number| all.contains_key(&account(number))));
+}
+
+/// What is destroyed still would take with it what another one of the name has by then: members a few seconds later, and rows
+/// whenever a node looks which ones it is to erase.
+#[test]
+fn an_account_that_is_made_again_as_soon_as_it_may_be_keeps_all_that_it_has_then() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-ended-again");
+    let url = postgres.url();
+    let cluster = Cluster::new(&dir, [&url; 3]).with_lines().with(CONFIG);
+    assert!(cluster.start(&[]));
+    let [a, b, c] = &cluster.nodes[..] else { unreachable!() };
+    let shop = shop(0);
+    make(&cluster, 0, &shop, "d.1");
+    people(b, &shop);
+    taken(c, &shop, 0);
+    change(&cluster, 0, &json!({"remove_drain": {"account": shop, "name": format!("{shop}.drain")}}));
+    wait_until("a change that is taken", || destroy(a, &shop).then_some(()));
+    let over = "SELECT count(*) FROM logdrain.destroyed WHERE is_over";
+    let mut number = 20_000;
+    wait_within(MINUTES, "an account of this name", || {
+        number += 1;
+        later(&cluster, number);
+        let node = &cluster.nodes[number as usize % 3];
+        let answer = ask(node.dir(), &json!({"account": {"account": shop}})).ok()?;
+        answer.get("changed").is_some().then_some(())
+    });
+    assert_eq!(postgres.sql(over), "1", "it was made in the middle of it");
+    wait_until("its members", || {
+        let store = b.dir().join("store");
+        let member = ["account", "member", "add", "bob@shop.example", "--account", &shop, "--store"];
+        let output = logdrain(&[&member[..], &[store.to_str().unwrap()]].concat(), b"");
+        output.status.success().then_some(())
+    });
+    let credentials = digest(&format!("{shop}:s3cret"));
+    let drain = json!({"app": null, "plan": null, "credentials": credentials, "tokens": [digest("d.2")]});
+    change(&cluster, 1, &json!({"add_drain": {"account": shop, "name": format!("{shop}.drain"), "drain": drain}}));
+    wait_until("a delivery that is taken", || (deliver_by(c, &shop, 1, "d.2")? == 204).then_some(()));
+    let rows = || {
+        let of = |node: &Node| fs::read_to_string(node.rows()).unwrap_or_default().matches(&secret(&shop)).count();
+        cluster.nodes.iter().map(of).sum::<usize>()
+    };
+    wait_until("its rows", || {
+        number += 1;
+        later(&cluster, number);
+        (rows() > 0).then_some(())
+    });
+    // Nodes that do not know how far they were erase again.
+    cluster.stop();
+    let noted = |node: &Node| node.dir().join("store/erased");
+    cluster.nodes.iter().for_each(|node| drop(fs::remove_file(noted(node))));
+    let before = rows();
+    assert!(cluster.start(&[]));
+    wait_within(MINUTES, "all to have erased", || cluster.nodes.iter().all(|node| noted(node).exists()).then_some(()));
+    assert!(rows() >= before && before > 0, "{} of {before} rows", rows());
+    let members = format!("SELECT email FROM logdrain.members WHERE account = '{shop}'");
+    assert_eq!(postgres.sql(&members), "bob@shop.example");
+    cluster.stop();
 }
 
 /// The drains of an account are in all partitions then, each by itself.
