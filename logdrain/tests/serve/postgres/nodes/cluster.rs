@@ -180,16 +180,23 @@ impl Node {
         }
     }
 
-    /// Whether it has died, by a signal: what was left of it is taken away then.
+    /// How it has ended, if it has: what was left of it is taken away then. It has no code where a signal ended it.
     #[cfg(feature = "fail-points")]
-    pub(super) fn has_died(&self) -> bool {
+    pub(super) fn has_ended(&self) -> Option<Option<i32>> {
         let mut server = self.server.lock().unwrap();
-        let Some(ended) = server.as_mut().map(Server::has_ended) else { return true };
-        let Some(code) = ended else { return false };
-        assert_eq!(code, None, "{} ended by itself", self.dir.display());
+        let Some(running) = server.as_mut() else { return Some(None) };
+        let code = running.has_ended()?;
         self.port.store(0, Ordering::SeqCst);
         self.keep_log(&server.take().unwrap().log());
-        true
+        Some(code)
+    }
+
+    /// Whether it has died, by a signal.
+    #[cfg(feature = "fail-points")]
+    pub(super) fn has_died(&self) -> bool {
+        let ended = self.has_ended();
+        assert!(!matches!(ended, Some(Some(_))), "{} ended by itself: {ended:?}", self.dir.display());
+        ended.is_some()
     }
 
     /// Where it listens, if it does.

@@ -65,7 +65,7 @@ fn what_is_measured_comes_to_any_node_and_counts_once_though_the_home_is_killed(
         });
         expected += number as f64;
     }
-    assert!(three.cluster.nodes[home].start(&[]));
+    assert!(three.cluster.nodes[home].start(&["--listen", &three.ports[home]]));
     three.cluster.wait_for_owners();
     for node in 0..3 {
         wait_within(PATIENCE, "all that was measured", || {
