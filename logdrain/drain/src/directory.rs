@@ -38,7 +38,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
-pub use addon::KeptResource;
+pub use addon::{DUE, KeptResource};
 pub use buckets::Bucket;
 pub use channels::{Channel, Recipient};
 pub use dashboards::DashboardHead;

@@ -99,8 +99,8 @@ pub(super) async fn alone(request: Request, next: Next) -> Response {
 }
 
 fn missing(method: &Method, headers: &HeaderMap) -> Response {
-    let why = "This server is a node of several that share a journal, and nodes do not do this yet: they count, keep lines and \
-               minutes, and know who may come in.";
+    let why = "This server is a node of several that share a journal and keep no lines: it counts, and has minutes, dashboards and \
+               members. Whoever runs it gets the rest with logs_limit.";
     layout::refused(method, headers, StatusCode::NOT_IMPLEMENTED, "Not on a node", why)
 }
 

@@ -4,6 +4,9 @@
 use super::{Directory, DirectoryError, counted};
 use crate::sql::{Row, SqlError, Step, values};
 
+/// Resources that are looked at together.
+pub const DUE: i64 = 1_000;
+
 /// A resource as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeptResource {
@@ -45,13 +48,14 @@ impl Directory {
         self.read(|step| Ok(step.one(sql, values![name], text)?))
     }
 
-    /// Those about which something is to be done by this time.
+    /// Those about which something is to be done by this time, each with its UUID: of those behind `after`, a thousand at most.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn resources_due(&self, now: i64) -> Result<Vec<String>, DirectoryError> {
-        let sql = "SELECT value FROM addon WHERE due <= $1 ORDER BY due LIMIT 1000";
-        self.read(|step| Ok(step.rows(sql, values![now], text)?))
+    pub fn resources_due(&self, now: i64, after: &str) -> Result<Vec<(String, String)>, DirectoryError> {
+        let sql = "SELECT uuid, value FROM addon WHERE due <= $1 AND uuid > $2 ORDER BY uuid LIMIT $3";
+        let both = |row: &Row<'_>| Ok::<_, SqlError>((row.get(0)?, row.get(1)?));
+        self.read(|step| Ok(step.rows(sql, values![now, after, DUE], both)?))
     }
 
     /// Keeps one that is new, unless another node has kept it; answers what is there then. Of `most`, the one that went longest

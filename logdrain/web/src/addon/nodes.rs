@@ -1,7 +1,7 @@
 //! Resources where nodes share them: in the directory, which is a database that may take its time.
 
 use super::kept::{MOST, REPEATED, Resource};
-use logdrain_drain::directory::{Directory, DirectoryError, KeptResource, now};
+use logdrain_drain::directory::{DUE, Directory, DirectoryError, KeptResource, now};
 use logdrain_drain::seal::KeyFile;
 use std::io;
 use tokio::task::block_in_place;
@@ -44,9 +44,19 @@ pub(super) fn named(directory: &Directory, name: &str) -> io::Result<Option<Reso
     there.filter(|_| !name.is_empty()).as_deref().map(read).transpose()
 }
 
-pub(super) fn due(directory: &Directory, time: i64) -> io::Result<Vec<Resource>> {
-    let due = block_in_place(|| directory.resources_due(time)).map_err(away)?;
-    due.iter().map(|text| read(text)).collect()
+/// Some of them, behind those that were looked at last, which `after` is: so those that wait for long hold up no other.
+pub(super) fn due(directory: &Directory, time: i64, after: &mut String) -> io::Result<Vec<Resource>> {
+    let due = block_in_place(|| directory.resources_due(time, after)).map_err(away)?;
+    let is_more = i64::try_from(due.len()).is_ok_and(|count| count >= DUE);
+    *after = due.last().filter(|_| is_more).map(|(uuid, _)| uuid.clone()).unwrap_or_default();
+    let mut all = Vec::with_capacity(due.len());
+    for (uuid, text) in due {
+        match read(&text) {
+            Ok(resource) => all.push(resource),
+            Err(error) => tracing::error!(uuid, %error, "a resource of the add-on cannot be read"),
+        }
+    }
+    Ok(all)
 }
 
 pub(super) fn keep(directory: &Directory, resource: &Resource) -> io::Result<Resource> {

@@ -18,6 +18,8 @@ const SIGN_ONS: usize = 100_000;
 pub(super) struct Resources {
     pub(super) seal: Arc<KeyFile>,
     place: Place,
+    /// Where nodes share them: the last that was looked at, if there are more behind it.
+    after: String,
 }
 
 #[derive(Debug)]
@@ -38,14 +40,14 @@ impl Resources {
     /// Reads what there is.
     pub(super) fn open(store: &Path, seal: Arc<KeyFile>) -> io::Result<Self> {
         seal.open()?;
-        Ok(Self { seal, place: Place::Folder(Folder::open(store)?) })
+        Ok(Self { seal, place: Place::Folder(Folder::open(store)?), after: String::new() })
     }
 
     /// Those that nodes share, all with the same key.
     pub(super) fn of_nodes(directory: Arc<Directory>, seal: Arc<KeyFile>) -> io::Result<Self> {
         seal.open()?;
         nodes::check(&directory, &seal)?;
-        Ok(Self { seal, place: Place::Nodes(directory) })
+        Ok(Self { seal, place: Place::Nodes(directory), after: String::new() })
     }
 
     pub(super) fn get(&self, uuid: &str) -> io::Result<Option<Resource>> {
@@ -66,14 +68,14 @@ impl Resources {
         }
     }
 
-    /// Those about which something is to be done by this time, in seconds since 1970.
-    pub(super) fn due(&self, time: i64) -> io::Result<Vec<Resource>> {
+    /// Those about which something is to be done by this time, in seconds since 1970; of many some, and the next ones the next time.
+    pub(super) fn due(&mut self, time: i64) -> io::Result<Vec<Resource>> {
         match &self.place {
             Place::Folder(folder) => {
                 let is_due = |resource: &&Resource| resource.due().is_some_and(|due| due <= time);
                 Ok(folder.all.values().filter(is_due).cloned().collect())
             }
-            Place::Nodes(directory) => nodes::due(directory, time),
+            Place::Nodes(directory) => nodes::due(directory, time, &mut self.after),
         }
     }
 

@@ -153,16 +153,16 @@ fn what_was_answered_is_kept_for_a_day() {
     resources.keep(resource("old", now - 90_000, None)).unwrap();
     resources.keep(resource("new", now, None)).unwrap();
     resources.keep(resource("gone", now, Some(now - 10))).unwrap();
-    let due = |resources: &Resources| {
+    let due = |resources: &mut Resources| {
         let mut due: Vec<_> = resources.due(now).unwrap().into_iter().map(|resource| resource.uuid).collect();
         due.sort_unstable();
         due
     };
-    assert_eq!(due(&resources), ["gone", "old"], "what is answered still, and waits for nothing, is left alone");
+    assert_eq!(due(&mut resources), ["gone", "old"], "what is answered still, and waits for nothing, is left alone");
     resources.change("old", |resource| resource.answer = None).unwrap();
     resources.change("gone", |resource| resource.is_destroyed = true).unwrap();
-    let resources = Resources::open(&dir, key(&dir)).unwrap();
-    assert_eq!(due(&resources), [""; 0]);
+    let mut resources = Resources::open(&dir, key(&dir)).unwrap();
+    assert_eq!(due(&mut resources), [""; 0]);
     assert!(resources.get("old").unwrap().unwrap().answer.is_none());
     let found = |name: &str| resources.named(name).unwrap().map(|found| found.uuid);
     assert!(found("n").is_some_and(|uuid| uuid != "gone"), "one that is gone is not found by its name");

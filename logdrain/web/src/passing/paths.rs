@@ -1,4 +1,4 @@
-//! What a node answers by itself, what only an account's home does, and what no node does yet.
+//! What a node answers by itself, what only an account's home does, and what nobody does where no lines are kept.
 
 use crate::access::Way;
 

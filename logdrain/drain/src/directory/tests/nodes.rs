@@ -44,6 +44,28 @@ fn bucket() -> Bucket {
 }
 
 #[test]
+fn resources_that_wait_for_long_hold_up_none_that_is_due_beside_them() {
+    let Some(Nodes { postgres, one, .. }) = Nodes::start("due") else { return };
+    let many = "INSERT INTO logdrain.addon (uuid, name, due, value) \
+                SELECT to_char(number, 'FM0000'), '', number % 2 * 1000, 'of ' || number FROM generate_series(0, 4999) AS number";
+    postgres.sql(many);
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let some = one.resources_due(999, &after).unwrap();
+        let Some((last, _)) = some.last() else { break };
+        assert!(some.len() <= usize::try_from(DUE).unwrap());
+        after.clone_from(last);
+        all.extend(some);
+    }
+    assert_eq!(all.len(), 2_500);
+    assert!(
+        all.iter()
+            .zip(0..)
+            .all(|((uuid, value), number)| uuid.parse() == Ok(number * 2) && *value == format!("of {}", number * 2))
+    );
+}
+
+#[test]
 fn what_one_node_changes_the_other_knows() {
     let Some(Nodes { postgres: _postgres, one, other, .. }) = Nodes::start("follow") else { return };
     let ann = add(&one, "shop", "ann@example.com");
