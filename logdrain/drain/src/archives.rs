@@ -17,13 +17,15 @@ mod hour;
 mod packer;
 mod purging;
 mod room;
+mod shelf;
 mod sources;
 mod uploads;
 mod writer;
 
-pub use board::{Archive, Board, Shown};
+pub use board::{Board, Shown, tag};
 pub use boards::Boards;
 pub use books::Books;
+pub use shelf::{Archive, Opened};
 pub use sources::Others;
 pub use uploads::{MEMORY as UPLOADS, TRIALS, Upload, Uploads};
 pub use writer::{MEMORY, Writer};

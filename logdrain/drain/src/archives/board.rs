@@ -1,18 +1,19 @@
 //! What there is of archives, for those who list and download them, and for those who let lines go.
 
 use super::fence;
-pub use super::folder::Archive;
 use super::folder::Folder;
+use super::shelf::{Archive, Opened, Shelf};
 use log_archive::Period;
 use log_store::EventId;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Shared by all who ask. Lists are read from the folder when they are asked for: a year of a thousand accounts is millions
-/// of hours.
+/// Shared by all who ask. Lists are read from where archives lie when they are asked for: a year of a thousand accounts is
+/// millions of hours.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
     inner: Arc<Inner>,
@@ -28,7 +29,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     /// None as long as the archives are of another node.
-    folder: Option<Folder>,
+    shelf: Option<Arc<dyn Shelf>>,
     /// How often it came to be another one.
     generation: u64,
     /// Which hours are done is known; and so is which lines wait.
@@ -68,7 +69,7 @@ pub struct Shown {
 impl Board {
     /// Of the archives below a store.
     pub fn new(store: &Path) -> Self {
-        let state = State { folder: Some(Folder::new(store)), knows_waiting: true, ..State::default() };
+        let state = State { shelf: Some(Arc::new(Folder::new(store))), knows_waiting: true, ..State::default() };
         Self { inner: Arc::new(Inner { state: Mutex::new(state), turn: Mutex::default() }) }
     }
 
@@ -78,32 +79,29 @@ impl Board {
     /// # Errors
     /// When it cannot be read or written now, or another node has taken the partition over.
     pub fn take_over(&self, place: &Path, epoch: i64) -> io::Result<()> {
-        let folder = Folder::of_owner(place, fence::take(place, epoch)?);
-        let mut state = self.state();
-        let (generation, shown) = (state.generation + 1, std::mem::take(&mut state.shown));
-        let shown = Shown { trouble: None, ..shown };
-        *state = State { folder: Some(folder), generation, shown, ..State::default() };
+        self.begin(Some(Arc::new(Folder::of_owner(place, fence::take(place, epoch)?))));
         Ok(())
     }
 
     /// They are another node's.
     pub fn clear(&self) {
+        self.begin(None);
+    }
+
+    /// Whose they are now knows nothing of them.
+    fn begin(&self, shelf: Option<Arc<dyn Shelf>>) {
         let mut state = self.state();
         let (generation, shown) = (state.generation + 1, std::mem::take(&mut state.shown));
-        *state = State { generation, shown: Shown { trouble: None, ..shown }, ..State::default() };
+        *state = State { shelf, generation, shown: Shown { trouble: None, ..shown }, ..State::default() };
     }
 
     /// Looks at which hours are done, and removes what a writer that was killed left behind. An hour that is done gets no
     /// line any more, so this is to be known before any delivery is taken.
     pub fn look(&self) -> io::Result<()> {
-        let folder = self.folder()?;
-        let mut all = BTreeMap::new();
-        for account in folder.accounts()? {
-            folder.sweep(&account)?;
-            let done = folder.newest(&account)?.map_or(0, Period::end);
-            all.insert(account.into(), Held { done, ..Held::default() });
-        }
-        folder.check()?;
+        let shelf = self.shelf()?;
+        let all =
+            shelf.look()?.into_iter().map(|(account, done)| (account, Held { done, ..Held::default() })).collect();
+        shelf.check()?;
         let mut state = self.state();
         (state.accounts, state.bytes, state.is_looked) = (all, 0, true);
         Ok(())
@@ -120,28 +118,24 @@ impl Board {
         done.and_then(|done| EventId::at(done).get().checked_sub(1)).unwrap_or(0)
     }
 
-    /// The hours of an account that are there, oldest first. Reads a folder for each day.
+    /// The hours of an account that are there, oldest first. With many it takes a while.
     pub fn list(&self, account: &str) -> io::Result<Vec<Archive>> {
-        let mut all = Vec::new();
-        if !log_store::is_account_name(account) {
-            return Ok(all);
-        }
-        let folder = self.folder()?;
-        for day in folder.days(account)? {
-            all.extend(folder.hours(account, day)?);
-        }
-        folder.check()?;
-        Ok(all)
+        self.list_from(account, i64::MIN)
     }
 
     /// Those that end behind a time, in microseconds since 1970.
     pub(super) fn list_from(&self, account: &str, time: i64) -> io::Result<Vec<Archive>> {
-        let mut all = Vec::new();
-        let folder = self.folder()?;
-        for day in folder.days(account)?.into_iter().filter(|day| day.end() > time) {
-            all.extend(folder.hours(account, day)?.into_iter().filter(|archive| archive.hour.end() > time));
+        self.within(account, &(time..i64::MAX))
+    }
+
+    fn within(&self, account: &str, time: &Range<i64>) -> io::Result<Vec<Archive>> {
+        // Somebody may ask for any name.
+        if !log_store::is_account_name(account) {
+            return Ok(Vec::new());
         }
-        folder.check()?;
+        let shelf = self.shelf()?;
+        let all = shelf.hours(account, time, usize::MAX)?;
+        shelf.check()?;
         Ok(all)
     }
 
@@ -157,31 +151,19 @@ impl Board {
 
     /// The hours of a period that are there, oldest first: of a day all of them, of an hour that one.
     pub fn hours(&self, account: &str, period: Period) -> io::Result<Vec<Archive>> {
-        if !log_store::is_account_name(account) {
-            return Ok(Vec::new());
-        }
-        let folder = self.folder()?;
-        let mut hours = folder.hours(account, period)?;
-        folder.check()?;
-        hours.retain(|archive| period.is_day() || archive.hour == period);
-        Ok(hours)
-    }
-
-    /// What tells these hours from what will stand in their place when one of them is written again or goes.
-    pub fn tag(&self, account: &str, hours: &[Archive]) -> io::Result<String> {
-        self.folder()?.tag(account, hours)
+        self.within(account, &(period.start()..period.end()))
     }
 
     /// Opens an hour that was found.
     ///
     /// # Errors
-    /// When it is gone, or another file stands in its place.
-    pub fn open_hour(&self, account: &str, archive: Archive) -> io::Result<File> {
-        let file = File::open(self.folder()?.file(account, archive.hour))?;
-        if file.metadata()?.len() != archive.bytes {
+    /// When it is gone, or another one stands in its place.
+    pub fn open_hour(&self, account: &str, archive: Archive) -> io::Result<Opened> {
+        let opened = self.shelf()?.open(account, archive.hour)?;
+        if opened.archive() != archive {
             return Err(io::Error::other(format!("the archive of {} was written again meanwhile", archive.hour)));
         }
-        Ok(file)
+        Ok(opened)
     }
 
     /// Bytes of all archives, as far as they have been looked through since the start.
@@ -206,8 +188,8 @@ impl Board {
         (state.waiting, state.knows_waiting) = (waiting, true);
     }
 
-    pub(super) fn folder(&self) -> io::Result<Folder> {
-        self.state().folder.clone().ok_or_else(|| io::Error::other("archives of a partition that another node has"))
+    pub(super) fn shelf(&self) -> io::Result<Arc<dyn Shelf>> {
+        self.state().shelf.clone().ok_or_else(|| io::Error::other("archives of a partition that another node has"))
     }
 
     /// Another number is another owner's: what was known of them may be so no more.
@@ -227,14 +209,17 @@ impl Board {
         change(&mut self.state().shown);
     }
 
-    /// What an account was found to have.
-    pub(super) fn found(&self, account: &str, archives: &[Archive]) {
+    /// Adds up what an account has.
+    pub(super) fn add_up(&self, account: &str) -> io::Result<()> {
+        let shelf = self.shelf()?;
+        let (bytes, oldest) = shelf.held(account)?;
+        shelf.check()?;
         let mut state = self.state();
-        let bytes = archives.iter().map(|archive| archive.bytes).sum();
         let held = state.accounts.entry(account.into()).or_default();
         let before = std::mem::replace(&mut held.bytes, bytes);
-        held.oldest = archives.first().copied();
+        held.oldest = oldest;
         state.bytes = state.bytes + bytes - before;
+        Ok(())
     }
 
     /// An hour was written.
@@ -254,22 +239,22 @@ impl Board {
         state.shown.lines += lines;
     }
 
-    /// Removes the oldest hour of an account.
-    pub(super) fn remove_oldest(&self, account: &str) -> io::Result<Option<Archive>> {
-        let folder = self.folder()?;
-        let known = self.held(account).oldest;
-        let Some(oldest) = known.map_or_else(|| folder.oldest(account), |oldest| Ok(Some(oldest)))? else {
-            return Ok(None);
-        };
-        folder.remove(account, oldest.hour)?;
-        let next = folder.oldest(account)?;
+    /// Removes hours of an account, the oldest first, of which `next` is the one behind.
+    pub(super) fn remove(&self, account: &str, hours: &[Archive], next: Option<Archive>) -> io::Result<()> {
+        let names: Vec<Period> = hours.iter().map(|archive| archive.hour).collect();
+        if let Err(error) = self.shelf()?.remove(account, &names) {
+            // Some of them went, perhaps. If that is not to be known now either, it is when it is tried again.
+            let _ = self.add_up(account);
+            return Err(error);
+        }
+        let bytes = hours.iter().map(|archive| archive.bytes).sum();
         let mut state = self.state();
         if let Some(held) = state.accounts.get_mut(account) {
             held.oldest = next;
-            held.bytes = held.bytes.saturating_sub(oldest.bytes);
+            held.bytes = held.bytes.saturating_sub(bytes);
         }
-        state.bytes = state.bytes.saturating_sub(oldest.bytes);
-        Ok(Some(oldest))
+        state.bytes = state.bytes.saturating_sub(bytes);
+        Ok(())
     }
 
     /// Held while an hour is written, from the look at the lines to the name of its file.
@@ -280,4 +265,14 @@ impl Board {
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What tells these hours of an account from what will stand in their place when one of them is written again or goes: their
+/// names, lengths and times.
+pub fn tag(account: &str, hours: &[Archive]) -> String {
+    let mut digest = Sha256::new_with_prefix(account);
+    for Archive { hour, bytes, written } in hours {
+        digest.update(format!("/{hour} {bytes} {written}"));
+    }
+    digest.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io;
 
 /// `….books.json`. Written before the archive gets its name, so that it is there for whoever sees an archive.
 ///
@@ -53,6 +54,13 @@ pub struct Counted {
 }
 
 impl Books {
+    /// As they stand beside an archive.
+    pub(super) fn text(&self) -> io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
     /// How many lines of the hour are known to be missing in the archive, or `None` if all are there as far as anybody
     /// knows. Damage of which nobody knows how much it was is a line at least.
     pub fn missing(&self) -> Option<u64> {

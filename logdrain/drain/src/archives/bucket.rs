@@ -70,7 +70,14 @@ pub(super) const MEMORY: usize = 0;
 
 #[cfg(not(feature = "s3"))]
 #[expect(clippy::unused_async, reason = "the other one waits")]
-pub(super) async fn put(_: &Outbound, _: &Bucket, _: &str, _: &str, _: std::fs::File, _: u64) -> Result<(), String> {
+pub(super) async fn put(
+    _: &Outbound,
+    _: &Bucket,
+    _: &str,
+    _: &str,
+    _: super::shelf::Opened,
+    _: u64,
+) -> Result<(), String> {
     Err(LEFT_OUT.to_owned())
 }
 

@@ -1,9 +1,12 @@
-//! Where archives lie: `ACCOUNT/dt=YYYY-MM-DD/YYYY-MM-DD-HH.tsv.gz` below one folder, with the hour's books beside each.
+//! Archives in a folder: `ACCOUNT/dt=YYYY-MM-DD/YYYY-MM-DD-HH.tsv.gz` below it, with the hour's books beside each.
 
+use super::shelf::{Archive, Opened, Shelf, Unfinished};
+use crate::fail_point;
 use log_archive::Period;
-use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -21,13 +24,6 @@ pub(super) struct Folder {
     own: Option<PathBuf>,
 }
 
-/// An hour that is there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Archive {
-    pub hour: Period,
-    pub bytes: u64,
-}
-
 impl Folder {
     pub(super) fn new(store: &Path) -> Self {
         Self { root: store.join("archives"), own: None }
@@ -36,16 +32,6 @@ impl Folder {
     /// That of a partition, for its owner, whose own folder is there as long as he is that.
     pub(super) fn of_owner(place: &Path, own: PathBuf) -> Self {
         Self { root: place.join("archives"), own: Some(own) }
-    }
-
-    /// Sees that it is there, and this owner's still: the disk may not be mounted, and another node may own the partition.
-    pub(super) fn check(&self) -> io::Result<()> {
-        match &self.own {
-            Some(own) if !fs::metadata(own).is_ok_and(|own| own.is_dir()) => {
-                Err(io::Error::other(format!("{}: is not there, or another node's by now", self.root.display())))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Makes the folder of an hour's day.
@@ -62,7 +48,7 @@ impl Folder {
         self.day(account, hour).join(hour.file_name())
     }
 
-    pub(super) fn books(&self, account: &str, hour: Period) -> PathBuf {
+    pub(super) fn books_of(&self, account: &str, hour: Period) -> PathBuf {
         self.day(account, hour).join(format!("{hour}.books.json"))
     }
 
@@ -72,13 +58,13 @@ impl Folder {
     }
 
     /// The accounts that have archives, by name.
-    pub(super) fn accounts(&self) -> io::Result<Vec<String>> {
+    fn accounts(&self) -> io::Result<Vec<String>> {
         let names = names(&self.root)?.into_iter();
         Ok(names.filter(|name| log_store::is_account_name(name)).collect())
     }
 
     /// The days of an account that have a folder, oldest first.
-    pub(super) fn days(&self, account: &str) -> io::Result<Vec<Period>> {
+    fn days(&self, account: &str) -> io::Result<Vec<Period>> {
         let all = names(&self.root.join(account))?;
         let days = all.iter().filter_map(|name| name.strip_prefix(DAY)?.parse().ok());
         let mut days: Vec<Period> = days.filter(|day: &Period| day.is_day()).collect();
@@ -87,7 +73,7 @@ impl Folder {
     }
 
     /// The hours of a day that are there, oldest first.
-    pub(super) fn hours(&self, account: &str, day: Period) -> io::Result<Vec<Archive>> {
+    fn of_day(&self, account: &str, day: Period) -> io::Result<Vec<Archive>> {
         let folder = self.day(account, day);
         let mut hours = Vec::new();
         for name in names(&folder)? {
@@ -99,7 +85,7 @@ impl Folder {
                 continue;
             }
             match fs::metadata(folder.join(&name)) {
-                Ok(file) if file.is_file() => hours.push(Archive { hour, bytes: file.len() }),
+                Ok(meta) if meta.is_file() => hours.push(archive(hour, &meta)),
                 Ok(_) => {}
                 // Let go meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -110,65 +96,14 @@ impl Folder {
         Ok(hours)
     }
 
-    /// What tells these files from what may stand in their place later: their names, lengths and times.
-    pub(super) fn tag(&self, account: &str, hours: &[Archive]) -> io::Result<String> {
-        let mut digest = Sha256::new_with_prefix(account);
-        for archive in hours {
-            let meta = match fs::metadata(self.file(account, archive.hour)) {
-                Ok(meta) => meta,
-                // Let go meanwhile: what is left is another file.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let written = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            digest.update(format!("/{} {} {}", archive.hour, meta.len(), written.as_nanos()));
-        }
-        Ok(digest.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
-    }
-
-    /// The newest hour of an account.
-    pub(super) fn newest(&self, account: &str) -> io::Result<Option<Period>> {
+    /// The end of the newest hour of an account.
+    fn done(&self, account: &str) -> io::Result<i64> {
         for day in self.days(account)?.into_iter().rev() {
-            if let Some(last) = self.hours(account, day)?.last() {
-                return Ok(Some(last.hour));
+            if let Some(last) = self.of_day(account, day)?.last() {
+                return Ok(last.hour.end());
             }
         }
-        Ok(None)
-    }
-
-    /// The oldest hour of an account.
-    pub(super) fn oldest(&self, account: &str) -> io::Result<Option<Archive>> {
-        for day in self.days(account)? {
-            if let Some(first) = self.hours(account, day)?.first() {
-                return Ok(Some(*first));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Removes an hour, its books behind it, and the folder of its day when nothing is left there.
-    pub(super) fn remove(&self, account: &str, hour: Period) -> io::Result<()> {
-        self.take_away(account, &self.file(account, hour))?;
-        self.take_away(account, &self.books(account, hour))?;
-        self.take_away(account, &self.uploaded(account, hour))?;
-        // One that is not empty stays.
-        let _ = fs::remove_dir(self.day(account, hour));
-        Ok(())
-    }
-
-    /// Removes what is left of an account that is destroyed: what stands beside hours that ended before a time, and the account's
-    /// folder when nothing is left there.
-    pub(super) fn remove_rest(&self, account: &str, before: i64) -> io::Result<()> {
-        for day in self.days(account)? {
-            for hour in day.hours().filter(|hour| hour.end() <= before) {
-                self.take_away(account, &self.books(account, hour))?;
-                self.take_away(account, &self.uploaded(account, hour))?;
-            }
-            let _ = fs::remove_dir(self.day(account, day));
-        }
-        // Where somebody of this name has an hour by now it is not empty.
-        let _ = fs::remove_dir(self.root.join(account));
-        Ok(())
+        Ok(0)
     }
 
     fn take_away(&self, account: &str, path: &Path) -> io::Result<()> {
@@ -182,17 +117,23 @@ impl Folder {
     }
 
     /// A file that is written for a place of an account.
-    pub(super) fn create(&self, account: &str, place: PathBuf) -> io::Result<(Beside, File)> {
-        let path = match &self.own {
-            None => place.with_file_name(beside("", &place, UNFINISHED)),
-            Some(own) => own.join(beside(account, &place, UNFINISHED)),
-        };
-        let file = File::create(&path)?;
-        Ok((Beside { path, place, is_put: false }, file))
+    pub(super) fn create(&self, account: &str, place: &Path) -> io::Result<(Unfinished, File)> {
+        Unfinished::create(match &self.own {
+            None => place.with_file_name(beside("", place, UNFINISHED)),
+            Some(own) => own.join(beside(account, place, UNFINISHED)),
+        })
+    }
+
+    /// Puts a small file to its place.
+    fn write(&self, account: &str, place: &Path, text: &[u8]) -> io::Result<()> {
+        let (unfinished, mut file) = self.create(account, place)?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        rename(unfinished, place)
     }
 
     /// Removes what a writer that was killed left behind.
-    pub(super) fn sweep(&self, account: &str) -> io::Result<()> {
+    fn sweep(&self, account: &str) -> io::Result<()> {
         for day in self.days(account)? {
             let folder = self.day(account, day);
             for name in names(&folder)? {
@@ -205,30 +146,139 @@ impl Folder {
     }
 }
 
-/// A file that is written beside its place. What is not put there is removed.
-#[derive(Debug)]
-pub(super) struct Beside {
-    path: PathBuf,
-    place: PathBuf,
-    is_put: bool,
-}
+impl Shelf for Folder {
+    /// The disk may not be mounted, and another node may own the partition.
+    fn check(&self) -> io::Result<()> {
+        match &self.own {
+            Some(own) if !fs::metadata(own).is_ok_and(|own| own.is_dir()) => {
+                Err(io::Error::other(format!("{}: is not there, or another node's by now", self.root.display())))
+            }
+            _ => Ok(()),
+        }
+    }
 
-impl Beside {
-    /// The file is synced: it gets its name. Whoever reads the folder sees all of it or nothing; that the name lasts is the
-    /// folder's matter, see [`sync`].
-    pub(super) fn put(mut self) -> io::Result<()> {
-        fs::rename(&self.path, &self.place)?;
-        self.is_put = true;
+    fn look(&self) -> io::Result<BTreeMap<Box<str>, i64>> {
+        let mut all = BTreeMap::new();
+        for account in self.accounts()? {
+            self.sweep(&account)?;
+            let done = self.done(&account)?;
+            all.insert(account.into(), done);
+        }
+        Ok(all)
+    }
+
+    /// Reads a folder for each day.
+    fn hours(&self, account: &str, time: &Range<i64>, most: usize) -> io::Result<Vec<Archive>> {
+        let is_in = |period: Period| period.end() > time.start && period.start() < time.end;
+        let mut all = Vec::new();
+        for day in self.days(account)?.into_iter().filter(|day| is_in(*day)) {
+            all.extend(self.of_day(account, day)?.into_iter().filter(|archive| is_in(archive.hour)));
+            if all.len() >= most {
+                break;
+            }
+        }
+        all.truncate(most);
+        Ok(all)
+    }
+
+    fn held(&self, account: &str) -> io::Result<(u64, Option<Archive>)> {
+        let all = self.hours(account, &(i64::MIN..i64::MAX), usize::MAX)?;
+        Ok((all.iter().map(|archive| archive.bytes).sum(), all.first().copied()))
+    }
+
+    fn name(&self, account: &str, hour: Period) -> String {
+        self.file(account, hour).display().to_string()
+    }
+
+    fn open(&self, account: &str, hour: Period) -> io::Result<Opened> {
+        let file = File::open(self.file(account, hour))?;
+        let meta = file.metadata()?;
+        Ok(Opened::new(archive(hour, &meta), file))
+    }
+
+    /// Those that cannot be read are none: a damaged disk is to hold up no purge for ever.
+    fn books(&self, account: &str, hour: Period) -> io::Result<Option<Vec<u8>>> {
+        Ok(fs::read(self.books_of(account, hour)).ok())
+    }
+
+    /// One that cannot be read is none: the hour goes to its bucket once more, and nothing else comes of it.
+    fn marks(&self, account: &str, archives: &[Archive], take: &mut dyn FnMut(usize, &[u8])) -> io::Result<()> {
+        for (index, archive) in archives.iter().enumerate() {
+            if let Ok(mark) = fs::read(self.uploaded(account, archive.hour)) {
+                take(index, &mark);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, account: &str, hour: Period) -> io::Result<(Unfinished, File)> {
+        self.make_day(account, hour)?;
+        self.create(account, &self.file(account, hour))
+    }
+
+    /// Whoever reads the folder sees all of a file or nothing.
+    fn put(
+        &self,
+        account: &str,
+        hour: Period,
+        file: Unfinished,
+        books: &[u8],
+        point: &'static str,
+    ) -> io::Result<Archive> {
+        // An hour that went meanwhile may have taken its day along.
+        self.make_day(account, hour)?;
+        self.write(account, &self.books_of(account, hour), books)?;
+        fail_point(point);
+        let archive = archive(hour, &fs::metadata(&file.path)?);
+        rename(file, &self.file(account, hour))?;
+        // The folders of the day and the account may be as new as the file.
+        for folder in self.day(account, hour).ancestors().take(3) {
+            sync(folder)?;
+        }
+        Ok(archive)
+    }
+
+    fn put_mark(&self, account: &str, archive: Archive, mark: &[u8]) -> io::Result<()> {
+        self.write(account, &self.uploaded(account, archive.hour), mark)
+    }
+
+    /// The archive goes first, its books behind it, and the folder of its day when nothing is left there.
+    fn remove(&self, account: &str, hours: &[Period]) -> io::Result<()> {
+        for hour in hours {
+            self.take_away(account, &self.file(account, *hour))?;
+            self.take_away(account, &self.books_of(account, *hour))?;
+            self.take_away(account, &self.uploaded(account, *hour))?;
+            // One that is not empty stays.
+            let _ = fs::remove_dir(self.day(account, *hour));
+        }
+        Ok(())
+    }
+
+    fn remove_rest(&self, account: &str, before: i64) -> io::Result<()> {
+        for day in self.days(account)? {
+            for hour in day.hours().filter(|hour| hour.end() <= before) {
+                self.take_away(account, &self.books_of(account, hour))?;
+                self.take_away(account, &self.uploaded(account, hour))?;
+            }
+            let _ = fs::remove_dir(self.day(account, day));
+        }
+        // Where somebody of this name has an hour by now it is not empty.
+        let _ = fs::remove_dir(self.root.join(account));
         Ok(())
     }
 }
 
-impl Drop for Beside {
-    fn drop(&mut self) {
-        if !self.is_put {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+fn archive(hour: Period, meta: &fs::Metadata) -> Archive {
+    let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let written = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+    Archive { hour, bytes: meta.len(), written }
+}
+
+/// A synced file gets its name; that the name lasts is the folder's matter, see [`sync`].
+fn rename(mut file: Unfinished, place: &Path) -> io::Result<()> {
+    fs::rename(&file.path, place)?;
+    file.is_put = true;
+    Ok(())
 }
 
 /// What a file is called that is to come to a place, or comes from there: in a folder of its own accounts differ.

@@ -1,15 +1,14 @@
 //! One hour of an account, from what is kept to its file.
 
 use super::books::{Books, Counted};
-use super::folder::{Beside, Folder, sync};
 use super::packer::Packer;
+use super::shelf::{Archive, Shelf, Unfinished};
 use crate::fail_point;
 use log_archive::{Period, Row, facility_name, severity_name};
 use log_store::{DamageKind, Event, EventId, Order, Page, Query, Reached, Reader, Scope};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 
 /// Systems whose number is remembered.
 const SYSTEMS: usize = 4_096;
@@ -34,10 +33,10 @@ pub(super) struct Hour<'a> {
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The file is there, with so many bytes.
+    /// The file is there.
     Written {
+        archive: Archive,
         lines: u64,
-        bytes: u64,
         /// Lines that are known to be missing.
         missing: Option<u64>,
     },
@@ -50,7 +49,7 @@ pub(super) enum Outcome {
 }
 
 /// Writes the archive of an hour, and its books.
-pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
+pub(super) fn write(shelf: &dyn Shelf, asked: Hour<'_>) -> io::Result<Outcome> {
     let Hour { reader, account, hour, system, counted, damaged_files, waits, go_on } = asked;
     // One view for all of it: what is let go meanwhile is there still.
     let view = reader.view(&Scope::account(account).with_hidden());
@@ -69,7 +68,7 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
         let examined = view.each(&query, &page, &mut may_go_on, &mut |event| {
             written = match &mut archive {
                 Some(writing) => Writing::write(writing, &texts.row(event)),
-                None => Writing::begin(folder, account, hour)
+                None => Writing::begin(shelf, account, hour)
                     .and_then(|writing| archive.insert(writing).write(&texts.row(event))),
             };
             written.is_ok()
@@ -95,35 +94,25 @@ pub(super) fn write(folder: &Folder, asked: Hour<'_>) -> io::Result<Outcome> {
         page = page.with_after(EventId::new(examined.before().get().saturating_sub(1)));
     }
     let Some(writing) = archive else { return Ok(Outcome::Empty) };
-    let (lines, bytes) = (writing.rows.rows(), writing.rows.bytes());
-    let written = writing.file()?;
-    folder.make_day(account, hour)?;
+    let (lines, bytes) = writing.size();
+    let file = writing.finish()?;
     let books =
         Books { hour: hour.to_string(), lines, bytes, damaged_blocks: damaged, damaged_files, purged: 0, counted };
-    put_books(folder, (account, hour), &books)?;
-    fail_point("books");
-    let packed = written.put(&folder.day(account, hour))?;
+    let archive = shelf.put(account, hour, file, &books.text()?, "books")?;
     fail_point("archive");
-    Ok(Outcome::Written { lines, bytes: packed, missing: books.missing() })
+    Ok(Outcome::Written { archive, lines, missing: books.missing() })
 }
 
 /// An archive on its way to the disk.
 pub(super) struct Writing {
     rows: log_archive::Writer<Packer>,
-    beside: Beside,
-}
-
-/// One that is on the disk, under no name yet.
-pub(super) struct Finished {
-    bytes: u64,
-    beside: Beside,
+    file: Unfinished,
 }
 
 impl Writing {
-    pub(super) fn begin(folder: &Folder, account: &str, hour: Period) -> io::Result<Self> {
-        folder.make_day(account, hour)?;
-        let (beside, file) = folder.create(account, folder.file(account, hour))?;
-        Ok(Self { rows: log_archive::Writer::new(Packer::new(file)?), beside })
+    pub(super) fn begin(shelf: &dyn Shelf, account: &str, hour: Period) -> io::Result<Self> {
+        let (unfinished, file) = shelf.begin(account, hour)?;
+        Ok(Self { rows: log_archive::Writer::new(Packer::new(file)?), file: unfinished })
     }
 
     pub(super) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
@@ -135,31 +124,11 @@ impl Writing {
         (self.rows.rows(), self.rows.bytes())
     }
 
-    pub(super) fn file(self) -> io::Result<Finished> {
-        let file = self.rows.into_inner().finish()?;
-        Ok(Finished { bytes: file.metadata()?.len(), beside: self.beside })
+    /// All of it is on the disk, and in its place it is not.
+    pub(super) fn finish(self) -> io::Result<Unfinished> {
+        self.rows.into_inner().finish()?;
+        Ok(self.file)
     }
-}
-
-impl Finished {
-    pub(super) fn put(self, day: &Path) -> io::Result<u64> {
-        self.beside.put()?;
-        sync(day)?;
-        // The folders of the day and the account may be as new.
-        for above in day.ancestors().skip(1).take(2) {
-            sync(above)?;
-        }
-        Ok(self.bytes)
-    }
-}
-
-pub(super) fn put_books(folder: &Folder, (account, hour): (&str, Period), books: &Books) -> io::Result<()> {
-    let (beside, mut file) = folder.create(account, folder.books(account, hour))?;
-    let mut text = serde_json::to_vec(books)?;
-    text.push(b'\n');
-    file.write_all(&text)?;
-    file.sync_all()?;
-    beside.put()
 }
 
 /// What a row has besides an event: the number of its system, its address as text.

@@ -2,15 +2,14 @@
 
 use super::board::Board;
 use super::books::Books;
-use super::folder::Folder;
-use super::hour::{Writing, put_books};
+use super::hour::Writing;
+use super::shelf::{Opened, Shelf};
 use crate::fail_point;
 use crate::settings::purge::Purge;
 use flate2::read::MultiGzDecoder;
 use log_archive::{Period, Reader, Row, facility_number, severity_number};
 use log_query::{Fields, Query};
 use log_store::{EventId, Scope};
-use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::ops::Range;
 
@@ -48,42 +47,46 @@ impl Board {
     pub(super) fn purge(&self, account: &str, purge: &Purge) -> io::Result<u64> {
         let wanted = Wanted { account, scope: purge.scope(account), query: purge.parsed(), ids: purge.ids() };
         let _turn = self.turn();
-        let folder = self.folder()?;
+        let shelf = self.shelf()?;
         let mut gone = 0;
         for hour in self.list(account)?.into_iter().map(|archive| archive.hour) {
             let is_in = EventId::at(hour.start()) < wanted.ids.end && EventId::at(hour.end()) > wanted.ids.start;
             if is_in && purge.is_all && EventId::at(hour.end()) <= wanted.ids.end {
-                gone += purge_whole(&folder, account, hour)?;
+                gone += purge_whole(&*shelf, account, hour)?;
             } else if is_in {
-                match purge_hour(&folder, hour, &wanted) {
+                match purge_hour(&*shelf, hour, &wanted) {
                     Ok(rows) => gone += rows,
                     Err(Failed::Damaged(why)) => {
-                        let file = folder.file(account, hour);
-                        tracing::error!(account, file = %file.display(), why, "a damaged archive is not purged");
+                        let file = shelf.name(account, hour);
+                        tracing::error!(account, file, why, "a damaged archive is not purged");
                     }
                     Err(Failed::Disk(error)) => return Err(error),
                 }
             }
         }
         if purge.is_all {
-            folder.remove_rest(account, wanted.ids.end.unix_micros())?;
+            shelf.remove_rest(account, wanted.ids.end.unix_micros())?;
         }
         if gone > 0 {
-            self.found(account, &self.list(account)?);
+            self.add_up(account)?;
             self.rewritten(account);
         }
         // What was looked through was there to the end.
-        folder.check()?;
+        shelf.check()?;
         Ok(gone)
     }
 }
 
 /// An hour of an account that is destroyed. What is counted is what its books say: a damaged file goes, too.
-fn purge_whole(folder: &Folder, account: &str, hour: Period) -> io::Result<u64> {
-    let books = fs::read(folder.books(account, hour)).ok();
-    let books = books.and_then(|text| serde_json::from_slice::<Books>(&text).ok());
-    folder.remove(account, hour)?;
+fn purge_whole(shelf: &dyn Shelf, account: &str, hour: Period) -> io::Result<u64> {
+    let books = books(shelf, account, hour)?;
+    shelf.remove(account, &[hour])?;
     Ok(books.map_or(1, |books| books.lines.max(1)))
+}
+
+/// The books of an hour; those that cannot be made out are none.
+fn books(shelf: &dyn Shelf, account: &str, hour: Period) -> io::Result<Option<Books>> {
+    Ok(shelf.books(account, hour)?.and_then(|text| serde_json::from_slice(&text).ok()))
 }
 
 /// Why an hour is as it was.
@@ -100,34 +103,31 @@ impl From<io::Error> for Failed {
     }
 }
 
-fn purge_hour(folder: &Folder, hour: Period, wanted: &Wanted<'_>) -> Result<u64, Failed> {
+fn purge_hour(shelf: &dyn Shelf, hour: Period, wanted: &Wanted<'_>) -> Result<u64, Failed> {
     let account = wanted.account;
-    let path = folder.file(account, hour);
     let mut found = 0;
-    each(&path, |row| {
+    each(shelf.open(account, hour)?, |row| {
         found += u64::from(wanted.finds(row));
         Ok(())
     })?;
     if found == 0 {
         return Ok(0);
     }
-    let mut writing = Writing::begin(folder, account, hour)?;
-    each(&path, |row| if wanted.finds(row) { Ok(()) } else { writing.write(row) })?;
+    let mut writing = Writing::begin(shelf, account, hour)?;
+    each(shelf.open(account, hour)?, |row| if wanted.finds(row) { Ok(()) } else { writing.write(row) })?;
     let (lines, bytes) = writing.size();
-    let written = writing.file()?;
-    let books = fs::read(folder.books(account, hour)).ok().and_then(|text| serde_json::from_slice::<Books>(&text).ok());
+    let file = writing.finish()?;
+    let books = books(shelf, account, hour)?;
     let books = books.unwrap_or_else(|| Books { hour: hour.to_string(), ..Books::default() });
     // Once, also when it is broken off between the two.
     let purged = if books.lines == lines { books.purged } else { books.purged + found };
-    put_books(folder, (account, hour), &Books { lines, bytes, purged, ..books })?;
-    fail_point("purged books");
-    written.put(&folder.day(account, hour))?;
+    shelf.put(account, hour, file, &Books { lines, bytes, purged, ..books }.text()?, "purged books")?;
     fail_point("purged archive");
     Ok(found)
 }
 
-fn each(path: &std::path::Path, mut take: impl FnMut(&Row<'_>) -> io::Result<()>) -> Result<(), Failed> {
-    let file = BufReader::new(MultiGzDecoder::new(BufReader::new(File::open(path)?)));
+fn each(file: Opened, mut take: impl FnMut(&Row<'_>) -> io::Result<()>) -> Result<(), Failed> {
+    let file = BufReader::new(MultiGzDecoder::new(BufReader::new(file)));
     let mut reader = Reader::new(file).with_max_row_len(ROW);
     loop {
         match reader.read().map_err(|error| Failed::Damaged(error.to_string()))? {

@@ -1,11 +1,17 @@
 //! Archives that go: those older than an account keeps them, and the oldest when there is no room.
 
-use super::board::{Archive, Board};
+use super::board::{Board, Held};
+use super::shelf::{Archive, Shelf};
 use crate::logs::Copies;
 use crate::settings::purge::Purge;
 use log_store::{AccountReport, EventId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
+
+/// Hours that go for their age in one step.
+const AT_A_TIME: usize = 256;
+/// Hours that are looked for at a time when there is no room.
+const AHEAD: usize = 24;
 
 impl Copies for Board {
     fn waits_from(&self, account: &str) -> Option<EventId> {
@@ -45,49 +51,89 @@ impl Board {
     /// again. An archive of an hour whose lines are kept still stays: then it is the lines' turn, which are as old.
     fn let_oldest_go(&self, bytes: u64, lines: &[AccountReport], share: &dyn Fn(&str) -> u64) -> io::Result<Gone> {
         let lines: BTreeMap<&str, &AccountReport> = lines.iter().map(|account| (account.name(), account)).collect();
+        let shelf = self.shelf()?;
         // How far each is above its share, and its oldest archive if no line of it is as old.
-        let mut accounts = BTreeMap::new();
-        let look = |account: &str| {
-            let (held, lines) = (self.held(account), lines.get(account));
-            let above = (held.bytes + lines.map_or(0, |lines| lines.bytes())).checked_sub(share(account))?;
+        let above = |account: &str, bytes: u64, oldest: Option<&Archive>| {
+            let lines = lines.get(account);
+            let above = (bytes + lines.map_or(0, |lines| lines.bytes())).checked_sub(share(account))?;
             let line = lines.and_then(|lines| lines.oldest());
             let is_older = |archive: &Archive| line.is_none_or(|line| EventId::at(archive.hour.end()) <= line);
-            held.oldest.filter(is_older).filter(|_| above > 0).map(|_| above)
+            oldest.filter(|archive| is_older(archive)).filter(|_| above > 0).map(|_| above)
         };
+        let mut accounts = BTreeMap::new();
         for account in self.accounts() {
-            if let Some(above) = look(&account) {
-                accounts.insert(account, above);
+            let held = self.held(&account);
+            if let Some(above) = above(&account, held.bytes, held.oldest.as_ref()) {
+                accounts.insert(account, (above, Going::new(held)));
             }
         }
-        let (mut gone, mut left) = (Gone::new(), bytes);
+        // First it is seen who lets go what, and then each does so in one step.
+        let (mut all, mut left) = (Vec::new(), bytes);
         while left > 0 {
-            let furthest = accounts.iter().max_by_key(|(_, above)| **above);
-            let Some(account) = furthest.map(|(account, _)| account.clone()) else { break };
-            if let Some(archive) = self.remove_oldest(&account)? {
-                left = left.saturating_sub(archive.bytes);
-                let (archives, bytes) = gone.entry(account.clone()).or_default();
-                *archives += 1;
-                *bytes += archive.bytes;
-                self.show(|shown| shown.removed += 1);
+            let furthest = accounts.iter().max_by_key(|(_, (above, _))| *above).map(|(account, _)| account.clone());
+            let Some(account) = furthest else { break };
+            let Some((is_above, going)) = accounts.get_mut(&account) else { break };
+            left = left.saturating_sub(going.next(&*shelf, &account)?);
+            match above(&account, going.bytes, going.oldest.front()) {
+                Some(above) => *is_above = above,
+                None => all.extend(accounts.remove(&account).map(|(_, going)| (account, going))),
             }
-            match look(&account) {
-                Some(above) => accounts.insert(account, above),
-                None => accounts.remove(&account),
-            };
         }
-        Ok(gone)
+        all.extend(accounts.into_iter().map(|(account, (_, going))| (account, going)));
+        let (mut gone, mut failed) = (Gone::new(), None);
+        for (account, going) in all.into_iter().filter(|(_, going)| !going.hours.is_empty()) {
+            match self.remove(&account, &going.hours, going.oldest.front().copied()) {
+                Ok(()) => {
+                    let archives = going.hours.len() as u64;
+                    self.show(|shown| shown.removed += archives);
+                    gone.insert(account, (archives, going.hours.iter().map(|archive| archive.bytes).sum()));
+                }
+                Err(error) => drop(failed.get_or_insert(error)),
+            }
+        }
+        failed.map_or(Ok(gone), Err)
     }
 
     /// Lets the archives of an account go that ended before a time, in microseconds since 1970. Says how many.
     pub(super) fn expire(&self, account: &str, before: i64) -> io::Result<u64> {
         let mut gone = 0;
         while self.held(account).oldest.is_some_and(|oldest| oldest.hour.end() <= before) {
-            if self.remove_oldest(account)?.is_none() {
-                break;
-            }
-            gone += 1;
+            let shelf = self.shelf()?;
+            let mut hours = shelf.hours(account, &(i64::MIN..before), AT_A_TIME)?;
+            hours.retain(|archive| archive.hour.end() <= before);
+            let from = hours.last().map_or(i64::MIN, |last| last.hour.end());
+            let next = shelf.hours(account, &(from..i64::MAX), 1)?.first().copied();
+            shelf.check()?;
+            // With none, what was known to be the oldest went meanwhile.
+            self.remove(account, &hours, next)?;
+            gone += hours.len() as u64;
         }
         self.show(|shown| shown.expired += gone);
         Ok(gone)
+    }
+}
+
+/// What an account lets go.
+struct Going {
+    bytes: u64,
+    /// Those that are the oldest, as many as were looked for. None is behind them if there are none.
+    oldest: VecDeque<Archive>,
+    hours: Vec<Archive>,
+}
+
+impl Going {
+    fn new(held: Held) -> Self {
+        Self { bytes: held.bytes, oldest: held.oldest.into_iter().collect(), hours: Vec::new() }
+    }
+
+    /// One more goes, the oldest that is left. Answers its bytes.
+    fn next(&mut self, shelf: &dyn Shelf, account: &str) -> io::Result<u64> {
+        let Some(archive) = self.oldest.pop_front() else { return Ok(0) };
+        if self.oldest.is_empty() {
+            self.oldest = shelf.hours(account, &(archive.hour.end()..i64::MAX), AHEAD)?.into();
+        }
+        self.bytes = self.bytes.saturating_sub(archive.bytes);
+        self.hours.push(archive);
+        Ok(archive.bytes)
     }
 }

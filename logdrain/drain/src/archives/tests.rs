@@ -98,7 +98,7 @@ fn kept(store: &Store, account: &str, hour: Period) -> Vec<u64> {
 }
 
 fn books(dir: &Path, account: &str, hour: Period) -> Books {
-    serde_json::from_slice(&fs::read(Folder::new(dir).books(account, hour)).unwrap()).unwrap()
+    serde_json::from_slice(&fs::read(Folder::new(dir).books_of(account, hour)).unwrap()).unwrap()
 }
 
 #[derive(Debug)]
@@ -297,7 +297,7 @@ fn nothing_is_left_of_an_account_that_is_destroyed_also_where_an_hour_was_half_r
     // Killed between the archive and what stands beside it, when that came or went.
     for start in [NINE - 30 * HOUR, NINE - HOUR] {
         folder.make_day("shop", hour(start)).unwrap();
-        fs::write(folder.books("shop", hour(start)), "{}").unwrap();
+        fs::write(folder.books_of("shop", hour(start)), "{}").unwrap();
         fs::write(folder.uploaded("shop", hour(start)), "{}").unwrap();
     }
     // One hour is behind it.
@@ -358,7 +358,7 @@ fn archives_go_when_they_are_too_old_and_the_oldest_when_there_is_no_room() {
     drop(running);
     let board = Board::new(&dir);
     board.look().unwrap();
-    board.found("shop", &board.list("shop").unwrap());
+    board.add_up("shop").unwrap();
     let listed = || board.list("shop").unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
     assert_eq!(listed(), [NINE - 2 * HOUR, NINE - HOUR, NINE].map(hour));
     // Its lines are as old as its archives: it is the lines' turn.

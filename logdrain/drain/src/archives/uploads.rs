@@ -9,20 +9,19 @@
 //! gets the same key and the same bytes, so that one that comes twice does no harm. What fails is tried again, after a pause
 //! that grows to an hour; nobody else waits for it, neither other accounts nor whoever writes archives or lets them go.
 
-use super::board::{Archive, Board};
+use super::board::Board;
 use super::boards::Boards;
 use super::bucket;
-use super::folder::Folder;
+use super::shelf::{Archive, Shelf};
 use crate::directory::{Bucket, Directory, now};
 use crate::door::Outbound;
 use crate::seal::KeyFile;
 use log_archive::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -126,13 +125,16 @@ impl Uploads {
         self.0.key.seal(&of(account), secret).map_err(|error| format!("secrets cannot be sealed here: {error}"))
     }
 
-    /// What became of archives of an account, in their order; `None` of all when it has no bucket. Reads a file for each.
-    pub fn states(&self, account: &str, archives: &[Archive]) -> Option<Vec<Upload>> {
-        let bucket = self.0.directory.bucket(account)?;
+    /// What became of archives of an account, in their order; `None` of all when it has no bucket. With many it takes a while.
+    ///
+    /// # Errors
+    /// When that cannot be read now.
+    pub fn states(&self, account: &str, archives: &[Archive]) -> io::Result<Option<Vec<Upload>>> {
+        let Some(bucket) = self.0.directory.bucket(account) else { return Ok(None) };
         let failed = self.going().get(account).and_then(|going| going.failed.clone());
-        let (id, folder) = (bucket::id(&bucket), self.board(account).folder().ok()?);
-        let state = |archive: &Archive| match mark(&folder, account, *archive, &id) {
-            Some(mark) => Upload::Uploaded { at: mark.at },
+        let uploaded = uploaded(&*self.board(account).shelf()?, account, archives, &bucket::id(&bucket))?;
+        let state = |(archive, uploaded): (&Archive, Option<i64>)| match uploaded {
+            Some(at) => Upload::Uploaded { at },
             None => match &failed {
                 Some(Failed { hour, why, tries, .. }) if *hour == archive.hour => {
                     Upload::Failed { why: why.clone(), tries: *tries }
@@ -140,7 +142,7 @@ impl Uploads {
                 _ => Upload::Waiting,
             },
         };
-        Some(archives.iter().map(state).collect())
+        Ok(Some(archives.iter().zip(uploaded).map(state).collect()))
     }
 
     /// Why an account's archives do not get to its bucket now.
@@ -245,13 +247,14 @@ impl Uploads {
         // Read before the list, which has all of them then, as far as they are there still.
         let board = self.board(account).clone();
         let newest = board.held(account).done;
-        let folder = board.folder().map_err(|error| (Period::hour_of(done), error.to_string()))?;
-        let here = folder.clone();
+        let shelf = board.shelf().map_err(|error| (Period::hour_of(done), error.to_string()))?;
+        let here = shelf.clone();
         let found = spawn_blocking(move || {
             let archives = board.list_from(&owned, done)?;
             let newest = archives.last().map_or(newest, |archive| archive.hour.end().max(newest));
-            let is_missing = |archive: &Archive| mark(&folder, &owned, *archive, &id).is_none();
-            Ok::<_, io::Error>((archives.into_iter().filter(is_missing).collect::<Vec<_>>(), newest))
+            let uploaded = uploaded(&*shelf, &owned, &archives, &id)?;
+            let missing = archives.into_iter().zip(uploaded).filter(|(_, uploaded)| uploaded.is_none());
+            Ok::<_, io::Error>((missing.map(|(archive, _)| archive).collect::<Vec<_>>(), newest))
         });
         let nowhere = Period::hour_of(done);
         let found = found.await.map_err(|error| (nowhere, error.to_string()))?;
@@ -268,34 +271,32 @@ impl Uploads {
 
     async fn one(
         &self,
-        folder: &Folder,
+        shelf: &Arc<dyn Shelf>,
         account: &str,
         bucket: &Bucket,
         secret: &str,
         archive: Archive,
     ) -> Result<(), String> {
-        let hour = archive.hour;
-        // Whoever has them now puts there what he has.
-        folder.check().map_err(|error| error.to_string())?;
-        let file = match self.board(account).open_hour(account, archive) {
+        let (hour, bytes) = (archive.hour, archive.bytes);
+        let (here, board, of) = (shelf.clone(), self.board(account).clone(), account.to_owned());
+        let opened = spawn_blocking(move || {
+            // Whoever has them now puts there what he has.
+            here.check()?;
+            board.open_hour(&of, archive)
+        });
+        let file = match opened.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(file) => file,
             // Let go meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(format!("the archive cannot be read: {error}")),
         };
-        let meta = file.metadata().map_err(|error| error.to_string())?;
-        let (bytes, written) = (meta.len(), written(&meta));
         let key = bucket::key(account, bucket, hour)?;
         bucket::put(&self.0.outbound.of(account), bucket, secret, &key, file, bytes).await?;
-        let text = serde_json::to_vec(&Mark { bucket: bucket::id(bucket), key, bytes, written, at: now() });
-        let place = folder.uploaded(account, hour);
-        let noted = text.map_err(io::Error::from).and_then(|text| {
-            let (beside, mut file) = folder.create(account, place)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            beside.put()
-        });
-        match noted {
+        let written = (archive.written > 0).then_some(archive.written);
+        let mark = Mark { bucket: bucket::id(bucket), key, bytes, written, at: now() };
+        let (here, of) = (shelf.clone(), account.to_owned());
+        let noted = spawn_blocking(move || here.put_mark(&of, archive, &serde_json::to_vec(&mark)?));
+        match noted.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
             // Its day went with it.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(format!("that it is uploaded cannot be noted: {error}"))
@@ -334,17 +335,15 @@ fn of(account: &str) -> String {
     format!("bucket/{account}")
 }
 
-/// What says that an archive, as it is now, is in a bucket.
-fn mark(folder: &Folder, account: &str, archive: Archive, bucket: &str) -> Option<Mark> {
-    let text = fs::read(folder.uploaded(account, archive.hour)).ok()?;
-    let mark: Mark = serde_json::from_slice(&text).ok()?;
-    let is_it = |meta: &fs::Metadata| mark.written.is_none() || mark.written == written(meta);
-    let is_it = || fs::metadata(folder.file(account, archive.hour)).is_ok_and(|meta| is_it(&meta));
-    (mark.bucket == bucket && mark.bytes == archive.bytes && is_it()).then_some(mark)
-}
-
-/// In nanoseconds since 1970, where the file system says it.
-fn written(meta: &fs::Metadata) -> Option<u64> {
-    let since = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since.as_nanos()).ok()
+/// Since when each of some archives, as it is now, is in a bucket, in seconds since 1970; `None` of those that are not.
+fn uploaded(shelf: &dyn Shelf, account: &str, archives: &[Archive], bucket: &str) -> io::Result<Vec<Option<i64>>> {
+    let mut all = vec![None; archives.len()];
+    shelf.marks(account, archives, &mut |index, text| {
+        let mark = serde_json::from_slice::<Mark>(text).ok();
+        if let (Some(mark), Some(archive), Some(at)) = (mark, archives.get(index), all.get_mut(index)) {
+            let is_it = mark.bytes == archive.bytes && mark.written.is_none_or(|written| written == archive.written);
+            *at = (is_it && mark.bucket == bucket).then_some(mark.at);
+        }
+    })?;
+    Ok(all)
 }

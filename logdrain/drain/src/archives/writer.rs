@@ -1,6 +1,6 @@
 //! The thread that writes archives.
 
-use super::board::{Archive, Board};
+use super::board::Board;
 use super::closing::Closing;
 use super::hour::{self, Hour, Outcome};
 use super::sources::Sources;
@@ -100,7 +100,7 @@ impl Writer {
             if self.stop.load(Ordering::Acquire) {
                 break;
             }
-            self.board.found(&account, &self.board.list(&account)?);
+            self.board.add_up(&account)?;
         }
         Ok(())
     }
@@ -170,12 +170,13 @@ impl Writer {
             go_on: &mut || !self.stop.load(Ordering::Acquire),
         };
         let turn = self.board.turn();
-        let outcome = self.board.folder().and_then(|folder| hour::write(&folder, asked));
+        let outcome = self.board.shelf().and_then(|shelf| hour::write(&*shelf, asked));
         drop(turn);
         match outcome.map_err(|error| format!("the archive {hour} of {account} cannot be written: {error}"))? {
-            Outcome::Written { lines, bytes, missing } => {
+            Outcome::Written { archive, lines, missing } => {
                 unread.over(account);
-                self.board.wrote(account, Archive { hour, bytes }, lines);
+                self.board.wrote(account, archive, lines);
+                let bytes = archive.bytes;
                 match missing {
                     None => tracing::info!(account, %hour, lines, bytes, "an hour was archived"),
                     Some(missing) => tracing::warn!(

@@ -22,7 +22,7 @@ use crate::site::Site;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use log_archive::Period;
-use logdrain_drain::archives::Archive;
+use logdrain_drain::archives::{self, Archive};
 use logdrain_drain::journal;
 use serde::Serialize;
 use std::io;
@@ -73,7 +73,7 @@ struct Link {
 
 impl Item {
     fn new(archive: &Archive, base: &str) -> Self {
-        let Archive { hour, bytes } = *archive;
+        let Archive { hour, bytes, .. } = *archive;
         Self {
             start: formatted(hour.start(), "%Y-%m-%dT%H:%M:%SZ"),
             end: formatted(hour.end(), "%Y-%m-%dT%H:%M:%SZ"),
@@ -150,8 +150,8 @@ pub(super) async fn download(
     let found = blocking(move || {
         let mut hours = board.hours(&of, period)?;
         hours.retain(|archive| archive.hour.end() > from);
-        let tag = board.tag(&of, &hours)?;
-        Ok((hours, format!("\"{tag}\"")))
+        let tag = format!("\"{}\"", archives::tag(&of, &hours));
+        Ok((hours, tag))
     });
     let (hours, tag) = found.await?;
     if hours.is_empty() {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_item_has_the_keys_that_clients_read() {
-        let archive = Archive { hour: "2026-11-28-22".parse().unwrap(), bytes: 123_456 };
+        let archive = Archive { hour: "2026-11-28-22".parse().unwrap(), bytes: 123_456, written: 0 };
         let text = Answer::json(&[Item::new(&archive, "https://logs.example.com")]).text().to_owned();
         assert_eq!(
             text,
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_year_of_hours_fits_in_an_answer() {
         let base = format!("https://{}.example.com", "l".repeat(100));
-        let archive = Archive { hour: "2026-09-28-22".parse().unwrap(), bytes: u64::from(u32::MAX) };
+        let archive = Archive { hour: "2026-09-28-22".parse().unwrap(), bytes: u64::from(u32::MAX), written: 0 };
         let items: Vec<Item> = (0..LISTED).map(|_| Item::new(&archive, &base)).collect();
         assert_eq!(Answer::json(&items).status(), StatusCode::OK);
     }

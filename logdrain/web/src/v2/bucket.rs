@@ -121,11 +121,12 @@ pub(super) async fn archives(asked: &Arc<Asked>) -> Result<Done, Problem> {
     asked.sees_all()?;
     let told = blocking(asked, move |asked| {
         let (site, account) = (asked.site(), &asked.viewer.account);
-        let archives = site.archives.of_account(account).list(account).map_err(|error| {
+        let archives = site.archives.of_account(account).list(account);
+        let found = archives.and_then(|all| site.uploads.states(account, &all).map(|states| (all, states)));
+        let (archives, states) = found.map_err(|error| {
             tracing::warn!(%error, "archives cannot be listed");
             Problem::later("archives cannot be listed now")
         })?;
-        let states = site.uploads.states(account, &archives);
         let told = archives.iter().enumerate().map(|(index, archive)| {
             let (upload, at, why) = match states.as_ref().and_then(|states| states.get(index)) {
                 None => (None, None, None),

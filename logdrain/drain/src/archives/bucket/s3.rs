@@ -1,5 +1,6 @@
 //! Archives on their way to a bucket.
 
+use crate::archives::shelf::Opened;
 use crate::directory::Bucket;
 use crate::door::{Most, Outbound};
 use crate::s3::{self, Access, why};
@@ -8,7 +9,6 @@ use log_archive::Keys;
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{MultipartUpload as _, ObjectStoreExt as _, PutPayload, RetryConfig};
-use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -26,7 +26,7 @@ pub(in crate::archives) async fn put(
     bucket: &Bucket,
     secret: &str,
     key: &str,
-    mut file: File,
+    mut file: Opened,
     len: u64,
 ) -> Result<(), String> {
     let store = store(outbound, bucket, secret)?;
@@ -85,7 +85,7 @@ fn store(outbound: &Outbound, bucket: &Bucket, secret: &str) -> Result<AmazonS3,
 }
 
 /// The next part of a file; nothing at its end.
-async fn part(mut file: File) -> Result<(File, Bytes), String> {
+async fn part(mut file: Opened) -> Result<(Opened, Bytes), String> {
     let read = spawn_blocking(move || {
         let mut bytes = Vec::new();
         Read::by_ref(&mut file).take(PART as u64).read_to_end(&mut bytes)?;

@@ -4,6 +4,7 @@ use super::{HOUR, NINE, Others, fill, hour, scratch};
 use crate::archives::board::Board;
 use crate::archives::folder::Folder;
 use crate::archives::hour::{Hour, Outcome};
+use crate::archives::shelf::Shelf;
 use crate::archives::sources::Sources as _;
 use crate::settings::purge::Purge;
 use flate2::read::MultiGzDecoder;
@@ -18,7 +19,7 @@ fn store(dir: &Path, hours: &[i64], lines: u64) -> Store {
     store
 }
 
-fn write(folder: &Folder, reader: &Reader, start: i64, go_on: &mut dyn FnMut() -> bool) -> io::Result<Outcome> {
+fn write(shelf: &dyn Shelf, reader: &Reader, start: i64, go_on: &mut dyn FnMut() -> bool) -> io::Result<Outcome> {
     let asked = Hour {
         reader,
         account: "shop",
@@ -29,7 +30,7 @@ fn write(folder: &Folder, reader: &Reader, start: i64, go_on: &mut dyn FnMut() -
         waits: true,
         go_on,
     };
-    hour::write(folder, asked)
+    hour::write(shelf, asked)
 }
 
 /// All files below a folder.
@@ -57,6 +58,10 @@ fn purge(query: &str) -> Purge {
     Purge { query: query.to_owned(), upto: u64::MAX >> 1, ..Purge::default() }
 }
 
+fn file(place: &Path, start: i64) -> PathBuf {
+    Folder::new(place).file("shop", hour(start))
+}
+
 fn taken(place: &Path, epoch: i64) -> Board {
     let board = Board::default();
     board.take_over(place, epoch).unwrap();
@@ -77,14 +82,14 @@ fn an_owner_who_wakes_up_in_the_middle_of_an_hour_brings_nothing_back() {
         let place = dir.join(format!("p{block}"));
         fs::create_dir(&place).unwrap();
         let (first, second) = (taken(&place, 3), Board::default());
-        let asleep = first.folder().unwrap();
+        let asleep = first.shelf().unwrap();
         let (mut seen, reader) = (0, store.reader());
-        let outcome = write(&asleep, &reader, NINE, &mut || {
+        let outcome = write(&*asleep, &reader, NINE, &mut || {
             if seen == block {
                 second.take_over(&place, 4).unwrap();
                 second.look().unwrap();
-                write(&second.folder().unwrap(), &reader, NINE, &mut || true).unwrap();
-                let own = second.folder().unwrap().file("shop", hour(NINE));
+                write(&*second.shelf().unwrap(), &reader, NINE, &mut || true).unwrap();
+                let own = file(&place, NINE);
                 assert!(fs::read(&own).unwrap() == fs::read(alone.file("shop", hour(NINE))).unwrap(), "byte for byte");
                 assert_eq!(second.purge("shop", &purged).unwrap(), 200);
             }
@@ -99,12 +104,13 @@ fn an_owner_who_wakes_up_in_the_middle_of_an_hour_brings_nothing_back() {
         // Nor does it take anything away, or purge it.
         first.look().unwrap_err();
         assert!(first.purge("shop", &purge("line")).is_err());
-        assert!(asleep.remove("shop", hour(NINE)).is_err());
-        assert!(asleep.create("shop", asleep.uploaded("shop", hour(NINE))).is_err());
+        assert!(asleep.remove("shop", &[hour(NINE)]).is_err());
+        let archive = second.list("shop").unwrap()[0];
+        assert!(asleep.put_mark("shop", archive, b"{}").is_err());
         let left = files(&place);
         assert_eq!(left.len(), 2, "an archive and its books: {left:?}");
         assert!(left.iter().all(|path| !text(path).contains("77 of")), "it is purged");
-        assert_eq!(text(&second.folder().unwrap().file("shop", hour(NINE))).lines().count(), 19_800);
+        assert_eq!(text(&file(&place, NINE)).lines().count(), 19_800);
         stopped += 1;
     }
     assert!(stopped > 2, "{stopped} blocks");
@@ -118,12 +124,9 @@ fn whoever_takes_over_knows_which_hours_are_done_and_goes_on_behind_them() {
     let first = taken(&dir, 1);
     // Until it is known which lines wait for their archive, none may go.
     assert_eq!(first.waits_from("shop"), Some(EventId::new(0)));
-    write(&first.folder().unwrap(), &store.reader(), NINE, &mut || true).unwrap();
+    write(&*first.shelf().unwrap(), &store.reader(), NINE, &mut || true).unwrap();
     // Killed in the middle of the next one.
-    let half = first.folder().unwrap();
-    let place = half.file("shop", hour(NINE + HOUR));
-    let (beside, _) = half.create("shop", place).unwrap();
-    std::mem::forget(beside);
+    std::mem::forget(first.shelf().unwrap().begin("shop", hour(NINE + HOUR)).unwrap());
     let second = taken(&dir, 2);
     second.look().unwrap();
     assert_eq!(second.held("shop").done, NINE + HOUR);
@@ -141,15 +144,15 @@ fn while_the_place_is_away_nothing_seems_to_be_empty_or_purged_and_nothing_is_ma
     fs::create_dir(&place).unwrap();
     let store = store(&dir, &[NINE], 50);
     let board = taken(&place, 1);
-    let folder = board.folder().unwrap();
-    write(&folder, &store.reader(), NINE, &mut || true).unwrap();
+    let shelf = board.shelf().unwrap();
+    write(&*shelf, &store.reader(), NINE, &mut || true).unwrap();
     fs::rename(&place, dir.join("elsewhere")).unwrap();
     // Where it was mounted on.
     fs::create_dir(&place).unwrap();
     assert!(board.look().is_err() && board.list("shop").is_err() && board.list_from("shop", 0).is_err());
     assert!(board.purge("shop", &purge("line")).is_err());
-    assert!(folder.remove("shop", hour(NINE)).is_err());
-    assert!(write(&folder, &store.reader(), NINE, &mut || true).is_err());
+    assert!(shelf.remove("shop", &[hour(NINE)]).is_err());
+    assert!(write(&*shelf, &store.reader(), NINE, &mut || true).is_err());
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0, "something was begun anew");
     fs::remove_dir(&place).unwrap();
     fs::rename(dir.join("elsewhere"), &place).unwrap();

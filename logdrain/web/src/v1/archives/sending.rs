@@ -3,9 +3,8 @@
 use crate::fair::{self, Places};
 use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
-use logdrain_drain::archives::{Archive, Board};
+use logdrain_drain::archives::{Archive, Board, Opened};
 use logdrain_drain::intake::Intake;
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::pin::Pin;
@@ -22,7 +21,7 @@ const OF_ONE: usize = 4;
 const WAITING: usize = 64;
 const WAITING_OF_ONE: usize = 12;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Lists at a time: each reads a folder for each day.
+/// Lists at a time: each reads a folder for each day, or asks a database.
 const LISTS: usize = 2;
 /// What is read at a time; one piece is on its way while the next is made.
 const PIECE: usize = 64 << 10;
@@ -92,7 +91,7 @@ struct Reading {
     hours: Vec<Archive>,
     at: usize,
     /// The hour at hand, and how many bytes of it are still to come.
-    open: Option<(File, u64)>,
+    open: Option<(Opened, u64)>,
     /// Bytes that are passed over before the first that is sent, and bytes that are to be sent.
     skipped: u64,
     left: u64,
