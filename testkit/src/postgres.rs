@@ -28,6 +28,16 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// The folder of its programs, if `LOGDRAIN_POSTGRES` names it.
+    #[must_use]
+    pub fn programs() -> Option<PathBuf> {
+        let programs = std::env::var_os("LOGDRAIN_POSTGRES").map(PathBuf::from);
+        if programs.is_none() {
+            println!("LOGDRAIN_POSTGRES names no folder of PostgreSQL's programs: not run");
+        }
+        programs
+    }
+
     /// Starts one, if `LOGDRAIN_POSTGRES` names the folder of its programs.
     ///
     /// # Panics
@@ -41,10 +51,7 @@ impl Postgres {
     /// # Panics
     /// When that cannot be started.
     pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Option<Self> {
-        let Some(programs) = std::env::var_os("LOGDRAIN_POSTGRES").map(PathBuf::from) else {
-            println!("LOGDRAIN_POSTGRES names no folder of PostgreSQL's programs: not run");
-            return None;
-        };
+        let programs = Self::programs()?;
         let mut server = Self::none(programs, settings.iter().map(|setting| (*setting).to_owned()).collect());
         let password = server.folder.join("password");
         for (name, text) in [("password", PASSWORD)].iter().chain(files) {

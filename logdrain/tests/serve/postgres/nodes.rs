@@ -26,6 +26,8 @@ mod rows;
 mod senders;
 mod settings;
 mod spooled;
+#[cfg(unix)]
+mod tried;
 mod uploads;
 mod walk;
 mod ways;
