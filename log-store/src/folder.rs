@@ -4,6 +4,7 @@
 //! <folder>/<partition>.lock                            held by the writer
 //! <folder>/<account>/<partition>/<first>-<last>.seg    events of one account
 //! <folder>/shared/<partition>/<first>-<last>.seg       events of small accounts
+//! <folder>/<partition>.unfinished/                     what is being written, if files lie elsewhere
 //! ```
 
 use crate::error::StoreError;

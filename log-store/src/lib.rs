@@ -55,6 +55,15 @@
 //! One without calls [`Store::flush`] for what must not be lost. There is no thread and no clock: call [`Store::seal_due`],
 //! [`Store::merge_due`] and [`Store::expire`] now and then, each of which does one bounded step.
 //!
+//! # Elsewhere than in a folder
+//!
+//! Nodes that take over from each other keep sealed files where all of them see them, such as objects of a bucket:
+//! [`Store::open_with`] takes a [`Files`], and the folder has the lock and what is not all written yet, nothing that would be missed.
+//! With the notes that are kept beside the files a store is opened without one being read; what is searched is opened then.
+//! Errors that pass ([`Damage::is_passing`]) mark nothing as damaged: sealing, merging and purging fail and may be asked again,
+//! and a purge that has returned is final also over calls that failed before it. That a partition has one writer is for the
+//! embedder to see to: the lock of the folder tells of those on the same disk only.
+//!
 //! # Untrusted input
 //!
 //! Any bytes may be in messages (1 MiB at most) and names (255 bytes are kept); accounts are `[a-z0-9-]`. Memory is bounded by
@@ -75,12 +84,14 @@ mod check;
 mod chunk;
 mod error;
 mod event;
+mod files;
 mod folder;
 mod lock;
 mod merged;
 mod options;
 mod page;
 mod patterns;
+mod place;
 mod reader;
 mod report;
 mod scope;
@@ -95,6 +106,7 @@ mod view;
 pub use check::{Checked, check};
 pub use error::{StoreError, StoreErrorKind};
 pub use event::{Event, EventBuf, EventId};
+pub use files::{Files, Listed, ReadAt};
 pub use folder::is_account_name;
 pub use log_query::Query;
 pub use options::Options;

@@ -1,28 +1,56 @@
 //! Segments on the disk as a store knows them, and the ones that are open.
 
 use crate::folder::Named;
-use crate::segment::{Damage, Fill, Segment};
+use crate::place::Place;
+use crate::segment::{AccountKnown, Damage, DamageKind, Fill, Known, Segment};
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A segment's file. It is opened when it is needed.
 #[derive(Debug)]
 pub(crate) struct Sealed {
+    place: Place,
     path: PathBuf,
     /// What the cache knows it by: a path may come to name another file.
     number: u64,
     file_len: u64,
-    /// To be removed when nobody looks at it any more.
-    doomed: AtomicBool,
+    fate: Arc<Fate>,
+    /// What the file must be, if that was told and not read.
+    print: Option<u32>,
     /// Memory that it takes when it is open.
     known: usize,
     fill: Fill,
     /// Kept open for those who still hold it, once its name may come to be another file's.
     pinned: OnceLock<Segment>,
+}
+
+/// What becomes of a file when nobody looks at it any more. It is locked by whoever removes it then, and by the writer that is about
+/// to give its name to another file.
+#[derive(Debug, Default)]
+pub(crate) struct Fate(Mutex<Doom>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Doom {
+    #[default]
+    Stays,
+    Goes,
+    /// Its name is another file's, or nobody's.
+    Gone,
+}
+
+impl Fate {
+    fn doom(&self) -> MutexGuard<'_, Doom> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is removed by this name any more. Whether it was to be.
+    pub(crate) fn is_gone(&self) -> bool {
+        mem::replace(&mut *self.doom(), Doom::Gone) == Doom::Goes
+    }
 }
 
 /// What one account has in a segment.
@@ -37,20 +65,20 @@ pub(crate) struct Part {
     pub(crate) bytes: u64,
     /// The file could not be opened: nothing is known but its name.
     pub(crate) broken: bool,
+    /// The file holds lines of the account that do not count: another one has them, too.
+    pub(crate) is_cut: bool,
 }
 
 impl Sealed {
-    fn of(segment: &Segment) -> Self {
-        Self::new(segment.path(), segment.file_len(), segment.memory(), segment.fill())
-    }
-
-    fn new(path: &Path, file_len: u64, known: usize, fill: Fill) -> Self {
+    fn new(place: &Place, path: &Path, file_len: u64, known: usize, fill: Fill) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         Self {
+            place: place.clone(),
             path: path.to_owned(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             file_len,
-            doomed: AtomicBool::new(false),
+            fate: Arc::default(),
+            print: None,
             known,
             fill,
             pinned: OnceLock::new(),
@@ -70,9 +98,11 @@ impl Sealed {
     }
 
     /// Keeps the file open for whoever holds this.
-    pub(crate) fn pin(&self, segment: &Segment) {
+    pub(crate) fn pin(&self, segment: &Segment) -> Result<(), Damage> {
+        segment.hold()?;
         // Pinned before, it is the same file.
         let _ = self.pinned.set(segment.clone());
+        Ok(())
     }
 
     pub(crate) const fn file_len(&self) -> u64 {
@@ -81,7 +111,22 @@ impl Sealed {
 
     /// Has the file removed as soon as no view holds it: a view that began before goes on to see all that it saw.
     pub(crate) fn doom(&self) {
-        self.doomed.store(true, Ordering::Relaxed);
+        let mut doom = self.fate.doom();
+        if *doom == Doom::Stays {
+            *doom = Doom::Goes;
+        }
+    }
+
+    pub(crate) const fn fate(&self) -> &Arc<Fate> {
+        &self.fate
+    }
+
+    fn open(&self) -> Result<Segment, Damage> {
+        let segment = self.place.open(&self.path)?;
+        if self.print.is_some_and(|print| print != Known::of(&segment).print()) {
+            return Err(Damage::new(&self.path, DamageKind::Content, "the note of it"));
+        }
+        Ok(segment)
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -91,9 +136,10 @@ impl Sealed {
 
 impl Drop for Sealed {
     fn drop(&mut self) {
-        if *self.doomed.get_mut() {
-            // What cannot be removed now is found again when the store is opened.
-            let _ = fs::remove_file(&self.path);
+        let mut doom = self.fate.doom();
+        if *doom == Doom::Goes {
+            self.place.let_go(&self.path);
+            *doom = Doom::Gone;
         }
     }
 }
@@ -102,30 +148,24 @@ impl Drop for Sealed {
 pub(crate) type OfAccount = (Box<str>, Part);
 
 /// The parts of a segment by account. The bytes of all parts together are those of the file.
-pub(crate) fn parts(segment: &Segment) -> Vec<OfAccount> {
-    let sealed = Arc::new(Sealed::of(segment));
-    let packed: u64 = segment.blocks().iter().map(|block| block.packed_length()).sum();
-    let (mut rest, accounts) = (segment.file_len(), segment.accounts());
-    accounts
-        .iter()
-        .enumerate()
-        .map(|(at, account)| {
-            let own: u64 = segment.blocks()[account.blocks()].iter().map(|block| block.packed_length()).sum();
-            // Index and dictionary are shared out as the blocks are; the last one takes what rounding leaves.
-            let share = u128::from(segment.file_len()) * u128::from(own) / u128::from(packed.max(1));
-            let bytes = if at + 1 == accounts.len() { rest } else { (share as u64).min(rest) };
-            rest -= bytes;
-            let part = Part {
-                sealed: Arc::clone(&sealed),
-                first: account.first_id(),
-                last: account.last_id(),
-                lines: account.lines(),
-                bytes,
-                broken: false,
-            };
-            (account.name().into(), part)
-        })
-        .collect()
+pub(crate) fn parts(place: &Place, segment: &Segment) -> Vec<OfAccount> {
+    let known = Known::of(segment);
+    parts_of(Sealed::new(place, segment.path(), known.file_len, known.memory, known.fill), known)
+}
+
+fn parts_of(sealed: Sealed, known: Known) -> Vec<OfAccount> {
+    let sealed = Arc::new(sealed);
+    let packed: u64 = known.accounts.iter().map(|account| account.packed).sum();
+    let (mut rest, count) = (known.file_len, known.accounts.len());
+    let of_account = |(at, account): (usize, AccountKnown)| {
+        // Index and dictionary are shared out as the blocks are; the last one takes what rounding leaves.
+        let share = u128::from(known.file_len) * u128::from(account.packed) / u128::from(packed.max(1));
+        let bytes = if at + 1 == count { rest } else { (share as u64).min(rest) };
+        rest -= bytes;
+        let (first, last, lines) = (account.first, account.last, account.lines);
+        (account.name, Part { sealed: Arc::clone(&sealed), first, last, lines, bytes, broken: false, is_cut: false })
+    };
+    known.accounts.into_iter().enumerate().map(of_account).collect()
 }
 
 /// Segments that are open, at most so many bytes of them: the one that was not used for longest is closed first.
@@ -165,7 +205,11 @@ impl Cache {
             }
         }
         // Not under the lock: others go on meanwhile, and if two open the same file, one of them is forgotten.
-        let segment = Segment::open(&sealed.path)?;
+        let segment = sealed.open()?;
+        // Pinned meanwhile, its name may have become another file's before it was opened here.
+        if let Some(segment) = sealed.pinned.get() {
+            return Ok(segment.clone());
+        }
         self.keep(sealed.number, &segment);
         Ok(segment)
     }
@@ -203,20 +247,36 @@ impl Cache {
 /// A file that cannot be opened: what its name says, and why.
 pub(crate) type Broken = (Part, Damage);
 
+/// What a file holds, by account, if a note of it tells that.
+pub(crate) fn told(named: &Named, length: u64, note: &[u8], place: &Place) -> Option<Vec<OfAccount>> {
+    let known = Known::decode(note, named.first_id, named.last_id, length)?;
+    let mut sealed = Sealed::new(place, &named.path, length, known.memory, known.fill);
+    sealed.print = Some(known.print());
+    Some(parts_of(sealed, known))
+}
+
 /// What a file holds, by account; or, if it cannot be opened, what its name says.
-pub(crate) fn read(named: &Named, cache: &Cache) -> Result<Vec<OfAccount>, Broken> {
-    match Segment::open(&named.path) {
+pub(crate) fn read(named: &Named, length: Option<u64>, place: &Place, cache: &Cache) -> Result<Vec<OfAccount>, Broken> {
+    match place.open(&named.path) {
         Ok(segment) => {
-            let parts = parts(&segment);
+            let parts = parts(place, &segment);
             if let Some((_, part)) = parts.first() {
                 cache.keep(part.sealed.number(), &segment);
             }
             Ok(parts)
         }
         Err(damage) => {
-            let bytes = named.path.metadata().map_or(0, |meta| meta.len());
-            let sealed = Arc::new(Sealed::new(&named.path, bytes, 0, Fill::default()));
-            let part = Part { sealed, first: named.first_id, last: named.last_id, lines: 0, bytes, broken: true };
+            let bytes = length.or_else(|| Some(named.path.metadata().ok()?.len())).unwrap_or(0);
+            let sealed = Arc::new(Sealed::new(place, &named.path, bytes, 0, Fill::default()));
+            let part = Part {
+                sealed,
+                first: named.first_id,
+                last: named.last_id,
+                lines: 0,
+                bytes,
+                broken: true,
+                is_cut: false,
+            };
             Err((part, damage))
         }
     }
@@ -235,7 +295,8 @@ pub(crate) fn arrange(mut parts: Vec<Part>) -> (Vec<Part>, Vec<Part>) {
             _ => {
                 if !part.broken {
                     // Files of a store overlap only as a whole. Should one be half in another, no line counts twice.
-                    part.first = part.first.max(through.map_or(0, |through| through + 1));
+                    let first = part.first.max(through.map_or(0, |through| through + 1));
+                    (part.first, part.is_cut) = (first, first > part.first);
                     through = Some(part.last);
                 }
                 kept.push(part);

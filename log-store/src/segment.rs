@@ -16,6 +16,7 @@ mod footer;
 mod grams;
 mod index;
 mod merge;
+mod note;
 mod output;
 mod signatures;
 mod slots;
@@ -30,13 +31,14 @@ pub(crate) use check::check;
 pub(crate) use columns::{BlockLines, Columns};
 pub use damage::{Damage, DamageKind};
 pub(crate) use dictionary::{Sender, SenderName};
+pub(crate) use file::Readable;
 pub(crate) use fill::Fill;
 pub(crate) use index::{AccountEntry, BlockEntry};
-pub(crate) use merge::merge;
+pub(crate) use merge::{Unmerged, merge};
+pub(crate) use note::{AccountKnown, Known};
 pub(crate) use output::{UNFINISHED, sync_folder};
-pub(crate) use writer::SegmentWriter;
+pub(crate) use writer::{SegmentWriter, Whole};
 
-use file::ReadAt;
 use footer::Footer;
 use log_query::fold_into;
 use signatures::Signatures;
@@ -64,7 +66,7 @@ pub(crate) struct Segment(Arc<Opened>);
 #[derive(Debug)]
 struct Opened {
     path: PathBuf,
-    file: ReadAt,
+    file: Readable,
     footer: Footer,
     senders: Vec<Sender>,
     blocks: Vec<BlockEntry>,
@@ -115,10 +117,15 @@ pub(crate) fn parse_file_name(name: &str) -> Option<(u64, u64)> {
 }
 
 impl Segment {
-    /// Opens a file and checks what is not a block or a row.
+    /// Opens a file of the disk and checks what is not a block or a row.
     pub(crate) fn open(path: &Path) -> Result<Self, Damage> {
+        Self::read(path, Readable::open(path))
+    }
+
+    /// The same of a file that was opened. Its path is at least what stands in names of files that are elsewhere.
+    pub(crate) fn read(path: &Path, file: std::io::Result<Readable>) -> Result<Self, Damage> {
         let bad = |kind, part| Damage::new(path, kind, part);
-        let file = ReadAt::open(path).map_err(|error| Damage::read(path, &error, "the file"))?;
+        let file = file.map_err(|error| Damage::read(path, &error, "the file"))?;
         let footer = Footer::read(path, &file)?;
         let named = path.file_name().and_then(|name| name.to_str()).and_then(parse_file_name);
         if named != Some((footer.first_id, footer.last_id)) {
@@ -145,6 +152,19 @@ impl Segment {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Makes sure that it can be read when its name comes to be another file's.
+    pub(crate) fn hold(&self) -> Result<(), Damage> {
+        self.0.file.hold().map_err(|error| Damage::read(self.path(), &error, "the file"))
+    }
+
+    /// The same segment, read from another place. For the one who has just opened it, and has no clone of it.
+    fn moved(mut self, file: Readable) -> Self {
+        if let Some(opened) = Arc::get_mut(&mut self.0) {
+            opened.file = file;
+        }
+        self
     }
 
     /// Bytes of the file.

@@ -2,6 +2,7 @@
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::folder::{self, Named};
+use crate::place::Place;
 use crate::sealed::{Cache, OfAccount, Part, arrange, read};
 use crate::segment::{Damage, DamageKind};
 use crate::state::{AccountState, Shared};
@@ -20,7 +21,7 @@ pub(crate) enum Source {
 
 /// A folder that another process may be writing.
 pub(crate) struct Apart {
-    root: PathBuf,
+    place: Place,
     partition: u8,
     cache: Cache,
     /// What each file was found to hold, so that a view does not open them all again.
@@ -67,11 +68,16 @@ const LOOKS: usize = 32;
 
 impl Apart {
     pub(crate) fn new(root: &Path, partition: u8, cache_bytes: usize) -> Self {
-        Self { root: root.to_owned(), partition, cache: Cache::new(cache_bytes), known: Mutex::default() }
+        Self {
+            place: Place::folder(root, partition),
+            partition,
+            cache: Cache::new(cache_bytes),
+            known: Mutex::default(),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
-        &self.root
+        self.place.root()
     }
 
     pub(crate) fn state(&self, account: &str) -> Result<AccountState, StoreError> {
@@ -92,7 +98,7 @@ impl Apart {
 
     /// What the files of a folder hold, of which accounts; no account for a file that cannot be opened.
     pub(crate) fn parts(&self, name: &str) -> Result<Vec<Found>, StoreError> {
-        let folder = folder::of_account(&self.root, name, self.partition);
+        let folder = folder::of_account(self.root(), name, self.partition);
         // A merge puts a new file in place and then takes the old ones away. A list that was read meanwhile may have neither:
         // it is good once it is the same before and after, and no file of it has gone.
         let mut before = folder::segments(&folder)?;
@@ -123,7 +129,7 @@ impl Apart {
                 Some(known) if known.length == meta.len() && known.modified == modified => {
                     found.extend(known.parts.iter().map(|(name, part)| (Some(name.clone()), part.clone())));
                 }
-                _ => match read(named, &self.cache) {
+                _ => match read(named, None, &self.place, &self.cache) {
                     Ok(parts) => {
                         found.extend(parts.iter().map(|(name, part)| (Some(name.clone()), part.clone())));
                         known.insert(named.path.clone(), Known { length: meta.len(), modified, parts });

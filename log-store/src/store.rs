@@ -1,5 +1,6 @@
 //! The one writer of a folder.
 
+mod keeping;
 mod merging;
 mod opening;
 mod purging;
@@ -15,14 +16,15 @@ use crate::event::{Event, EventId};
 use crate::folder::is_account_name;
 use crate::lock::Lock;
 use crate::options::Options;
+use crate::place::Place;
 use crate::reader::Reader;
 use crate::report::AccountReport;
 use crate::sealed::Sealed;
 use crate::segment::{Damage, LONGEST_MESSAGE, Segment};
 use crate::state::{Account, AccountState, Shared};
+use keeping::Going;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an append may make the head grow by, beside the message: lists and text grow by doubling, to a megabyte of text.
@@ -58,7 +60,7 @@ const GROWTH: usize = 5 << 19;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Store {
-    root: PathBuf,
+    place: Place,
     options: Options,
     _lock: Lock,
     shared: Arc<Shared>,
@@ -75,6 +77,10 @@ pub struct Store {
     damage: Vec<Damage>,
     /// Files that are not merged: something in them cannot be read, or they are too much for one file.
     stuck: BTreeSet<u64>,
+    /// Files that are let go, and that views may hold.
+    going: Vec<Going>,
+    /// Files under whose name others may lie by now.
+    unsure: BTreeSet<u64>,
 }
 
 /// An account's events that are in no file yet. The chunks themselves are in the state that readers see.
@@ -94,11 +100,13 @@ struct Held {
     sealed: Arc<Sealed>,
     accounts: usize,
     last_id: u64,
+    /// Accounts of which it may hold lines that do not count, and that a purge takes out all the same.
+    stale: Vec<usize>,
 }
 
 impl Held {
     fn new(sealed: &Arc<Sealed>, segment: &Segment) -> Self {
-        Self { sealed: Arc::clone(sealed), accounts: 0, last_id: segment.last_id() }
+        Self { sealed: Arc::clone(sealed), accounts: 0, last_id: segment.last_id(), stale: Vec::new() }
     }
 }
 
@@ -251,7 +259,7 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("root", &self.root)
+            .field("root", &self.place.root())
             .field("accounts", &self.heads.len())
             .field("files", &self.files.len())
             .field("head_memory", &self.head_memory)

@@ -3,9 +3,9 @@
 //! The list in `api/` leaves these traits out. `.ci/api` fails if a public type is missing here.
 
 use log_store::{
-    AccountReport, Checked, Context, Counts, Damage, DamageKind, Event, EventBuf, EventId, Examined, Found, Neighbours,
-    Options, Order, Page, Pattern, Patterns, Purged, Reached, Reader, Removed, Room, Scope, Store, StoreError,
-    StoreErrorKind, Tail, View,
+    AccountReport, Checked, Context, Counts, Damage, DamageKind, Event, EventBuf, EventId, Examined, Found, Listed,
+    Neighbours, Options, Order, Page, Pattern, Patterns, Purged, Reached, Reader, Removed, Room, Scope, Store,
+    StoreError, StoreErrorKind, Tail, View,
 };
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -32,6 +32,7 @@ fn every_public_type_keeps_its_traits() {
         EventId: Copy, Ord, Hash, Default, Debug;
         Examined: Clone, Debug;
         Found: Clone, Debug;
+        Listed: Clone, Eq, Debug;
         Neighbours: Copy, Eq, Hash, Debug;
         Options: Clone, Eq, Default, Debug;
         Order: Copy, Eq, Hash, Default, Debug;

@@ -31,6 +31,20 @@ pub enum DamageKind {
     Content,
 }
 
+impl DamageKind {
+    /// Whether it may be gone the next time: the file could not be read, for another reason than that it is not there or not
+    /// what it should be. A bucket that is away for a moment is such a reason; so may be a disk that fails. What does not pass is
+    /// lost until somebody puts the file back.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        match self {
+            Self::Read(kind) => !matches!(kind, NotFound | InvalidData | UnexpectedEof),
+            _ => false,
+        }
+    }
+}
+
 impl Damage {
     pub(crate) fn new(file: &Path, kind: DamageKind, part: &'static str) -> Self {
         Self { file: file.to_owned(), block: None, kind, part }
@@ -50,7 +64,7 @@ impl Damage {
         self
     }
 
-    /// The file.
+    /// The file; its name, if it is one of [`Files`](crate::Files).
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
@@ -66,6 +80,23 @@ impl Damage {
     #[must_use]
     pub const fn kind(&self) -> DamageKind {
         self.kind
+    }
+
+    /// Whether it may be gone the next time; see [`DamageKind::is_passing`].
+    ///
+    /// ```
+    /// use log_store::{Found, Page, Query, Reader, Scope};
+    ///
+    /// fn search(reader: &Reader) -> Option<Found> {
+    ///     let found = reader.view(&Scope::account("shop")).search(&Query::default(), &Page::new(), &mut || true);
+    ///     // What is lost will not come back: show the rest. What cannot be had now is worth asking again.
+    ///     let again = found.examined().damage().iter().any(log_store::Damage::is_passing);
+    ///     (!again).then_some(found)
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        self.kind.is_passing()
     }
 }
 

@@ -1,6 +1,6 @@
 //! How full the blocks of a file are: what it comes to when it is merged with others.
 
-use super::{BLOCK_TEXT, BlockEntry};
+use super::{BLOCK_TEXT, BlockEntry, MAX_BLOCKS};
 
 /// A full block, in the parts that are counted.
 const FULL: u64 = 1 << 10;
@@ -9,7 +9,7 @@ const FULL_LINES: u64 = 1 << 14;
 const FULL_SENDERS: u64 = 1 << 10;
 
 /// How full the blocks of a file are.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Fill {
     blocks: u64,
     /// What they hold, in 1,024ths of a full block.
@@ -28,6 +28,16 @@ impl Fill {
             fill.held += if held >= FULL / 4 { FULL } else { held };
         }
         fill
+    }
+
+    /// Blocks, and what they hold, for a note.
+    pub(super) const fn parts(self) -> (u64, u64) {
+        (self.blocks, self.held)
+    }
+
+    /// The same back; `None` if no file can be so.
+    pub(super) fn from_parts(blocks: u64, held: u64) -> Option<Self> {
+        (blocks <= MAX_BLOCKS as u64 && held <= FULL * blocks).then_some(Self { blocks, held })
     }
 
     /// Nothing is won by cutting them anew.

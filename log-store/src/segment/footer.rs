@@ -2,7 +2,7 @@
 
 use super::bytes::{Cursor, put_varint};
 use super::damage::{Damage, DamageKind};
-use super::file::ReadAt;
+use super::file::Readable;
 use super::index::{AccountEntry, decode_accounts};
 use std::ops::Range;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Reads and checks it. The footer was held against the file's length, so that it cannot ask for more than that.
-    pub(super) fn read(&self, path: &Path, file: &ReadAt, name: &'static str) -> Result<Vec<u8>, Damage> {
+    pub(super) fn read(&self, path: &Path, file: &Readable, name: &'static str) -> Result<Vec<u8>, Damage> {
         let mut bytes = Vec::new();
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);
         file.read_into(&mut bytes, self.offset, length).map_err(|error| Damage::read(path, &error, name))?;
@@ -86,7 +86,7 @@ impl Footer {
     }
 
     /// Reads it from a file, and holds it against the file's length.
-    pub(super) fn read(path: &Path, file: &ReadAt) -> Result<Self, Damage> {
+    pub(super) fn read(path: &Path, file: &Readable) -> Result<Self, Damage> {
         let bad = |kind, part| Damage::new(path, kind, part);
         let read =
             |out: &mut [u8], offset, part| file.read(out, offset).map_err(|error| Damage::read(path, &error, part));

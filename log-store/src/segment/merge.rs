@@ -5,13 +5,14 @@
 //! part is damaged, its blocks may hold anything, so that no line is lost.
 
 use super::Segment;
+use super::damage::Damage;
 use super::dictionary::Dictionary;
 use super::footer::HEADER;
 use super::index::{AccountEntry, BlockEntry};
 use super::output::Output;
 use super::signatures::{Band, RowWriter, bands, read_page};
 use super::trigrams::{Entries, TableWriter, Union, WINDOW};
-use super::writer::{close, count, invalid};
+use super::writer::{Whole, close, count, invalid};
 use std::io;
 use std::path::Path;
 
@@ -24,14 +25,29 @@ struct Part<'a> {
     table: bool,
 }
 
+/// Why parts were not merged.
+#[derive(Debug)]
+pub(crate) enum Unmerged {
+    /// A file cannot be written, or a file of the disk not be read.
+    Io(io::Error),
+    /// A file that is elsewhere cannot be read.
+    Damage(Damage),
+}
+
+impl From<io::Error> for Unmerged {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Writes the blocks that are to be kept, of all the parts, as one segment in a folder; `None` if there are none. They are 4,096
 /// at most; no two blocks of an account overlap in their ids. The parts stay: their files are the caller's to remove, unless the
-/// new one has taken a part's name, and so replaced it.
+/// new one takes a part's name, and so replaces it.
 pub(crate) fn merge(
     parts: &[Segment],
     keep: impl Fn(&Segment, usize) -> bool,
     folder: &Path,
-) -> io::Result<Option<Segment>> {
+) -> Result<Option<Whole>, Unmerged> {
     let mut kept: Vec<(&str, u64, usize, usize)> = Vec::new();
     for (number, part) in parts.iter().enumerate() {
         for account in part.accounts() {
@@ -45,10 +61,10 @@ pub(crate) fn merge(
         return Ok(None);
     }
     kept.sort_unstable();
-    let mut merged: Vec<Part<'_>> = parts
-        .iter()
-        .map(|segment| Part { segment, to: vec![None; segment.blocks().len()], table: table_is_whole(segment) })
-        .collect();
+    let mut merged: Vec<Part<'_>> = Vec::with_capacity(parts.len());
+    for segment in parts {
+        merged.push(Part { segment, to: vec![None; segment.blocks().len()], table: table_is_whole(segment)? });
+    }
     let mut output = Output::create(folder)?;
     output.write(&HEADER)?;
     let mut dictionary = Dictionary::default();
@@ -62,7 +78,11 @@ pub(crate) fn merge(
             continue;
         };
         let mut block = entry;
-        part.segment.0.file.read_into(&mut bytes, block.offset, block.packed_length() as usize)?;
+        let read = part.segment.0.file.read_into(&mut bytes, block.offset, block.packed_length() as usize);
+        read.map_err(|error| match part.segment.0.file.is_elsewhere() {
+            true => Unmerged::Damage(Damage::read(part.segment.path(), &error, "a block").in_block(old)),
+            false => Unmerged::Io(error),
+        })?;
         block.account = count(&mut accounts, account, &block, blocks.len())?;
         block.offset = output.offset();
         block.dense |= !part.table;
@@ -78,24 +98,33 @@ pub(crate) fn merge(
         blocks.push(block);
     }
     let table = |output: &mut Output| trigrams(&merged, &blocks, output);
-    close(output, &dictionary, accounts, &blocks, None, table, |output| rows(&merged, &blocks, output)).map(Some)
+    let whole = close(output, &dictionary, accounts, &blocks, None, table, |output| rows(&merged, &blocks, output))?;
+    Ok(Some(whole))
 }
 
-fn table_is_whole(segment: &Segment) -> bool {
+fn table_is_whole(segment: &Segment) -> Result<bool, Unmerged> {
     let mut bytes = Vec::new();
-    (0..segment.0.trigrams.pages()).all(|page| {
-        let read = segment.0.trigrams.read_page(page, &segment.0.file, segment.path(), &mut bytes);
-        read.is_ok_and(|first| {
-            let mut entries = Entries::new(&bytes, first, segment.blocks().len());
-            loop {
-                match entries.next(|_| {}, |_| true) {
-                    Some(Some(_)) => {}
-                    Some(None) => break true,
-                    None => break false,
-                }
+    for page in 0..segment.0.trigrams.pages() {
+        let first = match segment.0.trigrams.read_page(page, &segment.0.file, segment.path(), &mut bytes) {
+            Ok(first) => first,
+            Err(damage) if passes(segment, &damage) => return Err(Unmerged::Damage(damage)),
+            Err(_) => return Ok(false),
+        };
+        let mut entries = Entries::new(&bytes, first, segment.blocks().len());
+        loop {
+            match entries.next(|_| {}, |_| true) {
+                Some(Some(_)) => {}
+                Some(None) => break,
+                None => return Ok(false),
             }
-        })
-    })
+        }
+    }
+    Ok(true)
+}
+
+/// What cannot be read now, but may be the next time, is not to be written down as damaged for ever.
+fn passes(segment: &Segment, damage: &Damage) -> bool {
+    segment.0.file.is_elsewhere() && damage.is_passing()
 }
 
 /// A table of the parts' entries, window by window.
@@ -216,7 +245,11 @@ fn rows(parts: &[Part<'_>], blocks: &[BlockEntry], output: &mut Output) -> io::R
                 }
                 if number % old.rows_a_page() == 0 {
                     let (file, path) = (&part.segment.0.file, part.segment.path());
-                    *good = read_page(old, number / old.rows_a_page(), file, path, page).is_ok();
+                    *good = match read_page(old, number / old.rows_a_page(), file, path, page) {
+                        Ok(()) => true,
+                        Err(damage) if passes(part.segment, &damage) => return Err(io::Error::other(damage)),
+                        Err(_) => false,
+                    };
                 }
                 old.row(page, number, &mut old_row);
                 if !*good {

@@ -11,7 +11,8 @@ pub(crate) const UNFINISHED: &str = "tmp";
 /// Pages of the index have about a kilobyte: each by itself would be a call of the system's.
 const BUFFER: usize = 64 << 10;
 
-/// A file with an ending that says it is not whole; gone when this is dropped before it was renamed.
+/// A file with an ending that says it is not whole; gone when this is dropped before it was renamed, and when
+/// its bytes went elsewhere.
 #[derive(Debug)]
 pub(super) struct Output {
     file: BufWriter<File>,
@@ -45,6 +46,12 @@ impl Output {
         let part = Part { offset: self.offset, length: bytes.len() as u64, crc: crc32fast::hash(bytes) };
         self.write(bytes)?;
         Ok(part)
+    }
+
+    /// Where its bytes are until it has its name, all of them.
+    pub(super) fn whole(&mut self) -> io::Result<&Path> {
+        self.file.flush()?;
+        Ok(&self.path)
     }
 
     /// Makes the bytes sure before the name, and then the name: so a file with a segment's name is whole, whatever happens.

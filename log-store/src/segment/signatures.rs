@@ -10,7 +10,7 @@
 
 use super::bitmap::Bitmap;
 use super::damage::{Damage, DamageKind};
-use super::file::ReadAt;
+use super::file::Readable;
 use super::grams::{BlockGrams, slots_of};
 use super::index::BlockEntry;
 use super::output::Output;
@@ -101,7 +101,13 @@ fn checksum(log2: u32, first_row: usize, page: &[u8]) -> u32 {
 }
 
 /// Reads a page of rows and checks it.
-pub(super) fn read_page(band: &Band, page: usize, file: &ReadAt, path: &Path, out: &mut Vec<u8>) -> Result<(), Damage> {
+pub(super) fn read_page(
+    band: &Band,
+    page: usize,
+    file: &Readable,
+    path: &Path,
+    out: &mut Vec<u8>,
+) -> Result<(), Damage> {
     let offset = band.offset + (page * band.page()) as u64;
     file.read_into(out, offset, band.page()).map_err(|error| Damage::read(path, &error, "a row of signatures"))?;
     let damaged = || Damage::new(path, DamageKind::Checksum, "a row of signatures");
@@ -229,7 +235,7 @@ impl Signatures {
         &self,
         needle: &[u8],
         within: &mut Bitmap,
-        file: &ReadAt,
+        file: &Readable,
         path: &Path,
     ) -> Result<(), Damage> {
         let slots: Vec<usize> = spread(slots_of(needle).len()).filter_map(|at| slots_of(needle).nth(at)).collect();

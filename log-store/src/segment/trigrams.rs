@@ -6,7 +6,7 @@
 use super::bitmap::Bitmap;
 use super::bytes::{Cursor, put_varint};
 use super::damage::{Damage, DamageKind};
-use super::file::ReadAt;
+use super::file::Readable;
 use super::grams::{BlockGrams, ones, trigrams_of};
 use super::index::BlockEntry;
 use super::output::Output;
@@ -240,7 +240,13 @@ impl Trigrams {
     }
 
     /// Reads a page and checks it.
-    pub(super) fn read_page(&self, page: usize, file: &ReadAt, path: &Path, out: &mut Vec<u8>) -> Result<u32, Damage> {
+    pub(super) fn read_page(
+        &self,
+        page: usize,
+        file: &Readable,
+        path: &Path,
+        out: &mut Vec<u8>,
+    ) -> Result<u32, Damage> {
         let damaged = |kind| Damage::new(path, kind, "a page of trigrams");
         let &(first, start) = self.pages.get(page).ok_or_else(|| damaged(DamageKind::Content))?;
         let end = self.pages.get(page + 1).map_or(self.range.end, |&(_, next)| self.range.start + u64::from(next));
@@ -260,7 +266,7 @@ impl Trigrams {
         &self,
         needle: &[u8],
         within: &mut Bitmap,
-        file: &ReadAt,
+        file: &Readable,
         path: &Path,
     ) -> Result<(), Damage> {
         if needle.len() > LONGEST_NEEDLE {

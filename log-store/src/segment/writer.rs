@@ -1,23 +1,27 @@
-//! Writing a segment: beside its name first, and under it when all of it is on the disk.
+//! Writing a segment: without a name first, and under it when all of it is there.
 
 use super::columns::{self, BlockLines};
 use super::dictionary::{Dictionary, SenderName};
+use super::file::Readable;
 use super::footer::{Footer, HEADER};
 use super::grams::{BlockGrams, Grams};
 use super::index::{AccountEntry, BlockEntry, Frame, KIND_TEXT};
+use super::note::Known;
 use super::output::Output;
 use super::signatures;
 use super::slots::MULTIPLIER;
 use super::trigrams;
 use super::{MAX_BLOCK_LINES, MAX_BLOCK_TEXT, MAX_BLOCKS, Segment, file_name};
+use crate::files::Files;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The level of zstd: higher ones take more time and give nothing on lines that are mostly random ids.
 const LEVEL: i32 = 1;
 /// Milliseconds of an id stand above these bits.
 const BELOW_MILLIS: u32 = 20;
-/// A segment that is being written, block by block. Dropped without [`SegmentWriter::finish`], it leaves nothing.
+/// A segment that is being written, block by block. Dropped without [`SegmentWriter::whole`], it leaves nothing.
 ///
 /// In memory are the index and the grams of its blocks, some 60 KiB a full block; the blocks themselves go to the file.
 pub(crate) struct SegmentWriter {
@@ -120,13 +124,14 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes what finds the blocks, makes the file sure, gives it its name, and opens it.
-    pub(crate) fn finish(self) -> io::Result<Segment> {
-        self.finish_over(None)
+    /// Writes what finds the blocks, and gives it its name as a file of its folder.
+    #[cfg(test)]
+    pub(super) fn finish(self) -> io::Result<Segment> {
+        self.whole(None)?.rename()
     }
 
-    /// The same; the file takes the name of one of this range of ids, which is gone with that.
-    pub(crate) fn finish_over(self, range: Option<(u64, u64)>) -> io::Result<Segment> {
+    /// Writes what finds the blocks. With a range of ids it is to have the name of a file of that range.
+    pub(crate) fn whole(self, range: Option<(u64, u64)>) -> io::Result<Whole> {
         if self.failed {
             return Err(invalid("a block was refused"));
         }
@@ -136,8 +141,38 @@ impl SegmentWriter {
     }
 }
 
-/// Writes all that stands behind the blocks, makes the file sure, gives it its name, and opens it. `table` gives the list of the
-/// pages that it wrote.
+/// A segment that is all written and has no name yet. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    output: Output,
+    name: String,
+}
+
+impl Whole {
+    /// The name that it is to have in its folder.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the file sure, gives it its name in the folder that it was written in, and opens it.
+    pub(crate) fn rename(self) -> io::Result<Segment> {
+        let path = self.output.rename(&self.name)?;
+        Segment::open(&path).map_err(io::Error::other)
+    }
+
+    /// Puts it elsewhere. What is known of it is read here, so that nothing is fetched from there before somebody searches it.
+    pub(crate) fn put(mut self, files: &Arc<dyn Files>, path: &Path, name: &str) -> io::Result<Segment> {
+        let file = self.output.whole()?;
+        let segment = Segment::read(path, Readable::open(file)).map_err(io::Error::other)?;
+        let known = Known::of(&segment);
+        // The file of the disk is closed before it may be taken away.
+        let segment = segment.moved(Readable::later(files, name, known.file_len));
+        files.put(name, file, &known.encode())?;
+        Ok(segment)
+    }
+}
+
+/// Writes all that stands behind the blocks. `table` gives the list of the pages that it wrote.
 pub(super) fn close(
     mut output: Output,
     dictionary: &Dictionary,
@@ -146,7 +181,7 @@ pub(super) fn close(
     range: Option<(u64, u64)>,
     table: impl FnOnce(&mut Output) -> io::Result<Vec<u8>>,
     rows: impl FnOnce(&mut Output) -> io::Result<()>,
-) -> io::Result<Segment> {
+) -> io::Result<Whole> {
     let (Some(first_id), Some(last_id)) =
         (accounts.iter().map(|account| account.first_id).min(), accounts.iter().map(|account| account.last_id).max())
     else {
@@ -180,8 +215,7 @@ pub(super) fn close(
     bytes.clear();
     footer.encode(&mut bytes);
     output.write(&bytes)?;
-    let path = output.rename(&file_name(first_id, last_id))?;
-    Segment::open(&path).map_err(io::Error::other)
+    Ok(Whole { output, name: file_name(first_id, last_id) })
 }
 
 /// Counts a block that is the `at`th of its segment to its account; gives the account's number.

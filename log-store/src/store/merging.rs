@@ -9,12 +9,12 @@ use super::{Held, Store};
 use crate::chunk::Chunk;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::{Event, EventId};
-use crate::folder::{SHARED, of_account};
+use crate::folder::SHARED;
+use crate::place::Place;
 use crate::sealed::{Part, parts};
-use crate::segment::{self, Columns, Damage, MAX_BLOCKS, Scratch, Segment, SegmentWriter};
+use crate::segment::{self, Columns, MAX_BLOCKS, Scratch, Segment, SegmentWriter, Unmerged, Whole};
 use crate::state::AccountState;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ const MOST_FILES: usize = 64;
 const MOST_KNOWN: usize = 24 << 20;
 /// Bytes on the disk of an account that goes into a file of its own.
 const OWN: u64 = 1 << 20;
+/// What is said to be failing.
+const DOING: &str = "write a merged segment";
 const HOUR: i64 = 3_600_000_000;
 
 impl Store {
@@ -164,47 +166,62 @@ impl Store {
 
     /// Writes a file of these; or nothing, if their lines come to more blocks than a file may have.
     fn write_merged(&mut self, output: &[(usize, Vec<Part>)]) -> Result<bool, StoreError> {
-        let name = match output {
-            [(at, _)] => self.heads[*at].account.name().as_ref(),
-            _ => SHARED,
+        let account = match output {
+            [(at, _)] => Some(Arc::clone(self.heads[*at].account.name())),
+            _ => None,
         };
-        let folder = of_account(&self.root, name, self.options.partition());
-        let broken = |error: std::io::Error| StoreError::io(&folder, "write a merged segment", &error);
-        fs::create_dir_all(&folder).map_err(broken)?;
+        let name = account.as_deref().unwrap_or(SHARED);
+        let folder = self.place.writing(name)?;
+        let broken = |error: std::io::Error| StoreError::io(&folder, DOING, &error);
         if let [(at, parts)] = output
             && parts.iter().all(|part| part.sealed.fill().is_full())
         {
             let floor = self.heads[*at].account.state().floor;
-            if let Some(segment) = self.copy(parts, floor, &folder)? {
-                self.swap(output, Some(&segment));
+            if let Some(whole) = self.copy(parts, floor, &folder)? {
+                self.keep_merged(name, whole, output)?;
                 return Ok(true);
             }
         }
         let mut writer = SegmentWriter::create(&folder).map_err(broken)?;
         if let Err(error) = self.fill(&mut writer, output, &folder) {
-            return if writer.blocks() < MAX_BLOCKS { Err(error) } else { Ok(false) };
+            // What cannot be read now is not too much for a file.
+            let away = matches!(error.kind(), StoreErrorKind::Io(kind) if kind != std::io::ErrorKind::InvalidInput);
+            return if writer.blocks() < MAX_BLOCKS || away { Err(error) } else { Ok(false) };
         }
-        let segment = match writer.blocks() {
+        match writer.blocks() {
             // All of it lay below a floor.
-            0 => None,
-            _ => Some(writer.finish().map_err(broken)?),
-        };
-        self.swap(output, segment.as_ref());
+            0 => self.swap(output, None),
+            _ => self.keep_merged(name, writer.whole(None).map_err(broken)?, output)?,
+        }
         Ok(true)
     }
 
+    fn keep_merged(&mut self, name: &str, whole: Whole, output: &[(usize, Vec<Part>)]) -> Result<(), StoreError> {
+        let replaced = self.number_at(&self.place.path(name, whole.name()));
+        match self.keep(name, whole, DOING) {
+            Ok(segment) => {
+                self.swap(output, Some(&segment));
+                Ok(())
+            }
+            Err(error) => {
+                // Under its name there may be lines of all of them by now.
+                self.unsure.extend(replaced);
+                Err(error)
+            }
+        }
+    }
+
     fn fill(&self, writer: &mut SegmentWriter, output: &[(usize, Vec<Part>)], folder: &Path) -> Result<(), StoreError> {
-        let broken = |error: std::io::Error| StoreError::io(folder, "write a merged segment", &error);
-        let mut copy = Copy::into(writer);
+        let broken = |error: std::io::Error| StoreError::io(folder, DOING, &error);
+        let mut copy = Copy::into(writer, &self.place);
         let mut scratch = Scratch::new().map_err(broken)?;
         for (at, parts) in output {
             let account = &self.heads[*at].account;
             let floor = account.state().floor;
             let mut chunk = None;
             for part in parts {
-                let segment = self.shared.cache.open(&part.sealed).map_err(damaged)?;
                 // The new file may take the name of one that it is made of. Views that hold that one keep it open.
-                part.sealed.pin(&segment);
+                let segment = self.pinned(part)?;
                 copy.part(account.name(), part, floor, &segment, &mut scratch, &mut chunk, &mut |_| true)?;
             }
             copy.chunk(account.name(), chunk.take()).map_err(broken)?;
@@ -212,13 +229,20 @@ impl Store {
         Ok(())
     }
 
+    /// The segment of a part, for as long as anybody holds that.
+    pub(super) fn pinned(&self, part: &Part) -> Result<Segment, StoreError> {
+        let failed = |damage| self.place.failed(&damage);
+        let segment = self.shared.cache.open(&part.sealed).map_err(failed)?;
+        part.sealed.pin(&segment).map_err(failed)?;
+        Ok(segment)
+    }
+
     /// Copies full blocks as they are. `None` if that cannot be: a file holds lines that do not count, or there are too many
     /// blocks.
-    fn copy(&self, parts: &[Part], floor: u64, folder: &Path) -> Result<Option<Segment>, StoreError> {
+    fn copy(&self, parts: &[Part], floor: u64, folder: &Path) -> Result<Option<Whole>, StoreError> {
         let mut segments = Vec::with_capacity(parts.len());
         for part in parts {
-            let segment = self.shared.cache.open(&part.sealed).map_err(damaged)?;
-            part.sealed.pin(&segment);
+            let segment = self.pinned(part)?;
             let [account] = segment.accounts() else { return Ok(None) };
             if account.first_id() != part.first || account.last_id() != part.last {
                 return Ok(None);
@@ -230,13 +254,16 @@ impl Store {
         if segments.iter().map(|segment| segment.blocks().len()).sum::<usize>() > MAX_BLOCKS {
             return Ok(None);
         }
-        segment::merge(&segments, keep, folder)
-            .map_err(|error| StoreError::io(folder, "write a merged segment", &error))
+        segment::merge(&segments, keep, folder).map_err(|error| match error {
+            Unmerged::Io(error) => StoreError::io(folder, DOING, &error),
+            Unmerged::Damage(damage) => self.place.failed(&damage),
+        })
     }
 
     /// Puts the new file in the place of the old ones, account by account.
     pub(super) fn swap(&mut self, output: &[(usize, Vec<Part>)], segment: Option<&Segment>) {
-        let mut new: BTreeMap<Box<str>, Part> = segment.map(parts).unwrap_or_default().into_iter().collect();
+        let mut new: BTreeMap<Box<str>, Part> =
+            segment.map(|segment| parts(&self.place, segment)).unwrap_or_default().into_iter().collect();
         for (at, old) in output {
             let account = Arc::clone(&self.heads[*at].account);
             let state = account.state();
@@ -265,30 +292,27 @@ impl Store {
             for part in old {
                 if segment.is_some_and(|segment| segment.path() == part.sealed.path()) {
                     // The new file has its name, so there is nothing to remove.
-                    self.forget(part);
+                    self.forget(*at, part);
                 } else {
-                    self.let_go(part);
+                    self.let_go(*at, part);
                 }
             }
         }
     }
 }
 
-pub(super) fn damaged(damage: Damage) -> StoreError {
-    StoreError::new(StoreErrorKind::Damage, damage.to_string()).at(damage.file())
-}
-
 /// Lines from old files into a new one, by way of chunks: small blocks become full ones.
 pub(super) struct Copy<'w> {
     writer: &'w mut SegmentWriter,
+    place: &'w Place,
     lengths: Vec<u32>,
     text: Vec<u8>,
     columns: Columns,
 }
 
 impl<'w> Copy<'w> {
-    pub(super) fn into(writer: &'w mut SegmentWriter) -> Self {
-        Self { writer, lengths: Vec::new(), text: Vec::new(), columns: Columns::default() }
+    pub(super) fn into(writer: &'w mut SegmentWriter, place: &'w Place) -> Self {
+        Self { writer, place, lengths: Vec::new(), text: Vec::new(), columns: Columns::default() }
     }
 
     /// The lines of an account that count, as far as they are to be kept.
@@ -313,8 +337,9 @@ impl<'w> Copy<'w> {
             if known.last_id() < from || known.first_id() > part.last {
                 continue;
             }
-            segment.columns(block, scratch, &mut self.columns).map_err(damaged)?;
-            segment.text(block, scratch, &mut self.text).map_err(damaged)?;
+            let read = segment.columns(block, scratch, &mut self.columns);
+            let read = read.and_then(|()| segment.text(block, scratch, &mut self.text));
+            read.map_err(|damage| self.place.failed(&damage))?;
             for line in 0..self.columns.lines() {
                 let id = self.columns.ids()[line];
                 if id < from || id > part.last {

@@ -1,11 +1,13 @@
 //! What is on the disk when a store is opened.
 
-use super::{Held, Store};
+use super::Store;
 use crate::error::StoreError;
-use crate::folder::{self, SHARED, of_account};
+use crate::files::Files;
+use crate::folder::SHARED;
 use crate::lock::Lock;
 use crate::options::Options;
-use crate::sealed::{Part, arrange, read};
+use crate::place::{Found, Place};
+use crate::sealed::{self, Part, arrange, read};
 use crate::state::{AccountState, Shared};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,12 +22,29 @@ impl Store {
     /// # Errors
     /// `Locked` if the folder has another writer, `Options`, and `Io`.
     pub fn open(root: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let place = Place::folder(root.as_ref(), options.partition());
+        Self::open_at(place, options)
+    }
+
+    /// The same, with sealed files where an embedder has them. The folder holds the lock, and what is not all written yet: nothing
+    /// of it is missed when it is lost. Nobody else may write files of this partition there meanwhile; the lock tells of those on
+    /// the same disk only.
+    ///
+    /// # Errors
+    /// As [`Store::open`]. `Io` also if [`Files::list`] fails, or a file without a note of use cannot be opened now; what cannot be
+    /// read later on either ([`Damage::is_passing`](crate::Damage::is_passing)) is kept and named, as in a folder.
+    pub fn open_with(root: impl AsRef<Path>, options: Options, files: Arc<dyn Files>) -> Result<Self, StoreError> {
+        let place = Place::elsewhere(root.as_ref(), options.partition(), files);
+        Self::open_at(place, options)
+    }
+
+    fn open_at(place: Place, options: Options) -> Result<Self, StoreError> {
         options.check()?;
-        let root = root.as_ref();
+        let root = place.root();
         fs::create_dir_all(root).map_err(|error| StoreError::io(root, "make the folder", &error))?;
         let lock = Lock::take(root, options.partition())?;
         let mut store = Self {
-            root: root.to_owned(),
+            place,
             shared: Arc::new(Shared::new(options.cache_bytes())),
             options,
             _lock: lock,
@@ -38,6 +57,8 @@ impl Store {
             files: BTreeMap::new(),
             damage: Vec::new(),
             stuck: BTreeSet::new(),
+            going: Vec::new(),
+            unsure: BTreeSet::new(),
         };
         store.find()?;
         Ok(store)
@@ -47,35 +68,35 @@ impl Store {
         let mut all: BTreeMap<Box<str>, Vec<Part>> = BTreeMap::new();
         let mut through: BTreeMap<Box<str>, u64> = BTreeMap::new();
         let mut broken = Vec::new();
-        let mut names = folder::accounts(&self.root)?;
-        names.push(SHARED.to_owned());
-        for folder_name in names {
-            let folder = of_account(&self.root, &folder_name, self.options.partition());
-            folder::remove_unfinished(&folder)?;
-            for named in folder::segments(&folder)? {
-                let shared = folder_name == SHARED;
-                match read(&named, &self.shared.cache) {
-                    Ok(parts) => {
-                        for (name, part) in parts {
-                            self.held(&part);
-                            let through = through.entry(name.clone()).or_default();
-                            *through = part.last.max(*through);
-                            all.entry(name).or_default().push(part);
-                        }
-                    }
-                    Err((part, damage)) => {
-                        self.damage.push(damage);
-                        if shared {
-                            // Whose lines it held is not known, so nobody's count as sealed by it: what a journal still has
-                            // is written again.
-                            broken.push(part);
-                            continue;
-                        }
-                        let through = through.entry(folder_name.as_str().into()).or_default();
-                        *through = part.last.max(*through);
+        for Found { folder, named, told } in self.place.list()? {
+            let parts = told.as_ref().and_then(|(length, note)| sealed::told(&named, *length, note, &self.place));
+            let parts = match parts {
+                Some(parts) => Ok(parts),
+                None => read(&named, told.map(|(length, _)| length), &self.place, &self.shared.cache),
+            };
+            match parts {
+                Ok(parts) => {
+                    for (name, part) in parts {
                         self.held(&part);
-                        all.entry(folder_name.as_str().into()).or_default().push(part);
+                        let through = through.entry(name.clone()).or_default();
+                        *through = part.last.max(*through);
+                        all.entry(name).or_default().push(part);
                     }
+                }
+                // It is not broken for being away.
+                Err((_, damage)) if self.place.is_passing(&damage) => return Err(self.place.failed(&damage)),
+                Err((part, damage)) => {
+                    self.damage.push(damage);
+                    if folder == SHARED {
+                        // Whose lines it held is not known, so nobody's count as sealed by it: what a journal still has
+                        // is written again.
+                        broken.push(part);
+                        continue;
+                    }
+                    let through = through.entry(folder.as_str().into()).or_default();
+                    *through = part.last.max(*through);
+                    self.held(&part);
+                    all.entry(folder.as_str().into()).or_default().push(part);
                 }
             }
         }
@@ -85,47 +106,17 @@ impl Store {
                 parts.push(part.clone());
             }
             let (parts, covered) = arrange(parts);
-            // What was written into another file, before the crash that left it.
-            covered.iter().for_each(|part| self.let_go(part));
             let through = through.get(&name).copied();
             let found_to = through.map_or(0, |through| through + 1);
-            self.add(&name, AccountState { parts: parts.into(), found_to, ..AccountState::default() }, through);
+            let parts: Arc<[Part]> = parts.into();
+            let state = AccountState { parts: Arc::clone(&parts), found_to, ..AccountState::default() };
+            let at = self.add(&name, state, through);
+            for part in parts.iter().filter(|part| part.is_cut) {
+                self.files.entry(part.sealed.number()).and_modify(|held| held.stale.push(at));
+            }
+            // What was written into another file, before the crash that left it.
+            covered.iter().for_each(|part| self.let_go(at, part));
         }
         Ok(())
-    }
-
-    fn held(&mut self, part: &Part) {
-        let new = || Held { sealed: Arc::clone(&part.sealed), accounts: 0, last_id: 0 };
-        let held = self.files.entry(part.sealed.number()).or_insert_with(new);
-        held.accounts += 1;
-        held.last_id = held.last_id.max(part.last);
-        if part.broken {
-            self.stuck.insert(part.sealed.number());
-        }
-    }
-
-    /// An account has nothing in a file any more. The last one to say so has it removed.
-    pub(super) fn let_go(&mut self, part: &Part) {
-        let number = part.sealed.number();
-        let Some(held) = self.files.get_mut(&number) else { return };
-        held.accounts = held.accounts.saturating_sub(1);
-        if held.accounts == 0 {
-            part.sealed.doom();
-            self.shared.cache.forget(&part.sealed);
-            self.files.remove(&number);
-            self.stuck.remove(&number);
-        }
-    }
-
-    /// The same, of a file whose name another one has now.
-    pub(super) fn forget(&mut self, part: &Part) {
-        let number = part.sealed.number();
-        let Some(held) = self.files.get_mut(&number) else { return };
-        held.accounts = held.accounts.saturating_sub(1);
-        if held.accounts == 0 {
-            self.shared.cache.forget(&part.sealed);
-            self.files.remove(&number);
-            self.stuck.remove(&number);
-        }
     }
 }

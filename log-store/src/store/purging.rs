@@ -1,15 +1,14 @@
 //! Taking single events out, for good.
 
 use super::Store;
-use super::merging::{Copy, damaged};
+use super::merging::Copy;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::{Event, EventId};
 use crate::page::Page;
 use crate::scope::Scope;
 use crate::sealed::Part;
-use crate::segment::{Scratch, SegmentWriter, parse_file_name, sync_folder};
+use crate::segment::{Scratch, SegmentWriter, parse_file_name};
 use log_query::{Fields, Query};
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -69,8 +68,10 @@ impl Store {
     /// `Io` if a file cannot be written; then some files may hold them still, and others not. Call it again.
     pub fn purge(&mut self, scope: &Scope, query: &Query, ids: Range<EventId>) -> Result<Purged, StoreError> {
         self.flush()?;
-        let mut purged = Purged::default();
-        let Some(&at) = self.by_name.get(scope.account_name()) else { return Ok(purged) };
+        // What is left of files that are no more may hold them, too, and would be found again.
+        let at = self.by_name.get(scope.account_name()).copied();
+        let mut purged = Purged { unread: self.settle(at)?, ..Purged::default() };
+        let Some(at) = at else { return Ok(purged) };
         let parts = Arc::clone(&self.heads[at].account.state().parts);
         let is_in = |part: &&Part| part.first < ids.end.get() && part.last >= ids.start.get();
         for part in parts.iter().filter(is_in) {
@@ -83,6 +84,7 @@ impl Store {
                 Ok(0) => {}
                 Ok(events) => (purged.events, purged.files) = (purged.events + events, purged.files + 1),
                 Err(Some(error)) if error.kind() != StoreErrorKind::Damage => return Err(error),
+                Err(_) if purged.unread.iter().any(|unread| unread == path) => {}
                 Err(_) => purged.unread.push(path.to_owned()),
             }
         }
@@ -115,17 +117,17 @@ impl Store {
         drop(view);
         let path = part.sealed.path().to_owned();
         let broken = |error: io::Error| StoreError::io(&path, "write a segment again", &error);
+        let of = path.parent().and_then(|folder| folder.parent()?.file_name()?.to_str()).map(str::to_owned);
         let (Some(folder), Some(range)) =
-            (path.parent(), path.file_name().and_then(|name| name.to_str()).and_then(parse_file_name))
+            (of, path.file_name().and_then(|name| name.to_str()).and_then(parse_file_name))
         else {
             return Ok(0);
         };
-        let segment = self.shared.cache.open(&part.sealed).map_err(damaged)?;
         // The new file takes its name. Views that hold this one keep it open.
-        part.sealed.pin(&segment);
-        let mut writer = SegmentWriter::create(folder).map_err(broken)?;
+        let segment = self.pinned(part)?;
+        let mut writer = SegmentWriter::create(&self.place.writing(&folder)?).map_err(broken)?;
         let mut scratch = Scratch::new().map_err(broken)?;
-        let mut copy = Copy::into(&mut writer);
+        let mut copy = Copy::into(&mut writer, &self.place);
         let mut events = 0;
         let mut output = Vec::new();
         for &other in self.by_name.values() {
@@ -152,10 +154,14 @@ impl Store {
             0 => {
                 // At once, and not when the last view that holds it ends: what a crash left would be found again.
                 drop(writer);
-                fs::remove_file(&path).and_then(|()| sync_folder(folder)).map_err(broken)?;
+                self.place.remove(&path).map_err(broken)?;
+                part.sealed.fate().is_gone();
                 None
             }
-            _ => Some(writer.finish_over(Some(range)).map_err(broken)?),
+            _ => {
+                let whole = writer.whole(Some(range)).map_err(broken)?;
+                Some(self.keep(&folder, whole, "write a segment again")?)
+            }
         };
         self.swap(&output, segment.as_ref());
         Ok(events)

@@ -97,7 +97,7 @@ impl Store {
         drop(state);
         for part in gone {
             removed.add(&part);
-            self.let_go(&part);
+            self.let_go(at, &part);
         }
         removed
     }
@@ -158,7 +158,7 @@ impl Store {
             drop(state);
             used[at] -= oldest.bytes.min(used[at]);
             removed[at].add(&oldest);
-            self.let_go(&oldest);
+            self.let_go(at, &oldest);
             // Others have lines in that file: it is written again without these. If that cannot be, there is no room.
             let number = oldest.sealed.number();
             if self.files.contains_key(&number) && (self.stuck.contains(&number) || self.merge(&[number]).is_err()) {

@@ -4,11 +4,12 @@ use super::{Held, Store};
 use crate::chunk::{Chunk, ChunkLines};
 use crate::error::StoreError;
 use crate::event::EventId;
-use crate::folder::{SHARED, of_account};
+use crate::folder::SHARED;
 use crate::sealed::{Part, parts};
-use crate::segment::{BLOCK_TEXT, BlockLines, LONG_MESSAGE, MAX_BLOCKS, Segment, SegmentWriter, SenderName, file_name};
+use crate::segment::{
+    BLOCK_TEXT, BlockLines, LONG_MESSAGE, MAX_BLOCKS, Segment, SegmentWriter, SenderName, Whole, file_name,
+};
 use crate::state::AccountState;
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -95,28 +96,27 @@ impl Store {
     /// Writes one segment of what these accounts have, as far as it takes it. Readers go over to it account by account.
     fn seal(&mut self, heads: &[usize]) -> Result<bool, StoreError> {
         let load = self.load(heads);
-        let folder = self.folder_for(&load);
+        let name = file_name(load.first_id, load.last_id);
         // Two accounts may have used the same ids at different times. Nothing is written over: the first account goes alone,
         // and in its own folder no name is there twice, for ids that are sealed are passed over.
-        let load = match folder.join(file_name(load.first_id, load.last_id)).exists() && load.heads.len() > 1 {
+        let load = match load.heads.len() > 1 && self.is_taken(&self.place.path(SHARED, &name)) {
             true => self.load(&heads[..1]),
             false => load,
         };
         if load.heads.is_empty() {
             return Ok(false);
         }
-        let folder = self.folder_for(&load);
-        let segment = write(&folder, &load, |at| Arc::clone(self.heads[at].account.name()))
-            .map_err(|error| StoreError::io(&folder, "write a segment", &error))?;
+        let account = match load.heads.as_slice() {
+            [(at, ..)] => Some(Arc::clone(self.heads[*at].account.name())),
+            _ => None,
+        };
+        let folder = account.as_deref().unwrap_or(SHARED);
+        let writing = self.place.writing(folder)?;
+        let whole = write(&writing, &load, |at| Arc::clone(self.heads[at].account.name()))
+            .map_err(|error| StoreError::io(&writing, "write a segment", &error))?;
+        let segment = self.keep(folder, whole, "write a segment")?;
         self.take_over(&load, &segment);
         Ok(true)
-    }
-
-    fn folder_for(&self, load: &Load) -> std::path::PathBuf {
-        match load.heads.as_slice() {
-            [(at, ..)] => of_account(&self.root, self.heads[*at].account.name(), self.options.partition()),
-            _ => of_account(&self.root, SHARED, self.options.partition()),
-        }
     }
 
     /// Which chunks fit into one segment.
@@ -155,7 +155,7 @@ impl Store {
 
     /// Puts the file in the place of the chunks it was made of.
     fn take_over(&mut self, load: &Load, segment: &Segment) {
-        let mut parts: std::collections::BTreeMap<Box<str>, Part> = parts(segment).into_iter().collect();
+        let mut parts: std::collections::BTreeMap<Box<str>, Part> = parts(&self.place, segment).into_iter().collect();
         for (at, state, chunks) in &load.heads {
             let head = &mut self.heads[*at];
             let Some(part) = parts.remove(&**head.account.name()) else { continue };
@@ -186,8 +186,7 @@ impl Store {
     }
 }
 
-fn write(folder: &Path, load: &Load, name: impl Fn(usize) -> Arc<str>) -> io::Result<Segment> {
-    fs::create_dir_all(folder)?;
+fn write(folder: &Path, load: &Load, name: impl Fn(usize) -> Arc<str>) -> io::Result<Whole> {
     let mut writer = SegmentWriter::create(folder)?;
     let mut lengths = Vec::new();
     for (at, state, chunks) in &load.heads {
@@ -197,7 +196,7 @@ fn write(folder: &Path, load: &Load, name: impl Fn(usize) -> Arc<str>) -> io::Re
             push_chunk(&mut writer, &account, &lines, &mut lengths)?;
         }
     }
-    writer.finish()
+    writer.whole(None)
 }
 
 /// Writes a chunk, cut into blocks.

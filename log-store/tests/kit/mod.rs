@@ -1,6 +1,8 @@
 //! What the tests share: folders that go away, random events, random queries, and the plain answer to each question.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::all)]
 
+pub mod bucket;
+
 use log_query::{Fields, Query};
 use log_store::{Event, EventBuf, EventId, Options, Scope, Store};
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //! hides one.
 
 use super::super::*;
-use super::made::{Folder, Line, Lines, line, name};
+use super::made::{Folder, Line, Lines, line, merge, name};
 use std::path::Path;
 
 /// Two accounts, three blocks, a colour, an address, and its bytes.

@@ -116,6 +116,15 @@ pub(in super::super) fn write(folder: &Folder, accounts: &[(&str, Vec<Line>)]) -
     writer.finish().unwrap()
 }
 
+/// Merged, as a file of a folder.
+pub(in super::super) fn merge(
+    parts: &[Segment],
+    keep: impl Fn(&Segment, usize) -> bool,
+    folder: &Path,
+) -> Result<Option<Segment>, Unmerged> {
+    Ok(super::super::merge(parts, keep, folder)?.map(|whole| whole.rename().unwrap()))
+}
+
 /// All lines of all accounts, their senders numbered again as `name` does.
 pub(in super::super) fn lines_of(segment: &Segment) -> Vec<(String, Vec<Line>)> {
     let mut scratch = Scratch::new().unwrap();

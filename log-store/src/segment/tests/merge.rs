@@ -1,7 +1,7 @@
 //! Merging and splitting: the same lines, and the same answers.
 
 use super::super::*;
-use super::made::{Folder, Line, Lines, lines_of, name, write};
+use super::made::{Folder, Line, Lines, lines_of, merge, name, write};
 
 fn made(count: u64, first: u64, word: &str) -> Vec<Line> {
     (0..count)

@@ -1,7 +1,7 @@
 //! Any lines of any accounts come back as they went in.
 
 use super::super::*;
-use super::made::{Folder, Line, lines_of, write};
+use super::made::{Folder, Line, lines_of, merge, write};
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
