@@ -56,6 +56,8 @@ pub use endings::{Ending, Endings};
 pub use failure::StoreError;
 pub use lease::{Lease, NotHeld, hold, is_held};
 pub use meta::LAST_NUMBER;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+pub(crate) use objects::Objects;
 #[cfg(feature = "postgres")]
 pub use postgres::{
     Members, NodeView, PartView, SharedPartition, View, Waiting, open_database, owner, reader_of, view_of,

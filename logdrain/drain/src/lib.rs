@@ -55,6 +55,8 @@ mod scratch;
 pub mod seal;
 pub mod settings;
 pub mod sql;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+pub mod tiered;
 pub mod watching;
 
 pub use fail_point::fail_point;

@@ -8,6 +8,8 @@
 //! again for as long; twice that is the most that a part, a piece or a list takes.
 
 mod address;
+#[cfg(feature = "postgres")]
+mod pieces;
 
 pub(super) use address::Bucket;
 
@@ -46,8 +48,8 @@ const REFUSED: [&str; 5] =
 /// What S3 says when not even the bucket is there.
 const NO_BUCKET: &str = "NoSuchBucket";
 
-/// A folder of a bucket.
-pub(super) struct Objects {
+/// A folder of a bucket. Names may have folders of their own: `p3/e17/name`.
+pub(crate) struct Objects {
     /// Until it is dropped.
     runtime: Option<Runtime>,
     store: AmazonS3,
@@ -80,7 +82,7 @@ impl Objects {
     }
 
     fn path(&self, name: &str) -> Path {
-        self.folder.clone().join(name)
+        name.split('/').fold(self.folder.clone(), |path, part| path.join(part))
     }
 
     /// Waits for an answer, no longer than twice as long as one request may take.

@@ -4,6 +4,8 @@
 use super::no_bucket::Bucket;
 #[cfg(feature = "s3")]
 use super::objects::Bucket;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use super::objects::Objects;
 use super::segments::{Folder, sync_folder};
 use super::snapshots::Named;
 use std::fmt;
@@ -11,6 +13,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use std::time::Duration;
 
 /// The file in the folder that says which journal it is of.
 const JOURNAL: &str = "journal";
@@ -102,6 +106,15 @@ impl SnapshotPlace {
         match &self.0 {
             Place::Folder(dir) => Some(dir.join(format!("p{number}"))),
             Place::Bucket(_) => None,
+        }
+    }
+
+    /// What lies in a folder of the bucket; `None` where the place is no bucket. A request is given up after so long.
+    #[cfg(all(feature = "s3", feature = "postgres"))]
+    pub(crate) fn objects(&self, folder: &str, patience: Duration) -> Option<io::Result<Objects>> {
+        match &self.0 {
+            Place::Folder(_) => None,
+            Place::Bucket(bucket) => Some(bucket.objects(folder, patience)),
         }
     }
 

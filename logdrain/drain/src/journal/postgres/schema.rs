@@ -20,7 +20,7 @@ const OLDEST: i32 = 150_000;
 const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// What makes each layout from the one before it; the first makes it from nothing.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -29,6 +29,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
 ];
 
 /// Looks at the database, and makes or renews the tables. Answers which journal it is.
