@@ -28,6 +28,7 @@ mod failing;
 mod fetching;
 mod file;
 mod files;
+mod looking;
 mod names;
 mod owners;
 mod registry;

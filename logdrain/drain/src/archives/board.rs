@@ -1,8 +1,12 @@
 //! What there is of archives, for those who list and download them, and for those who let lines go.
 
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use super::catalog::Catalog;
 use super::fence;
 use super::folder::Folder;
 use super::shelf::{Archive, Opened, Shelf};
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use crate::tiered::Files;
 use log_archive::Period;
 use log_store::EventId;
 use sha2::{Digest as _, Sha256};
@@ -83,6 +87,17 @@ impl Board {
         Ok(())
     }
 
+    /// The same where nodes share no folder: of archives that are files in a bucket. Their owner writes an hour in a folder below
+    /// `dir` first, which is the partition's on the node's own disk.
+    ///
+    /// # Errors
+    /// When nothing can be written there. What is the database's or the bucket's is told to who asks for it.
+    #[cfg(all(feature = "s3", feature = "postgres"))]
+    pub fn take_over_files(&self, files: Files, dir: &Path) -> io::Result<()> {
+        self.begin(Some(Arc::new(Catalog::new(files, dir)?)));
+        Ok(())
+    }
+
     /// They are another node's.
     pub fn clear(&self) {
         self.begin(None);
@@ -133,10 +148,7 @@ impl Board {
         if !log_store::is_account_name(account) {
             return Ok(Vec::new());
         }
-        let shelf = self.shelf()?;
-        let all = shelf.hours(account, time, usize::MAX)?;
-        shelf.check()?;
-        Ok(all)
+        self.shelf()?.hours(account, time, usize::MAX)
     }
 
     /// An hour was written again.
@@ -211,9 +223,7 @@ impl Board {
 
     /// Adds up what an account has.
     pub(super) fn add_up(&self, account: &str) -> io::Result<()> {
-        let shelf = self.shelf()?;
-        let (bytes, oldest) = shelf.held(account)?;
-        shelf.check()?;
+        let (bytes, oldest) = self.shelf()?.held(account)?;
         let mut state = self.state();
         let held = state.accounts.entry(account.into()).or_default();
         let before = std::mem::replace(&mut held.bytes, bytes);

@@ -1,8 +1,14 @@
 //! The archives of all partitions: one board each. An account's are of one partition.
 
 use super::board::{Board, Shown};
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use super::catalog::sweep;
 use crate::parts::{Part, Parts};
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use std::io;
 use std::path::Path;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -20,6 +26,16 @@ impl Boards {
     /// Of a single server, below its store.
     pub fn of_store(store: &Path) -> Self {
         Self { parts: Parts::ONE, all: Arc::new([Board::new(store)]) }
+    }
+
+    /// Removes what a node that ended left on its own disk of hours that never were whole, where they are files in a bucket. `of`
+    /// says where the folder of a partition is.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    #[cfg(all(feature = "s3", feature = "postgres"))]
+    pub fn sweep(&self, of: impl Fn(Part) -> PathBuf) -> io::Result<()> {
+        self.parts.each().try_for_each(|part| sweep(&of(part)))
     }
 
     /// That of a partition.

@@ -129,7 +129,7 @@ impl Folder {
         let (unfinished, mut file) = self.create(account, place)?;
         file.write_all(text)?;
         file.sync_all()?;
-        rename(unfinished, place)
+        unfinished.rename(place)
     }
 
     /// Removes what a writer that was killed left behind.
@@ -164,6 +164,7 @@ impl Shelf for Folder {
             let done = self.done(&account)?;
             all.insert(account.into(), done);
         }
+        self.check()?;
         Ok(all)
     }
 
@@ -178,6 +179,7 @@ impl Shelf for Folder {
             }
         }
         all.truncate(most);
+        self.check()?;
         Ok(all)
     }
 
@@ -197,8 +199,13 @@ impl Shelf for Folder {
     }
 
     /// Those that cannot be read are none: a damaged disk is to hold up no purge for ever.
-    fn books(&self, account: &str, hour: Period) -> io::Result<Option<Vec<u8>>> {
-        Ok(fs::read(self.books_of(account, hour)).ok())
+    fn books(&self, account: &str, archives: &[Archive], take: &mut dyn FnMut(usize, &[u8])) -> io::Result<()> {
+        for (index, archive) in archives.iter().enumerate() {
+            if let Ok(books) = fs::read(self.books_of(account, archive.hour)) {
+                take(index, &books);
+            }
+        }
+        Ok(())
     }
 
     /// One that cannot be read is none: the hour goes to its bucket once more, and nothing else comes of it.
@@ -216,7 +223,8 @@ impl Shelf for Folder {
         self.create(account, &self.file(account, hour))
     }
 
-    /// Whoever reads the folder sees all of a file or nothing.
+    /// Each of them is renamed when it is synced: whoever reads the folder sees all of it or nothing. That the names last is the
+    /// folder's matter, see [`sync`].
     fn put(
         &self,
         account: &str,
@@ -229,8 +237,8 @@ impl Shelf for Folder {
         self.make_day(account, hour)?;
         self.write(account, &self.books_of(account, hour), books)?;
         fail_point(point);
-        let archive = archive(hour, &fs::metadata(&file.path)?);
-        rename(file, &self.file(account, hour))?;
+        let archive = archive(hour, &fs::metadata(file.path())?);
+        file.rename(&self.file(account, hour))?;
         // The folders of the day and the account may be as new as the file.
         for folder in self.day(account, hour).ancestors().take(3) {
             sync(folder)?;
@@ -272,13 +280,6 @@ fn archive(hour: Period, meta: &fs::Metadata) -> Archive {
     let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let written = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
     Archive { hour, bytes: meta.len(), written }
-}
-
-/// A synced file gets its name; that the name lasts is the folder's matter, see [`sync`].
-fn rename(mut file: Unfinished, place: &Path) -> io::Result<()> {
-    fs::rename(&file.path, place)?;
-    file.is_put = true;
-    Ok(())
 }
 
 /// What a file is called that is to come to a place, or comes from there: in a folder of its own accounts differ.

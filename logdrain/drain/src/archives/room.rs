@@ -103,7 +103,6 @@ impl Board {
             hours.retain(|archive| archive.hour.end() <= before);
             let from = hours.last().map_or(i64::MIN, |last| last.hour.end());
             let next = shelf.hours(account, &(from..i64::MAX), 1)?.first().copied();
-            shelf.check()?;
             // With none, what was known to be the oldest went meanwhile.
             self.remove(account, &hours, next)?;
             gone += hours.len() as u64;

@@ -6,22 +6,21 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An hour that is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Archive {
     pub hour: Period,
     pub bytes: u64,
-    /// When it was written, in nanoseconds since 1970: what is written again may come to as many bytes. 0 where nobody can say.
+    /// When it was written, in nanoseconds since 1970: what is written again may come to as many bytes. 0 where nobody says it.
     pub written: u64,
 }
 
-/// What lies there is changed by the owner of a partition alone, in steps that are seen whole or not at all. Whoever calls waits
-/// for a disk or a network, for a time that has an end.
+/// What lies there is changed by the owner of a partition alone, in steps that are seen whole or not at all. Lists are of his:
+/// for another reason nothing is missing in them. Whoever calls waits for a disk or a network, for a time that has an end.
 pub(super) trait Shelf: fmt::Debug + Send + Sync {
-    /// Sees that it is there, and this owner's still: what was found before is of it then, and nothing was missing for another
-    /// reason.
+    /// Sees that it is there, and this owner's still.
     fn check(&self) -> io::Result<()>;
 
     /// The accounts that have archives, with the end of the newest hour of each, in microseconds since 1970; 0 if it has none.
@@ -44,17 +43,17 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// `NotFound` when there is none; else what may pass.
     fn open(&self, account: &str, hour: Period) -> io::Result<Opened>;
 
-    /// The books of an hour, if it has any.
-    fn books(&self, account: &str, hour: Period) -> io::Result<Option<Vec<u8>>>;
+    /// The books of some hours: calls `take` with the index of each that has any.
+    fn books(&self, account: &str, archives: &[Archive], take: &mut dyn FnMut(usize, &[u8])) -> io::Result<()>;
 
-    /// What was noted of the uploads of some hours: calls `take` with the index of each that has a mark, in their order.
+    /// What was noted of the uploads of some hours: calls `take` with the index of each that has a mark.
     fn marks(&self, account: &str, archives: &[Archive], take: &mut dyn FnMut(usize, &[u8])) -> io::Result<()>;
 
     /// A file on the disk for an hour that is to be written.
     fn begin(&self, account: &str, hour: Period) -> io::Result<(Unfinished, File)>;
 
     /// Puts such a file to its place when it is whole and synced, with its books, which are there for whoever sees the hour. In
-    /// place of what was there. `point` is where a test may end the program before the hour is there.
+    /// place of what was there. `point` is where a test may end the program before the hour is there, if the books are there before.
     fn put(
         &self,
         account: &str,
@@ -78,23 +77,33 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync {
     fn remove_rest(&self, account: &str, before: i64) -> io::Result<()>;
 }
 
-/// A file that is written for a place. What is not put there is removed.
+/// A file that is written for a place. It is removed, if it was not renamed.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    pub(super) path: PathBuf,
-    pub(super) is_put: bool,
+    path: PathBuf,
+    is_renamed: bool,
 }
 
 impl Unfinished {
     pub(super) fn create(path: PathBuf) -> io::Result<(Self, File)> {
         let file = File::create(&path)?;
-        Ok((Self { path, is_put: false }, file))
+        Ok((Self { path, is_renamed: false }, file))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn rename(mut self, place: &Path) -> io::Result<()> {
+        fs::rename(&self.path, place)?;
+        self.is_renamed = true;
+        Ok(())
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if !self.is_put {
+        if !self.is_renamed {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -107,9 +116,24 @@ pub struct Opened {
 }
 
 /// What is read from any byte on.
-pub(super) trait Bytes: Read + Seek + Send {}
+pub(super) trait Bytes: Read + Seek + Send {
+    /// Whether what it said when it was read may be otherwise soon. Else it is damaged.
+    fn passes(&self, error: io::ErrorKind) -> bool;
 
-impl<T: Read + Seek + Send> Bytes for T {}
+    /// What was read is not what was written. Says whether there is another place to read it from, which is asked from now on.
+    fn doubt(&self) -> bool;
+}
+
+/// A disk that does not give a file back once does not the next time: nobody waits for it.
+impl Bytes for File {
+    fn passes(&self, _: io::ErrorKind) -> bool {
+        false
+    }
+
+    fn doubt(&self) -> bool {
+        false
+    }
+}
 
 impl Opened {
     pub(super) fn new(archive: Archive, bytes: impl Bytes + 'static) -> Self {
@@ -118,6 +142,14 @@ impl Opened {
 
     pub(super) const fn archive(&self) -> Archive {
         self.archive
+    }
+
+    pub(super) fn passes(&self, error: io::ErrorKind) -> bool {
+        self.bytes.passes(error)
+    }
+
+    pub(super) fn doubt(&self) -> bool {
+        self.bytes.doubt()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Hours from what is kept to their files: when, what, how often, and what goes.
 
+#[cfg(all(feature = "s3", feature = "postgres"))]
+mod bucket;
+mod ground;
 mod owners;
 
 use super::board::Board;
@@ -15,6 +18,7 @@ use crate::journal::Progress;
 use crate::logs::{self, Copies as _, Shown};
 use crate::settings::purge::Purge;
 use flate2::read::MultiGzDecoder;
+use ground::Ground;
 use heroku_metrics::model::Timestamp;
 use log_archive::{Period, facility_number, severity_number};
 use log_store::{Event, EventId, Options, Page, Query, Scope, Store};
@@ -70,8 +74,8 @@ fn fill(store: &mut Store, account: &str, hours: &[i64], lines: u64) {
 }
 
 /// The ids of an archive; each stands there once, in order, and the rows say what was kept.
-fn ids(dir: &Path, account: &str, hour: Period) -> Vec<u64> {
-    let file = File::open(Folder::new(dir).file(account, hour)).unwrap();
+fn ids(board: &Board, account: &str, hour: Period) -> Vec<u64> {
+    let file = board.shelf().unwrap().open(account, hour).unwrap();
     let mut reader = log_archive::Reader::new(BufReader::new(MultiGzDecoder::new(file)));
     let mut ids = Vec::new();
     while let Some(row) = reader.read().unwrap() {
@@ -97,8 +101,8 @@ fn kept(store: &Store, account: &str, hour: Period) -> Vec<u64> {
     found.events().iter().map(|event| event.id().get()).collect()
 }
 
-fn books(dir: &Path, account: &str, hour: Period) -> Books {
-    serde_json::from_slice(&fs::read(Folder::new(dir).books_of(account, hour)).unwrap()).unwrap()
+fn books(board: &Board, account: &str, hour: Period) -> Books {
+    ground::books(&board.shelf().unwrap(), account, hour)
 }
 
 #[derive(Debug)]
@@ -132,8 +136,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(dir: &Path, store: &Store, now: i64) -> Self {
-        let board = Board::new(dir);
+    fn start(board: Board, store: &Store, now: i64) -> Self {
         board.look().unwrap();
         let (logs, progress, stop) = (logs::Board::default(), Arc::<Progress>::default(), Arc::<AtomicBool>::default());
         logs.open(store.reader());
@@ -170,48 +173,49 @@ impl Drop for Running {
 
 #[test]
 fn each_hour_that_is_over_is_written_once_and_no_other() {
-    let dir = scratch("hours");
-    let mut store = store(&dir, "shop", &[NINE - 5 * HOUR, NINE - HOUR, NINE], 11);
-    fill(&mut store, "quiet", &[NINE + HOUR], 3);
-    // In doubt, nothing is over.
-    let running = Running::start(&dir, &store, NINE + HOUR + 60_000_000);
-    running.it_is(NINE + 2 * HOUR, true);
-    std::thread::sleep(Duration::from_millis(600));
-    assert_eq!(running.board.list("shop").unwrap(), []);
-    // A minute past ten the hour from nine on is not written yet, those before it are.
-    running.it_is(NINE + HOUR + 60_000_000, false);
-    running.wait_for(2);
-    std::thread::sleep(Duration::from_millis(2_500));
-    let listed = |account| running.board.list(account).unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
-    assert_eq!(listed("shop"), [hour(NINE - 5 * HOUR), hour(NINE - HOUR)]);
-    // All that lies below is closed for ids.
-    assert!(running.progress.taken_id.load(Ordering::Acquire) >= EventId::at(NINE).get() - 1);
-    assert_eq!(running.board.waits_from("shop"), Some(EventId::at(NINE)));
-    // The journal is ahead of what is kept: there may be more lines of that hour.
-    running.progress.head.store(3, Ordering::Release);
-    running.it_is(NINE + HOUR + 121_000_000, false);
-    std::thread::sleep(Duration::from_millis(3_500));
-    assert_eq!(listed("shop").len(), 2);
-    running.logs.show(Shown { position: 3, ..Shown::default() });
-    running.wait_for(3);
-    for start in [NINE - 5 * HOUR, NINE - HOUR, NINE] {
-        let hour = hour(start);
-        assert_eq!(ids(&dir, "shop", hour), kept(&store, "shop", hour));
-        assert_eq!((books(&dir, "shop", hour).lines, books(&dir, "shop", hour).missing()), (11, Some(1)));
-    }
-    // Nobody asked for those.
-    assert_eq!(listed("quiet"), []);
-    assert_eq!(running.board.waits_from("quiet"), None);
-    let shown = running.board.shown();
-    assert_eq!((shown.written, shown.lines, shown.trouble), (3, 33, None));
-    let bytes: u64 = running.board.list("shop").unwrap().iter().map(|archive| archive.bytes).sum();
-    assert_eq!(running.board.bytes(), bytes);
-    drop(running);
-    // Nothing is left beside, and the next start knows what is done.
-    let next = Board::new(&dir);
-    next.look().unwrap();
-    assert_eq!(next.taken_id(), EventId::at(NINE + HOUR).get() - 1);
-    assert_eq!(files(&dir).len(), 6);
+    Ground::each("hours", |ground| {
+        let mut store = store(&ground.dir, "shop", &[NINE - 5 * HOUR, NINE - HOUR, NINE], 11);
+        fill(&mut store, "quiet", &[NINE + HOUR], 3);
+        // In doubt, nothing is over.
+        let running = Running::start(ground.take(), &store, NINE + HOUR + 60_000_000);
+        running.it_is(NINE + 2 * HOUR, true);
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(running.board.list("shop").unwrap(), []);
+        // A minute past ten the hour from nine on is not written yet, those before it are.
+        running.it_is(NINE + HOUR + 60_000_000, false);
+        running.wait_for(2);
+        std::thread::sleep(Duration::from_millis(2_500));
+        let listed =
+            |account| running.board.list(account).unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
+        assert_eq!(listed("shop"), [hour(NINE - 5 * HOUR), hour(NINE - HOUR)]);
+        // All that lies below is closed for ids.
+        assert!(running.progress.taken_id.load(Ordering::Acquire) >= EventId::at(NINE).get() - 1);
+        assert_eq!(running.board.waits_from("shop"), Some(EventId::at(NINE)));
+        // The journal is ahead of what is kept: there may be more lines of that hour.
+        running.progress.head.store(3, Ordering::Release);
+        running.it_is(NINE + HOUR + 121_000_000, false);
+        std::thread::sleep(Duration::from_millis(3_500));
+        assert_eq!(listed("shop").len(), 2);
+        running.logs.show(Shown { position: 3, ..Shown::default() });
+        running.wait_for(3);
+        for start in [NINE - 5 * HOUR, NINE - HOUR, NINE] {
+            let hour = hour(start);
+            assert_eq!(ids(&running.board, "shop", hour), kept(&store, "shop", hour));
+            let books = books(&running.board, "shop", hour);
+            assert_eq!((books.lines, books.missing()), (11, Some(1)));
+        }
+        // Nobody asked for those.
+        assert_eq!(listed("quiet"), []);
+        assert_eq!(running.board.waits_from("quiet"), None);
+        let shown = running.board.shown();
+        assert_eq!((shown.written, shown.lines, shown.trouble), (3, 33, None));
+        let bytes: u64 = running.board.list("shop").unwrap().iter().map(|archive| archive.bytes).sum();
+        assert_eq!(running.board.bytes(), bytes);
+        drop(running);
+        // Nothing is left beside, and the next start knows what is done.
+        assert_eq!(ground.looked().taken_id(), EventId::at(NINE + HOUR).get() - 1);
+        assert_eq!(ground.count(), 3);
+    });
 }
 
 fn files(dir: &Path) -> Vec<String> {
@@ -230,42 +234,52 @@ fn files(dir: &Path) -> Vec<String> {
 
 #[test]
 fn an_hour_that_is_broken_off_leaves_nothing_and_is_written_whole_then() {
-    let dir = scratch("broken-off");
-    let store = store(&dir, "shop", &[NINE], 20_000);
-    let (folder, reader) = (Folder::new(&dir), store.reader());
-    let write = |go_on: &mut dyn FnMut() -> bool| {
-        let asked = Hour {
-            reader: &reader,
-            account: "shop",
-            hour: hour(NINE),
-            system: &|_, _| Some(7),
-            counted: None,
-            damaged_files: 0,
-            waits: true,
-            go_on,
+    Ground::each("broken-off", |ground| {
+        let store = store(&ground.dir, "shop", &[NINE], 20_000);
+        let (reader, board) = (store.reader(), ground.take());
+        let write = |board: &Board, go_on: &mut dyn FnMut() -> bool| {
+            let asked = Hour {
+                reader: &reader,
+                account: "shop",
+                hour: hour(NINE),
+                system: &|_, _| Some(7),
+                counted: None,
+                damaged_files: 0,
+                waits: true,
+                go_on,
+            };
+            hour::write(&*board.shelf().unwrap(), asked).unwrap()
         };
-        hour::write(&folder, asked).unwrap()
-    };
-    let mut pages = 0;
-    let outcome = write(&mut || {
-        pages += 1;
-        pages < 3
+        let mut pages = 0;
+        let outcome = write(&board, &mut || {
+            pages += 1;
+            pages < 3
+        });
+        assert!(matches!(outcome, Outcome::Stopped));
+        assert_eq!(ground.count(), 0);
+        // What a kill leaves is swept at the next start.
+        std::mem::forget(board.shelf().unwrap().begin("shop", hour(NINE)).unwrap());
+        let board = ground.looked();
+        assert_eq!((ground.count(), board.taken_id()), (0, 0));
+        assert!(matches!(write(&board, &mut || true), Outcome::Written { lines: 20_000, .. }));
+        assert_eq!(ids(&board, "shop", hour(NINE)), kept(&store, "shop", hour(NINE)));
+        let whole = ground::packed(&board.shelf().unwrap(), "shop", hour(NINE));
+        // Again it is the same file, byte for byte.
+        write(&board, &mut || true);
+        assert!(ground::packed(&board.shelf().unwrap(), "shop", hour(NINE)) == whole);
+        assert_eq!((ground.count(), books(&board, "shop", hour(NINE)).missing()), (1, None));
     });
-    assert!(matches!(outcome, Outcome::Stopped));
-    assert_eq!(files(&dir), [""; 0]);
-    // What a kill leaves is swept at the next start.
+}
+
+#[test]
+fn what_a_single_server_left_unfinished_is_swept_when_it_starts() {
+    let dir = scratch("unfinished");
+    let folder = Folder::new(&dir);
+    folder.make_day("shop", hour(NINE)).unwrap();
     let rest = folder.file("shop", hour(NINE)).with_file_name("2026-03-14-09.tsv.gz.unfinished");
     fs::write(&rest, "half").unwrap();
-    let board = Board::new(&dir);
-    board.look().unwrap();
-    assert_eq!((files(&dir), board.taken_id()), (Vec::<String>::new(), 0));
-    assert!(matches!(write(&mut || true), Outcome::Written { lines: 20_000, .. }));
-    assert_eq!(ids(&dir, "shop", hour(NINE)), kept(&store, "shop", hour(NINE)));
-    let whole = fs::read(folder.file("shop", hour(NINE))).unwrap();
-    // Again it is the same file, byte for byte.
-    write(&mut || true);
-    assert_eq!(fs::read(folder.file("shop", hour(NINE))).unwrap(), whole);
-    assert_eq!(books(&dir, "shop", hour(NINE)).missing(), None);
+    Board::new(&dir).look().unwrap();
+    assert_eq!(files(&dir), [""; 0]);
 }
 
 /// The name of an account is a file of somebody else's, and so is that of a day.
@@ -277,21 +291,21 @@ fn what_is_in_the_way_of_one_account_holds_up_no_other() {
     fs::create_dir_all(dir.join("archives/shop")).unwrap();
     fs::write(dir.join("archives/acme"), "of somebody").unwrap();
     fs::write(dir.join("archives/shop/dt=2026-03-13"), "of somebody").unwrap();
-    let running = Running::start(&dir, &store, NINE + 4 * HOUR);
+    let running = Running::start(Board::new(&dir), &store, NINE + 4 * HOUR);
     running.wait_for(2);
     assert_eq!(running.board.list("shop").unwrap().len(), 2);
     assert!(running.board.shown().trouble.is_some_and(|why| why.contains("acme")), "{:?}", running.board.shown());
     // It is put away.
     fs::remove_file(dir.join("archives/acme")).unwrap();
     running.wait_for(3);
-    assert_eq!(ids(&dir, "acme", hour(NINE)), kept(&store, "acme", hour(NINE)));
+    assert_eq!(ids(&running.board, "acme", hour(NINE)), kept(&store, "acme", hour(NINE)));
 }
 
 #[test]
 fn nothing_is_left_of_an_account_that_is_destroyed_also_where_an_hour_was_half_removed() {
     let dir = scratch("destroyed");
     let store = store(&dir, "shop", &[NINE, NINE + HOUR], 11);
-    let running = Running::start(&dir, &store, NINE + 3 * HOUR);
+    let running = Running::start(Board::new(&dir), &store, NINE + 3 * HOUR);
     running.wait_for(2);
     let folder = Folder::new(&dir);
     // Killed between the archive and what stands beside it, when that came or went.
@@ -331,53 +345,53 @@ fn what_cannot_be_read_is_told_in_the_books() {
     bytes[4_000] ^= 1;
     fs::write(&segment, bytes).unwrap();
     let store = Store::open(dir.join("logs"), Options::new()).unwrap();
-    let running = Running::start(&dir, &store, NINE + 2 * HOUR);
+    let running = Running::start(Board::new(&dir), &store, NINE + 2 * HOUR);
     running.wait_for(1);
-    let books = books(&dir, "shop", hour(NINE));
+    let books = books(&running.board, "shop", hour(NINE));
     assert!(books.damaged_blocks > 0 && books.lines < 20_000 && books.lines > 0, "{books:?}");
     assert!(books.missing().is_some_and(|missing| missing > 0), "{books:?}");
 }
 
 #[test]
 fn archives_go_when_they_are_too_old_and_the_oldest_when_there_is_no_room() {
-    let dir = scratch("go");
-    let store = store(&dir, "shop", &[NINE - 40 * 24 * HOUR, NINE - 2 * HOUR, NINE - HOUR, NINE], 50);
-    let running = Running::start(&dir, &store, NINE + 2 * HOUR);
-    running.wait_for(4);
-    let board = running.board.clone();
-    let listed = || board.list("shop").unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
-    // Nothing is deleted on a clock that has not been believed for long, then what is older than 30 days.
-    assert_eq!(listed().len(), 4);
-    drop(running);
-    let running = Running::start(&dir, &store, NINE + 2 * HOUR);
-    running.progress.time.trust(true);
-    let began = Instant::now();
-    while running.board.shown().expired < 1 && began.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    drop(running);
-    let board = Board::new(&dir);
-    board.look().unwrap();
-    board.add_up("shop").unwrap();
-    let listed = || board.list("shop").unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
-    assert_eq!(listed(), [NINE - 2 * HOUR, NINE - HOUR, NINE].map(hour));
-    // Its lines are as old as its archives: it is the lines' turn.
-    board.make_room(1, &store.accounts(), &|_| 0);
-    assert_eq!(listed().len(), 3);
-    // Without lines that old the oldest goes, for as much as is asked.
-    let mut store = store;
-    store.expire("shop", EventId::at(NINE));
-    board.make_room(1, &store.accounts(), &|_| 0);
-    assert_eq!(listed(), [NINE - HOUR, NINE].map(hour));
-    // Within its share an account loses nothing.
-    board.make_room(1, &store.accounts(), &|_| 1 << 30);
-    assert_eq!(listed().len(), 2);
-    board.make_room(u64::MAX, &store.accounts(), &|_| 0);
-    assert_eq!(listed(), [hour(NINE)]);
-    let bytes: u64 = board.list("shop").unwrap().iter().map(|archive| archive.bytes).sum();
-    assert_eq!(board.bytes(), bytes);
-    // Of those that went, books and folders went, too.
-    assert_eq!(files(&dir).len(), 2);
+    Ground::each("go", |ground| {
+        let store = store(&ground.dir, "shop", &[NINE - 40 * 24 * HOUR, NINE - 2 * HOUR, NINE - HOUR, NINE], 50);
+        let running = Running::start(ground.take(), &store, NINE + 2 * HOUR);
+        running.wait_for(4);
+        let board = running.board.clone();
+        let listed = || board.list("shop").unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
+        // Nothing is deleted on a clock that has not been believed for long, then what is older than 30 days.
+        assert_eq!(listed().len(), 4);
+        drop(running);
+        let running = Running::start(ground.take(), &store, NINE + 2 * HOUR);
+        running.progress.time.trust(true);
+        let began = Instant::now();
+        while running.board.shown().expired < 1 && began.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(running);
+        let board = ground.looked();
+        board.add_up("shop").unwrap();
+        let listed = || board.list("shop").unwrap().iter().map(|archive| archive.hour).collect::<Vec<_>>();
+        assert_eq!(listed(), [NINE - 2 * HOUR, NINE - HOUR, NINE].map(hour));
+        // Its lines are as old as its archives: it is the lines' turn.
+        board.make_room(1, &store.accounts(), &|_| 0);
+        assert_eq!(listed().len(), 3);
+        // Without lines that old the oldest goes, for as much as is asked.
+        let mut store = store;
+        store.expire("shop", EventId::at(NINE));
+        board.make_room(1, &store.accounts(), &|_| 0);
+        assert_eq!(listed(), [NINE - HOUR, NINE].map(hour));
+        // Within its share an account loses nothing.
+        board.make_room(1, &store.accounts(), &|_| 1 << 30);
+        assert_eq!(listed().len(), 2);
+        board.make_room(u64::MAX, &store.accounts(), &|_| 0);
+        assert_eq!(listed(), [hour(NINE)]);
+        let bytes: u64 = board.list("shop").unwrap().iter().map(|archive| archive.bytes).sum();
+        assert_eq!(board.bytes(), bytes);
+        // Of those that went, all went.
+        assert_eq!(ground.count(), 1);
+    });
 }
 
 #[test]
@@ -407,59 +421,58 @@ fn a_gzip_of_another_program_reads_it() {
 
 #[test]
 fn lines_that_are_purged_go_out_of_their_hours_and_nothing_else_does() {
-    let dir = scratch("purge");
-    let store = store(&dir, "shop", &[NINE, NINE + HOUR], 11);
-    let running = Running::start(&dir, &store, NINE + 3 * HOUR);
-    running.wait_for(2);
-    let hours = [hour(NINE), hour(NINE + HOUR)];
-    let (before, missing) = (hours.map(|hour| ids(&dir, "shop", hour)), books(&dir, "shop", hours[0]).missing());
-    let purge = |query: String| Purge { query, upto: u64::MAX >> 1, ..Purge::default() };
-    let copies: &dyn logs::Copies = &running.board;
-    let one = purge(format!("\"3 of\" {NINE}"));
-    assert_eq!(copies.purge("other", &one).unwrap(), 0);
-    assert_eq!(copies.purge("shop", &one).unwrap(), 1);
-    assert_eq!(copies.purge("shop", &one).unwrap(), 0, "once");
-    let left: Vec<u64> = before[0].iter().enumerate().filter(|(at, _)| *at != 3).map(|(_, id)| *id).collect();
-    assert_eq!(hours.map(|hour| ids(&dir, "shop", hour)), [left, before[1].clone()]);
-    let after = books(&dir, "shop", hours[0]);
-    assert_eq!((after.lines, after.purged, after.missing()), (10, 1, missing), "it is not missing");
-    // All of an hour, by its time: the hour stays done.
-    let all = Purge { from: Some(NINE + HOUR), ..purge(String::new()) };
-    assert_eq!(copies.purge("shop", &all).unwrap(), 11);
-    assert!(ids(&dir, "shop", hours[1]).is_empty());
-    assert_eq!(running.board.list("shop").unwrap().len(), 2);
-    drop(running);
+    Ground::each("purge", |ground| {
+        let store = store(&ground.dir, "shop", &[NINE, NINE + HOUR], 11);
+        let running = Running::start(ground.take(), &store, NINE + 3 * HOUR);
+        running.wait_for(2);
+        let hours = [hour(NINE), hour(NINE + HOUR)];
+        let (before, missing) =
+            (hours.map(|hour| ids(&running.board, "shop", hour)), books(&running.board, "shop", hours[0]).missing());
+        let purge = |query: String| Purge { query, upto: u64::MAX >> 1, ..Purge::default() };
+        let copies: &dyn logs::Copies = &running.board;
+        let one = purge(format!("\"3 of\" {NINE}"));
+        assert_eq!(copies.purge("other", &one).unwrap(), 0);
+        assert_eq!(copies.purge("shop", &one).unwrap(), 1);
+        assert_eq!(copies.purge("shop", &one).unwrap(), 0, "once");
+        let left: Vec<u64> = before[0].iter().enumerate().filter(|(at, _)| *at != 3).map(|(_, id)| *id).collect();
+        assert_eq!(hours.map(|hour| ids(&running.board, "shop", hour)), [left, before[1].clone()]);
+        let after = books(&running.board, "shop", hours[0]);
+        assert_eq!((after.lines, after.purged, after.missing()), (10, 1, missing), "it is not missing");
+        // All of an hour, by its time: the hour stays done.
+        let all = Purge { from: Some(NINE + HOUR), ..purge(String::new()) };
+        assert_eq!(copies.purge("shop", &all).unwrap(), 11);
+        assert!(ids(&running.board, "shop", hours[1]).is_empty());
+        assert_eq!(running.board.list("shop").unwrap().len(), 2);
+        drop(running);
+    });
 }
 
 /// The lines of all accounts stand behind a purge: it ends, whatever is on the disk.
 #[test]
 fn a_damaged_hour_is_left_by_a_purge_and_holds_nothing_up() {
-    let dir = scratch("purge-damaged");
-    let store = store(&dir, "shop", &[NINE, NINE + HOUR, NINE + 2 * HOUR], 2_000);
-    let running = Running::start(&dir, &store, NINE + 5 * HOUR);
-    running.wait_for(3);
-    let copies: &dyn logs::Copies = &running.board;
-    let place = |start| Folder::new(&dir).file("shop", hour(start));
-    for (start, damage) in [(NINE, 0), (NINE + HOUR, 1)] {
-        let mut bytes = fs::read(place(start)).unwrap();
-        if damage == 0 {
+    Ground::each("purge-damaged", |ground| {
+        let store = store(&ground.dir, "shop", &[NINE, NINE + HOUR, NINE + 2 * HOUR], 2_000);
+        let running = Running::start(ground.take(), &store, NINE + 5 * HOUR);
+        running.wait_for(3);
+        drop(running);
+        ground.damage("shop", hour(NINE), |bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 0x55;
-        } else {
-            bytes.truncate(bytes.len() - 20);
-        }
-        fs::write(place(start), &bytes).unwrap();
-    }
-    let before = [NINE, NINE + HOUR].map(|start| fs::read(place(start)).unwrap());
-    let purge = Purge { query: "\"7 of\"".to_owned(), upto: u64::MAX >> 1, ..Purge::default() };
-    let wanted = (0..2_000).filter(|n| n % 10 == 7).count() as u64;
-    assert_eq!(copies.purge("shop", &purge).unwrap(), wanted);
-    assert_eq!([NINE, NINE + HOUR].map(|start| fs::read(place(start)).unwrap()), before);
-    assert_eq!(books(&dir, "shop", hour(NINE + 2 * HOUR)).purged, wanted);
-    // When the account goes, they go, too.
-    assert!(copies.purge("shop", &Purge::of_all(u64::MAX >> 1)).unwrap() > 0);
-    assert!(running.board.list("shop").unwrap().is_empty());
-    drop(running);
+        });
+        ground.damage("shop", hour(NINE + HOUR), |bytes| bytes.truncate(bytes.len() - 20));
+        let lying = || [NINE, NINE + HOUR].map(|start| ground.lying("shop", hour(start)));
+        let (before, board) = (lying(), ground.take_cold());
+        let copies: &dyn logs::Copies = &board;
+        let purge = Purge { query: "\"7 of\"".to_owned(), upto: u64::MAX >> 1, ..Purge::default() };
+        let wanted = (0..2_000).filter(|n| n % 10 == 7).count() as u64;
+        assert_eq!(copies.purge("shop", &purge).unwrap(), wanted);
+        assert!(lying() == before);
+        assert_eq!(books(&board, "shop", hour(NINE + 2 * HOUR)).purged, wanted);
+        // When the account goes, they go, too.
+        assert!(copies.purge("shop", &Purge::of_all(u64::MAX >> 1)).unwrap() > 0);
+        assert!(board.list("shop").unwrap().is_empty());
+        assert_eq!(ground.count(), 0);
+    });
 }
 
 /// `LOGDRAIN_FIGURES=LINES cargo test --profile dist -p logdrain-drain archives::tests::figure -- --nocapture`: an hour of so

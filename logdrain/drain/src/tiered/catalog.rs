@@ -86,7 +86,7 @@ pub(super) enum Changed {
 
 #[derive(Debug)]
 pub(super) struct Catalog {
-    connections: Connections,
+    pub(super) connections: Connections,
 }
 
 impl Catalog {

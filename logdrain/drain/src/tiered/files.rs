@@ -64,11 +64,11 @@ impl Files {
         Self { alive: alive.clone(), owner: alive.shared().owners.add(part, epoch) }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         self.alive.shared()
     }
 
-    fn at(&self) -> (Part, i64) {
+    pub(super) fn at(&self) -> (Part, i64) {
         (self.owner.part, self.owner.epoch)
     }
 

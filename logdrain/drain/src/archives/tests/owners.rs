@@ -1,5 +1,6 @@
 //! Archives of a partition whose owner is another one in the middle of something.
 
+use super::ground::{Ground, packed};
 use super::{HOUR, NINE, Others, fill, hour, scratch};
 use crate::archives::board::Board;
 use crate::archives::folder::Folder;
@@ -11,7 +12,8 @@ use flate2::read::MultiGzDecoder;
 use log_store::{EventId, Options, Reader, Store};
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 fn store(dir: &Path, hours: &[i64], lines: u64) -> Store {
     let mut store = Store::open(dir.join("logs"), Options::new()).unwrap();
@@ -33,33 +35,15 @@ fn write(shelf: &dyn Shelf, reader: &Reader, start: i64, go_on: &mut dyn FnMut()
     hour::write(shelf, asked)
 }
 
-/// All files below a folder.
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()));
-        } else {
-            found.push(entry.path());
-        }
-    }
-    found.sort_unstable();
-    found
-}
-
-/// What stands in a file, as far as it can be unpacked.
-fn text(path: &Path) -> String {
+/// What stands in an hour, as far as it can be unpacked.
+fn text(shelf: &Arc<dyn Shelf>, start: i64) -> String {
     let mut text = Vec::new();
-    let _ = MultiGzDecoder::new(fs::File::open(path).unwrap()).read_to_end(&mut text);
+    let _ = MultiGzDecoder::new(&packed(shelf, "shop", hour(start))[..]).read_to_end(&mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 fn purge(query: &str) -> Purge {
     Purge { query: query.to_owned(), upto: u64::MAX >> 1, ..Purge::default() }
-}
-
-fn file(place: &Path, start: i64) -> PathBuf {
-    Folder::new(place).file("shop", hour(start))
 }
 
 fn taken(place: &Path, epoch: i64) -> Board {
@@ -72,69 +56,74 @@ fn taken(place: &Path, epoch: i64) -> Board {
 /// hour, and purges a line of it.
 #[test]
 fn an_owner_who_wakes_up_in_the_middle_of_an_hour_brings_nothing_back() {
-    let dir = scratch("owner-wakes");
-    let mut store = store(&dir, &[NINE], 20_000);
-    let alone = Folder::new(&dir.join("alone"));
-    assert!(matches!(write(&alone, &store.reader(), NINE, &mut || true), Ok(Outcome::Written { lines: 20_000, .. })));
-    let purged = purge("\"77 of\"");
-    let mut stopped = 0;
-    for block in 0.. {
-        let place = dir.join(format!("p{block}"));
-        fs::create_dir(&place).unwrap();
-        let (first, second) = (taken(&place, 3), Board::default());
-        let asleep = first.shelf().unwrap();
-        let (mut seen, reader) = (0, store.reader());
-        let outcome = write(&*asleep, &reader, NINE, &mut || {
-            if seen == block {
-                second.take_over(&place, 4).unwrap();
-                second.look().unwrap();
-                write(&*second.shelf().unwrap(), &reader, NINE, &mut || true).unwrap();
-                let own = file(&place, NINE);
-                assert!(fs::read(&own).unwrap() == fs::read(alone.file("shop", hour(NINE))).unwrap(), "byte for byte");
-                assert_eq!(second.purge("shop", &purged).unwrap(), 200);
+    Ground::each("owner-wakes", |ground| {
+        let mut store = store(&ground.dir, &[NINE], 20_000);
+        let alone = Folder::new(&ground.dir.join("alone"));
+        assert!(matches!(
+            write(&alone, &store.reader(), NINE, &mut || true),
+            Ok(Outcome::Written { lines: 20_000, .. })
+        ));
+        let (purged, mut stopped) = (purge("\"77 of\""), 0);
+        for block in 0.. {
+            let (first, second) = (ground.take(), Board::default());
+            let asleep = first.shelf().unwrap();
+            let (mut seen, reader) = (0, store.reader());
+            let outcome = write(&*asleep, &reader, NINE, &mut || {
+                if seen == block {
+                    ground.take_with(&second);
+                    second.look().unwrap();
+                    let shelf = second.shelf().unwrap();
+                    write(&*shelf, &reader, NINE, &mut || true).unwrap();
+                    let own = packed(&shelf, "shop", hour(NINE));
+                    assert!(own == fs::read(alone.file("shop", hour(NINE))).unwrap(), "byte for byte");
+                    assert_eq!(second.purge("shop", &purged).unwrap(), 200);
+                }
+                seen += 1;
+                true
+            });
+            if seen <= block {
+                assert!(outcome.is_ok());
+                break;
             }
-            seen += 1;
-            true
-        });
-        if seen <= block {
-            assert!(outcome.is_ok());
-            break;
+            assert!(outcome.is_err(), "{outcome:?}");
+            // Nor does it take anything away, or purge it.
+            first.look().unwrap_err();
+            assert!(first.purge("shop", &purge("line")).is_err());
+            assert!(asleep.remove("shop", &[hour(NINE)]).is_err());
+            let archive = second.list("shop").unwrap()[0];
+            assert!(asleep.put_mark("shop", archive, b"{}").is_err());
+            assert_eq!(ground.count(), 1);
+            let text = text(&second.shelf().unwrap(), NINE);
+            assert!(!text.contains("77 of"), "it is purged");
+            assert_eq!(text.lines().count(), 19_800);
+            second.purge("shop", &Purge::of_all(u64::MAX >> 1)).unwrap();
+            assert_eq!(ground.count(), 0);
+            stopped += 1;
         }
-        assert!(outcome.is_err(), "{outcome:?}");
-        // Nor does it take anything away, or purge it.
-        first.look().unwrap_err();
-        assert!(first.purge("shop", &purge("line")).is_err());
-        assert!(asleep.remove("shop", &[hour(NINE)]).is_err());
-        let archive = second.list("shop").unwrap()[0];
-        assert!(asleep.put_mark("shop", archive, b"{}").is_err());
-        let left = files(&place);
-        assert_eq!(left.len(), 2, "an archive and its books: {left:?}");
-        assert!(left.iter().all(|path| !text(path).contains("77 of")), "it is purged");
-        assert_eq!(text(&file(&place, NINE)).lines().count(), 19_800);
-        stopped += 1;
-    }
-    assert!(stopped > 2, "{stopped} blocks");
-    store.flush().unwrap();
+        assert!(stopped > 2, "{stopped} blocks");
+        store.flush().unwrap();
+    });
 }
 
 #[test]
 fn whoever_takes_over_knows_which_hours_are_done_and_goes_on_behind_them() {
-    let dir = scratch("owner-next");
-    let store = store(&dir, &[NINE, NINE + HOUR], 50);
-    let first = taken(&dir, 1);
-    // Until it is known which lines wait for their archive, none may go.
-    assert_eq!(first.waits_from("shop"), Some(EventId::new(0)));
-    write(&*first.shelf().unwrap(), &store.reader(), NINE, &mut || true).unwrap();
-    // Killed in the middle of the next one.
-    std::mem::forget(first.shelf().unwrap().begin("shop", hour(NINE + HOUR)).unwrap());
-    let second = taken(&dir, 2);
-    second.look().unwrap();
-    assert_eq!(second.held("shop").done, NINE + HOUR);
-    assert_eq!(second.list("shop").unwrap().len(), 1);
-    assert_eq!(files(&dir.join("archiving")), [""; 0].map(PathBuf::from), "what was half is gone");
-    second.clear();
-    assert!(second.list("shop").is_err() && second.hours("shop", hour(NINE)).is_err());
-    assert_eq!(second.held("shop").done, 0);
+    Ground::each("owner-next", |ground| {
+        let store = store(&ground.dir, &[NINE, NINE + HOUR], 50);
+        let first = ground.take();
+        // Until it is known which lines wait for their archive, none may go.
+        assert_eq!(first.waits_from("shop"), Some(EventId::new(0)));
+        write(&*first.shelf().unwrap(), &store.reader(), NINE, &mut || true).unwrap();
+        let found = first.list("shop").unwrap();
+        // Killed in the middle of the next one.
+        std::mem::forget(first.shelf().unwrap().begin("shop", hour(NINE + HOUR)).unwrap());
+        let second = ground.looked();
+        assert_eq!(second.held("shop").done, NINE + HOUR);
+        assert_eq!(second.list("shop").unwrap(), found, "and its tag with it");
+        assert_eq!(ground.count(), 1, "what was half is gone");
+        second.clear();
+        assert!(second.list("shop").is_err() && second.hours("shop", hour(NINE)).is_err());
+        assert_eq!(second.held("shop").done, 0);
+    });
 }
 
 #[test]
