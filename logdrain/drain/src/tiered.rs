@@ -33,6 +33,7 @@ mod names;
 mod owners;
 mod registry;
 mod removing;
+mod segments;
 mod shared;
 mod sweeping;
 #[cfg(all(test, unix))]
@@ -44,4 +45,5 @@ pub use catalog::Listed;
 pub use connections::is_fenced;
 pub use file::{File, Reading};
 pub use files::{Content, Files, Put};
+pub use segments::Segments;
 pub use tier::Tier;

@@ -7,6 +7,7 @@ mod changes;
 #[cfg(feature = "fail-points")]
 mod killed;
 mod left;
+mod lines;
 mod measured;
 
 use super::shared::Manner;
@@ -119,7 +120,7 @@ impl House {
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < ENOUGH, "{what}");
+        assert!(began.elapsed() < 5 * ENOUGH, "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
