@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! p3/e17/logs/...           lines of the owner at epoch 17, and where they stand
+//! p3/e17/owner              who that is: no other one was ever the owner at this epoch
 //! p3/e18.unfinished/        being taken over by the owner at epoch 18
 //! p3/e18/                   taken over: the files are those of e17, under names of its own
 //! ```
@@ -10,15 +11,23 @@
 //! whatever the one before lets the journal forget, it had written there before. So its newest folder as it stands is what a
 //! start after a crash would find, and what it writes after that nobody misses: the journal has it still. Files never change
 //! once they have their name, so that they are linked and not copied, where the file system can.
+//!
+//! **An epoch is given once.** A database that was put back from a backup gives those again that it has lost. What was kept at them
+//! is further than that journal then, and whoever went on with it, or without it, would lose lines in silence: what comes under
+//! numbers that were given before would pass for kept. So who finds lines of his own epoch that he did not make, or of a
+//! higher one, takes nothing over and says so.
 
 use crate::fail_point;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Behind the name of a folder that is being made, and of a file.
 const UNFINISHED: &str = "unfinished";
+/// Who made a folder, in it.
+const OWNER: &str = "owner";
 /// What is locked is of one folder.
 const LOCK: &str = "lock";
 /// Folders within folders: `logs/ACCOUNT/PARTITION`.
@@ -30,9 +39,21 @@ const TRIES: usize = 100;
 /// there. Asked once more it answers the same folder.
 ///
 /// # Errors
-/// When the place cannot be read or written. Nothing is lost then, and it may be tried again.
+/// When the place cannot be read or written. Nothing is lost then, and it may be tried again. Nor is anything where somebody else
+/// has kept lines at this epoch, or at a higher one.
 pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
+    take_over_as(place, epoch, own_name()?)
+}
+
+fn take_over_as(place: &Path, epoch: i64, who: &str) -> io::Result<PathBuf> {
     let own = folder(place, epoch);
+    let newest = epochs(place)?.into_iter().max();
+    if let Some(newest) = newest.filter(|newest| *newest > epoch) {
+        return Err(given_before(&folder(place, newest), newest, epoch));
+    }
+    if own.is_dir() && fs::read_to_string(own.join(OWNER)).ok().as_deref() != Some(who) {
+        return Err(given_before(&own, epoch, epoch));
+    }
     if !own.is_dir() {
         let unfinished = own.with_extension(UNFINISHED);
         let mut tries = 0;
@@ -54,6 +75,10 @@ pub fn take_over(place: &Path, epoch: i64) -> io::Result<PathBuf> {
             }
         }
         fail_point("links");
+        let mut owner = File::create(unfinished.join(OWNER))?;
+        owner.write_all(who.as_bytes())?;
+        owner.sync_all()?;
+        sync(&unfinished)?;
         fs::rename(&unfinished, &own)?;
         sync(place)?;
         fail_point("folder");
@@ -83,6 +108,27 @@ pub fn remove_before(place: &Path, epoch: i64) -> io::Result<()> {
     failed.map_or(Ok(()), Err)
 }
 
+/// What this process calls itself where it keeps lines: nobody else does, nor it in another life.
+fn own_name() -> io::Result<&'static str> {
+    static NAME: OnceLock<String> = OnceLock::new();
+    if let Some(name) = NAME.get() {
+        return Ok(name);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(format!("no random number is to be had: {error}")))?;
+    Ok(NAME.get_or_init(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+fn given_before(found: &Path, newest: i64, epoch: i64) -> io::Error {
+    io::Error::other(format!(
+        "{}: holds lines of an owner at epoch {newest}, and this node owns the partition at epoch {epoch}: another one has taken it \
+         over since, or the database was put back from a backup that is older than these lines. Then put back a newer one; or, \
+         if there is none, stop all nodes, move that folder away, where its lines stay to be searched, and start them: what \
+         the journal has is kept again",
+        found.display()
+    ))
+}
+
 fn folder(place: &Path, epoch: i64) -> PathBuf {
     place.join(format!("e{epoch}"))
 }
@@ -109,7 +155,7 @@ fn files(dir: &Path, deep: usize) -> io::Result<Vec<PathBuf>> {
         let (name, kind) = (PathBuf::from(entry.file_name()), entry.file_type()?);
         if kind.is_dir() && deep > 1 {
             all.extend(files(&entry.path(), deep - 1)?.into_iter().map(|below| name.join(below)));
-        } else if kind.is_file() && !is_passing(&name) {
+        } else if kind.is_file() && !is_passing(&name) && (deep < DEEP || name.as_os_str() != OWNER) {
             all.push(name);
         }
     }
@@ -231,13 +277,38 @@ mod tests {
         write(&place, "e6.unfinished/logs/shop/0/8-9.seg", "half");
         let taken = take_over(&place, 6).unwrap();
         assert_eq!(names(&taken.join("logs/shop/0")), ["1-2.seg"]);
-        // One that had claimed before, and slept: what it makes is passed over and goes.
-        let late = take_over(&place, 5).unwrap();
-        assert_eq!(names(&late.join("logs/shop/0")), ["1-2.seg"]);
+        // One that had claimed before, and slept: it finds out, and what it may have begun goes.
+        assert!(take_over(&place, 5).is_err());
         assert_eq!(take_over(&place, 6).unwrap(), taken);
         remove_before(&place, 6).unwrap();
         assert_eq!(names(&place), ["e6"]);
         assert_eq!(names(&take_over(&place, 7).unwrap().join("logs/shop/0")), ["1-2.seg"]);
         assert!(take_over(&place.join("away"), 8).is_err());
+    }
+
+    #[test]
+    fn epochs_that_a_backup_gives_again_take_nothing_over_and_begin_nothing() {
+        let place = scratch("again");
+        write(&take_over_as(&place, 3, "one").unwrap(), "logs/shop/0/1-2.seg", "lines");
+        let taken = take_over_as(&place, 5, "two").unwrap();
+        assert_eq!(names(&taken), ["logs", "owner"]);
+        assert_eq!(fs::read_to_string(taken.join("owner")).unwrap(), "two");
+        // The database has lost one claim, and two.
+        for epoch in [5, 4, 3] {
+            let error = take_over_as(&place, epoch, "three").unwrap_err().to_string();
+            assert!(error.contains("/e5: holds lines of an owner at epoch 5"), "{error}");
+            assert!(error.contains(&format!("at epoch {epoch}: another one")), "{error}");
+        }
+        assert_eq!(
+            (names(&place), names(&taken.join("logs/shop/0"))),
+            (vec!["e3".to_owned(), "e5".to_owned()], vec!["1-2.seg".to_owned()])
+        );
+        assert_eq!(take_over_as(&place, 5, "two").unwrap(), taken, "asked once more");
+        // Moved away, they are in nobody's way.
+        fs::rename(place.join("e5"), place.join("kept-e5")).unwrap();
+        fs::rename(place.join("e3"), place.join("kept-e3")).unwrap();
+        assert_eq!(names(&take_over_as(&place, 4, "three").unwrap()), ["owner"]);
+        remove_before(&place, 4).unwrap();
+        assert_eq!(names(&place), ["e4", "kept-e3", "kept-e5"]);
     }
 }
