@@ -10,6 +10,10 @@
 //! the folders of those before him. So an owner who was stopped, at whatever moment, and wakes up finds nothing any more to rename
 //! from or to: not by the name, which is another one, and not by a handle that his machine has still, whose folder is gone. There
 //! is always exactly one folder `eN`: of two who take over one is later, and the earlier one finds out.
+//!
+//! Where somebody has emptied the fence by hand, or removed it, nothing tells any more who was there last. Whoever owned the
+//! partition then has nothing left to rename from or to, either; and the folders of lines beside it (`p3/e17`), which are made
+//! before this is taken, tell who comes too late to begin it again.
 
 use super::folder::sync;
 use crate::fail_point;
@@ -34,12 +38,15 @@ pub(super) fn take(place: &Path, epoch: i64) -> io::Result<PathBuf> {
         let before = match holder(&fence)? {
             Some(before) => before,
             None => {
+                if newest_beside(place)? > Some(epoch) {
+                    return Err(taken_over());
+                }
                 begin(place, epoch)?;
                 continue;
             }
         };
         if before > epoch {
-            return Err(io::Error::other("another node has taken the partition over"));
+            return Err(taken_over());
         }
         match enter(&fence, before, epoch) {
             Ok(()) => {
@@ -54,6 +61,19 @@ pub(super) fn take(place: &Path, epoch: i64) -> io::Result<PathBuf> {
     Err(io::Error::other(format!("{}: does not stand still", fence.display())))
 }
 
+fn taken_over() -> io::Error {
+    io::Error::other("another node has taken the partition over")
+}
+
+/// The newest owner of whom there are lines.
+fn newest_beside(place: &Path) -> io::Result<Option<i64>> {
+    let mut newest = None;
+    for entry in fs::read_dir(place)? {
+        newest = newest.max(epoch_of(&entry?.file_name()));
+    }
+    Ok(newest)
+}
+
 fn name(epoch: i64) -> String {
     format!("e{epoch}")
 }
@@ -62,7 +82,8 @@ fn epoch_of(name: &OsStr) -> Option<i64> {
     name.to_str()?.strip_prefix('e')?.parse().ok()
 }
 
-/// The epoch of who took it last.
+/// The epoch of who took it last; `None` if it is not there, or seems to be empty: it may have been looked at in the moment of a
+/// change. It is only begun where it is empty.
 fn holder(fence: &Path) -> io::Result<Option<i64>> {
     let entries = match fs::read_dir(fence) {
         Ok(entries) => entries,
@@ -73,11 +94,11 @@ fn holder(fence: &Path) -> io::Result<Option<i64>> {
     for entry in entries {
         last = last.max(epoch_of(&entry?.file_name()));
     }
-    // It is never empty: it was looked at in the moment of a change.
-    Ok(Some(last.unwrap_or(i64::MIN)))
+    Ok(last)
 }
 
-/// Makes it, with the folder of an owner that there was never: of two who do so one is later, and leaves it.
+/// Makes it, with the folder of an owner that there was never: of two who do so one is later, and leaves it. One that is empty
+/// gives way to it in one step of the file system, and one that is not stays.
 fn begin(place: &Path, epoch: i64) -> io::Result<()> {
     let unfinished = place.join(format!("{FENCE}.{}.unfinished", name(epoch)));
     if unfinished.is_dir() {
@@ -197,6 +218,35 @@ mod tests {
             );
             fs::remove_dir_all(place).unwrap();
         }
+    }
+
+    #[test]
+    fn one_that_was_emptied_by_hand_is_begun_again_by_nobody_who_comes_too_late() {
+        let place = scratch("emptied");
+        let empty = || {
+            fs::remove_dir_all(place.join(FENCE)).unwrap();
+            fs::create_dir(place.join(FENCE)).unwrap();
+        };
+        let first = take(&place, 3).unwrap();
+        fs::write(first.join("half"), "of the first").unwrap();
+        for (epoch, empty) in [(5, &empty as &dyn Fn()), (6, &|| fs::remove_dir_all(place.join(FENCE)).unwrap())] {
+            empty();
+            fs::create_dir(place.join(format!("e{epoch}"))).unwrap();
+            // Who was owner before has nothing to rename from, and does not begin it.
+            assert!(fs::rename(first.join("half"), place.join("whole")).is_err());
+            for late in [3, 4] {
+                let error = take(&place, late).unwrap_err();
+                assert!(error.to_string().contains("another node has taken"), "{error}");
+            }
+            let taken = take(&place, epoch).unwrap();
+            assert_eq!(taken, place.join(format!("archiving/e{epoch}/e{epoch}")));
+            assert!(taken.is_dir() && take(&place, epoch).unwrap() == taken && take(&place, 3).is_err());
+            assert_eq!(names(&place.join(FENCE)), [format!("e{epoch}")]);
+        }
+        // Nor does the owner's own folder have to be there.
+        fs::remove_dir(place.join("archiving/e6/e6")).unwrap();
+        assert!(take(&place, 6).unwrap().is_dir() && take(&place, 7).unwrap().is_dir());
+        fs::remove_dir_all(place).unwrap();
     }
 
     #[test]
