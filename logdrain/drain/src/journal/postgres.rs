@@ -30,6 +30,7 @@
 mod batch;
 mod beside;
 mod erasing;
+mod guess;
 mod holds;
 mod lease;
 mod members;

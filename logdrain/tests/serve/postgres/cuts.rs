@@ -141,6 +141,39 @@ fn over_a_way_of_400_ms_there_and_back_deliveries_are_taken_once() {
     assert_eq!(server.stop().0, Some(0));
 }
 
+/// Nothing is asked before a delivery is written, unless its id may be there: an answer takes its way there and back once.
+#[test]
+fn an_answer_takes_its_way_there_and_back_once() {
+    const WAY: Duration = Duration::from_millis(150);
+    let Some(postgres) = Postgres::start() else { return };
+    let dir = scratch("postgres-once");
+    let (server, relay) = server(&postgres, &dir);
+    let sent: Vec<_> = (0..18).map(delivery).collect();
+    deliver(&server, &sent[0]);
+    relay.delay(WAY);
+    let took = |number: usize| {
+        let began = Instant::now();
+        assert_eq!(sent[number].send(server.address).unwrap(), 204);
+        began.elapsed()
+    };
+    // A tick, or a chore, may be on its way, and is waited for.
+    let fastest = (1..16).map(&took).min().unwrap();
+    println!("there and back in {:?}: answered after {fastest:?}", 2 * WAY);
+    assert!(fastest >= 2 * WAY && fastest < 4 * WAY, "{fastest:?}");
+    // One that comes again is asked for, and taken once; and so is what comes with it.
+    std::thread::scope(|scope| {
+        for number in [3, 16, 3, 17, 0] {
+            let took = &took;
+            scope.spawn(move || assert!(took(number) >= 2 * WAY));
+        }
+    });
+    assert_eq!(kept(&postgres), 18);
+    assert_no_gaps(&postgres);
+    let all = sent.iter().flat_map(|sent| sent.body.clone()).collect();
+    wait_for_rows(&dir.join("rows.jsonl"), &truth(&dir, [("d.shop", all)]));
+    assert_eq!(server.stop().0, Some(0));
+}
+
 #[test]
 fn a_large_delivery_comes_over_a_narrow_way_also_of_a_drain_that_is_new() {
     let Some(postgres) = Postgres::start() else { return };

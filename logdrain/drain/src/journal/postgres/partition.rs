@@ -4,6 +4,7 @@ use super::PARTITION;
 use super::batch::{Batch, Ids, Rows, overfull};
 use super::beside::{know, read_all};
 use super::erasing::{Look, SAY};
+use super::guess::Guess;
 use super::lease::{self, lease};
 use super::rare::Rare;
 use super::schema;
@@ -23,10 +24,11 @@ use heroku_metrics::model::Timestamp;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 const APPEND: &str = "SELECT logdrain.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-    $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+    $18, $19, $20, $21, $22, $23, $24, $25, $26), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 const HOLD: &str = "SELECT logdrain.hold($1, $2, $3)";
 
 /// The one node that writes.
@@ -42,6 +44,15 @@ pub(super) struct Postgres {
     next_drain: i64,
     /// How many ids of each drain came since its old ones were looked for; of one that is not here nobody knows.
     fresh: HashMap<i64, u32>,
+    guess: Guess,
+}
+
+/// What became of a step.
+enum Written {
+    /// How much that was old went with it, and what the clock of the database said.
+    Done(i64, i64),
+    /// One of its ids was there: nothing was written.
+    Known,
 }
 
 impl Postgres {
@@ -58,7 +69,16 @@ impl Postgres {
         let epoch = lease::claim(&mut link, address, &node, &lease::name(dir))?;
         link.is_of(&node);
         let ledger = Ledger::new(Part::WHOLE, max_drains);
-        let mut postgres = Self { link, ledger, node, epoch, emitted: 0, next_drain: 1, fresh: HashMap::new() };
+        let mut postgres = Self {
+            link,
+            ledger,
+            node,
+            epoch,
+            emitted: 0,
+            next_drain: 1,
+            fresh: HashMap::new(),
+            guess: Guess::default(),
+        };
         postgres.recall()?;
         Ok(postgres)
     }
@@ -87,7 +107,73 @@ impl Postgres {
             }
             Ok((known, now))
         })?;
+        if let Some(now) = now {
+            self.guess.tell(now);
+        }
         Ok(Batch::new(known, now, self.next_drain))
+    }
+
+    /// Writes a step; `None` if one of its ids was there and the batch did not know it: nothing was written then.
+    fn write(
+        &mut self,
+        mut batch: Batch,
+        offers: Vec<Offer>,
+        emitted: u64,
+        old: &mut Old,
+    ) -> Result<Option<Vec<Kept>>, StoreError> {
+        let (kept, next) = self.ledger.take(offers, &mut batch)?;
+        let overfull = overfull(&mut self.fresh, &batch.ids, old.ids);
+        let stands = self.ledger.stands_after(&next, emitted);
+        let purges = next.purges.as_ref().map(Purges::text).transpose()?;
+        let (epoch, head, lease) = (self.epoch, signed(self.ledger.position), lease());
+        let (new_head, emitted, last_id) = (signed(stands.position), signed(stands.emitted), signed(stands.last_id));
+        let (behind, before, most) = (signed(old.behind), old.before.unix_micros(), signed(old.rows));
+        let patience = Link::patience(batch.bytes());
+        let done = self.link.ask_within(patience, async |open| {
+            let append = open.statement(APPEND).await?;
+            let Rows { seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies } =
+                &batch.rows;
+            let Ids { keys, drains: id_drains, seqs: id_seqs } = &batch.ids;
+            #[rustfmt::skip]
+            let values: [&(dyn ToSql + Sync); 26] = [
+                &PARTITION, &epoch, &lease, &head, &new_head, &emitted, &last_id,
+                seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies,
+                keys, id_drains, id_seqs, &behind, &before, &most, &overfull,
+            ];
+            // One way there and back, as long as there are but deliveries and ticks.
+            if batch.is_plain() && purges.is_none() && next.text.is_none() {
+                return match open.client.query_one(&append, &values).await {
+                    Ok(row) => Ok(Written::Done(row.try_get(0)?, row.try_get(1)?)),
+                    Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(Written::Known),
+                    Err(error) => Err(error),
+                };
+            }
+            let rare = Rare::of(PARTITION, &batch, next.text.as_deref(), purges.as_deref());
+            let (hold, writes) = (open.statement(HOLD).await?, rare.statements(open).await?);
+            let held: [&(dyn ToSql + Sync); 3] = [&PARTITION, &epoch, &lease];
+            let step = open.client.transaction().await?;
+            // As long as it is on its way, the database takes us for idle.
+            let idle = format!("SET LOCAL idle_in_transaction_session_timeout = {}", patience.as_millis());
+            // One behind the other, and not one way there and back each. The partition is held before anything else, so that
+            // two nodes wait for each other and not crosswise.
+            let ((), _, (), given) = tokio::try_join!(
+                biased;
+                step.batch_execute(&idle),
+                step.execute(&hold, &held),
+                rare.write(&step, &writes),
+                step.query_one(&append, &values),
+            )?;
+            let done = Written::Done(given.try_get(0)?, given.try_get(1)?);
+            step.commit().await?;
+            Ok(done)
+        })?;
+        let Written::Done(given, now) = done else { return Ok(None) };
+        self.guess.tell(now);
+        old.given += usize::try_from(given).unwrap_or(0);
+        self.emitted = unsigned(emitted);
+        self.next_drain = batch.next_drain;
+        self.ledger.passed(next);
+        Ok(Some(kept))
     }
 }
 
@@ -129,55 +215,22 @@ impl Partition for Postgres {
         self.ledger.runs.pass(id);
     }
 
-    fn append(&mut self, offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
-        let mut batch = self.begin(&offers)?;
-        let (kept, next) = self.ledger.take(offers, &mut batch)?;
-        let overfull = overfull(&mut self.fresh, &batch.ids, old.ids);
-        let stands = self.ledger.stands_after(&next, emitted);
-        let purges = next.purges.as_ref().map(Purges::text).transpose()?;
-        let (epoch, head, lease) = (self.epoch, signed(self.ledger.position), lease());
-        let (new_head, emitted, last_id) = (signed(stands.position), signed(stands.emitted), signed(stands.last_id));
-        let (behind, before, most) = (signed(old.behind), old.before.unix_micros(), signed(old.rows));
-        let patience = Link::patience(batch.bytes());
-        let given = self.link.ask_within(patience, async |open| {
-            let append = open.statement(APPEND).await?;
-            let Rows { seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies } =
-                &batch.rows;
-            let Ids { keys, drains: id_drains, seqs: id_seqs } = &batch.ids;
-            #[rustfmt::skip]
-            let values: [&(dyn ToSql + Sync); 26] = [
-                &PARTITION, &epoch, &lease, &head, &new_head, &emitted, &last_id,
-                seqs, kinds, ats, drains, counts, crcs, bases, lines, peers, layouts, raws, bodies,
-                keys, id_drains, id_seqs, &behind, &before, &most, &overfull,
-            ];
-            // One way there and back, as long as there are but deliveries and ticks.
-            if batch.is_plain() && purges.is_none() && next.text.is_none() {
-                return open.client.query_one(&append, &values).await?.try_get::<_, i64>(0);
+    fn append(&mut self, mut offers: Vec<Offer>, emitted: u64, old: &mut Old) -> Result<Vec<Kept>, StoreError> {
+        if let Some((batch, again)) = self.guess.of(&offers, &self.ledger, self.next_drain) {
+            match self.write(batch, offers, emitted, old) {
+                Ok(Some(kept)) => return Ok(kept),
+                Ok(None) => self.guess.was_wrong(),
+                Err(error) => {
+                    self.guess.forget();
+                    return Err(error);
+                }
             }
-            let rare = Rare::of(PARTITION, &batch, next.text.as_deref(), purges.as_deref());
-            let (hold, writes) = (open.statement(HOLD).await?, rare.statements(open).await?);
-            let held: [&(dyn ToSql + Sync); 3] = [&PARTITION, &epoch, &lease];
-            let step = open.client.transaction().await?;
-            // As long as it is on its way, the database takes us for idle.
-            let idle = format!("SET LOCAL idle_in_transaction_session_timeout = {}", patience.as_millis());
-            // One behind the other, and not one way there and back each. The partition is held before anything else, so that
-            // two nodes wait for each other and not crosswise.
-            let ((), _, (), given) = tokio::try_join!(
-                biased;
-                step.batch_execute(&idle),
-                step.execute(&hold, &held),
-                rare.write(&step, &writes),
-                step.query_one(&append, &values),
-            )?;
-            let given = given.try_get::<_, i64>(0)?;
-            step.commit().await?;
-            Ok(given)
-        })?;
-        old.given += usize::try_from(given).unwrap_or(0);
-        self.emitted = unsigned(emitted);
-        self.next_drain = batch.next_drain;
-        self.ledger.passed(next);
-        Ok(kept)
+            offers = again;
+        }
+        let batch = self.begin(&offers)?;
+        let broken =
+            || StoreError::elsewhere("an id is known to the database, and was not when it was asked".to_owned());
+        self.write(batch, offers, emitted, old)?.ok_or_else(broken)
     }
 
     fn recall(&mut self) -> Result<(), StoreError> {
@@ -201,6 +254,7 @@ impl Partition for Postgres {
         self.emitted = unsigned(emitted);
         self.next_drain = self.next_drain.max(know(ledger, all)?);
         self.fresh.clear();
+        self.guess.forget();
         Ok(())
     }
 
