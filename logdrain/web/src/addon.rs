@@ -182,11 +182,7 @@ impl House {
             && provision::has_plan(self, uuid, plan).await.is_ok()
             && until < now
         {
-            resources.change(uuid, |now| {
-                if now.changed == Some(until) {
-                    now.changed = None;
-                }
-            })?;
+            resources.change(uuid, |now| now.seen(until))?;
         }
         if resource.grant.is_some() {
             grant::take_over(self, resources, uuid, now)?;

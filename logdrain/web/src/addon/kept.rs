@@ -40,6 +40,9 @@ pub(super) struct Resource {
     /// How often another plan was asked for.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     pub(super) asked: u32,
+    /// The plan that was done last, while nobody knows what becomes of those that were asked for since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sure: Option<String>,
     /// The app's name is to be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) grant: Option<Grant>,
@@ -65,17 +68,33 @@ const fn is_none_yet(count: &u32) -> bool {
 }
 
 impl Resource {
-    /// Another plan is asked for: until a time whoever looks sees to it that the account has it. Answers the one before.
-    pub(super) fn ask(&mut self, plan: &str, until: i64) -> String {
+    /// Another plan is asked for: until a time whoever looks sees to it that the account has it.
+    pub(super) fn ask(&mut self, plan: &str, until: i64) {
         (self.changed, self.asked) = (Some(until), self.asked.wrapping_add(1));
-        std::mem::replace(&mut self.plan, plan.to_owned())
+        let before = std::mem::replace(&mut self.plan, plan.to_owned());
+        self.sure.get_or_insert(before);
     }
 
-    /// It could not be done: the plan before holds, unless one was asked for since, of which another node may have said that it is
-    /// done.
-    pub(super) fn take_back(&mut self, asked: u32, before: String) {
-        if self.asked == asked {
-            self.plan = before;
+    /// It could not be done: the plan that was done last holds, unless one was asked for since, of which another node may have said
+    /// that it is done. If that one cannot be done, either, it is taken back to the same.
+    pub(super) fn take_back(&mut self, asked: u32) {
+        if self.asked == asked
+            && let Some(sure) = self.sure.take()
+        {
+            self.plan = sure;
+        }
+    }
+
+    /// It is done. Another one may have been asked for since, and be done before it: until a time that is looked at.
+    pub(super) fn done(&mut self, asked: u32, plan: &str, until: i64) {
+        self.changed = Some(until);
+        self.sure = self.sure.take().filter(|_| self.asked != asked).map(|_| plan.to_owned());
+    }
+
+    /// The account has its plan, and the time until which that is looked at is over.
+    pub(super) fn seen(&mut self, until: i64) {
+        if self.changed == Some(until) {
+            (self.changed, self.sure) = (None, None);
         }
     }
 
@@ -91,6 +110,7 @@ impl Resource {
     pub(super) fn go(&mut self, time: i64) {
         self.gone.get_or_insert(time);
         (self.answer, self.refresh, self.secrets, self.grant, self.changed) = (None, None, None, None, None);
+        self.sure = None;
     }
 
     /// From when on something is to be done about it.

@@ -281,18 +281,16 @@ async fn change_plan(house: &House, resources: &mut Resources, id: &str, slug: &
     }
     // Whoever looks later sees to it that the account has what was said last.
     let until = house.time() + LOOKED_AT;
-    let mut before = known.plan;
-    let asked = match resources.change(id, |resource| before = resource.ask(slug, until)) {
+    let asked = match resources.change(id, |resource| resource.ask(slug, until)) {
         Ok(said) => said.map_or(0, |said| said.asked),
         Err(error) => return unkept(&error),
     };
     if let Err(refused) = has_plan(house, id, plan).await {
         return resources
-            .change(id, |resource| resource.take_back(asked, before))
+            .change(id, |resource| resource.take_back(asked))
             .map_or_else(|error| unkept(&error), |_| refused);
     }
-    // Another one may have been asked for something else, and be done: it is looked at again.
-    match resources.change(id, |resource| resource.changed = Some(until)) {
+    match resources.change(id, |resource| resource.done(asked, slug, until)) {
         Ok(_) => answer,
         Err(error) => unkept(&error),
     }

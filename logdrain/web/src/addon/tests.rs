@@ -186,20 +186,55 @@ fn ids_are_uuids() {
 #[test]
 fn a_plan_that_was_asked_for_again_is_not_taken_back_by_who_could_not_do_it_the_first_time() {
     let mut resource = Resource { plan: "small".to_owned(), ..Resource::default() };
-    let before = resource.ask("large", 7);
-    let (first, asked) = (before.clone(), resource.asked);
-    resource.take_back(asked, before);
+    resource.ask("large", 7);
+    resource.take_back(resource.asked);
     assert_eq!(
         (resource.plan.as_str(), resource.changed),
         ("small", Some(7)),
         "it is looked at which one the account has"
     );
-    let before = resource.ask("large", 8);
+    resource.ask("large", 8);
     let asked = resource.asked;
     // At another node, in the same second, which says that it is done.
     resource.ask("large", 8);
-    resource.take_back(asked, before);
-    assert_eq!((resource.plan.as_str(), first.as_str()), ("large", "small"));
+    resource.take_back(asked);
+    assert_eq!(resource.plan, "large");
+    resource.done(asked + 1, "large", 9);
+    assert_eq!((resource.plan.as_str(), resource.changed, resource.sure.as_ref()), ("large", Some(9), None));
+}
+
+#[test]
+fn of_plans_that_two_nodes_could_not_do_none_is_done_later() {
+    let new = || Resource { plan: "small".to_owned(), ..Resource::default() };
+    // Whichever of them finds out first.
+    for second_first in [false, true] {
+        let mut resource = new();
+        resource.ask("large", 7);
+        let first = resource.asked;
+        resource.ask("large", 7);
+        let second = resource.asked;
+        for asked in if second_first { [second, first] } else { [first, second] } {
+            resource.take_back(asked);
+        }
+        assert_eq!((resource.plan.as_str(), resource.sure.as_ref()), ("small", None), "{second_first}");
+    }
+    // One of them did it, and says so before the other one gives up, or behind that.
+    let mut resource = new();
+    resource.ask("large", 7);
+    let first = resource.asked;
+    resource.ask("huge", 7);
+    resource.done(first, "large", 8);
+    resource.take_back(resource.asked);
+    assert_eq!(resource.plan, "large");
+    // Who asked has died: whoever looks sees that the account has what was asked for last, and that holds from then on.
+    let mut resource = new();
+    resource.ask("large", 7);
+    resource.seen(6);
+    assert_eq!(resource.sure.as_deref(), Some("small"), "another time");
+    resource.seen(7);
+    resource.ask("huge", 9);
+    resource.take_back(resource.asked);
+    assert_eq!(resource.plan, "large");
 }
 
 #[test]
