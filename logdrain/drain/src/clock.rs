@@ -22,6 +22,8 @@ mod witness;
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use source::steady;
 pub use source::{Ahead, Clocks};
+#[cfg(feature = "postgres")]
+pub(crate) use source::{boot, wall};
 pub use standing::Standing;
 pub use witness::frame_times;
 
@@ -180,6 +182,12 @@ impl Judge {
 
     pub fn follow(&mut self, horizon: Duration) {
         self.horizon = micros(horizon);
+    }
+
+    /// How far back a window is revised: a jump that is no longer is a short one.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn horizon(&self) -> Duration {
+        Duration::from_micros(self.horizon.unsigned_abs())
     }
 
     /// What time it is, as far as is believed.

@@ -267,6 +267,11 @@ impl Intake {
         self.queues().is_some()
     }
 
+    /// Whether drains may have come of which this server does not know: it goes by what was known before it started.
+    pub(crate) fn remembers(&self) -> bool {
+        self.progress.nodes.remembers.load(Ordering::Acquire)
+    }
+
     fn queues(&self) -> Option<Queues> {
         self.queues.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

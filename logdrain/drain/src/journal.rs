@@ -29,6 +29,8 @@ mod postgres;
 mod purges;
 mod purging;
 mod reader;
+#[cfg(feature = "postgres")]
+mod remembered;
 mod renewal;
 mod row;
 mod salvage;
@@ -64,6 +66,8 @@ pub use postgres::{
 };
 pub use purges::Erase;
 pub use reader::JournalReader;
+#[cfg(feature = "postgres")]
+pub use remembered::{Memory, Past, Remembered, recall};
 pub use salvage::{marker, salvage, salvage_part};
 pub use schema::{APPLICATION, SCHEMA};
 pub use seam::{Events, Kept, Leisure, Offer, Old, Partition, Segments, Snapshots, Step, Writing};
@@ -224,6 +228,8 @@ pub struct Nodes {
     pub taken: AtomicU64,
     /// And those that it lost to another one.
     pub lost: AtomicU64,
+    /// This one started while the database was away, has heard of nobody since, and goes by what it knew before.
+    pub remembers: AtomicBool,
     /// Lines are kept, each account's by the node that counts it.
     pub keeps_lines: AtomicBool,
     /// Requests that other nodes answered for this one, and those that none did.

@@ -12,26 +12,27 @@
 //! events: two owners at once, as when one was stopped and wakes up, make the same rows under the same ids.
 
 mod claiming;
+mod joining;
 mod lines;
 mod looking;
 mod owner;
 mod tools;
 
+use self::joining::{Joined, NotJoined, OfPart};
 use self::looking::Looking;
 use self::tools::Tools;
 use super::config::{Cluster, Config};
 use super::front::{AGAIN, Ending, Front, QUEUE, Shared as Held, spawn};
-use super::opening::{self, Closed};
+use super::opening::Closed;
 use logdrain_drain::alerts::outbox;
 use logdrain_drain::archives::closing;
-use logdrain_drain::clock::{Ahead, Clocks};
+use logdrain_drain::clock::Clocks;
 use logdrain_drain::directory::DirectoryError;
 use logdrain_drain::ending::nodes::Owners;
 use logdrain_drain::ending::{self, Holders};
 use logdrain_drain::intake::{Intake, Queues};
 use logdrain_drain::journal::{
-    self, Address, Desk, Erase, Lease, Members, Message, Owned, Publish, SharedPartition, SharingWriter, Spool,
-    StoreError, Timekeeper, Told, View, Waiting,
+    Address, Desk, Erase, Lease, Memory, Message, Owned, Publish, SharingWriter, Timekeeper, Told,
 };
 use logdrain_drain::logs;
 #[cfg(unix)]
@@ -45,7 +46,6 @@ use logdrain_drain::settings::Settings;
 use logdrain_drain::sql::Db;
 use logdrain_drain::watching::States;
 use logdrain_terms::failure::{Failure, Status};
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,6 +55,8 @@ use std::thread::JoinHandle;
 pub(super) struct Node {
     writers: Vec<JoinHandle<()>>,
     looking: JoinHandle<Result<(), String>>,
+    /// Writes down what the next life may need, where there is a spool.
+    memory: Option<JoinHandle<()>>,
     /// Everything is written: what is owned is let go.
     end: Arc<AtomicBool>,
     /// By which the operator comes in.
@@ -67,18 +69,9 @@ pub(super) struct Node {
 /// Where the tables of the directory are.
 const DIRECTORY: &str = "logdrain";
 
-/// What a node has when the others know of it.
-struct Joined {
-    members: Members,
-    view: View,
-    /// Each with its spool, if there is one.
-    stores: Vec<(SharedPartition, Option<Spool>)>,
-    lock: Lease,
-}
-
 impl Node {
-    /// Joins the others, and waits for the database while it is away: deliveries are answered with 503 meanwhile. `None` when
-    /// the program was asked to stop.
+    /// Joins the others. While the database is away it goes by what it knew before; if it knew nothing that is to be gone by,
+    /// it waits, and deliveries are answered with 503 meanwhile. `None` when the program was asked to stop.
     pub(super) fn start(
         config: &Arc<Config>,
         (cluster, address): (&Cluster, &Address),
@@ -89,22 +82,30 @@ impl Node {
     ) -> Result<Option<Self>, Failure> {
         let mut said = String::new();
         let url = held.homes.as_ref().map(|(_, url)| url.as_str());
-        let Joined { members, view, stores, lock } = loop {
-            match join(config, cluster, address, url) {
+        let Joined { members, ahead, parts: known_parts, lock, remembers } = loop {
+            let why = match joining::join(config, cluster, address, url) {
                 Ok(joined) => break joined,
-                Err(Closed::ForGood(why)) => return Err(Failure::Config(why)),
-                Err(Closed::ForNow(why)) if why != said => {
-                    tracing::error!("{why}; deliveries are answered with 503 until the journal can be opened");
-                    said = why;
-                }
-                Err(Closed::ForNow(_)) => {}
+                Err(NotJoined::Closed(Closed::ForGood(why))) => return Err(Failure::Config(why)),
+                Err(NotJoined::Closed(Closed::ForNow(why))) => why,
+                Err(NotJoined::Away(away)) => match joining::remember(config, cluster, address, url) {
+                    Ok(joined) => {
+                        tracing::error!(
+                            "{away}; this node goes by what it knew before it was started, and deliveries wait in the spool"
+                        );
+                        break joined;
+                    }
+                    Err(why) => format!("{away}; {why}"),
+                },
+            };
+            if why != said {
+                tracing::error!("{why}; deliveries are answered with 503 until the journal can be opened");
+                said = why;
             }
             if endings.recv_timeout(AGAIN).is_ok() {
                 return Ok(None);
             }
         };
-        let ahead = Ahead::default();
-        ahead.tell(view.now);
+        held.progress.nodes.remembers.store(remembers, Ordering::Release);
         let node = outbox::Node { name: members.node().to_owned(), parts: cluster.parts, clock: ahead.clone() };
         front.outbox.join(database(address)?, node);
         let collector = config.otlp.clone().map(|endpoint| {
@@ -142,15 +143,21 @@ impl Node {
         front.runtime.spawn(ending::nodes::obey(holders, tools.owners.clone(), config.keeping.is_on()));
         let known = Known::new(cluster, config, front);
         let (mut queues, mut writers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-        let has_spool = stores.iter().any(|(_, spool)| spool.is_some());
-        let told = Told::all(&held.progress, stores.len(), has_spool);
+        let has_spool = known_parts.iter().any(|of| of.spool.is_some());
+        let told = Told::all(&held.progress, known_parts.len(), has_spool);
+        let end = Arc::new(AtomicBool::new(false));
+        let kind = (cluster.parts, cluster.split);
+        let of = (members.journal(), address);
+        let memory = (config.spool_limit > 0)
+            .then(|| Memory::new(&config.store, of, kind, ahead.clone(), held.progress.clone()));
         let places = cluster.drains(config.limits.drains);
-        for ((part, (store, spool)), told) in cluster.parts.each().zip(stores).zip(told) {
+        for ((part, OfPart { store, spool, past }), told) in cluster.parts.each().zip(known_parts).zip(told) {
             let (queue, messages) = mpsc::sync_channel(QUEUE);
-            let mut now = store.settings().map_or_else(|| config.settings.clone(), |stored| (**stored).clone());
+            let stored = past.as_ref().map(|past| past.settings.clone()).or_else(|| store.settings().cloned());
+            let mut now = stored.as_deref().unwrap_or(&config.settings).clone();
             now.configure(&config.settings);
-            if store.settings().is_none_or(|stored| **stored != now) {
-                if store.settings().is_some() && part.number() == 0 {
+            if stored.as_deref().is_none_or(|stored| *stored != now) {
+                if stored.is_some() && part.number() == 0 {
                     tracing::warn!("the other nodes went by other settings, and go by those of this node from now on");
                 }
                 let _ = queue.try_send(Message::Settings(Box::new(config.settings.clone())));
@@ -173,8 +180,9 @@ impl Node {
                 publish,
                 owed: None,
             };
-            let writer = SharingWriter::new(store, desk, owned.clone(), told.clone(), (spool, places))
-                .map_err(|error| Failure::Config(format!("no thread could be started: {error}")))?;
+            let writer =
+                SharingWriter::new(store, desk, owned.clone(), told.clone(), (spool, places), (past, memory.clone()))
+                    .map_err(|error| Failure::Config(format!("no thread could be started: {error}")))?;
             writers.push(spawn(&format!("journal {}", part.number()), ending, move || writer.run())?);
             queues.push(queue);
             parts.push((part, owned, told));
@@ -182,15 +190,19 @@ impl Node {
         let place = address.clone();
         let connect = move || Db::of_journal(&place, DIRECTORY);
         // Whoever comes in is told from others; deliveries do not wait for that.
-        let db = connect().map_err(DirectoryError::from);
-        if let Err(why) = db.and_then(|db| front.directory.open_on(db)) {
+        let open = || connect().map_err(DirectoryError::from).and_then(|db| front.directory.open_on(db));
+        if let Err(why) = if remembers { Err(away()) } else { open() } {
             tracing::error!("nobody but the operator comes in yet: {why}");
         }
         front.runtime.spawn(people::follow(front.directory.clone(), connect));
         front.runtime.spawn(people::hear(front.directory.clone(), held.logs.clone()));
-        let end = Arc::new(AtomicBool::new(false));
         let looking = Looking::new(members, tools, parts, held, (end.clone(), held.stop.clone()));
         let looking = spawn("nodes", ending, move || looking.run())?;
+        let ending_of_memory = end.clone();
+        let memory = memory.map(|memory| spawn("memory", ending, move || memory.run(&ending_of_memory))).transpose()?;
+        if remembers {
+            held.ready.store(true, Ordering::Release);
+        }
         held.progress.storing.store(true, Ordering::Release);
         front.intake.open_parts(Queues { parts: cluster.parts, split: cluster.split, all: queues.into() });
         #[cfg(unix)]
@@ -198,6 +210,7 @@ impl Node {
         Ok(Some(Self {
             writers,
             looking,
+            memory,
             end,
             #[cfg(unix)]
             door: Door::open(&config.store, front.intake.clone(), people, front.runtime.handle()),
@@ -216,8 +229,9 @@ impl Node {
         let written = self.writers.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
         self.end.store(true, Ordering::Release);
         let looked = self.looking.join();
+        let remembered = self.memory.map_or(Ok(()), JoinHandle::join);
         drop(self.lock);
-        if looked.is_err() || written.iter().any(Result::is_err) {
+        if looked.is_err() || remembered.is_err() || written.iter().any(Result::is_err) {
             return Err(Failure::Config("a thread ended in a panic; what was acknowledged is stored".to_owned()));
         }
         if let Ok(Err(why)) = looked {
@@ -256,56 +270,11 @@ impl Known {
     }
 }
 
+fn away() -> DirectoryError {
+    DirectoryError::Closed("the database was away when this node was started".to_owned())
+}
+
 /// A connection of its own, for what nodes keep together beside the journal.
 fn database(address: &Address) -> Result<Db, Failure> {
     Db::of_journal(address, "logdrain").map_err(|error| Failure::Config(error.to_string()))
-}
-
-/// Comes to the others, and reads where each partition stands.
-fn join(config: &Config, cluster: &Cluster, address: &Address, url: Option<&str>) -> Result<Joined, Closed> {
-    let dir = &config.store;
-    std::fs::create_dir_all(dir).map_err(|error| opening::unmade(dir, &error))?;
-    let lock = opening::hold(dir)?;
-    let away = |error: StoreError| opening::closed(dir, &error);
-    let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease, url).map_err(away)?;
-    let most = cluster.drains(config.limits.drains);
-    let mut stores = Vec::new();
-    for part in cluster.parts.each() {
-        let mut store = SharedPartition::new(address, (part, cluster.split), most).map_err(away)?;
-        store.look().map_err(away)?;
-        stores.push((store, spool(config, cluster, address, part).map_err(away)?));
-    }
-    // What waits here holds its minutes back from the first moment on.
-    let spools = || stores.iter().map(|(_, spool)| spool.as_ref());
-    let safe = spools().map(|spool| Some(spool?.oldest()?.unix_micros())).collect();
-    let waiting = Waiting { safe, spooled: spools().flatten().map(Spool::len).sum() };
-    let view = members.renew(&[], &waiting).map_err(away)?;
-    let unfit = |error: io::Error| {
-        let text = format!("[cluster], snapshots: {error}");
-        if error.kind() == io::ErrorKind::InvalidData { Closed::ForGood(text) } else { Closed::ForNow(text) }
-    };
-    let is_new = view.parts.iter().all(|of| of.epoch == 0);
-    cluster.snapshots.is_of(members.journal(), is_new).map_err(unfit)?;
-    cluster.snapshots.partition(0).map_err(unfit)?;
-    tracing::info!(
-        node = members.node(),
-        nodes = view.live(),
-        partitions = stores.len(),
-        "one of the nodes of a journal"
-    );
-    Ok(Joined { members, view, stores, lock })
-}
-
-/// The spool of a partition: each has its share of the room. One that is not wanted any more is emptied.
-fn spool(config: &Config, cluster: &Cluster, address: &Address, part: Part) -> Result<Option<Spool>, StoreError> {
-    let (limit, dir) = (config.spool_limit, config.store.join(format!("p{}", part.number())));
-    if limit == 0 && !Spool::path(&dir).exists() {
-        return Ok(None);
-    }
-    let made = std::fs::create_dir_all(&dir).and_then(|()| std::fs::File::open(&config.store)?.sync_all());
-    made.map_err(|error| StoreError::Spool(format!("{}: {error}", dir.display())))?;
-    // An answer may wait for the database for half of the time that it has.
-    let patience = config.limits.answer_within / 2;
-    let (share, most) = (limit / u64::from(cluster.parts.count()), cluster.drains(config.limits.drains));
-    Spool::open(&dir, journal::owner(&config.store, address)?, share, patience, most).map(Some)
 }

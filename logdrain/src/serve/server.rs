@@ -75,7 +75,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Status, Failure> {
             front.close();
             return Ok(Status::Done);
         };
-        tracing::info!("the journal is open: deliveries are taken");
+        if shared.progress.nodes.remembers.load(Ordering::Acquire) {
+            tracing::info!("the spool is open: deliveries are taken");
+        } else {
+            tracing::info!("the journal is open: deliveries are taken");
+        }
         wait_for_the_end(&endings, &shared);
         return node.stop(front);
     }

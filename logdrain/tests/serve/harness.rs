@@ -58,7 +58,13 @@ impl Server {
         started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"))
     }
 
-    fn start_until(state: &str, under: &[&str], dir: &Path, arguments: &[&str]) -> Result<Self, (Option<i32>, String)> {
+    /// A server that has said something.
+    pub(crate) fn start_until(
+        state: &str,
+        under: &[&str],
+        dir: &Path,
+        arguments: &[&str],
+    ) -> Result<Self, (Option<i32>, String)> {
         let mut words = under.iter().copied().chain([env!("CARGO_BIN_EXE_logdrain")]);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);

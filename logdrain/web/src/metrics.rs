@@ -274,7 +274,7 @@ impl Page {
             return;
         }
         type Number = (&'static str, &'static str, &'static str, u64);
-        let numbers: [Number; 7] = [
+        let numbers: [Number; 8] = [
             ("logdrain_nodes", "gauge", "Nodes of the journal that live.", nodes.live.load(Ordering::Relaxed)),
             ("logdrain_partitions", "gauge", "Partitions of the journal.", nodes.parts.load(Ordering::Relaxed)),
             ("logdrain_partitions_owned", "gauge", "Those that this node counts.", nodes.owned.load(Ordering::Relaxed)),
@@ -295,6 +295,12 @@ impl Page {
                 "counter",
                 "Requests that other nodes answered for this one.",
                 nodes.passed.load(Ordering::Relaxed),
+            ),
+            (
+                "logdrain_remembering",
+                "gauge",
+                "1 while this node goes by what it knew before it started: the database has been away since.",
+                nodes.remembers.load(Ordering::Relaxed).into(),
             ),
             (
                 "logdrain_requests_unanswered_total",

@@ -52,7 +52,15 @@ impl Clocks {
     }
 }
 
-fn wall() -> i64 {
+/// Which start of this machine it is: another one after each of its starts. `None` where nobody tells.
+#[cfg(feature = "postgres")]
+pub(crate) fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Microseconds since 1970, as the machine's clock has them.
+pub(crate) fn wall() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

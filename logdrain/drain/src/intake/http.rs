@@ -70,7 +70,8 @@ pub async fn other(
     }
 }
 
-/// Tries credentials. Wrong ones are counted, told of, and answered later and later.
+/// Tries credentials. Wrong ones are counted, told of, and answered later and later. Where nobody can tell whether they are
+/// wrong, they are slowed as if they were, and refused for now: Logplex drops what is refused for good.
 async fn guarded<T>(
     intake: &Intake,
     peer: &Peer,
@@ -79,10 +80,20 @@ async fn guarded<T>(
 ) -> Result<T, Refused> {
     let (all, user) = called(authorization);
     if !intake.guesses.may_try(peer.address, &all) {
+        if intake.remembers() {
+            return Err(Refused::CannotStore);
+        }
         intake.counters.refuse(Refused::Guessing);
         return Err(Refused::Guessing);
     }
     match check() {
+        Err(Refused::Credentials) if intake.remembers() => {
+            if authorization.is_some() {
+                let wait = intake.guesses.wrong(peer.address, user);
+                tokio::time::sleep(wait.time).await;
+            }
+            Err(Refused::CannotStore)
+        }
         Err(Refused::Credentials) => {
             intake.refuse_credentials(peer.address);
             // A browser asks without any at first: that is no guess.
@@ -131,8 +142,12 @@ async fn ready(State(intake): State<Arc<Intake>>) -> Response {
     let spooled = &intake.progress.spooled;
     if intake.is_ready() && spooled.is_in_use() {
         let waiting = spooled.deliveries.load(Ordering::Relaxed);
-        format!("ready: the database is away or was, and {waiting} deliveries wait for it in the spool\n")
-            .into_response()
+        let how = if intake.remembers() {
+            "has been away since before the start: this node goes by what it knew in its last life"
+        } else {
+            "is away or was"
+        };
+        format!("ready: the database {how}, and {waiting} deliveries wait for it in the spool\n").into_response()
     } else if intake.is_ready() {
         "ready\n".into_response()
     } else if spooled.is_away.load(Ordering::Relaxed) && spooled.is_full.load(Ordering::Relaxed) {

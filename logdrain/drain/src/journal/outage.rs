@@ -40,6 +40,13 @@ impl Outage {
         }
     }
 
+    /// It was away before this began, and others have said so.
+    #[cfg(feature = "postgres")]
+    pub(super) fn goes_on(&mut self) {
+        self.is_away = true;
+        self.since = Some(Instant::now());
+    }
+
     /// Whether the database may be asked.
     pub(super) fn may_try(&self) -> bool {
         self.until_next().is_none_or(|wait| wait.is_zero())

@@ -40,6 +40,7 @@ mod reader;
 mod schema;
 mod shared;
 
+pub(super) use lease::known_as;
 pub use members::{Members, NodeView, PartView, View, Waiting, view_of};
 pub use shared::SharedPartition;
 pub(super) use shared::{Moved, Owning};
@@ -71,7 +72,7 @@ pub fn open_database(address: &Address, dir: &Path, max_drains: usize) -> Result
 /// # Errors
 /// When the folder does not say it.
 pub fn owner(dir: &Path, address: &Address) -> Result<Owner, StoreError> {
-    Ok(Owner { journal: lease::journal_of(dir)?, place: address.to_string() })
+    Ok(Owner { journal: lease::known_as(dir)?.0, place: address.to_string() })
 }
 
 /// Reads beside whoever writes.

@@ -21,6 +21,8 @@ pub(super) struct Seats {
     settings: Option<Arc<Settings>>,
     /// Made when it is needed.
     places: Option<Places>,
+    /// The journal said something since it was asked for what is new.
+    is_new: bool,
 }
 
 impl Seats {
@@ -29,7 +31,8 @@ impl Seats {
         settings: Option<Arc<Settings>>,
         listed: Vec<Listed>,
     ) -> Self {
-        let mut seats = Self { most, accounts_of, known: HashSet::new(), listed: Vec::new(), settings, places: None };
+        let (known, listed_before) = (HashSet::new(), Vec::new());
+        let mut seats = Self { most, accounts_of, known, listed: listed_before, settings, places: None, is_new: true };
         seats.are(listed);
         seats
     }
@@ -38,12 +41,12 @@ impl Seats {
     pub(super) fn are(&mut self, listed: Vec<Listed>) {
         self.known = listed.iter().filter(|one| one.refused_until.is_none()).map(|one| one.drain.clone()).collect();
         self.listed = listed;
-        self.places = None;
+        (self.places, self.is_new) = (None, true);
     }
 
     pub(super) fn follow(&mut self, settings: Option<&Arc<Settings>>) {
         self.settings = settings.cloned();
-        self.places = None;
+        (self.places, self.is_new) = (None, true);
     }
 
     /// The journal took a delivery.
@@ -51,7 +54,7 @@ impl Seats {
         if record.layout.has_place() && !self.known.contains(&record.drain) {
             self.known.insert(record.drain.clone());
             self.listed.push(Listed { drain: record.drain.clone(), heard: Some(record.received), refused_until: None });
-            self.places = None;
+            (self.places, self.is_new) = (None, true);
         }
     }
 
@@ -80,6 +83,14 @@ impl Seats {
         places.hear(&record.drain, now);
         self.known.insert(record.drain.clone());
         true
+    }
+
+    /// What the journal has said, if that is new since this was asked for last.
+    #[cfg(feature = "postgres")]
+    pub(super) fn news(&mut self) -> Option<(Arc<Settings>, Vec<Listed>)> {
+        let settings = self.settings.as_ref().filter(|_| self.is_new)?;
+        self.is_new = false;
+        Some((settings.clone(), self.listed.clone()))
     }
 
     /// The drains, as they were when they were known last.

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::failure::StoreError;
 use super::group::{Group, Outcome};
 use super::postgres::{Moved, Owning, SharedPartition};
+use super::remembered::{Memory, Past};
 use super::seam::{Kept, Offer};
 use super::seats::Seats;
 use super::spool::Spool;
@@ -24,6 +25,7 @@ use super::time::Timekeeper;
 use super::{Answer, IDS_EVERY, LOOK_AROUND, Progress};
 use crate::event::{Entry, Event};
 use crate::fail_point;
+use crate::parts::Part;
 use crate::settings::Settings;
 use heroku_metrics::model::Timestamp;
 use std::io;
@@ -38,6 +40,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const PURGE_EVERY: Duration = Duration::from_secs(1);
 /// Between two tries of a tick that waits for what nodes have: they tell as often.
 const HELD: Duration = Duration::from_millis(200);
+/// Between two times that it is told what the next life may need.
+const KNOWN: Duration = Duration::from_secs(1);
 /// How long the end waits for what is on its way, or in the spool.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -127,6 +131,17 @@ pub struct SharingWriter {
     purged: Option<Instant>,
     /// The database takes what comes, and the watermark is too far behind it.
     is_early: bool,
+    /// Nobody was heard of yet in this life.
+    remembers: bool,
+    memory: Option<Remembering>,
+}
+
+/// Who writes down what the next life may need, and when he was told.
+#[derive(Debug)]
+struct Remembering {
+    part: Part,
+    memory: Memory,
+    told: Option<Instant>,
 }
 
 /// Something that was asked of the database and is not answered yet.
@@ -155,7 +170,8 @@ struct Deliveries {
 }
 
 impl SharingWriter {
-    /// What the partition does not take waits in `spool`, and of a drain that is not known as `places` are to be had.
+    /// What the partition does not take waits in `spool`, and of a drain that is not known as `places` are to be had. What is
+    /// known of it is told to `memory`; of one that was not looked at it is `past`.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -165,14 +181,23 @@ impl SharingWriter {
         owned: Owned,
         told: Told,
         (spool, places): (Option<Spool>, usize),
+        (past, memory): (Option<Past>, Option<Memory>),
     ) -> io::Result<Self> {
-        let (settings, version) = (store.settings().cloned(), store.version());
-        let seats = Seats::new((places, store.accounts_of()), settings.clone(), store.listed());
+        let remembers = past.is_some();
+        let known = past.map(|Past { settings, listed }| (Some(settings), listed));
+        let (settings, listed) = known.unwrap_or_else(|| (store.settings().cloned(), store.listed()));
+        let version = store.version();
+        let seats = Seats::new((places, store.accounts_of()), settings.clone(), listed);
+        let memory = memory.map(|memory| Remembering { part: store.part(), memory, told: None });
         if let Some(spool) = spool.as_ref().filter(|spool| !spool.is_empty()) {
             tracing::info!(deliveries = spool.len(), "deliveries wait in the spool, and are offered to the database");
         }
         let telling = told.clone();
-        let aside = Aside::new(spool, seats, move |stand| telling.tell(&stand));
+        let mut aside = Aside::new(spool, seats, move |stand| telling.tell(&stand));
+        if remembers {
+            aside.outage.goes_on();
+            aside.tell();
+        }
         Ok(Self {
             store: Carried::by_thread(store)?,
             desk,
@@ -188,6 +213,8 @@ impl SharingWriter {
             held: None,
             purged: None,
             is_early: false,
+            remembers,
+            memory,
         })
     }
 
@@ -197,7 +224,13 @@ impl SharingWriter {
             if let Some(next) = self.owned.heard() {
                 self.epoch = self.follow(next);
             }
+            if self.remembers && !self.told.remembers() {
+                // What time it is has been told before that was.
+                self.desk.time.believe();
+                self.remembers = false;
+            }
             self.tell();
+            self.remember();
             let wait = self.wait();
             let mut group = Group::default();
             let over = self.desk.gather(&mut group, wait, |answer| drop(answer.send(Vec::new())));
@@ -218,7 +251,7 @@ impl SharingWriter {
 
     /// How long there is nothing to do but to wait for who comes.
     fn wait(&mut self) -> Duration {
-        if self.flight.is_some() || self.store.is_busy() {
+        if self.remembers || self.flight.is_some() || self.store.is_busy() {
             return LOOK;
         }
         if let Some(wait) = self.aside.outage.until_next() {
@@ -254,7 +287,7 @@ impl SharingWriter {
 
     /// Whether something may be asked now.
     fn can_ask(&self) -> bool {
-        self.flight.is_none() && !self.store.is_busy() && self.aside.outage.may_try()
+        !self.remembers && self.flight.is_none() && !self.store.is_busy() && self.aside.outage.may_try()
     }
 
     /// Moves the watermark if it is time and this node owns the partition, and lets go what is old.
@@ -510,6 +543,18 @@ impl SharingWriter {
         };
         let waiting = self.aside.spool.as_ref().and_then(Spool::oldest);
         self.told.lack(on_its_way.into_iter().chain(waiting).min(), self.desk.time.now());
+    }
+
+    /// Tells what the next life may need, if it is new.
+    fn remember(&mut self) {
+        let Some(own) = &mut self.memory else { return };
+        if !self.remembers
+            && own.told.is_none_or(|told| told.elapsed() >= KNOWN)
+            && let Some((settings, listed)) = self.aside.seats.news()
+        {
+            own.memory.tell(own.part, Past { settings, listed });
+            own.told = Some(Instant::now());
+        }
     }
 
     /// Nothing comes any more. What waits is offered at the next start, if the database is away.

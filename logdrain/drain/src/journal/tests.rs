@@ -39,7 +39,7 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 const TWO_YEARS: i64 = 730 * DAY;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
         accounts: BTreeMap::new(),

@@ -87,6 +87,14 @@ impl Timekeeper {
         self.judge.believed()
     }
 
+    /// The clock was told what time it is: what it said before is forgotten, and is no jump.
+    #[cfg(feature = "postgres")]
+    pub(super) fn believe(&mut self) {
+        let reading = self.clocks.read();
+        (self.judge, _) = Judge::new(reading, None, self.judge.horizon(), GRACE, true);
+        self.steady = reading.steady;
+    }
+
     /// When ticks are due.
     #[cfg(feature = "postgres")]
     pub(super) const fn windows(&self) -> &WindowClock {

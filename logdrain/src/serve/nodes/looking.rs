@@ -81,6 +81,7 @@ impl Looking {
         let (progress, ready) = (held.progress.clone(), held.ready.clone());
         let clocks = Clocks::told(tools.ahead.clone());
         let (parts, keeping, homes) = (parts.collect(), Keeping::default(), held.homes.clone());
+        let away = progress.nodes.remembers.load(Ordering::Acquire).then(Instant::now);
         Self {
             members,
             tools,
@@ -91,7 +92,7 @@ impl Looking {
             homes,
             end,
             stop,
-            away: None,
+            away,
             is_twin: false,
             keeping,
             jumped: None,
@@ -108,10 +109,20 @@ impl Looking {
             match self.members.renew(&self.held(), &self.waiting()) {
                 Ok(view) => {
                     self.show_homes(&view, asked);
-                    if has_jumped(self.clocks.read().wall, view.now) {
+                    let remembered = self.remembers();
+                    // What was remembered of the time may be behind.
+                    if !remembered && has_jumped(self.clocks.read().wall, view.now) {
                         self.jumped = Some(Instant::now());
                     }
                     self.tools.ahead.tell(view.now);
+                    if remembered {
+                        tracing::info!(
+                            node = self.members.node(),
+                            nodes = view.live(),
+                            "the other nodes are heard of: this one goes by what the database says"
+                        );
+                        self.progress.nodes.remembers.store(false, Ordering::Release);
+                    }
                     if let Some(away) = self.away.take() {
                         tracing::info!(after_seconds = away.elapsed().as_secs(), "the database answers again");
                     }
@@ -122,6 +133,12 @@ impl Looking {
                     self.leave();
                     return Err(format!(
                         "another server runs with a copy of this one's folder: each needs its own ({error})"
+                    ));
+                }
+                Err(error) if self.remembers() && error.is_final() => {
+                    self.leave();
+                    return Err(format!(
+                        "{error}; what this node took while the database was away waits in the spool of its folder"
                     ));
                 }
                 Err(error) => {
@@ -136,6 +153,11 @@ impl Looking {
         }
         self.leave();
         Ok(())
+    }
+
+    /// Whether nobody was heard of yet in this life.
+    fn remembers(&self) -> bool {
+        self.progress.nodes.remembers.load(Ordering::Acquire)
     }
 
     /// What this node has: each partition, and since which epoch.

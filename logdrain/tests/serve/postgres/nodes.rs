@@ -22,6 +22,7 @@ mod passing;
 mod people;
 #[cfg(feature = "fail-points")]
 mod points;
+mod restarted;
 mod rows;
 mod senders;
 mod settings;

@@ -64,12 +64,13 @@ pub(super) fn node(dir: &Path, address: &Address, journal: &str) -> Result<Strin
     Ok(node.node)
 }
 
-/// Which journal a folder is of that was opened.
-pub(super) fn journal_of(dir: &Path) -> Result<String, StoreError> {
+/// Which journal a folder is of that was opened, and which node's it is.
+pub(in crate::journal) fn known_as(dir: &Path) -> Result<(String, String), StoreError> {
     let file = store::elsewhere(dir);
     let read = fs::read_to_string(&file).map_err(|error| error.to_string());
     let node = read.and_then(|text| serde_json::from_str::<Node>(&text).map_err(|error| error.to_string()));
-    node.map(|node| node.journal).map_err(|error| StoreError::elsewhere(format!("{}: {error}", file.display())))
+    node.map(|node| (node.journal, node.node))
+        .map_err(|error| StoreError::elsewhere(format!("{}: {error}", file.display())))
 }
 
 /// What other nodes call this one.

@@ -10,7 +10,7 @@ use crate::journal::failure::StoreError;
 use crate::journal::row::{signed, unsigned};
 use crate::parts::{Part, Parts, Split};
 use crate::sql::{Address, Elsewhere, Link};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
@@ -44,6 +44,8 @@ const TOLD_OFTEN: u32 = 3;
 #[derive(Debug)]
 pub struct Members {
     link: Link,
+    address: Address,
+    dir: PathBuf,
     /// Which one it is.
     journal: String,
     node: String,
@@ -53,6 +55,9 @@ pub struct Members {
     version: &'static str,
     lease: Duration,
     parts: Parts,
+    split: Split,
+    /// It has looked whether the database is the right one, and nobody else this node.
+    is_sure: bool,
     /// The others know of it.
     is_known: bool,
 }
@@ -131,14 +136,61 @@ impl Members {
         lease: Duration,
         url: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let mut link = Link::new(address)?;
-        let journal = schema::prepare(&mut link, address)?;
-        schema::part(&mut link, address, (parts, split))?;
+        let mut members = Self::of(address, dir, (parts, split), lease, url)?;
+        (members.journal, members.node) = members.come()?;
+        Ok(members)
+    }
+
+    /// The node of a folder that has joined before, while the database is away: it joins with the first time that it
+    /// [renews](Self::renew).
+    ///
+    /// # Errors
+    /// When the folder does not say which node it is.
+    pub fn remembered(
+        address: &Address,
+        dir: &Path,
+        (parts, split): (Parts, Split),
+        lease: Duration,
+        url: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let mut members = Self::of(address, dir, (parts, split), lease, url)?;
+        (members.journal, members.node) = lease::known_as(dir)?;
+        Ok(members)
+    }
+
+    fn of(
+        address: &Address,
+        dir: &Path,
+        (parts, split): (Parts, Split),
+        lease: Duration,
+        url: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            link: Link::new(address)?,
+            address: address.clone(),
+            dir: dir.to_owned(),
+            journal: String::new(),
+            node: String::new(),
+            name: lease::name(dir),
+            url: url.unwrap_or_default().to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+            lease,
+            parts,
+            split,
+            is_sure: false,
+            is_known: false,
+        })
+    }
+
+    /// Sees that the database is the right one, and nobody else this node. Answers which journal and which node it is.
+    fn come(&mut self) -> Result<(String, String), StoreError> {
+        let Self { link, address, dir, name, parts, split, .. } = self;
+        let journal = schema::prepare(link, address)?;
+        schema::part(link, address, (*parts, *split))?;
         let node = lease::node(dir, address, &journal)?;
-        let name = lease::name(dir);
-        alone(&mut link, address, &node, &name)?;
-        let (version, url) = (env!("CARGO_PKG_VERSION"), url.unwrap_or_default().to_owned());
-        Ok(Self { link, journal, node, name, url, version, lease, parts, is_known: false })
+        alone(link, address, &node, name)?;
+        self.is_sure = true;
+        Ok((journal, node))
     }
 
     /// What is known of it by others.
@@ -155,8 +207,11 @@ impl Members {
     ///
     /// # Errors
     /// When the database does not answer, and [`StoreError::TakenOver`] when another server runs with a copy of the folder: both
-    /// would be the same node.
+    /// would be the same node. Of a node that was [remembered](Self::remembered), those of [`join`](Self::join).
     pub fn renew(&mut self, held: &[(Part, i64)], waiting: &Waiting) -> Result<View, StoreError> {
+        if !self.is_sure {
+            self.come()?;
+        }
         let (node, name, url, version, lease) = (&self.node, &self.name, &self.url, self.version, millis(self.lease));
         let parts: Vec<i32> = held.iter().map(|(part, _)| i32::from(part.number())).collect();
         let epochs: Vec<i64> = held.iter().map(|(_, epoch)| *epoch).collect();
@@ -209,6 +264,9 @@ impl Members {
     /// # Errors
     /// When the database does not answer.
     pub fn leave(&mut self) -> Result<(), StoreError> {
+        if !self.is_known {
+            return Ok(());
+        }
         let node = &self.node;
         self.link.ask(async |open| open.client.execute(LEAVE, &[node]).await).map(drop).map_err(Into::into)
     }

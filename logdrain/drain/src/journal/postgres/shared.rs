@@ -129,6 +129,11 @@ impl SharedPartition {
         })
     }
 
+    /// Which partition it is.
+    pub(in crate::journal) const fn part(&self) -> Part {
+        self.ledger.part
+    }
+
     /// The number of the last event that this node knows of.
     pub const fn position(&self) -> u64 {
         self.ledger.position

@@ -125,6 +125,12 @@ impl Told {
         self.all.change(0, |stands| stands.is_cut_off = is_cut_off);
     }
 
+    /// Whether this node has heard of nobody yet, and goes by what it knew before: the database is not asked for anything then,
+    /// since nobody knows whether it is the right one.
+    pub(super) fn remembers(&self) -> bool {
+        self.all.progress.nodes.remembers.load(Ordering::Acquire)
+    }
+
     /// The journal had no place for so many that had waited.
     pub(super) fn refused(&self, deliveries: u64) {
         self.all.progress.spooled.refused.fetch_add(deliveries, Ordering::AcqRel);

@@ -165,6 +165,16 @@ impl Node {
         true
     }
 
+    /// Waits until it says that it cannot begin yet; answers its log.
+    pub(super) fn start_closed(&self, says: &str) -> String {
+        let started = Server::start_until(says, &[], &self.dir, &["--config", self.config.as_str()]);
+        let server = started.unwrap_or_else(|(code, log)| panic!("it ended with {code:?}: {log}"));
+        self.port.store(server.address.port(), Ordering::SeqCst);
+        let log = server.log();
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        log
+    }
+
     /// The same; it dies when it passes a point of the program for so many times, maybe before it takes anything.
     #[cfg(feature = "fail-points")]
     pub(super) fn start_to_die_after(&self, point: &str, times: u64) {
@@ -274,7 +284,8 @@ impl Node {
         self.metric("logdrain_spooled_deliveries")
     }
 
-    fn metric(&self, name: &str) -> Option<usize> {
+    /// One of its numbers.
+    pub(super) fn metric(&self, name: &str) -> Option<usize> {
         let text = self.get("/metrics")?;
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
