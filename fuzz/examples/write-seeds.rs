@@ -127,6 +127,13 @@ fn main() -> Result<()> {
         write("segment", &format!("hole-{at}"), &[0, 3, low, high, 9, 0])?;
         write("segment", &format!("set-{at}"), &[1, low, high, 0xff])?;
     }
+    // The same: 0 bytes set, 1 the same with a checksum that fits, 2 the note itself. It has some eighty bytes.
+    write("note", "as-it-is", &[0])?;
+    write("note", "none", &[2])?;
+    for at in (0..80_u8).step_by(4) {
+        write("note", &format!("set-{at}"), &[0, at, 0, 1])?;
+        write("note", &format!("forged-{at}"), &[1, at, 0, 1])?;
+    }
     for (seed, len) in [(1, 60), (2, 200), (3, 500)] {
         let mut random = Random::new(seed);
         let bytes: Vec<u8> = (0..len).map(|_| random.bits() as u8).collect();

@@ -99,7 +99,7 @@ fuzz_target!(|input: &[u8]| {
     if way == 2 {
         note = draw.rest().to_vec();
     }
-    while !draw.is_empty() {
+    while way < 2 && !draw.is_empty() {
         let at = draw.short() as u16 as usize % note.len();
         note[at] = draw.octet();
     }

@@ -164,7 +164,8 @@ impl Place {
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         self.try_remove(path)?;
         match (self.files(), path.parent()) {
-            (None, Some(folder)) => sync_folder(folder),
+            // Of a folder that is not there, no name is.
+            (None, Some(folder)) if folder.exists() => sync_folder(folder),
             _ => Ok(()),
         }
     }

@@ -157,3 +157,34 @@ fn what_cannot_be_read_is_named_and_what_cannot_be_written_is_as_it_was() {
     let found = reader.view(&Scope::account("shop")).search(&Query::default(), &page, &mut || true);
     assert_eq!(found.events().len(), 1);
 }
+
+/// Files that other accounts need, and files of which only some lines are old enough, hold what was expired until they are written
+/// again: after a restart that would be back.
+#[test]
+fn what_was_expired_and_is_in_a_file_still_is_purged_too() {
+    let folder = Folder::new("purge-expired");
+    let mut store = open(&folder);
+    let mut n = 0;
+    for _ in 0..3 {
+        for account in ACCOUNTS {
+            for text in ["a secret", "other"] {
+                n += 1;
+                store.append(&Event::new(EventId::new(n * 256), account, text.as_bytes())).unwrap();
+            }
+        }
+        store.flush().unwrap();
+    }
+    store.publish(EventId::new(n * 256));
+    // All of the first file that alpha has in it, and of the second one the secret.
+    store.expire("alpha", EventId::new(8 * 256));
+    let everything = EventId::MIN..EventId::MAX;
+    let purged = store.purge(&Scope::account("alpha"), Query::parse("secret").query(), everything.clone()).unwrap();
+    assert!(purged.unread().is_empty());
+    assert_eq!(all(&store.reader(), "alpha").len(), 2);
+    drop(store);
+    let mut store = open(&folder);
+    let found = all(&store.reader(), "alpha");
+    assert!(found.iter().all(|event| event.as_event().message() == b"other"), "{found:?}");
+    assert_eq!((all(&store.reader(), "beta").len(), all(&store.reader(), "gamma").len()), (6, 6));
+    assert_eq!(store.purge(&Scope::account("alpha"), Query::parse("secret").query(), everything).unwrap().events(), 0);
+}

@@ -108,7 +108,8 @@ impl Store {
             None => page,
         };
         let view = self.reader().view(&scope.clone().with_hidden());
-        if part.last < view.before().get() {
+        // What is below the floor is not found, and is in the file all the same.
+        if part.last < view.before().get() && part.first >= self.heads[at].account.state().floor {
             let found = view.search(query, &page, &mut || true);
             if found.events().is_empty() && found.examined().damage().is_empty() {
                 return Ok(0);
