@@ -8,6 +8,7 @@ mod changes;
 mod killed;
 mod left;
 mod lines;
+mod looking;
 mod measured;
 
 use super::shared::Manner;
