@@ -63,13 +63,41 @@ impl S3 {
         answer
     }
 
-    /// The keys of a bucket, a thousand at most.
+    /// The keys of a bucket.
     ///
     /// # Panics
     /// When it does not say them.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        let listed = String::from_utf8(self.ask("GET", &format!("/{bucket}?list-type=2"), b"")).unwrap();
-        listed.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap().to_owned()).collect()
+        let mut all: Vec<String> = Vec::new();
+        loop {
+            let after = all.last().map(|last| format!("&start-after={last}")).unwrap_or_default();
+            let listed = self.ask("GET", &format!("/{bucket}?list-type=2{after}"), b"");
+            let listed = String::from_utf8(listed).unwrap();
+            let before = all.len();
+            all.extend(listed.split("<Key>").skip(1).map(|rest| rest.split("</Key>").next().unwrap().to_owned()));
+            if all.len() == before {
+                return all;
+            }
+        }
+    }
+
+    /// An object of a bucket, if it is there.
+    ///
+    /// # Panics
+    /// When it is answered in another way than whole.
+    pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
+        let answer = self.ask("GET", &format!("/{bucket}/{key}"), b"");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+        if head.starts_with("http/1.1 404") {
+            return None;
+        }
+        let body = answer[end + 4..].to_vec();
+        assert!(
+            head.starts_with("http/1.1 200") && head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        Some(body)
     }
 
     /// It is there, and does nothing any more; or goes on.

@@ -62,7 +62,7 @@ pub use meta::LAST_NUMBER;
 pub(crate) use objects::Objects;
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Members, NodeView, PartView, SharedPartition, View, Waiting, open_database, owner, reader_of, view_of,
+    Members, NodeView, PartView, SharedPartition, View, Waiting, find_lines, open_database, owner, reader_of, view_of,
 };
 pub use purges::Erase;
 pub use reader::JournalReader;

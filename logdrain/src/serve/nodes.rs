@@ -44,6 +44,8 @@ use logdrain_drain::people;
 use logdrain_drain::people::People;
 use logdrain_drain::settings::Settings;
 use logdrain_drain::sql::Db;
+#[cfg(feature = "s3")]
+use logdrain_drain::tiered::Tier;
 use logdrain_drain::watching::States;
 use logdrain_terms::failure::{Failure, Status};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,6 +125,8 @@ impl Node {
             board: held.board.clone(),
             logs: held.logs.clone(),
             archives: held.archives.clone(),
+            #[cfg(feature = "s3")]
+            tier: tier(config, cluster, (address, members.journal()), held)?,
             closing: closing::Shared::new(database(address)?),
             intake: front.intake.clone(),
             directory: front.directory.clone(),
@@ -277,4 +281,23 @@ fn away() -> DirectoryError {
 /// A connection of its own, for what nodes keep together beside the journal.
 fn database(address: &Address) -> Result<Db, Failure> {
     Db::of_journal(address, "logdrain").map_err(|error| Failure::Config(error.to_string()))
+}
+
+/// The bucket that lines and archives lie in, where there is no folder that all share, with what this node has of it.
+#[cfg(feature = "s3")]
+fn tier(
+    config: &Config,
+    cluster: &Cluster,
+    (address, journal): (&Address, &str),
+    held: &Held,
+) -> Result<Option<Tier>, Failure> {
+    if !config.keeping.is_on() || cluster.snapshots.folder(0).is_some() {
+        return Ok(None);
+    }
+    // Hours that were being written when it ended.
+    let swept = held.archives.sweep(|part| config.store.join(format!("p{}", part.number())));
+    swept.unwrap_or_else(|error| tracing::warn!(%error, "what is left of unfinished archives cannot be removed"));
+    let cache = config.store.join("cache");
+    let tier = Tier::new(address, &cluster.snapshots, journal, &cache, cluster.cache);
+    tier.map(Some).map_err(|error| Failure::Config(format!("{}: {error}", cache.display())))
 }

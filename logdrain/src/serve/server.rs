@@ -215,8 +215,8 @@ impl Back {
             let (lines, entries) = mpsc::sync_channel(COMMITS_AHEAD);
             let keeping = config.keeping.clone();
             let copies = Arc::new(AllCopies { archives: archives.clone(), outbox: front.outbox.clone() });
-            let (dir, owed) = (config.store.clone(), Owed::new(front.outbox.clone()));
-            let start = logs::Start { dir, keeping, copies, owed, settings, reader: reader_of_lines, entries };
+            let (place, owed) = (logs::Place::folder(&config.store), Owed::new(front.outbox.clone()));
+            let start = logs::Start { place, keeping, copies, owed, settings, reader: reader_of_lines, entries };
             let copier = archives::Writer {
                 board: archives,
                 logs: shown.clone(),

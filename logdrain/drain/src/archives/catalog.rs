@@ -12,6 +12,7 @@
 use super::shelf::{Archive, Bytes, Opened, Shelf, Unfinished};
 use crate::tiered::{File, Files, Listed};
 use log_archive::Period;
+use log_store::Damage;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -68,6 +69,10 @@ impl Catalog {
 impl Shelf for Catalog {
     fn check(&self) -> io::Result<()> {
         self.files.check()
+    }
+
+    fn passes(&self, damage: &Damage) -> bool {
+        damage.is_passing()
     }
 
     fn look(&self) -> io::Result<BTreeMap<Box<str>, i64>> {

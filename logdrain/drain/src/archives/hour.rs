@@ -82,7 +82,7 @@ pub(super) fn write(shelf: &dyn Shelf, asked: Hour<'_>) -> io::Result<Outcome> {
             return Ok(Outcome::Unread("the number of a system is not to be had".to_owned()));
         }
         for damage in examined.damage() {
-            if waits && matches!(damage.kind(), DamageKind::Read(_)) {
+            if waits && matches!(damage.kind(), DamageKind::Read(_)) || shelf.passes(damage) {
                 return Ok(Outcome::Unread(damage.to_string()));
             }
             damaged += 1;

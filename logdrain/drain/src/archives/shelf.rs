@@ -1,6 +1,7 @@
 //! Where the archives of a partition lie, as those see it who list, read, write and remove them.
 
 use log_archive::Period;
+use log_store::Damage;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
@@ -22,6 +23,11 @@ pub struct Archive {
 pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// Sees that it is there, and this owner's still.
     fn check(&self) -> io::Result<()>;
+
+    /// Whether lines that cannot be read now will be soon, however long it takes: they lie in a bucket, as archives do here.
+    fn passes(&self, _: &Damage) -> bool {
+        false
+    }
 
     /// The accounts that have archives, with the end of the newest hour of each, in microseconds since 1970; 0 if it has none.
     /// Removes what a writer that was killed left behind.

@@ -3,6 +3,7 @@
 use super::board::Board;
 use super::closing::Closing;
 use super::hour::{self, Hour, Outcome};
+use super::shelf::Shelf;
 use super::sources::Sources;
 use crate::journal::Progress;
 use crate::logs;
@@ -114,13 +115,15 @@ impl Writer {
         };
         let over = Period::hour_of(now.saturating_sub(DELAY)).start();
         let accounts = reader.accounts().map_err(|error| error.to_string())?;
+        let shelf = self.board.shelf().map_err(|error| error.to_string())?;
         let mut due = Vec::new();
         let mut waiting = BTreeMap::new();
         for account in &accounts {
             let Some(kept_for) = self.sources.kept_for(account.name()) else { continue };
             let from = self.from(account.name(), now, kept_for);
             waiting.insert(account.name().into(), EventId::at(from));
-            if let Some(hour) = next(&reader, account, from, unread)?.filter(|hour| hour.end() <= over) {
+            if let Some(hour) = next(&reader, account, from, (&mut *unread, &*shelf))?.filter(|hour| hour.end() <= over)
+            {
                 due.push((account.name(), hour));
             }
         }
@@ -222,7 +225,12 @@ impl Writer {
 }
 
 /// The hour of the first line of an account from a time on.
-fn next(reader: &Reader, account: &AccountReport, from: i64, unread: &mut Unread) -> Result<Option<Period>, String> {
+fn next(
+    reader: &Reader,
+    account: &AccountReport,
+    from: i64,
+    (unread, shelf): (&mut Unread, &dyn Shelf),
+) -> Result<Option<Period>, String> {
     if account.newest().is_none_or(|newest| newest < EventId::at(from)) {
         return Ok(None);
     }
@@ -232,8 +240,8 @@ fn next(reader: &Reader, account: &AccountReport, from: i64, unread: &mut Unread
     }
     let found =
         reader.view(&Scope::account(account.name()).with_hidden()).search(&Query::default(), &page, &mut || true);
-    let passing = found.examined().damage().iter().find(|damage| matches!(damage.kind(), DamageKind::Read(_)));
-    if let Some(damage) = passing.filter(|_| unread.waits(account.name())) {
+    let mut unreadable = found.examined().damage().iter().filter(|damage| matches!(damage.kind(), DamageKind::Read(_)));
+    if let Some(damage) = unreadable.find(|damage| unread.waits(account.name()) || shelf.passes(damage)) {
         unread.note(account.name());
         return Err(format!("archives of {} wait for lines that cannot be read: {damage}", account.name()));
     }

@@ -42,6 +42,7 @@ mod shared;
 
 pub(super) use lease::known_as;
 pub use members::{Members, NodeView, PartView, View, Waiting, view_of};
+pub use schema::find_lines;
 pub use shared::SharedPartition;
 pub(super) use shared::{Moved, Owning};
 

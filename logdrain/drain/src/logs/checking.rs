@@ -1,6 +1,6 @@
 //! Whether the lines on the disk can be read: for `logdrain doctor`, also beside a running server.
 
-use super::{keeper, state};
+use super::{place, state};
 use log_store::{Options, Reader};
 use logdrain_terms::number;
 use std::path::Path;
@@ -10,7 +10,7 @@ const NAMED: usize = 20;
 
 /// Reads every file whole, tells what it finds, and answers how much of it is wrong.
 pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
-    let folder = keeper::lines(dir);
+    let folder = place::lines(dir);
     if !folder.exists() {
         return 0;
     }
@@ -25,7 +25,7 @@ pub fn check(dir: &Path, say: &mut dyn FnMut(&str)) -> u64 {
             return 1;
         }
     };
-    if let Some((position, _)) = state::list(&keeper::states(dir)).unwrap_or_default().first() {
+    if let Some((position, _)) = state::list(&place::states(dir)).unwrap_or_default().first() {
         say(&format!("lines      of events up to {position} are in files"));
     }
     say(&format!("lines      {} in {} files", checked.lines(), checked.files()));

@@ -4,11 +4,12 @@
 use super::alerting;
 use super::board::{Board, Books, Gone, Shown};
 use super::filters::Rulebook;
-use super::keeper::{self, Copies, Keeper, Keeping};
+use super::keeper::{Copies, Keeper, Keeping};
 use super::lines::{Lines, What};
+use super::place::Place;
 use super::retention;
 use super::senders::{Sender, Senders};
-use super::state::{self, State};
+use super::state::State;
 use super::tally::Tallies;
 use super::trouble::Troubles;
 use crate::drain_name::DEFAULT_ACCOUNT;
@@ -20,7 +21,6 @@ use crate::settings::change::Change;
 use crate::watching::{LineRules, Owed};
 use log_store::EventId;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -46,7 +46,7 @@ const NAMED: u64 = 20;
 
 #[derive(Debug)]
 pub struct Consumer {
-    pub(super) dir: PathBuf,
+    pub(super) place: Place,
     pub(super) keeping: Keeping,
     /// Given to the keeper when it is opened.
     pub(super) copies: Arc<dyn Copies>,
@@ -82,8 +82,8 @@ pub struct Consumer {
 /// What it begins with.
 #[derive(Debug)]
 pub struct Start {
-    /// The folder of the journal.
-    pub dir: PathBuf,
+    /// Where the lines lie.
+    pub place: Place,
     pub keeping: Keeping,
     /// Who makes copies of the lines.
     pub copies: Arc<dyn Copies>,
@@ -117,7 +117,7 @@ impl Times {
 impl Consumer {
     /// Opens the store beside a journal.
     pub fn new(start: Start, progress: Arc<Progress>, board: Board, stop: Arc<AtomicBool>) -> Self {
-        let Start { dir, keeping, copies, owed, settings, reader, entries } = start;
+        let Start { place, keeping, copies, owed, settings, reader, entries } = start;
         let head = progress.head.load(Ordering::Acquire);
         let none = State {
             position: 0,
@@ -126,11 +126,11 @@ impl Consumer {
             gone: Gone::default(),
             tallies: Tallies::default(),
         };
-        let start = state::read(&keeper::states(&dir), head).unwrap_or(none);
+        let start = place.state(head).unwrap_or(none);
         progress.kept_behind.store(start.position, Ordering::Release);
-        let alerts = LineRules::open(&dir, owed, (start.position, &start.settings), head);
+        let alerts = LineRules::open(place.dir(), owed, (start.position, &start.settings), head);
         let mut consumer = Self {
-            dir,
+            place,
             keeping,
             copies,
             keeper: None,
@@ -163,7 +163,7 @@ impl Consumer {
         if self.keeper.is_some() || !self.troubles.disk.may_try() {
             return;
         }
-        match Keeper::open(&keeper::lines(&self.dir), self.keeping.clone(), self.start.clone()) {
+        match Keeper::open(&self.place, self.keeping.clone(), self.start.clone()) {
             Ok(keeper) => self.use_keeper(keeper),
             Err(error) => self.troubles.disk.note(error.to_string()),
         }
@@ -483,7 +483,7 @@ impl Consumer {
         if (state.position, state.gone) == self.written {
             return;
         }
-        match state::write(&keeper::states(&self.dir), state) {
+        match self.place.set_state(state) {
             Ok(()) => {
                 fail_point("state");
                 self.written = (state.position, state.gone);

@@ -6,6 +6,7 @@
 use super::board::{Books, Gone, Shown};
 use super::filters::Rules;
 use super::lines::{Line, What};
+use super::place::Place;
 use super::retention;
 use super::senders::Sender;
 use super::state::State;
@@ -17,7 +18,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,19 +133,13 @@ enum Became {
 }
 
 impl Keeper {
-    /// Opens the store of a folder; `start` is where its state says that it stands.
-    pub(super) fn open(folder: &Path, keeping: Keeping, start: State) -> Result<Self, StoreError> {
-        let options = keeping.options();
-        Self::open_with(folder, options, keeping, start)
+    /// Opens the store of a place; `start` is where its state says that it stands.
+    pub(super) fn open(place: &Place, keeping: Keeping, start: State) -> Result<Self, StoreError> {
+        let store = place.store(keeping.options())?;
+        Ok(Self::of(store, keeping, start))
     }
 
-    pub(super) fn open_with(
-        folder: &Path,
-        options: Options,
-        keeping: Keeping,
-        start: State,
-    ) -> Result<Self, StoreError> {
-        let store = Store::open(folder, options)?;
+    fn of(store: Store, keeping: Keeping, start: State) -> Self {
         for damage in store.damage() {
             tracing::error!(%damage, "a file of lines cannot be read, and is left where it is: searches say what they lack");
         }
@@ -156,7 +150,7 @@ impl Keeper {
         let unknown = (there + gone.expired + gone.removed + gone.purged + books.purged).saturating_sub(books.kept);
         books.events += unknown;
         books.kept += unknown;
-        Ok(Self {
+        Self {
             store,
             keeping,
             share: Box::new(|_| 0),
@@ -168,7 +162,7 @@ impl Keeper {
             gone,
             is_full: false,
             safe: start,
-        })
+        }
     }
 
     pub(super) fn set_copies(&mut self, copies: Arc<dyn Copies>) {
@@ -535,14 +529,4 @@ fn say(account: &str, notice: Notice, bytes: u64) {
             "the plan's volume of today is used: lines are not kept until midnight (UTC), metrics go on"
         ),
     }
-}
-
-/// Where the store lies.
-pub(super) fn lines(dir: &Path) -> PathBuf {
-    dir.join("logs")
-}
-
-/// Where its state does.
-pub(super) fn states(dir: &Path) -> PathBuf {
-    dir.join("logs-state")
 }

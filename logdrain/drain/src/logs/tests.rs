@@ -25,6 +25,7 @@ use super::board::{Books, Gone};
 use super::filters::Rules;
 use super::keeper::{Keeper, Keeping};
 use super::lines::{Lines, What};
+use super::place::Place;
 use super::retention;
 use super::senders::Sender;
 use super::state::{self, State};
@@ -114,7 +115,7 @@ fn what_is_beyond_the_count_is_one_line_under_the_last_id() {
 #[test]
 fn a_start_begins_behind_what_is_in_files() {
     let dir = scratch("safe");
-    let mut keeper = Keeper::open(&dir, keeping(1 << 30, 1 << 30), start()).unwrap();
+    let mut keeper = Keeper::open(&Place::folder(&dir), keeping(1 << 30, 1 << 30), start()).unwrap();
     let now = Arc::new(settings());
     for position in 1..=4 {
         keep(&mut keeper, "default", position, &record(10, position));
@@ -127,7 +128,7 @@ fn a_start_begins_behind_what_is_in_files() {
     // Read again from an older state: nothing stands twice.
     let again = start();
     drop(keeper);
-    let mut keeper = Keeper::open(&dir, keeping(1 << 30, 1 << 30), again).unwrap();
+    let mut keeper = Keeper::open(&Place::folder(&dir), keeping(1 << 30, 1 << 30), again).unwrap();
     assert_eq!(keeper.last_id(), record(10, 4).run.last());
     for position in 1..=5 {
         keep(&mut keeper, "default", position, &record(10, position));
@@ -139,7 +140,7 @@ fn a_start_begins_behind_what_is_in_files() {
 #[test]
 fn a_head_that_holds_the_journal_back_is_sealed_early() {
     let dir = scratch("ahead");
-    let mut keeper = Keeper::open(&dir, keeping(1 << 30, 20_000), start()).unwrap();
+    let mut keeper = Keeper::open(&Place::folder(&dir), keeping(1 << 30, 20_000), start()).unwrap();
     let now = Arc::new(settings());
     for position in 1..=100 {
         keep(&mut keeper, "default", position, &record(10, position));
@@ -155,7 +156,7 @@ fn a_head_that_holds_the_journal_back_is_sealed_early() {
 #[test]
 fn an_account_within_its_share_loses_nothing_for_anothers_sake() {
     let dir = scratch("share");
-    let mut keeper = Keeper::open(&dir, keeping(60_000, 1 << 30), start()).unwrap();
+    let mut keeper = Keeper::open(&Place::folder(&dir), keeping(60_000, 1 << 30), start()).unwrap();
     keeper.set_share(Box::new(|account| if account == "quiet" { 50_000 } else { 0 }));
     let mut position = 0;
     let mut both = |keeper: &mut Keeper, loud: usize, quiet: usize| {
@@ -199,7 +200,7 @@ fn an_account_within_its_share_loses_nothing_for_anothers_sake() {
 #[test]
 fn lines_go_by_age_when_the_clock_is_trusted_and_not_before() {
     let dir = scratch("age");
-    let mut keeper = Keeper::open(&dir, keeping(1 << 30, 1 << 30), start()).unwrap();
+    let mut keeper = Keeper::open(&Place::folder(&dir), keeping(1 << 30, 1 << 30), start()).unwrap();
     let millis = NOON as u64 / 1_000;
     keep(&mut keeper, "default", 1, &record(10, millis));
     seal_all(&mut keeper);

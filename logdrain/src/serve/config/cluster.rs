@@ -1,6 +1,6 @@
 //! What the file says of nodes that share a journal.
 
-use super::file::{Cluster as Section, Span};
+use super::file::{Cluster as Section, Size, Span};
 use super::{Wrong, secrets};
 use logdrain_drain::journal::SnapshotPlace;
 use logdrain_drain::neighbours::{Secret, Url};
@@ -15,6 +15,9 @@ const PARTITIONS: u16 = 8;
 const LEASE: Duration = Duration::from_secs(2);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// Of lines and archives that lie in a bucket, on a node's own disk: when the file does not say it, and at least.
+const CACHE: u64 = 4 << 30;
+const SMALLEST_CACHE: u64 = 64 << 20;
 
 /// Which part a server has in others' work.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Cluster {
     pub(crate) split: Split,
     /// Where every node finds what another one counted.
     pub(crate) snapshots: SnapshotPlace,
+    /// Bytes of its own disk for lines and archives that lie in a bucket.
+    pub(crate) cache: u64,
     pub(crate) lease: Duration,
     /// What the nodes know each other by who pass requests on; without it none does.
     pub(crate) secret: Option<Secret>,
@@ -69,7 +74,7 @@ pub(super) fn of_file(
     variable: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Cluster>, Wrong> {
-    let Some(Section { partitions, snapshots, lease, url, secret_file }) = section else { return Ok(None) };
+    let Some(Section { partitions, snapshots, cache, lease, url, secret_file }) = section else { return Ok(None) };
     if !others.has_journal {
         return Err(Wrong::new(
             "[cluster]: nodes share a journal in a database: journal = \"postgres://...\" is missing",
@@ -85,10 +90,15 @@ pub(super) fn of_file(
     let parts = parts.ok_or_else(|| Wrong(format!("[cluster], partitions: is from 1 to {}", parts::MOST)))?;
     let snapshots =
         SnapshotPlace::parse(&snapshots, variable).map_err(|why| Wrong(format!("[cluster], snapshots: {why}")))?;
-    if others.keeps_lines && snapshots.folder(0).is_none() {
+    let is_bucket = snapshots.folder(0).is_none();
+    if cache.is_some() && !(is_bucket && others.keeps_lines) {
         return Err(Wrong::new(
-            "logs_limit: nodes keep lines in a folder that all of them see: [cluster], snapshots is a bucket",
+            "[cluster], cache: is for lines that lie in a bucket: logs_limit is missing, or snapshots is a folder",
         ));
+    }
+    let cache = cache.map_or(CACHE, |Size(bytes)| bytes as u64);
+    if cache < SMALLEST_CACHE {
+        return Err(Wrong::new("[cluster], cache: is 64MB at least"));
     }
     let split = if others.keeps_lines { Split::ByAccount } else { Split::ByDrain };
     if snapshots.is_plain() {
@@ -126,5 +136,5 @@ pub(super) fn of_file(
         }
         _ => {}
     }
-    Ok(Some(Cluster { parts, split, snapshots, lease, secret, url }))
+    Ok(Some(Cluster { parts, split, snapshots, cache, lease, secret, url }))
 }

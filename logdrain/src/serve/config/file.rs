@@ -86,6 +86,8 @@ pub(super) struct File {
 pub(super) struct Cluster {
     pub(super) partitions: Option<u16>,
     pub(super) snapshots: String,
+    /// What a node keeps on its own disk of lines and archives that lie in a bucket.
+    pub(super) cache: Option<Size>,
     pub(super) lease: Option<Span>,
     /// How other nodes reach this one, and what they know it by.
     pub(super) url: Option<String>,
@@ -322,6 +324,7 @@ const KEYS: &[&str] = &[
     "cluster",
     "partitions",
     "snapshots",
+    "cache",
     "lease",
     "secret_file",
 ];

@@ -6,6 +6,8 @@ use logdrain_drain::counting::board::DRAIN_BYTES;
 use logdrain_drain::journal::Spool;
 use logdrain_drain::limits::HEAD_LIMIT;
 use logdrain_drain::outlets::otlp;
+#[cfg(all(feature = "s3", feature = "postgres"))]
+use logdrain_drain::tiered::Tier;
 use logdrain_drain::{archives, directory, door, minutes, neighbours};
 use logdrain_web::passing;
 
@@ -14,6 +16,10 @@ use logdrain_web::passing;
 pub(super) const PLAIN: usize = 3 * HEAD_LIMIT;
 /// TLS buffers a record each way besides.
 pub(super) const ENCRYPTED: usize = PLAIN + 48 * 1024;
+/// Files in a bucket that a partition has open: those whose index is known, and as many that searches have beside.
+#[cfg(all(feature = "s3", feature = "postgres"))]
+const OPEN_FILES: usize = 512;
+
 impl Config {
     /// Sees that the bound can be kept on a machine with so much memory.
     pub(super) fn fits(mut self, machine: Option<usize>) -> Result<Self, Wrong> {
@@ -60,6 +66,7 @@ impl Config {
             .saturating_add(
                 self.cluster.as_ref().map_or(0, |cluster| cluster.snapshots.memory().saturating_mul(self.parts())),
             )
+            .saturating_add(self.tiered())
             .saturating_add(self.passed().saturating_mul(neighbours::MEMORY))
             .saturating_add(self.limits.answers)
             .saturating_add(copies)
@@ -78,6 +85,21 @@ impl Config {
                 0
             })
             .saturating_add(self.ports.len() << 17)
+    }
+
+    /// What files in a bucket take.
+    #[cfg(all(feature = "s3", feature = "postgres"))]
+    fn tiered(&self) -> usize {
+        let Some(cluster) = &self.cluster else { return 0 };
+        if !self.keeping.is_on() || cluster.snapshots.folder(0).is_some() {
+            return 0;
+        }
+        Tier::memory(cluster.cache).saturating_add((OPEN_FILES * Tier::OPEN).saturating_mul(self.parts()))
+    }
+
+    #[cfg(not(all(feature = "s3", feature = "postgres")))]
+    const fn tiered(&self) -> usize {
+        0
     }
 
     /// How many requests are passed on to other nodes at a time.

@@ -4,7 +4,7 @@ use crate::serve::config::{Cluster, Config};
 use crate::serve::opening::{self, Closed};
 use logdrain_drain::clock::Ahead;
 use logdrain_drain::journal::{
-    self, Address, Lease, Members, Past, Remembered, SharedPartition, Spool, StoreError, Waiting, recall,
+    self, Address, Lease, Members, Past, Remembered, SharedPartition, Spool, StoreError, Waiting, find_lines, recall,
 };
 use logdrain_drain::parts::Part;
 use std::io;
@@ -57,6 +57,9 @@ pub(super) fn join(
         closed @ Closed::ForGood(_) => NotJoined::Closed(closed),
     };
     let mut members = Members::join(address, dir, (cluster.parts, cluster.split), cluster.lease, url).map_err(away)?;
+    if config.keeping.is_on() {
+        find_lines(address, &cluster.snapshots).map_err(away)?;
+    }
     let mut stores = Vec::new();
     for part in cluster.parts.each() {
         let mut store = partition(config, cluster, address, part).map_err(away)?;

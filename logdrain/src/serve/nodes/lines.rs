@@ -1,5 +1,5 @@
-//! The lines of a partition that this node owns: kept on a thread of its own, beside the one that counts, in the folder of this
-//! epoch in the place that all nodes share.
+//! The lines of a partition that this node owns: kept on a thread of its own, beside the one that counts, in the place that all
+//! nodes share: in the folder of this epoch, or in a bucket, where the database knows which files there are.
 //!
 //! While that place cannot be used this thread waits, and the journal keeps what it waits with; counting goes on. A thread beside
 //! it archives the hours that are over, in one place of the partition, where none writes who was its owner before.
@@ -12,11 +12,15 @@ use logdrain_drain::alerts::outbox::{Outbox, Teller};
 use logdrain_drain::alerts::standing::Of;
 use logdrain_drain::archives::{self, Writer};
 use logdrain_drain::event::Entry;
+#[cfg(feature = "s3")]
+use logdrain_drain::journal::find_lines;
 use logdrain_drain::journal::{Events, Owned, Progress, reader_of};
 use logdrain_drain::logs::{self, Copies, epochs};
 use logdrain_drain::parts::Part;
 use logdrain_drain::settings::Settings;
 use logdrain_drain::settings::purge::Purge;
+#[cfg(feature = "s3")]
+use logdrain_drain::tiered::Files;
 use logdrain_drain::watching::Owed;
 use std::fs;
 use std::io;
@@ -69,19 +73,20 @@ impl Lines {
     }
 
     fn run(self, settings: Settings, entries: Receiver<Arc<Vec<Entry>>>) {
-        let Some(Begun { dir, reader, owed }) = self.begin() else { return };
+        let Some(Begun { place, shared, reader, owed }) = self.begin() else { return };
         let Self { part, epoch, tools, progress, stop, .. } = self;
         let (config, board) = (&tools.config, tools.logs.of(part).clone());
         let copies: Arc<dyn Copies> = Arc::new(Others {
             part,
-            place: dir.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default(),
+            shared: shared.clone(),
             board: board.clone(),
             archives: tools.archives.of(part).clone(),
             outbox: tools.outbox.clone(),
             limit: config.keeping.limit,
             looked: Mutex::default(),
         });
-        if let Some(place) = dir.parent().map(Path::to_owned) {
+        if let Shared::Folder(shared) = shared {
+            let place = shared.join(format!("p{}", part.number()));
             // With many files it takes a while, for which nobody waits.
             let (owned, stop) = (self.owned.clone(), stop.clone());
             let is_over = move || stop.load(Ordering::Acquire) || owned.has_ended(epoch);
@@ -89,7 +94,7 @@ impl Lines {
             // Without a thread the next owner does it.
             let _ = thread::Builder::new().name(format!("removing {}", part.number())).spawn(remove);
         }
-        let start = logs::Start { dir, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
+        let start = logs::Start { place, keeping: config.keeping.clone(), copies, owed, settings, reader, entries };
         let archiving = Archiving::start(part, &tools, &progress);
         logs::Consumer::new(start, progress, board.clone(), stop).run();
         drop(archiving);
@@ -119,16 +124,35 @@ impl Lines {
     }
 
     fn try_to_begin(&self) -> Result<Begun, String> {
-        let Tools { cluster, address, outbox, states, .. } = &self.tools;
-        let place = cluster.snapshots.folder(self.part.number()).ok_or("lines need a folder")?;
-        let found = cluster.snapshots.is_of(&self.tools.journal, false);
-        let dir = found.and_then(|()| epochs::take_over(&place, self.epoch)).map_err(|error| error.to_string())?;
-        // Before any purge is done here: nobody else brings back what it takes out.
-        self.tools.archives.of(self.part).take_over(&place, self.epoch).map_err(|error| error.to_string())?;
+        let Tools { address, outbox, states, .. } = &self.tools;
+        let (place, shared) = self.take_over().map_err(|error| error.to_string())?;
         let reader = reader_of(address, self.part).map_err(|error| error.to_string())?;
         let teller = Teller { part: self.part, epoch: self.epoch };
         let owed = Owed::of(outbox.clone(), states.clone(), teller, Of::Lines)?;
-        Ok(Begun { dir, reader, owed })
+        Ok(Begun { place, shared, reader, owed })
+    }
+
+    /// Takes the files over, those of lines and archives.
+    fn take_over(&self) -> io::Result<(logs::Place, Shared)> {
+        let (snapshots, archives) = (&self.tools.cluster.snapshots, self.tools.archives.of(self.part));
+        #[cfg(feature = "s3")]
+        if let Some(tier) = &self.tools.tier {
+            // A node that could not ask when it was started asks now.
+            find_lines(&self.tools.address, snapshots).map_err(|error| io::Error::other(error.to_string()))?;
+            let files = tier.files(self.part, self.epoch);
+            // For what is being written.
+            let own = self.tools.config.store.join(format!("p{}", self.part.number()));
+            let place = logs::Place::in_bucket(&own, files.clone())?;
+            archives.take_over_files(files.clone(), &own)?;
+            return Ok((place, Shared::Bucket(files)));
+        }
+        let place = snapshots.folder(self.part.number()).ok_or_else(|| io::Error::other("lines need a folder"))?;
+        snapshots.is_of(&self.tools.journal, false)?;
+        let dir = epochs::take_over(&place, self.epoch)?;
+        // Before any purge is done here: nobody else brings back what it takes out.
+        archives.take_over(&place, self.epoch)?;
+        let shared = place.parent().map(Path::to_owned).unwrap_or_default();
+        Ok((logs::Place::folder(&dir), Shared::Folder(shared)))
     }
 }
 
@@ -156,11 +180,41 @@ fn remove_before(place: &Path, epoch: i64, is_over: &dyn Fn() -> bool) {
 
 /// What it goes on with.
 struct Begun {
-    /// The folder of this epoch.
-    dir: PathBuf,
+    place: logs::Place,
+    shared: Shared,
     reader: Box<dyn Events>,
     /// What rules on lines tell, and how they stood.
     owed: Owed,
+}
+
+/// What all partitions have their files in.
+#[derive(Clone, Debug)]
+enum Shared {
+    Folder(PathBuf),
+    #[cfg(feature = "s3")]
+    Bucket(Files),
+}
+
+impl Shared {
+    /// Says what one partition takes, where nobody knows it otherwise, and answers what the others take.
+    fn others(&self, own: Part, bytes: u64) -> io::Result<u64> {
+        let place = match self {
+            Self::Folder(place) => place,
+            #[cfg(feature = "s3")]
+            Self::Bucket(files) => {
+                let all = files.bytes_of_all()?.into_iter();
+                return Ok(all.filter(|(number, _)| *number != own.number()).map(|(_, bytes)| bytes).sum());
+            }
+        };
+        let of = |part: Part| place.join(format!("p{}", part.number())).join(BYTES);
+        let unfinished = of(own).with_extension("unfinished");
+        let written = fs::write(&unfinished, bytes.to_string());
+        // Who is not heard takes a little more or less than his share until he is.
+        let _ = written.and_then(|()| fs::rename(&unfinished, of(own)));
+        let others = own.all().each().filter(|part| *part != own);
+        let said = others.filter_map(|part| fs::read_to_string(of(part)).ok()?.trim().parse::<u64>().ok());
+        Ok(said.fold(0, u64::saturating_add))
+    }
 }
 
 /// What archives the hours of a partition, until it is dropped.
@@ -220,28 +274,13 @@ impl Drop for End {
 #[derive(Debug)]
 struct Others {
     part: Part,
-    /// The one that all partitions have their folders in.
-    place: PathBuf,
+    shared: Shared,
     board: logs::Board,
     archives: archives::Board,
     outbox: Arc<Outbox>,
     limit: u64,
     /// What the others took, when it was looked at last.
     looked: Mutex<Option<(Instant, u64)>>,
-}
-
-impl Others {
-    fn look(&self) -> u64 {
-        let of = |number: u8| self.place.join(format!("p{number}")).join(BYTES);
-        let own = of(self.part.number());
-        let unfinished = own.with_extension("unfinished");
-        let written = fs::write(&unfinished, (self.board.shown().bytes + self.archives.bytes()).to_string());
-        // Who is not heard takes a little more or less than his share until he is.
-        let _ = written.and_then(|()| fs::rename(&unfinished, &own));
-        let others = self.part.all().each().filter(|part| *part != self.part);
-        let said = others.filter_map(|part| fs::read_to_string(of(part.number())).ok()?.trim().parse::<u64>().ok());
-        said.fold(0, u64::saturating_add)
-    }
 }
 
 impl Copies for Others {
@@ -252,7 +291,14 @@ impl Copies for Others {
     fn bytes(&self) -> u64 {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let known = looked.filter(|(at, _)| at.elapsed() < LOOK);
-        let (_, bytes) = *looked.insert(known.unwrap_or_else(|| (Instant::now(), self.look())));
+        let look = || {
+            let own = self.board.shown().bytes + self.archives.bytes();
+            // As long as that cannot be known it is what it was.
+            let others = self.shared.others(self.part, own).ok();
+            (Instant::now(), others.or(looked.map(|(_, bytes)| bytes)).unwrap_or(0))
+        };
+        let (at, bytes) = known.unwrap_or_else(look);
+        *looked = Some((at, bytes));
         let share = self.limit / u64::from(self.part.all().count());
         bytes.min(self.limit - share) + self.archives.bytes()
     }
@@ -283,7 +329,15 @@ mod tests {
             board.show(Shown { bytes, ..Shown::default() });
             let outbox = Outbox::new(&place);
             let archives = archives::Board::default();
-            Others { part, place: place.clone(), board, archives, outbox, limit: 1_000, looked: Mutex::default() }
+            Others {
+                part,
+                shared: Shared::Folder(place.clone()),
+                board,
+                archives,
+                outbox,
+                limit: 1_000,
+                looked: Mutex::default(),
+            }
         };
         let parts: Vec<Part> = Parts::new(4).unwrap().each().collect();
         let one = of(parts[0], 100);

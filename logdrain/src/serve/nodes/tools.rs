@@ -14,6 +14,8 @@ use logdrain_drain::logs;
 use logdrain_drain::minutes::Minutes;
 use logdrain_drain::outlets::otlp::Otlp;
 use logdrain_drain::outlets::{JsonLines, Shared};
+#[cfg(feature = "s3")]
+use logdrain_drain::tiered::Tier;
 use logdrain_drain::watching::States;
 use std::sync::Arc;
 
@@ -34,6 +36,9 @@ pub(super) struct Tools {
     pub(super) board: Board,
     pub(super) logs: logs::Boards,
     pub(super) archives: archives::Boards,
+    /// The bucket that lines and archives lie in, if they do.
+    #[cfg(feature = "s3")]
+    pub(super) tier: Option<Tier>,
     /// Where no hour gets lines any more that is archived.
     pub(super) closing: closing::Shared,
     /// Who asks for archives.

@@ -6,7 +6,7 @@ use super::line::{LINE, Line, TOLD, Told};
 use super::text::Marks;
 use super::zone::Zone;
 use hyper::body::Bytes;
-use log_store::{EventId, Order, Page, Query, Reached, Reader, Scope};
+use log_store::{Damage, EventId, Order, Page, Query, Reached, Reader, Scope};
 use logdrain_terms::json;
 use std::io::Write as _;
 
@@ -41,6 +41,8 @@ pub(super) struct Step {
     pub(super) is_more: bool,
     /// Whether it ended because its time was over: its query takes long, or it has far to go.
     pub(super) is_slow: bool,
+    /// Whether lines cannot be read now that can be later: nothing was told, and the place is what it was.
+    pub(super) is_stuck: bool,
 }
 
 impl Following {
@@ -66,6 +68,10 @@ impl Following {
         let mut bytes = Vec::new();
         let page = Page::new().with_after(self.place).with_order(Order::Oldest).with_limit(EVENTS).with_bytes(ENOUGH);
         let found = self.reader.view(&self.scope).search(&self.query, &page, goes_on);
+        if found.examined().damage().iter().any(Damage::is_passing) {
+            // What comes behind them waits: nobody shall miss lines because their place was away for a moment.
+            return Step { bytes, is_more: true, is_slow: true, is_stuck: true };
+        }
         let damaged = found.examined().damage().len();
         if damaged > 0 {
             // Lines that were there are not among these, and nobody shall think that there were none.
@@ -85,7 +91,7 @@ impl Following {
             self.told = event.id();
             if bytes.len() >= ENOUGH {
                 // The others are looked for again: the place has not passed them.
-                return Step { bytes, is_more: true, is_slow: false };
+                return Step { bytes, is_more: true, is_slow: false, is_stuck: false };
             }
         }
         // Everything below was looked at, whether it matched or not.
@@ -93,7 +99,8 @@ impl Following {
             self.place = self.place.max(EventId::new(last));
         }
         let reached = found.examined().reached();
-        Step { bytes, is_more: reached != Reached::End, is_slow: reached == Reached::Budget }
+        let is_slow = reached == Reached::Budget;
+        Step { bytes, is_more: reached != Reached::End, is_slow, is_stuck: false }
     }
 
     /// What is sent when there was nothing to send for a while: that the connection is alive, and the place, so that

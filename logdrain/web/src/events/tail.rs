@@ -41,6 +41,8 @@ pub(super) const MOST: usize = TAILS * TAIL + STEPS;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What came within this time is sent together.
 const TOGETHER: Duration = Duration::from_millis(50);
+/// Between two looks at lines that cannot be read just now.
+const STUCK: Duration = Duration::from_secs(1);
 /// Between two words that there are new lines.
 const APART: Duration = Duration::from_millis(10);
 /// How long a step may take on the thread for all, and in a turn.
@@ -198,7 +200,10 @@ async fn feed(
                 if is_slow { tails.behind(&events, following).await? } else { tails.live(following).await? };
             following = next;
             is_slow = step.is_slow;
-            if !step.bytes.is_empty() {
+            if step.is_stuck {
+                room.send(following.alive());
+                tokio::time::sleep(STUCK).await;
+            } else if !step.bytes.is_empty() {
                 room.send(step.bytes.into());
             } else if !step.is_more {
                 let is_more = async { seen.wait_for(|seen| *seen != last).await.map(drop) };

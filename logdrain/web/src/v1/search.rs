@@ -147,6 +147,11 @@ impl Search {
         let oldest = all.iter().find(|report| report.name() == account).and_then(|report| report.oldest());
         let now = journal::now().unix_micros();
         let page = page::find(share.lines(), &view, &self.query, &self.wanted, oldest, now, go_on);
+        if page.is_away {
+            // Who follows would go on behind lines that can be read a moment later.
+            share.keep_lines(page.events);
+            return Answer::later(StatusCode::SERVICE_UNAVAILABLE, 5, "some of these lines cannot be read just now");
+        }
         let systems = Systems::of(&self.directory, account, page.events.iter());
         let mut writer = Writer::new(&page, self.zone.clone(), &systems)
             .with_null_program(self.null_program)

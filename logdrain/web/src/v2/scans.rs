@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use crate::events::Told;
 use heroku_metrics::model::Timestamp;
-use log_store::{Event, EventBuf, EventId, Neighbours, Order, Page, Patterns, Query, Reached, View};
+use log_store::{Damage, Event, EventBuf, EventId, Neighbours, Order, Page, Patterns, Query, Reached, View};
 use logdrain_drain::logs::AROUND;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -99,6 +99,9 @@ pub(super) fn context(view: &View, around: Around, goes_on: &mut dyn FnMut() -> 
     let Around { id, before, after, of, floor } = around;
     let found = view.context(id, before, after, of, goes_on);
     if found.event().events().is_empty() {
+        if found.event().examined().damage().iter().any(Damage::is_passing) {
+            return Err(Problem::later("this line cannot be read just now"));
+        }
         return Err(not_there());
     }
     let is_hidden = |event: &&EventBuf| event.id() < floor;

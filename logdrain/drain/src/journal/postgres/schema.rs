@@ -4,6 +4,7 @@
 //! here, as for the file: libraries for it take no lock, or need a newer compiler than the rest.
 
 use crate::journal::failure::StoreError;
+use crate::journal::snapshot_place::SnapshotPlace;
 use crate::parts::{Parts, Split};
 use crate::sql::{Address, Elsewhere, Link};
 use std::fmt::Write as _;
@@ -15,6 +16,9 @@ const SCHEMA: usize = MIGRATIONS.len();
 const LOCK: i64 = 0x4c44_524e;
 /// `server_version_num` of the oldest that was tried.
 const OLDEST: i32 = 150_000;
+
+/// What is said of lines that lie in one.
+const FOLDER: &str = "a folder";
 
 /// How long older tables may take to become those.
 const RENEWAL: Duration = Duration::from_secs(3_600);
@@ -159,6 +163,36 @@ pub(super) fn part(link: &mut Link, address: &Address, (wanted, split): (Parts, 
         )),
         None => unfit(format!("{address}: of how many partitions the journal is cannot be read")),
     }
+}
+
+/// Sees that lines of a journal that nodes share lie there, where this one looks for them. Of one that was never counted it is
+/// noted; one of before that has them in a folder.
+///
+/// # Errors
+/// When the database does not answer, or they lie elsewhere.
+pub fn find_lines(address: &Address, place: &SnapshotPlace) -> Result<(), StoreError> {
+    let mut link = Link::new(address)?;
+    let wanted = if place.folder(0).is_some() { FOLDER.to_owned() } else { place.to_string() };
+    let lie = link.ask(async |open| {
+        let step = open.client.transaction().await?;
+        step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+        let note =
+            "INSERT INTO logdrain.meta SELECT 'lines', CASE WHEN EXISTS (SELECT FROM logdrain.leases WHERE epoch > 0)
+            THEN $2 ELSE $1 END ON CONFLICT DO NOTHING";
+        step.execute(note, &[&wanted, &FOLDER]).await?;
+        let lie: String =
+            step.query_one("SELECT value FROM logdrain.meta WHERE key = 'lines'", &[]).await?.try_get(0)?;
+        step.commit().await?;
+        Ok(lie)
+    })?;
+    if lie == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Elsewhere(Elsewhere::for_good(format!(
+        "{address}: lines of the journal lie in {lie}, and [cluster], snapshots names {wanted}: name what it was, nobody moves \
+         them. To begin without them, stop all nodes, and: UPDATE logdrain.meta SET value = '{}' WHERE key = 'lines'",
+        wanted.replace('\'', "''")
+    ))))
 }
 
 fn version_of(link: &mut Link) -> Result<usize, StoreError> {

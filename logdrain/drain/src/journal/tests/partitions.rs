@@ -22,7 +22,7 @@ impl Trial {
     pub(super) fn keeper(&mut self) -> Lines {
         let (lines, entries) = mpsc::sync_channel(2);
         let start = logs::Start {
-            dir: self.dir.clone(),
+            place: logs::Place::folder(&self.dir),
             keeping: logs::Keeping { retention: Duration::from_secs(1 << 30), limit: 1 << 30, ahead: 64 << 10 },
             copies: Arc::new(NoCopies),
             owed: Owed::new(Outbox::new(&self.dir)),

@@ -38,7 +38,7 @@ fn tally<'a>(keeper: &'a Keeper, account: &str) -> &'a Tally {
 
 fn opened(name: &str) -> (Scratch, Keeper) {
     let dir = scratch(name);
-    let keeper = Keeper::open(&dir, keeping(1 << 30, 1 << 30), start()).unwrap();
+    let keeper = Keeper::open(&Place::folder(&dir), keeping(1 << 30, 1 << 30), start()).unwrap();
     (dir, keeper)
 }
 
@@ -161,13 +161,14 @@ fn counts_from_the_state_on_are_those_of_a_run_without_an_end() {
             keep_by(keeper, &rules(account(position / 40)), "shop", "db", position, &record(10, millis));
         }
     };
-    let mut whole = Keeper::open(&dir.join("whole"), keeping(1 << 30, ahead), start()).unwrap();
+    let mut whole = Keeper::open(&Place::folder(&dir.join("whole")), keeping(1 << 30, ahead), start()).unwrap();
     let mut state = start();
     let mut position = 1;
     let mut ends = [47, 90, 143, 205].into_iter();
     while position <= 220 {
         let end = ends.next().unwrap_or(220);
-        let mut keeper = Keeper::open(&dir.join("cut"), keeping(1 << 30, ahead), state.clone()).unwrap();
+        let mut keeper =
+            Keeper::open(&Place::folder(&dir.join("cut")), keeping(1 << 30, ahead), state.clone()).unwrap();
         let from = state.position + 1;
         let written = state.clone();
         for position in from..=end {

@@ -21,7 +21,7 @@ fn a_bucket_that_hangs_holds_nobody_for_long_and_then_it_goes_on() {
         retry(&|| files.put(name, &path, b""));
     }
     until_idle(&tier);
-    let elsewhere = other.files(files.part(), files.epoch());
+    let elsewhere = other.files(files.part(), files.epoch() - 1);
     let opened = elsewhere.open("a").unwrap();
     house.s3.pause(true);
     let began = Instant::now();

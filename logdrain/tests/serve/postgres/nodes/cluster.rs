@@ -179,7 +179,9 @@ impl Node {
     #[cfg(feature = "fail-points")]
     pub(super) fn start_to_die_after(&self, point: &str, times: u64) {
         let wanted = format!("LOGDRAIN_DIES_AFTER={point}:{times}");
-        match Server::try_start_under(&["env", &wanted], &self.dir, &["--config", self.config.as_str()]) {
+        let all = self.environment.iter().map(String::as_str);
+        let under: Vec<_> = ["env", wanted.as_str()].into_iter().chain(all).collect();
+        match Server::try_start_under(&under, &self.dir, &["--config", self.config.as_str()]) {
             Ok(server) => {
                 self.port.store(server.address.port(), Ordering::SeqCst);
                 *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);

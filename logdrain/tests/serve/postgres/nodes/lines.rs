@@ -58,7 +58,7 @@ pub(super) fn messages(lines: &[String]) -> Vec<String> {
 }
 
 /// What was sent, as text: each line once.
-fn assert_are_those_sent(kept: &Kept, senders: &Senders<'_>) {
+pub(super) fn assert_are_those_sent(kept: &Kept, senders: &Senders<'_>) {
     for (account, lines) in kept {
         let mut messages = messages(lines);
         let mut sent = senders.messages(account);
@@ -71,7 +71,7 @@ fn assert_are_those_sent(kept: &Kept, senders: &Senders<'_>) {
 }
 
 /// Ids rise, and none is there twice.
-fn assert_rise(kept: &Kept) {
+pub(super) fn assert_rise(kept: &Kept) {
     for (account, lines) in kept {
         let ids: Vec<u64> = lines
             .iter()

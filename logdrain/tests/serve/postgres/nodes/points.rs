@@ -4,7 +4,7 @@ use super::cluster::Cluster;
 use super::lines::assert_are_those_of_one_alone;
 use super::senders::Senders;
 use super::{check, seed};
-use crate::harness::{PATIENCE, scratch, wait_until, wait_within};
+use crate::harness::{PATIENCE, scratch, wait_within};
 use testkit::postgres::Postgres;
 use testkit::random::Random;
 
@@ -34,16 +34,17 @@ const POINTS: [&str; 13] = [
 ];
 
 /// Lets a node take over and die when it passes a point for so many times. False when it never came there.
-fn dies_after(cluster: &Cluster, dies: usize, point: &str, times: u64) -> bool {
+pub(super) fn dies_after(cluster: &Cluster, dies: usize, point: &str, times: u64) -> bool {
     let [dies, gives] = [dies, dies + 1].map(|node| &cluster.nodes[node % cluster.nodes.len()]);
     dies.kill();
     // It has something to take over.
     gives.kill();
     dies.start_to_die_after(point, times);
     assert!(gives.start(&[]));
-    if point == "segment" {
+    if matches!(point, "segment" | "file-object" | "file-row") {
         // So little goes into a file when a node ends, if there are lines in what it has.
-        wait_until("a share", || (dies.owned()? > 0).then_some(()));
+        let behind = || Some(dies.metric("logdrain_logs_position")? > dies.metric("logdrain_logs_safe_position")?);
+        wait_within(2 * PATIENCE, "lines in no file", || behind()?.then_some(()));
         dies.ask_to_end();
     }
     let code = wait_within(2 * PATIENCE, point, || dies.has_ended());

@@ -328,6 +328,7 @@ mod tests {
             reached_record_limit: false,
             reached_time_limit: false,
             is_partial: false,
+            is_away: false,
         };
         for (index, text) in texts.iter().enumerate() {
             for null_program in [false, true] {

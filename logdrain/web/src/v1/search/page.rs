@@ -4,7 +4,7 @@ use super::size::most;
 use super::wanted::Wanted;
 use crate::v1::lines::Lines;
 use crate::v1::memory::{FOUND, WRITTEN};
-use log_store::{Event, EventId, Order, Page as StorePage, Query, Reached, View};
+use log_store::{Damage, Event, EventId, Order, Page as StorePage, Query, Reached, View};
 
 /// A page of events, oldest first, and what was examined for it.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Page {
     pub(super) reached_time_limit: bool,
     /// Some of the lines could not be read.
     pub(super) is_partial: bool,
+    /// Something cannot be read now that can be later.
+    pub(super) is_away: bool,
 }
 
 /// Finds a page, in memory that others have used. `oldest` is the oldest event that is kept, `now` the time of day.
@@ -54,7 +56,8 @@ pub(super) fn find(
         events.reverse();
     }
     let (low, high) = (examined.from().get(), examined.before().get().saturating_sub(1));
-    let (mut reached, is_partial) = (examined.reached(), !examined.damage().is_empty());
+    let (mut reached, damage) = (examined.reached(), examined.damage());
+    let (is_partial, is_away) = (!damage.is_empty(), damage.iter().any(Damage::is_passing));
     let (mut low, mut high) = (low.clamp(range.from, end), high.clamp(range.from.saturating_sub(1), end - 1));
     // What is longer in JSON than an answer may be is left to the next page.
     if let Some(fitting) = fitting(&events, wanted.is_forward) {
@@ -86,6 +89,7 @@ pub(super) fn find(
         reached_record_limit: reached == Reached::Limit,
         reached_time_limit: reached == Reached::Budget,
         is_partial,
+        is_away,
     }
 }
 
@@ -111,6 +115,7 @@ fn nothing(view: &View, wanted: &Wanted, oldest: Option<EventId>, now: i64) -> P
         reached_record_limit: false,
         reached_time_limit: false,
         is_partial: false,
+        is_away: false,
     }
 }
 
