@@ -27,6 +27,12 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    pub(super) fn with_server(&self) -> String {
+        match self.0 {}
+    }
+}
+
 impl fmt::Display for Bucket {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {}

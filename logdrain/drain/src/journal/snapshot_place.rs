@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// The file in the folder that says which journal it is of.
 const JOURNAL: &str = "journal";
+/// What is noted of lines that lie in one.
+pub(super) const FOLDER: &str = "a folder";
 
 /// A folder that all servers share, or a bucket that speaks S3. Partition 3 has its snapshots below `p3/` there.
 ///
@@ -115,6 +117,15 @@ impl SnapshotPlace {
         match &self.0 {
             Place::Folder(_) => None,
             Place::Bucket(bucket) => Some(bucket.objects(folder, patience)),
+        }
+    }
+
+    /// What is noted of where lines lie.
+    pub(super) fn of_lines(&self) -> String {
+        match &self.0 {
+            // Machines may have it at different paths.
+            Place::Folder(_) => FOLDER.to_owned(),
+            Place::Bucket(bucket) => bucket.with_server(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Pieces of objects on the node's own disk: as many bytes as it may take, those that nobody read for long go first.
 //!
 //! ```text
-//! cache/3f/p3.e17.3f09...ab.12.piece      piece 12 of that object: its head, and its bytes
-//! head = "LDPIECE1" checksum:4            of the name and the bytes, little-endian
+//! cache/ab/p3.e17.0000...ab.12.piece      piece 12 of that object: its head, and its bytes
+//! head = "LDPIECE2" checksum:4 sums:16*4  of the name and the sums; a sum is of 64 KiB of the bytes each; all little-endian
 //! ```
 //!
 //! An object never changes, so that its pieces outlive restarts. They are written beside and renamed, and not synced: after a power
-//! cut one may be torn. So each is checked when it is read first. Whatever goes wrong here, the bucket is asked.
+//! cut one may be torn, and a disk may forget. So whatever is read is checked. Whatever goes wrong here, the bucket is asked.
 //!
 //! What is no piece is somebody else's, and is left alone.
 
@@ -25,8 +25,11 @@ const MOST_PIECES: usize = 100_000;
 const KNOWN: usize = 256;
 
 /// Another one, when pieces come to be of another length.
-const MAGIC: &[u8; 8] = b"LDPIECE1";
-const HEAD: usize = MAGIC.len() + 4;
+const MAGIC: &[u8; 8] = b"LDPIECE2";
+/// Bytes of a piece that have a checksum of their own: who reads some of them reads these.
+const PART: usize = 64 << 10;
+const PARTS: usize = PIECE / PART;
+const HEAD: usize = MAGIC.len() + 4 + 4 * PARTS;
 /// What a file system gives at once.
 const BLOCK: u64 = 4_096;
 /// An object that is larger than this part of the cache does not go into it when it is put: all others would go.
@@ -59,8 +62,6 @@ struct Index {
 struct Piece {
     number: u64,
     size: u64,
-    /// It was written or read whole since the start.
-    is_checked: bool,
 }
 
 /// The most memory it takes.
@@ -101,7 +102,7 @@ impl Cache {
             let size = size_of(len);
             index.used += size;
             index.pieces += 1;
-            index.add(&key.into(), number, size, false);
+            index.add(&key.into(), number, size);
         }
         drop(index);
         drop(cache.room(0));
@@ -113,20 +114,17 @@ impl Cache {
     }
 
     fn path(&self, key: &str, number: u32) -> PathBuf {
-        let folder = parts_of(key).and_then(|(.., unique)| unique.get(..2)).unwrap_or("00");
+        let folder = parts_of(key).and_then(|(.., unique)| unique.get(46..)).unwrap_or("00");
         self.dir.join(folder).join(format!("{}.{number}.piece", key.replace('/', ".")))
     }
 
     /// Reads bytes of a piece that is there.
     pub(super) fn read(&self, key: &str, number: u32, at: usize, out: &mut [u8]) -> bool {
-        let Some(is_checked) = self.index().touch(key, number) else { return false };
-        match self.read_file(key, number, at, out, is_checked) {
-            Ok(true) => {
-                if !is_checked {
-                    self.index().set_checked(key, number);
-                }
-                true
-            }
+        if !self.index().touch(key, number) {
+            return false;
+        }
+        match self.read_file(key, number, at, out) {
+            Ok(true) => true,
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
                 self.say(&error);
                 false
@@ -138,21 +136,30 @@ impl Cache {
         }
     }
 
-    fn read_file(&self, key: &str, number: u32, at: usize, out: &mut [u8], is_checked: bool) -> io::Result<bool> {
+    fn read_file(&self, key: &str, number: u32, at: usize, out: &mut [u8]) -> io::Result<bool> {
         let mut file = File::open(self.path(key, number))?;
-        if is_checked {
-            file.seek(SeekFrom::Start((HEAD + at) as u64))?;
-            file.read_exact(out)?;
-            return Ok(true);
-        }
-        let mut all = Vec::new();
-        file.take((HEAD + PIECE + 1) as u64).read_to_end(&mut all)?;
-        let Some((head, bytes)) = all.split_at_checked(HEAD) else { return Ok(false) };
-        let Some(wanted) = bytes.get(at..).and_then(|bytes| bytes.get(..out.len())) else { return Ok(false) };
-        if head != head_of(key, number, bytes) {
+        let len = file.metadata()?.len().checked_sub(HEAD as u64).and_then(|len| usize::try_from(len).ok());
+        let mut head = [0; HEAD];
+        file.read_exact(&mut head)?;
+        let (Some(len), Some(sums)) = (len.filter(|len| *len <= PIECE), sums_of(key, number, &head)) else {
             return Ok(false);
+        };
+        let Some(end) = at.checked_add(out.len()).filter(|end| *end <= len) else { return Ok(false) };
+        let first = at / PART;
+        file.seek(SeekFrom::Start((HEAD + first * PART) as u64))?;
+        let mut bytes = Vec::new();
+        for (part, sum) in sums.iter().enumerate().take(end.div_ceil(PART)).skip(first) {
+            let start = part * PART;
+            bytes.resize(PART.min(len - start), 0);
+            file.read_exact(&mut bytes)?;
+            if crc32fast::hash(&bytes) != *sum {
+                return Ok(false);
+            }
+            let (from, to) = (at.max(start), end.min(start + bytes.len()));
+            if let (Some(into), Some(wanted)) = (out.get_mut(from - at..to - at), bytes.get(from - start..to - start)) {
+                into.copy_from_slice(wanted);
+            }
         }
-        out.copy_from_slice(wanted);
         Ok(true)
     }
 
@@ -177,7 +184,7 @@ impl Cache {
                 let mut index = self.index();
                 room.keep();
                 let key = index.objects.get_key_value(key).map_or_else(|| key.into(), |(key, _)| key.clone());
-                index.add(&key, number, size, true);
+                index.add(&key, number, size);
             }
             Err(error) => {
                 let _ = fs::remove_file(unfinished(&path));
@@ -281,27 +288,21 @@ impl Index {
         self.objects.get(key).is_some_and(|pieces| pieces.contains_key(&number))
     }
 
-    fn add(&mut self, key: &Arc<str>, number: u32, size: u64, is_checked: bool) {
+    fn add(&mut self, key: &Arc<str>, number: u32, size: u64) {
         self.number += 1;
-        let piece = Piece { number: self.number, size, is_checked };
+        let piece = Piece { number: self.number, size };
         self.objects.entry(key.clone()).or_default().insert(number, piece);
         self.order.insert(self.number, (key.clone(), number));
     }
 
-    /// It is asked for now. Answers whether it was checked.
-    fn touch(&mut self, key: &str, number: u32) -> Option<bool> {
-        let piece = self.objects.get_mut(key)?.get_mut(&number)?;
-        let place = self.order.remove(&piece.number)?;
+    /// It is asked for now. Answers whether it is there.
+    fn touch(&mut self, key: &str, number: u32) -> bool {
+        let Some(piece) = self.objects.get_mut(key).and_then(|pieces| pieces.get_mut(&number)) else { return false };
+        let Some(place) = self.order.remove(&piece.number) else { return false };
         self.number += 1;
         piece.number = self.number;
         self.order.insert(self.number, place);
-        Some(piece.is_checked)
-    }
-
-    fn set_checked(&mut self, key: &str, number: u32) {
-        if let Some(piece) = self.objects.get_mut(key).and_then(|pieces| pieces.get_mut(&number)) {
-            piece.is_checked = true;
-        }
+        true
     }
 
     fn take(&mut self, key: &str, number: u32) -> Option<Piece> {
@@ -343,13 +344,32 @@ impl Drop for Room<'_> {
 }
 
 fn head_of(key: &str, number: u32, bytes: &[u8]) -> [u8; HEAD] {
-    let mut sum = crc32fast::Hasher::new();
-    [key.as_bytes(), &number.to_le_bytes(), bytes].iter().for_each(|part| sum.update(part));
+    let mut sums = [0; 4 * PARTS];
+    for (sum, part) in sums.chunks_exact_mut(4).zip(bytes.chunks(PART)) {
+        sum.copy_from_slice(&crc32fast::hash(part).to_le_bytes());
+    }
     let mut head = [0; HEAD];
     let (magic, rest) = head.split_at_mut(MAGIC.len());
+    let (checksum, rest) = rest.split_at_mut(4);
     magic.copy_from_slice(MAGIC);
-    rest.copy_from_slice(&sum.finalize().to_le_bytes());
+    checksum.copy_from_slice(&of_name(key, number, &sums).to_le_bytes());
+    rest.copy_from_slice(&sums);
     head
+}
+
+/// The sums in a head, if it is that of this piece.
+fn sums_of(key: &str, number: u32, head: &[u8; HEAD]) -> Option<Vec<u32>> {
+    let (checksum, sums) = head.strip_prefix(MAGIC)?.split_at_checked(4)?;
+    if checksum != of_name(key, number, sums).to_le_bytes() {
+        return None;
+    }
+    sums.chunks_exact(4).map(|sum| Some(u32::from_le_bytes(sum.try_into().ok()?))).collect()
+}
+
+fn of_name(key: &str, number: u32, sums: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    [key.as_bytes(), &number.to_le_bytes(), sums].iter().for_each(|part| sum.update(part));
+    sum.finalize()
 }
 
 fn unfinished(path: &Path) -> PathBuf {

@@ -24,7 +24,8 @@ const LIST: &str = "SELECT name, len, written, about FROM (
 const FIND: &str = "SELECT key, len, written, content FROM files WHERE p = $1 AND name = $2";
 const MAKE_ROOM: &str = "INSERT INTO files_of (p) VALUES ($1) ON CONFLICT DO NOTHING";
 /// Whoever changes something, and did not hear whether it was done, has this until it is.
-const LOCK: &str = "SELECT count FROM files_of WHERE p = $1 FOR UPDATE";
+const LOCK: &str = "SELECT puts FROM files_of WHERE p = $1 FOR UPDATE";
+const NEXT: &str = "UPDATE files_of SET puts = puts + 1 WHERE p = $1 RETURNING puts";
 const REMOVE: &str = "DELETE FROM files WHERE p = $1 AND name = ANY(CAST(CAST($2 AS TEXT) AS TEXT[])) RETURNING key";
 const INSERT: &str = "INSERT INTO files (p, name, key, len, about, content, written)
     VALUES ($1, $2, $3, $4, $5, $6, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT))";
@@ -145,18 +146,29 @@ impl Catalog {
         }
     }
 
-    /// Which of these keys, all of one partition, files have. A change that nobody heard of is over by then. If an owner asks,
-    /// as long as the partition is his.
-    pub(super) fn named(&self, p: u8, owner: Option<(Part, i64)>, keys: &[&str]) -> io::Result<HashSet<String>> {
+    /// The number of an object that is about to be put, for the owner.
+    pub(super) fn next(&self, (part, epoch): (Part, i64)) -> io::Result<u64> {
+        let p = i32::from(part.number());
+        let asked = self.connections.step(|step| {
+            step.owns(part, epoch)?;
+            lock(step, p)?;
+            step.one(NEXT, values![p], |row| row.get::<u64>(0))
+        });
+        Ok(asked.map_err(of_sql)?.unwrap_or(0))
+    }
+
+    /// Which of these keys, all of one partition, files have, and how many objects were begun for it. A change that nobody heard
+    /// of is over by then. If an owner asks, as long as the partition is his.
+    pub(super) fn named(&self, p: u8, owner: Option<(Part, i64)>, keys: &[&str]) -> io::Result<(HashSet<String>, u64)> {
         let keys = array(keys.iter().copied());
         let asked = self.connections.step(|step| {
             if let Some((part, epoch)) = owner {
                 step.owns(part, epoch)?;
             }
-            lock(step, i32::from(p))?;
-            step.rows(NAMED, values![&keys], |row| row.get(0))
+            let puts = lock(step, i32::from(p))?;
+            Ok((step.rows::<_, SqlError>(NAMED, values![&keys], |row| row.get(0))?, puts))
         });
-        asked.map(|keys| keys.into_iter().collect()).map_err(of_sql)
+        asked.map(|(keys, puts)| (keys.into_iter().collect(), puts)).map_err(of_sql)
     }
 
     /// Which of these keys files have, of whichever partition.
@@ -178,13 +190,14 @@ impl Catalog {
     }
 }
 
-fn lock(step: &mut Step<'_>, p: i32) -> Result<(), SqlError> {
-    let locked = |step: &mut Step<'_>| step.one(LOCK, values![p], |row| row.get::<i64>(0));
-    if locked(step)?.is_none() {
-        step.execute(MAKE_ROOM, values![p])?;
-        locked(step)?;
+/// Answers how many objects were begun for the partition.
+fn lock(step: &mut Step<'_>, p: i32) -> Result<u64, SqlError> {
+    let locked = |step: &mut Step<'_>| step.one(LOCK, values![p], |row| row.get::<u64>(0));
+    if let Some(puts) = locked(step)? {
+        return Ok(puts);
     }
-    Ok(())
+    step.execute(MAKE_ROOM, values![p])?;
+    Ok(locked(step)?.unwrap_or(0))
 }
 
 fn row_of<'a>(p: i32, put: &New<'a>) -> Vec<Value<'a>> {

@@ -204,7 +204,7 @@ impl Files {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let mut file = fs::File::open(path).map_err(named)?;
         let len = file.metadata().map_err(named)?.len();
-        let key = new_key(part.number(), epoch)?;
+        let key = new_key(part.number(), epoch, shared.catalog.next((part, epoch))?)?;
         let _turn = shared.puts.take(&format!("p{}", part.number()), TURN)?;
         let fresh = Fresh { shared, coming: shared.registry.coming(&key), key, len, fate: Fate::Lost };
         let is_kept = shared.cache.takes(len);

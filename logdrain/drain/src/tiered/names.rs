@@ -24,11 +24,11 @@ pub(super) fn wrong(said: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, said)
 }
 
-/// A key that no object ever had: `p3/e17/UNIQUE`.
-pub(super) fn new_key(part: u8, epoch: i64) -> io::Result<String> {
+/// A key that no object ever had: `p3/e17/UNIQUE`, which begins with the number that the database gave it.
+pub(super) fn new_key(part: u8, epoch: i64, number: u64) -> io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(format!("no random number is to be had: {error}")))?;
-    let mut key = format!("p{part}/e{epoch}/");
+    let mut key = format!("p{part}/e{epoch}/{number:016x}");
     for byte in bytes {
         let _ = write!(key, "{byte:02x}");
     }
@@ -39,13 +39,19 @@ pub(super) fn new_key(part: u8, epoch: i64) -> io::Result<String> {
 pub(super) fn parts_of(key: &str) -> Option<(u8, i64, &str)> {
     let mut parts = key.split('/');
     let (part, epoch, unique) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_unique = unique.len() == 32 && unique.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_unique = unique.len() == 48 && unique.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if parts.next().is_some() || !is_unique {
         return None;
     }
     let (part, epoch) = (part.strip_prefix('p')?.parse().ok()?, epoch.strip_prefix('e')?.parse().ok()?);
     // As it was written, and in no other way.
     (key == format!("p{part}/e{epoch}/{unique}")).then_some((part, epoch, unique))
+}
+
+/// The number in a key that was made here.
+pub(super) fn number_of(key: &str) -> Option<u64> {
+    let (.., unique) = parts_of(key)?;
+    u64::from_str_radix(unique.get(..16)?, 16).ok()
 }
 
 /// For whom something is read: the partition, and the first two parts of a name, such as `p3/logs/ACCOUNT`. Nobody takes all
@@ -71,10 +77,10 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_they_are_made() {
-        let key = new_key(3, 17).unwrap();
+        let key = new_key(3, 17, 300).unwrap();
         let unique = key.strip_prefix("p3/e17/").unwrap();
-        assert_eq!(parts_of(&key), Some((3, 17, unique)));
-        assert_ne!(new_key(3, 17).unwrap(), key);
+        assert_eq!((parts_of(&key), number_of(&key)), (Some((3, 17, unique)), Some(300)));
+        assert_ne!(new_key(3, 17, 300).unwrap(), key);
         for wrong in
             [&key[1..], &format!("{key}0"), &format!("{key}/x"), &key.replace("p3", "p03"), &key.replace('e', "E")]
         {

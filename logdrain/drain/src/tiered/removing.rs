@@ -34,7 +34,7 @@ pub(super) fn serve(shared: &Arc<Shared>) {
 fn remove(shared: &Shared, key: &str, is_sure: bool) -> io::Result<()> {
     if !is_sure {
         let is_named = match parts_of(key) {
-            Some((part, ..)) => shared.catalog.named(part, None, &[key])?.contains(key),
+            Some((part, ..)) => shared.catalog.named(part, None, &[key])?.0.contains(key),
             None => true,
         };
         if is_named {

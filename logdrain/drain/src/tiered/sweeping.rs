@@ -1,7 +1,7 @@
 //! The thread that looks for what was left: objects that no row names, and pieces of such objects.
 
 use super::connections::is_fenced;
-use super::names::parts_of;
+use super::names::{number_of, parts_of};
 use super::owners::Due;
 use super::shared::Shared;
 use crate::parts::Part;
@@ -49,10 +49,11 @@ pub(super) fn serve(shared: &Arc<Shared>) {
 /// written between the two looks would be taken for one that was left.
 ///
 /// Objects of later epochs are somebody else's: of who took the partition meanwhile, or, when an older database was
-/// put back, of one that is not there any more.
+/// put back, of one that is not there any more. So are those with a number that this database has not given yet: it is a copy,
+/// or was put back, and the other one may be in use.
 pub(super) fn sweep(shared: &Shared, part: Part, epoch: i64) -> io::Result<usize> {
     let under = format!("p{}/", part.number());
-    let (mut page, mut found) = (None, 0);
+    let (mut page, mut found, mut others) = (None, 0, 0);
     loop {
         let (names, next) = shared.objects.page(&under, page, shared.page)?;
         let coming = shared.registry.all_coming();
@@ -60,8 +61,11 @@ pub(super) fn sweep(shared: &Shared, part: Part, epoch: i64) -> io::Result<usize
         let keys: Vec<&str> =
             names.iter().map(String::as_str).filter(|key| is_old(key) && !coming.contains(*key)).collect();
         if !keys.is_empty() {
-            let named = shared.catalog.named(part.number(), Some((part, epoch)), &keys)?;
-            for key in keys.into_iter().filter(|key| !named.contains(*key)) {
+            let (named, puts) = shared.catalog.named(part.number(), Some((part, epoch)), &keys)?;
+            let is_ours = |key: &&str| number_of(key).is_some_and(|number| number <= puts);
+            let left: Vec<&str> = keys.into_iter().filter(|key| !named.contains(*key)).collect();
+            others += left.iter().filter(|key| !is_ours(key)).count();
+            for key in left.into_iter().filter(is_ours) {
                 if !shared.registry.let_go_in_time(key) {
                     return Err(io::Error::other("the bucket lets objects go too slowly"));
                 }
@@ -70,9 +74,17 @@ pub(super) fn sweep(shared: &Shared, part: Part, epoch: i64) -> io::Result<usize
         }
         match next {
             Some(next) if !shared.registry.has_ended() => page = Some(next),
-            _ => return Ok(found),
+            _ => break,
         }
     }
+    if others > 0 {
+        tracing::warn!(
+            part = part.number(),
+            objects = others,
+            "objects of this journal that its database knows nothing of: a copy of the database had them put there; they stay"
+        );
+    }
+    Ok(found)
 }
 
 /// Removes pieces of objects that no row names: another node owns the partition and let them go, or this one was killed before it

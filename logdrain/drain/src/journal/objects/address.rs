@@ -153,6 +153,16 @@ fn is_folder(name: &str) -> bool {
 }
 
 /// Without keys.
+impl Bucket {
+    /// With where it is: another server may have one of the same name.
+    pub(in crate::journal) fn with_server(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{self} of {endpoint}"),
+            None => format!("{self} in {}", self.region),
+        }
+    }
+}
+
 impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.name, self.prefix)

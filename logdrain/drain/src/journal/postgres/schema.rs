@@ -4,7 +4,7 @@
 //! here, as for the file: libraries for it take no lock, or need a newer compiler than the rest.
 
 use crate::journal::failure::StoreError;
-use crate::journal::snapshot_place::SnapshotPlace;
+use crate::journal::snapshot_place::{FOLDER, SnapshotPlace};
 use crate::parts::{Parts, Split};
 use crate::sql::{Address, Elsewhere, Link};
 use std::fmt::Write as _;
@@ -16,9 +16,6 @@ const SCHEMA: usize = MIGRATIONS.len();
 const LOCK: i64 = 0x4c44_524e;
 /// `server_version_num` of the oldest that was tried.
 const OLDEST: i32 = 150_000;
-
-/// What is said of lines that lie in one.
-const FOLDER: &str = "a folder";
 
 /// How long older tables may take to become those.
 const RENEWAL: Duration = Duration::from_secs(3_600);
@@ -172,7 +169,7 @@ pub(super) fn part(link: &mut Link, address: &Address, (wanted, split): (Parts, 
 /// When the database does not answer, or they lie elsewhere.
 pub fn find_lines(address: &Address, place: &SnapshotPlace) -> Result<(), StoreError> {
     let mut link = Link::new(address)?;
-    let wanted = if place.folder(0).is_some() { FOLDER.to_owned() } else { place.to_string() };
+    let wanted = place.of_lines();
     let lie = link.ask(async |open| {
         let step = open.client.transaction().await?;
         step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;

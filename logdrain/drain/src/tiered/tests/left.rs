@@ -20,10 +20,12 @@ fn objects_that_no_row_names_go_if_they_are_of_this_epoch_or_of_one_before() {
     let path = house.file("from", b"all of it");
     let before = house.own(&tier, 0);
     before.put("before", &path, b"").unwrap();
-    let left = [1, 3, 5, 6].map(|epoch| new_key(0, epoch).unwrap());
+    let left = [1, 3, 5, 6].map(|epoch| new_key(0, epoch, 0).unwrap());
     let others = [
-        new_key(0, 7).unwrap(),
-        new_key(1, 1).unwrap(),
+        new_key(0, 7, 0).unwrap(),
+        new_key(1, 1, 0).unwrap(),
+        // Of a copy of this database, which went on.
+        new_key(0, 3, 1_000).unwrap(),
         "p0/e1/notes".to_owned(),
         "p0/e01/x".to_owned(),
         "x".to_owned(),
@@ -49,7 +51,7 @@ fn objects_that_no_row_names_go_if_they_are_of_this_epoch_or_of_one_before() {
     until_idle(&tier);
     assert_eq!(sweep(tier.shared(), files.part(), files.epoch()).unwrap(), 0);
     // One that is on its way stays, and so does what is open.
-    let coming = new_key(0, 6).unwrap();
+    let coming = new_key(0, 6, 0).unwrap();
     house.object(&coming);
     let on_its_way = tier.shared().registry.coming(&coming);
     assert_eq!(sweep(tier.shared(), files.part(), 6).unwrap(), 0);
@@ -76,7 +78,7 @@ fn of_a_change_nobody_heard_of_the_object_goes_that_no_row_has() {
     let files = house.own(&tier, 0);
     files.put("a", &house.file("from", b"all of it"), b"").unwrap();
     until("it was swept", || tier.shared().registry.is_idle());
-    let (named, left) = (house.keys().remove(0), new_key(0, files.epoch()).unwrap());
+    let (named, left) = (house.keys().remove(0), new_key(0, files.epoch(), 0).unwrap());
     house.object(&left);
     tier.shared().registry.let_go([&*named, &*left], false);
     until_idle(&tier);
@@ -89,7 +91,7 @@ fn more_than_a_page_of_objects_is_swept() {
     let Some(house) = House::start("pages") else { return };
     let tier = house.tier();
     let epoch = house.take(0);
-    (0..30).for_each(|_| house.object(&new_key(0, epoch).unwrap()));
+    (0..30).for_each(|_| house.object(&new_key(0, epoch, 0).unwrap()));
     let files = tier.files(parts().each().next().unwrap(), epoch);
     files.put("a", &house.file("from", b"all of it"), b"").unwrap();
     until("all but one go", || house.keys().len() == 1);
@@ -107,7 +109,7 @@ fn pieces_of_what_another_node_removed_leave_the_cache() {
     let used = tier.shared().cache.used();
     let owner = house.own(&other, 0);
     owner.remove(&["a", "b"]).unwrap();
-    let coming = tier.shared().registry.coming(&new_key(0, 1).unwrap());
+    let coming = tier.shared().registry.coming(&new_key(0, 1, 0).unwrap());
     assert_eq!((tidy(tier.shared()).unwrap(), tier.shared().cache.used()), (2, used / 3));
     drop(coming);
     assert_eq!(read(&owner, "c").unwrap(), b"all of it");

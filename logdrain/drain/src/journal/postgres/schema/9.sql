@@ -17,7 +17,9 @@ CREATE UNIQUE INDEX files_by_key ON logdrain.files (key) WHERE key IS NOT NULL;
 CREATE TABLE logdrain.files_of (
     p int PRIMARY KEY,
     count bigint NOT NULL DEFAULT 0,
-    bytes bigint NOT NULL DEFAULT 0
+    bytes bigint NOT NULL DEFAULT 0,
+    -- How many objects were begun for it: each has its number in its key.
+    puts bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE FUNCTION logdrain.weigh_files() RETURNS trigger LANGUAGE plpgsql AS $$
