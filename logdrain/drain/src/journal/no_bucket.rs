@@ -27,6 +27,7 @@ impl Bucket {
     }
 }
 
+#[cfg(feature = "postgres")]
 impl Bucket {
     pub(super) fn with_server(&self) -> String {
         match self.0 {}

@@ -19,6 +19,7 @@ use std::time::Duration;
 /// The file in the folder that says which journal it is of.
 const JOURNAL: &str = "journal";
 /// What is noted of lines that lie in one.
+#[cfg(feature = "postgres")]
 pub(super) const FOLDER: &str = "a folder";
 
 /// A folder that all servers share, or a bucket that speaks S3. Partition 3 has its snapshots below `p3/` there.
@@ -121,6 +122,7 @@ impl SnapshotPlace {
     }
 
     /// What is noted of where lines lie.
+    #[cfg(feature = "postgres")]
     pub(super) fn of_lines(&self) -> String {
         match &self.0 {
             // Machines may have it at different paths.

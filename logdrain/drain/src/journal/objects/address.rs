@@ -153,6 +153,7 @@ fn is_folder(name: &str) -> bool {
 }
 
 /// Without keys.
+#[cfg(feature = "postgres")]
 impl Bucket {
     /// With where it is: another server may have one of the same name.
     pub(in crate::journal) fn with_server(&self) -> String {

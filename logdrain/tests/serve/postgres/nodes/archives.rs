@@ -22,7 +22,7 @@ use testkit::random::Random;
 /// Hours that are over, and one that is not.
 pub(super) const HOURS: i64 = 2;
 /// Lines of one delivery, and deliveries of an account in an hour; one account's first hour takes a while.
-const LINES: u64 = 500;
+pub(super) const LINES: u64 = 500;
 pub(super) const DELIVERIES: u64 = 5;
 const MANY: u64 = 200;
 pub(super) const NEEDLE: &str = "needle-in-the-hay";
@@ -88,7 +88,7 @@ pub(super) fn wait_for_archives(shared: &Path) -> BTreeMap<(String, String), Pat
 }
 
 /// Whether a line is in anything that was or is to be an archive.
-fn is_somewhere(shared: &Path, text: &str) -> bool {
+pub(super) fn is_somewhere(shared: &Path, text: &str) -> bool {
     let places = (0..PARTITIONS).flat_map(|p| ["archives", "archiving"].map(|of| shared.join(format!("p{p}/{of}"))));
     places.flat_map(|place| files(&place)).any(|path| {
         let mut found = Vec::new();
@@ -184,7 +184,7 @@ fn ask_for_archives(cluster: &Cluster, account: &str) {
 }
 
 /// Any node lists them and sends them, as they lie there.
-fn assert_are_served(cluster: &Cluster, archives: &BTreeMap<(String, String), PathBuf>) {
+pub(super) fn assert_are_served(cluster: &Cluster, archives: &BTreeMap<(String, String), PathBuf>) {
     let authorization = format!("{}: {}\r\n", OPERATOR.0, OPERATOR.1);
     for node in &cluster.nodes {
         let address = node.address().unwrap();
@@ -256,10 +256,16 @@ fn whatever_is_killed_or_stopped_nodes_write_the_archives_that_one_alone_would()
 }
 
 /// One alone, on the same journal, who has nothing of the others, writes the same files.
-fn assert_are_those_of_one_alone(dir: &Path, postgres: &Postgres, by_nodes: &BTreeMap<(String, String), PathBuf>) {
+pub(super) fn assert_are_those_of_one_alone(
+    dir: &Path,
+    postgres: &Postgres,
+    by_nodes: &BTreeMap<(String, String), PathBuf>,
+) {
     let journal = postgres.copy_to("copy");
     let one = Node::new(&dir.join("alone"), "one", &journal).with_lines().with("archives = true\n");
     let of = postgres.sql_in("copy", "SELECT value FROM logdrain.meta WHERE key = 'journal'");
+    // Its lines lie in a folder, wherever those of the others do.
+    postgres.sql_in("copy", "UPDATE logdrain.meta SET value = 'a folder' WHERE key = 'lines'");
     fs::write(dir.join("alone/shared/journal"), of.trim()).unwrap();
     assert!(one.start(&[]));
     let alone = wait_for_archives(&dir.join("alone/shared"));

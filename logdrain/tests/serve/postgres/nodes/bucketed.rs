@@ -2,12 +2,15 @@
 //! that one node alone keeps of the same journal, and nothing else is in the bucket.
 
 use super::agent::trouble;
-use super::cluster::{Cluster, Node, OPERATOR, account};
-use super::lines::{assert_are_those_of_one_alone, assert_are_those_sent, assert_rise, kept};
+use super::archives::{self, DELIVERIES, HOURS, NEEDLE};
+use super::cluster::{ACCOUNTS, Cluster, Node, OPERATOR, account};
+use super::lines::{assert_are_those_of_one_alone, assert_are_those_sent, assert_rise, kept, messages};
 use super::senders::Senders;
 use super::{PARTITIONS, check, check_rows, seed};
+use crate::archives::rows;
 use crate::crash::kills;
 use crate::harness::{request, scratch, wait_until, wait_within};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -149,6 +152,47 @@ fn while_the_bucket_hangs_minutes_go_on_and_lines_come_later() {
     let nodes = kept(&dir.join("shared"));
     assert_rise(&nodes);
     assert_are_those_sent(&nodes, &senders);
+}
+
+/// Hours are in the bucket, once each; of a line that is purged nothing is left there, though its home dies meanwhile.
+#[test]
+fn hours_in_a_bucket_are_those_that_one_alone_writes_also_of_what_is_purged() {
+    let Some(postgres) = archives::postgres() else { return };
+    let Some(s3) = S3::start(BUCKET) else { return };
+    let dir = scratch("nodes-bucketed-archives");
+    let shared = dir.join("shared");
+    let cluster = three(&dir, &postgres, &s3).patient();
+    archives::fill(&cluster, &postgres, DELIVERIES);
+    let cluster = cluster.with("archives = true\n");
+    assert!(cluster.start(&[]));
+    let hours = || files(&postgres).iter().filter(|file| file.name.ends_with(".tsv.gz")).count() as u64;
+    wait_within(PATIENCE, "all hours", || (hours() == ACCOUNTS * HOURS.unsigned_abs()).then_some(()));
+    fetch(&postgres, &s3, &shared);
+    assert!(archives::is_somewhere(&shared, NEEDLE), "it is looked for well");
+
+    let first = account(0);
+    let home = wait_within(PATIENCE, "a home", || archives::home(&cluster, &postgres, &first));
+    archives::change(&cluster, "POST", "/api/v2/purge", &first, &json!({"query": NEEDLE, "dry_run": false}));
+    cluster.nodes[home].kill();
+    assert!(cluster.nodes[home].start(&[]));
+    cluster.wait_for_owners();
+    // What is being removed may go between the look at the list and the one at the bucket.
+    wait_within(PATIENCE, "the end of what is purged", || {
+        std::thread::sleep(Duration::from_millis(500));
+        if !left_over(&postgres, &s3).is_empty() {
+            return None;
+        }
+        fetch(&postgres, &s3, &shared);
+        let is_kept = messages(&kept(&shared)[&first]).iter().any(|message| message.contains(NEEDLE));
+        (!is_kept && !archives::is_somewhere(&shared, NEEDLE)).then_some(())
+    });
+    let by_nodes = archives::archived(&shared);
+    assert_eq!(by_nodes.len() as u64, ACCOUNTS * HOURS.unsigned_abs());
+    archives::assert_are_served(&cluster, &by_nodes);
+    let lines: usize = by_nodes.values().map(|path| rows(path).len()).sum();
+    assert_eq!(lines as u64, ACCOUNTS * DELIVERIES * HOURS.unsigned_abs() * archives::LINES, "each line once");
+    cluster.stop();
+    archives::assert_are_those_of_one_alone(&dir, &postgres, &by_nodes);
 }
 
 /// Nodes that die when an object is there and nobody knows it, when its row is, when where lines stand is.

@@ -43,8 +43,11 @@ pub(super) fn dies_after(cluster: &Cluster, dies: usize, point: &str, times: u64
     assert!(gives.start(&[]));
     if matches!(point, "segment" | "file-object" | "file-row") {
         // So little goes into a file when a node ends, if there are lines in what it has.
-        let behind = || Some(dies.metric("logdrain_logs_position")? > dies.metric("logdrain_logs_safe_position")?);
-        wait_within(2 * PATIENCE, "lines in no file", || behind()?.then_some(()));
+        let mut least = None;
+        wait_within(2 * PATIENCE, "lines that come", || {
+            let lines = dies.metric("logdrain_logs_events")?;
+            (lines > *least.get_or_insert(lines)).then_some(())
+        });
         dies.ask_to_end();
     }
     let code = wait_within(2 * PATIENCE, point, || dies.has_ended());
