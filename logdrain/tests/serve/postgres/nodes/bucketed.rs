@@ -208,7 +208,7 @@ fn whatever_is_half_put_when_a_node_dies_nothing_is_lost_and_nothing_is_left() {
     let senders = Senders::new(&cluster, seed);
     senders.while_doing(|| {
         for (number, point) in ["file-object", "file-row", "segment", "state"].into_iter().enumerate() {
-            let mut nodes = number..number + cluster.nodes.len();
+            let mut nodes = number..number + 2 * cluster.nodes.len();
             assert!(nodes.any(|dies| super::points::dies_after(&cluster, dies, point, 1)), "nobody came to {point}");
             println!("a node has died after {point}");
         }
