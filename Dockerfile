@@ -12,7 +12,7 @@ FROM rust:1.88-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --profile dist --locked -p logdrain --features s3,mail,postgres
+RUN cargo build --profile dist --locked -p logdrain
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10514 --create-home --home-dir /data logdrain

@@ -1,13 +1,13 @@
-//! Where a test makes a server die. Without the feature `fail-points` nothing of this is there.
+//! Where a test makes a server die. What is built with optimisation has nothing of this.
 
 /// Between two steps, the first of which is called `after`: what was done by then is there, and nothing else.
 ///
 /// `LOGDRAIN_DIES_AFTER=snapshot:3` kills the program when it passes the point of that name for the third time.
-#[cfg(not(feature = "fail-points"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub const fn fail_point(_after: &str) {}
 
-#[cfg(feature = "fail-points")]
+#[cfg(debug_assertions)]
 pub fn fail_point(after: &str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};

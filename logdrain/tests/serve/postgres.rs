@@ -1,5 +1,5 @@
 //! The journal in a real PostgreSQL, which each test starts for itself: `LOGDRAIN_POSTGRES=/usr/lib/postgresql/15/bin cargo test
-//! -p logdrain --features postgres --test serve postgres::`; without it there is nothing to run.
+//! -p logdrain --test serve postgres::`; without it there is nothing to run.
 
 mod claims;
 #[cfg(target_os = "linux")]

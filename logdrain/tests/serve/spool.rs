@@ -1,5 +1,5 @@
 //! The spool, from the operator's side, with a real PostgreSQL that goes away: `LOGDRAIN_POSTGRES=/usr/lib/postgresql/15/bin
-//! cargo test -p logdrain --features postgres --test serve spool::`; without it there is nothing to run.
+//! cargo test -p logdrain --test serve spool::`; without it there is nothing to run.
 //! `LOGDRAIN_OUTAGE_SECONDS=120` is the long form.
 
 use crate::crash::Senders;

@@ -1,4 +1,4 @@
-//! Archives that go to a bucket, by a real S3 server: `LOGDRAIN_S3=PYTHON cargo test -p logdrain --features s3 --test serve
+//! Archives that go to a bucket, by a real S3 server: `LOGDRAIN_S3=PYTHON cargo test -p logdrain --test serve
 //! uploads::`, with a Python that has what `tests/clients/s3-requirements.txt` names (`.ci/run s3` makes one); without it
 //! there is nothing to run.
 

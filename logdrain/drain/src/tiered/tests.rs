@@ -4,7 +4,7 @@
 mod bucket;
 mod cached;
 mod changes;
-#[cfg(feature = "fail-points")]
+#[cfg(debug_assertions)]
 mod killed;
 mod left;
 mod lines;

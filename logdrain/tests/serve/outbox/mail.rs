@@ -1,5 +1,4 @@
-//! Alerts as mail, by a server of SMTP that says nothing before TLS. The program is built for it: `cargo test -p logdrain
-//! --features mail --test serve outbox::`.
+//! Alerts as mail, by a server of SMTP that says nothing before TLS. `cargo test -p logdrain --test serve outbox::`.
 
 use super::{CONFIG, House, told};
 use crate::harness::{Server, request, wait_until};

@@ -1,7 +1,7 @@
 //! Nodes that share a journal, put to the test: killed and stopped at any moment, and their database with them, they write the
 //! rows that one server alone makes of the same journal.
 //!
-//! `LOGDRAIN_KILLS=200 LOGDRAIN_SEED=7 cargo test -p logdrain --features postgres --test serve postgres::nodes::` is a long
+//! `LOGDRAIN_KILLS=200 LOGDRAIN_SEED=7 cargo test -p logdrain --test serve postgres::nodes::` is a long
 //! form; `.ci/long` does it with several seeds.
 
 mod addon;
@@ -22,7 +22,7 @@ mod minutes;
 mod pages;
 mod passing;
 mod people;
-#[cfg(feature = "fail-points")]
+#[cfg(debug_assertions)]
 mod points;
 mod restarted;
 mod rows;
@@ -52,6 +52,15 @@ fn seed() -> u64 {
     let seed = std::env::var("LOGDRAIN_SEED").ok().map_or(1, |text| text.parse().expect("LOGDRAIN_SEED is a number"));
     println!("LOGDRAIN_SEED={seed}");
     seed
+}
+
+/// One in so many of these points, other ones by another seed; each of them with `LOGDRAIN_POINTS=all`.
+#[cfg(debug_assertions)]
+fn some_of<'a>(points: &'a [&'a str], one_in: usize, seed: u64) -> impl Iterator<Item = (usize, &'a str)> {
+    let is_long = std::env::var("LOGDRAIN_POINTS").is_ok_and(|which| which == "all");
+    let one_in = if is_long { 1 } else { one_in };
+    let first = usize::try_from(seed).unwrap() % one_in;
+    points.iter().copied().enumerate().skip(first).step_by(one_in)
 }
 
 /// What the journal says of itself: nothing is there twice, nothing is missing, the watermark never goes back.

@@ -278,7 +278,7 @@ pub(super) fn assert_are_those_of_one_alone(
 
 /// In the order of the work: the folder of a new owner is made, and is the one that counts; the books of an hour are there without
 /// it, and the hour is there and nobody knows; the same of an hour that a purge writes again.
-#[cfg(feature = "fail-points")]
+#[cfg(debug_assertions)]
 #[test]
 fn whatever_is_half_done_of_an_hour_when_its_home_dies_who_takes_over_makes_whole() {
     let Some(postgres) = postgres() else { return };

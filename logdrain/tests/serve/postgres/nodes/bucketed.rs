@@ -196,7 +196,7 @@ fn hours_in_a_bucket_are_those_that_one_alone_writes_also_of_what_is_purged() {
 }
 
 /// Nodes that die when an object is there and nobody knows it, when its row is, when where lines stand is.
-#[cfg(feature = "fail-points")]
+#[cfg(debug_assertions)]
 #[test]
 fn whatever_is_half_put_when_a_node_dies_nothing_is_lost_and_nothing_is_left() {
     let Some(postgres) = Postgres::start() else { return };
@@ -207,7 +207,7 @@ fn whatever_is_half_put_when_a_node_dies_nothing_is_lost_and_nothing_is_left() {
     let seed = seed() + 12_000;
     let senders = Senders::new(&cluster, seed);
     senders.while_doing(|| {
-        for (number, point) in ["file-object", "file-row", "segment", "state"].into_iter().enumerate() {
+        for (number, point) in super::some_of(&["file-object", "file-row", "segment", "state"], 2, seed) {
             let mut nodes = number..number + 2 * cluster.nodes.len();
             assert!(nodes.any(|dies| super::points::dies_after(&cluster, dies, point, 1)), "nobody came to {point}");
             println!("a node has died after {point}");

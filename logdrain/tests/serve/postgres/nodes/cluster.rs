@@ -176,7 +176,7 @@ impl Node {
     }
 
     /// The same; it dies when it passes a point of the program for so many times, maybe before it takes anything.
-    #[cfg(feature = "fail-points")]
+    #[cfg(debug_assertions)]
     pub(super) fn start_to_die_after(&self, point: &str, times: u64) {
         let wanted = format!("LOGDRAIN_DIES_AFTER={point}:{times}");
         let all = self.environment.iter().map(String::as_str);
@@ -193,7 +193,7 @@ impl Node {
     }
 
     /// How it has ended, if it has: what was left of it is taken away then. It has no code where a signal ended it.
-    #[cfg(feature = "fail-points")]
+    #[cfg(debug_assertions)]
     pub(super) fn has_ended(&self) -> Option<Option<i32>> {
         let mut server = self.server.lock().unwrap();
         let Some(running) = server.as_mut() else { return Some(None) };
@@ -204,7 +204,7 @@ impl Node {
     }
 
     /// Whether it has died, by a signal.
-    #[cfg(feature = "fail-points")]
+    #[cfg(debug_assertions)]
     pub(super) fn has_died(&self) -> bool {
         let ended = self.has_ended();
         assert!(!matches!(ended, Some(Some(_))), "{} ended by itself: {ended:?}", self.dir.display());
@@ -246,7 +246,7 @@ impl Node {
     }
 
     /// SIGTERM, and nobody waits.
-    #[cfg(feature = "fail-points")]
+    #[cfg(debug_assertions)]
     pub(super) fn ask_to_end(&self) {
         self.server.lock().unwrap().as_ref().unwrap().signal("TERM");
     }
