@@ -51,9 +51,8 @@ impl<'a> Look<'a> {
 
 impl Rewrites for Look<'_> {
     fn read(&mut self, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let p = self.p;
-        let columns = self.link.ask(async |open| row_of(open, p, seq).await)?;
-        Ok(columns.and_then(|columns| columns.entry(seq).ok()))
+        let columns = row_of(self.link, self.p, seq)?;
+        Ok(columns.and_then(|columns| columns.ok()?.entry(seq).ok()))
     }
 
     fn next_to_look_at(&mut self, behind: u64, before: u64) -> Result<Option<u64>, StoreError> {

@@ -3,7 +3,7 @@
 use crate::journal::failure::StoreError;
 use crate::journal::row::{Columns, signed, unsigned};
 use crate::journal::seam::{Events, Step};
-use crate::sql::{Address, Link, Open};
+use crate::sql::{Address, Link};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use tokio_postgres::Row;
@@ -128,29 +128,44 @@ impl Events for PostgresReader {
 /// Rows by their number, each read or with what is wrong with it.
 type Ahead = VecDeque<(u64, Result<Columns, String>)>;
 
-/// Rows from a number on, as many as fit.
+/// Rows from a number on, as many as fit. A large one comes alone, and has the time that it takes over a narrow way.
 fn read_from(link: &mut Link, p: i32, seq: u64, most: i64) -> Result<Ahead, StoreError> {
-    link.ask(async |open| {
+    let ahead: Ahead = link.ask(async |open| {
         let sql = concat!(
             "SELECT ",
             columns!(),
             " FROM (SELECT *, sum(coalesce(octet_length(body), 0)) OVER (ORDER BY seq) AS bytes FROM (
                 SELECT * FROM logdrain.log WHERE p = $1 AND seq >= $2 ORDER BY seq LIMIT $3) AS next) AS these
-            WHERE bytes <= $4 OR seq = $2 ORDER BY seq"
+            WHERE bytes <= $4 ORDER BY seq"
         );
         let find = open.statement(sql).await?;
         let rows = open.client.query(&find, &[&p, &signed(seq), &most, &AHEAD_BYTES]).await?;
         rows.iter().map(|row| Ok((unsigned(row.try_get(0)?), columns_of(row)))).collect()
-    })
-    .map_err(Into::into)
+    })?;
+    if ahead.front().is_some_and(|(first, _)| *first == seq) {
+        return Ok(ahead);
+    }
+    // It is a large one, or is not there.
+    Ok(row_of(link, p, seq)?.map_or(ahead, |large| Ahead::from([(seq, large)])))
 }
 
-/// One row, also for who writes.
-pub(super) async fn row_of(open: &mut Open, p: i32, seq: u64) -> Result<Option<Columns>, tokio_postgres::Error> {
-    let sql = concat!("SELECT ", columns!(), " FROM logdrain.log WHERE p = $1 AND seq = $2");
-    let find = open.statement(sql).await?;
-    let row = open.client.query_opt(&find, &[&p, &signed(seq)]).await?;
-    Ok(row.and_then(|row| columns_of(&row).ok()))
+/// One row, also for who writes, in the time that it takes over a narrow way.
+pub(super) fn row_of(link: &mut Link, p: i32, seq: u64) -> Result<Option<Result<Columns, String>>, StoreError> {
+    let bytes = link.ask(async |open| {
+        let sql = "SELECT coalesce(octet_length(body), 0)::bigint FROM logdrain.log WHERE p = $1 AND seq = $2";
+        let find = open.statement(sql).await?;
+        let row = open.client.query_opt(&find, &[&p, &signed(seq)]).await?;
+        row.map(|row| row.try_get::<_, i64>(0)).transpose()
+    })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let patience = Link::patience(usize::try_from(bytes).unwrap_or(0));
+    link.ask_within(patience, async |open| {
+        let sql = concat!("SELECT ", columns!(), " FROM logdrain.log WHERE p = $1 AND seq = $2");
+        let find = open.statement(sql).await?;
+        let row = open.client.query_opt(&find, &[&p, &signed(seq)]).await?;
+        Ok(row.map(|row| columns_of(&row)))
+    })
+    .map_err(Into::into)
 }
 
 fn columns_of(row: &Row) -> Result<Columns, String> {
