@@ -20,6 +20,26 @@ pub struct Entry {
     pub event: Event,
 }
 
+impl Entry {
+    /// What tells it from the event that another history of the journal has under its number. A purge leaves it as it is.
+    pub fn mark(&self) -> u32 {
+        let (kind, at) = match &self.event {
+            Event::Delivery(record) => (1_u8, record.received.unix_micros()),
+            Event::Tick(time) => (2, time.unix_micros()),
+            Event::Doubt { believed, .. } => (3, believed.unix_micros()),
+            Event::NotTaken { until, .. } => (4, until.unix_micros()),
+            Event::Dropped { time, .. } => (5, time.unix_micros()),
+            Event::Settings(_) => (6, 0),
+            Event::Change { id, .. } => (7, id.map_or(0, i64::from)),
+        };
+        let mut mark = crc32fast::Hasher::new();
+        mark.update(&[kind]);
+        mark.update(&self.seq.to_le_bytes());
+        mark.update(&at.to_le_bytes());
+        mark.finalize()
+    }
+}
+
 #[derive(Debug)]
 pub enum Event {
     Delivery(Record),

@@ -113,7 +113,7 @@ fn parts(config: &Config, snapshots: &dyn Snapshots) -> Result<Parts, StoreError
     };
     let [reader, _] = &readers;
     let (position, settings) = (store.position(), store.settings().cloned());
-    let pipelines = recover((snapshots, Kept::Here), (position, settings.as_deref()), &**reader, config)?;
+    let pipelines = recover((snapshots, &Kept::Here), (position, settings.as_deref()), &**reader, config)?;
     if pipelines.position() > position {
         store.skip_to(pipelines.position())?;
     }
@@ -152,17 +152,19 @@ fn salvage(config: &Config, snapshots: &dyn Snapshots) -> Result<(), Closed> {
 }
 
 /// Where snapshots are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
-    /// On this machine's disk: what it does not give now it may never give, and an older one stands in.
+    /// On this machine's disk: what it does not give now it may never give, and an older one stands in. A journal that ends before
+    /// it goes on behind it.
     Here,
-    /// Where others find them, too, and where they are again when that place can be reached.
-    Elsewhere,
+    /// Where others find them, too, and where they are again when that place can be reached. These were there before it was read
+    /// where the journal ends: one behind that is of events that are no more, and others may have their numbers.
+    Elsewhere(Vec<u64>),
 }
 
 /// The pipelines as they were, as far as the snapshots and the journal tell, which ends there with these settings.
 pub(crate) fn recover(
-    (snapshots, kept): (&dyn Snapshots, Kept),
+    (snapshots, kept): (&dyn Snapshots, &Kept),
     (end, settings): (u64, Option<&Settings>),
     reader: &dyn Events,
     config: &Config,
@@ -170,16 +172,35 @@ pub(crate) fn recover(
     let first = reader.next_after(0)?;
     let mut usable = None;
     let away = |error: &io::Error| StoreError::SnapshotsAway(error.to_string());
-    for position in snapshots.positions().map_err(|error| away(&error))? {
+    let (is_here, positions) = match kept {
+        Kept::Here => (true, snapshots.positions().map_err(|error| away(&error))?),
+        Kept::Elsewhere(positions) => (false, positions.clone()),
+    };
+    for position in positions {
+        if position > end && !is_here {
+            put_away(snapshots, position)?;
+            continue;
+        }
         // The newest is read, the others looked at: only sound ones count as kept.
         let read = if usable.is_none() {
-            snapshot::read(snapshots, position).map(|pipelines| usable = Some(pipelines))
+            snapshot::read(snapshots, position).map(Some)
         } else {
-            snapshot::check(snapshots, position)
+            snapshot::check(snapshots, position).map(|()| None)
         };
-        let Err(error) = read else { continue };
+        let error = match read {
+            Ok(Some(found)) if snapshot::is_of(&found, reader)? => {
+                usable = Some(found);
+                continue;
+            }
+            Ok(Some(_)) => {
+                put_away(snapshots, position)?;
+                continue;
+            }
+            Ok(None) => continue,
+            Err(error) => error,
+        };
         if let Unusable::Unread(error) = &error
-            && kept == Kept::Elsewhere
+            && !is_here
         {
             // Another node has taken newer ones meanwhile, and lets this one go.
             if error.kind() == io::ErrorKind::NotFound && usable.is_some() {
@@ -220,6 +241,20 @@ pub(crate) fn recover(
         pipelines.pass_over(from - 1);
     }
     Ok(pipelines)
+}
+
+/// Sets a snapshot aside that is of another history of the journal, so that it is not taken for one of this.
+fn put_away(snapshots: &dyn Snapshots, position: u64) -> Result<(), StoreError> {
+    tracing::error!(
+        path = %snapshots.place(position),
+        "a snapshot is of events that the journal has no more: it was put back to an earlier time, or has lost its end; \
+         an older one, or the journal, stands in for it"
+    );
+    match snapshots.set_aside(position) {
+        // Somebody else has done so.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::SnapshotsAway(error.to_string())),
+        _ => Ok(()),
+    }
 }
 
 /// The settings before the first event that is kept, as far as they are known: a journal that holds all events says the

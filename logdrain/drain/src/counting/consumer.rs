@@ -248,6 +248,7 @@ impl<R: Outlet> Consumer<R> {
             let counters = &self.counters;
             self.pipelines.apply(entry.seq, event, &mut Counted { rows: &mut self.rows, kept, counters })?;
         }
+        self.pipelines.set_mark(Some(entry.mark()));
         self.ask_rules(entry.seq, event);
         if matches!(event, Event::Delivery(_)) {
             return Ok(true);

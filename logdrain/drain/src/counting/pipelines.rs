@@ -39,6 +39,8 @@ pub struct Pipelines {
     time: Option<Timestamp>,
     /// The last event that is in them.
     position: u64,
+    /// What that is known by, if it is known.
+    mark: Option<u32>,
 }
 
 impl Pipelines {
@@ -56,6 +58,7 @@ impl Pipelines {
             late_by: BTreeMap::new(),
             time,
             position,
+            mark: None,
         }
     }
 
@@ -97,6 +100,16 @@ impl Pipelines {
 
     pub const fn time(&self) -> Option<Timestamp> {
         self.time
+    }
+
+    /// By which their last event is told from the one that another history of the journal has there (`Entry::mark`).
+    pub const fn mark(&self) -> Option<u32> {
+        self.mark
+    }
+
+    /// Says what their last event is known by.
+    pub const fn set_mark(&mut self, mark: Option<u32>) {
+        self.mark = mark;
     }
 
     pub fn drains(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Pipeline)> {
@@ -171,7 +184,7 @@ impl Pipelines {
             Event::NotTaken { .. } => {}
             Event::Dropped { drain, .. } => self.finish(drain, rows)?,
         }
-        self.position = seq;
+        (self.position, self.mark) = (seq, None);
         Ok(())
     }
 
@@ -211,7 +224,7 @@ impl Pipelines {
 
     /// Passes an event over that cannot be read any more.
     pub fn pass_over(&mut self, seq: u64) {
-        self.position = seq;
+        (self.position, self.mark) = (seq, None);
     }
 
     fn deliver(&mut self, record: &Record) {

@@ -1,8 +1,9 @@
 //! The pipelines' state beside the journal, so that a start reads little of it.
 //!
 //! ```text
-//! file   = "LDSNAP" version:u16 position:u64 time:i64 settings drains:u32 *drain crc:u32     ; little-endian
+//! file   = "LDSNAP" version:u16 position:u64 time:i64 settings drains:u32 *drain [mark:u32] crc:u32     ; little-endian
 //! time   = microseconds of the last tick, the smallest number when there was none
+//! mark   = of the event at this position (`Entry::mark`); none when it could not be read, or an older program wrote the file
 //! drain  = key snapshot                       ; the pipeline's own format; `key LF milliseconds` with windows of another length
 //! settings, key, snapshot = length:u64 bytes
 //! ```
@@ -11,7 +12,7 @@
 //! it give the same state.
 
 use crate::counting::pipelines::Pipelines;
-use crate::journal::{LAST_NUMBER, Snapshots};
+use crate::journal::{Events, LAST_NUMBER, Snapshots, Step, StoreError};
 use heroku_metrics::model::Timestamp;
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -67,6 +68,9 @@ pub fn write(snapshots: &dyn Snapshots, pipelines: &mut Pipelines) -> io::Result
             piece(&mut out, key.as_bytes())?;
             piece(&mut out, &pipeline.snapshot(b""))?;
         }
+        if let Some(mark) = pipelines.mark() {
+            out.write_all(&mark.to_le_bytes())?;
+        }
         let crc = out.crc.clone().finalize();
         out.write_all(&crc.to_le_bytes())?;
         out.flush()
@@ -99,7 +103,22 @@ pub fn read(snapshots: &dyn Snapshots, position: u64) -> Result<Pipelines, Unusa
         let state = take_piece(&mut file)?;
         pipelines.restore(&key, &state).map_err(|error| Unusable::Damaged(format!("drain {key:?}: {error}")))?;
     }
+    let mut rest = Vec::new();
+    file.take(8).read_to_end(&mut rest)?;
+    let mark = rest.first_chunk().filter(|_| rest.len() == 8).map(|mark| u32::from_le_bytes(*mark));
+    pipelines.set_mark(mark);
     Ok(pipelines)
+}
+
+/// Whether the journal has the event that these end with. One that was put back, and went on, has another one under that number:
+/// what is in them is not what was counted up to there.
+///
+/// # Errors
+/// When the journal cannot be read now.
+pub fn is_of(pipelines: &Pipelines, journal: &dyn Events) -> Result<bool, StoreError> {
+    let Some(mark) = pipelines.mark() else { return Ok(true) };
+    // Where it has none, nothing could be taken for something else.
+    Ok(if let Step::Event(entry) = journal.read(pipelines.position())? { entry.mark() == mark } else { true })
 }
 
 /// Whether a snapshot is as it was written.
@@ -158,4 +177,66 @@ fn take_piece(file: &mut impl Read) -> Result<Vec<u8>, Unusable> {
     let mut octets = Vec::new();
     file.take(len).read_to_end(&mut octets)?;
     if octets.len() as u64 == len { Ok(octets) } else { Err(Unusable::Damaged("it is cut off".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Body, Entry, Event, Record};
+    use crate::journal::{Folder, Named};
+    use crate::settings::change::tests::settings;
+    use std::sync::Arc;
+
+    /// A journal of deliveries that were received at these times.
+    #[derive(Debug)]
+    struct Received(Vec<i64>);
+
+    impl Events for Received {
+        fn read(&self, seq: u64) -> Result<Step, StoreError> {
+            let Some(at) = usize::try_from(seq).unwrap().checked_sub(1).and_then(|index| self.0.get(index)) else {
+                return Ok(Step::Missing);
+            };
+            let record = Record::new("d.1".into(), Timestamp::from_unix_micros(*at), Body::new(Vec::new(), None));
+            Ok(Step::Event(Entry { seq, event: Event::Delivery(record) }))
+        }
+
+        fn next_after(&self, _: u64) -> Result<Option<u64>, StoreError> {
+            unreachable!("nobody asks")
+        }
+
+        fn next_time_after(&self, _: u64) -> Result<Option<u64>, StoreError> {
+            unreachable!("nobody asks")
+        }
+
+        fn last_time_before(&self, _: u64) -> Result<Option<u64>, StoreError> {
+            unreachable!("nobody asks")
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_of_the_journal_that_has_its_last_event() {
+        let dir = std::env::temp_dir().join(format!("logdrain-marked-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let snapshots = Named::new(Arc::new(Folder::new(&dir)));
+        let journal = Received(vec![10, 20, 30]);
+        let mut pipelines = Pipelines::new(settings());
+        pipelines.pass_over(2);
+        let Step::Event(second) = journal.read(2).unwrap() else { unreachable!("it is there") };
+        pipelines.set_mark(Some(second.mark()));
+        write(&snapshots, &mut pipelines).unwrap();
+        let read_back = read(&snapshots, 2).unwrap();
+        assert_eq!((read_back.position(), read_back.mark()), (2, Some(second.mark())));
+        let is_of = |times: &[i64]| is_of(&read_back, &Received(times.to_vec())).unwrap();
+        assert!(is_of(&[10, 20, 30]) && is_of(&[10, 20, 40, 50]), "what came then is another matter");
+        assert!(!is_of(&[10, 40, 50]), "it was put back, and has gone on");
+        assert!(is_of(&[10]), "there is nothing that is not in it");
+        // It could not be read, or an older program wrote it.
+        pipelines.pass_over(3);
+        write(&snapshots, &mut pipelines).unwrap();
+        let unmarked = read(&snapshots, 3).unwrap();
+        assert_eq!(unmarked.mark(), None);
+        assert!(super::is_of(&unmarked, &Received(vec![1, 2, 3])).unwrap());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

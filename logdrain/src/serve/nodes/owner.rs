@@ -8,7 +8,9 @@ use logdrain_drain::alerts::outbox::Teller;
 use logdrain_drain::alerts::standing::Of;
 use logdrain_drain::clock::Clocks;
 use logdrain_drain::counting::{Board, Consumer, Settling};
-use logdrain_drain::journal::{Doubts, Owned, Ownership, Progress, SharedPartition, Timekeeper, reader_of};
+use logdrain_drain::journal::{
+    Doubts, Owned, Ownership, Progress, SharedPartition, Snapshots as _, Timekeeper, reader_of,
+};
 use logdrain_drain::logs;
 use logdrain_drain::parts::Part;
 use logdrain_drain::watching::{MinuteRules, Owed};
@@ -142,13 +144,12 @@ impl Counting {
         let reader = reader_of(address, *part).map_err(|error| text(&error))?;
         let most = cluster.drains(config.limits.drains);
         let mut store = SharedPartition::new(address, (*part, cluster.split), most).map_err(|error| text(&error))?;
+        // In this order: whoever counted before has left none of events that are not in the journal then.
+        let kept = Kept::Elsewhere(snapshots.positions().map_err(|error| text(&error))?);
         store.look().map_err(|error| text(&error))?;
         let (end, emitted, settings) = (store.position(), store.emitted(), store.settings().cloned());
-        let pipelines = opening::recover((&snapshots, Kept::Elsewhere), (end, settings.as_deref()), &*reader, config);
+        let pipelines = opening::recover((&snapshots, &kept), (end, settings.as_deref()), &*reader, config);
         let pipelines = pipelines.map_err(|error| text(&error))?;
-        if pipelines.position() > end {
-            return Err(format!("its snapshot is of event {}, and the journal ends at {end}", pipelines.position()));
-        }
         let last = reader.last_time().map_err(|error| text(&error))?;
         let clocks = Clocks::told(tools.ahead.clone());
         let time =

@@ -1,9 +1,10 @@
 //! One node fails alone, or the clock of the database: what the others make of it.
 
 use super::cluster::{Cluster, LEASE, Node, PARTITIONS};
+use super::rows::Union;
 use super::senders::Senders;
 use super::{check_rows, seed};
-use crate::harness::{scratch, wait_until};
+use crate::harness::{Rows, scratch, wait_until};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -42,6 +43,45 @@ fn what_a_node_without_its_snapshots_cannot_count_others_count() {
         wait_until("deliveries that all nodes take", || (senders.taken() > before + 50).then_some(()));
     });
     check_rows(&dir, &cluster, &senders, &postgres);
+}
+
+/// What came before the backup, what was lost with it, and what came then and has the numbers of that: each counts once, however
+/// little time there was for snapshots.
+#[test]
+fn when_the_database_was_put_back_what_comes_then_is_counted_under_numbers_that_were_given_before() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let dir = scratch("nodes-put-back");
+    let url = postgres.url();
+    let cluster = Cluster::new(&dir, [&url; 3]);
+    let (mut rows, mut expected) = (Union::of(cluster.files()), Rows::new());
+    let mut send = |number: u64, deliveries: usize| {
+        assert!(cluster.start(&[]));
+        let senders = Senders::new(&cluster, seed() + number).behind(number * 100_000).in_time();
+        senders.while_doing(|| {
+            wait_until("enough of them", || (senders.taken() > deliveries).then_some(()));
+            cluster.wait_for_owners();
+        });
+        expected.extend(senders.truth(&dir));
+        rows.wait_for(&expected);
+        // It leaves snapshots of all that has come.
+        cluster.stop();
+    };
+    let sum_of_heads =
+        |postgres: &Postgres| postgres.sql("SELECT sum(head) FROM logdrain.part").parse::<u64>().unwrap();
+    send(0, 200);
+    postgres.stop();
+    postgres.back_up();
+    postgres.start_again();
+    send(1, 200);
+    let lost = sum_of_heads(&postgres);
+    postgres.stop();
+    postgres.restore();
+    postgres.start_again();
+    assert!(sum_of_heads(&postgres) < lost);
+    send(2, 600);
+    assert!(sum_of_heads(&postgres) > lost, "numbers were given again");
+    // Once more from the snapshots of that.
+    send(3, 200);
 }
 
 /// The clock of the database goes back an hour: leases of before seem to last for that hour.

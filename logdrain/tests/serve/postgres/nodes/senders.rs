@@ -70,6 +70,11 @@ impl<'a> Senders<'a> {
         }
     }
 
+    /// The same, whose deliveries have other ids than those of the first so many.
+    pub(super) fn behind(self, deliveries: u64) -> Self {
+        Self { next: AtomicU64::new(deliveries), ..self }
+    }
+
     /// The same, and no line is late.
     pub(super) fn in_time(self) -> Self {
         Self { has_late: false, ..self }
