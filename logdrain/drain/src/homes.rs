@@ -60,8 +60,20 @@ impl Homes {
 
     /// The home of a partition. What has been this node's own, and may be another's by now, is nowhere.
     pub fn of(&self, part: Part) -> Home {
-        let home = self.known.borrow().get(usize::from(part.number())).cloned().unwrap_or_default();
+        let home = self.last(part);
         if home.at == At::Here && !self.is_sure() { Home { at: At::Nowhere, ..home } } else { home }
+    }
+
+    /// The home that a partition had when the database was heard last, whoever may have it by now.
+    pub fn last(&self, part: Part) -> Home {
+        self.known.borrow().get(usize::from(part.number())).cloned().unwrap_or_default()
+    }
+
+    /// The other nodes that are home of something, as far as this one knows.
+    pub fn others(&self) -> Vec<Arc<str>> {
+        let known = self.known.borrow();
+        let urls = known.iter().filter_map(|home| if let At::There(url) = &home.at { Some(url.clone()) } else { None });
+        urls.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     fn sure(&self) -> Option<Instant> {
@@ -119,6 +131,7 @@ mod tests {
         assert_eq!((homes.of(first).at, homes.of(second).at), (At::Here, there.clone()));
         homes.tell(told, Instant::now());
         assert_eq!((homes.of(first), homes.of(second).at), (home(3, At::Nowhere), there));
+        assert_eq!((homes.last(first), homes.others()), (home(3, At::Here), vec!["https://10.0.0.2:8514".into()]));
     }
 
     #[tokio::test]

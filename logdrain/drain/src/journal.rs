@@ -230,6 +230,8 @@ pub struct Nodes {
     pub lost: AtomicU64,
     /// This one started while the database was away, has heard of nobody since, and goes by what it knew before.
     pub remembers: AtomicBool,
+    /// The database does not say who owns what: since about a lease nobody does.
+    pub away: AtomicBool,
     /// Lines are kept, each account's by the node that counts it.
     pub keeps_lines: AtomicBool,
     /// Requests that other nodes answered for this one, and those that none did.

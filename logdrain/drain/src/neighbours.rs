@@ -43,6 +43,9 @@ use vital::Vital;
 /// Says of a request who sent it and that a node passed it on; of an answer that who was asked is not the right one.
 pub const PASSED: HeaderName = HeaderName::from_static("x-logdrain-passed");
 
+/// Says of a request that was passed on that no node is the home now: whoever was it last may answer what only reads.
+pub const LAST: HeaderName = HeaderName::from_static("x-logdrain-last");
+
 /// A name, a connection, its encryption: each takes no longer.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Who does not say within this time that he lives is silent.

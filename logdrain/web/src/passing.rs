@@ -12,6 +12,9 @@
 //!
 //! What only reads is sent again when its home falls silent and somebody else has become it. A change is sent once: when it
 //! was begun and no answer came, nobody knows whether it was done, and that is what is said.
+//!
+//! While the database is away nobody can say who is home. What only reads is answered by the node that was it last then, from what
+//! it has, if no other one that is reached says that it is it.
 
 mod about;
 mod paths;
@@ -30,7 +33,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::Body as _;
 use logdrain_drain::homes::{At, Home, Homes};
 use logdrain_drain::intake::connections::Peer;
-use logdrain_drain::neighbours::{Neighbour, Neighbours, PASSED};
+use logdrain_drain::neighbours::{LAST, Neighbour, Neighbours, PASSED};
 use logdrain_drain::parts::Part;
 use paths::Whose;
 use serde_json::json;
@@ -113,6 +116,8 @@ struct Sending {
     is_reading: bool,
     /// It has no body: it can be sent again, if it was not done.
     is_short: bool,
+    /// It goes to who was home last, since nobody is.
+    is_last: bool,
 }
 
 /// What came of an attempt.
@@ -140,6 +145,7 @@ impl Passing {
     pub(super) async fn answer(&self, mut request: Request, next: Next) -> Response {
         let said = request.headers_mut().remove(PASSED);
         let is_passed = said.is_some();
+        let is_last = request.headers_mut().remove(LAST).is_some() && is_passed;
         let Some(mut peer) = request.extensions().get::<Arc<Peer>>().cloned() else { return next.run(request).await };
         if let Some(said) = said {
             let Some(sender) = self.neighbours.sender(&said) else { return stranger() };
@@ -162,7 +168,7 @@ impl Passing {
         let part = self.homes.part(&account);
         let is_short = body.is_end_stream();
         let is_reading = is_short && matches!(head.method, Method::GET | Method::HEAD);
-        let mut sending = Sending { head, body: Some(body), is_reading, is_short };
+        let mut sending = Sending { head, body: Some(body), is_reading, is_short, is_last: false };
         let (until, mut changes) = (Instant::now() + PATIENCE, self.homes.changes());
         loop {
             let home = self.homes.of(part);
@@ -172,6 +178,9 @@ impl Passing {
                     let request = Request::from_parts(sending.head, sending.body.unwrap_or_default());
                     return self.at_home(next.run(request).await, part, home.epoch);
                 }
+                _ if is_last && is_reading && self.is_last(part) => {
+                    return unfollowed(next.run(Request::from_parts(sending.head, Body::empty())).await);
+                }
                 _ if is_passed => return elsewhere(&sending.head),
                 At::There(url) => {
                     let tried = self.pass(url, (part, &home), &account, &mut sending, &peer).await;
@@ -180,6 +189,14 @@ impl Passing {
                     }
                 }
                 At::Nowhere => {}
+            }
+            if is_reading && self.is_away() {
+                if let Some(response) = self.ask_all(part, &account, &mut sending, &peer).await {
+                    return response;
+                }
+                if self.is_last(part) {
+                    return unfollowed(next.run(Request::from_parts(sending.head, Body::empty())).await);
+                }
             }
             let now = Instant::now();
             if now >= until {
@@ -194,6 +211,31 @@ impl Passing {
                 () = tokio::time::sleep(AGAIN.min(until - now)) => (),
             }
         }
+    }
+
+    fn is_away(&self) -> bool {
+        self.site.intake.progress.nodes.away.load(Ordering::Acquire)
+    }
+
+    /// Whether this node was home of a partition when the database went.
+    fn is_last(&self, part: Part) -> bool {
+        self.is_away() && self.homes.last(part).at == At::Here
+    }
+
+    /// While this node does not hear the database: whoever is home by what others hear, and then whoever was it last.
+    async fn ask_all(&self, part: Part, account: &str, sending: &mut Sending, peer: &Peer) -> Option<Response> {
+        let last = self.homes.last(part);
+        let others = self.homes.others().into_iter().map(|url| (url, false));
+        let before = if let At::There(url) = &last.at { Some((url.clone(), true)) } else { None };
+        for (url, is_last) in others.chain(before) {
+            sending.is_last = is_last;
+            sending.body = Some(Body::empty());
+            if let Tried::Answered(response) = self.pass(&url, (part, &last), account, sending, peer).await {
+                return Some(response);
+            }
+        }
+        (sending.is_last, sending.body) = (false, Some(Body::empty()));
+        None
     }
 
     /// Who follows lines here goes when they are another node's.
@@ -332,6 +374,9 @@ impl Sending {
         *request.headers_mut() = self.head.headers.clone();
         strip(request.headers_mut());
         neighbour.introduce(request.headers_mut(), peer.address());
+        if self.is_last {
+            request.headers_mut().insert(LAST, HeaderValue::from_static("true"));
+        }
         Some(request)
     }
 }
@@ -346,7 +391,7 @@ fn strip(headers: &mut HeaderMap) {
     for name in OF_CONNECTION {
         headers.remove(name);
     }
-    for name in ["keep-alive", "proxy-connection", PASSED.as_str()] {
+    for name in ["keep-alive", "proxy-connection", PASSED.as_str(), LAST.as_str()] {
         headers.remove(name);
     }
 }
@@ -355,6 +400,15 @@ fn strip(headers: &mut HeaderMap) {
 fn stranger() -> Response {
     let why = "this node does not know who passed the request on\n";
     (StatusCode::FORBIDDEN, [(PASSED, STRANGER)], why).into_response()
+}
+
+/// What this node answers without knowing whether it is the home still. Nothing comes of following it.
+fn unfollowed(response: Response) -> Response {
+    if !stream::is_followed(response.headers()) {
+        return response;
+    }
+    let why = "Nobody answers for this account while the database is away: come again.";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER)], why).into_response()
 }
 
 /// A node took this one for the home.

@@ -302,6 +302,7 @@ impl Looking {
         if let Some(of) = self.parts.values().next() {
             of.told.cut_off(self.away.is_some());
         }
+        self.progress.nodes.away.store(self.away.is_some(), Ordering::Release);
         if owners().all(|owner| owner.progress.trouble().is_none()) {
             self.progress.time.moved(believed);
         }

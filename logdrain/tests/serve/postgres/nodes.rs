@@ -8,6 +8,7 @@ mod addon;
 mod agent;
 mod alerts;
 mod archives;
+mod away;
 #[cfg(feature = "s3")]
 mod bucketed;
 #[cfg(feature = "s3")]

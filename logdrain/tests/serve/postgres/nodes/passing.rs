@@ -37,7 +37,7 @@ fn secret(dir: &Path, letter: &str) -> String {
 }
 
 impl Three {
-    fn start(dir: &Path, postgres: &Postgres) -> Self {
+    pub(super) fn start(dir: &Path, postgres: &Postgres) -> Self {
         Self::start_as(dir, postgres, |node| node)
     }
 
@@ -84,7 +84,7 @@ impl Three {
     }
 
     /// What a node finds of an account's lines.
-    fn search(&self, node: usize, account: &str) -> Option<Vec<serde_json::Value>> {
+    pub(super) fn search(&self, node: usize, account: &str) -> Option<Vec<serde_json::Value>> {
         let path = format!("/api/v1/events/search.json?account={account}&limit=1000");
         let answer = request(self.cluster.nodes[node].address()?, "GET", &path, &[OPERATOR], b"").ok()?;
         let found: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
