@@ -159,6 +159,7 @@ pub(crate) enum Kept {
     Here,
     /// Where others find them, too, and where they are again when that place can be reached. These were there before it was read
     /// where the journal ends: one behind that is of events that are no more, and others may have their numbers.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only nodes have them there"))]
     Elsewhere(Vec<u64>),
 }
 
