@@ -60,6 +60,8 @@ pub struct Members {
     is_sure: bool,
     /// The others know of it.
     is_known: bool,
+    /// What else has said that it is this node.
+    heard: Option<String>,
 }
 
 /// A partition, and who owns it.
@@ -179,6 +181,7 @@ impl Members {
             split,
             is_sure: false,
             is_known: false,
+            heard: None,
         })
     }
 
@@ -228,7 +231,11 @@ impl Members {
             Ok((before, view(all, &rows, &nodes)?))
         })?;
         if let Some(other) = before.filter(|before| self.is_known && before != name) {
-            return Err(StoreError::TakenOver(other));
+            // What one that was killed said last may come behind us, when the database hung. Who lives says so again.
+            if self.heard.as_ref() == Some(&other) {
+                return Err(StoreError::TakenOver(other));
+            }
+            self.heard = Some(other);
         }
         self.is_known = true;
         Ok(view)
