@@ -1,6 +1,6 @@
 //! The add-on provider, as Heroku speaks to it.
 
-use crate::harness::{Answer, Server, now_micros, raw, request, scratch, time_of, wait_until};
+use crate::harness::{Answer, Server, free_port, now_micros, raw, request, scratch, time_of, wait_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
@@ -14,10 +14,6 @@ use std::time::{Duration, Instant};
 pub(crate) const PASSWORD: &str = "s3cret-of-heroku";
 pub(crate) const SALT: &str = "s3cret-salt";
 pub(crate) const CLIENT: &str = "s3cret-client";
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 struct House {
     server: Server,

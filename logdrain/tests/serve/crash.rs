@@ -2,9 +2,11 @@
 //!
 //! `LOGDRAIN_KILLS=200 cargo test --release -p logdrain --test serve crash::` is the long form.
 
-use crate::harness::{self, Delivery, Server, body, now_micros, rows_of, scratch, time_of, truth, wait_for_rows};
+use crate::harness::{
+    self, Delivery, Server, body, free_port, now_micros, rows_of, scratch, time_of, truth, wait_for_rows,
+};
 use crate::minutes::wait_for_minutes;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
@@ -177,7 +179,7 @@ fn what_send_knows_is_what_a_killed_server_wrote() {
     let config = dir.join("config.toml");
     std::fs::write(&config, "snapshot_every = \"150ms\"\n").unwrap();
     // The port stays the same, since the sender knows only one.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let arguments = ["--config", config.to_str().unwrap(), "--listen", &address, "--window", "60s"];
     let mut server = Server::start(&dir, &arguments);
 

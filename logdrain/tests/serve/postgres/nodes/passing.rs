@@ -4,14 +4,14 @@ use super::cluster::{ACCOUNTS as SENDING, Cluster, LEASE, Node, OPERATOR, PARTIT
 use super::seed;
 use super::senders::Senders;
 use crate::certified::certified;
-use crate::harness::{Answer, Delivery, Server, body, request, scratch, wait_until};
+use crate::harness::{Answer, Delivery, Server, body, free_port, request, scratch, wait_until};
 use crate::logdrain;
 use crate::postgres::relay::{Relay, Way};
 use crate::tails::Tail;
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ impl Three {
     pub(super) fn start_as(dir: &Path, postgres: &Postgres, change: impl Fn(Node) -> Node) -> Self {
         let mut ways = Vec::new();
         let nodes = ["a", "b", "c"].map(|name| {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let way = Relay::to(port);
             let node = Node::new(dir, name, &postgres.url()).with_lines();
             let node = node.at(&format!("http://127.0.0.1:{}", way.port));
@@ -376,7 +376,7 @@ fn nodes_speak_tls_and_those_with_other_secrets_say_so() {
     let start = |name: &str, secret: &str, trusted: &str| {
         let dir = dir.join(name);
         fs::create_dir_all(&dir).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let text = format!(
             "journal = \"{}\"\n[tls]\ncertificate = \"../own.pem\"\nkey = \"../own.key\"\n[cluster]\npartitions = 2\nsnapshots = {:?}\n\
              {secret}url = \"https://localhost:{port}\"\n",
