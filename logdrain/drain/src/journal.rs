@@ -230,7 +230,7 @@ pub struct Nodes {
     pub lost: AtomicU64,
     /// This one started while the database was away, has heard of nobody since, and goes by what it knew before.
     pub remembers: AtomicBool,
-    /// The database does not say who owns what: since about a lease nobody does.
+    /// The database does not answer: when the leases are over nobody can say who owns what.
     pub away: AtomicBool,
     /// Lines are kept, each account's by the node that counts it.
     pub keeps_lines: AtomicBool,
